@@ -1,0 +1,137 @@
+"""Every error that Portraitist raises on purpose.
+
+PortraitistError
+├── InvalidRequest            the call itself is wrong: fix the arguments
+│   ├── UnknownAttribute      an attribute name that this persona or SDK does not know
+│   ├── OutOfRange            a value outside the attribute's range, or (strict=True) outside the person's reach
+│   └── InvalidImage          a file that is not a usable picture (`param` names the file)
+├── PhotosUnusable            fewer than 3 usable photos; `.photos` holds the verdict on each
+├── FaceNotFound              no face, or not this persona's face, in a picture to edit or enhance
+├── NotFound                  no such persona, job or blob
+│   └── PersonaDeleted        it existed and was deleted
+├── Conflict                  the name or idempotency key is taken by a different request
+├── PriorUnavailable          the generator's or a network's weights are missing or damaged
+├── StorageError              the store could not be read or written (`StorageFull` when the disk is full)
+│   └── StorageFull
+├── QueueUnavailable          no worker process could be started or reached
+├── JobError                  a job ended without a result; `.job_id` says which
+│   ├── JobFailed             `.code` and `.stage` say why and where
+│   └── JobCancelled
+└── WaitTimeout               the wait ended, the job goes on (also a builtin TimeoutError)
+
+Every error has `code` (stable, snake_case), a message that says what was wrong, where, and what to do, and
+optionally `param` (the argument or file it is about). `to_dict` / `from_dict` carry it between processes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class PortraitistError(Exception):
+    """Base class. `code` is derived from the class name."""
+
+    def __init__(self, message: str, *, param: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.details = details
+
+    @property
+    def code(self) -> str:
+        name = type(self).__name__
+        return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message, "param": self.param, "details": self.details}
+
+
+class InvalidRequest(PortraitistError):
+    """The call itself is wrong: fix the arguments."""
+
+
+class UnknownAttribute(InvalidRequest):
+    """An attribute name that this persona or SDK does not know."""
+
+
+class OutOfRange(InvalidRequest):
+    """A value outside the attribute's range or, with strict=True, outside the person's reach."""
+
+
+class InvalidImage(InvalidRequest):
+    """A file that is not a usable picture; `param` names the file."""
+
+
+class PhotosUnusable(PortraitistError):
+    """Fewer than 3 usable photos. `.photos` is the list of verdicts (as dictionaries)."""
+
+    @property
+    def photos(self) -> list[dict[str, Any]]:
+        return list(self.details.get("photos", ()))
+
+
+class FaceNotFound(PortraitistError):
+    """No face, or not this persona's face, in a picture to edit or enhance."""
+
+
+class NotFound(PortraitistError):
+    """No such persona, job or blob."""
+
+
+class PersonaDeleted(NotFound):
+    """It existed and was deleted."""
+
+
+class Conflict(PortraitistError):
+    """The name or idempotency key is taken by a different request."""
+
+
+class PriorUnavailable(PortraitistError):
+    """The generator's or a network's weights are missing or damaged."""
+
+
+class StorageError(PortraitistError):
+    """The store could not be read or written."""
+
+
+class StorageFull(StorageError):
+    """The disk that holds the store is full."""
+
+
+class QueueUnavailable(PortraitistError):
+    """No worker process could be started or reached."""
+
+
+class JobError(PortraitistError):
+    """A job ended without a result."""
+
+    @property
+    def job_id(self) -> str | None:
+        return self.details.get("job_id")
+
+
+class JobFailed(JobError):
+    """The job failed for a reason that has no class of its own; `.stage` says where."""
+
+    @property
+    def stage(self) -> str | None:
+        return self.details.get("stage")
+
+
+class JobCancelled(JobError):
+    """The job was cancelled."""
+
+
+class WaitTimeout(PortraitistError, TimeoutError):
+    """The wait ended; the job goes on."""
+
+
+def _classes(root: type[PortraitistError]) -> list[type[PortraitistError]]:
+    return [root] + [c for sub in root.__subclasses__() for c in _classes(sub)]
+
+
+def from_dict(data: dict[str, Any]) -> PortraitistError:
+    """The typed error that `to_dict` described; unknown codes become `JobFailed`."""
+    by_code = {cls("").code: cls for cls in _classes(PortraitistError)}
+    cls = by_code.get(data.get("code", ""), JobFailed)
+    return cls(data.get("message", ""), param=data.get("param"), **data.get("details", {}))

@@ -1,0 +1,74 @@
+"""The wire contract, way in: what a job is asked to do. Photos are blob digests; everything is JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .attributes import DEFAULT_ATTRIBUTES
+from .degradations import Degradation
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Photo(_Request):
+    """One uploaded picture: its original file name (for messages only), its blob, and the app's own labels for it."""
+
+    name: str
+    blob: str  # sha256 hex digest in the store
+    labels: dict[str, float] = {}  # values of custom attributes, e.g. {"age": 34}
+
+
+class CreatePersona(_Request):
+    """Personalise one person from photos."""
+
+    operation: Literal["create"] = "create"
+    persona_id: str
+    name: str
+    photos: list[Photo]
+    attributes: list[str] = list(DEFAULT_ATTRIBUTES)
+    organizer: Literal["auto", "regression", "mystyle_pp", "mystyle_pp_sefa", "mystyle"] = "auto"
+    preset: Literal["fast", "balanced", "best"] = "balanced"
+    prior: str = "default"
+    seed: int = 0
+
+
+class Synthesize(_Request):
+    """New portraits of the person. Each item of `values` is one picture's requested attribute values."""
+
+    operation: Literal["synthesize"] = "synthesize"
+    persona_id: str
+    values: list[dict[str, float]] = Field(default_factory=lambda: [{}], min_length=1, max_length=1024)
+    same_person_state: bool = False  # True: all pictures share one random draw (grids, sweeps); only the named values differ
+    strict: bool = False
+    seed: int = 0
+
+
+class Edit(_Request):
+    """Change named attributes of a real photo. One output per item of `values`."""
+
+    operation: Literal["edit"] = "edit"
+    persona_id: str
+    photo: Photo
+    values: list[dict[str, float]] = Field(min_length=1, max_length=64)
+    relative: bool = False  # True: values are changes, not targets
+    strict: bool = False
+    seed: int = 0
+
+
+class Enhance(_Request):
+    """Restore a degraded photo; optional attribute targets steer what the degradation left open."""
+
+    operation: Literal["enhance"] = "enhance"
+    persona_id: str
+    photo: Photo
+    degradation: Literal["auto"] | list[Degradation] = "auto"
+    values: dict[str, float] = {}
+    strict: bool = False
+    seed: int = 0
+
+
+Request = Annotated[CreatePersona | Synthesize | Edit | Enhance, Field(discriminator="operation")]

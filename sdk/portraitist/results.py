@@ -1,0 +1,111 @@
+"""The wire contract, way out: verdicts, reach and reports. Pictures are blob digests (PNG)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PhotoVerdict(_Result):
+    """What intake decided about one photo, with the figures it decided by."""
+
+    name: str
+    accepted: bool
+    code: str = "ok"  # ok, no_face, too_small, blurred, exposure, duplicate, other_person, occluded, undecodable
+    reason: str = ""  # a sentence for the person who took the photo, with the remedy
+    figures: dict[str, float] = {}  # face_px, sharpness, brightness, identity, ... units in docs/photos.md
+    attributes: dict[str, float] = {}  # estimated values, when a face was measured
+    warnings: list[str] = []
+
+
+class Reach(_Result):
+    """How far one attribute of this person can be moved, judged by the photos."""
+
+    attribute: str
+    unit: str
+    low: float
+    high: float
+    holes: list[tuple[float, float]] = []  # stretches inside [low, high] without a photo
+    advice: str = ""  # which photo to add next
+
+
+class AttributeReport(_Result):
+    """Requested and achieved value of one attribute. `error` is the estimator's own median absolute error."""
+
+    requested: float | None = None  # what the caller asked; None: not asked
+    target: float | None = None  # after clamping to the reach
+    achieved: float
+    before: float | None = None  # edits: the input photo's value
+    error: float
+    clamped: bool = False
+
+
+class PictureReport(_Result):
+    """Stands beside every produced picture."""
+
+    attributes: dict[str, AttributeReport] = {}
+    identity: float | None = None  # cosine to the person's own photos (mean)
+    identity_percentile: float | None = None  # among the person's own leave-one-out scores, 0-100
+    nearest_photo: str | None = None  # copy check: the closest training photo ...
+    nearest_photo_distance: float | None = None  # ... and the perceptual distance to it
+    leakage: dict[str, float] = {}  # edits: movement of every attribute that was not named, as a share of its reach
+    outside_change: float | None = None  # edits: mean absolute change (0-255) of pixels outside the face crop
+    consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input
+    degradation: str | None = None  # enhance: what was assumed or estimated
+    clamped: bool = False
+    networks: dict[str, str] = {}  # which identity / attribute / perceptual network judged
+    seed: int = 0
+    versions: dict[str, str] = {}
+    seconds: float = 0.0
+
+
+class Picture(_Result):
+    """One produced picture: `blob` is a PNG. `crop` is the aligned face at the prior's resolution, where the picture is a whole photo."""
+
+    blob: str
+    crop: str | None = None
+    report: PictureReport
+
+
+class PersonaRecord(_Result):
+    """What `create` returns and `persona.json` holds: everything about a persona but its arrays."""
+
+    persona_id: str
+    name: str
+    prior: str  # name@sha256 of the generator that the delta belongs to
+    organizer: str
+    preset: str
+    attributes: list[str]
+    photos: list[PhotoVerdict]
+    reach: list[Reach]
+    warnings: list[str] = []
+    figures: dict[str, float] = {}  # lpips/perceptual, psnr, identity, seconds per stage, bytes
+    networks: dict[str, str] = {}
+    versions: dict[str, str] = {}
+    seed: int = 0
+    weights: str = ""  # blob: safetensors with anchors, axes, delta
+    preview: str | None = None  # blob: PNG contact sheet
+    status: Literal["ready"] = "ready"
+
+
+class Pictures(_Result):
+    """Result of synthesize, edit and enhance."""
+
+    pictures: list[Picture]
+    seconds: float = 0.0
+
+
+class Progress(_Result):
+    """One step of a running job."""
+
+    stage: str  # intake, invert, organize, tune, evaluate, package, ...
+    step: int
+    steps: int
+    eta: float | None = None  # seconds to the end of the job, estimated
+    message: str = ""
+    preview: str | None = None  # blob: small JPEG

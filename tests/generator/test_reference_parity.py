@@ -1,0 +1,59 @@
+"""Our generator equals the reference implementations, in both layouts and every mode (skipped without the vectors)."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from portraitist_workers.generator.formats import nvidia, rosinality
+
+VECTORS = Path(os.environ.get("PORTRAITIST_VECTORS", Path(__file__).parents[3] / "shared" / "vectors"))
+needs_vectors = pytest.mark.skipif(not VECTORS.is_dir(), reason=f"reference vectors not found in {VECTORS}")
+TOLERANCE = 1e-4
+
+
+def close(ours: torch.Tensor, reference: np.ndarray) -> float:
+    return (ours - torch.from_numpy(reference)).abs().max().item()
+
+
+@pytest.fixture(scope="module")
+def ada(tmp_path_factory):
+    canary = tmp_path_factory.mktemp("canary") / "touched"
+    os.environ["PORTRAITIST_CANARY"] = str(canary)
+    generator = nvidia.load(VECTORS / "nvidia_ada_64.pkl")
+    assert not canary.exists(), "the importer ran code that the pickle carries"
+    return generator, np.load(VECTORS / "nvidia_ada_64.npz")
+
+
+@pytest.fixture(scope="module")
+def ros():
+    return rosinality.load(VECTORS / "rosinality_64.pt"), np.load(VECTORS / "rosinality_64.npz")
+
+
+@needs_vectors
+@torch.no_grad()
+def test_nvidia(ada):
+    generator, ref = ada
+    z = torch.from_numpy(ref["z"])
+    w = generator.synthesis.as_w_plus(generator.mapping(z))
+    assert close(w, ref["w"]) <= TOLERANCE
+    assert close(generator.mapping.truncate(w, 0.7), ref["w_trunc07"]) <= TOLERANCE
+    assert close(generator(z), ref["img"]) <= TOLERANCE
+    assert close(generator(z, truncation_psi=0.7), ref["img_trunc07"]) <= TOLERANCE
+    assert close(generator(z, noise="none"), ref["img_nonoise"]) <= TOLERANCE
+    assert close(generator.synthesis(torch.from_numpy(ref["w_plus"])), ref["img_w_plus"]) <= TOLERANCE
+    assert close(generator(z, noise="none"), ref["img"]) > 10 * TOLERANCE  # the noise does something
+
+
+@needs_vectors
+@torch.no_grad()
+def test_rosinality(ros):
+    generator, ref = ros
+    z = torch.from_numpy(ref["z"])
+    assert close(generator.mapping(z), ref["w"]) <= TOLERANCE
+    assert close(generator.mapping.w_avg[None], ref["latent_avg"]) <= TOLERANCE
+    assert close(generator(z), ref["img"]) <= TOLERANCE
+    assert close(generator(z, truncation_psi=0.7), ref["img_trunc07"]) <= TOLERANCE
+    assert close(generator.synthesis(torch.from_numpy(ref["w_plus"])), ref["img_w_plus"]) <= TOLERANCE

@@ -1,0 +1,49 @@
+"""Sizes of one StyleGAN2 generator, each named once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Shape of a generator. Raises ValueError for impossible sizes, before any work."""
+
+    resolution: int  # output pixels, a power of two in 32..1024
+    z_dim: int = 512  # input of the mapping network
+    w_dim: int = 512  # intermediate latent
+    mapping_layers: int = 8  # 0: no mapping network, only W is usable
+    mapping_lr_multiplier: float = 0.01  # equalised learning rate of the mapping layers
+    channel_base: int = 32768  # channels at resolution r: min(channel_base / r, channel_max)
+    channel_max: int = 512
+    channels: dict[int, int] = field(default_factory=dict)  # overrides per resolution; empty: the rule above
+    conv_clamp: float | None = None  # clamp of every layer's output (256 in NVIDIA's files), None: no clamp
+
+    def __post_init__(self) -> None:
+        r = self.resolution
+        if r < 4 or r & (r - 1):
+            raise ValueError(f"resolution must be a power of two >= 4, got {r}")
+
+    @property
+    def resolutions(self) -> list[int]:
+        """[4, 8, ..., resolution]"""
+        return [2**i for i in range(2, int(math.log2(self.resolution)) + 1)]
+
+    @property
+    def num_ws(self) -> int:
+        """Rows of a w_plus: two per resolution (18 at 1024)."""
+        return 2 * len(self.resolutions)
+
+    def width(self, resolution: int) -> int:
+        """Feature channels at `resolution`."""
+        return self.channels.get(resolution) or max(1, min(self.channel_base // resolution, self.channel_max))
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict) -> GeneratorConfig:
+        data = dict(data)
+        data["channels"] = {int(k): int(v) for k, v in (data.get("channels") or {}).items()}
+        return cls(**data)

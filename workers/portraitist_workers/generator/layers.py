@@ -1,0 +1,132 @@
+"""The layers of StyleGAN2 (Karras et al. 2020, arXiv 1912.04958), factored so that they are fast without custom kernels.
+
+Demodulation (eq. 1-3 of the paper) is *factored*: instead of one convolution kernel per sample, the input is scaled by
+the style, convolved with the shared kernel and the output scaled by
+    d[b, o] = 1 / sqrt(sum_i s[b, i]^2 * sum_k W[o, i, k]^2 + eps).
+The same numbers, but one ordinary convolution for the whole batch, and sum_k W^2 is cached while W does not change.
+
+The activation's gain sqrt(2) is positive, so lrelu(g * x) = g * lrelu(x): it is folded into d, the noise and the bias,
+and the whole tail of a layer is one multiply-add and one leaky ReLU.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SQRT2 = math.sqrt(2.0)
+DEMODULATION_EPS = 1e-8
+
+
+class EqualizedLinear(nn.Module):
+    """Fully connected layer with equalised learning rate: y = x (W g)^T + b m, with g = m / sqrt(in)."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias_init: float = 0.0, lr_multiplier: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((outputs,), bias_init / lr_multiplier))
+        self.weight_gain = lr_multiplier / math.sqrt(inputs)
+        self.bias_gain = lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = self.bias if self.bias_gain == 1.0 else self.bias * self.bias_gain
+        return F.linear(x, self.weight * self.weight_gain, bias)
+
+
+def upsample2x(image: Tensor) -> Tensor:
+    """Zero-padded 2x up-sampling with the [1, 3, 3, 1] filter, [B, C, H, W] -> [B, C, 2H, 2W].
+
+    The filter's polyphase parts are (1, 3)/4 and (3, 1)/4, which is bilinear interpolation with zeros beyond the edge.
+    """
+    padded = F.pad(image, (1, 1, 1, 1))
+    return F.interpolate(padded, scale_factor=2, mode="bilinear", align_corners=False)[:, :, 2:-2, 2:-2]
+
+
+def smooth(x: Tensor) -> Tensor:
+    """The [1, 3, 3, 1] low-pass of the up-convolution with its gain 4 left out: [B, C, 2H+1, 2W+1] -> [B, C, 2H, 2W]."""
+    C = x.shape[1]
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 8
+    kernel = (taps[:, None] * taps[None, :]).expand(C, 1, 4, 4)
+    return F.conv2d(x, kernel, padding=1, groups=C)
+
+
+def up_convolution(x: Tensor, weight: Tensor) -> Tensor:
+    """3x3 convolution with 2x up-sampling and smoothing, [B, I, H, W] -> [B, O, 2H, 2W], weight [O, I, 3, 3].
+
+    Reference order: transposed convolution (stride 2), then the low-pass with gain 4. Here the gain sits in the kernel.
+    """
+    x = F.conv_transpose2d(x, weight.transpose(0, 1) * 4, stride=2)
+    return smooth(x)
+
+
+class ModulatedConv(nn.Module):
+    """One synthesis layer: style -> modulated 3x3 convolution -> noise -> bias -> leaky ReLU.
+
+    forward(x [B, I, H, W], style [B, I], noise) -> [B, O, H, W] or [B, O, 2H, 2W] when `up`.
+    """
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, *, up: bool, clamp: float | None) -> None:
+        super().__init__()
+        self.affine = EqualizedLinear(w_dim, inputs, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.resolution, self.up, self.clamp = resolution, up, clamp
+        self._cache: dict = {}
+
+    def _constant(self, name: str, compute, key) -> Tensor:
+        """`compute()`, remembered until the weight changes; never remembered while it is being trained."""
+        if torch.is_grad_enabled() and self.weight.requires_grad:
+            return compute()
+        key = (key, self.weight._version, self.weight.data_ptr())
+        cached = self._cache.get(name)
+        if cached is None or cached[0] != key:
+            cached = (key, compute().detach())
+            self._cache[name] = cached
+        return cached[1]
+
+    def __getstate__(self) -> dict:
+        return {**super().__getstate__(), "_cache": {}} if hasattr(super(), "__getstate__") else {**self.__dict__, "_cache": {}}
+
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
+        B, I = style.shape
+        dtype = x.dtype
+        kernel = self._constant("kernel", lambda: self._kernel(dtype), dtype)
+        energy = self._constant("energy", lambda: self.weight.float().square().sum((2, 3)).t().contiguous(), None)
+        demodulation = torch.rsqrt(style.float().square() @ energy + DEMODULATION_EPS) * SQRT2  # [B, O]
+        x = x * style.to(dtype).view(B, I, 1, 1)
+        x = up_convolution(x, kernel) if self.up else F.conv2d(x, kernel, padding=1)
+        shift = (self.bias * SQRT2).view(1, -1, 1, 1)
+        if noise is not None:
+            shift = shift + noise * (self.noise_strength * SQRT2)
+        x = torch.addcmul(shift.to(dtype), x, demodulation.to(dtype).view(B, -1, 1, 1))
+        x = F.leaky_relu(x, 0.2)
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+
+    def _kernel(self, dtype: torch.dtype) -> Tensor:
+        # The demodulation makes the kernel's scale irrelevant; nothing to normalise in fp32 and bf16.
+        return self.weight.to(dtype).contiguous(memory_format=torch.channels_last)
+
+
+class ToRGB(nn.Module):
+    """Style-modulated 1x1 convolution to 3 channels without demodulation: per-sample weights are tiny, so one batched product."""
+
+    def __init__(self, inputs: int, w_dim: int, *, clamp: float | None) -> None:
+        super().__init__()
+        self.affine = EqualizedLinear(w_dim, inputs, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(3, inputs, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.gain = 1 / math.sqrt(inputs)
+        self.clamp = clamp
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        B, I, H, W = x.shape
+        kernels = self.weight.view(1, 3, I) * (style * self.gain).view(B, 1, I)  # [B, 3, I]
+        pixels = x.permute(0, 2, 3, 1).reshape(B, H * W, I)  # a view when channels_last
+        rgb = torch.bmm(pixels, kernels.transpose(1, 2).to(x.dtype)).float() + self.bias
+        rgb = rgb.view(B, H, W, 3).permute(0, 3, 1, 2)
+        return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)

@@ -1,0 +1,19 @@
+"""One readable file per operation; `run` picks by the request's type."""
+
+from __future__ import annotations
+
+import importlib
+
+from pydantic import BaseModel
+
+from .context import Context, MemoryContext
+
+__all__ = ["Context", "MemoryContext", "run"]
+
+_MODULES = {"create": "personalize", "synthesize": "synthesize", "edit": "edit", "enhance": "enhance"}
+
+
+def run(request: BaseModel, context: Context) -> BaseModel:
+    """Run `request` (a `portraitist.requests.Request`); the module is imported on first use, so that a worker starts fast."""
+    module = importlib.import_module(f".{_MODULES[request.operation]}", __name__)  # type: ignore[attr-defined]
+    return module.run(request, context)

@@ -1,0 +1,75 @@
+"""What an operation sees of the world: blobs, personas, progress, checkpoints. Nothing of queues.
+
+Every operation is `run(request, context) -> result` (models of `portraitist.requests` and `portraitist.results`),
+runs without the queue, and is deterministic for a given seed on one device.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from portraitist.results import PersonaRecord, Progress
+
+
+class Context(Protocol):
+    """The queue's implementation is `portraitist_workers.tasks`; `MemoryContext` serves scripts, tests and benchmarks."""
+
+    def blob(self, digest: str) -> bytes:
+        """The bytes stored under `digest`. Raises NotFound, StorageError."""
+
+    def put(self, data: bytes) -> str:
+        """Store `data`, return its sha256 hex digest. Raises StorageFull, StorageError."""
+
+    def persona(self, persona_id: str) -> PersonaRecord:
+        """The persona's record. Raises NotFound, PersonaDeleted."""
+
+    def on_step(self, progress: Progress) -> None:
+        """Report progress and renew the lease; cheap (throttled). Raises JobCancelled when the job was cancelled or taken over."""
+
+    def load_checkpoint(self) -> bytes | None:
+        """The newest checkpoint of this job (of any attempt), or None."""
+
+    def save_checkpoint(self, data: bytes) -> None:
+        """Replace the job's checkpoint atomically."""
+
+
+class MemoryContext:
+    """Everything in dictionaries, for running an operation in the calling process."""
+
+    def __init__(self, on_step=None) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.personas: dict[str, PersonaRecord] = {}
+        self.checkpoint: bytes | None = None
+        self._on_step = on_step
+
+    def blob(self, digest: str) -> bytes:
+        from portraitist.errors import NotFound
+
+        try:
+            return self.blobs[digest]
+        except KeyError:
+            raise NotFound(f"no blob {digest[:12]}… in memory; put() it first", param=digest) from None
+
+    def put(self, data: bytes) -> str:
+        import hashlib
+
+        digest = hashlib.sha256(data).hexdigest()
+        self.blobs[digest] = data
+        return digest
+
+    def persona(self, persona_id: str) -> PersonaRecord:
+        from portraitist.errors import NotFound
+
+        if persona_id not in self.personas:
+            raise NotFound(f"no persona {persona_id!r} in memory; run create first", param="persona_id")
+        return self.personas[persona_id]
+
+    def on_step(self, progress: Progress) -> None:
+        if self._on_step is not None:
+            self._on_step(progress)
+
+    def load_checkpoint(self) -> bytes | None:
+        return self.checkpoint
+
+    def save_checkpoint(self, data: bytes) -> None:
+        self.checkpoint = data
