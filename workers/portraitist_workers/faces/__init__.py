@@ -1,0 +1,1 @@
+"""Faces in photographs: decoding, detection, alignment, identity, attributes, perceptual distance, photo intake."""
