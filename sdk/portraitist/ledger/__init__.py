@@ -1,0 +1,18 @@
+"""The ledger: the one truth about jobs and personas. `protocol` says what every adapter must do."""
+
+from .memory import MemoryLedger
+from .protocol import MAX_ATTEMPTS, EventRow, JobRow, LeaseLost, Ledger, NewJob, PersonaRow, Removed
+from .sqlite import SqliteLedger
+
+__all__ = [
+    "MAX_ATTEMPTS",
+    "EventRow",
+    "JobRow",
+    "LeaseLost",
+    "Ledger",
+    "MemoryLedger",
+    "NewJob",
+    "PersonaRow",
+    "Removed",
+    "SqliteLedger",
+]

@@ -1,0 +1,244 @@
+"""A ledger in dictionaries, for one process: tests of apps, and the second witness of the conformance suite."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Literal
+
+from ..errors import NotFound
+from . import rules
+from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
+
+
+class MemoryLedger:
+    """Thread-safe; everything is gone with the process."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._changed = threading.Condition(threading.RLock())
+        self._jobs: dict[str, JobRow] = {}  # in the order of submission
+        self._events: dict[str, list[EventRow]] = {}
+        self._personas: dict[str, PersonaRow] = {}
+        self._refs: dict[str, set[str]] = {}  # job id -> digests
+
+    # -- the client's side ---------------------------------------------------------------------------------------
+
+    def submit(self, job: NewJob) -> tuple[JobRow, bool]:
+        with self._changed:
+            for row in self._jobs.values():
+                if job.key is not None and row.key == job.key:
+                    return rules.same_or_conflict(job, row, f"the idempotency key {job.key!r}"), False
+            if job.creates is not None:
+                for persona in self._personas.values():
+                    if persona.name == job.creates and persona.status != "deleted":
+                        holder = self._jobs[persona.job_id]
+                        return rules.same_or_conflict(job, holder, f"the name {job.creates!r}"), False
+                self._personas[job.persona_id] = PersonaRow(job.persona_id, job.creates, "creating", None, job.id)
+            else:
+                rules.usable(self._personas.get(job.persona_id), job.persona_id)
+            self._jobs[job.id] = JobRow(
+                id=job.id,
+                operation=job.request["operation"],
+                persona_id=job.persona_id,
+                status="queued",
+                request=job.request,
+                body_hash=job.body_hash,
+                shape=job.shape,
+                key=job.key,
+                lane=job.lane,
+                attempts=0,
+                token=0,
+                worker="",
+                lease_until=0.0,
+                cancel_requested=None,
+                result=None,
+                error=None,
+                created=self._clock(),
+                started=None,
+                finished=None,
+            )
+            self._refs[job.id] = set(job.blobs)
+            self._event(job.id, "queued")
+            return self._jobs[job.id], True
+
+    def job(self, job_id: str) -> JobRow:
+        with self._changed:
+            if job_id not in self._jobs:
+                raise NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
+            return self._jobs[job_id]
+
+    def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
+        with self._changed:
+            rows = [r for r in self._jobs.values() if status in (None, r.status) and persona_id in (None, r.persona_id)]
+            return rows[::-1][:limit]
+
+    def ahead(self, job_id: str) -> int:
+        with self._changed:
+            line = self.queued(limit=len(self._jobs))
+            return line.index(job_id) if job_id in line else 0
+
+    def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
+        def ready() -> bool:
+            return self.job(job_id).status in TERMINAL or any(e.seq > after for e in self._events[job_id])
+
+        with self._changed:
+            self._changed.wait_for(ready, wait_s)
+            return [e for e in self._events[job_id] if e.seq > after]
+
+    def cancel(self, job_id: str) -> JobRow:
+        with self._changed:
+            row = self.job(job_id)
+            if row.status == "queued":
+                self._end(row, "cancelled", None, rules.cancelled_error(job_id))
+            elif row.status == "running" and row.cancel_requested is None:
+                self._jobs[job_id] = replace(row, cancel_requested=self._clock())
+                self._event(job_id, "cancel_requested")
+            return self._jobs[job_id]
+
+    def persona(self, id_or_name: str) -> PersonaRow:
+        with self._changed:
+            for row in self._personas.values():
+                if row.status != "deleted" and id_or_name in (row.id, row.name):
+                    return row
+            if any(id_or_name == r.id or rules.tombstone(id_or_name) == r.name for r in self._personas.values()):
+                raise rules.deleted(id_or_name)
+            rules.usable(None, id_or_name)
+            raise AssertionError("not reached")
+
+    def personas(self) -> list[PersonaRow]:
+        with self._changed:
+            return sorted((r for r in self._personas.values() if r.status == "active"), key=lambda r: r.name)
+
+    def delete_persona(self, persona_id: str) -> Removed:
+        with self._changed:
+            persona = self._personas.get(persona_id)
+            if persona is None:
+                rules.usable(None, persona_id)
+            elif persona.status == "deleted":
+                raise rules.deleted(persona_id)
+            assert persona is not None
+            jobs = [r.id for r in self._jobs.values() if r.persona_id == persona_id]
+            blobs = set().union(*(self._refs.pop(job_id, set()) for job_id in jobs))
+            for job_id in jobs:
+                self._events[job_id] = []
+                if self._jobs[job_id].status not in TERMINAL:
+                    self._end(self._jobs[job_id], "cancelled", None, rules.deleted(persona_id).to_dict())
+                row = self._jobs[job_id]
+                request = {"operation": row.operation, "persona_id": persona_id}
+                error = None if row.status == "failed" else row.error
+                self._jobs[job_id] = replace(row, request=request, shape={}, result=None, error=error, key=None, body_hash="")
+            if persona_id in self._personas:
+                name = rules.tombstone(persona.name)
+                self._personas[persona_id] = replace(persona, status="deleted", record=None, name=name)
+            self._changed.notify_all()
+            return Removed(tuple(blobs - self.referenced(blobs)), tuple(jobs))
+
+    # -- the worker's side ---------------------------------------------------------------------------------------
+
+    def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
+        with self._changed:
+            row = self._jobs.get(job_id)
+            if row is None or row.status != "queued":
+                return None
+            now = self._clock()
+            self._jobs[job_id] = replace(
+                row,
+                status="running",
+                attempts=row.attempts + 1,
+                token=row.token + 1,
+                worker=worker,
+                lease_until=now + lease_s,
+                started=row.started or now,
+            )
+            self._event(job_id, "started", {"attempt": row.attempts + 1})
+            return self._jobs[job_id]
+
+    def heartbeat(self, job_id: str, token: int, *, lease_s: float) -> bool:
+        with self._changed:
+            row = self._held(job_id, token)
+            self._jobs[job_id] = replace(row, lease_until=self._clock() + lease_s)
+            return row.cancel_requested is not None
+
+    def progress(self, job_id: str, token: int, data: Json) -> None:
+        with self._changed:
+            self._held(job_id, token)
+            self._event(job_id, "progress", data)
+
+    def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
+        with self._changed:
+            self._held(job_id, token)
+            self._refs.setdefault(job_id, set()).update(blobs)
+
+    def finish(
+        self,
+        job_id: str,
+        token: int,
+        status: Literal["succeeded", "failed", "cancelled"],
+        *,
+        result: Json | None = None,
+        error: Json | None = None,
+    ) -> None:
+        with self._changed:
+            self._end(self._held(job_id, token), status, result, error)
+
+    def requeue(self, job_id: str, token: int, *, reason: str, count: bool = True) -> JobRow:
+        with self._changed:
+            row = self._held(job_id, token)
+            status, event, error = rules.after_death(row, reason, count)
+            if status == "queued":
+                attempts = row.attempts - (0 if count else 1)
+                self._jobs[job_id] = replace(row, status="queued", lease_until=0.0, token=row.token + 1, attempts=attempts)
+                self._event(job_id, event, {"reason": reason, "attempt": row.attempts})
+            else:
+                self._end(row, status, None, error)
+            return self._jobs[job_id]
+
+    def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
+        with self._changed:
+            rows = [r for r in self._jobs.values() if r.status == "queued" and lane in (None, r.lane)]
+            return [r.id for r in sorted(rows, key=lambda r: r.lane)][:limit]  # stable: by age within a lane
+
+    def running(self) -> list[JobRow]:
+        with self._changed:
+            return [r for r in self._jobs.values() if r.status == "running"]
+
+    def referenced(self, blobs: Iterable[str]) -> set[str]:
+        with self._changed:
+            return set(blobs) & set().union(*self._refs.values())
+
+    def close(self) -> None:
+        pass
+
+    # -- under the lock ----------------------------------------------------------------------------------------------
+
+    def _held(self, job_id: str, token: int) -> JobRow:
+        row = self._jobs.get(job_id)
+        if row is None or row.status != "running" or row.token != token:
+            raise LeaseLost(f"job {job_id}: token {token} is no longer current")
+        return row
+
+    def _end(self, row: JobRow, status: Status, result: Json | None, error: Json | None) -> None:
+        self._jobs[row.id] = replace(
+            row,
+            status=status,
+            result=result,
+            error=error,
+            finished=self._clock(),
+            lease_until=0.0,
+            token=row.token + 1,
+            key=row.key if status == "succeeded" else None,
+        )
+        if row.operation == "create" and status == "succeeded":
+            self._personas[row.persona_id] = replace(self._personas[row.persona_id], status="active", record=result)
+        elif row.operation == "create":
+            self._personas.pop(row.persona_id, None)
+            self._refs.pop(row.id, None)
+        self._event(row.id, status)
+
+    def _event(self, job_id: str, kind: str, data: Json | None = None) -> None:
+        events = self._events.setdefault(job_id, [])
+        events.append(EventRow(len(events) + 1, self._clock(), kind, data or {}))
+        self._changed.notify_all()

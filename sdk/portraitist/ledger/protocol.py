@@ -1,0 +1,169 @@
+"""What a ledger does: jobs, their events, and personas, so that no accepted job is lost and none has its effect twice.
+
+The rules that every adapter keeps (`tests/queue/test_ledger_conformance.py` checks them):
+
+* A job is `queued -> running -> succeeded | failed | cancelled`; `running -> queued` when its worker died.
+* `claim` is a compare-and-set: of any number of workers one wins. It counts an attempt and hands out a *fencing token*,
+  larger than every earlier one of that job. Every later write names the token; an older one raises `LeaseLost` and
+  changes nothing. So a worker that was believed dead cannot overwrite its successor.
+* A worker renews its lease by `heartbeat`. Whoever finds a lease expired, or the process dead, calls `requeue`; after
+  `MAX_ATTEMPTS` attempts the job fails instead (a poison job stops).
+* `submit` is atomic: it checks idempotency and the persona, reserves a new persona's name, and queues the job.
+  A persona becomes visible in the same step in which its create job succeeds; if that fails, the name is free again.
+* Blobs that a job mentions are recorded (`blobs`, `refer`), so that deletion finds them and nothing else.
+
+Times are seconds since the epoch. Methods raise `NotFound`, `PersonaDeleted`, `Conflict`, `StorageError`, `StorageFull`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+MAX_ATTEMPTS = 3
+
+Json = dict[str, Any]
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Lane = Literal["serve", "tune"]  # serve: seconds, goes first; tune: minutes
+TERMINAL: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class LeaseLost(Exception):
+    """The token is no longer current: the job was cancelled, finished or taken over. The writer must stop."""
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What `submit` takes."""
+
+    id: str
+    request: Json  # a portraitist.requests.Request
+    body_hash: str  # equal for requests that ask for the same thing
+    blobs: tuple[str, ...] = ()  # digests that the request mentions
+    key: str | None = None  # idempotency key; None: the job has none
+    creates: str | None = None  # the name to reserve, if this job makes a persona
+    lane: Lane = "serve"
+    shape: Json = field(default_factory=dict)  # how the SDK arranges the pictures of the result
+
+    @property
+    def persona_id(self) -> str:
+        return str(self.request["persona_id"])
+
+
+@dataclass(frozen=True)
+class JobRow:
+    id: str
+    operation: str
+    persona_id: str
+    status: Status
+    request: Json
+    body_hash: str
+    shape: Json
+    key: str | None
+    lane: Lane
+    attempts: int
+    token: int
+    worker: str  # "host/pid" of the process that holds or last held the lease
+    lease_until: float
+    cancel_requested: float | None
+    result: Json | None
+    error: Json | None  # PortraitistError.to_dict()
+    created: float
+    started: float | None
+    finished: float | None
+
+
+@dataclass(frozen=True)
+class EventRow:
+    seq: int  # 1, 2, ... per job, without gaps
+    time: float
+    kind: str  # queued, started, progress, requeued, cancel_requested, succeeded, failed, cancelled
+    data: Json  # progress: a portraitist.results.Progress
+
+
+@dataclass(frozen=True)
+class PersonaRow:
+    id: str
+    name: str  # deleted: "" (a tombstone keeps no personal data)
+    status: Literal["creating", "active", "deleted"]
+    record: Json | None  # a portraitist.results.PersonaRecord, once active
+    job_id: str
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a deleted persona leaves for the caller to erase from the store."""
+
+    blobs: tuple[str, ...]  # digests that no other job mentions
+    jobs: tuple[str, ...]  # their checkpoints
+
+
+class Ledger(Protocol):
+    # -- the client's side ---------------------------------------------------------------------------------------
+
+    def submit(self, job: NewJob) -> tuple[JobRow, bool]:
+        """Queue `job`, or return the earlier one that asked for the same (False).
+
+        Same key or same persona name with another body: Conflict. A failed or cancelled job holds neither.
+        A persona that is unknown or still being created: NotFound; a deleted one: PersonaDeleted."""
+
+    def job(self, job_id: str) -> JobRow: ...
+
+    def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
+        """Newest first."""
+
+    def ahead(self, job_id: str) -> int:
+        """How many queued jobs will be claimed before this one."""
+
+    def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
+        """Events with seq > after; waits up to `wait_s` for the first. Empty after a terminal event: there is no more."""
+
+    def cancel(self, job_id: str) -> JobRow:
+        """Queued: cancelled at once. Running: flagged, its worker stops it. Over: unchanged."""
+
+    def persona(self, id_or_name: str) -> PersonaRow:
+        """An active persona, or one being created. NotFound; PersonaDeleted if only a deleted one matches."""
+
+    def personas(self) -> list[PersonaRow]:
+        """The active ones, by name."""
+
+    def delete_persona(self, persona_id: str) -> Removed:
+        """Remove the record, stop its jobs, scrub their requests, results and events, leave a tombstone. One atomic step."""
+
+    # -- the worker's side ---------------------------------------------------------------------------------------
+
+    def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
+        """Take a queued job, or None when somebody else has it or it is over."""
+
+    def heartbeat(self, job_id: str, token: int, *, lease_s: float) -> bool:
+        """Renew the lease; True when cancellation was asked for."""
+
+    def progress(self, job_id: str, token: int, data: Json) -> None: ...
+
+    def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
+        """Record blobs that the job has written, *after* writing them; LeaseLost means: erase them again."""
+
+    def finish(
+        self,
+        job_id: str,
+        token: int,
+        status: Literal["succeeded", "failed", "cancelled"],
+        *,
+        result: Json | None = None,
+        error: Json | None = None,
+    ) -> None: ...
+
+    def requeue(self, job_id: str, token: int, *, reason: str, count: bool = True) -> JobRow:
+        """The attempt ended without a result. Back to the queue; cancelled if that was asked for; failed if it was
+        the last attempt. count=False: the worker was asked to stop, which is no attempt."""
+
+    def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
+        """Ids in the order to claim them: lane "serve" first, then by age."""
+
+    def running(self) -> list[JobRow]: ...
+
+    def referenced(self, blobs: Iterable[str]) -> set[str]:
+        """Those of `blobs` that some job mentions."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,389 @@
+"""The embedded ledger: one SQLite file, shared by clients and the worker on one machine.
+
+WAL lets them read while one writes; `synchronous=FULL` makes an accepted job survive a power cut; every method is one
+IMMEDIATE transaction, so checks and writes cannot be torn apart. Keep the file on a local disk (WAL does not work on NFS).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import NotFound, StorageError, StorageFull
+from . import rules
+from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY, operation TEXT NOT NULL, persona_id TEXT NOT NULL, status TEXT NOT NULL, request TEXT NOT NULL,
+    body_hash TEXT NOT NULL, shape TEXT NOT NULL, key TEXT, lane TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    token INTEGER NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '', lease_until REAL NOT NULL DEFAULT 0,
+    cancel_requested REAL, result TEXT, error TEXT, created REAL NOT NULL, started REAL, finished REAL);
+CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, lane, created);
+CREATE INDEX IF NOT EXISTS jobs_by_persona ON jobs (persona_id);
+CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_key ON jobs (key) WHERE key IS NOT NULL;
+CREATE TABLE IF NOT EXISTS events (
+    job_id TEXT NOT NULL, seq INTEGER NOT NULL, time REAL NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (job_id, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refs (digest TEXT NOT NULL, job_id TEXT NOT NULL, PRIMARY KEY (digest, job_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS refs_by_job ON refs (job_id);
+CREATE TABLE IF NOT EXISTS personas (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS personas_by_name ON personas (name) WHERE status != 'deleted';
+"""
+_JOB_COLUMNS = ", ".join(JobRow.__dataclass_fields__)
+_JSON_COLUMNS = ("request", "shape", "result", "error")
+
+
+class SqliteLedger:
+    """`path` is the database file; its folder must exist. Safe to share between threads and processes."""
+
+    def __init__(self, path: str | Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = Path(path)
+        self._clock = clock
+        self._local = threading.local()
+        with self._write() as db:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+        self._inode = os.stat(self.path).st_ino
+
+    # -- the client's side ---------------------------------------------------------------------------------------
+
+    def submit(self, job: NewJob) -> tuple[JobRow, bool]:
+        with self._write() as db:
+            if job.key is not None and (holder := self._find(db, "key = ?", job.key)) is not None:
+                return rules.same_or_conflict(job, holder, f"the idempotency key {job.key!r}"), False
+            if job.creates is not None:
+                if (taken := self._persona_row(db, "name = ? AND status != 'deleted'", job.creates)) is not None:
+                    return rules.same_or_conflict(job, self._get(db, taken.job_id), f"the name {job.creates!r}"), False
+                db.execute("INSERT INTO personas VALUES (?, ?, 'creating', NULL, ?)", (job.persona_id, job.creates, job.id))
+            else:
+                rules.usable(self._persona_row(db, "id = ?", job.persona_id), job.persona_id)
+            db.execute(
+                "INSERT INTO jobs (id, operation, persona_id, status, request, body_hash, shape, key, lane, created)"
+                " VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+                (
+                    job.id,
+                    job.request["operation"],
+                    job.persona_id,
+                    json.dumps(job.request),
+                    job.body_hash,
+                    json.dumps(job.shape),
+                    job.key,
+                    job.lane,
+                    self._clock(),
+                ),
+            )
+            db.executemany("INSERT OR IGNORE INTO refs VALUES (?, ?)", [(digest, job.id) for digest in job.blobs])
+            self._event(db, job.id, "queued")
+            return self._get(db, job.id), True
+
+    def job(self, job_id: str) -> JobRow:
+        with self._read() as db:
+            return self._get(db, job_id)
+
+    def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
+        with self._read() as db:
+            rows = db.execute(
+                f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = ifnull(?, status) AND persona_id = ifnull(?, persona_id)"
+                " ORDER BY created DESC, rowid DESC LIMIT ?",
+                (status, persona_id, limit),
+            )
+            return [_job(row) for row in rows]
+
+    def ahead(self, job_id: str) -> int:
+        with self._read() as db:
+            (count,) = db.execute(
+                "SELECT count(*) FROM jobs a JOIN jobs b ON b.id = ? AND a.status = 'queued' AND b.status = 'queued'"
+                " AND (a.lane, a.created, a.rowid) < (b.lane, b.created, b.rowid)",  # 'serve' < 'tune'
+                (job_id,),
+            ).fetchone()
+            return int(count)
+
+    def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
+        deadline, pause = time.monotonic() + wait_s, 0.01
+        while True:
+            with self._read() as db:
+                status = self._get(db, job_id).status  # before the events: the last of them must not slip between
+                rows = db.execute(
+                    "SELECT seq, time, kind, data FROM events WHERE job_id = ? AND seq > ? ORDER BY seq", (job_id, after)
+                ).fetchall()
+            left = deadline - time.monotonic()
+            if rows or status in TERMINAL or left <= 0:
+                return [EventRow(seq, at, kind, json.loads(data)) for seq, at, kind, data in rows]
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, 0.1)
+
+    def cancel(self, job_id: str) -> JobRow:
+        with self._write() as db:
+            row = self._get(db, job_id)
+            if row.status == "queued":
+                self._end(db, row, "cancelled", None, rules.cancelled_error(job_id))
+            elif row.status == "running" and row.cancel_requested is None:
+                db.execute("UPDATE jobs SET cancel_requested = ? WHERE id = ?", (self._clock(), job_id))
+                self._event(db, job_id, "cancel_requested")
+            return self._get(db, job_id)
+
+    def persona(self, id_or_name: str) -> PersonaRow:
+        with self._read() as db:
+            row = self._persona_row(db, "(id = ? OR name = ?) AND status != 'deleted'", id_or_name, id_or_name)
+            if row is None and self._persona_row(db, "id = ? OR name = ?", id_or_name, rules.tombstone(id_or_name)):
+                raise rules.deleted(id_or_name)
+            if row is None:
+                rules.usable(None, id_or_name)
+            assert row is not None
+            return row
+
+    def personas(self) -> list[PersonaRow]:
+        with self._read() as db:
+            rows = db.execute("SELECT * FROM personas WHERE status = 'active' ORDER BY name")
+            return [_persona(row) for row in rows]
+
+    def delete_persona(self, persona_id: str) -> Removed:
+        with self._write() as db:
+            persona = self._persona_row(db, "id = ?", persona_id)
+            if persona is None:
+                rules.usable(None, persona_id)
+            elif persona.status == "deleted":
+                raise rules.deleted(persona_id)
+            assert persona is not None
+            jobs = [row["id"] for row in db.execute("SELECT id FROM jobs WHERE persona_id = ?", (persona_id,))]
+            its = "job_id IN (SELECT id FROM jobs WHERE persona_id = ?)"
+            blobs = [row["digest"] for row in db.execute(f"SELECT DISTINCT digest FROM refs WHERE {its}", (persona_id,))]
+            db.execute(f"DELETE FROM refs WHERE {its}", (persona_id,))
+            db.execute(f"DELETE FROM events WHERE {its}", (persona_id,))
+            for job_id in jobs:
+                row = self._get(db, job_id)
+                if row.status not in TERMINAL:
+                    self._end(db, row, "cancelled", None, rules.deleted(persona_id).to_dict())
+                request = {"operation": row.operation, "persona_id": persona_id}
+                db.execute(
+                    "UPDATE jobs SET request = ?, shape = '{}', result = NULL, key = NULL, body_hash = '' WHERE id = ?",
+                    (json.dumps(request), job_id),
+                )
+                db.execute("UPDATE jobs SET error = NULL WHERE id = ? AND status = 'failed'", (job_id,))
+            db.execute(
+                "UPDATE personas SET status = 'deleted', record = NULL, name = ? WHERE id = ?",
+                (rules.tombstone(persona.name), persona_id),
+            )
+            kept = self._referenced(db, blobs)
+        with self._read() as db:  # without this the old pages would stay readable in the write-ahead log
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return Removed(tuple(b for b in blobs if b not in kept), tuple(jobs))
+
+    # -- the worker's side ---------------------------------------------------------------------------------------
+
+    def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
+        with self._write() as db:
+            now = self._clock()
+            won = db.execute(
+                "UPDATE jobs SET status = 'running', attempts = attempts + 1, token = token + 1, worker = ?,"
+                " lease_until = ?, started = ifnull(started, ?) WHERE id = ? AND status = 'queued'",
+                (worker, now + lease_s, now, job_id),
+            )
+            if won.rowcount == 0:
+                return None
+            row = self._get(db, job_id)
+            self._event(db, job_id, "started", {"attempt": row.attempts})
+            return row
+
+    def heartbeat(self, job_id: str, token: int, *, lease_s: float) -> bool:
+        with self._write() as db:
+            row = self._held(db, job_id, token)
+            db.execute("UPDATE jobs SET lease_until = ? WHERE id = ?", (self._clock() + lease_s, job_id))
+            return row.cancel_requested is not None
+
+    def progress(self, job_id: str, token: int, data: Json) -> None:
+        with self._write() as db:
+            self._held(db, job_id, token)
+            self._event(db, job_id, "progress", data)
+
+    def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
+        with self._write() as db:
+            self._held(db, job_id, token)
+            db.executemany("INSERT OR IGNORE INTO refs VALUES (?, ?)", [(digest, job_id) for digest in blobs])
+
+    def finish(
+        self,
+        job_id: str,
+        token: int,
+        status: Literal["succeeded", "failed", "cancelled"],
+        *,
+        result: Json | None = None,
+        error: Json | None = None,
+    ) -> None:
+        with self._write() as db:
+            self._end(db, self._held(db, job_id, token), status, result, error)
+
+    def requeue(self, job_id: str, token: int, *, reason: str, count: bool = True) -> JobRow:
+        with self._write() as db:
+            row = self._held(db, job_id, token)
+            status, event, error = rules.after_death(row, reason, count)
+            if status == "queued":
+                db.execute(
+                    "UPDATE jobs SET status = 'queued', lease_until = 0, token = token + 1, attempts = attempts - ? WHERE id = ?",
+                    (0 if count else 1, job_id),
+                )
+                self._event(db, job_id, event, {"reason": reason, "attempt": row.attempts})
+            else:
+                self._end(db, row, status, None, error)
+            return self._get(db, job_id)
+
+    def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT id FROM jobs WHERE status = 'queued' AND lane = ifnull(?, lane) ORDER BY lane, created, rowid LIMIT ?",
+                (lane, limit),
+            )
+            return [row["id"] for row in rows]
+
+    def running(self) -> list[JobRow]:
+        with self._read() as db:
+            return [_job(row) for row in db.execute(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = 'running'")]
+
+    def referenced(self, blobs: Iterable[str]) -> set[str]:
+        with self._read() as db:
+            return self._referenced(db, list(blobs))
+
+    def close(self) -> None:
+        """Close this thread's connection; another call opens it again."""
+        if (db := getattr(self._local, "db", None)) is not None:
+            db.close()
+            self._local.db = None
+
+    # -- inside a transaction --------------------------------------------------------------------------------------
+
+    def _get(self, db: sqlite3.Connection, job_id: str) -> JobRow:
+        row = self._find(db, "id = ?", job_id)
+        if row is None:
+            raise NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
+        return row
+
+    def _find(self, db: sqlite3.Connection, where: str, *values: Any) -> JobRow | None:
+        row = db.execute(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE {where}", values).fetchone()
+        return None if row is None else _job(row)
+
+    def _persona_row(self, db: sqlite3.Connection, where: str, *values: Any) -> PersonaRow | None:
+        row = db.execute(f"SELECT * FROM personas WHERE {where}", values).fetchone()
+        return None if row is None else _persona(row)
+
+    def _held(self, db: sqlite3.Connection, job_id: str, token: int) -> JobRow:
+        row = self._find(db, "id = ?", job_id)
+        if row is None or row.status != "running" or row.token != token:
+            raise LeaseLost(f"job {job_id}: token {token} is no longer current")
+        return row
+
+    def _end(self, db: sqlite3.Connection, row: JobRow, status: Status, result: Json | None, error: Json | None) -> None:
+        db.execute(
+            "UPDATE jobs SET status = ?, result = ?, error = ?, finished = ?, lease_until = 0, token = token + 1,"
+            " key = CASE WHEN ? = 'succeeded' THEN key END WHERE id = ?",
+            (status, _dump(result), _dump(error), self._clock(), status, row.id),
+        )
+        if row.operation == "create" and status == "succeeded":
+            db.execute("UPDATE personas SET status = 'active', record = ? WHERE id = ?", (_dump(result), row.persona_id))
+        elif row.operation == "create":  # the name is free again, and nothing of the photos is kept
+            db.execute("DELETE FROM personas WHERE id = ? AND status = 'creating'", (row.persona_id,))
+            db.execute("DELETE FROM refs WHERE job_id = ?", (row.id,))
+        self._event(db, row.id, status)
+
+    def _event(self, db: sqlite3.Connection, job_id: str, kind: str, data: Json | None = None) -> None:
+        db.execute(
+            "INSERT INTO events SELECT ?, ifnull(max(seq), 0) + 1, ?, ?, ? FROM events WHERE job_id = ?",
+            (job_id, self._clock(), kind, json.dumps(data or {}), job_id),
+        )
+
+    def _referenced(self, db: sqlite3.Connection, blobs: list[str]) -> set[str]:
+        found: set[str] = set()
+        for start in range(0, len(blobs), 500):  # SQLite allows a limited number of parameters
+            part = blobs[start : start + 500]
+            marks = ",".join("?" * len(part))
+            found.update(r["digest"] for r in db.execute(f"SELECT digest FROM refs WHERE digest IN ({marks})", part))
+        return found
+
+    # -- connections: one per thread and process ------------------------------------------------------------------------
+
+    def _connection(self) -> sqlite3.Connection:
+        local = self._local
+        if getattr(local, "db", None) is None or local.pid != os.getpid():  # a connection must not cross a fork
+            if hasattr(self, "_inode"):
+                self._check_file()
+            local.db = sqlite3.connect(self.path, timeout=15.0, isolation_level=None)
+            local.pid = os.getpid()
+            local.checked = time.monotonic()
+            local.db.row_factory = sqlite3.Row
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "temp_store = MEMORY"):
+                local.db.execute(f"PRAGMA {pragma}")
+        elif time.monotonic() - local.checked > 1.0:
+            local.checked = time.monotonic()
+            self._check_file()
+        db: sqlite3.Connection = local.db
+        return db
+
+    def _check_file(self) -> None:
+        """SQLite goes on happily with a file that was deleted under it; we must not."""
+        try:
+            same = os.stat(self.path).st_ino == self._inode
+        except OSError:
+            same = False
+        if not same:
+            raise StorageError(f"the ledger {self.path} was removed or replaced while in use; connect again", param=str(self.path))
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        with _typed(self.path):
+            yield self._connection()
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with _typed(self.path):
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            try:
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+
+@contextmanager
+def _typed(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if "full" in str(error):
+            raise StorageFull(f"the disk that holds {path} is full; free some space and try again", param=str(path)) from error
+        raise StorageError(
+            f"the ledger {path} cannot be used: {error}; check that its folder exists and is writable, on a local disk",
+            param=str(path),
+        ) from error
+
+
+def _dump(data: Json | None) -> str | None:
+    return None if data is None else json.dumps(data)
+
+
+def _job(row: sqlite3.Row) -> JobRow:
+    values = dict(row)
+    for name in _JSON_COLUMNS:
+        values[name] = None if values[name] is None else json.loads(values[name])
+    return JobRow(**values)
+
+
+def _persona(row: sqlite3.Row) -> PersonaRow:
+    values = dict(row)
+    values["record"] = None if values["record"] is None else json.loads(values["record"])
+    return PersonaRow(**values)

@@ -1,0 +1,7 @@
+"""The store: bytes by content hash, and one checkpoint per job. `protocol` says what every adapter must do."""
+
+from .folder import FolderStore
+from .memory import MemoryStore
+from .protocol import Store, digest_of, is_digest
+
+__all__ = ["FolderStore", "MemoryStore", "Store", "digest_of", "is_digest"]

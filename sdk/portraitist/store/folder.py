@@ -1,0 +1,134 @@
+"""The embedded store: a local folder.
+
+    blobs/ab/abcdef…       content, named by its SHA-256
+    checkpoints/job_…      SHA-256 (32 bytes) of what follows, then the checkpoint
+
+File names are made from digests and job ids alone; a name that came from a user never reaches the file system.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..atomic import write_atomically
+from ..errors import InvalidRequest, NotFound, StorageError, StorageFull
+from .protocol import digest_of, is_digest, is_job_id
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class FolderStore:
+    """`root` is made by `create=True` and must exist from then on: a store that vanishes is an error, not a new store."""
+
+    def __init__(self, root: str | Path, *, create: bool = True) -> None:
+        self.root = Path(root)
+        if create:
+            with self._typed("create the store"):
+                for name in ("blobs", "checkpoints"):
+                    (self.root / name).mkdir(parents=True, exist_ok=True)
+
+    def put(self, data: bytes) -> str:
+        digest = digest_of(data)
+        path = self._blob(digest)
+        with self._typed("write a blob"):
+            try:
+                # Touching tells the sweeper that the blob is wanted again; a damaged one of another length is replaced.
+                if os.stat(path).st_size == len(data):
+                    os.utime(path)
+                    return digest
+            except FileNotFoundError:
+                pass
+            with suppress(FileExistsError):
+                path.parent.mkdir()  # not parents=True: a removed store must not be silently begun anew
+            write_atomically(path, data)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        with self._typed("read a blob"):
+            try:
+                data = self._blob(digest).read_bytes()
+            except FileNotFoundError:
+                self._check_root()
+                raise NotFound(f"no blob {digest[:12]}… in {self.root}; it was deleted or never uploaded", param=digest) from None
+        if digest_of(data) != digest:
+            raise StorageError(
+                f"blob {digest[:12]}… in {self.root} is damaged (its bytes do not match its name); restore the folder from a "
+                "backup or create the persona again",
+                param=digest,
+            )
+        return data
+
+    def has(self, digest: str) -> bool:
+        return self._blob(digest).exists()
+
+    def erase(self, digest: str) -> None:
+        with self._typed("erase a blob"):
+            self._blob(digest).unlink(missing_ok=True)
+
+    def save_checkpoint(self, job_id: str, data: bytes) -> None:
+        with self._typed("save a checkpoint"):
+            write_atomically(self._checkpoint(job_id), hashlib.sha256(data).digest() + data)
+
+    def load_checkpoint(self, job_id: str) -> bytes | None:
+        with self._typed("read a checkpoint"):
+            try:
+                stored = self._checkpoint(job_id).read_bytes()
+            except FileNotFoundError:
+                self._check_root()
+                return None
+        return stored[32:] if hashlib.sha256(stored[32:]).digest() == stored[:32] else None
+
+    def drop_checkpoint(self, job_id: str) -> None:
+        with self._typed("erase a checkpoint"):
+            self._checkpoint(job_id).unlink(missing_ok=True)
+
+    def older_than(self, seconds: float) -> Iterator[str]:
+        limit = time.time() - seconds
+        with self._typed("list the store"):
+            for path in sorted((self.root / "blobs").glob("??/*")):
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime > limit:
+                        continue
+                    if is_digest(path.name):
+                        yield path.name
+                    elif path.name.startswith(".tmp-"):  # its writer was killed
+                        path.unlink()
+
+    def _blob(self, digest: str) -> Path:
+        if not is_digest(digest):
+            raise InvalidRequest(f"{digest[:80]!r} is no blob digest; expected 64 hex digits", param="digest")
+        return self.root / "blobs" / digest[:2] / digest
+
+    def _checkpoint(self, job_id: str) -> Path:
+        if not is_job_id(job_id):
+            raise InvalidRequest(f"{job_id[:80]!r} is no job id", param="job_id")
+        return self.root / "checkpoints" / job_id
+
+    def _check_root(self) -> None:
+        if not (self.root / "blobs").is_dir() or not (self.root / "checkpoints").is_dir():
+            raise StorageError(
+                f"the store {self.root} is gone or incomplete; put it back (or mount it again) and submit the job again",
+                param=str(self.root),
+            )
+
+    @contextmanager
+    def _typed(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in _FULL:
+                raise StorageFull(
+                    f"cannot {what}: the disk that holds {self.root} is full; free some space and try again", param=str(self.root)
+                ) from error
+            if error.errno == errno.ENOENT:
+                self._check_root()
+            raise StorageError(
+                f"cannot {what} in {self.root}: {error.strerror or error}; check that the folder exists and is writable",
+                param=str(self.root),
+            ) from error
