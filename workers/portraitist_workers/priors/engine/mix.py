@@ -1,0 +1,346 @@
+"""Mixes people: labels -> one texture, one matte and one surface in the common layout.
+
+Colours are mixed in the inner face only; hair, ears, neck and outline come from the donor alone, or every picture would
+have ghost hair. The surface is mixed everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numba import njit
+
+from .canvas import GRID, NEUTRAL, SMILE, Canvas
+from .eyes import Eyes
+from .labels import Labels
+from .neck import Neck
+from .regions import INNER_LIP_MIDDLE, Regions, scale_points
+from .template import MOUTH_CORNERS, MOUTH_HOLE, NECK
+
+_CAVITY = np.array([38.0, 14.0, 14.0], np.float32)  # colour deep in an open mouth, RGB
+_DETAIL = 0.5        # share of the donor's fine texture given back to an average face
+_OPEN_LENGTH = 2.5   # ICT units between the inner lips at mouth_open = 1
+# Ears and side hair lie on a plane far behind the cheeks; at that depth a turned head shows too much of its side.
+_FLATTEN, _FLATTEN_BELOW = np.float32(0.45), np.float32(3.0)
+_SMILE_LENGTH = 1.0  # ICT units of travel of the mouth corners at smile_geo = 1
+
+# Weights of ICT expressions for brow = +1 and brow = -1, for pucker = 1 and jaw = 1; "?" stands for L and R.
+_BROW_UP = {"browInnerUp_?": 0.7, "browOuterUp_?": 0.7}
+_BROW_DOWN = {"browDown_?": 0.8}
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A mixed head in the layout."""
+
+    tex: np.ndarray    # [W, W, 3] float32, RGB 0..255
+    alpha: np.ndarray  # [W, W] float32, 0..1
+    skin: np.ndarray   # [W, W] float32, 0..1, of the donor
+    clothes: np.ndarray  # [W, W] float32, 0..1
+    pos: np.ndarray    # [256, 256, 3] float32, ICT units, head frame
+    frame_points: np.ndarray  # [4, 3] eyes and mouth corners that place the crop (blinking does not move them)
+    neck: Neck
+    inner: np.ndarray  # [128, 128] float32, the inner face, for the light's mean
+    jaw_shadow: np.ndarray  # [128, 128] float32
+    smile_geo: float
+    mouth_open: float
+
+
+class Mixer:
+    """The canvas at `W` texels a side (256 for small pictures, 512 for large), ready to mix."""
+
+    def __init__(self, canvas: Canvas, W: int):
+        if W not in (256, 512):
+            raise ValueError(f"textures of {W} texels a side are not kept: use 256 or 512")
+        self.canvas, self.W = canvas, W
+        self.regions = Regions.of(np.asarray(canvas.layout), W)
+        self.eyes = Eyes(np.asarray(canvas.layout), W)
+        self.tex = _shrink(canvas.tex, W)      # [P, 2, W, W, 3] uint8
+        self.alpha = _shrink(canvas.alpha, W)  # [P, 2, W, W] uint8
+        self.skin = _shrink(canvas.skin, W)    # [P, W, W] uint8
+        self.tex = _without_rims(self.tex, self.alpha, self.regions.below_chin)
+        self._usable = np.stack([_usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
+        self._expressions = {name: np.asarray(canvas.expr[i], np.float32)
+                             for i, name in enumerate(canvas.expression_names) if _used(name)}
+        half = lambda mask: cv2.resize(mask, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA)  # noqa: E731
+        self._light_masks = half(self.regions.inner), half(self.regions.jaw_shadow)
+        rows = np.arange(GRID, dtype=np.float32)[:, None]
+        self._flatten = _FLATTEN * np.clip((rows - 75) / 40, 0, 1)  # not at the crown, which is flat enough
+        self._grid_points = scale_points(np.asarray(canvas.layout), GRID)
+
+    def mix(self, labels: Labels) -> Mix:
+        people = [_Source(p, f, w) for p, f, w in zip(labels.people, labels.flips, labels.weights, strict=True)]
+        donor = people[labels.donor]
+        pos, neutral = self._surface(people, labels.smile)
+        frame = self._sample(pos, (0, 1, *MOUTH_CORNERS))
+        smile_geo = self._corner_travel(pos, neutral)
+        gap_before = self._lip_gap(pos)
+        pos = self._express(pos, labels)
+        frame[2:] = self._sample(pos, MOUTH_CORNERS)
+        gap = self._lip_gap(pos)
+        skin = self._take(self.skin, donor)
+        tex, clothes = self._texture(people, labels, skin)
+        tex = self._open_mouth(tex, gap_before, gap)
+        tex = self.eyes.warp(tex, labels.blink, labels.gaze)
+        alpha = np.maximum(self._take(self.alpha[:, NEUTRAL], donor) * np.float32(1 / 255), self.regions.inner)
+        return Mix(tex, alpha, skin * np.float32(1 / 255), clothes, pos, frame, self._neck(pos, tex, skin), *self._light_masks,
+                   float(np.clip(smile_geo / _SMILE_LENGTH, 0, 1)), float(np.clip(gap / _OPEN_LENGTH, 0, 1)))
+
+    # ---- surface ---------------------------------------------------------------------------------------------------
+
+    def _surface(self, people: list["_Source"], smile: float) -> tuple[np.ndarray, np.ndarray]:
+        """Mixed positions at `smile`, and those of the same mix when neutral. float32 [256, 256, 3] each."""
+        out = []
+        for expression in (NEUTRAL, SMILE):
+            total = np.zeros((GRID, GRID, 3), np.float32)
+            if expression == NEUTRAL or smile > 0:
+                for source in people:
+                    one = np.asarray(self.canvas.pos[source.person, expression], np.float32)
+                    if source.flip:
+                        one = one[:, ::-1] * np.array([-1, 1, 1], np.float32)
+                    total += np.float32(source.weight) * one
+            out.append(total)
+        for total in out:
+            total[..., 2] += self._flatten * np.maximum(_FLATTEN_BELOW - total[..., 2], 0)
+        neutral, full = out
+        return (neutral + np.float32(smile) * (full - neutral) if smile > 0 else neutral), neutral
+
+    def _express(self, pos: np.ndarray, labels: Labels) -> np.ndarray:
+        wanted = {"jawOpen": labels.jaw, "mouthPucker": labels.pucker}
+        for name, share in (_BROW_UP if labels.brow > 0 else _BROW_DOWN).items():
+            wanted |= {name.replace("?", side): share * abs(labels.brow) for side in "LR"}
+        pos = pos.copy()
+        for name, weight in wanted.items():
+            if weight and name in self._expressions:
+                pos += np.float32(weight) * self._expressions[name]
+        return pos
+
+    def _sample(self, pos: np.ndarray, points: tuple[int, ...]) -> np.ndarray:
+        """Positions [n, 3] of template points."""
+        at = self._grid_points[list(points)]
+        return cv2.remap(pos, at[:, None, 0], at[:, None, 1], cv2.INTER_LINEAR)[:, 0].astype(np.float64)
+
+    def _corner_travel(self, pos: np.ndarray, neutral: np.ndarray) -> float:
+        """Mean travel of the mouth corners outwards and upwards, ICT units."""
+        left, right = self._sample(pos, MOUTH_CORNERS) - self._sample(neutral, MOUTH_CORNERS)
+        return float((right[0] - left[0] + left[1] + right[1]) / 2)
+
+    def _lip_gap(self, pos: np.ndarray) -> float:
+        upper, lower = self._sample(pos, INNER_LIP_MIDDLE)
+        return float(np.linalg.norm(upper - lower))
+
+    def _neck(self, pos: np.ndarray, tex: np.ndarray, skin: np.ndarray) -> Neck:
+        """Its colour is the mean of the neck's skin, or of the cheeks where hair or a collar hides the neck."""
+        below = self.regions.below_chin[::4, ::4] * skin[::4, ::4] / 255
+        rows, columns = self.regions.cheeks
+        cheek = tex[rows, columns].mean(0)
+        weight = below * (below > 0.5)
+        colour = (tex[::4, ::4] * weight[..., None]).sum((0, 1)) + 5 * 0.8 * cheek
+        left, right = self._sample(pos, (NECK[0], NECK[3]))
+        return Neck.between(left, right, self._sample(pos, (110, 113)), colour / (weight.sum() + 5))
+
+    # ---- texture ---------------------------------------------------------------------------------------------------
+
+    def _take(self, array: np.ndarray, source: "_Source") -> np.ndarray:
+        """One person's map, mirrored if the source is, as float32."""
+        one = array[source.person]
+        return (one[:, ::-1] if source.flip else one).astype(np.float32)
+
+    def _texture(self, people: list["_Source"], labels: Labels, donor_skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mixed colours [W, W, 3] and the share of each texel that is clothes [W, W]."""
+        regions, donor = self.regions, people[labels.donor]
+        layers, usable, weights, mouth_weights = [], [], [], []
+        for source in people:
+            for expression, share in ((NEUTRAL, 1 - labels.smile), (SMILE, labels.smile)):
+                if share > 0:
+                    layer = self.tex[source.person, expression]
+                    layers.append(np.ascontiguousarray(layer[:, ::-1] if source.flip else layer))
+                    face = self._usable[source.person]
+                    usable.append(np.ascontiguousarray(face[:, ::-1] if source.flip else face))
+                    weights.append(source.weight * share)
+                    # closed lips leave a seam in the mouth: its inside comes from those who open it
+                    gap = float(self.canvas.mouthgap[source.person, expression])
+                    mouth_weights.append(source.weight * share * (gap + 0.01))
+        outer = self.tex[donor.person, NEUTRAL]
+        outer = np.ascontiguousarray(outer[:, ::-1] if donor.flip else outer)
+        own = np.ascontiguousarray(self._donor_face(donor, labels.smile))
+        inner, mask = _mix_layers(
+            np.stack(layers), np.stack(usable), np.array(weights, np.float32), np.array(mouth_weights, np.float32),
+            self._take(self._usable, donor), regions.inner, regions.mouth)
+        # give an average face back some of the donor's pores and stubble
+        fine = cv2.GaussianBlur(own, (0, 0), 1.6 * self.W / 512)
+        rows, columns = regions.cheeks
+        tone = inner[rows, columns].mean(0) / np.maximum(outer[rows, columns].mean(0), 1)
+        detail = np.float32(_DETAIL * (1 - donor.weight))
+        tex, clothes, hair = _combine(inner, mask, outer, own, fine, donor_skin, regions.no_detail, regions.below_chin,
+                                      tone.astype(np.float32), detail, np.array(labels.clothes, np.float32))
+        if any(labels.hair):
+            tex = _shift_hair(tex, hair * self._take(self.alpha[:, NEUTRAL], donor) / 255, labels.hair)
+        return tex, clothes
+
+    def _donor_face(self, donor: "_Source", smile: float) -> np.ndarray:
+        face = self.tex[donor.person, SMILE if smile > 0.5 else NEUTRAL]
+        return (face[:, ::-1] if donor.flip else face).astype(np.float32)
+
+    def _open_mouth(self, tex: np.ndarray, before: float, after: float) -> np.ndarray:
+        """When the jaw drops, teeth stay at the upper lip and a dark cavity appears below them.
+
+        The mouth's hole is always as high in the layout, however far the lips are apart, so rows are squeezed by
+        before / after.
+        """
+        if after < before + 0.08:
+            return tex
+        polygon = scale_points(np.asarray(self.canvas.layout)[list(MOUTH_HOLE)], self.W)
+        left, top = np.floor(polygon.min(0)).astype(int)
+        right, bottom = np.ceil(polygon.max(0)).astype(int) + 1
+        columns = np.arange(left, right)
+        half = len(polygon) // 2 + 1
+        upper = np.interp(columns, polygon[:half, 0], polygon[:half, 1])
+        low = polygon[[0, *range(len(polygon) - 1, half - 2, -1)]]
+        lower = np.interp(columns, low[:, 0], low[:, 1])
+        rows = np.arange(top, bottom)[:, None]
+        share = (rows - upper) / np.maximum(lower - upper, 0.5)  # 0 at the upper lip, 1 at the lower
+        teeth = max(before - 0.12, 0.0) / after  # a gap of a millimetre is a seam, not teeth
+        source = upper + share * (lower - upper) / max(teeth, 0.05)
+        box = cv2.remap(tex, np.broadcast_to(columns, source.shape).astype(np.float32), source.astype(np.float32),
+                        cv2.INTER_LINEAR)
+        deep = np.clip((share - teeth) / 0.12 + 1, 0, 1) if teeth > 0.05 else np.ones_like(share)
+        cavity = _CAVITY * (1 + 0.9 * np.clip((share - 0.55) / 0.45, 0, 1)[..., None])  # the tongue's lighter red
+        box = box + deep[..., None].astype(np.float32) * (cavity - box)
+        out = tex.copy()
+        inside = self.regions.mouth[top:bottom, left:right, None] * np.float32(min(1.0, (after - before) / 0.25))
+        out[top:bottom, left:right] += inside * (box - out[top:bottom, left:right])
+        return out
+
+
+@dataclass(frozen=True)
+class _Source:
+    person: int
+    flip: bool
+    weight: float
+
+
+def _used(name: str) -> bool:
+    return name in ("jawOpen", "mouthPucker") or name.replace("_L", "_?").replace("_R", "_?") in {**_BROW_UP, **_BROW_DOWN}
+
+
+def _shrink(array: np.ndarray, W: int) -> np.ndarray:
+    """Last image axes 512 -> W by area average, uint8; a memory map stays one at full size."""
+    if W == 512:
+        return array
+    colour = array.shape[-1] == 3
+    flat = array.reshape(-1, 512, 512, *((3,) if colour else ()))
+    small = np.stack([cv2.resize(np.asarray(one), (W, W), interpolation=cv2.INTER_AREA) for one in flat])
+    return small.reshape(*array.shape[: array.ndim - (3 if colour else 2)], W, W, *((3,) if colour else ()))
+
+
+def _usable(skin: np.ndarray, regions: Regions) -> np.ndarray:
+    """Where a person's texture may enter others' faces, uint8 [W, W]: bare skin, eyes, nose, lips, brows without fringe."""
+    W = len(skin)
+    inside = lambda margin, blur: cv2.GaussianBlur(  # noqa: E731  (margin and blur in pixels of the 512 px canvas)
+        cv2.erode(skin, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (margin * W // 1024) + 1,) * 2)).astype(np.float32),
+        (0, 0), blur * W / 512) / 255
+    # a fringe throws shadows and has loose strands, so the forehead keeps a wide margin to it
+    top = int(np.argmax(regions.brows.max(1) > 0.5))
+    forehead = np.clip((top + 0.04 * W - np.arange(W)) / (0.04 * W), 0, 1)[:, None].astype(np.float32)
+    face, open_forehead = np.clip((inside(5, 2) - 0.35) / 0.5, 0, 1), np.clip((inside(22, 7) - 0.15) / 0.7, 0, 1)
+    bare = face + forehead * (open_forehead - face)
+    # a brow is free where there is skin above it: carry the lowest skin of the band above down over the brow
+    band = bare[max(top - W // 40, 0): top + 1].min(0)
+    free = cv2.GaussianBlur(np.repeat(band[None], 5, 0), (0, 0), W / 100)[2]
+    usable = np.maximum.reduce([bare, regions.features, regions.brows * free[None]])
+    return np.rint(usable * 255).astype(np.uint8)
+
+
+def _without_rims(tex: np.ndarray, alpha: np.ndarray, below_chin: np.ndarray) -> np.ndarray:
+    """Removes what is left of the bright studio wall in the outline: there no colour may outshine the head beside it.
+
+    Clothes are white, so nothing is changed below the chin.
+    """
+    W = tex.shape[2]
+    out = np.empty_like(tex)
+    size = max(3, W // 85) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    for person in range(tex.shape[0]):
+        for expression in range(tex.shape[1]):
+            matte = alpha[person, expression].astype(np.float32) / 255
+            core = cv2.erode((matte > 0.95).astype(np.float32), kernel)
+            weight = cv2.GaussianBlur(core, (0, 0), W / 100) + 1e-4
+            one = tex[person, expression].astype(np.float32)
+            near = cv2.GaussianBlur(one * core[..., None], (0, 0), W / 100) / weight[..., None]
+            rim = cv2.GaussianBlur(1 - core, (0, 0), 1) * np.clip(weight * 8, 0, 1) * (1 - below_chin)
+            dimmed = np.minimum(one, 1.08 * near + 4)
+            out[person, expression] = np.clip(np.rint(one + rim[..., None] * (dimmed - one)), 0, 255)
+    return out
+
+
+@njit(cache=True, fastmath=True)
+def _mix_layers(layers, usable, weights, mouth_weights, donor_usable, inner, mouth):
+    """Weighted mean of layers [n, W, W, 3], and where it may be used [W, W].
+
+    A person counts only where their face is bare, and the mean is used only where the donor's is: no fringe or beard
+    bleeds onto another's forehead or chin.
+    """
+    n, height, width, _ = layers.shape
+    out = np.empty((height, width, 3), np.float32)
+    mask = np.empty((height, width), np.float32)
+    mouth_total = mouth_weights.sum()
+    for i in range(height):
+        for j in range(width):
+            use = inner[i, j]
+            mask[i, j] = 0
+            out[i, j, 0], out[i, j, 1], out[i, j, 2] = 0, 0, 0
+            if use <= 0.002:
+                continue
+            red, green, blue, total, all_weights = 0.0, 0.0, 0.0, 0.0, 0.0
+            for k in range(n):
+                weight = weights[k] * usable[k, i, j] * np.float32(1 / 255)
+                if mouth[i, j] > 0:
+                    weight += mouth[i, j] * (mouth_weights[k] / mouth_total - weight)
+                red += weight * layers[k, i, j, 0]
+                green += weight * layers[k, i, j, 1]
+                blue += weight * layers[k, i, j, 2]
+                total += weight
+                all_weights += weights[k]
+            if total > 1e-4:
+                out[i, j, 0], out[i, j, 1], out[i, j, 2] = red / total, green / total, blue / total
+                own = donor_usable[i, j] * np.float32(1 / 255)
+                mask[i, j] = use * own * min(1.0, 4 * total / all_weights)
+    return out, mask
+
+
+@njit(cache=True, fastmath=True)
+def _combine(inner, mask, outer, own, smooth, skin, no_detail, below_chin, tone, detail, cloth):
+    """Mixed face over the donor's head, whose skin takes the mixed tone and whose white shirt takes `cloth`."""
+    height, width = mask.shape
+    tex = np.empty((height, width, 3), np.float32)
+    clothes = np.empty((height, width), np.float32)
+    hair = np.empty((height, width), np.float32)
+    for i in range(height):
+        for j in range(width):
+            m = mask[i, j]
+            s = min(skin[i, j] * np.float32(1 / 255), np.float32(1))
+            lowest = min(outer[i, j, 0], outer[i, j, 1], outer[i, j, 2])
+            highest = max(outer[i, j, 0], outer[i, j, 1], outer[i, j, 2])
+            white = min(max((lowest - 95.0) / 45.0, 0.0), 1.0) * min(max((48.0 - highest + lowest) / 20.0, 0.0), 1.0)
+            cloth_share = white * below_chin[i, j] * (1 - s) * (1 - m)
+            clothes[i, j] = cloth_share
+            hair[i, j] = (1 - m) * (1 - s) * (1 - cloth_share)
+            give = detail * m * (1 - no_detail[i, j])
+            for c in range(3):
+                far = outer[i, j, c] * (1 + s * (tone[c] - 1)) * (1 + cloth_share * (cloth[c] - 1))
+                value = far + m * (inner[i, j, c] - far) + give * (own[i, j, c] - smooth[i, j, c])
+                tex[i, j, c] = min(max(value, 0.0), 255.0)
+    return tex, clothes, hair
+
+
+def _shift_hair(tex: np.ndarray, hair: np.ndarray, shift: tuple[float, ...]) -> np.ndarray:
+    """Adds `shift` (L 0..100, a, b) where `hair` [W, W] is 1."""
+    lab = cv2.cvtColor(tex * np.float32(1 / 255), cv2.COLOR_RGB2LAB)
+    # dark hair cannot lose 20 units of lightness: scale with what there is
+    lab[..., 0] += hair * shift[0] * np.clip(lab[..., 0] / 40, 0.15, 1.2)
+    lab[..., 1] += hair * shift[1]
+    lab[..., 2] += hair * shift[2]
+    return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) * np.float32(255)

@@ -1,0 +1,133 @@
+"""Command line of the labelled-portrait engine.
+
+    python -m portraitist_workers.priors.engine.render pool   --canvas DIR --out POOL --size 128 --count 50000 --seed 0
+    python -m portraitist_workers.priors.engine.render sheet  --canvas DIR --out sheet.png
+    python -m portraitist_workers.priors.engine.render people --canvas DIR --out . --seed 0
+
+A pool is a folder of shards `shard-00000.npz`: `images` [N, S, S, 3] uint8 RGB, `alpha` [N, S, S] uint8 (the person with hair),
+`labels` [N, L] float32 (labels.label_fields), `seeds` [N] int64 and, with --masks, `classes` [N, S, S] uint8. `pool.json`
+holds the label layout and the people. A shard appears under its name only when complete, and what is there is skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .canvas import Canvas
+from .compose import Engine
+from .labels import label_fields, normalisation
+from .masks import CLASSES
+from .sample import draw
+
+
+def choose_people(canvas: Canvas, which: str) -> np.ndarray:
+    """Indices of the `training` or the `held_out` people."""
+    held_out = np.asarray(canvas.held_out)
+    return np.flatnonzero(held_out if which == "held_out" else ~held_out)
+
+
+def render_pool(canvas: Canvas, out: Path, *, size: int, count: int, seed: int, shard: int, people: np.ndarray,
+                masks: bool = False, part: tuple[int, int] = (0, 1)) -> None:
+    """Writes the shards of a pool that are not there yet. Picture i depends on (seed, i) only.
+
+    `part` = (k, n): this process makes every n-th shard, so that n processes can share a pool.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _describe(canvas, out, size, people)
+    engine = Engine(canvas, size)
+    for number in range(part[0], -(-count // shard), part[1]):
+        path = out / f"shard-{number:05d}.npz"
+        if path.exists():
+            continue
+        start = time.time()
+        indices = range(number * shard, min((number + 1) * shard, count))
+        pictures = [engine.render(draw(np.random.default_rng([seed, i]), canvas, people), classes=masks) for i in indices]
+        arrays = {
+            "images": np.stack([p.image for p in pictures]), "alpha": np.stack([p.alpha for p in pictures]),
+            "labels": np.stack([p.labels.to_vector(len(canvas.ids)) for p in pictures]),
+            "seeds": np.array([p.labels.seed for p in pictures]),
+        }
+        if masks:
+            arrays["classes"] = np.stack([p.classes for p in pictures])
+        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        with open(unfinished, "wb") as file:
+            np.savez(file, **arrays)
+        os.replace(unfinished, path)
+        print(f"{path.name}: {len(pictures)} pictures, {len(pictures) / (time.time() - start):.1f}/s", flush=True)
+
+
+def contact_sheet(canvas: Canvas, people: np.ndarray, *, size: int, columns: int, rows: int, seed: int, masks: bool = False,
+                  **fixed) -> np.ndarray:
+    """Random portraits side by side, uint8 RGB; with `masks`, class maps beside them."""
+    engine = Engine(canvas, size)
+    cells = []
+    for i in range(columns * rows):
+        picture = engine.render(draw(np.random.default_rng([seed, i]), canvas, people, **fixed), classes=masks)
+        cell = picture.image
+        if masks:
+            colours = cv2.applyColorMap((picture.classes * 25).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
+            cell = np.hstack([cell, colours])
+        cells.append(cell)
+    return np.vstack([np.hstack(cells[r * columns:(r + 1) * columns]) for r in range(rows)])
+
+
+def _describe(canvas: Canvas, out: Path, size: int, people: np.ndarray) -> None:
+    mean, spread = normalisation()
+    fields = {name: [where.start, where.stop] for name, where in label_fields(len(canvas.ids)).items()}
+    text = json.dumps({
+        "size": size, "fields": fields, "mean": mean.tolist(), "spread": spread.tolist(), "classes": CLASSES,
+        "ids": list(canvas.ids), "people": [int(p) for p in people],
+    })
+    unfinished = out / f"pool.{os.getpid()}.tmp"
+    unfinished.write_text(text)
+    os.replace(unfinished, out / "pool.json")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="portraitist_workers.priors.engine.render", description="Render portraits.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    pool = commands.add_parser("pool", help="many random portraits with labels")
+    sheet = commands.add_parser("sheet", help="a contact sheet to look at")
+    examples = commands.add_parser("people", help="the example and test people, in natural frames")
+    for command in (pool, sheet, examples):
+        command.add_argument("--canvas", type=Path, required=True, help="folder made by build.py")
+        command.add_argument("--out", type=Path, required=True)
+        command.add_argument("--seed", type=int, default=0)
+    for command in (pool, sheet):
+        command.add_argument("--size", type=int, default=128, help="pixels a side")
+        command.add_argument("--people", choices=("training", "held_out"), default="training")
+        command.add_argument("--masks", action="store_true", help="also class maps")
+    pool.add_argument("--count", type=int, default=50_000)
+    pool.add_argument("--shard", type=int, default=1000, help="pictures per file")
+    pool.add_argument("--part", default="0/1", help="k/n: make every n-th shard, beginning with k")
+    sheet.add_argument("--columns", type=int, default=8)
+    sheet.add_argument("--rows", type=int, default=8)
+    options = parser.parse_args(arguments)
+
+    cv2.setNumThreads(1)
+    canvas = Canvas.load(options.canvas)
+    if options.command == "people":
+        from .frames import render_examples
+
+        render_examples(canvas, options.out, seed=options.seed)
+        return
+    people = choose_people(canvas, options.people)
+    if options.command == "sheet":
+        picture = contact_sheet(canvas, people, size=options.size, columns=options.columns, rows=options.rows,
+                                seed=options.seed, masks=options.masks)
+        cv2.imwrite(str(options.out), picture[..., ::-1])
+    else:
+        k, n = (int(part) for part in options.part.split("/"))
+        render_pool(canvas, options.out, size=options.size, count=options.count, seed=options.seed, shard=options.shard,
+                    people=people, masks=options.masks, part=(k, n))
+
+
+if __name__ == "__main__":
+    main()
