@@ -1,0 +1,71 @@
+"""The inversion encoder: aligned crop -> w (and small per-layer offsets for W+), in one pass."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from portraitist.errors import PriorUnavailable
+
+WIDTHS = (32, 64, 96, 160, 256)  # channels after each halving, 128 px -> 4 px
+INPUT = 128  # pixels; other sizes are resized
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut, the second halving the resolution."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv0 = nn.Conv2d(inputs, inputs, 3, padding=1)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, stride=2)
+        self.skip = nn.Conv2d(inputs, outputs, 1)
+        self.norm = nn.GroupNorm(8, inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.leaky_relu(self.conv0(self.norm(x)), 0.2)
+        return F.leaky_relu(self.conv1(y), 0.2) + self.skip(F.avg_pool2d(x, 2))
+
+
+class Encoder(nn.Module):
+    """forward(image [B, 3, R, R] in [-1, 1]) -> w [B, w_dim]. `w_mean`, `w_std` scale its output to the prior's W."""
+
+    w_mean: Tensor
+    w_std: Tensor
+
+    def __init__(self, w_dim: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, WIDTHS[0], 5, padding=2, stride=2)
+        self.blocks = nn.Sequential(*(Residual(a, b) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)))
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(WIDTHS[-1] * 16, 512), nn.LeakyReLU(0.2), nn.Linear(512, w_dim))
+        self.register_buffer("w_mean", torch.zeros(w_dim))
+        self.register_buffer("w_std", torch.ones(w_dim))
+
+    def forward(self, image: Tensor) -> Tensor:
+        if image.shape[-1] != INPUT:
+            image = F.interpolate(image, size=(INPUT, INPUT), mode="bilinear", antialias=True, align_corners=False)
+        x = self.blocks(self.stem(image.contiguous(memory_format=torch.channels_last)))
+        return self.head(x).float() * self.w_std + self.w_mean
+
+
+def save(encoder: Encoder, path: Path, *, metadata: dict | None = None) -> None:
+    """Write as fp16 safetensors."""
+    tensors = {k: v.detach().half().contiguous() for k, v in encoder.state_dict().items()}
+    save_file(tensors, str(path), metadata={"metadata": json.dumps(metadata or {})})
+
+
+def load(path: Path) -> Encoder:
+    """Raises PriorUnavailable for missing or damaged files."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            tensors = {k: file.get_tensor(k).float() for k in file.keys()}
+        encoder = Encoder(tensors["w_mean"].shape[0])
+        encoder.load_state_dict(tensors)
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+        raise PriorUnavailable(f"cannot read the encoder {path}: {error}. Reinstall portraitist.", param=str(path)) from error
+    return encoder.eval().requires_grad_(False)

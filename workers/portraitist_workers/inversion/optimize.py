@@ -1,0 +1,78 @@
+"""Refining latents by optimisation, all photos of a set in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..generator import Generator
+from .reconstruction import Reconstruction
+
+OnStep = Callable[[int, int, float], None]  # (step, steps, loss)
+
+
+def refine_w(
+    generator: Generator,
+    photos: Tensor,
+    w: Tensor,
+    loss: Reconstruction,
+    *,
+    steps: int,
+    lr: float = 0.04,
+    w_std: Tensor,
+    batch: int = 16,
+    dtype: torch.dtype = torch.float32,
+    on_step: OnStep | None = None,
+) -> Tensor:
+    """Latents w [N, D] (or w_plus [N, num_ws, D]) whose images match photos [N, 3, R, R] better than at the start.
+
+    Adam in units of `w_std` [D], so that one rate fits every direction; the rate falls to zero over the last half.
+    A weak pull towards the start keeps what the encoder knew where the photo says nothing.
+    """
+    N = photos.shape[0]
+    start = w.detach().clone()
+    offset = torch.zeros_like(start, requires_grad=True)
+    optimizer = torch.optim.Adam([offset], lr=lr, betas=(0.9, 0.95))
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * min(1.0, 2 * (1 - step / steps), (step + 1) / 5)
+        total = 0.0
+        optimizer.zero_grad(set_to_none=True)
+        for first in range(0, N, batch):
+            rows = slice(first, first + batch)
+            image = generator.synthesis(start[rows] + offset[rows] * w_std, dtype=dtype)
+            rows_loss = (loss(image, photos[rows], step) + 0.002 * offset[rows].square().flatten(1).mean(1)).sum()
+            rows_loss.backward()
+            total += float(rows_loss.detach())
+        optimizer.step()
+        if on_step is not None:
+            on_step(step + 1, steps, total / N)
+    return (start + offset * w_std).detach()
+
+
+def refine_styles(
+    generator: Generator,
+    photos: Tensor,
+    styles: list[Tensor],
+    loss: Reconstruction,
+    *,
+    steps: int,
+    lr: float = 0.03,
+    dtype: torch.dtype = torch.float32,
+    on_step: OnStep | None = None,
+) -> list[Tensor]:
+    """The same in S space: one [N, channels] per layer (see `Synthesis.styles`). Closest fit, least editable."""
+    styles = [s.detach().clone().requires_grad_() for s in styles]
+    optimizer = torch.optim.Adam(styles, lr=lr, betas=(0.9, 0.95))
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * min(1.0, 2 * (1 - step / steps), (step + 1) / 5)
+        optimizer.zero_grad(set_to_none=True)
+        total = loss(generator.synthesis(styles, dtype=dtype), photos, step).sum()
+        total.backward()
+        optimizer.step()
+        if on_step is not None:
+            on_step(step + 1, steps, float(total.detach()) / len(photos))
+    return [s.detach() for s in styles]

@@ -1,0 +1,59 @@
+"""Pivotal tuning (Roich et al. 2021): a short tuning of the generator to one photo, around the latent that is closest to it."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from ..generator import Generator
+from .optimize import OnStep
+from .reconstruction import Reconstruction
+
+
+def tune_to_photo(
+    generator: Generator,
+    photo: Tensor,
+    w: Tensor,
+    loss: Reconstruction,
+    *,
+    steps: int = 60,
+    lr: float = 1e-3,
+    anchors: Tensor | None = None,
+    anchor_weight: float = 1.0,
+    weight: Tensor | None = None,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    on_step: OnStep | None = None,
+) -> Generator:
+    """A copy of `generator` whose image of `w` [1, D] or [1, num_ws, D] is `photo` [1, 3, R, R].
+
+    `anchors` [N, D]: points whose images must not change; three at a time are held to what the generator showed
+    before (PTI's locality regularisation, with the person's own anchors in place of random latents).
+    """
+    tuned = copy.deepcopy(generator).requires_grad_(False)
+    tuned.synthesis.requires_grad_(True)
+    for name, parameter in tuned.synthesis.named_parameters():
+        parameter.requires_grad_(not name.endswith("noise_strength"))
+    parameters = [p for p in tuned.synthesis.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(parameters, lr=lr, betas=(0.9, 0.95))
+    rng = torch.Generator().manual_seed(seed)
+    held_w = held = None
+    if anchors is not None:
+        held_w = anchors[torch.randperm(len(anchors), generator=rng)[:3]]
+        held_w = torch.lerp(w if w.ndim == 2 else w.mean(1), held_w, 0.5)  # half way: where edits of this photo go
+        with torch.no_grad():
+            held = generator.synthesis(held_w, dtype=dtype)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * min(1.0, 2 * (1 - step / steps), (step + 1) / 5)
+        optimizer.zero_grad(set_to_none=True)
+        total = loss(tuned.synthesis(w, dtype=dtype), photo, step, weight).sum()
+        if held is not None:
+            total = total + anchor_weight * (tuned.synthesis(held_w, dtype=dtype) - held).abs().mean()
+        total.backward()
+        optimizer.step()
+        if on_step is not None:
+            on_step(step + 1, steps, float(total.detach()))
+    return tuned.requires_grad_(False)

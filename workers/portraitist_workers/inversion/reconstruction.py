@@ -1,0 +1,46 @@
+"""The distance between a generated image and a photo that inversion and tuning minimise.
+
+L = perceptual(shifted pair) + l1_weight * mean |a - b| + pyramid_weight * coarse L1. MyStyle uses LPIPS + MSE; L1 keeps
+edges, the coarse octaves hold tone, and the shared random shift keeps the perceptual network's own pixel grid out of
+the picture (it would show as energy at the up-sampling frequencies).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Perceptual = Callable[[Tensor, Tensor], Tensor]  # ([B, 3, R, R], [B, 3, R, R]) in [-1, 1] -> [B]
+
+
+@dataclass
+class Reconstruction:
+    """`__call__(image, photo, step)` -> loss per image [B]. The shift depends on `step` only: a resumed run repeats it."""
+
+    perceptual: Perceptual
+    l1_weight: float = 1.0
+    coarse_weight: float = 0.5
+    shift: int = 8  # pixels
+    seed: int = 0
+
+    def __call__(self, image: Tensor, photo: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
+        """`weight` [B, 1, R, R] in [0, 1] fades pixels out of every term (missing or occluded ones)."""
+        if weight is not None:
+            image = photo + (image - photo) * weight
+        l1 = (image - photo).abs().flatten(1).mean(1)
+        coarse = (F.avg_pool2d(image, 8) - F.avg_pool2d(photo, 8)).abs().flatten(1).mean(1)
+        a, b = self._shifted(image, photo, step)
+        return self.perceptual(a, b) + self.l1_weight * l1 + self.coarse_weight * coarse
+
+    def _shifted(self, image: Tensor, photo: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        if not self.shift:
+            return image, photo
+        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        dx, dy = torch.randint(0, 2 * self.shift + 1, (2,), generator=rng).tolist()
+        R = image.shape[-1]
+        pads = (self.shift,) * 4
+        return tuple(F.pad(x, pads, mode="reflect")[:, :, dy : dy + R, dx : dx + R] for x in (image, photo))  # type: ignore[return-value]

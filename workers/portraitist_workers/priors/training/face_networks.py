@@ -1,0 +1,122 @@
+"""Train the bundled face networks on the engine's renders.
+
+    python -m portraitist_workers.priors.training.face_networks --pool DIR --out DIR --minutes M \\
+        [--held-out DIR] [--identities DIR --held-out-identities DIR] [--only perceptual attributes identity] [--save-to DIR]
+
+Each network gets `--minutes` of processor time, with the learning rate falling to zero at their end. A checkpoint is written
+to `--out` every 30 s; the same command continues from it. The finished file with its measured accuracy goes to
+`--save-to` (default: into the package). The perceptual network needs LPIPS's SqueezeNet in torch hub's cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...faces.networks import FOLDER, save_network
+from .pool import Pool
+
+CHECKPOINT_SECONDS = 30.0
+SEED = 0
+
+
+def run_steps(name: str, modules: nn.Module, loss: Callable[[np.random.Generator], Tensor], *, out: Path, minutes: float,
+              peak: float) -> int:
+    """AdamW on `modules` for `minutes`, resuming from `out`/`name`.pt. `loss(rng)` makes one batch's loss. Returns steps."""
+    path = out / f"{name}.pt"
+    optimizer = torch.optim.AdamW([p for p in modules.parameters() if p.requires_grad], lr=peak, weight_decay=0.02, betas=(0.9, 0.98))
+    step, spent = 0, 0.0
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        modules.load_state_dict(state["modules"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, spent = state["step"], state["spent"]
+        print(f"{name}: continuing at step {step}, {spent / 60:.1f} min", flush=True)
+    modules.train()
+    last = saved = time.process_time()
+    mean = None
+    while spent < minutes * 60:
+        share = spent / (minutes * 60)
+        for group in optimizer.param_groups:
+            group["lr"] = peak * min(1.0, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * share))
+        value = loss(np.random.default_rng((SEED, step)))
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        nn.utils.clip_grad_norm_(modules.parameters(), 5.0)
+        optimizer.step()
+        value = float(value.detach())
+        mean = value if mean is None else 0.98 * mean + 0.02 * value
+        step += 1
+        now = time.process_time()
+        spent += now - last
+        last = now
+        if step % 50 == 0:
+            print(f"{name}: step {step}, {spent / 60:.1f} min, loss {mean:.4f}", flush=True)
+        if now - saved > CHECKPOINT_SECONDS or spent >= minutes * 60:
+            state = {"modules": modules.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}
+            torch.save(state, path.with_suffix(".tmp"))
+            path.with_suffix(".tmp").replace(path)
+            saved = now
+    modules.eval()
+    return step
+
+
+def train_perceptual(pool: Pool, held_out: Pool | None, out: Path, minutes: float, save_to: Path) -> None:
+    from .perceptual_distillation import Distillation, agreement, fit_gains, pair_terms
+
+    rng = np.random.default_rng(SEED)
+    task = Distillation.start(pool.batch(384, 128, rng)[0], rng, out / "perceptual_axes.pt")
+    task.student.to(memory_format=torch.channels_last)
+
+    def loss(rng: np.random.Generator) -> Tensor:
+        return task.loss(pool.batch(16, 128, rng)[0], rng)
+
+    steps = run_steps("perceptual", task.student, loss, out=out, minutes=minutes, peak=3e-3)
+    fit_gains(task.student, *pair_terms(task.student, task.teacher, pool.batch(1024, 128, rng)[0], rng))
+    unseen = (held_out or pool).batch(1024, 128, rng)[0]
+    measured = agreement(task.student, *pair_terms(task.student, task.teacher, unseen, rng)) | {
+        "on": "held-out people" if held_out else "training people", "steps": steps, "teacher": "LPIPS v0.1 squeeze"}
+    print("perceptual:", measured, flush=True)
+    save_network(save_to / "perceptual.safetensors", "perceptual", task.student,
+                 {"widths": [s[0][0].out_channels if i else s[0].out_channels for i, s in enumerate(task.student.stages)],
+                  "metric": [h.out_channels for h in task.student.heads]}, measured)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pool", type=Path, required=True, help="renders of training people (engine pool)")
+    parser.add_argument("--held-out", type=Path, help="renders of held-out people, for the measured figures")
+    parser.add_argument("--identities", type=Path, help="identity pool of training people")
+    parser.add_argument("--held-out-identities", type=Path, help="identity pool of held-out people")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoints")
+    parser.add_argument("--save-to", type=Path, default=FOLDER, help="finished networks (default: the package)")
+    parser.add_argument("--minutes", type=float, default=8.0, help="processor time per network")
+    parser.add_argument("--only", nargs="+", default=["perceptual", "attributes", "identity"])
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(SEED)
+    args.out.mkdir(parents=True, exist_ok=True)
+    pool = Pool(args.pool, limit=60_000)
+    held_out = Pool(args.held_out) if args.held_out else None
+    if "perceptual" in args.only:
+        train_perceptual(pool, held_out, args.out, args.minutes, args.save_to)
+    if "attributes" in args.only:
+        from .attribute_training import train_attributes
+
+        train_attributes(pool, held_out, args.out, args.minutes, args.save_to)
+    if "identity" in args.only:
+        from .identity_training import train_identity
+
+        train_identity(Pool(args.identities), Pool(args.held_out_identities), args.out, args.minutes, args.save_to)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The engine's renders as training batches. Shards are read as they appear, so training can start on the first ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Pool:
+    """All shards in `folder`, in memory: images uint8 [N, R, R, 3], alpha uint8 [N, R, R], labels float32 [N, L]."""
+
+    def __init__(self, folder: Path, *, limit: int | None = None) -> None:
+        self.folder, self.limit = folder, limit
+        self.seen: set[str] = set()
+        self.images: list[np.ndarray] = []
+        self.alpha: list[np.ndarray] = []
+        self.labels: list[np.ndarray] = []
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Read shards that are new; True when there were any. A shard that is being written has another suffix."""
+        new = [p for p in sorted(self.folder.glob("shard-*.npz")) if p.name not in self.seen]
+        if self.limit is not None and len(self) >= self.limit:
+            return False
+        for path in new:
+            with np.load(path) as shard:
+                self.images.append(shard["images"])
+                self.alpha.append(shard["alpha"])
+                self.labels.append(shard["labels"])
+            self.seen.add(path.name)
+        return bool(new)
+
+    def __len__(self) -> int:
+        return sum(len(x) for x in self.labels)
+
+    def all_labels(self) -> np.ndarray:
+        return np.concatenate(self.labels)
+
+    def batch(self, size: int, resolution: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Random images [B, 3, r, r] in [-1, 1], foreground [B, 1, r, r] in [0, 1] and labels [B, L]."""
+        picks = [(s, int(rng.integers(len(self.labels[s])))) for s in rng.integers(len(self.labels), size=size)]
+        images = torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        alpha = torch.from_numpy(np.stack([self.alpha[s][i] for s, i in picks]))[:, None].float() / 255
+        labels = torch.from_numpy(np.stack([self.labels[s][i] for s, i in picks]))
+        factor = images.shape[-1] // resolution
+        if factor > 1:  # area averaging is what the reference pyramid means at every level
+            images = torch.nn.functional.avg_pool2d(images, factor)
+            alpha = torch.nn.functional.avg_pool2d(alpha, factor)
+        return images, alpha, labels

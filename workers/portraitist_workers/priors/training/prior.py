@@ -1,0 +1,206 @@
+"""Trains the default generator by paired regression: engine labels -> w -> image, against the render itself.
+
+    python -m portraitist_workers.priors.training.prior --pool DIR --canvas DIR --out DIR
+
+Resumable: state is written every two minutes and on SIGTERM; the same command goes on where it stopped. Phases go up
+in resolution, because identity and expression are learnt at low resolution at a fraction of the cost, and the skip
+architecture makes partial synthesis free.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...generator import Generator, GeneratorConfig
+from ..engine.canvas import Canvas
+from .labels import LabelNetwork, identity_codes
+from .losses import pyramid_l1, random_shift
+from .pool import Pool
+
+CONFIG = GeneratorConfig(
+    resolution=128, z_dim=256, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=256
+)
+BACKGROUND_WEIGHT = 0.3  # only an 8 x 8 code describes the background; full weight would spend the capacity on it
+SAVE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Phase:
+    resolution: int
+    batch: int
+    images: int  # how many to see in this phase
+    lr: float  # at its start ...
+    lr_end: float  # ... and at its end (geometric)
+    perceptual: float = 0.0  # weight of LPIPS; L1 first, LPIPS from the first step melts identities together
+    ema: float = 0.998
+
+
+PHASES = (
+    Phase(32, 64, 150_000, 3e-3, 2e-3),
+    Phase(64, 32, 120_000, 2e-3, 1.5e-3),
+    Phase(128, 16, 80_000, 2e-3, 1e-3),
+    Phase(128, 16, 2_000_000, 1e-3, 3e-4, perceptual=0.3, ema=0.9995),
+)
+
+
+class Trainer:
+    """Networks, optimiser, position in the schedule; everything that has to survive a restart."""
+
+    def __init__(self, canvas: Canvas, seed: int = 0) -> None:
+        torch.manual_seed(seed)  # initial weights
+        codes = identity_codes(canvas)
+        self.generator = Generator(CONFIG)
+        self.labels = LabelNetwork(len(canvas.ids), codes.shape[1], CONFIG.w_dim)
+        self.labels.codes.copy_(codes)
+        self.generator_ema, self.labels_ema = copy.deepcopy(self.generator), copy.deepcopy(self.labels)
+        parameters = [*self.generator.synthesis.parameters(), *self.labels.parameters()]
+        self.optimizer = torch.optim.Adam(parameters, lr=1e-3, betas=(0.9, 0.99), eps=1e-8)
+        self.seen = 0
+        self.rng = np.random.default_rng(seed)
+        self.shift_rng = torch.Generator().manual_seed(seed)
+
+    def position(self) -> tuple[Phase, float]:
+        """The current phase and how far through it we are, 0..1."""
+        seen = self.seen
+        for phase in PHASES:
+            if seen < phase.images:
+                return phase, seen / phase.images
+            seen -= phase.images
+        return PHASES[-1], 1.0
+
+    def step(self, pool: Pool, lpips) -> dict[str, float]:
+        phase, done = self.position()
+        for group in self.optimizer.param_groups:
+            group["lr"] = phase.lr * (phase.lr_end / phase.lr) ** done * min(1.0, self.seen / 5000 + 0.1)
+        image, alpha, labels = pool.batch(phase.batch, phase.resolution, self.rng)
+        w = self.labels(labels)
+        fake = self.generator.synthesis(w, noise="none", dtype=torch.bfloat16, until=phase.resolution)
+        weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha
+        l1 = pyramid_l1(fake, image, weight)
+        losses = {"l1": l1}
+        if phase.perceptual and lpips is not None:
+            losses["lpips"] = self._perceptual(lpips, fake, image) * phase.perceptual
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        self.optimizer.step()
+        self._average(phase.ema)
+        self.seen += phase.batch
+        return {k: float(v.detach()) for k, v in losses.items()}
+
+    def _perceptual(self, lpips, fake: Tensor, image: Tensor) -> Tensor:
+        fake, image = random_shift(fake, image, pixels=8, rng=self.shift_rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            return lpips(fake, image).float().mean()
+
+    @torch.no_grad()
+    def _average(self, decay: float) -> None:
+        for ours, live in ((self.generator_ema, self.generator), (self.labels_ema, self.labels)):
+            torch._foreach_lerp_(list(ours.parameters()), list(live.parameters()), 1 - decay)
+
+    def state(self) -> dict:
+        return {
+            "generator": self.generator.state_dict(), "labels": self.labels.state_dict(),
+            "generator_ema": self.generator_ema.state_dict(), "labels_ema": self.labels_ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(), "seen": self.seen,
+            "rng": json.dumps(self.rng.bit_generator.state), "shift_rng": self.shift_rng.get_state(),
+        }
+
+    def load(self, state: dict) -> None:
+        for name in ("generator", "labels", "generator_ema", "labels_ema", "optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.seen = state["seen"]
+        self.rng.bit_generator.state = json.loads(state["rng"])
+        self.shift_rng.set_state(state["shift_rng"])
+
+
+def save_atomically(state: dict, path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def load_lpips():
+    """LPIPS-squeeze when its backbone is in TORCH_HOME, else None (the perceptual phase then runs on L1 alone)."""
+    from ...faces.torchvision_border import ensure_torchvision
+
+    ensure_torchvision()
+
+    backbone = Path(torch.hub.get_dir()) / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
+    if not backbone.exists():
+        print(f"no {backbone}: training without LPIPS", flush=True)
+        return None
+    import lpips
+
+    return lpips.LPIPS(net="squeeze", verbose=False).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def contact_sheet(trainer: Trainer, pool: Pool, path: Path, count: int = 24) -> None:
+    """Render beside its regression, for a fixed set of images."""
+    import cv2
+
+    image, _, labels = pool.batch(count, CONFIG.resolution, np.random.default_rng(1))
+    resolution = trainer.position()[0].resolution
+    fake = trainer.generator_ema.synthesis(trainer.labels_ema(labels), noise="none", until=resolution)
+    fake = F.interpolate(fake, size=image.shape[-2:], mode="nearest")
+    pairs = torch.stack([image, fake], 1).flatten(0, 1).clamp(-1, 1)  # [2N, 3, R, R]
+    R, columns = image.shape[-1], 8
+    grid = pairs.view(-1, columns, 3, R, R).permute(0, 3, 1, 4, 2).reshape(-1, columns * R, 3)
+    cv2.imwrite(str(path), ((grid.numpy() + 1) * 127.5).round().astype(np.uint8)[..., ::-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pool", type=Path, required=True, help="folder of shards made by engine.render pool")
+    parser.add_argument("--canvas", type=Path, required=True, help="canvas cache made by engine.build")
+    parser.add_argument("--out", type=Path, required=True, help="where state, log and contact sheets go")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after this long")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    trainer, state_path = Trainer(Canvas.load(args.canvas)), args.out / "prior.pt"
+    if state_path.exists():
+        trainer.load(torch.load(state_path, weights_only=False))  # our own file
+        print(f"resumed at {trainer.seen} images", flush=True)
+    pool, lpips = Pool(args.pool), None
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
+    begun = saved = logged = time.monotonic()
+    since, sums = 0, {}
+    while not stop and time.monotonic() - begun < args.minutes * 60:
+        if trainer.position()[0].perceptual and lpips is None:
+            lpips = load_lpips()
+        for name, value in trainer.step(pool, lpips).items():
+            sums[name] = sums.get(name, 0.0) + value
+        since += 1
+        now = time.monotonic()
+        if now - logged > 30:
+            phase, done = trainer.position()
+            row = {k: round(v / since, 4) for k, v in sums.items()}
+            speed = since * phase.batch / (now - logged)
+            print(f"{now - begun:7.0f} s  seen {trainer.seen}  {phase.resolution} px {done:.0%}  {speed:.0f} img/s  {row}", flush=True)
+            logged, since, sums = now, 0, {}
+            pool.refresh()
+        if now - saved > SAVE_SECONDS:
+            save_atomically(trainer.state(), state_path)
+            contact_sheet(trainer, pool, args.out / "sheet.png")
+            saved = now
+    save_atomically(trainer.state(), state_path)
+
+
+if __name__ == "__main__":
+    main()
