@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import multiprocessing
+import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -37,7 +39,9 @@ def build(data: str | Path, out: str | Path, people: int | None = None, processe
     (out / "meta.json").unlink(missing_ok=True)
     everybody = load_people(data)
     start = time.monotonic()
-    with ProcessPoolExecutor(processes, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    os.environ["OMP_NUM_THREADS"] = "1"  # fresh processes read it: many small products, threads only wait
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, fresh, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         pairs = list(pool.map(partial(load_pair, data), [person.id for person in everybody], chunksize=4))
         smile_open = _complete_smiles(pairs, pool)
         _say(start, f"landmarks of {len(pairs)} people, {sum(smile_open)} open smiles")

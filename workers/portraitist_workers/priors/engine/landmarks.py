@@ -18,6 +18,7 @@ from .canvas import CANVAS
 from . import template
 
 RANK, SHRINK, ROUNDS = 10, 8.0, 30
+PATCHES, LOST = (12, 24), 5.0  # larger patches follow a wide smile that the small ones lose; mean mouth error in pixels
 TRUST = 2.0  # forward-backward error in pixels at which a point is hardly trusted
 
 
@@ -92,16 +93,19 @@ def _follow(neutral: np.ndarray, smiling: np.ndarray, points: np.ndarray) -> tup
     """Points carried from the neutral to the smiling canvas, and their forward-backward error in pixels."""
     clahe = cv2.createCLAHE(2.0, (4, 4))
     a, b = (clahe.apply(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) for image in (neutral, smiling))
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow.setFinestScale(1)
-    flow.setPatchSize(12)
-    flow.setPatchStride(4)
-    flow.setVariationalRefinementIterations(10)
-    flow.setVariationalRefinementAlpha(40.0)
-    forward, backward = (cv2.GaussianBlur(flow.calc(*pair, None), (0, 0), 2) for pair in ((a, b), (b, a)))
-    moved = points + _sample(forward, points)
-    back = moved + _sample(backward, moved)
-    return moved, np.linalg.norm(back - points, axis=1)
+    for patch in PATCHES:
+        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        flow.setFinestScale(1)
+        flow.setPatchSize(patch)
+        flow.setPatchStride(4)
+        flow.setVariationalRefinementIterations(10)
+        flow.setVariationalRefinementAlpha(40.0)
+        forward, backward = (cv2.GaussianBlur(flow.calc(*pair, None), (0, 0), 2) for pair in ((a, b), (b, a)))
+        moved = points + _sample(forward, points)
+        error = np.linalg.norm(moved + _sample(backward, moved) - points, axis=1)
+        if error[list(template.MOUTH_POLYGON)].mean() < LOST:
+            break
+    return moved, error
 
 
 def _sample(field: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -34,6 +34,7 @@ def find_inner_lips(photos: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarr
     strip = (upper * (1 - v) + lower * v).astype(np.float32)
     colours = cv2.remap(lab[1], strip[..., 0], strip[..., 1], cv2.INTER_LINEAR)
     evidence = _evidence(colours, *_lip_colour(lab, landmarks))
+    evidence[[0, 1, 2, -3, -2, -1]] = -4  # lips have some thickness; their rims shine
     flow = _curve(smile[list(template.LIP_UPPER_INNER)]) * 0.5 + _curve(smile[list(template.LIP_LOWER_INNER)]) * 0.5
     axis = (lower - upper) / np.maximum(height, 1)[:, None]
     seam = np.clip(((flow - upper) * axis).sum(1) / np.maximum(height, 1), 0.15, 0.75)

@@ -15,6 +15,12 @@ from .canvas import CANVAS
 from .membrane import fill_membrane
 
 FOREGROUND_DISTANCE = 26.0
+BACKGROUND_DISTANCE = 18.0, 12.0  # mean of an enclosed patch of plain background, beside the face and elsewhere
+# Brightness and two colour differences, an orthonormal change of RGB except that colour counts CHROMA_GAIN times:
+# the studio is grey, so blond highlights differ from it in colour more than in brightness. Mixing stays linear.
+CHROMA_GAIN = 2.2
+OPPONENT = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32) / np.sqrt([[3], [2], [6]]).astype(np.float32)
+OPPONENT[1:] *= CHROMA_GAIN
 HAIR_BAND, SKIN_BAND = 8, 2  # pixels inside the silhouette that may be transparent
 SOLID_ALPHA, FADE_ALPHA = 0.85, 0.55
 NEAR_BACKGROUND = 9
@@ -25,20 +31,29 @@ def cut_out(photo: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.nd
     image = photo.astype(np.float32)
     lab = cv2.cvtColor(image / 255, cv2.COLOR_RGB2LAB)
     background = _background_surface(image, lab)
-    distance = np.linalg.norm(image - background, axis=-1)
-    face = _polygon(landmarks, template.FACE_POLYGON)
+    distance = np.linalg.norm((image - background) @ OPPONENT.T, axis=-1)
+    # The template's face line may run a little outside the cheek.
+    face = cv2.erode(_polygon(landmarks, template.FACE_POLYGON).astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
     chin = landmarks[129, 1]
     rows = np.arange(CANVAS)[:, None]
-    empty = _empty_pixels(distance, lab, face, landmarks)
-    silhouette = ~empty
-    depth = cv2.distanceTransform(silhouette.astype(np.uint8), cv2.DIST_L2, 5)
     skin = skin_probability(photo, landmarks) > 0.5
-    band = np.where(skin | (rows > chin), SKIN_BAND, HAIR_BAND)
-    sure = (depth > band) | face | _crown(landmarks, skin & silhouette)
+    empty = _empty_pixels(distance, lab, face, landmarks)
+    bites = _bites(~empty, landmarks)
+    silhouette = ~empty | bites | face
+    depth = cv2.distanceTransform(silhouette.astype(np.uint8), cv2.DIST_L2, 5)
+    # Below the chin, what is as bright as the wall is shirt; its edge is sharp.
+    bright = cv2.blur((image - background).mean(-1), (9, 9)) > -25
+    band = np.where(skin | ((rows > chin) & bright), SKIN_BAND, HAIR_BAND)
+    sure = ((depth > band) & ~empty) | face | _crown(landmarks)
     # Foreground colour is taken a little inside, where the lens has not mixed in background.
     core = cv2.erode(sure.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     foreground = fill_membrane(image, core & (distance > FOREGROUND_DISTANCE) | face)
     alpha = _matting(image, background, foreground)
+    # A faint veil outside counts only where foreground and background differ clearly: shirts are as bright as the wall.
+    contrast = np.linalg.norm((foreground - background) @ OPPONENT.T, axis=-1)
+    alpha = np.where(empty, alpha * np.clip((contrast - 60) / 60, 0, 1), alpha)
+    # Bites out of fair hair cannot be told from the wall by colour: fill them as far as the contrast is low.
+    alpha = np.maximum(alpha, bites * np.clip((120 - contrast) / 50, 0, 1))
     alpha[sure] = 1
     far = cv2.distanceTransform((~silhouette).astype(np.uint8), cv2.DIST_L2, 5) > 40
     alpha[far & empty] = 0
@@ -57,9 +72,12 @@ def skin_probability(photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     samples = cv2.GaussianBlur(lab, (0, 0), 1.5)[y, x]
     mean = np.median(samples, 0)
     difference = cv2.GaussianBlur(lab, (0, 0), 1) - mean
-    spread = np.cov((samples - mean).T) * 1.5 + np.diag([90.0, 9.0, 12.0])  # shading varies lightness
+    spread = np.cov((samples - mean).T) + np.diag([60.0, 6.0, 8.0])  # shading varies lightness
     squared = np.einsum("...i,ij,...j", difference, np.linalg.inv(spread), difference)
     probability = np.exp(-0.5 * np.maximum(squared - 3, 0) / 2)
+    # Greyer than half the skin's colour is shirt, wall or hair.
+    chroma = cv2.GaussianBlur(np.hypot(lab[..., 1], lab[..., 2]), (0, 0), 1)
+    probability *= np.clip((chroma / np.hypot(mean[1], mean[2]) - 0.4) / 0.2, 0, 1)
     return cv2.GaussianBlur(cv2.medianBlur((probability * 255).astype(np.uint8), 7).astype(np.float32) / 255, (0, 0), 1.5)
 
 
@@ -92,27 +110,50 @@ def _empty_pixels(distance: np.ndarray, lab: np.ndarray, face: np.ndarray, landm
     """Background for sure enough: reached from the top or the sides, or seen through loops of hair."""
     chin, brows = landmarks[129, 1], landmarks[[73, 74, 79, 80], 1].min()
     low = (distance < FOREGROUND_DISTANCE) & ~face
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(low.astype(np.uint8), connectivity=4)
-    outside = np.zeros(count, bool)
+    labels = cv2.connectedComponents(low.astype(np.uint8), connectivity=4)[1]
     sides = labels[: int(chin)]
-    outside[np.unique(np.concatenate([labels[0], sides[:, 0], sides[:, -1]]))] = True
-    outside[0] = False
-    reached = outside[labels]
+    outside = np.unique(np.concatenate([labels[0], sides[:, 0], sides[:, -1]]))
+    reached = np.isin(labels, outside[outside > 0])
+    # Patches of the plain background enclosed by hair, neck and shirt. Above the brows only close to the outline:
+    # else highlights of the hair become holes.
     near = cv2.distanceTransform((~reached).astype(np.uint8), cv2.DIST_L2, 5) < NEAR_BACKGROUND
-    # Background in the shade of hair, too far from the surface's colour but as grey as it.
+    plain = low & ~reached
+    labels, area, y, share, typical = _patches(plain, near, distance)
+    beside, elsewhere = BACKGROUND_DISTANCE
+    patch = (area >= 6) & np.where(
+        y < brows,
+        (share > 0.6) & (typical < beside) | (area > 150) & (typical < elsewhere),
+        (y < chin) & ((typical < beside) | (share > 0.3)) | (y < chin + 50) & (typical < elsewhere),
+    )
+    # Background in the shade of hair: too dark for the surface's colour, but as grey as it.
     chroma = np.hypot(lab[..., 1], lab[..., 2])
-    shaded = (low | ((chroma < 9) & (lab[..., 0] > 61) & (distance < 90))) & ~face & ~reached
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(shaded.astype(np.uint8), connectivity=4)
-    share = np.bincount(labels.ravel(), near.ravel(), count) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
-    y = centres[:, 1]
-    accept = (y < chin) & (stats[:, cv2.CC_STAT_AREA] >= 6) & np.where(y < brows, share > 0.6, True)
-    accept[0] = False
-    return reached | accept[labels]
+    shaded = (chroma < 9) & (lab[..., 0] > 61) & (distance < 90) & ~face & ~reached & ~patch[labels]
+    empty = reached | patch[labels]
+    labels, area, y, share, _ = _patches(shaded, near | patch[labels], distance)
+    patch = (area >= 6) & (y < chin) & np.where(y < brows, share > 0.6, share > 0.3)
+    return empty | patch[labels]
 
 
-def _crown(landmarks: np.ndarray, skin: np.ndarray) -> np.ndarray:
-    """The skull's skin inside the hair outline: bald, shiny heads are as bright as the background."""
-    points = landmarks[list(template.HAIRLINE + template.HAIR_OUTLINE[2:-2])]
+def _patches(mask: np.ndarray, near: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Connected patches of a mask: label image, and per label area, height, share of `near` and mean distance."""
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    area = stats[:, cv2.CC_STAT_AREA].astype(float)
+    share, mean = (np.bincount(labels.ravel(), weight.ravel(), count) / area for weight in (near, distance))
+    area[0] = 0  # label 0 is everything else
+    return labels, area, centres[:, 1], share, mean
+
+
+def _bites(silhouette: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Narrow bites out of the hair above the brows, where highlights were taken for background."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (19, 19))
+    closed = cv2.morphologyEx(silhouette.astype(np.uint8), cv2.MORPH_CLOSE, disc) > 0
+    above = np.arange(CANVAS)[:, None] < landmarks[[73, 74, 79, 80], 1].min()
+    return closed & above & ~silhouette
+
+
+def _crown(landmarks: np.ndarray) -> np.ndarray:
+    """The skull inside the hair outline, above the forehead: bald, shiny heads are as bright as the background."""
+    points = landmarks[list(range(136, 143)) + list(range(149, 154))]
     centre = points.mean(0)
     hull = cv2.convexHull(np.round(centre + (points - centre) * [0.84, 0.88]).astype(np.int32))
     mask = np.zeros((CANVAS, CANVAS), np.uint8)
@@ -121,8 +162,8 @@ def _crown(landmarks: np.ndarray, skin: np.ndarray) -> np.ndarray:
 
 
 def _matting(image: np.ndarray, background: np.ndarray, foreground: np.ndarray) -> np.ndarray:
-    span = foreground - background
-    alpha = ((image - background) * span).sum(-1) / ((span * span).sum(-1) + 60)
+    span = (foreground - background) @ OPPONENT.T
+    alpha = (((image - background) @ OPPONENT.T) * span).sum(-1) / ((span * span).sum(-1) + 60)
     return np.clip((alpha - 0.08) / 0.80, 0, 1).astype(np.float32)
 
 
