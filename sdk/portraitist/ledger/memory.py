@@ -129,7 +129,9 @@ class MemoryLedger:
                 row = self._jobs[job_id]
                 request = {"operation": row.operation, "persona_id": persona_id}
                 error = None if row.status == "failed" else row.error
-                self._jobs[job_id] = replace(row, request=request, shape={}, result=None, error=error, key=None, body_hash="")
+                self._jobs[job_id] = replace(
+                    row, request=request, shape={}, result=None, error=error, key=None, body_hash=""
+                )
             if persona_id in self._personas:
                 name = rules.tombstone(persona.name)
                 self._personas[persona_id] = replace(persona, status="deleted", record=None, name=name)
@@ -190,7 +192,9 @@ class MemoryLedger:
             status, event, error = rules.after_death(row, reason, count)
             if status == "queued":
                 attempts = row.attempts - (0 if count else 1)
-                self._jobs[job_id] = replace(row, status="queued", lease_until=0.0, token=row.token + 1, attempts=attempts)
+                self._jobs[job_id] = replace(
+                    row, status="queued", lease_until=0.0, token=row.token + 1, attempts=attempts
+                )
                 self._event(job_id, event, {"reason": reason, "attempt": row.attempts})
             else:
                 self._end(row, status, None, error)

@@ -29,7 +29,9 @@ def same_or_conflict(new: NewJob, holder: JobRow, what: str) -> JobRow:
 def usable(persona: PersonaRow | None, persona_id: str) -> None:
     """Refuse a job for a persona that cannot be used now."""
     if persona is None:
-        raise NotFound(f"there is no persona {persona_id!r}; studio.personas.list() shows those there are", param="persona_id")
+        raise NotFound(
+            f"there is no persona {persona_id!r}; studio.personas.list() shows those there are", param="persona_id"
+        )
     if persona.status == "deleted":
         raise deleted(persona_id)
     if persona.status == "creating":
@@ -47,7 +49,9 @@ def deleted(id_or_name: str) -> PersonaDeleted:
     )
 
 
-def after_death(row: JobRow, reason: str, count: bool) -> tuple[Status, Literal["requeued", "failed", "cancelled"], Json | None]:
+def after_death(
+    row: JobRow, reason: str, count: bool
+) -> tuple[Status, Literal["requeued", "failed", "cancelled"], Json | None]:
     """(new status, event, error) of a running job whose attempt ended without a result."""
     if row.cancel_requested is not None:
         return "cancelled", "cancelled", cancelled_error(row.id)

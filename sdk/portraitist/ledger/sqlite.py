@@ -63,7 +63,9 @@ class SqliteLedger:
             if job.creates is not None:
                 if (taken := self._persona_row(db, "name = ? AND status != 'deleted'", job.creates)) is not None:
                     return rules.same_or_conflict(job, self._get(db, taken.job_id), f"the name {job.creates!r}"), False
-                db.execute("INSERT INTO personas VALUES (?, ?, 'creating', NULL, ?)", (job.persona_id, job.creates, job.id))
+                db.execute(
+                    "INSERT INTO personas VALUES (?, ?, 'creating', NULL, ?)", (job.persona_id, job.creates, job.id)
+                )
             else:
                 rules.usable(self._persona_row(db, "id = ?", job.persona_id), job.persona_id)
             db.execute(
@@ -113,7 +115,8 @@ class SqliteLedger:
             with self._read() as db:
                 status = self._get(db, job_id).status  # before the events: the last of them must not slip between
                 rows = db.execute(
-                    "SELECT seq, time, kind, data FROM events WHERE job_id = ? AND seq > ? ORDER BY seq", (job_id, after)
+                    "SELECT seq, time, kind, data FROM events WHERE job_id = ? AND seq > ? ORDER BY seq",
+                    (job_id, after),
                 ).fetchall()
             left = deadline - time.monotonic()
             if rows or status in TERMINAL or left <= 0:
@@ -156,7 +159,9 @@ class SqliteLedger:
             assert persona is not None
             jobs = [row["id"] for row in db.execute("SELECT id FROM jobs WHERE persona_id = ?", (persona_id,))]
             its = "job_id IN (SELECT id FROM jobs WHERE persona_id = ?)"
-            blobs = [row["digest"] for row in db.execute(f"SELECT DISTINCT digest FROM refs WHERE {its}", (persona_id,))]
+            blobs = [
+                row["digest"] for row in db.execute(f"SELECT DISTINCT digest FROM refs WHERE {its}", (persona_id,))
+            ]
             db.execute(f"DELETE FROM refs WHERE {its}", (persona_id,))
             db.execute(f"DELETE FROM events WHERE {its}", (persona_id,))
             for job_id in jobs:
@@ -280,14 +285,18 @@ class SqliteLedger:
             raise LeaseLost(f"job {job_id}: token {token} is no longer current")
         return row
 
-    def _end(self, db: sqlite3.Connection, row: JobRow, status: Status, result: Json | None, error: Json | None) -> None:
+    def _end(
+        self, db: sqlite3.Connection, row: JobRow, status: Status, result: Json | None, error: Json | None
+    ) -> None:
         db.execute(
             "UPDATE jobs SET status = ?, result = ?, error = ?, finished = ?, lease_until = 0, token = token + 1,"
             " key = CASE WHEN ? = 'succeeded' THEN key END WHERE id = ?",
             (status, _dump(result), _dump(error), self._clock(), status, row.id),
         )
         if row.operation == "create" and status == "succeeded":
-            db.execute("UPDATE personas SET status = 'active', record = ? WHERE id = ?", (_dump(result), row.persona_id))
+            db.execute(
+                "UPDATE personas SET status = 'active', record = ? WHERE id = ?", (_dump(result), row.persona_id)
+            )
         elif row.operation == "create":  # the name is free again, and nothing of the photos is kept
             db.execute("DELETE FROM personas WHERE id = ? AND status = 'creating'", (row.persona_id,))
             db.execute("DELETE FROM refs WHERE job_id = ?", (row.id,))
@@ -333,7 +342,9 @@ class SqliteLedger:
         except OSError:
             same = False
         if not same:
-            raise StorageError(f"the ledger {self.path} was removed or replaced while in use; connect again", param=str(self.path))
+            raise StorageError(
+                f"the ledger {self.path} was removed or replaced while in use; connect again", param=str(self.path)
+            )
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
@@ -365,7 +376,9 @@ def _typed(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         if "full" in str(error):
-            raise StorageFull(f"the disk that holds {path} is full; free some space and try again", param=str(path)) from error
+            raise StorageFull(
+                f"the disk that holds {path} is full; free some space and try again", param=str(path)
+            ) from error
         raise StorageError(
             f"the ledger {path} cannot be used: {error}; check that its folder exists and is writable, on a local disk",
             param=str(path),

@@ -55,7 +55,9 @@ class FolderStore:
                 data = self._blob(digest).read_bytes()
             except FileNotFoundError:
                 self._check_root()
-                raise NotFound(f"no blob {digest[:12]}… in {self.root}; it was deleted or never uploaded", param=digest) from None
+                raise NotFound(
+                    f"no blob {digest[:12]}… in {self.root}; it was deleted or never uploaded", param=digest
+                ) from None
         if digest_of(data) != digest:
             raise StorageError(
                 f"blob {digest[:12]}… in {self.root} is damaged (its bytes do not match its name); restore the folder from a "
@@ -87,6 +89,10 @@ class FolderStore:
     def drop_checkpoint(self, job_id: str) -> None:
         with self._typed("erase a checkpoint"):
             self._checkpoint(job_id).unlink(missing_ok=True)
+
+    def checkpoints(self) -> list[str]:
+        with self._typed("list the store"):
+            return [name for name in os.listdir(self.root / "checkpoints") if is_job_id(name)]
 
     def older_than(self, seconds: float) -> Iterator[str]:
         limit = time.time() - seconds
@@ -124,7 +130,8 @@ class FolderStore:
         except OSError as error:
             if error.errno in _FULL:
                 raise StorageFull(
-                    f"cannot {what}: the disk that holds {self.root} is full; free some space and try again", param=str(self.root)
+                    f"cannot {what}: the disk that holds {self.root} is full; free some space and try again",
+                    param=str(self.root),
                 ) from error
             if error.errno == errno.ENOENT:
                 self._check_root()

@@ -39,6 +39,9 @@ class MemoryStore:
     def drop_checkpoint(self, job_id: str) -> None:
         self._checkpoints.pop(job_id, None)
 
+    def checkpoints(self) -> list[str]:
+        return list(self._checkpoints)
+
     def older_than(self, seconds: float) -> Iterator[str]:
         limit = time.time() - seconds
         yield from [digest for digest, (written, _) in list(self._blobs.items()) if written <= limit]

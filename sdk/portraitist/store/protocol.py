@@ -47,5 +47,8 @@ class Store(Protocol):
 
     def drop_checkpoint(self, job_id: str) -> None: ...
 
+    def checkpoints(self) -> list[str]:
+        """Job ids that have one."""
+
     def older_than(self, seconds: float) -> Iterator[str]:
         """Digests of blobs written at least so long ago (for sweeping what nobody refers to)."""

@@ -1,0 +1,7 @@
+"""The transport: how a queued job gets a worker's attention. `protocol` says what every adapter must do."""
+
+from .embedded import EmbeddedTransport
+from .inline import InlineTransport
+from .protocol import Capability, Transport
+
+__all__ = ["Capability", "EmbeddedTransport", "InlineTransport", "Transport"]

@@ -1,0 +1,113 @@
+"""Stands in for the real operations in the worker under test. What happens is written into the first photo's labels:
+
+steps, dt      so many steps of so many seconds; each saves a checkpoint, so a resumed run goes on where it was
+kill_at        the process kills itself at this step, on the first `kills` attempts (default: all)
+deaf           1: never reports progress, so it cannot hear a cancellation
+error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: MemoryError
+"""
+
+import json
+import os
+import signal
+import time
+
+from portraitist.errors import InvalidImage, PhotosUnusable
+from portraitist.results import (
+    AttributeReport,
+    PersonaRecord,
+    PhotoVerdict,
+    Picture,
+    PictureReport,
+    Pictures,
+    Progress,
+    Reach,
+)
+
+
+def run(request, context):
+    return {"create": create, "synthesize": pictures, "edit": pictures, "enhance": enhance}[request.operation](
+        request, context
+    )
+
+
+def create(request, context):
+    script = request.photos[0].labels
+    _misbehave(int(script.get("error", 0)), request.photos[0].name)
+    state = json.loads(context.load_checkpoint() or b'{"step": 0, "log": []}')
+    first = state["step"]
+    steps, dt = int(script.get("steps", 3)), script.get("dt", 0.0)
+    attempt = len(state["log"]) + 1
+    state["log"].append(first)
+    for step in range(first, steps):
+        if script.get("deaf"):
+            time.sleep(dt)
+            continue
+        context.on_step(Progress(stage="work", step=step, steps=steps, eta=dt * (steps - step)))
+        time.sleep(dt)
+        if step == script.get("kill_at") and attempt <= script.get("kills", 99):
+            context.save_checkpoint(json.dumps({**state, "step": step}).encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+        state["step"] = step + 1
+        context.save_checkpoint(json.dumps(state).encode())
+    for photo in request.photos:
+        context.blob(photo.blob)
+    record = PersonaRecord(
+        persona_id=request.persona_id,
+        name=request.name,
+        prior="fake",
+        organizer=request.organizer,
+        preset=request.preset,
+        attributes=request.attributes,
+        photos=[PhotoVerdict(name=p.name, accepted=True) for p in request.photos],
+        reach=[
+            Reach(attribute=a, unit="", low=-30 if a != "smile" else 0, high=30 if a != "smile" else 1)
+            for a in request.attributes
+        ],
+        figures={"first_step_of_last_attempt": float(first), "starts": float(len(state["log"]))},
+        seed=request.seed,
+        weights=context.put(b"weights of " + request.persona_id.encode()),
+    )
+    return record
+
+
+def pictures(request, context):
+    context.persona(request.persona_id)
+    made = []
+    for index, values in enumerate(request.values):
+        context.on_step(Progress(stage="draw", step=index, steps=len(request.values)))
+        report = PictureReport(
+            attributes={a: AttributeReport(requested=v, target=v, achieved=v, error=1.0) for a, v in values.items()},
+            seed=request.seed,
+        )
+        made.append(Picture(blob=context.put(_png(index + request.seed)), report=report))
+    return Pictures(pictures=made)
+
+
+def enhance(request, context):
+    context.persona(request.persona_id)
+    degradation = (
+        request.degradation if request.degradation == "auto" else [d.model_dump() for d in request.degradation]
+    )
+    report = PictureReport(degradation=json.dumps(degradation), seed=request.seed)
+    return Pictures(pictures=[Picture(blob=context.put(context.blob(request.photo.blob)), report=report)])
+
+
+def _misbehave(error, name):
+    if error == 1:
+        raise InvalidImage(f"{name} is not a picture; use JPEG, PNG or WebP", param=name)
+    if error == 2:
+        raise PhotosUnusable("0 of 1 photos can be used; add more", photos=[{"name": name, "accepted": False}])
+    if error == 3:
+        raise ZeroDivisionError("on purpose")
+    if error == 4:
+        raise MemoryError
+
+
+def _png(shade):
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16), (shade % 256, 90, 160)).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,35 @@
+"""The Celery app. Its messages only wake a worker up ("job X may be waiting"); the ledger is the truth about jobs."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+app = Celery("portraitist", include=["portraitist_workers.tasks"])
+app.conf.update(
+    broker_url=os.environ.get("PORTRAITIST_BROKER", "memory://"),
+    broker_transport_options={"polling_interval": 0.01},  # memory://: seconds between looks into the queue
+    broker_connection_retry_on_startup=True,
+    task_ignore_result=True,  # results live in the ledger
+    task_serializer="json",
+    accept_content=["json"],
+    # One job at a time per worker, in a fresh spawned process: CUDA cannot be used in a forked one, and only prefork can
+    # stop a job that does not listen.
+    worker_pool="prefork",
+    worker_pool_start_method="spawn",
+    worker_concurrency=1,
+    worker_prefetch_multiplier=1,
+    # A message whose worker died comes back; the claim in the ledger decides whether anything is left to do.
+    task_acks_late=True,
+    task_acks_on_failure_or_timeout=True,
+    task_reject_on_worker_lost=True,
+    task_retry_on_worker_lost=True,
+    worker_lost_wait=0.3,  # seconds until a killed child's place is free again (default 10)
+    # With True, a broker restart turned running jobs into lost ones (and Celery 6 makes True the default).
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_send_task_events=False,
+    worker_enable_remote_control=False,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+)

@@ -1,0 +1,192 @@
+"""One job from claim to finish, without Celery: what the task, the tests and the inline transport share."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from portraitist.errors import JobCancelled, JobFailed, PersonaDeleted, PortraitistError, StorageError
+from portraitist.ledger import JobRow, LeaseLost, Ledger
+from portraitist.ledger import rules
+from portraitist.requests import Request
+from portraitist.results import PersonaRecord, Progress
+from portraitist.store import Store
+from pydantic import BaseModel, TypeAdapter
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 15.0  # a worker that is silent for so long is taken for dead
+WATCH_S = 0.2  # how often the job looks whether it was cancelled
+PROGRESS_S = 0.25  # at most one progress event in so long (a new stage is told at once)
+FINISH_PATIENCE_S = 60.0  # how long an outcome is held when the ledger cannot be written
+
+_REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
+Run = Callable[[BaseModel, "JobContext"], BaseModel]
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str, lease_s: float = LEASE_S) -> None:
+    """Claim `job_id` and do it. Returns when the outcome is in the ledger, or is somebody else's business."""
+    row = ledger.claim(job_id, worker=worker, lease_s=lease_s)
+    if row is None:
+        return
+    context = JobContext(ledger, store, row, lease_s=lease_s)
+    with context:
+        try:
+            request = _REQUEST.validate_python(row.request)
+            result = run(request, context)
+            outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
+        except LeaseLost:
+            log.warning("job %s was taken away; its work is dropped", job_id)
+            return
+        except JobCancelled:
+            if context.lost:
+                log.warning("job %s was taken away; its work is dropped", job_id)
+                return
+            outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
+        except Exception as error:
+            if not isinstance(error, PortraitistError):
+                log.exception("job %s failed in stage %s", job_id, context.stage)
+            outcome = {"status": "failed", "error": _typed(error, row, context.stage).to_dict()}
+        _finish(ledger, row, outcome)
+    try:
+        store.drop_checkpoint(job_id)
+    except StorageError:
+        log.warning("the checkpoint of job %s could not be dropped", job_id, exc_info=True)
+
+
+def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> None:
+    """A full disk must not turn a finished job into a lost one: keep trying while somebody may free some space."""
+    deadline = time.monotonic() + FINISH_PATIENCE_S
+    while True:
+        try:
+            ledger.finish(row.id, row.token, **outcome)
+            return
+        except LeaseLost:
+            log.warning("job %s was taken away before it could be finished; its work is dropped", row.id)
+            return
+        except StorageError:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("the outcome of job %s cannot be written yet", row.id, exc_info=True)
+            time.sleep(0.5)
+
+
+def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
+    """Errors of ours pass as they are; any other becomes a JobFailed that says where it happened."""
+    where = f"in stage {stage!r}" if stage else "before its first stage"
+    if isinstance(error, PortraitistError):
+        typed = error
+    elif isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        typed = JobFailed(
+            f"job {row.id} ran out of memory {where}; choose a smaller preset, fewer pictures per call or close other programs"
+        )
+    elif isinstance(error, ImportError):
+        typed = JobFailed(f"job {row.id} could not load what it needs {where}: {error}; run `portraitist doctor`")
+    else:
+        summary = f"{type(error).__name__}: {error}".split("\n")[0][:300]
+        typed = JobFailed(
+            f"job {row.id} ({row.operation}) failed {where} by a fault of ours: {summary}; the worker's log has the details, "
+            "please report them"
+        )
+    typed.details.setdefault("job_id", row.id)
+    typed.details.setdefault("stage", stage)
+    return typed
+
+
+class JobContext:
+    """`operations.Context` on a ledger and a store. Use as a context manager: it renews the lease from a thread."""
+
+    def __init__(self, ledger: Ledger, store: Store, row: JobRow, *, lease_s: float) -> None:
+        self.stage = ""
+        self.lost = False  # the job is no longer ours
+        self._ledger, self._store, self._row, self._lease_s = ledger, store, row, lease_s
+        self._cancelled = False
+        self._told = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"lease-{row.id}", daemon=True)
+
+    def __enter__(self) -> JobContext:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(timeout=5.0)
+
+    # -- what operations call ------------------------------------------------------------------------------------
+
+    def blob(self, digest: str) -> bytes:
+        return self._store.get(digest)
+
+    def put(self, data: bytes) -> str:
+        self._listen()
+        digest = self._store.put(data)
+        try:
+            self._ledger.refer(self._row.id, self._row.token, [digest])
+        except LeaseLost:
+            # Cancelled, deleted or taken over while we wrote: leave nothing behind.
+            self.lost = True
+            if digest not in self._ledger.referenced([digest]):
+                self._store.erase(digest)
+            raise
+        return digest
+
+    def persona(self, persona_id: str) -> PersonaRecord:
+        row = self._ledger.persona(persona_id)
+        rules.usable(row, persona_id)
+        return PersonaRecord.model_validate(row.record)
+
+    def on_step(self, progress: Progress) -> None:
+        self._listen()
+        now = time.monotonic()
+        if progress.stage == self.stage and progress.step < progress.steps and now - self._told < PROGRESS_S:
+            return
+        self.stage, self._told = progress.stage, now
+        self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
+
+    def load_checkpoint(self) -> bytes | None:
+        return self._store.load_checkpoint(self._row.id)
+
+    def save_checkpoint(self, data: bytes) -> None:
+        self._listen()
+        if self._ledger.heartbeat(self._row.id, self._row.token, lease_s=self._lease_s):  # never over a successor's
+            self._cancelled = True
+        self._store.save_checkpoint(self._row.id, data)
+
+    # -- the lease -----------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        if self.lost:
+            raise JobCancelled(f"job {self._row.id} was taken over by another worker", job_id=self._row.id)
+        if self._cancelled:
+            raise JobCancelled(f"job {self._row.id} was cancelled", job_id=self._row.id)
+
+    def _watch(self) -> None:
+        renewed = time.monotonic()
+        try:
+            while not self._over.wait(WATCH_S):
+                try:
+                    row = self._ledger.job(self._row.id)
+                    if row.token != self._row.token or row.status != "running":
+                        self.lost = True
+                        return
+                    self._cancelled = row.cancel_requested is not None
+                    if time.monotonic() - renewed > self._lease_s / 3:
+                        self._ledger.heartbeat(self._row.id, self._row.token, lease_s=self._lease_s)
+                        renewed = time.monotonic()
+                except (LeaseLost, PersonaDeleted):
+                    self.lost = True
+                    return
+                except PortraitistError:  # a full disk, say: the operation will meet it and say so
+                    log.warning("the lease of job %s could not be renewed", self._row.id, exc_info=True)
+        finally:
+            self._ledger.close()

@@ -1,0 +1,162 @@
+"""Watches over one host's jobs: sends wake-ups for what is queued, and deals with attempts that died or will not stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import time
+
+from portraitist.backend import Backend
+from portraitist.errors import PortraitistError, StorageError
+from portraitist.ledger import JobRow, LeaseLost
+from portraitist.ledger.protocol import TERMINAL
+from portraitist.transport.lock import WorkerLock
+
+from .tasks import run_job
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.02  # how often the ledger is read
+RESEND_S = 1.0  # a wake-up that nobody answered while nothing ran is sent again
+CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
+SWEEP_S = 600.0  # how often blobs that nobody refers to are erased ...
+SWEEP_AGE_S = 3600.0  # ... once they are so old (a client uploads first and submits then)
+
+
+class Supervisor:
+    """`run` is the loop (in a thread of the worker's main process); `idle_s` = 0 never ends by itself."""
+
+    def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float) -> None:
+        self._ledger, self._store, self._lock, self._idle_s = backend.ledger, backend.store, lock, idle_s
+        self._sent: dict[str, float] = {}
+        self._busy = time.monotonic()
+        self._swept = -SWEEP_S
+
+    def recover(self) -> None:
+        """We hold the lock, so no job can be running: what says so was left by a worker that died."""
+        for row in self._ledger.running():
+            self._requeue(row, "its worker process was killed")
+
+    def run(self) -> None:
+        while True:
+            try:
+                self.look()
+            except StorageError as error:
+                if not self._home_exists():
+                    log.error("%s; ending", error)
+                    os._exit(1)
+                log.warning("%s", error)
+                time.sleep(1.0)
+            except Exception:  # one odd row must not stop the loop
+                log.exception("supervisor")
+                time.sleep(1.0)
+            time.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """One round."""
+        running, now = self._ledger.running(), time.monotonic()
+        for row in running:
+            self._watch(row)
+        queued = self._ledger.queued(limit=1)
+        self._sent = {job_id: at for job_id, at in self._sent.items() if job_id in queued}
+        if running or queued:
+            self._busy = now
+        if not running:  # so that the order is decided when the worker is free, not before
+            for job_id in queued:
+                if now - self._sent.get(job_id, -RESEND_S) >= RESEND_S:
+                    self._sent[job_id] = now
+                    run_job.delay(job_id)
+        if not running and now - self._swept > SWEEP_S:
+            self._swept = now
+            self.sweep()
+        if self._idle_s and now - self._busy > self._idle_s:
+            self._end_unless_needed()
+
+    def stop(self) -> None:
+        """End at once. A running job goes back to the queue, resumes from its checkpoint, and is not charged an attempt."""
+        try:
+            for row in self._ledger.running():
+                _kill(row)
+                self._requeue(row, "the worker was asked to stop", count=False)
+        except PortraitistError as error:
+            log.warning("%s", error)
+        os._exit(0)  # Celery's own shutdown would wait for the child that we just killed
+
+    def sweep(self) -> None:
+        """Erase what nobody refers to: uploads that were never submitted, photos of failed creations, dead checkpoints."""
+        old = list(self._store.older_than(SWEEP_AGE_S))
+        for digest in set(old) - self._ledger.referenced(old):
+            self._store.erase(digest)
+        for job_id in self._store.checkpoints():
+            try:
+                over = self._ledger.job(job_id).status in TERMINAL
+            except PortraitistError:
+                over = True
+            if over:
+                self._store.drop_checkpoint(job_id)
+
+    def _watch(self, row: JobRow) -> None:
+        if not _alive(row):
+            self._requeue(row, "its worker process died")
+        elif row.cancel_requested is not None and time.time() - row.cancel_requested > CANCEL_GRACE_S:
+            _kill(row)
+            self._requeue(row, "it did not stop when asked to")
+        elif row.lease_until < time.time():
+            _kill(row)
+            self._requeue(row, "its worker process stopped answering")
+
+    def _requeue(self, row: JobRow, reason: str, *, count: bool = True) -> None:
+        try:
+            after = self._ledger.requeue(row.id, row.token, reason=reason, count=count)
+            log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status)
+            if after.status in TERMINAL:
+                self._store.drop_checkpoint(row.id)
+        except LeaseLost:
+            pass  # it finished after all
+
+    def _end_unless_needed(self) -> None:
+        """Let go of the lock first: a client that submits from now on starts a new worker; one that submitted before is
+        seen by the last look."""
+        self._lock.release()
+        if self._ledger.queued(limit=1) and self._lock.acquire(patience_s=0.5):
+            self._busy = time.monotonic()
+            return
+        log.info("idle; ending")
+        os._exit(0)
+
+    def _home_exists(self) -> bool:
+        try:
+            self._ledger.queued(limit=1)
+            return True
+        except StorageError:
+            return False
+
+
+def _pid(row: JobRow) -> int | None:
+    host, _, pid = row.worker.rpartition("/")
+    return int(pid) if host == socket.gethostname() and pid.isdigit() else None
+
+
+def _alive(row: JobRow) -> bool:
+    """Whether the process that holds the job exists; True when it is on another host (its lease will tell)."""
+    pid = _pid(row)
+    if pid is None:
+        return True
+    try:
+        os.kill(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+
+
+def _kill(row: JobRow) -> None:
+    pid = _pid(row)
+    if pid is not None and pid != os.getpid():
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass

@@ -1,0 +1,54 @@
+"""The Celery task, thin: claim -> operation -> finish, all in `execution`. Runs in the pool's child process."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from celery.signals import worker_process_init
+from portraitist.backend import Backend, open_backend
+from pydantic import BaseModel
+
+from .app import app
+from .execution import execute, worker_name
+
+log = logging.getLogger(__name__)
+
+
+@app.task(name="portraitist.run_job", max_retries=2)
+def run_job(job_id: str) -> None:
+    """Do `job_id` if nobody else has it."""
+    backend = _backend()
+    execute(backend.ledger, backend.store, job_id, run=_operations(), worker=worker_name())
+
+
+@functools.cache
+def _backend() -> Backend:
+    return open_backend(home=os.environ["PORTRAITIST_HOME"])
+
+
+@functools.cache
+def _operations() -> Callable[[BaseModel, Any], BaseModel]:
+    """`operations.run`. The tests of the queue put a module of their own in its place, through the worker's environment."""
+    module = importlib.import_module(os.environ.get("PORTRAITIST_TEST_OPERATIONS", "portraitist_workers.operations"))
+    run: Callable[[BaseModel, Any], BaseModel] = module.run
+    return run
+
+
+@worker_process_init.connect
+def _die_with_parent(**_: object) -> None:
+    """A child whose worker was killed must not go on working unseen."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.25)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="portraitist-parent-watch", daemon=True).start()
