@@ -1,0 +1,191 @@
+"""The bundled networks: attributes, identity and perceptual distance, trained on the engine's renders.
+
+Small convolutional networks on aligned faces, [B, 3, 128, 128] in [-1, 1]. `priors/training/face_networks.py` trains
+them; `attributes.py`, `identity.py` and `perceptual.py` put them, or better ones that are installed, behind one interface.
+Files are safetensors (fp16 on disk), with the constructor's arguments and the measured accuracy as JSON in the header.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from portraitist.errors import PriorUnavailable
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+SIDE = 128  # px of the aligned faces that the networks see
+FOLDER = Path(__file__).parent.parent / "priors" / "default"
+
+
+class ConvBlock(nn.Sequential):
+    """3x3 convolution, batch norm, leaky ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1) -> None:
+        super().__init__(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.1))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut (He et al. 2016), same width in and out."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = ConvBlock(width, width)
+        self.second = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x + self.second(self.first(x)), 0.1)
+
+
+class FaceTrunk(nn.Module):
+    """[B, 3, 128, 128] -> [B, widths[-1], 4, 4]: halved to 32 px by the stem, then one halving per width."""
+
+    def __init__(self, widths: tuple[int, ...] = (48, 96, 160, 224)) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [ConvBlock(3, 24, stride=2), ConvBlock(24, widths[0], stride=2), ResidualBlock(widths[0])]
+        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+            layers += [ConvBlock(inputs, outputs, stride=2), ResidualBlock(outputs)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+class AttributeNetwork(nn.Module):
+    """Aligned faces -> attribute values and how sure the network is of each."""
+
+    def __init__(self, names: list[str], scales: list[float], widths: tuple[int, ...] = (48, 96, 160, 224)) -> None:
+        super().__init__()
+        self.names = list(names)
+        self.register_buffer("scales", torch.tensor(scales))  # attribute units per unit of output
+        self.trunk = FaceTrunk(widths)
+        self.reduce = ConvBlock(widths[-1], 48)  # keeps the 4 x 4 places: pose is about where things are
+        self.head = nn.Sequential(nn.Linear(48 * 16, 128), nn.LeakyReLU(0.1), nn.Linear(128, 2 * len(names)))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns values [B, A] in attribute units and the predicted standard deviation [B, A] in the same units."""
+        value, log_var = self.head(self.reduce(self.trunk(images)).flatten(1)).float().chunk(2, dim=1)
+        return value * self.scales, torch.exp(0.5 * log_var.clamp(-10, 4)) * self.scales
+
+
+class IdentityNetwork(nn.Module):
+    """Aligned faces -> unit vectors [B, D] whose cosine says how alike two people are."""
+
+    def __init__(self, dim: int = 128, widths: tuple[int, ...] = (48, 96, 160, 224)) -> None:
+        super().__init__()
+        self.trunk = FaceTrunk(widths)
+        self.reduce = ConvBlock(widths[-1], 64)
+        self.head = nn.Linear(64 * 16, dim)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.normalize(self.head(self.reduce(self.trunk(images)).flatten(1)).float(), dim=1)
+
+
+class PerceptualNetwork(nn.Module):
+    """A perceptual distance distilled from LPIPS (Zhang et al. 2018), with pixel and edge terms.
+
+    The distance is a sum over four levels (half size, then halved each time) of mean squared differences between `metric`
+    maps, which were trained to equal principal components of LPIPS's weighted, normalised features, plus robust
+    differences of pixels and of gradients at three scales. The latter leave no direction in which a picture can change
+    without the distance noticing: LPIPS alone lets a tuned generator print its up-sampling grid.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 144), metric: tuple[int, ...] = (32, 48, 64, 160)) -> None:
+        super().__init__()
+        stages, heads = [], []
+        for i, (outputs, dims) in enumerate(zip(widths, metric, strict=True)):
+            first = ConvBlock(widths[i - 1] if i else 3, outputs, stride=2)
+            stages.append(nn.Sequential(first, ConvBlock(outputs, outputs)) if i else first)
+            heads.append(nn.Conv2d(outputs, dims, 1))
+        self.stages, self.heads = nn.ModuleList(stages), nn.ModuleList(heads)
+        self.register_buffer("level_gain", torch.ones(len(metric)))  # fitted to LPIPS
+        self.register_buffer("pixel_gain", torch.tensor(0.05))       # of the mean pixel term
+        self.register_buffer("edge_gain", torch.tensor(0.05))        # of the mean edge term
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Metric maps, finest first: [B, dims, R/2, R/2], [B, dims, R/4, R/4], ..."""
+        maps, x = [], images
+        for stage, head in zip(self.stages, self.heads, strict=True):
+            x = stage(x)
+            maps.append(head(x))
+        return maps
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Distance [B] between pictures [B, 3, R, R] in [-1, 1]; about LPIPS's scale; differentiable."""
+        return self.distance(self.features(a), self.features(b), a, b)
+
+    def distance(self, fa: list[Tensor], fb: list[Tensor], a: Tensor, b: Tensor) -> Tensor:
+        """The same from features computed before (a target's features never change)."""
+        levels = self.level_distances(fa, fb)
+        pixel, edge = pixel_and_edge(a, b)
+        return levels @ self.level_gain + self.pixel_gain * pixel + self.edge_gain * edge
+
+    def level_distances(self, fa: list[Tensor], fb: list[Tensor]) -> Tensor:
+        """[B, levels] mean over places of the summed squared differences."""
+        return torch.stack([(x.float() - y.float()).square().sum(1).mean((1, 2)) for x, y in zip(fa, fb, strict=True)], 1)
+
+
+def pixel_and_edge(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Charbonnier differences [B] of pixels and of horizontal and vertical gradients, mean of three scales."""
+    pixel = edge = torch.zeros(len(a), device=a.device)
+    difference = (a - b).float()
+    for _ in range(3):
+        pixel = pixel + _charbonnier(difference)
+        edge = edge + _charbonnier(difference.diff(dim=2)) + _charbonnier(difference.diff(dim=3))
+        difference = F.avg_pool2d(difference, 2)
+    return pixel / 3, edge / 3
+
+
+def _charbonnier(x: Tensor, eps: float = 0.02) -> Tensor:
+    return ((x.square() + eps**2).sqrt() - eps).mean((1, 2, 3))
+
+
+_KINDS = {"attributes": AttributeNetwork, "identity": IdentityNetwork, "perceptual": PerceptualNetwork}
+
+
+def save_network(path: Path, kind: str, network: nn.Module, arguments: dict[str, Any], measured: dict[str, Any]) -> None:
+    """Write weights as fp16 with `arguments` of the constructor and `measured` figures in the header."""
+    tensors = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()
+               if not k.endswith("num_batches_tracked")}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = {"format": "portraitist-face-network-1", "kind": kind, "arguments": json.dumps(arguments),
+              "measured": json.dumps(measured)}
+    save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata=header)
+
+
+def _fold_batch_norm(module: nn.Module) -> None:
+    """Every (convolution, batch norm) pair becomes one convolution: the same function, fewer passes over memory."""
+    for child in module.modules():
+        if isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
+            child[0], child[1] = fuse_conv_bn_eval(child[0], child[1]), nn.Identity()
+
+
+@functools.cache
+def load_network(kind: str, folder: Path = FOLDER) -> tuple[Any, dict[str, Any]]:
+    """The bundled network `kind` (attributes, identity, perceptual), ready to use, and its measured figures.
+
+    Cached per process; parameters are frozen. Raises PriorUnavailable.
+    """
+    path = folder / f"{kind}.safetensors"
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        arguments = json.loads(header["arguments"])
+        network = _KINDS[kind](**{k: tuple(v) if k in ("widths", "metric") else v for k, v in arguments.items()})
+        missing, unexpected = network.load_state_dict(tensors, strict=False)
+        missing = [key for key in missing if not key.endswith("num_batches_tracked")]
+        if missing or unexpected:
+            raise KeyError(f"missing {missing[:3]}, unexpected {unexpected[:3]}")
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise PriorUnavailable(f"the bundled {kind} network {path.name} cannot be used ({error}): reinstall portraitist, or "
+                               "train it with `python -m portraitist_workers.priors.training.face_networks`",
+                               param=str(path)) from None
+    _fold_batch_norm(network.eval().requires_grad_(False))
+    return network.to(memory_format=torch.channels_last), json.loads(header["measured"])

@@ -1,0 +1,79 @@
+"""The attribute network: regression of the engine's labels with a learned uncertainty.
+
+Loss: Gaussian negative log-likelihood with the variance predicted by the network (Kendall & Gal: What Uncertainties Do We
+Need in Bayesian Deep Learning, NeurIPS 2017, eq. 8), plus a robust term that keeps the mean learning where the predicted
+variance is still large.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from ...faces.networks import AttributeNetwork, save_network
+from ..engine.labels import LABEL_FIELDS
+from .distortions import photo_like
+from .face_networks import run_steps
+from .pool import Pool
+
+# attribute: (label of the engine, typical size in its unit). The engine's `smile` is how far a person's own smile is
+# blended in; what can be *seen* of it is smile_geo, the travel of the mouth corners, so that is what is estimated.
+TARGETS = {"yaw": ("yaw", 15.0), "pitch": ("pitch", 7.0), "roll": ("roll", 3.0), "smile": ("smile_geo", 0.35),
+           "mouth_open": ("mouth_open", 0.2), "eyes_open": ("eyes_open", 0.25)}
+_MIRRORED = ("yaw", "roll")  # change sign when the picture is mirrored
+
+
+def train_attributes(pool: Pool, held_out: Pool | None, out: Path, minutes: float, save_to: Path) -> None:
+    arguments = {"names": list(TARGETS), "scales": [scale for _, scale in TARGETS.values()]}
+    network = AttributeNetwork(**arguments).to(memory_format=torch.channels_last)
+
+    def loss(rng: np.random.Generator) -> Tensor:
+        images, truth = batch(pool, 48, rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            value, deviation = network(photo_like(images, rng).contiguous(memory_format=torch.channels_last))
+        error = (value - truth) / network.scales
+        log_var = 2 * (deviation / network.scales).log()
+        nll = 0.5 * (error.square() * torch.exp(-log_var) + log_var)
+        return (nll + 2 * F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1, reduction="none")).mean()
+
+    steps = run_steps("attributes", network, loss, out=out, minutes=minutes, peak=2e-3)
+    measured = measure(network, held_out or pool) | {"steps": steps, "on": "held-out people" if held_out else "training people"}
+    print("attributes:", measured, flush=True)
+    save_network(save_to / "attributes.safetensors", "attributes", network, arguments, measured)
+
+
+def batch(pool: Pool, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Pictures [B, 3, R, R], half of them mirrored, and attribute values [B, A]."""
+    images, _, labels = pool.batch(size, 128, rng)
+    truth = torch.stack([labels[:, LABEL_FIELDS[label].start] for label, _ in TARGETS.values()], 1)
+    mirror = torch.from_numpy(rng.random(size) < 0.5)
+    sign = torch.tensor([-1.0 if name in _MIRRORED else 1.0 for name in TARGETS])
+    return torch.where(mirror[:, None, None, None], images.flip(3), images), torch.where(mirror[:, None], truth * sign, truth)
+
+
+@torch.no_grad()
+def measure(network: AttributeNetwork, pool: Pool, count: int = 1000) -> dict[str, dict[str, float]]:
+    """Per attribute: median and 90th percentile of |error|, Spearman, bias, on clean and on photo-like pictures."""
+    rng = np.random.default_rng(1)
+    images, truth = batch(pool, count, rng)
+    figures: dict[str, dict[str, float]] = {"median_error": {}, "median_error_photo_like": {}, "p90_error": {}, "bias": {},
+                                            "spearman": {}, "calibration": {}}
+    seen = {"": images, "_photo_like": photo_like(images, rng)}
+    for suffix, pictures in seen.items():
+        parts = [network(x) for x in pictures.split(100)]
+        value, deviation = torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+        error = value - truth
+        for i, name in enumerate(TARGETS):
+            e = error[:, i]
+            figures[f"median_error{suffix}"][name] = round(float(e.abs().median()), 4)
+            if not suffix:
+                figures["p90_error"][name] = round(float(e.abs().quantile(0.9)), 4)
+                figures["bias"][name] = round(float(e.mean()), 4)
+                figures["spearman"][name] = round(float(spearmanr(value[:, i], truth[:, i])[0]), 4)
+                figures["calibration"][name] = round(float((e / deviation[:, i]).square().mean().sqrt()), 3)  # 1 is ideal
+    return figures
