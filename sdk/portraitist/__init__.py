@@ -1,1 +1,139 @@
+"""Portraitist: learn one person from their photos, then synthesise, edit and restore portraits of them.
+
+    import portraitist
+    studio = portraitist.connect()
+    ana = studio.personas.create("ana", photos="photos/", seed=0).wait(progress=True)
+    ana.synthesize(yaw=20, smile=0.8, seed=7).save("ana.png")
+
+The names below are the public ones. Each is imported on first use, so that `import portraitist` costs a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+
+_HOME = {
+    "studio": ("Studio", "connect"),
+    "persona": ("Persona",),
+    "picture": ("Grid", "Picture"),
+    "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
+    "attributes": ("ATTRIBUTES", "DEFAULT_ATTRIBUTES", "Attribute"),
+    "degradations": ("Downsample", "GaussianBlur", "Greyscale", "Jpeg", "Mask", "MotionBlur", "Noise"),
+    "results": ("AttributeReport", "PersonaRecord", "PhotoVerdict", "PictureReport", "Progress", "Reach"),
+    "errors": (
+        "Conflict",
+        "FaceNotFound",
+        "InvalidImage",
+        "InvalidRequest",
+        "JobCancelled",
+        "JobError",
+        "JobFailed",
+        "NotFound",
+        "OutOfRange",
+        "PersonaDeleted",
+        "PhotosUnusable",
+        "PortraitistError",
+        "PriorUnavailable",
+        "QueueUnavailable",
+        "StorageError",
+        "StorageFull",
+        "UnknownAttribute",
+        "WaitTimeout",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "ATTRIBUTES",
+    "DEFAULT_ATTRIBUTES",
+    "Attribute",
+    "AttributeReport",
+    "Cancelled",
+    "Conflict",
+    "Downsample",
+    "Event",
+    "FaceNotFound",
+    "Failed",
+    "GaussianBlur",
+    "Greyscale",
+    "Grid",
+    "InvalidImage",
+    "InvalidRequest",
+    "Job",
+    "JobCancelled",
+    "JobError",
+    "JobFailed",
+    "Jpeg",
+    "Mask",
+    "MotionBlur",
+    "Noise",
+    "NotFound",
+    "OutOfRange",
+    "Persona",
+    "PersonaDeleted",
+    "PersonaRecord",
+    "PhotoVerdict",
+    "PhotosUnusable",
+    "Picture",
+    "PictureReport",
+    "PortraitistError",
+    "PriorUnavailable",
+    "Progress",
+    "QueueUnavailable",
+    "Queued",
+    "Reach",
+    "Running",
+    "Status",
+    "StorageError",
+    "StorageFull",
+    "Studio",
+    "Succeeded",
+    "UnknownAttribute",
+    "WaitTimeout",
+    "__version__",
+    "connect",
+]
+
+if TYPE_CHECKING:
+    from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES, Attribute
+    from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
+    from .errors import (
+        Conflict,
+        FaceNotFound,
+        InvalidImage,
+        InvalidRequest,
+        JobCancelled,
+        JobError,
+        JobFailed,
+        NotFound,
+        OutOfRange,
+        PersonaDeleted,
+        PhotosUnusable,
+        PortraitistError,
+        PriorUnavailable,
+        QueueUnavailable,
+        StorageError,
+        StorageFull,
+        UnknownAttribute,
+        WaitTimeout,
+    )
+    from .jobs import Cancelled, Event, Failed, Job, Queued, Running, Status, Succeeded
+    from .persona import Persona
+    from .picture import Grid, Picture
+    from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
+    from .studio import Studio, connect
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'portraitist' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -41,7 +41,7 @@ class Synthesize(_Request):
 
     operation: Literal["synthesize"] = "synthesize"
     persona_id: str
-    values: list[dict[str, float]] = Field(default_factory=lambda: [{}], min_length=1, max_length=1024)
+    values: list[dict[str, float]] = Field(default=[{}], min_length=1, max_length=1024)
     same_person_state: bool = (
         False  # True: all pictures share one random draw (grids, sweeps); only the named values differ
     )

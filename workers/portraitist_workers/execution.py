@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import BaseModel, TypeAdapter
+
 from portraitist.errors import JobCancelled, JobFailed, PersonaDeleted, PortraitistError, StorageError
-from portraitist.ledger import JobRow, LeaseLost, Ledger
-from portraitist.ledger import rules
+from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
 from portraitist.requests import Request
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import Store
-from pydantic import BaseModel, TypeAdapter
 
 log = logging.getLogger(__name__)
 

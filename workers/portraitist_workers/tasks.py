@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from celery.signals import worker_process_init
-from portraitist.backend import Backend, open_backend
 from pydantic import BaseModel
+
+from portraitist.backend import Backend, open_backend
 
 from .app import app
 from .execution import execute, worker_name

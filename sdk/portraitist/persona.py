@@ -1,0 +1,308 @@
+"""A persona's handle: one person that the studio has learnt, and what can be made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, overload
+
+from .backend import Backend
+from .degradations import DEGRADATIONS, Mask
+from .degradations import Degradation as AnyDegradation
+from .errors import InvalidRequest
+from .jobs import Job
+from .ledger import rules
+from .photos import PhotoLike, read
+from .picture import Grid, Picture
+from .requests import Edit, Enhance, Photo, Synthesize
+from .results import PersonaRecord, PhotoVerdict, Reach
+from .store import is_digest
+from .submission import build, submit, upload
+from .targets import spread
+
+Number: TypeAlias = float | Sequence[float]
+Output: TypeAlias = Picture | list[Picture] | Grid
+Degradations: TypeAlias = Literal["auto"] | AnyDegradation | Sequence[AnyDegradation]
+
+
+class Photos(list[PhotoVerdict]):
+    """Verdicts on the photos; printing them tells the story."""
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{'ok     ' if v.accepted else 'refused'} {v.name}" + (f": {v.reason}" if v.reason else "")
+            + "".join(f" ({warning})" for warning in v.warnings)
+            for v in self
+        )  # fmt: skip
+
+
+class Reaches(dict[str, Reach]):
+    """How far each attribute goes; printing them tells which photo to add next."""
+
+    def __str__(self) -> str:
+        lines = []
+        for name, r in self.items():
+            unit = f" {r.unit}" if r.unit else ""
+            holes = "".join(f", no photo from {low:.3g} to {high:.3g}" for low, high in r.holes)
+            lines.append(f"{name}: {r.low:.3g} to {r.high:.3g}{unit}{holes}" + (f". {r.advice}" if r.advice else ""))
+        return "\n".join(lines)
+
+
+class Persona:
+    """Every verb waits by default and returns the picture; with `wait=False` it returns a Job at once."""
+
+    def __init__(self, backend: Backend, record: PersonaRecord) -> None:
+        self._backend = backend
+        self.record = record
+        self.id: str = record.persona_id
+        self.name: str = record.name
+
+    def __repr__(self) -> str:
+        return f"Persona({self.name!r}, {self.id!r})"
+
+    @property
+    def photos(self) -> Photos:
+        """The verdict on each photo that it was made from."""
+        return Photos(self.record.photos)
+
+    @property
+    def reach(self) -> Reaches:
+        """Per attribute: how far this person can be moved, where photos are missing, which to add next."""
+        return Reaches((r.attribute, r) for r in self.record.reach)
+
+    @property
+    def preview(self) -> bytes | None:
+        """A contact sheet (PNG)."""
+        return None if self.record.preview is None else self._backend.store.get(self.record.preview)
+
+    # -- synthesize ------------------------------------------------------------------------------------------------------
+
+    @overload
+    def synthesize(
+        self,
+        *,
+        n: None = None,
+        grid: None = None,
+        seed: int = 0,
+        strict: bool = False,
+        wait: Literal[True] = True,
+        **values: float,
+    ) -> Picture: ...
+    @overload
+    def synthesize(
+        self,
+        *,
+        n: int,
+        grid: None = None,
+        seed: int = 0,
+        strict: bool = False,
+        wait: Literal[True] = True,
+        **values: float,
+    ) -> list[Picture]: ...
+    @overload
+    def synthesize(
+        self,
+        *,
+        n: None = None,
+        grid: tuple[str, str],
+        seed: int = 0,
+        strict: bool = False,
+        wait: Literal[True] = True,
+        **values: Number,
+    ) -> Grid: ...
+    @overload
+    def synthesize(
+        self,
+        *,
+        n: int | None = None,
+        grid: tuple[str, str] | None = None,
+        seed: int = 0,
+        strict: bool = False,
+        wait: Literal[True] = True,
+        **values: Number,
+    ) -> Output: ...
+    @overload
+    def synthesize(
+        self,
+        *,
+        n: int | None = None,
+        grid: tuple[str, str] | None = None,
+        seed: int = 0,
+        strict: bool = False,
+        wait: Literal[False],
+        **values: Number,
+    ) -> Job[Output]: ...
+    def synthesize(
+        self,
+        *,
+        n: int | None = None,  # so many pictures, each with its own random draw
+        grid: tuple[str, str] | None = None,  # two attributes over their reach: the first across, the second down
+        seed: int = 0,  # the same seed gives the same pictures
+        strict: bool = False,  # refuse (OutOfRange) what lies outside the person's reach, instead of clamping
+        wait: bool = True,
+        **values: Any,  # attribute=number, or =list of numbers (one list: a list of pictures, two: a Grid)
+    ) -> Any:
+        """New portraits of this person. `synthesize(yaw=20, smile=0.8)`; what is not named is drawn at random."""
+        batch = spread(values, persona=self.name, reach=self.reach, n=n, grid=grid, strict=strict)
+        request = build(
+            Synthesize,
+            persona_id=self.id,
+            values=batch.values,
+            same_person_state=batch.varies,
+            strict=strict,
+            seed=seed,
+        )
+        return self._submit(request, {}, batch.shape, wait)
+
+    # -- edit ------------------------------------------------------------------------------------------------------------
+
+    @overload
+    def edit(
+        self,
+        photo: PhotoLike,
+        *,
+        relative: bool = False,
+        strict: bool = False,
+        seed: int = 0,
+        wait: Literal[True] = True,
+        **values: float,
+    ) -> Picture: ...
+    @overload
+    def edit(
+        self,
+        photo: PhotoLike,
+        *,
+        relative: bool = False,
+        strict: bool = False,
+        seed: int = 0,
+        wait: Literal[True] = True,
+        **values: Number,
+    ) -> Output: ...
+    @overload
+    def edit(
+        self,
+        photo: PhotoLike,
+        *,
+        relative: bool = False,
+        strict: bool = False,
+        seed: int = 0,
+        wait: Literal[False],
+        **values: Number,
+    ) -> Job[Output]: ...
+    def edit(
+        self,
+        photo: PhotoLike,
+        *,
+        relative: bool = False,  # values are changes (yaw=-15: 15 degrees to the left of now), not targets
+        strict: bool = False,
+        seed: int = 0,
+        wait: bool = True,
+        **values: Any,
+    ) -> Any:
+        """Change the named attributes of a real photo; everything not named stays as it is, and so does the rest of the
+        photo around the face. Raises FaceNotFound when the photo does not show this person."""
+        if not values:
+            raise InvalidRequest(
+                "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
+            )
+        batch = spread(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
+        uploads: dict[str, bytes] = {}
+        request = build(
+            Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, relative=relative, strict=strict,
+            seed=seed,
+        )  # fmt: skip
+        return self._submit(request, uploads, batch.shape, wait)
+
+    # -- enhance ---------------------------------------------------------------------------------------------------------
+
+    @overload
+    def enhance(
+        self,
+        photo: PhotoLike,
+        degradation: Degradations = "auto",
+        *,
+        strict: bool = False,
+        seed: int = 0,
+        wait: Literal[True] = True,
+        **values: float,
+    ) -> Picture: ...
+    @overload
+    def enhance(
+        self,
+        photo: PhotoLike,
+        degradation: Degradations = "auto",
+        *,
+        strict: bool = False,
+        seed: int = 0,
+        wait: Literal[False],
+        **values: float,
+    ) -> Job[Picture]: ...
+    def enhance(
+        self,
+        photo: PhotoLike,
+        degradation: Degradations = "auto",  # what happened to the photo, in that order; "auto" estimates it
+        *,
+        strict: bool = False,
+        seed: int = 0,
+        wait: bool = True,
+        **values: float,
+    ) -> Any:
+        """Restore a degraded photo. Attributes steer what the damage left open: `enhance("tiny.jpg", Downsample(8), smile=0)`."""
+        batch = spread(values, persona=self.name, reach=self.reach, strict=strict)
+        if len(batch.values) != 1:
+            raise InvalidRequest("enhance() makes one picture; give each attribute one value", param=next(iter(values)))
+        uploads: dict[str, bytes] = {}
+        request = build(
+            Enhance, persona_id=self.id, photo=self._photo(photo, uploads), degradation=self._chain(degradation, uploads),
+            values=batch.values[0], strict=strict, seed=seed,
+        )  # fmt: skip
+        return self._submit(request, uploads, {"kind": "one"}, wait)
+
+    # -- delete ----------------------------------------------------------------------------------------------------------
+
+    def delete(self) -> None:
+        """Remove record, weights, photos and every picture made from them. What remains is the fact that it was deleted."""
+        delete(self._backend, self.id)
+
+    # --------------------------------------------------------------------------------------------------------------------
+
+    def _submit(self, request: Any, uploads: dict[str, bytes], shape: dict[str, Any], wait: bool) -> Any:
+        # Not keyed: the same call twice is two jobs. (A create is: its name is its key.)
+        job: Job[Any] = Job(self._backend, submit(self._backend, request, uploads=uploads, shape=shape))
+        return job.wait() if wait else job
+
+    def _photo(self, photo: PhotoLike, uploads: dict[str, bytes]) -> Photo:
+        rules.usable(self._backend.ledger.persona(self.id), self.id)  # before the upload
+        name, data = read(photo)
+        return Photo(name=name, blob=upload(self._backend, data, uploads))
+
+    def _chain(self, degradation: Degradations, uploads: dict[str, bytes]) -> Any:
+        if isinstance(degradation, str):
+            if degradation != "auto":
+                raise InvalidRequest(
+                    f"degradation={degradation!r}; expected 'auto', a degradation such as portraitist.Downsample(8), or a list of them",
+                    param="degradation",
+                )
+            return degradation
+        chain = list(degradation) if isinstance(degradation, (list, tuple)) else [degradation]
+        for step in chain:
+            if not isinstance(step, DEGRADATIONS):
+                raise InvalidRequest(
+                    f"degradation holds a {type(step).__name__}; expected {', '.join(c.__name__ for c in DEGRADATIONS)}",
+                    param="degradation",
+                )
+        if not chain:
+            raise InvalidRequest("degradation is an empty list; leave it out to have it estimated", param="degradation")
+        return [self._uploaded(step, uploads) if isinstance(step, Mask) else step for step in chain]
+
+    def _uploaded(self, mask: Mask, uploads: dict[str, bytes]) -> Mask:
+        if is_digest(mask.image):
+            return mask
+        return Mask(upload(self._backend, read(mask.source())[1], uploads))
+
+
+def delete(backend: Backend, persona_id: str) -> None:
+    removed = backend.ledger.delete_persona(persona_id)
+    for digest in removed.blobs:
+        backend.store.erase(digest)
+    for job_id in removed.jobs:
+        backend.store.drop_checkpoint(job_id)

@@ -1,0 +1,137 @@
+"""What a caller may hand over as a photo, and turning it into (name, bytes). Nothing is decoded here; the worker does that.
+
+A photo is a path, bytes, a (name, bytes) pair, a file opened for reading, or a PIL image. Names are for messages only.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
+
+from .errors import InvalidImage, InvalidRequest
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PhotoLike: TypeAlias = "str | os.PathLike[str] | bytes | tuple[str, bytes] | IO[bytes] | Image"
+
+MAX_BYTES = 64 * 2**20  # one file
+MAX_PHOTOS = 1000
+# What we look for in a folder. The worker decides by content; a wrong suffix is its business to refuse, with a reason.
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .webp .bmp .gif .tif .tiff .heic .heif .avif .jp2 .psd .ico .tga".split()
+)
+
+
+def gather(photos: PhotoLike | Iterable[PhotoLike]) -> list[tuple[str, bytes]]:
+    """All photos of a folder (its files with a picture's suffix, by name), of a list, or the one that is given."""
+    items: Iterable[PhotoLike]
+    if isinstance(photos, (str, os.PathLike)):
+        path = Path(photos).expanduser()
+        items = _in_folder(path) if path.is_dir() else [path]
+    elif _is_single(photos):
+        items = [cast("PhotoLike", photos)]
+    elif isinstance(photos, Iterable) and not isinstance(photos, Mapping):
+        items = cast("Iterable[PhotoLike]", photos)
+    else:
+        raise InvalidRequest(
+            f"photos is a {type(photos).__name__}; expected a folder, or a list of paths, bytes, (name, bytes) pairs or PIL images",
+            param="photos",
+        )
+    named = [read(item, default=f"photo-{index + 1}") for index, item in enumerate(items)]
+    if not named:
+        raise InvalidRequest("photos is empty; give at least 3 photos of the person, better 10 to 20", param="photos")
+    if len(named) > MAX_PHOTOS:
+        raise InvalidRequest(
+            f"{len(named)} photos are more than the {MAX_PHOTOS} that one persona takes; pick the best", param="photos"
+        )
+    return _distinct(named)
+
+
+def read(photo: Any, *, default: str = "photo") -> tuple[str, bytes]:
+    """(name, bytes) of one photo. Raises InvalidImage naming it when it cannot be read, is empty or too large."""
+    if isinstance(photo, (str, os.PathLike)):
+        path = Path(photo).expanduser()
+        return path.name, _read_file(path)
+    if isinstance(photo, (bytes, bytearray, memoryview)):
+        return default, _checked(default, bytes(photo))
+    if isinstance(photo, tuple) and len(photo) == 2 and isinstance(photo[0], str) and isinstance(photo[1], bytes):
+        name = Path(photo[0].replace("\\", "/")).name or default
+        return name, _checked(name, photo[1])
+    if hasattr(photo, "read"):
+        name = Path(str(getattr(photo, "name", default))).name
+        data = photo.read(MAX_BYTES + 1)
+        if not isinstance(data, bytes):
+            raise InvalidRequest(f"{name} was opened as text; open it with mode 'rb'", param=name)
+        return name, _checked(name, data)
+    if hasattr(photo, "save") and hasattr(photo, "mode"):  # a PIL image; PIL itself is not imported for asking
+        file = io.BytesIO()
+        (photo if photo.mode in ("RGB", "RGBA", "L") else photo.convert("RGB")).save(file, "PNG", compress_level=1)
+        name = Path(getattr(photo, "filename", "") or default).name
+        return name, _checked(name, file.getvalue())
+    raise InvalidRequest(
+        f"{default} is a {type(photo).__name__}; expected a path, bytes, a (name, bytes) pair, an open file or a PIL image",
+        param=default,
+    )
+
+
+def _is_single(photos: object) -> bool:
+    pair = (
+        isinstance(photos, tuple) and len(photos) == 2 and isinstance(photos[0], str) and isinstance(photos[1], bytes)
+    )
+    return (
+        pair or isinstance(photos, (bytes, bytearray, memoryview)) or hasattr(photos, "read") or hasattr(photos, "save")
+    )
+
+
+def _in_folder(folder: Path) -> list[PhotoLike]:
+    try:
+        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file())
+    except OSError as error:
+        raise InvalidRequest(
+            f"cannot list the folder {folder}: {error.strerror}; check its permissions", param="photos"
+        ) from error
+    if not found:
+        raise InvalidRequest(
+            f"there are no picture files in {folder}; put the person's photos (JPEG, PNG or WebP) directly into it",
+            param="photos",
+        )
+    return list(found)
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise InvalidImage(f"{path} is a folder, not a photo; give its files, or the folder alone", param=str(path))
+        if not path.is_file() and path.exists():
+            raise InvalidImage(f"{path} is not a regular file", param=str(path))
+        with open(path, "rb") as file:
+            return _checked(str(path), file.read(MAX_BYTES + 1))
+    except FileNotFoundError:
+        raise InvalidImage(
+            f"there is no file {path} (looked in {Path.cwd()}); check the path", param=str(path)
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise InvalidImage(f"cannot read {str(path)!r}: {error}; check its permissions", param=str(path)) from error
+
+
+def _checked(name: str, data: bytes) -> bytes:
+    if len(data) > MAX_BYTES:
+        raise InvalidImage(
+            f"{name} is larger than {MAX_BYTES // 2**20} MiB; save it smaller (a face 256 pixels wide is enough)",
+            param=name,
+        )
+    return data
+
+
+def _distinct(named: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Verdicts speak of photos by name, so two files of one name (from different folders) must differ: a.jpg, a.jpg (2)."""
+    seen: dict[str, int] = {}
+    result = []
+    for name, data in named:
+        seen[name] = seen.get(name, 0) + 1
+        result.append((name if seen[name] == 1 else f"{name} ({seen[name]})", data))
+    return result

@@ -1,0 +1,147 @@
+"""Produced pictures, as the caller gets them: loaded when looked at, each with its report."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .atomic import write_atomically
+from .errors import InvalidRequest, StorageError
+from .results import Picture as Wire
+from .results import PictureReport
+from .store import Store
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Picture:
+    """One picture. `report` says what was asked, what was achieved, and how far to trust it."""
+
+    def __init__(self, wire: Wire, store: Store) -> None:
+        self.report: PictureReport = wire.report
+        self._wire, self._store = wire, store
+
+    def read(self) -> bytes:
+        """The PNG file. NotFound once the persona was deleted."""
+        return self._store.get(self._wire.blob)
+
+    @cached_property
+    def image(self) -> Image:
+        """As a PIL image."""
+        return _open(self.read())
+
+    @cached_property
+    def crop(self) -> Image:
+        """The aligned face at the generator's resolution; the picture itself where it is nothing more."""
+        return self.image if self._wire.crop is None else _open(self._store.get(self._wire.crop))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it; the suffix chooses the format (.png keeps every pixel). Raises StorageError."""
+        target = Path(path).expanduser()
+        return _save(target, self.read() if target.suffix.lower() == ".png" else _encoded(self.image, target))
+
+    def __repr__(self) -> str:
+        achieved = ", ".join(f"{name}={a.achieved:.3g}" for name, a in self.report.attributes.items())
+        return f"Picture({achieved}{', clamped' if self.report.clamped else ''})"
+
+    def _repr_png_(self) -> bytes:
+        return self.read()
+
+
+class Grid(Sequence[Picture]):
+    """Pictures over two attributes. `grid[row, column]`; as a sequence, row by row. `columns` and `rows` are (name, values)."""
+
+    def __init__(
+        self, pictures: list[Picture], columns: tuple[str, list[float]], rows: tuple[str, list[float]]
+    ) -> None:
+        self._pictures = pictures
+        self.columns, self.rows = columns, rows
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, tuple):
+            row, column = index
+            return self._pictures[
+                range(len(self.rows[1]))[row] * len(self.columns[1]) + range(len(self.columns[1]))[column]
+            ]
+        return self._pictures[index]
+
+    def __iter__(self) -> Iterator[Picture]:
+        return iter(self._pictures)
+
+    @cached_property
+    def image(self) -> Image:
+        """All of them on one sheet."""
+        return sheet([p.image for p in self._pictures], columns=len(self.columns[1]))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the sheet."""
+        target = Path(path).expanduser()
+        return _save(target, _encoded(self.image, target))
+
+    def __repr__(self) -> str:
+        return f"Grid({self.columns[0]} across, {self.rows[0]} down, {len(self.rows[1])}×{len(self.columns[1])})"
+
+    def _repr_png_(self) -> bytes:
+        return _encoded(self.image, Path("sheet.png"))
+
+
+def sheet(images: Sequence[Image], *, columns: int, gap: int = 2) -> Image:
+    """Images of one size side by side, `columns` to a row, `gap` white pixels between them."""
+    from PIL import Image as pil
+
+    width, height = images[0].size
+    rows = -(-len(images) // columns)
+    page = pil.new("RGB", (columns * (width + gap) - gap, rows * (height + gap) - gap), "white")
+    for index, image in enumerate(images):
+        page.paste(image, (index % columns * (width + gap), index // columns * (height + gap)))
+    return page
+
+
+def arranged(wires: list[Wire], shape: dict[str, Any], store: Store) -> Picture | list[Picture] | Grid:
+    """One picture, a list or a grid, as `targets.spread` laid it down."""
+    pictures = [Picture(wire, store) for wire in wires]
+    if shape.get("kind") == "grid":
+        return Grid(pictures, tuple(shape["columns"]), tuple(shape["rows"]))
+    if shape.get("kind") in ("list", "sweep"):
+        return pictures
+    return pictures[0]
+
+
+def _open(data: bytes) -> Image:
+    from PIL import Image as pil
+
+    image = pil.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def _encoded(image: Image, path: Path) -> bytes:
+    from PIL import Image as pil
+
+    pil.init()
+    suffix = path.suffix.lower()
+    if suffix not in pil.EXTENSION:
+        raise InvalidRequest(f"{path.name!r} ends in no known picture format; use .png, .jpg or .webp", param="path")
+    kind, file = pil.EXTENSION[suffix], io.BytesIO()
+    (image.convert("RGB") if kind == "JPEG" else image).save(
+        file, kind, **({"quality": 95} if kind in ("JPEG", "WEBP") else {})
+    )
+    return file.getvalue()
+
+
+def _save(path: Path, data: bytes) -> Path:
+    try:
+        write_atomically(path, data, durable=False)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}; check that the folder exists and has room", param=str(path)
+        ) from error
+    return path

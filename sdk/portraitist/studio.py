@@ -1,0 +1,228 @@
+"""The way in: `connect()` gives a Studio, with `.personas` and `.jobs`."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, overload
+
+from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES
+from .backend import Backend, open_backend
+from .errors import InvalidRequest, NotFound, PersonaDeleted
+from .jobs import AnyJob, Job, Status
+from .ledger import protocol, rules
+from .persona import Persona, delete
+from .photos import PhotoLike, gather
+from .requests import CreatePersona, Photo
+from .results import PersonaRecord
+from .submission import build, new_persona_id, submit, upload
+from .targets import check_name
+
+_RESERVED = {
+    "n",
+    "grid",
+    "seed",
+    "strict",
+    "wait",
+    "relative",
+    "photo",
+    "degradation",
+    "self",
+}  # arguments of the verbs
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+def connect(url: str | None = None, *, home: str | os.PathLike[str] | None = None) -> Studio:
+    """A studio. Without arguments: embedded, no server; everything in one folder (`home`, else $PORTRAITIST_HOME, else the
+    user's data folder), the work in a local process that starts when there is something to do.
+    Raises StorageError when the folder cannot be used."""
+    return Studio(open_backend(url, None if home is None else os.fspath(home)))
+
+
+class Studio:
+    """`studio.personas` are the people it has learnt, `studio.jobs` the work that is waiting, running or done."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.personas = Personas(backend)
+        self.jobs = Jobs(backend)
+
+    def __repr__(self) -> str:
+        return f"Studio({str(self._backend.home)!r})" if self._backend.home else "Studio(in memory)"
+
+    def describe(self) -> dict[str, object]:
+        """Where it keeps things, and whether a worker is running."""
+        return self._backend.transport.describe()
+
+
+class Personas:
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    @overload
+    def create(
+        self,
+        name: str,
+        photos: PhotoLike | Iterable[PhotoLike],
+        *,
+        attributes: Sequence[str] = ...,
+        preset: str = ...,
+        organizer: str = ...,
+        prior: str = ...,
+        seed: int = ...,
+        labels: Mapping[str, Mapping[str, float]] | None = ...,
+        idempotency_key: str | None = ...,
+        wait: Literal[False] = False,
+    ) -> Job[Persona]: ...
+    @overload
+    def create(
+        self,
+        name: str,
+        photos: PhotoLike | Iterable[PhotoLike],
+        *,
+        attributes: Sequence[str] = ...,
+        preset: str = ...,
+        organizer: str = ...,
+        prior: str = ...,
+        seed: int = ...,
+        labels: Mapping[str, Mapping[str, float]] | None = ...,
+        idempotency_key: str | None = ...,
+        wait: Literal[True],
+    ) -> Persona: ...
+    def create(
+        self,
+        name: str,  # unique among your personas; free again once the persona is deleted or its creation failed
+        photos: PhotoLike | Iterable[PhotoLike],  # a folder, or paths, bytes, (name, bytes) pairs, PIL images
+        *,
+        attributes: Sequence[str] = DEFAULT_ATTRIBUTES,  # what shall be controllable; own ones need `labels`
+        preset: str = "balanced",  # fast, balanced, best
+        organizer: str = "auto",  # auto, regression, mystyle_pp, mystyle_pp_sefa, mystyle
+        prior: str = "default",
+        seed: int = 0,
+        labels: Mapping[str, Mapping[str, float]] | None = None,  # {"a.jpg": {"age": 34}}
+        idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
+        wait: bool = False,
+    ) -> Any:
+        """Learn a person from photos: a Job, whose `wait()` gives the Persona. Takes a minute or two.
+
+        The same call again returns the same job. Another call with the same name raises Conflict. Other errors:
+        UnknownAttribute, InvalidRequest, InvalidImage (a file is missing); from the job: PhotosUnusable."""
+        name = _checked_name(name)
+        known = _labels(labels)
+        wanted = _attributes(attributes, known)
+        uploads: dict[str, bytes] = {}
+        files = gather(photos)
+        if unmatched := sorted(known.keys() - {file for file, _ in files}):
+            raise InvalidRequest(
+                f"labels name {unmatched[0]!r}, which is not among the photos ({', '.join(f for f, _ in files[:5])}, …); "
+                "use the bare file names",
+                param="labels",
+            )
+        request = build(
+            CreatePersona,
+            persona_id=new_persona_id(),
+            name=name,
+            photos=[
+                Photo(name=file, blob=upload(self._backend, data, uploads), labels=known.get(file, {}))
+                for file, data in files
+            ],
+            attributes=wanted,
+            organizer=organizer,
+            preset=preset,
+            prior=prior,
+            seed=seed,
+        )
+        row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name)
+        job: Job[Persona] = Job(self._backend, row)
+        return job.wait() if wait else job
+
+    def get(self, name_or_id: str) -> Persona:
+        """NotFound (also while it is still being created), PersonaDeleted."""
+        row = self._backend.ledger.persona(name_or_id)
+        rules.usable(row, row.id)
+        return Persona(self._backend, PersonaRecord.model_validate(row.record))
+
+    def list(self) -> list[Persona]:
+        """By name."""
+        return [
+            Persona(self._backend, PersonaRecord.model_validate(row.record)) for row in self._backend.ledger.personas()
+        ]
+
+    def delete(self, name_or_id: str) -> None:
+        """As `Persona.delete`; one that is still being created is stopped and removed."""
+        delete(self._backend, self._backend.ledger.persona(name_or_id).id)
+
+    def __contains__(self, name_or_id: object) -> bool:
+        try:
+            return isinstance(name_or_id, str) and self._backend.ledger.persona(name_or_id).status == "active"
+        except (NotFound, PersonaDeleted):
+            return False
+
+
+class Jobs:
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def get(self, job_id: str) -> AnyJob:
+        """The handle of a job that was submitted anywhere, any time. NotFound."""
+        return Job(self._backend, self._backend.ledger.job(job_id))
+
+    # `list` is this class's own method below, hence the quoted annotation of what it returns.
+    def list(self, *, status: protocol.Status | None = None, limit: int = 100) -> list[AnyJob]:
+        """Newest first; `status`: only queued, running, succeeded, failed or cancelled ones."""
+        return [Job(self._backend, row) for row in self._backend.ledger.jobs(status=status, limit=limit)]
+
+    def cancel(self, job_id: str) -> Status:
+        """As `Job.cancel`."""
+        return self.get(job_id).cancel()
+
+
+def _checked_name(name: str) -> str:
+    if not isinstance(name, str):
+        raise InvalidRequest(f"name is a {type(name).__name__}; expected text", param="name")
+    name = unicodedata.normalize("NFC", name).strip()
+    # It is shown in terminals and reports, and must not be mistaken for an id. (No path is ever made from it.)
+    plain = all(c.isprintable() and c not in "/\\<>" for c in name)
+    if not 1 <= len(name) <= 64 or not plain or name.startswith(("per_", "sha256:", "-", ".")):
+        raise InvalidRequest(
+            f"{name[:80]!r} cannot be a persona's name; use 1 to 64 letters, digits, spaces and signs, no / \\ < >, "
+            "not beginning with '.', '-' or 'per_'",
+            param="name",
+        )
+    return name
+
+
+def _labels(labels: Mapping[str, Mapping[str, float]] | None) -> dict[str, dict[str, float]]:
+    result = {file: dict(values) for file, values in (labels or {}).items()}
+    for file, values in result.items():
+        for attribute, value in values.items():
+            if not _IDENTIFIER.fullmatch(attribute) or attribute in _RESERVED:
+                raise InvalidRequest(
+                    f"labels of {file!r}: {attribute!r} cannot be an attribute's name; use lower-case letters, digits and _, "
+                    f"none of {', '.join(sorted(_RESERVED))}",
+                    param="labels",
+                )
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, (int, float))
+                or value != value
+                or abs(value) == float("inf")
+            ):
+                raise InvalidRequest(f"labels of {file!r}: {attribute}={value!r} is no finite number", param="labels")
+    return result
+
+
+def _attributes(attributes: Sequence[str], labels: Mapping[str, Mapping[str, float]]) -> list[str]:
+    if isinstance(attributes, str):
+        raise InvalidRequest(
+            f"attributes={attributes!r}; expected a list, as in attributes=({attributes!r},)", param="attributes"
+        )
+    custom = {name for values in labels.values() for name in values}
+    wanted = list(attributes)
+    if not wanted or len(set(wanted)) != len(wanted):
+        raise InvalidRequest("attributes must name at least one, each once", param="attributes")
+    for name in wanted:
+        check_name(name, [*ATTRIBUTES, *sorted(custom)], owner="the SDK (own attributes need labels with the photos)")
+    return wanted

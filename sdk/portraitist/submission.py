@@ -1,0 +1,79 @@
+"""From a call to a queued job: build the request, upload, submit, wake a worker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from .backend import Backend
+from .errors import InvalidRequest
+from .ledger import JobRow, NewJob
+
+_R = TypeVar("_R", bound=BaseModel)
+
+
+def build(model: type[_R], **values: Any) -> _R:
+    """A request, or InvalidRequest that names the argument."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or model.__name__
+        raise InvalidRequest(f"{where}={first['input']!r}: {first['msg'].lower()}", param=where) from error
+
+
+def upload(backend: Backend, data: bytes, uploads: dict[str, bytes]) -> str:
+    """Store `data`, remember it in `uploads` (see `submit`), return its digest."""
+    digest = backend.store.put(data)
+    uploads[digest] = data
+    return digest
+
+
+def submit(
+    backend: Backend,
+    request: BaseModel,
+    *,
+    uploads: Mapping[str, bytes],
+    shape: dict[str, Any],
+    key: str | None = None,
+    creates: str | None = None,
+) -> JobRow:
+    """Queue `request`, or find the earlier job that asked for the same."""
+    body = request.model_dump(mode="json")
+    job = NewJob(
+        id="job_" + secrets.token_hex(10),
+        request=body,
+        body_hash=body_hash(body),
+        blobs=tuple(uploads),
+        key=key,
+        creates=creates,
+        lane="tune" if creates is not None else "serve",
+        shape=shape,
+    )
+    row, new = backend.ledger.submit(job)
+    if new:
+        # Between our upload and our submission somebody may have deleted another persona with the same photo.
+        for digest, data in uploads.items():
+            if not backend.store.has(digest):
+                backend.store.put(data)
+    if row.status not in ("succeeded", "failed", "cancelled"):
+        backend.transport.wake(row.id)
+    return row
+
+
+def body_hash(request: Mapping[str, Any]) -> str:
+    """Equal for requests that ask for the same. A new persona's id is drawn at random, so it does not count."""
+    body = dict(request)
+    if body["operation"] == "create":
+        del body["persona_id"]
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def new_persona_id() -> str:
+    """Not guessable, and no name begins like it."""
+    return "per_" + secrets.token_hex(10)

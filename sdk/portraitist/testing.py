@@ -1,0 +1,143 @@
+"""A studio without an engine, for the tests of your app: no worker process, no torch, results in milliseconds.
+
+    from portraitist.testing import fake_studio
+    studio = fake_studio()
+    ana = studio.personas.create("ana", photos=[b"1", b"2", b"3"]).wait()
+    assert ana.synthesize(yaw=20).report.attributes["yaw"].achieved == 20
+
+The jobs, errors, idempotency and deletion are the real ones; only the pictures are plain colours. Pass `run` to script
+results or failures: it gets the request (`portraitist.requests`) and a context with `blob`, `put`, `persona`, `on_step`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pydantic import BaseModel, TypeAdapter
+
+from .attributes import ATTRIBUTES
+from .backend import Backend
+from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
+from .ledger import JobRow, LeaseLost, MemoryLedger, rules
+from .requests import CreatePersona, Edit, Enhance, Request, Synthesize
+from .results import AttributeReport, PersonaRecord, PhotoVerdict, Picture, PictureReport, Pictures, Progress, Reach
+from .store import MemoryStore
+from .studio import Studio
+from .transport import InlineTransport
+
+
+class FakeContext(Protocol):
+    """What `run` sees: the same as a real operation."""
+
+    def blob(self, digest: str) -> bytes: ...
+    def put(self, data: bytes) -> str: ...
+    def persona(self, persona_id: str) -> PersonaRecord: ...
+    def on_step(self, progress: Progress) -> None: ...
+
+
+Run = Callable[[Any, FakeContext], BaseModel]
+
+
+def fake_studio(run: Run | None = None) -> Studio:
+    """A Studio in memory whose jobs are done by `run`, by default `plain_pictures`."""
+    ledger, store = MemoryLedger(), MemoryStore()
+
+    def execute(job_id: str) -> None:
+        row = ledger.claim(job_id, worker="inline", lease_s=3600.0)
+        if row is not None:
+            _execute(ledger, store, row, run or plain_pictures)
+
+    return Studio(Backend(ledger, store, InlineTransport(execute)))
+
+
+def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
+    """The default `run`: accepts every photo (3 at least), achieves exactly what is asked, paints a colour per picture."""
+    if isinstance(request, CreatePersona):
+        verdicts = [PhotoVerdict(name=p.name, accepted=True) for p in request.photos]
+        if len(verdicts) < 3:
+            photos = [v.model_dump() for v in verdicts]
+            raise PhotosUnusable(f"only {len(verdicts)} photos can be used; 3 are needed, 10 to 20 are good", photos=photos)
+        context.on_step(Progress(stage="tune", step=1, steps=1, eta=0.0))
+        return PersonaRecord(
+            persona_id=request.persona_id,
+            name=request.name,
+            prior=request.prior,
+            organizer=request.organizer,
+            preset=request.preset,
+            attributes=request.attributes,
+            photos=verdicts,
+            reach=[_reach(name) for name in request.attributes],
+            seed=request.seed,
+            weights=context.put(b"no weights"),
+        )
+    assert isinstance(request, (Synthesize, Edit, Enhance))
+    context.persona(request.persona_id)
+    batch = [request.values] if isinstance(request, Enhance) else request.values
+    pictures = []
+    for index, values in enumerate(batch):
+        context.on_step(Progress(stage="draw", step=index, steps=len(batch)))
+        reports = {n: AttributeReport(requested=v, target=v, achieved=v, error=0.0) for n, v in values.items()}
+        blob = context.put(_colour(f"{request.model_dump_json()} {index}"))
+        pictures.append(Picture(blob=blob, report=PictureReport(attributes=reports, seed=request.seed)))
+    return Pictures(pictures=pictures)
+
+
+class _Context:
+    def __init__(self, ledger: MemoryLedger, store: MemoryStore, row: JobRow) -> None:
+        self._ledger, self._store, self._row = ledger, store, row
+        self.blob = store.get
+
+    def put(self, data: bytes) -> str:
+        digest = self._store.put(data)
+        self._ledger.refer(self._row.id, self._row.token, [digest])
+        return digest
+
+    def persona(self, persona_id: str) -> PersonaRecord:
+        row = self._ledger.persona(persona_id)
+        rules.usable(row, persona_id)
+        return PersonaRecord.model_validate(row.record)
+
+    def on_step(self, progress: Progress) -> None:
+        if self._ledger.heartbeat(self._row.id, self._row.token, lease_s=3600.0):
+            raise JobCancelled(f"job {self._row.id} was cancelled", job_id=self._row.id)
+        self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
+
+
+def _execute(ledger: MemoryLedger, store: MemoryStore, row: JobRow, run: Run) -> None:
+    try:
+        try:
+            request: Any = TypeAdapter(Request).validate_python(row.request)
+            result = run(request, _Context(ledger, store, row)).model_dump(mode="json")
+            ledger.finish(row.id, row.token, "succeeded", result=result)
+        except JobCancelled:
+            ledger.finish(row.id, row.token, "cancelled", error=rules.cancelled_error(row.id))
+        except PortraitistError as error:
+            ledger.finish(row.id, row.token, "failed", error=error.to_dict())
+        except LeaseLost:
+            raise
+        except Exception as error:
+            failed = JobFailed(f"{type(error).__name__}: {error}", job_id=row.id)
+            ledger.finish(row.id, row.token, "failed", error=failed.to_dict())
+    except LeaseLost:
+        pass  # its persona was deleted meanwhile
+
+
+def _reach(name: str) -> Reach:
+    known = ATTRIBUTES.get(name)
+    return Reach(attribute=name, unit=known.unit, low=known.low, high=known.high) if known else _anything(name)
+
+
+def _anything(name: str) -> Reach:
+    return Reach(attribute=name, unit="", low=0.0, high=100.0)
+
+
+def _colour(text: str) -> bytes:
+    from PIL import Image
+
+    red, green, blue = hashlib.sha256(text.encode()).digest()[:3]
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (red, green, blue)).save(file, "PNG")
+    return file.getvalue()
