@@ -1,0 +1,45 @@
+"""A long operation's state, saved every few seconds."""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..persona.tuning import Tuning
+from .context import Context
+
+CHECKPOINT_SECONDS = 5.0
+
+
+@dataclass
+class Checkpoint:
+    """Tensors that survive a killed worker. Written with torch.save, read with weights_only: nothing in it can execute."""
+
+    context: Context
+    saved: float = 0.0
+
+    def __post_init__(self) -> None:
+        data = self.context.load_checkpoint()
+        self.content = torch.load(io.BytesIO(data), weights_only=True) if data else {}
+
+    def get(self, key: str):
+        return self.content.get(key)
+
+    def put(self, **content) -> None:
+        self.content.update(content)
+        buffer = io.BytesIO()
+        torch.save(self.content, buffer)
+        self.context.save_checkpoint(buffer.getvalue())
+        self.saved = time.monotonic()
+
+    def every(self, tuning: Tuning, anchors: Tensor, on_step):
+        """An on_step that also saves the tuning every few seconds."""
+        def step(done: int, steps: int, loss: float) -> None:
+            if time.monotonic() - self.saved > CHECKPOINT_SECONDS and done < steps:
+                self.put(anchors=anchors, tuning=tuning.state())
+            on_step(done, steps, loss)
+        return step

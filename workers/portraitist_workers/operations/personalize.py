@@ -1,0 +1,152 @@
+"""Photos of one person -> a persona. The main path: check, invert, organise and tune, calibrate, evaluate, package."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from portraitist.errors import InvalidRequest
+from portraitist.requests import CreatePersona
+from portraitist.results import PersonaRecord
+
+from ..faces.attributes import load_attributes
+from ..faces.identity import load_identity
+from ..faces.image_io import encode_png, to_tensor, to_uint8
+from ..faces.intake import check_photos
+from ..faces.perceptual import load_perceptual
+from ..inversion.optimize import refine_w
+from ..inversion.reconstruction import Reconstruction
+from ..persona import organizers
+from ..persona.axes import Axes
+from ..persona.control import Response, measure_response
+from ..persona.judge import identity_scores, leave_one_out, versions
+from ..persona.model import PersonaModel, render
+from ..persona.presets import PRESETS, Preset
+from ..persona.requests import measure_reach
+from ..persona.tuning import Tuning
+from ..precision import optimisation_dtype
+from ..priors import library
+from .checkpoint import Checkpoint
+from .context import Context
+from .progress import Stages
+
+DEFAULT_ORGANIZER = "regression"  # favoured at 8, 16 and 40 photos: docs/benchmarks/personalize.md
+
+
+def run(request: CreatePersona, context: Context) -> PersonaRecord:
+    """Raises PhotosUnusable, InvalidRequest, PriorUnavailable, StorageError; JobCancelled through `on_step`."""
+    clock = Stages(context)
+    prior = library.load(request.prior)
+    preset = PRESETS[request.preset]
+    checkpoint = Checkpoint(context)
+
+    intake = check_photos([(p.name, context.blob(p.blob)) for p in request.photos], side=prior.resolution,
+                          on_step=clock.steps("intake"))
+    photos = to_tensor(intake.crops)  # [N, 3, R, R]
+    names = tuple(v.name for v in intake.verdicts if v.accepted)
+    values = attribute_values(request, photos, names)  # [N, M]
+
+    loss = Reconstruction(load_perceptual(), seed=request.seed)
+    anchors = checkpoint.get("anchors")
+    if anchors is None:
+        anchors = invert(prior, photos, loss, preset, clock)
+        checkpoint.put(anchors=anchors)
+
+    tuning = make_tuning(request, prior, photos, anchors, values, loss, preset)
+    if (state := checkpoint.get("tuning")) is not None:
+        tuning.load(state)
+    generator, anchors, axes = tuning.run(checkpoint.every(tuning, anchors, clock.steps("tune")))
+
+    model = calibrate(prior, generator, anchors, axes, photos, names, clock)
+    # What is evaluated and handed out is what is stored: the delta after quantisation.
+    weights = model.to_bytes()
+    model = PersonaModel.from_bytes(weights)
+    figures, preview = evaluate(model, photos, clock)
+    figures["persona_bytes"] = len(weights)
+    clock.finish("package")
+    return PersonaRecord(
+        persona_id=request.persona_id, name=request.name, prior=prior.reference, organizer=organizer_name(request),
+        preset=request.preset, attributes=list(request.attributes), photos=intake.verdicts,
+        reach=measure_reach(request.attributes, values.tolist()), warnings=intake.warnings,
+        figures={k: round(float(v), 4) for k, v in {**figures, **clock.seconds()}.items()},
+        networks={"attributes": load_attributes().name, "identity": load_identity().name, "perceptual": load_perceptual().name},
+        versions=versions(), seed=request.seed, weights=context.put(weights), preview=context.put(encode_png(preview)),
+    )
+
+
+def organizer_name(request: CreatePersona) -> str:
+    return DEFAULT_ORGANIZER if request.organizer == "auto" else request.organizer
+
+
+@torch.no_grad()
+def attribute_values(request: CreatePersona, photos: Tensor, names: tuple[str, ...]) -> Tensor:
+    """Values [N, M]: the app's own labels where it gave them, else the attribute network's estimates."""
+    estimator = load_attributes()
+    estimates = estimator(photos)[0]
+    labels = {p.name: p.labels for p in request.photos}
+    columns = []
+    for attribute in request.attributes:
+        column = []
+        for n, name in enumerate(names):
+            if attribute in labels.get(name, {}):
+                column.append(labels[name][attribute])
+            elif attribute in estimator.names:
+                column.append(float(estimates[n, estimator.names.index(attribute)]))
+            else:
+                raise InvalidRequest(
+                    f"photo {name!r} has no value for the custom attribute {attribute!r}: pass labels={{{name!r}: "
+                    f"{{{attribute!r}: ...}}}} for every photo", param=name,
+                )
+        columns.append(column)
+    return torch.tensor(columns).T.contiguous()
+
+
+def invert(prior: library.Prior, photos: Tensor, loss: Reconstruction, preset: Preset, clock: Stages) -> Tensor:
+    """Anchors [N, D]: the encoder's w, refined."""
+    with torch.no_grad():
+        start = torch.cat([prior.encoder(part) for part in photos.split(16)])
+    return refine_w(prior.generator, photos, start, loss, steps=preset.invert_steps, w_std=prior.w_std,
+                    dtype=optimisation_dtype(), on_step=clock.steps("invert"))
+
+
+def make_tuning(request: CreatePersona, prior: library.Prior, photos: Tensor, anchors: Tensor, values: Tensor,
+                loss: Reconstruction, preset: Preset) -> Tuning:
+    names = tuple(request.attributes)
+    affines = [p for n, p in prior.generator.synthesis.named_parameters() if n.endswith("affine.weight")]
+    organizer = organizers.build(organizer_name(request), names, prior.steps_for(names), affines)
+    return Tuning(prior.generator, photos, anchors, values, organizer, loss, preset.tuning, w_std=prior.w_std,
+                  seed=request.seed, dtype=optimisation_dtype())
+
+
+@torch.no_grad()
+def calibrate(prior: library.Prior, generator, anchors: Tensor, axes: Axes, photos: Tensor, names: tuple[str, ...],
+              clock: Stages) -> PersonaModel:
+    """Measures how the person's pictures answer to steps along every axis."""
+    clock.steps("calibrate")(0, 1, 0.0)
+    estimator, identity = load_attributes(), load_identity()
+    known = dict(zip(prior.attributes, prior.steps, strict=True)) | dict(zip(axes.names, axes.steps, strict=True))
+    steps = torch.stack([known[n] for n in estimator.names])
+    probes = anchors[:: max(1, len(anchors) // 8)][:8]
+    response: Response = measure_response(estimator.names, steps, probes, lambda w: estimator(render(generator, w))[0])
+    return PersonaModel(prior, generator, anchors, axes, response, identity(photos), identity.name, names)
+
+
+@torch.no_grad()
+def evaluate(model: PersonaModel, photos: Tensor, clock: Stages) -> tuple[dict[str, float], object]:
+    """How well the photos are reproduced, and a sheet with each photo above its reproduction."""
+    clock.steps("evaluate")(0, 1, 0.0)
+    images = render(model.generator, model.anchors)
+    distance, identity = load_perceptual(), load_identity()
+    mse = (images.clamp(-1, 1) - photos).square().flatten(1).mean(1)
+    scale = leave_one_out(model.embeddings)
+    figures = {
+        "perceptual": torch.cat([distance(a, b) for a, b in zip(images.split(16), photos.split(16), strict=True)]).mean(),
+        "psnr": (10 * torch.log10(4 / mse)).mean(),
+        "identity": identity_scores(identity(images), model.embeddings).mean(),
+        "identity_photos": scale.mean(),
+    }
+    shown = min(len(photos), 12)
+    pairs = torch.cat([photos[:shown], images[:shown]])  # [2S, 3, R, R]
+    R = photos.shape[-1]
+    sheet = to_uint8(pairs).reshape(2, shown, R, R, 3).transpose(0, 2, 1, 3, 4).reshape(2 * R, shown * R, 3)
+    return {k: float(v) for k, v in figures.items()}, sheet

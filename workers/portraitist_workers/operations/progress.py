@@ -1,0 +1,45 @@
+"""Progress of a long operation: stages, steps and an honest ETA."""
+
+from __future__ import annotations
+
+import time
+
+from portraitist.results import Progress
+
+from .context import Context
+
+# Share of the work by stage, for the ETA (16 photos, balanced).
+WEIGHTS = {"intake": 0.06, "invert": 0.22, "tune": 0.66, "calibrate": 0.02, "evaluate": 0.03, "package": 0.01}
+
+
+class Stages:
+    """Turns steps into Progress with an ETA, and remembers how long each stage took."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.begun = context, time.monotonic()
+        self.stage, self.entered, self.spent = "", self.begun, {}
+
+    def steps(self, stage: str):
+        """An `on_step(step, steps, loss)` that reports as `stage`."""
+        def on_step(step: int, steps: int, value: float | str = "") -> None:
+            self._enter(stage)
+            before = sum(w for s, w in list(WEIGHTS.items())[: list(WEIGHTS).index(stage)])
+            done = before + WEIGHTS[stage] * step / max(steps, 1)
+            elapsed = time.monotonic() - self.begun
+            eta = elapsed * (1 - done) / done if done > 0.02 else None
+            message = f"loss {value:.3f}" if isinstance(value, float) and value else str(value or "")
+            self.context.on_step(Progress(stage=stage, step=step, steps=steps, eta=None if eta is None else round(eta, 1), message=message))
+        return on_step
+
+    def _enter(self, stage: str) -> None:
+        if stage != self.stage:
+            self.finish(stage)
+
+    def finish(self, next_stage: str) -> None:
+        now = time.monotonic()
+        if self.stage:
+            self.spent[self.stage] = self.spent.get(self.stage, 0.0) + now - self.entered
+        self.stage, self.entered = next_stage, now
+
+    def seconds(self) -> dict[str, float]:
+        return {f"seconds_{k}": v for k, v in self.spent.items()} | {"seconds": time.monotonic() - self.begun}

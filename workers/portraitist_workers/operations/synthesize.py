@@ -1,0 +1,68 @@
+"""New portraits of a persona, attributes set in real units."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor
+
+from portraitist.requests import Synthesize
+from portraitist.results import Picture, Pictures, Progress
+
+from ..faces.image_io import encode_png, to_uint8
+from ..persona import hull
+from ..persona.control import solve
+from ..persona.judge import Judge
+from ..persona.model import PersonaModel, load_model, render
+from ..persona.requests import resolve
+from .context import Context
+
+
+def run(request: Synthesize, context: Context) -> Pictures:
+    """One picture per item of `request.values`, all in one batch. Raises UnknownAttribute, OutOfRange, NotFound."""
+    begun = time.monotonic()
+    record = context.persona(request.persona_id)
+    targets = [resolve(values, record.reach, strict=request.strict) for values in request.values]
+    model = load_model(record, context)
+    judge = Judge(model)
+    context.on_step(Progress(stage="synthesize", step=0, steps=len(targets)))
+
+    w = draw(model, len(targets), request.seed, shared=request.same_person_state)
+    solved_w, measured = set_values(model, judge, w, targets)
+    images = render(model.generator, solved_w)
+    reports = judge.reports(images, measured, requested=request.values, targets=targets, seed=request.seed)
+    pictures = []
+    for index, (pixels, report) in enumerate(zip(to_uint8(images), reports, strict=True)):
+        report.seconds = round((time.monotonic() - begun) / len(targets), 3)
+        pictures.append(Picture(blob=context.put(encode_png(pixels)), report=report))
+        context.on_step(Progress(stage="synthesize", step=index + 1, steps=len(targets)))
+    return Pictures(pictures=pictures, seconds=round(time.monotonic() - begun, 3))
+
+
+def draw(model: PersonaModel, count: int, seed: int, *, shared: bool) -> Tensor:
+    """Random points of the person's space [count, D]; `shared`: one point, repeated."""
+    rng = torch.Generator().manual_seed(seed)
+    w = hull.sample(model.anchors, 1 if shared else count, rng)
+    return w.expand(count, -1).clone() if shared else w
+
+
+def set_values(model: PersonaModel, judge: Judge, w: Tensor, targets: list[dict[str, float]]) -> tuple[Tensor, Tensor]:
+    """Latents near w [B, D] whose pictures show `targets`, everything else as in w; and what was measured, [B, A]."""
+    names = model.response.names
+
+    def measure(latents: Tensor) -> Tensor:
+        return torch.cat([judge.attributes(render(model.generator, part))[0] for part in latents.split(16)])
+
+    base = measure(w)
+    # Open loop along the person's axes first; the loop corrects from there.
+    coordinates = model.axes.coordinates(w)
+    change = torch.zeros_like(coordinates)
+    wanted = torch.full((len(w), len(names)), float("nan"))
+    for b, values in enumerate(targets):
+        for name, value in values.items():
+            change[b, model.axes.names.index(name)] = value - coordinates[b, model.axes.names.index(name)]
+            if name in names:
+                wanted[b, names.index(name)] = value
+    solved = solve(model.axes.move(w, change), wanted, base, model.response, measure)
+    return solved.w, solved.measured

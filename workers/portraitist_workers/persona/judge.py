@@ -1,0 +1,110 @@
+"""What stands beside every picture: is it the person, what was achieved, is it a copy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from portraitist.results import AttributeReport, PictureReport, Reach
+
+from ..faces.attributes import load_attributes
+from ..faces.identity import load_identity
+from ..faces.perceptual import load_perceptual
+from .model import PersonaModel, render
+
+
+def identity_scores(embeddings: Tensor, person: Tensor) -> Tensor:
+    """Mean cosine [B] of pictures' embeddings [B, E] to the person's photos [N, E] (both unit length)."""
+    return (embeddings @ person.T).mean(1)
+
+
+def leave_one_out(person: Tensor) -> Tensor:
+    """What the person's own photos [N, E] score against each other, [N]: the scale that identities are judged on."""
+    N = len(person)
+    return ((person @ person.T).sum(1) - 1) / max(N - 1, 1)
+
+
+def percentile(score: float, scale: Tensor) -> float:
+    """Share of `scale` at or below `score`, 0-100, interpolated."""
+    ordered = scale.sort().values
+    below = int((ordered < score).sum())
+    if below == 0 or below == len(ordered):
+        return 100.0 * below / len(ordered)
+    lower, upper = float(ordered[below - 1]), float(ordered[below])
+    part = (score - lower) / max(upper - lower, 1e-9)
+    return 100.0 * (below - 0.5 + part) / len(ordered)
+
+
+def versions() -> dict[str, str]:
+    return {"portraitist": importlib.metadata.version("portraitist"), "torch": torch.__version__}
+
+
+class Judge:
+    """Judges pictures of one persona; the anchors' own pictures are made once."""
+
+    def __init__(self, model: PersonaModel) -> None:
+        self.model = model
+        self.attributes, self.identity, self.perceptual = load_attributes(), load_identity(), load_perceptual()
+        self.scale = leave_one_out(model.embeddings)
+        self.anchor_images = render(model.generator, model.anchors)
+
+    @torch.no_grad()
+    def reports(
+        self,
+        images: Tensor,
+        measured: Tensor,
+        *,
+        requested: Sequence[dict[str, float]],
+        targets: Sequence[dict[str, float]],
+        seed: int,
+        before: Tensor | None = None,
+        reach: Sequence[Reach] = (),
+    ) -> list[PictureReport]:
+        """images [B, 3, R, R]; measured [B, A] in the order of the attribute network; `before` [A]: an edited photo's values."""
+        same_network = self.identity.name == self.model.identity_network
+        scores = identity_scores(self.identity(images), self.model.embeddings) if same_network else None
+        reports = []
+        for b in range(len(images)):
+            distances = self.perceptual(images[b : b + 1].expand(len(self.anchor_images), -1, -1, -1), self.anchor_images)
+            nearest = int(distances.argmin())
+            report = PictureReport(
+                attributes=self._attributes(measured[b], requested[b], targets[b], before),
+                nearest_photo=self.model.photos[nearest],
+                nearest_photo_distance=round(float(distances[nearest]), 4),
+                networks={"attributes": self.attributes.name, "identity": self.identity.name, "perceptual": self.perceptual.name},
+                seed=seed,
+                versions=versions(),
+            )
+            report.clamped = any(a.clamped for a in report.attributes.values())
+            if scores is not None:
+                report.identity = round(float(scores[b]), 4)
+                report.identity_percentile = round(percentile(float(scores[b]), self.scale), 1)
+            if before is not None:
+                report.leakage = self._leakage(report, targets[b], reach)
+            reports.append(report)
+        return reports
+
+    def _attributes(self, measured: Tensor, requested: dict, targets: dict, before: Tensor | None) -> dict[str, AttributeReport]:
+        rows = {}
+        for index, name in enumerate(self.attributes.names):
+            asked, target = requested.get(name), targets.get(name)
+            rows[name] = AttributeReport(
+                requested=asked, target=target, achieved=round(float(measured[index]), 3),
+                before=None if before is None else round(float(before[index]), 3),
+                error=self.attributes.errors.get(name, 0.0),
+                clamped=asked is not None and target is not None and abs(asked - target) > 1e-6,
+            )
+        return rows
+
+    @staticmethod
+    def _leakage(report: PictureReport, targets: dict, reach: Sequence[Reach]) -> dict[str, float]:
+        """Movement of every attribute that was not asked for, as a share of its reach."""
+        widths = {r.attribute: max(r.high - r.low, 1e-6) for r in reach}
+        return {
+            name: round(abs(row.achieved - row.before) / widths[name], 3)
+            for name, row in report.attributes.items()
+            if name not in targets and row.before is not None and name in widths
+        }

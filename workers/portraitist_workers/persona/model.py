@@ -1,0 +1,100 @@
+"""A persona in memory, and as one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from portraitist.errors import PriorUnavailable, StorageError
+from portraitist.results import PersonaRecord
+
+from ..generator import Generator
+from ..operations.context import Context
+from ..priors import library
+from .axes import Axes
+from .compact import decode, encode
+from .control import Response
+
+FORMAT = "portraitist-persona-1"
+WARM = 8  # personas kept in memory by one worker
+
+
+@dataclass
+class PersonaModel:
+    """Everything that serving needs.
+
+    anchors     [N, D] one latent per accepted photo, in the order of `photos`
+    axes        the controlled attributes in W
+    response    how measured attributes answer to steps in W (see control.py)
+    embeddings  [N, E] identity of the photos; `identity_network` made them
+    """
+
+    prior: library.Prior
+    generator: Generator
+    anchors: Tensor
+    axes: Axes
+    response: Response
+    embeddings: Tensor
+    identity_network: str
+    photos: tuple[str, ...]
+
+    def to_bytes(self) -> bytes:
+        tensors = {
+            "anchors": self.anchors, "axes.origin": self.axes.origin, "axes.zero": self.axes.zero, "axes.steps": self.axes.steps,
+            "response.steps": self.response.steps, "response.matrix": self.response.matrix,
+            "identity.embeddings": self.embeddings, **encode(self.generator, self.prior.generator),
+        }
+        header = {
+            "format": FORMAT, "prior": self.prior.reference, "identity_network": self.identity_network,
+            "attributes": json.dumps(self.axes.names), "measured": json.dumps(self.response.names), "photos": json.dumps(self.photos),
+        }
+        return save_tensors({k: v.detach().contiguous() for k, v in tensors.items()}, metadata=header)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PersonaModel:
+        """Raises PriorUnavailable when the persona belongs to other generator weights, StorageError when the file is damaged."""
+        try:
+            length = int.from_bytes(data[:8], "little")
+            header = json.loads(data[8 : 8 + length])["__metadata__"]
+            tensors = load_tensors(data)
+        except (ValueError, KeyError) as error:
+            raise StorageError(f"the persona's weights are damaged: {error}. Create the persona again.") from error
+        prior = library.load(header["prior"].split("@")[0])
+        if header["prior"] != prior.reference:
+            raise PriorUnavailable(
+                f"this persona was made with the prior {header['prior']}, installed is {prior.reference}: create it again, "
+                "or install the version of portraitist that made it", param="prior",
+            )
+        names = tuple(json.loads(header["attributes"]))
+        axes = Axes(names, tensors["axes.origin"], tensors["axes.zero"], tensors["axes.steps"])
+        response = Response(tuple(json.loads(header["measured"])), tensors["response.steps"], tensors["response.matrix"])
+        generator = decode(tensors, prior.generator)
+        return cls(prior, generator, tensors["anchors"], axes, response, tensors["identity.embeddings"],
+                   header["identity_network"], tuple(json.loads(header["photos"])))
+
+
+_warm: OrderedDict[str, PersonaModel] = OrderedDict()
+
+
+def load_model(record: PersonaRecord, context: Context) -> PersonaModel:
+    """The persona's model; the last few used stay warm in this process."""
+    if record.weights in _warm:
+        _warm.move_to_end(record.weights)
+        return _warm[record.weights]
+    model = PersonaModel.from_bytes(context.blob(record.weights))
+    _warm[record.weights] = model
+    while len(_warm) > WARM:
+        _warm.popitem(last=False)
+    return model
+
+
+@torch.no_grad()
+def render(generator: Generator, w: Tensor, *, batch: int = 16) -> Tensor:
+    """fp32 images [B, 3, R, R] of w [B, D] or w_plus, in batches."""
+    return torch.cat([generator.synthesis(part) for part in w.split(batch)])

@@ -1,0 +1,66 @@
+"""The prior a persona is made from: generator, encoder, and what is known about its W."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from portraitist.errors import PriorUnavailable
+
+from ..generator import Generator
+from ..generator.formats import native
+from ..inversion import encoder as encoder_file
+
+DEFAULT = Path(__file__).parent / "default"
+
+
+@dataclass(frozen=True)
+class Prior:
+    """`steps` [A, D]: change of w for one unit of each attribute in `attributes`; `w_std` [D]: the spread of W."""
+
+    name: str
+    sha256: str  # of the generator's file: a persona's delta belongs to exactly these weights
+    generator: Generator
+    encoder: encoder_file.Encoder
+    w_std: Tensor
+    attributes: tuple[str, ...]
+    steps: Tensor
+
+    @property
+    def reference(self) -> str:
+        """What a persona's record says about its prior."""
+        return f"{self.name}@{self.sha256[:16]}"
+
+    @property
+    def resolution(self) -> int:
+        return self.generator.config.resolution
+
+    def steps_for(self, names: tuple[str, ...]) -> Tensor:
+        """[M, D] directions of the named attributes; zeros for those the prior does not know."""
+        known = dict(zip(self.attributes, self.steps, strict=True))
+        return torch.stack([known.get(n, torch.zeros(self.steps.shape[1])) for n in names])
+
+
+@functools.cache
+def load(name: str = "default", folder: Path = DEFAULT) -> Prior:
+    """The prior in `folder`, once per process. Raises PriorUnavailable."""
+    if name != "default":
+        raise PriorUnavailable(f"no prior called {name!r}: only 'default' is installed", param="prior")
+    path = folder / "generator.safetensors"
+    generator, _ = native.load(path)
+    try:
+        with safe_open(str(folder / "latents.safetensors"), framework="pt") as file:
+            w_std, steps = file.get_tensor("w_std").float(), file.get_tensor("steps").float()
+            attributes = tuple(json.loads(file.metadata()["attributes"]))
+    except (OSError, SafetensorError, KeyError) as error:
+        raise PriorUnavailable(f"cannot read {folder / 'latents.safetensors'}: {error}. Reinstall portraitist.") from error
+    generator = generator.to(memory_format=torch.channels_last)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Prior(name, digest, generator, encoder_file.load(folder / "encoder.safetensors"), w_std, attributes, steps)

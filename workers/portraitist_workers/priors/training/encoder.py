@@ -1,0 +1,100 @@
+"""Trains the inversion encoder: every render comes with the w that the label network gives it.
+
+    python -m portraitist_workers.priors.training.encoder --pool DIR --canvas DIR --state PRIOR.pt --out DIR --minutes 10
+
+Resumable. Inputs are shifted, scaled, blurred, compressed and re-lit, because photos are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...inversion.encoder import Encoder
+from ..engine.canvas import Canvas
+from .pool import Pool
+from .prior import CONFIG, Trainer, save_atomically
+
+
+def augment(image: Tensor, rng: torch.Generator) -> Tensor:
+    """Per-image shift (<= 4 %), scale, exposure, and for a part of the batch noise and loss of resolution."""
+    B = len(image)
+    u = torch.rand(B, 6, generator=rng)
+    theta = torch.zeros(B, 2, 3)
+    scale = 1 + (u[:, 0] - 0.5) * 0.1
+    theta[:, 0, 0] = theta[:, 1, 1] = scale
+    theta[:, :, 2] = (u[:, 1:3] - 0.5) * 0.16
+    image = F.grid_sample(image, F.affine_grid(theta, list(image.shape), align_corners=False), padding_mode="reflection", align_corners=False)
+    image = image * (1 + (u[:, 3] - 0.5) * 0.2).view(B, 1, 1, 1) + ((u[:, 4] - 0.5) * 0.1).view(B, 1, 1, 1)
+    small = F.interpolate(F.avg_pool2d(image, 4), scale_factor=4, mode="bilinear", align_corners=False)
+    lost = (u[:, 5] < 0.15).view(B, 1, 1, 1)
+    return torch.where(lost, small, image) + torch.randn(image.shape, generator=rng) * 0.03 * (u[:, 5] > 0.7).view(B, 1, 1, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pool", type=Path, required=True)
+    parser.add_argument("--canvas", type=Path, required=True)
+    parser.add_argument("--state", type=Path, required=True, help="prior.pt of the generator's training")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    trainer = Trainer(Canvas.load(args.canvas))
+    trainer.load(torch.load(args.state, weights_only=False))  # our own file
+    labels_to_w, generator = trainer.labels_ema.eval(), trainer.generator_ema.eval().requires_grad_(False)
+    pool = Pool(args.pool)
+    with torch.no_grad():
+        w = torch.cat([labels_to_w(torch.from_numpy(x)) for x in pool.labels])
+    encoder = Encoder(CONFIG.w_dim).to(memory_format=torch.channels_last)
+    encoder.w_mean.copy_(w.mean(0))
+    encoder.w_std.copy_(w.std(0).clamp(min=1e-4))
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01)
+    path, seen = args.out / "encoder.pt", 0
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        state["encoder"] = {k: v for k, v in state["encoder"].items() if k not in ("w_mean", "w_std")}
+        encoder.load_state_dict(state["encoder"], strict=False)
+        optimizer.load_state_dict(state["optimizer"])
+        seen = state["seen"]
+    rng, shifts = np.random.default_rng(seen + 1), torch.Generator().manual_seed(seen + 1)
+    begun = logged = time.monotonic()
+    totals, count = np.zeros(2), 0
+    while (elapsed := time.monotonic() - begun) < args.minutes * 60:
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-3 * max(0.02, 1 - elapsed / (args.minutes * 60))
+        image, alpha, labels = pool.batch(32, CONFIG.resolution, rng)
+        with torch.no_grad():
+            target = labels_to_w(labels)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = encoder(augment(image, shifts))
+        in_w = F.smooth_l1_loss((found - target) / encoder.w_std, torch.zeros_like(target), beta=0.5)
+        # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
+        fake = generator.synthesis(found[:16], noise="none", dtype=torch.bfloat16, until=64)
+        seen_as = F.avg_pool2d(image[:16], CONFIG.resolution // 64)
+        weight = 0.3 + 0.7 * F.avg_pool2d(alpha[:16], CONFIG.resolution // 64)
+        in_pixels = ((fake - seen_as).abs() * weight).mean()
+        optimizer.zero_grad(set_to_none=True)
+        (in_w + 3 * in_pixels).backward()
+        optimizer.step()
+        seen += len(image)
+        totals, count = totals + (float(in_w.detach()), float(in_pixels.detach())), count + 1
+        if time.monotonic() - logged > 30:
+            print(f"{elapsed:6.0f} s  seen {seen}  w {totals[0] / count:.4f}  pixels {totals[1] / count:.4f}", flush=True)
+            logged, totals, count = time.monotonic(), np.zeros(2), 0
+            save_atomically({"encoder": encoder.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen}, path)
+    save_atomically({"encoder": encoder.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen}, path)
+
+
+if __name__ == "__main__":
+    main()

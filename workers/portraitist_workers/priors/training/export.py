@@ -1,0 +1,68 @@
+"""Writes the default prior that the package ships, from the training states.
+
+    python -m portraitist_workers.priors.training.export --pool DIR --canvas DIR --state PRIOR.pt --encoder ENCODER.pt --out DIR
+
+generator.safetensors (fp16, with a mapping network fitted to W), encoder.safetensors, latents.safetensors: the spread of
+W and the direction in it of each measured attribute, by regression of w on the engine's labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from portraitist.attributes import ESTIMATED
+
+from ...generator.formats import native
+from ...inversion import encoder as encoder_file
+from ..engine.canvas import Canvas
+from ..engine.labels import LABEL_FIELDS
+from . import mapping
+from .pool import Pool
+from .prior import CONFIG, Trainer
+
+LICENCE = (
+    "Apache-2.0. Made from the Face Research Lab London Set (DeBruine & Jones 2017, CC-BY 4.0, consented) and ICT-FaceKit "
+    "(USC Institute for Creative Technologies, MIT); see NOTICE."
+)
+
+
+def attribute_steps(labels: Tensor, w: Tensor) -> Tensor:
+    """[A, D] change of w per unit of each measured attribute, the others held: ridge regression w ~ labels."""
+    values = torch.cat([labels[:, LABEL_FIELDS[name]] for name in ESTIMATED], 1)
+    scale = values.std(0)
+    z = (values - values.mean(0)) / scale
+    gram = z.T @ z + 1e-3 * len(z) * torch.eye(len(scale))
+    return torch.linalg.solve(gram, z.T @ (w - w.mean(0))) / scale[:, None]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("pool", "canvas", "state", "encoder", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(Canvas.load(args.canvas))
+    trainer.load(torch.load(args.state, weights_only=False))  # our own file
+    labels = torch.from_numpy(Pool(args.pool).all_labels())
+    with torch.no_grad():
+        w = torch.cat([trainer.labels_ema(part) for part in labels.split(2048)])
+    generator = trainer.generator_ema.eval()
+    distance = mapping.fit(generator.mapping, w)
+    metadata = {"licence": LICENCE, "images_seen": trainer.seen, "mapping_distance": round(distance, 4)}
+    native.save(generator, args.out / "generator.safetensors", metadata=metadata)
+    save_file({"w_std": w.std(0), "steps": attribute_steps(labels, w)}, str(args.out / "latents.safetensors"),
+              metadata={"attributes": json.dumps(ESTIMATED)})
+    encoder = encoder_file.Encoder(CONFIG.w_dim)
+    encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])
+    encoder_file.save(encoder, args.out / "encoder.safetensors", metadata={"licence": LICENCE})
+    print(json.dumps(metadata))
+
+
+if __name__ == "__main__":
+    main()

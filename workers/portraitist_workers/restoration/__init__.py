@@ -1,0 +1,1 @@
+"""Degradations as differentiable functions (`degrade`), and their estimation from a picture (`estimate`)."""
