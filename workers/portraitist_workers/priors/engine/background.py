@@ -37,7 +37,7 @@ def _colour(rng, low=0.1, high=0.9, strength=0.35):
     """A colour of brightness in [low, high]: mostly pale, seldom strong."""
     value = rng.uniform(low, high)
     hue = rng.normal(0, 1, 3)
-    hue = (hue - hue.mean()) * 0.22 * rng.beta(1.2, 3.0) * strength / 0.35
+    hue = (hue - hue.mean()) * 0.17 * rng.beta(1.2, 3.0) * strength / 0.35
     return np.clip(value * np.exp(2 * hue), 0, 1).astype(np.float32)
 
 
@@ -93,7 +93,7 @@ def _outdoors(rng, y, x, height, width):
         picture[y > horizon + rng.uniform(0.2, 0.7)] = _colour(rng, 0.25, 0.65, 0.2)
     for _ in range(int(rng.integers(4, 16) * max(1.0, width * height))):
         spot = np.hypot(x - rng.uniform(0, width), y - rng.uniform(0, height)) < rng.uniform(0.03, 0.14)
-        picture[spot] = picture[spot] * np.float32(rng.uniform(0.6, 1.6))
+        picture[spot] = picture[spot] * np.float32(rng.uniform(0.85, 1.6))
     return np.clip(picture, 0, 1)
 
 
@@ -102,8 +102,8 @@ def _noise(rng, y, x, height, width):
     picture = np.broadcast_to(_colour(rng, 0.15, 0.8, 0.4), (*y.shape, 3)).copy()
     for cells, strength in ((1.5, 0.16), (3, 0.09), (6, 0.05)):
         shape = (max(2, round(cells * height)), max(2, round(cells * width)))
-        noise = 0.7 * rng.normal(0, 1, (*shape, 1)) + 0.4 * rng.normal(0, 1, (*shape, 3))
-        picture += np.float32(strength) * cv2.resize(noise.astype(np.float32), y.shape[::-1], interpolation=cv2.INTER_CUBIC)
+        noise = 0.8 * rng.normal(0, 1, (*shape, 1)) + 0.2 * rng.normal(0, 1, (*shape, 3))
+        picture += np.float32(strength * 1.6) * picture.mean() * cv2.resize(noise.astype(np.float32), y.shape[::-1], interpolation=cv2.INTER_CUBIC)
     return np.clip(picture, 0, 1)
 
 

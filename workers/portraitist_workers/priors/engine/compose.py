@@ -39,11 +39,13 @@ class Engine:
         self.mixer = Mixer(canvas, 256 if size <= 160 else 512)
         self.semantic = SemanticMap(np.asarray(canvas.layout))
 
-    def render(self, labels: Labels, frame: Frame | None = None, *, classes: bool = False, change=None) -> Picture:
+    def render(self, labels: Labels, frame: Frame | None = None, *, classes: bool = False, change=None,
+               behind: np.ndarray | None = None) -> Picture:
         """Picture of `labels` in `frame` (the aligned crop of `size` pixels when None).
 
-        `change` maps the Mix to another before it is drawn (frames.py widens the shoulders). The same labels give the same
-        picture. The returned labels carry the measured values.
+        `change` maps the Mix to another before it is drawn (frames.py adds a torso); `behind` [height, width, 3] RGB
+        0..255 replaces the painted background. The same labels give the same picture. The returned labels carry the
+        measured values.
         """
         frame = frame or Frame.crop(self.size)
         mix = self.mixer.mix(labels)
@@ -67,6 +69,8 @@ class Engine:
         rng = np.random.default_rng(labels.seed)
         painted = background.paint(labels.scene, rng, frame.height / frame.side, frame.width / frame.side)
         painted *= (255 * np.array(labels.tint) ** (1 / GAMMA)).astype(np.float32)
+        if behind is not None:
+            painted = behind.astype(np.float32)
         behind = cv2.resize(painted, u.shape[::-1], interpolation=cv2.INTER_CUBIC)
         coverage = np.where(u >= 0, seen[..., 3], np.float32(0))
         surface, normals = mix.neck.surface()

@@ -29,6 +29,8 @@ _SMILE_LENGTH = 1.0  # ICT units of travel of the mouth corners at smile_geo = 1
 # Weights of ICT expressions for brow = +1 and brow = -1, for pucker = 1 and jaw = 1; "?" stands for L and R.
 _BROW_UP = {"browInnerUp_?": 0.7, "browOuterUp_?": 0.7}
 _BROW_DOWN = {"browDown_?": 0.8}
+_SMILE = {"mouthSmile": 1.0, "cheekSquint": 0.5}
+_BROAD_SMILE, _MOST_ICT_SMILE = 0.8, 0.6  # corner travel to reach at smile = 1; weight not to exceed (teeth stay hidden)
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,20 @@ class Mixer:
         self._usable = np.stack([_usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._expressions = {name: np.asarray(canvas.expr[i], np.float32)
                              for i, name in enumerate(canvas.expression_names) if _used(name)}
+        self._ict_smile = sum(share * (self._expressions[f"{name}_L"] + self._expressions[f"{name}_R"])
+                              for name, share in _SMILE.items())
         half = lambda mask: cv2.resize(mask, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA)  # noqa: E731
         self._light_masks = half(self.regions.inner), half(self.regions.jaw_shadow)
         rows = np.arange(GRID, dtype=np.float32)[:, None]
         self._flatten = _FLATTEN * np.clip((rows - 75) / 40, 0, 1)  # not at the crown, which is flat enough
         self._grid_points = scale_points(np.asarray(canvas.layout), GRID)
+        self._ict_smile_travel = self._corner_travel(self._ict_smile, np.zeros_like(self._ict_smile))
 
     def mix(self, labels: Labels) -> Mix:
         people = [_Source(p, f, w) for p, f, w in zip(labels.people, labels.flips, labels.weights, strict=True)]
         donor = people[labels.donor]
         pos, neutral = self._surface(people, labels.smile)
+        pos = self._smile_more(pos, neutral, labels.smile)
         frame = self._sample(pos, (0, 1, *MOUTH_CORNERS))
         smile_geo = self._corner_travel(pos, neutral)
         gap_before = self._lip_gap(pos)
@@ -106,6 +112,14 @@ class Mixer:
             total[..., 2] += self._flatten * np.maximum(_FLATTEN_BELOW - total[..., 2], 0)
         neutral, full = out
         return (neutral + np.float32(smile) * (full - neutral) if smile > 0 else neutral), neutral
+
+    def _smile_more(self, pos: np.ndarray, neutral: np.ndarray, smile: float) -> np.ndarray:
+        """Lifts the mouth corners of those who hardly smiled for the photo, so that smile = 1 is a smile in everybody."""
+        if smile <= 0:
+            return pos
+        missing = _BROAD_SMILE * smile - self._corner_travel(pos, neutral)
+        weight = np.clip(missing / self._ict_smile_travel, 0, _MOST_ICT_SMILE * smile)
+        return pos + np.float32(weight) * self._ict_smile
 
     def _express(self, pos: np.ndarray, labels: Labels) -> np.ndarray:
         wanted = {"jawOpen": labels.jaw, "mouthPucker": labels.pucker}
@@ -223,7 +237,8 @@ class _Source:
 
 
 def _used(name: str) -> bool:
-    return name in ("jawOpen", "mouthPucker") or name.replace("_L", "_?").replace("_R", "_?") in {**_BROW_UP, **_BROW_DOWN}
+    return name in ("jawOpen", "mouthPucker") or name.replace("_L", "_?").replace("_R", "_?") in {
+        *_BROW_UP, *_BROW_DOWN, *(f"{smile}_?" for smile in _SMILE)}
 
 
 def _shrink(array: np.ndarray, W: int) -> np.ndarray:

@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
     cv2.setNumThreads(1)
     canvas = Canvas.load(options.canvas)
     if options.command == "people":
-        from .frames import render_examples
+        from .examples import render_examples
 
         render_examples(canvas, options.out, seed=options.seed)
         return
