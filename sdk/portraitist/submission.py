@@ -55,12 +55,13 @@ def submit(
         lane="tune" if creates is not None else "serve",
         shape=shape,
     )
+    backend.store.sync(uploads)
     row, new = backend.ledger.submit(job)
     if new:
         # Between our upload and our submission somebody may have deleted another persona with the same photo.
         for digest, data in uploads.items():
             if not backend.store.has(digest):
-                backend.store.put(data)
+                backend.store.sync([backend.store.put(data)])
     if row.status not in ("succeeded", "failed", "cancelled"):
         backend.transport.wake(row.id)
     return row

@@ -43,6 +43,7 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
         try:
             request = _REQUEST.validate_python(row.request)
             result = run(request, context)
+            context.sync()
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
         except LeaseLost:
             log.warning("job %s was taken away; its work is dropped", job_id)
@@ -110,6 +111,7 @@ class JobContext:
         self.lost = False  # the job is no longer ours
         self._ledger, self._store, self._row, self._lease_s = ledger, store, row, lease_s
         self._cancelled = False
+        self._written: list[str] = []
         self._told = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"lease-{row.id}", daemon=True)
@@ -130,6 +132,7 @@ class JobContext:
     def put(self, data: bytes) -> str:
         self._listen()
         digest = self._store.put(data)
+        self._written.append(digest)
         try:
             self._ledger.refer(self._row.id, self._row.token, [digest])
         except LeaseLost:
@@ -139,6 +142,10 @@ class JobContext:
                 self._store.erase(digest)
             raise
         return digest
+
+    def sync(self) -> None:
+        """Make everything that was put durable, before the ledger says that the job has succeeded."""
+        self._store.sync(self._written)
 
     def persona(self, persona_id: str) -> PersonaRecord:
         row = self._ledger.persona(persona_id)

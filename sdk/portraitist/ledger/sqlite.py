@@ -1,7 +1,7 @@
 """The embedded ledger: one SQLite file, shared by clients and the worker on one machine.
 
-WAL lets them read while one writes; `synchronous=FULL` makes an accepted job survive a power cut; every method is one
-IMMEDIATE transaction, so checks and writes cannot be torn apart. Keep the file on a local disk (WAL does not work on NFS).
+WAL lets them read while one writes; what must survive a power cut is written with `synchronous=FULL`; every method is one
+IMMEDIATE transaction, so checks and writes cannot be torn apart. Keep the file on a local disk (WAL fails on NFS).
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class SqliteLedger:
     # -- the worker's side ---------------------------------------------------------------------------------------
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
-        with self._write() as db:
+        with self._write(durable=False) as db:
             now = self._clock()
             won = db.execute(
                 "UPDATE jobs SET status = 'running', attempts = attempts + 1, token = token + 1, worker = ?,"
@@ -200,18 +200,18 @@ class SqliteLedger:
             return row
 
     def heartbeat(self, job_id: str, token: int, *, lease_s: float) -> bool:
-        with self._write() as db:
+        with self._write(durable=False) as db:
             row = self._held(db, job_id, token)
             db.execute("UPDATE jobs SET lease_until = ? WHERE id = ?", (self._clock() + lease_s, job_id))
             return row.cancel_requested is not None
 
     def progress(self, job_id: str, token: int, data: Json) -> None:
-        with self._write() as db:
+        with self._write(durable=False) as db:
             self._held(db, job_id, token)
             self._event(db, job_id, "progress", data)
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
-        with self._write() as db:
+        with self._write(durable=False) as db:
             self._held(db, job_id, token)
             db.executemany("INSERT OR IGNORE INTO refs VALUES (?, ?)", [(digest, job_id) for digest in blobs])
 
@@ -327,7 +327,7 @@ class SqliteLedger:
             local.pid = os.getpid()
             local.checked = time.monotonic()
             local.db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "temp_store = MEMORY"):
+            for pragma in ("journal_mode = WAL", "secure_delete = ON", "temp_store = MEMORY"):
                 local.db.execute(f"PRAGMA {pragma}")
         elif time.monotonic() - local.checked > 1.0:
             local.checked = time.monotonic()
@@ -352,9 +352,11 @@ class SqliteLedger:
             yield self._connection()
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
+    def _write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction. durable=False: a power cut (not a kill) may undo it, which costs nothing but repetition."""
         with _typed(self.path):
             db = self._connection()
+            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db

@@ -12,11 +12,12 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..atomic import write_atomically
+from ..atomic import sync_file, sync_folder, write_atomically
 from ..errors import InvalidRequest, NotFound, StorageError, StorageFull
 from .protocol import digest_of, is_digest, is_job_id
 
@@ -38,16 +39,22 @@ class FolderStore:
         path = self._blob(digest)
         with self._typed("write a blob"):
             try:
-                # Touching tells the sweeper that the blob is wanted again; a damaged one of another length is replaced.
-                if os.stat(path).st_size == len(data):
-                    os.utime(path)
+                if path.read_bytes() == data:  # a damaged one is replaced
+                    os.utime(path)  # tells the sweeper that it is wanted again
                     return digest
             except FileNotFoundError:
                 pass
             with suppress(FileExistsError):
                 path.parent.mkdir()  # not parents=True: a removed store must not be silently begun anew
-            write_atomically(path, data)
+            write_atomically(path, data, durable=False)
         return digest
+
+    def sync(self, digests: Iterable[str]) -> None:
+        paths = [self._blob(digest) for digest in set(digests)]
+        folders = {path.parent for path in paths}
+        with self._typed("write a blob"), ThreadPoolExecutor(8) as pool:  # the disk commits concurrent requests together
+            list(pool.map(sync_file, paths))
+            list(pool.map(sync_folder, folders))
 
     def get(self, digest: str) -> bytes:
         with self._typed("read a blob"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..errors import NotFound
 from .protocol import digest_of
@@ -18,6 +18,9 @@ class MemoryStore:
         digest = digest_of(data)
         self._blobs.setdefault(digest, (time.time(), bytes(data)))
         return digest
+
+    def sync(self, digests: Iterable[str]) -> None:
+        pass
 
     def get(self, digest: str) -> bytes:
         if digest not in self._blobs:

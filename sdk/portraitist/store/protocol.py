@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -29,7 +29,10 @@ class Store(Protocol):
     was written or nothing, whenever the writer is killed."""
 
     def put(self, data: bytes) -> str:
-        """Store `data` durably; its digest. Cheap when it is already there."""
+        """Store `data`; its digest. It can be read at once, and survives a power cut after `sync`."""
+
+    def sync(self, digests: Iterable[str]) -> None:
+        """Make blobs durable, all at once (one by one, the disk would be waited for each time)."""
 
     def get(self, digest: str) -> bytes:
         """NotFound when it is not there; StorageError when its bytes no longer match the digest."""
