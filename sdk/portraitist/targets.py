@@ -111,7 +111,7 @@ def _check_value(name: str, value: float, reach: Reach, *, relative: bool, stric
     low, high = (known.low, known.high) if known else (-math.inf, math.inf)
     if relative:
         low, high = low - high, high - low
-    unit = f" {reach.unit}" if reach.unit else ""
+    unit = f" {reach.unit}" if reach.unit else (f" {known.unit}" if known and known.unit else "")
     if not math.isfinite(value) or not low <= value <= high:
         raise OutOfRange(
             f"{name}={value:g} is outside {low:g} to {high:g}{unit}" + (" (a relative change)" if relative else ""),

@@ -59,7 +59,9 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         verdicts = [PhotoVerdict(name=p.name, accepted=True) for p in request.photos]
         if len(verdicts) < 3:
             photos = [v.model_dump() for v in verdicts]
-            raise PhotosUnusable(f"only {len(verdicts)} photos can be used; 3 are needed, 10 to 20 are good", photos=photos)
+            raise PhotosUnusable(
+                f"only {len(verdicts)} photos can be used; 3 are needed, 10 to 20 are good", photos=photos
+            )
         context.on_step(Progress(stage="tune", step=1, steps=1, eta=0.0))
         return PersonaRecord(
             persona_id=request.persona_id,

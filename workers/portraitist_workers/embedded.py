@@ -45,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     if not lock.acquire():
         print(f"a worker is already running for {home}", file=sys.stderr)
         return 0
+    _announce(home)
     # Set before the child is spawned; torch reads it when it is imported.
     os.environ["PORTRAITIST_HOME"] = str(home)
     os.environ.setdefault("OMP_NUM_THREADS", str(_cores()))
@@ -53,7 +54,6 @@ def main(argv: list[str] | None = None) -> int:
 
     supervisor = Supervisor(backend, lock, idle_s=options.idle)
     supervisor.recover()
-    _announce(home)
 
     from celery.signals import worker_ready
 
@@ -77,8 +77,9 @@ def _cores() -> int:
 def _announce(home: Path) -> None:
     from portraitist import __version__
     from portraitist.atomic import write_atomically
+    from portraitist.transport.embedded import code_stamp
 
-    state = {"pid": os.getpid(), "version": __version__, "started": time.time()}
+    state = {"pid": os.getpid(), "version": __version__, "code": code_stamp(), "started": time.time()}
     write_atomically(home / "worker.json", json.dumps(state).encode(), durable=False)
 
 

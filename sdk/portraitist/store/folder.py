@@ -52,7 +52,10 @@ class FolderStore:
     def sync(self, digests: Iterable[str]) -> None:
         paths = [self._blob(digest) for digest in set(digests)]
         folders = {path.parent for path in paths}
-        with self._typed("write a blob"), ThreadPoolExecutor(8) as pool:  # the disk commits concurrent requests together
+        with (
+            self._typed("write a blob"),
+            ThreadPoolExecutor(8) as pool,
+        ):  # the disk commits concurrent requests together
             list(pool.map(sync_file, paths))
             list(pool.map(sync_folder, folders))
 

@@ -1,0 +1,153 @@
+"""personas, jobs, cancel, delete, doctor, worker, demo."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated, Any, cast
+
+import typer
+
+from ..backend import embedded
+from ..errors import InvalidRequest, QueueUnavailable
+from ..jobs import Event
+from ..persona import Persona
+from ..studio import connect
+from ..transport import EmbeddedTransport
+from . import show
+from .options import AsJson, Home
+
+_STATES = ("queued", "running", "succeeded", "failed", "cancelled")
+
+
+def personas(
+    name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """List the people it has learnt, or show one: photos, verdicts, reach."""
+    studio = connect(home=home)
+    if name is not None:
+        one = studio.personas.get(name)
+        show.as_json(one.record.model_dump(mode="json")) if json else show.persona(one)
+        return
+    people = studio.personas.list()
+    show.as_json([p.record.model_dump(mode="json") for p in people]) if json else show.personas(people)
+
+
+def jobs(
+    job_id: Annotated[str | None, typer.Argument(help="Show this one.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="With a job: watch it until it is over.")] = False,
+    status: Annotated[str | None, typer.Option(help=f"Only {', '.join(_STATES)} ones.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 20,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """List jobs, newest first, or show one."""
+    studio = connect(home=home)
+    if job_id is None:
+        if status is not None and status not in _STATES:
+            raise InvalidRequest(f"--status {status!r}: use {', '.join(_STATES)}", param="--status")
+        items = studio.jobs.list(status=cast(Any, status), limit=limit)
+        show.as_json([show.job_data(j) for j in items]) if json else show.jobs(items)
+        return
+    job = studio.jobs.get(job_id)
+    if follow and not json:
+        result = job.wait(progress=True)
+        if isinstance(result, Persona):
+            show.persona(result)
+    elif follow:
+        for event in job.events():
+            print(_event_json(event), flush=True)
+    if json:
+        show.as_json(show.job_data(job))
+    else:
+        show.jobs([job])
+
+
+def cancel(job_id: str, home: Home = None, json: AsJson = False) -> None:
+    """Stop a job. One that is over stays as it is."""
+    job = connect(home=home).jobs.get(job_id)
+    now = job.cancel()
+    show.as_json(show.job_data(job)) if json else print(show.status(now))
+
+
+def delete(
+    persona: Annotated[str, typer.Argument(help="Its name or id.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Remove a persona with its photos, weights and every picture made from it."""
+    studio = connect(home=home)
+    if not yes and not json:
+        typer.confirm(f"Delete {persona!r} with its photos, weights and every picture made from it?", abort=True)
+    studio.personas.delete(persona)
+    show.as_json({"deleted": persona}) if json else print(f"deleted {persona}")
+
+
+def doctor(
+    home: Home = None,
+    json: AsJson = False,
+    start: Annotated[bool, typer.Option(help="Also start a worker and see whether it answers.")] = True,
+) -> None:
+    """Check this machine, and say what to do about what is missing."""
+    from ..doctor import examine
+
+    checks = examine(home, start=start)
+    if json:
+        show.as_json([vars(check) for check in checks])
+    else:
+        for check in checks:
+            mark = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}[check.state]
+            show.console.print(f"{mark} {check.name}: ", end="")
+            show.console.print(check.detail, markup=False, highlight=False, soft_wrap=True)
+            if check.remedy:
+                show.console.print(f"       → {check.remedy}", markup=False, highlight=False, soft_wrap=True)
+    if any(check.state == "fail" for check in checks):
+        raise typer.Exit(1)
+
+
+def worker(
+    home: Home = None,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End the running one; its job goes back to the queue and resumes later.")
+    ] = False,
+    idle: Annotated[float, typer.Option(help="End after so many idle seconds; 0: never.")] = 0.0,
+) -> None:
+    """Run a worker in the foreground (the SDK starts one by itself when it needs one)."""
+    backend = embedded(home)
+    transport = backend.transport
+    assert isinstance(transport, EmbeddedTransport)
+    if stop:
+        print("stopped" if transport.stop() else "there was no worker")
+        return
+    if transport.describe()["alive"]:
+        raise QueueUnavailable(f"a worker is already running for {transport.home}; `portraitist worker --stop` ends it")
+    code = _run(["portraitist_workers.embedded", "--home", str(transport.home), "--idle", str(idle)])
+    raise typer.Exit(code)
+
+
+def demo(context: typer.Context) -> None:
+    """Personalise an example person, make, edit and restore pictures of them, and write a report. Options: `demo --help`."""
+    raise typer.Exit(_run(["portraitist_workers.demo", *context.args]))
+
+
+def _run(module: list[str]) -> int:
+    from importlib.util import find_spec
+
+    if find_spec("portraitist_workers") is None or find_spec("celery") is None:
+        raise QueueUnavailable("this needs the worker's packages; run `pip install 'portraitist[worker]'`")
+    child = subprocess.Popen([sys.executable, "-m", *module])
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue  # the child got it too, and ends in its own way
+
+
+def _event_json(event: Event) -> str:
+    import json as j
+
+    data = {k: v for k, v in vars(event).items() if k != "progress"}
+    return j.dumps({**data, "progress": None if event.progress is None else event.progress.model_dump(mode="json")})

@@ -1,0 +1,55 @@
+"""The commands, and how errors leave."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import typer
+
+from ..errors import InvalidRequest, PortraitistError
+from . import admin, make
+
+app = typer.Typer(
+    name="portraitist",
+    help="Learn one person from their photos, then synthesise, edit and restore portraits of them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    make.create,
+    make.synthesize,
+    make.edit,
+    make.enhance,
+    admin.personas,
+    admin.jobs,
+    admin.cancel,
+    admin.delete,
+    admin.doctor,
+    admin.worker,
+)
+for command in _COMMANDS:
+    app.command()(command)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(admin.demo)
+
+
+def main() -> NoReturn:
+    """The `portraitist` script."""
+    as_json = "--json" in sys.argv
+    try:
+        app()
+    except PortraitistError as error:
+        if as_json:
+            print(json.dumps({"error": error.to_dict()}))
+        else:
+            print(f"portraitist: {error.message}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InvalidRequest) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `portraitist jobs | head`
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(0)
