@@ -103,7 +103,8 @@ def _noise(rng, y, x, height, width):
     for cells, strength in ((1.5, 0.16), (3, 0.09), (6, 0.05)):
         shape = (max(2, round(cells * height)), max(2, round(cells * width)))
         noise = 0.8 * rng.normal(0, 1, (*shape, 1)) + 0.2 * rng.normal(0, 1, (*shape, 3))
-        picture += np.float32(strength * 1.6) * picture.mean() * cv2.resize(noise.astype(np.float32), y.shape[::-1], interpolation=cv2.INTER_CUBIC)
+        noise = cv2.resize(noise.astype(np.float32), y.shape[::-1], interpolation=cv2.INTER_CUBIC)
+        picture += np.float32(strength * 1.6) * picture.mean() * noise
     return np.clip(picture, 0, 1)
 
 

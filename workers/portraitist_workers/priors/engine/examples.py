@@ -61,6 +61,10 @@ class Photographer:
             "roll": float(np.clip(rng.normal(0, 4), -12, 12)), "distance": float(np.exp(rng.uniform(np.log(80), np.log(220)))),
             "blur": float(rng.uniform(0.0, 0.25)), "grain": float(rng.uniform(0.3, 1.2)), "seed": int(rng.integers(2**62)),
         }
+        # people choose the photos they give away: no wild colours or exposures
+        drawn["tint"] = tuple(1 + 0.6 * (t - 1) for t in drawn["tint"])
+        drawn |= {"exposure": 0.6 * drawn["exposure"], "saturation": 1 + 0.5 * (drawn["saturation"] - 1),
+                  "gamma": 1 + 0.6 * (drawn["gamma"] - 1), "white_balance": tuple(0.6 * v for v in drawn["white_balance"])}
         return Labels(people=indices, flips=who.flips, weights=who.weights, donor=who.donor, **{**drawn, **fixed})
 
     def take(self, labels: Labels, frame: Frame, behind: np.ndarray | None = None) -> Picture:
@@ -125,12 +129,13 @@ def _bad_photos(photographer: Photographer, folder: Path, rng: np.random.Generat
 
 def _group_photo(photographer: Photographer, path: Path, rng: np.random.Generator) -> None:
     """The stranger behind, the demo person in front, in one light."""
-    plain = dict(exposure=0.0, gamma=1.0, saturation=1.0, white_balance=(0.0, 0.0), blur=0.0, grain=0.0, roll=0.0, distance=150.0)
+    plain = {"exposure": 0.0, "gamma": 1.0, "saturation": 1.0, "white_balance": (0.0, 0.0), "blur": 0.0, "grain": 0.0,
+             "roll": 0.0, "distance": 150.0}
     back = photographer.labels(rng, STRANGER, **plain, yaw=12.0, pitch=-1.0, smile=0.8, gaze=(-0.3, 0.0), scene="outdoors")
     front = photographer.labels(rng, DEMO_PERSON, **{**plain, "grain": 0.8}, yaw=-10.0, pitch=2.0, smile=0.6, gaze=(0.3, 0.0),
                                 sh=back.sh, tint=back.tint)
-    first = photographer.take(back, Frame(480, 760, 70.0, 130.0, 260.0))
-    write_photo(path, photographer.take(front, Frame(480, 760, 420.0, 165.0, 260.0), behind=first.image).image)
+    first = photographer.take(back, Frame(480, 760, 70.0, 160.0, 260.0))
+    write_photo(path, photographer.take(front, Frame(480, 760, 420.0, 178.0, 260.0), behind=first.image).image)
 
 
 def _damaged(photographer: Photographer, folder: Path, rng: np.random.Generator) -> None:

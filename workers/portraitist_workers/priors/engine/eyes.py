@@ -15,8 +15,18 @@ import numpy as np
 from numba import njit
 
 from .regions import scale_points
-from .template import (BROW_LEFT_LOWER, BROW_RIGHT_LOWER, CREASE_LEFT, CREASE_RIGHT, IRIS_LEFT, IRIS_RIGHT,
-                       LID_LEFT_LOWER, LID_LEFT_UPPER, LID_RIGHT_LOWER, LID_RIGHT_UPPER)
+from .template import (
+    BROW_LEFT_LOWER,
+    BROW_RIGHT_LOWER,
+    CREASE_LEFT,
+    CREASE_RIGHT,
+    IRIS_LEFT,
+    IRIS_RIGHT,
+    LID_LEFT_LOWER,
+    LID_LEFT_UPPER,
+    LID_RIGHT_LOWER,
+    LID_RIGHT_UPPER,
+)
 
 _TRAVEL = 0.84  # share of the lid gap that a closed lid travels; its edge with the lashes fills most of the rest
 _EDGE = 0.12    # height of that edge, share of the gap

@@ -25,7 +25,7 @@ def draw_frame(rng: np.random.Generator, size: tuple[int, int] | None = None, si
     `size` (width, height) and `side` (pixels of the face crop) are drawn when None.
     """
     width, height = size or SIZES[int(rng.integers(len(SIZES)))]
-    side = side or rng.uniform(max(180, 0.42 * height), min(320, 0.66 * height))
+    side = side or rng.uniform(max(180, 0.45 * height), min(320, 0.66 * height))
     left = (width - side) / 2 + rng.uniform(-0.3, 0.3) * max(width - 1.1 * side, 0)
     below = min(rng.uniform(0.05, 0.30), height / side - 1.15)
     return Frame(height, width, float(left), float(height - (1 + below) * side), float(side))

@@ -9,8 +9,16 @@ from .canvas import GRID
 from .eyes import Eyes
 from .mix import Mix
 from .regions import Regions, scale_points
-from .template import (BROW_LEFT, BROW_RIGHT, EYE_LEFT_HOLE, EYE_RIGHT_HOLE, MOUTH_HOLE, MOUTH_POLYGON, NOSE_LEFT,
-                       NOSE_RIGHT)
+from .template import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    EYE_LEFT_HOLE,
+    EYE_RIGHT_HOLE,
+    MOUTH_HOLE,
+    MOUTH_POLYGON,
+    NOSE_LEFT,
+    NOSE_RIGHT,
+)
 
 CLASSES = ("background", "skin", "brows", "eyes", "nose", "lips", "mouth", "hair", "neck", "clothes")
 BACKGROUND, SKIN, BROWS, EYES, NOSE, LIPS, MOUTH, HAIR, NECK, CLOTHES = range(10)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit
 
+from .blend import combine, mix_layers, shift_hair
 from .canvas import GRID, NEUTRAL, SMILE, Canvas
 from .eyes import Eyes
 from .labels import Labels
 from .neck import Neck
+from .prepare import shrink, usable, without_rims
 from .regions import INNER_LIP_MIDDLE, Regions, scale_points
 from .template import MOUTH_CORNERS, MOUTH_HOLE, NECK
 
@@ -59,11 +60,11 @@ class Mixer:
         self.canvas, self.W = canvas, W
         self.regions = Regions.of(np.asarray(canvas.layout), W)
         self.eyes = Eyes(np.asarray(canvas.layout), W)
-        self.tex = _shrink(canvas.tex, W)      # [P, 2, W, W, 3] uint8
-        self.alpha = _shrink(canvas.alpha, W)  # [P, 2, W, W] uint8
-        self.skin = _shrink(canvas.skin, W)    # [P, W, W] uint8
-        self.tex = _without_rims(self.tex, self.alpha, self.regions.below_chin)
-        self._usable = np.stack([_usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
+        self.tex = shrink(canvas.tex, W)      # [P, 2, W, W, 3] uint8
+        self.alpha = shrink(canvas.alpha, W)  # [P, 2, W, W] uint8
+        self.skin = shrink(canvas.skin, W)    # [P, W, W] uint8
+        self.tex = without_rims(self.tex, self.alpha, self.regions.below_chin)
+        self._usable = np.stack([usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._expressions = {name: np.asarray(canvas.expr[i], np.float32)
                              for i, name in enumerate(canvas.expression_names) if _used(name)}
         self._ict_smile = sum(share * (self._expressions[f"{name}_L"] + self._expressions[f"{name}_R"])
@@ -96,7 +97,7 @@ class Mixer:
 
     # ---- surface ---------------------------------------------------------------------------------------------------
 
-    def _surface(self, people: list["_Source"], smile: float) -> tuple[np.ndarray, np.ndarray]:
+    def _surface(self, people: list[_Source], smile: float) -> tuple[np.ndarray, np.ndarray]:
         """Mixed positions at `smile`, and those of the same mix when neutral. float32 [256, 256, 3] each."""
         out = []
         for expression in (NEUTRAL, SMILE):
@@ -157,22 +158,22 @@ class Mixer:
 
     # ---- texture ---------------------------------------------------------------------------------------------------
 
-    def _take(self, array: np.ndarray, source: "_Source") -> np.ndarray:
+    def _take(self, array: np.ndarray, source: _Source) -> np.ndarray:
         """One person's map, mirrored if the source is, as float32."""
         one = array[source.person]
         return (one[:, ::-1] if source.flip else one).astype(np.float32)
 
-    def _texture(self, people: list["_Source"], labels: Labels, donor_skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _texture(self, people: list[_Source], labels: Labels, donor_skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mixed colours [W, W, 3] and the share of each texel that is clothes [W, W]."""
         regions, donor = self.regions, people[labels.donor]
-        layers, usable, weights, mouth_weights = [], [], [], []
+        layers, bare, weights, mouth_weights = [], [], [], []
         for source in people:
             for expression, share in ((NEUTRAL, 1 - labels.smile), (SMILE, labels.smile)):
                 if share > 0:
                     layer = self.tex[source.person, expression]
                     layers.append(np.ascontiguousarray(layer[:, ::-1] if source.flip else layer))
                     face = self._usable[source.person]
-                    usable.append(np.ascontiguousarray(face[:, ::-1] if source.flip else face))
+                    bare.append(np.ascontiguousarray(face[:, ::-1] if source.flip else face))
                     weights.append(source.weight * share)
                     # closed lips leave a seam in the mouth: its inside comes from those who open it
                     gap = float(self.canvas.mouthgap[source.person, expression])
@@ -180,21 +181,21 @@ class Mixer:
         outer = self.tex[donor.person, NEUTRAL]
         outer = np.ascontiguousarray(outer[:, ::-1] if donor.flip else outer)
         own = np.ascontiguousarray(self._donor_face(donor, labels.smile))
-        inner, mask = _mix_layers(
-            np.stack(layers), np.stack(usable), np.array(weights, np.float32), np.array(mouth_weights, np.float32),
+        inner, mask = mix_layers(
+            np.stack(layers), np.stack(bare), np.array(weights, np.float32), np.array(mouth_weights, np.float32),
             self._take(self._usable, donor), regions.inner, regions.mouth)
         # give an average face back some of the donor's pores and stubble
         fine = cv2.GaussianBlur(own, (0, 0), 1.6 * self.W / 512)
         rows, columns = regions.cheeks
         tone = inner[rows, columns].mean(0) / np.maximum(outer[rows, columns].mean(0), 1)
         detail = np.float32(_DETAIL * (1 - donor.weight))
-        tex, clothes, hair = _combine(inner, mask, outer, own, fine, donor_skin, regions.no_detail, regions.below_chin,
+        tex, clothes, hair = combine(inner, mask, outer, own, fine, donor_skin, regions.no_detail, regions.below_chin,
                                       tone.astype(np.float32), detail, np.array(labels.clothes, np.float32))
         if any(labels.hair):
-            tex = _shift_hair(tex, hair * self._take(self.alpha[:, NEUTRAL], donor) / 255, labels.hair)
+            tex = shift_hair(tex, hair * self._take(self.alpha[:, NEUTRAL], donor) / 255, labels.hair)
         return tex, clothes
 
-    def _donor_face(self, donor: "_Source", smile: float) -> np.ndarray:
+    def _donor_face(self, donor: _Source, smile: float) -> np.ndarray:
         face = self.tex[donor.person, SMILE if smile > 0.5 else NEUTRAL]
         return (face[:, ::-1] if donor.flip else face).astype(np.float32)
 
@@ -239,123 +240,3 @@ class _Source:
 def _used(name: str) -> bool:
     return name in ("jawOpen", "mouthPucker") or name.replace("_L", "_?").replace("_R", "_?") in {
         *_BROW_UP, *_BROW_DOWN, *(f"{smile}_?" for smile in _SMILE)}
-
-
-def _shrink(array: np.ndarray, W: int) -> np.ndarray:
-    """Last image axes 512 -> W by area average, uint8; a memory map stays one at full size."""
-    if W == 512:
-        return array
-    colour = array.shape[-1] == 3
-    flat = array.reshape(-1, 512, 512, *((3,) if colour else ()))
-    small = np.stack([cv2.resize(np.asarray(one), (W, W), interpolation=cv2.INTER_AREA) for one in flat])
-    return small.reshape(*array.shape[: array.ndim - (3 if colour else 2)], W, W, *((3,) if colour else ()))
-
-
-def _usable(skin: np.ndarray, regions: Regions) -> np.ndarray:
-    """Where a person's texture may enter others' faces, uint8 [W, W]: bare skin, eyes, nose, lips, brows without fringe."""
-    W = len(skin)
-    inside = lambda margin, blur: cv2.GaussianBlur(  # noqa: E731  (margin and blur in pixels of the 512 px canvas)
-        cv2.erode(skin, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (margin * W // 1024) + 1,) * 2)).astype(np.float32),
-        (0, 0), blur * W / 512) / 255
-    # a fringe throws shadows and has loose strands, so the forehead keeps a wide margin to it
-    top = int(np.argmax(regions.brows.max(1) > 0.5))
-    forehead = np.clip((top + 0.04 * W - np.arange(W)) / (0.04 * W), 0, 1)[:, None].astype(np.float32)
-    face, open_forehead = np.clip((inside(5, 2) - 0.35) / 0.5, 0, 1), np.clip((inside(22, 7) - 0.15) / 0.7, 0, 1)
-    bare = face + forehead * (open_forehead - face)
-    # a brow is free where there is skin above it: carry the lowest skin of the band above down over the brow
-    band = bare[max(top - W // 40, 0): top + 1].min(0)
-    free = cv2.GaussianBlur(np.repeat(band[None], 5, 0), (0, 0), W / 100)[2]
-    usable = np.maximum.reduce([bare, regions.features, regions.brows * free[None]])
-    return np.rint(usable * 255).astype(np.uint8)
-
-
-def _without_rims(tex: np.ndarray, alpha: np.ndarray, below_chin: np.ndarray) -> np.ndarray:
-    """Removes what is left of the bright studio wall in the outline: there no colour may outshine the head beside it.
-
-    Clothes are white, so nothing is changed below the chin.
-    """
-    W = tex.shape[2]
-    out = np.empty_like(tex)
-    size = max(3, W // 85) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    for person in range(tex.shape[0]):
-        for expression in range(tex.shape[1]):
-            matte = alpha[person, expression].astype(np.float32) / 255
-            core = cv2.erode((matte > 0.95).astype(np.float32), kernel)
-            weight = cv2.GaussianBlur(core, (0, 0), W / 100) + 1e-4
-            one = tex[person, expression].astype(np.float32)
-            near = cv2.GaussianBlur(one * core[..., None], (0, 0), W / 100) / weight[..., None]
-            rim = cv2.GaussianBlur(1 - core, (0, 0), 1) * np.clip(weight * 8, 0, 1) * (1 - below_chin)
-            dimmed = np.minimum(one, 1.08 * near + 4)
-            out[person, expression] = np.clip(np.rint(one + rim[..., None] * (dimmed - one)), 0, 255)
-    return out
-
-
-@njit(cache=True, fastmath=True)
-def _mix_layers(layers, usable, weights, mouth_weights, donor_usable, inner, mouth):
-    """Weighted mean of layers [n, W, W, 3], and where it may be used [W, W].
-
-    A person counts only where their face is bare, and the mean is used only where the donor's is: no fringe or beard
-    bleeds onto another's forehead or chin.
-    """
-    n, height, width, _ = layers.shape
-    out = np.empty((height, width, 3), np.float32)
-    mask = np.empty((height, width), np.float32)
-    mouth_total = mouth_weights.sum()
-    for i in range(height):
-        for j in range(width):
-            use = inner[i, j]
-            mask[i, j] = 0
-            out[i, j, 0], out[i, j, 1], out[i, j, 2] = 0, 0, 0
-            if use <= 0.002:
-                continue
-            red, green, blue, total, all_weights = 0.0, 0.0, 0.0, 0.0, 0.0
-            for k in range(n):
-                weight = weights[k] * usable[k, i, j] * np.float32(1 / 255)
-                if mouth[i, j] > 0:
-                    weight += mouth[i, j] * (mouth_weights[k] / mouth_total - weight)
-                red += weight * layers[k, i, j, 0]
-                green += weight * layers[k, i, j, 1]
-                blue += weight * layers[k, i, j, 2]
-                total += weight
-                all_weights += weights[k]
-            if total > 1e-4:
-                out[i, j, 0], out[i, j, 1], out[i, j, 2] = red / total, green / total, blue / total
-                own = donor_usable[i, j] * np.float32(1 / 255)
-                mask[i, j] = use * own * min(1.0, 4 * total / all_weights)
-    return out, mask
-
-
-@njit(cache=True, fastmath=True)
-def _combine(inner, mask, outer, own, smooth, skin, no_detail, below_chin, tone, detail, cloth):
-    """Mixed face over the donor's head, whose skin takes the mixed tone and whose white shirt takes `cloth`."""
-    height, width = mask.shape
-    tex = np.empty((height, width, 3), np.float32)
-    clothes = np.empty((height, width), np.float32)
-    hair = np.empty((height, width), np.float32)
-    for i in range(height):
-        for j in range(width):
-            m = mask[i, j]
-            s = min(skin[i, j] * np.float32(1 / 255), np.float32(1))
-            lowest = min(outer[i, j, 0], outer[i, j, 1], outer[i, j, 2])
-            highest = max(outer[i, j, 0], outer[i, j, 1], outer[i, j, 2])
-            white = min(max((lowest - 95.0) / 45.0, 0.0), 1.0) * min(max((48.0 - highest + lowest) / 20.0, 0.0), 1.0)
-            cloth_share = white * below_chin[i, j] * (1 - s) * (1 - m)
-            clothes[i, j] = cloth_share
-            hair[i, j] = (1 - m) * (1 - s) * (1 - cloth_share)
-            give = detail * m * (1 - no_detail[i, j])
-            for c in range(3):
-                far = outer[i, j, c] * (1 + s * (tone[c] - 1)) * (1 + cloth_share * (cloth[c] - 1))
-                value = far + m * (inner[i, j, c] - far) + give * (own[i, j, c] - smooth[i, j, c])
-                tex[i, j, c] = min(max(value, 0.0), 255.0)
-    return tex, clothes, hair
-
-
-def _shift_hair(tex: np.ndarray, hair: np.ndarray, shift: tuple[float, ...]) -> np.ndarray:
-    """Adds `shift` (L 0..100, a, b) where `hair` [W, W] is 1."""
-    lab = cv2.cvtColor(tex * np.float32(1 / 255), cv2.COLOR_RGB2LAB)
-    # dark hair cannot lose 20 units of lightness: scale with what there is
-    lab[..., 0] += hair * shift[0] * np.clip(lab[..., 0] / 40, 0.15, 1.2)
-    lab[..., 1] += hair * shift[1]
-    lab[..., 2] += hair * shift[2]
-    return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) * np.float32(255)

@@ -29,7 +29,7 @@ class Neck:
     colour: np.ndarray
 
     @classmethod
-    def between(cls, left: np.ndarray, right: np.ndarray, ears: np.ndarray, colour: np.ndarray) -> "Neck":
+    def between(cls, left: np.ndarray, right: np.ndarray, ears: np.ndarray, colour: np.ndarray) -> Neck:
         """Through the outermost points [3] of the neck under the jaw, up to the height of `ears` [n, 3]."""
         radius = float(np.clip(0.44 * (right[0] - left[0]), 3.0, 6.0))
         centre = np.array([(left[0] + right[0]) / 2, 0.0, min(left[2], right[2], 1.0) - 0.5])

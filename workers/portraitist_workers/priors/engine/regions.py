@@ -11,8 +11,18 @@ import cv2
 import numpy as np
 
 from .canvas import CANVAS
-from .template import (BROW_LEFT, BROW_RIGHT, CHEEK_LEFT, CHEEK_RIGHT, EYE_LEFT_HOLE, EYE_RIGHT_HOLE, FACE_POLYGON, JAW, MOUTH_HOLE,
-                       MOUTH_POLYGON)
+from .template import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    CHEEK_LEFT,
+    CHEEK_RIGHT,
+    EYE_LEFT_HOLE,
+    EYE_RIGHT_HOLE,
+    FACE_POLYGON,
+    JAW,
+    MOUTH_HOLE,
+    MOUTH_POLYGON,
+)
 
 # Eyes, nose, lips: whatever the colour there, it belongs to the face.
 _FEATURES = [*range(87, 109), *range(18, 44), *range(44, 71)]
@@ -24,7 +34,8 @@ class Regions:
     """Masks [W, W] float32 in [0, 1] on the canvas shrunk to `W` texels a side.
 
     `points` is the layout in texels of that size. `inner` is where textures of several people may be mixed, `features` is
-    the part of it where a skin-colour mask means nothing, `brows` likewise if no fringe covers them, `below_chin` grows from 0 at the jaw to 1 on the neck, and
+    the part of it where a skin-colour mask means nothing, `brows` likewise if no fringe covers them. `no_detail` covers
+    eyes and lips, `mouth` the hole between the lips. `below_chin` grows from 0 at the jaw to 1 on the neck, and
     `jaw_shadow` fades from 1 under the jaw to 0 further down.
     """
 
@@ -39,7 +50,7 @@ class Regions:
     cheeks: tuple[np.ndarray, np.ndarray]  # rows, columns of cheek texels
 
     @classmethod
-    def of(cls, layout: np.ndarray, W: int) -> "Regions":
+    def of(cls, layout: np.ndarray, W: int) -> Regions:
         """Regions for template points `layout` [189, 2] in canvas pixels."""
         face = layout[list(FACE_POLYGON)]
         inner = _polygon(face.mean(0) + 0.93 * (face - face.mean(0)), 9)

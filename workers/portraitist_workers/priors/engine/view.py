@@ -20,11 +20,11 @@ class Frame:
     side: float
 
     @classmethod
-    def crop(cls, size: int) -> "Frame":
+    def crop(cls, size: int) -> Frame:
         """The aligned crop itself."""
         return cls(size, size, 0.0, 0.0, float(size))
 
-    def enlarged(self, factor: int) -> "Frame":
+    def enlarged(self, factor: int) -> Frame:
         return Frame(self.height * factor, self.width * factor, self.left * factor, self.top * factor,
                      self.side * factor)
 
