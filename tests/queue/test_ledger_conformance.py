@@ -1,0 +1,346 @@
+"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS, and nothing else changes."""
+
+import threading
+import time
+
+import pytest
+from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted
+from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, MemoryLedger, NewJob, SqliteLedger
+
+ADAPTERS = {
+    "memory": lambda folder, clock: MemoryLedger(clock=clock),
+    "sqlite": lambda folder, clock: SqliteLedger(folder / "ledger.sqlite3", clock=clock),
+}
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(params=ADAPTERS)
+def ledger(request, tmp_path, clock):
+    ledger = ADAPTERS[request.param](tmp_path, clock)
+    yield ledger
+    ledger.close()
+
+
+def creation(number, name="ana", body="x", key=None, blobs=()):
+    request = {"operation": "create", "persona_id": f"per_{number}", "name": name}
+    return NewJob(id=f"job_{number}", request=request, body_hash=body, creates=name, key=key, blobs=blobs, lane="tune")
+
+
+def synthesis(number, persona="per_1", body="x", key=None, blobs=()):
+    request = {"operation": "synthesize", "persona_id": persona}
+    return NewJob(id=f"job_{number}", request=request, body_hash=body, key=key, blobs=blobs, shape={"kind": "one"})
+
+
+def claim(ledger, job_id="job_1", lease_s=10.0):
+    return ledger.claim(job_id, worker="host/1", lease_s=lease_s)
+
+
+def created(ledger, number=1, name="ana", blobs=()):
+    """A persona that is there."""
+    ledger.submit(creation(number, name, blobs=blobs))
+    row = claim(ledger, f"job_{number}")
+    ledger.finish(row.id, row.token, "succeeded", result={"persona_id": f"per_{number}", "name": name})
+
+
+def kinds(ledger, job_id="job_1", after=0):
+    return [e.kind for e in ledger.events(job_id, after=after)]
+
+
+# -- a job's life ----------------------------------------------------------------------------------------------------
+
+
+def test_submit_claim_finish(ledger, clock):
+    row, new = ledger.submit(creation(1))
+    assert new and row.status == "queued" and row.attempts == 0 and row.created == 1000.0
+    assert ledger.queued() == ["job_1"] and ledger.running() == []
+    clock.now += 5
+    row = claim(ledger)
+    assert (row.status, row.attempts, row.worker, row.lease_until, row.started) == ("running", 1, "host/1", 1015.0, 1005.0)
+    assert ledger.queued() == [] and [r.id for r in ledger.running()] == ["job_1"]
+    ledger.progress("job_1", row.token, {"stage": "tune", "step": 1})
+    clock.now += 5
+    ledger.finish("job_1", row.token, "succeeded", result={"n": 1})
+    row = ledger.job("job_1")
+    assert (row.status, row.result, row.error, row.finished) == ("succeeded", {"n": 1}, None, 1010.0)
+    events = ledger.events("job_1")
+    assert [e.kind for e in events] == ["queued", "started", "progress", "succeeded"]
+    assert [e.seq for e in events] == [1, 2, 3, 4]
+    assert events[2].data == {"stage": "tune", "step": 1} and events[2].time == 1005.0
+    assert kinds(ledger, after=3) == ["succeeded"] and kinds(ledger, after=4) == []
+
+
+def test_unknown_ids_are_not_found(ledger):
+    for call in (ledger.job, ledger.events, ledger.cancel, ledger.persona, ledger.delete_persona):
+        with pytest.raises(NotFound):
+            call("job_nope")
+    assert claim(ledger, "job_nope") is None
+
+
+def test_only_a_queued_job_can_be_claimed(ledger):
+    ledger.submit(creation(1))
+    row = claim(ledger)
+    assert row is not None and claim(ledger) is None
+    ledger.finish("job_1", row.token, "succeeded", result={})
+    assert claim(ledger) is None
+
+
+def test_of_many_claims_one_wins(ledger):
+    for number in range(20):
+        ledger.submit(creation(number, name=f"p{number}"))
+    won, barrier = [], threading.Barrier(8)
+
+    def compete():
+        barrier.wait()
+        for number in range(20):
+            if claim(ledger, f"job_{number}") is not None:
+                won.append(number)
+        ledger.close()
+
+    threads = [threading.Thread(target=compete) for _ in range(8)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert sorted(won) == list(range(20))
+
+
+def test_serve_goes_before_tune_and_old_before_new(ledger, clock):
+    created(ledger, 1)
+    for job in (creation(2, "bob"), synthesis(3), creation(4, "cy"), synthesis(5)):
+        clock.now += 1
+        ledger.submit(job)
+    assert ledger.queued() == ["job_3", "job_5", "job_2", "job_4"]
+    assert ledger.queued(limit=1) == ["job_3"] and ledger.queued(lane="tune") == ["job_2", "job_4"]
+    assert [ledger.ahead(f"job_{n}") for n in (3, 5, 2, 4)] == [0, 1, 2, 3]
+    assert [r.id for r in ledger.jobs(limit=2)] == ["job_5", "job_4"]
+    assert [r.id for r in ledger.jobs(status="succeeded")] == ["job_1"]
+    assert [r.id for r in ledger.jobs(persona_id="per_1")] == ["job_5", "job_3", "job_1"]
+
+
+def test_events_wait_for_the_next_one(ledger):
+    ledger.submit(creation(1))
+    row = claim(ledger)
+    threading.Timer(0.1, lambda: (ledger.progress("job_1", row.token, {}), ledger.close())).start()
+    began = time.monotonic()
+    assert [e.kind for e in ledger.events("job_1", after=2, wait_s=5.0)] == ["progress"]
+    assert 0.05 < time.monotonic() - began < 2.0
+    assert ledger.events("job_1", after=3, wait_s=0.05) == []
+
+
+def test_events_of_a_finished_job_do_not_wait(ledger):
+    created(ledger)
+    began = time.monotonic()
+    assert ledger.events("job_1", after=3, wait_s=5.0) == []
+    assert time.monotonic() - began < 1.0
+
+
+# -- leases ----------------------------------------------------------------------------------------------------------
+
+
+def test_heartbeat_renews_the_lease(ledger, clock):
+    ledger.submit(creation(1))
+    row = claim(ledger, lease_s=10.0)
+    clock.now += 8
+    assert ledger.heartbeat("job_1", row.token, lease_s=10.0) is False
+    assert ledger.job("job_1").lease_until == 1018.0
+
+
+def test_a_requeued_job_fences_its_old_worker(ledger):
+    ledger.submit(creation(1))
+    old = claim(ledger)
+    assert ledger.requeue("job_1", old.token, reason="died").status == "queued"
+    new = claim(ledger)
+    assert new.token > old.token and new.attempts == 2 and new.started == old.started
+    for stale in (
+        lambda: ledger.heartbeat("job_1", old.token, lease_s=1.0),
+        lambda: ledger.progress("job_1", old.token, {}),
+        lambda: ledger.refer("job_1", old.token, ["b"]),
+        lambda: ledger.finish("job_1", old.token, "succeeded", result={"by": "old"}),
+        lambda: ledger.requeue("job_1", old.token, reason="again"),
+    ):
+        with pytest.raises(LeaseLost):
+            stale()
+    assert ledger.referenced(["b"]) == set()
+    ledger.finish("job_1", new.token, "succeeded", result={"by": "new"})
+    with pytest.raises(LeaseLost):
+        ledger.finish("job_1", new.token, "failed", error={})
+    assert ledger.job("job_1").result == {"by": "new"}
+    assert kinds(ledger) == ["queued", "started", "requeued", "started", "succeeded"]
+
+
+def test_poison_stops_after_the_last_attempt(ledger):
+    ledger.submit(creation(1))
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        row = claim(ledger)
+        assert row.attempts == attempt
+        row = ledger.requeue("job_1", row.token, reason="its process died")
+    assert row.status == "failed" and claim(ledger) is None
+    assert row.error["code"] == "job_failed" and "its process died" in row.error["message"]
+    assert row.error["details"] == {"job_id": "job_1", "attempts": MAX_ATTEMPTS}
+    assert isinstance(__import__("portraitist.errors").errors.from_dict(row.error), JobFailed)
+
+
+def test_a_worker_that_is_asked_to_stop_is_charged_no_attempt(ledger):
+    ledger.submit(creation(1))
+    for _ in range(MAX_ATTEMPTS + 2):
+        row = claim(ledger)
+        assert row.attempts == 1
+        assert ledger.requeue("job_1", row.token, reason="stop", count=False).status == "queued"
+
+
+# -- cancellation ----------------------------------------------------------------------------------------------------
+
+
+def test_cancel_queued_running_and_over(ledger):
+    ledger.submit(creation(1))
+    assert ledger.cancel("job_1").status == "cancelled" and claim(ledger) is None
+    assert ledger.cancel("job_1").status == "cancelled"
+    assert kinds(ledger) == ["queued", "cancelled"]
+    ledger.submit(creation(2))
+    row = claim(ledger, "job_2")
+    assert ledger.cancel("job_2").status == "running"
+    assert ledger.cancel("job_2").status == "running"
+    assert ledger.heartbeat("job_2", row.token, lease_s=1.0) is True
+    ledger.finish("job_2", row.token, "cancelled", error={"code": "job_cancelled"})
+    assert kinds(ledger, "job_2") == ["queued", "started", "cancel_requested", "cancelled"]
+
+
+def test_an_attempt_that_dies_while_cancelled_is_not_repeated(ledger):
+    ledger.submit(creation(1))
+    row = claim(ledger)
+    ledger.cancel("job_1")
+    assert ledger.requeue("job_1", row.token, reason="killed").status == "cancelled"
+
+
+# -- idempotency -----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_creation_again_is_the_same_job(ledger):
+    first, _ = ledger.submit(creation(1, body="x"))
+    for _ in range(2):
+        again, new = ledger.submit(creation(2, body="x"))
+        assert not new and again.id == first.id
+        if ledger.job("job_1").status == "queued":
+            row = claim(ledger)
+            ledger.finish("job_1", row.token, "succeeded", result={})
+    with pytest.raises(Conflict, match="ana"):
+        ledger.submit(creation(3, body="other"))
+    assert len(ledger.jobs()) == 1
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_a_creation_that_did_not_succeed_frees_name_and_key(ledger, end):
+    ledger.submit(creation(1, body="x", key="k"))
+    row = claim(ledger)
+    ledger.finish("job_1", row.token, end, error={"code": "x"})
+    with pytest.raises(NotFound):
+        ledger.persona("ana")
+    row, new = ledger.submit(creation(2, body="other", key="k"))
+    assert new and row.id == "job_2"
+
+
+def test_idempotency_keys(ledger):
+    created(ledger)
+    first, new = ledger.submit(synthesis(2, key="k", body="x"))
+    assert new
+    again, new = ledger.submit(synthesis(3, key="k", body="x"))
+    assert not new and again.id == first.id
+    with pytest.raises(Conflict, match="'k'"):
+        ledger.submit(synthesis(4, key="k", body="other"))
+    assert ledger.submit(synthesis(5, body="x"))[1]  # no key: a new job each time
+
+
+def test_concurrent_submissions_make_one_job(ledger):
+    results, barrier = [], threading.Barrier(10)
+
+    def send(number):
+        barrier.wait()
+        results.append(ledger.submit(creation(number, body="x")))
+        ledger.close()
+
+    threads = [threading.Thread(target=send, args=(n,)) for n in range(10)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert len({row.id for row, _ in results}) == 1 and sum(new for _, new in results) == 1
+
+
+# -- personas --------------------------------------------------------------------------------------------------------
+
+
+def test_a_persona_appears_when_its_job_succeeds(ledger):
+    ledger.submit(creation(1))
+    assert ledger.personas() == [] and ledger.persona("ana").status == "creating"
+    with pytest.raises(NotFound, match="still being created"):
+        ledger.submit(synthesis(2))
+    row = claim(ledger)
+    ledger.finish("job_1", row.token, "succeeded", result={"name": "ana"})
+    persona = ledger.persona("per_1")
+    assert persona == ledger.persona("ana") and persona.status == "active" and persona.record == {"name": "ana"}
+    assert [p.id for p in ledger.personas()] == ["per_1"]
+    assert ledger.submit(synthesis(2))[1]
+
+
+def test_jobs_for_personas_that_are_not_there(ledger):
+    with pytest.raises(NotFound):
+        ledger.submit(synthesis(1, persona="per_none"))
+    assert ledger.jobs() == []
+
+
+def test_delete_leaves_a_tombstone_and_nothing_else(ledger):
+    created(ledger, blobs=("photo", "shared"))
+    created(ledger, 9, "bob", blobs=("shared", "bobs"))
+    ledger.submit(synthesis(2, key="k", blobs=("input",)))
+    row = claim(ledger, "job_2")
+    ledger.refer("job_2", row.token, ["output"])
+    ledger.finish("job_2", row.token, "succeeded", result={"pictures": ["output"]})
+    assert ledger.referenced(["photo", "output", "nothing"]) == {"photo", "output"}
+
+    removed = ledger.delete_persona("per_1")
+    assert set(removed.blobs) == {"photo", "input", "output"}  # not what bob shares
+    assert set(removed.jobs) == {"job_1", "job_2"}
+    assert ledger.referenced(["photo", "input", "output", "shared"]) == {"shared"}
+    for call in (lambda: ledger.persona("ana"), lambda: ledger.persona("per_1"), lambda: ledger.submit(synthesis(3))):
+        with pytest.raises(PersonaDeleted):
+            call()
+    with pytest.raises(PersonaDeleted):
+        ledger.delete_persona("per_1")
+    for job_id in ("job_1", "job_2"):
+        row = ledger.job(job_id)
+        assert row.status == "succeeded" and row.result is None and row.key is None
+        assert set(row.request) == {"operation", "persona_id"}
+        assert ledger.events(job_id) == []
+    assert [p.name for p in ledger.personas()] == ["bob"]
+    created(ledger, 20, "ana")  # the name is free
+    assert ledger.persona("ana").id == "per_20"
+
+
+def test_delete_stops_running_and_queued_jobs(ledger):
+    created(ledger)
+    ledger.submit(synthesis(2))
+    ledger.submit(synthesis(3))
+    row = claim(ledger, "job_2")
+    ledger.delete_persona("per_1")
+    assert ledger.job("job_2").status == ledger.job("job_3").status == "cancelled"
+    assert ledger.job("job_2").error["code"] == "persona_deleted"
+    with pytest.raises(LeaseLost):
+        ledger.refer("job_2", row.token, ["late"])
+    assert claim(ledger, "job_3") is None
+
+
+def test_delete_while_it_is_being_created(ledger):
+    ledger.submit(creation(1, blobs=("photo",)))
+    row = claim(ledger)
+    ledger.delete_persona("per_1")
+    with pytest.raises(LeaseLost):
+        ledger.finish("job_1", row.token, "succeeded", result={})
+    assert ledger.referenced(["photo"]) == set() and ledger.personas() == []
+    assert ledger.submit(creation(2))[1]

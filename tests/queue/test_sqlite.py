@@ -1,0 +1,74 @@
+"""What is particular to the SQLite ledger: several processes, a full disk, a file that goes away."""
+
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+from portraitist.errors import StorageError, StorageFull
+from portraitist.ledger import NewJob, SqliteLedger
+
+
+RACER = """
+import sys, time
+from portraitist.ledger import NewJob, SqliteLedger
+ledger = SqliteLedger(sys.argv[1])
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+made = 0
+for number in range(60):
+    request = {"operation": "create", "persona_id": f"per_{number}", "name": f"p{number}"}
+    made += ledger.submit(NewJob(f"job_{number}", request, "same", creates=f"p{number}", key=f"k{number}"))[1]
+print(made)
+"""
+
+
+def test_processes_that_race_to_create_make_each_job_once(tmp_path):
+    path, start = tmp_path / "l.sqlite3", time.time() + 1.5
+    racers = [
+        subprocess.Popen([sys.executable, "-c", RACER, str(path), str(start)], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    assert sum(int(racer.communicate(timeout=60)[0]) for racer in racers) == 60
+    assert len(SqliteLedger(path).jobs(limit=1000)) == 60
+
+
+def test_a_removed_file_is_an_error_not_a_new_ledger(tmp_path, monkeypatch):
+    ledger = SqliteLedger(tmp_path / "l.sqlite3")
+    for file in tmp_path.iterdir():
+        file.unlink()
+    ledger._local.checked = 0.0  # it looks once a second
+    with pytest.raises(StorageError, match="removed"):
+        ledger.jobs()
+
+
+def test_no_folder_and_no_database(tmp_path):
+    with pytest.raises(StorageError, match="folder exists"):
+        SqliteLedger(tmp_path / "none" / "l.sqlite3")
+    (tmp_path / "text").write_text("this is not a database, however long it is" * 50)
+    with pytest.raises(StorageError):
+        SqliteLedger(tmp_path / "text")
+
+
+def test_a_full_disk_is_typed_and_undoes_the_transaction(tmp_path):
+    ledger = SqliteLedger(tmp_path / "l.sqlite3")
+    pages = ledger._connection().execute("PRAGMA page_count").fetchone()[0]
+    ledger._connection().execute(f"PRAGMA max_page_count = {pages + 2}")
+    big = {"operation": "create", "persona_id": "per_1", "name": "x" * 100_000}
+    with pytest.raises(StorageFull, match="free some space"):
+        ledger.submit(NewJob("job_1", big, "h", creates="x"))
+    ledger._connection().execute("PRAGMA max_page_count = 100000")
+    assert ledger.jobs() == [] and ledger.submit(NewJob("job_1", big, "h", creates="x"))[1]
+
+
+def test_deletion_reaches_the_bytes_of_the_file(tmp_path):
+    path = tmp_path / "l.sqlite3"
+    ledger = SqliteLedger(path)
+    request = {"operation": "create", "persona_id": "per_1", "name": "Secretname", "photos": ["Secretfile.jpg"]}
+    ledger.submit(NewJob("job_1", request, "h", creates="Secretname"))
+    row = ledger.claim("job_1", worker="w", lease_s=1)
+    ledger.finish("job_1", row.token, "succeeded", result={"name": "Secretname"})
+    ledger.delete_persona("per_1")
+    raw = b"".join(file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith("-shm"))
+    assert b"Secret" not in raw
+    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
