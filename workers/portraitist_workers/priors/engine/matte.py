@@ -23,7 +23,7 @@ OPPONENT = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32) / np.sqrt([
 OPPONENT[1:] *= CHROMA_GAIN
 HAIR_BAND, SKIN_BAND = 8, 2  # pixels inside the silhouette that may be transparent
 SOLID_ALPHA, FADE_ALPHA = 0.85, 0.55
-NEAR_BACKGROUND = 9
+NEAR_BACKGROUND, NEAR_VEIL = 9, 25
 
 
 def cut_out(photo: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -37,30 +37,32 @@ def cut_out(photo: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.nd
     chin = landmarks[129, 1]
     rows = np.arange(CANVAS)[:, None]
     skin = skin_probability(photo, landmarks) > 0.5
-    empty = _empty_pixels(distance, lab, face, landmarks)
+    empty, veil = _empty_pixels(distance, lab, face, landmarks)
     bites = _bites(~empty, landmarks)
-    silhouette = ~empty | bites | face
+    silhouette = ~empty | face
     depth = cv2.distanceTransform(silhouette.astype(np.uint8), cv2.DIST_L2, 5)
     # Below the chin, what is as bright as the wall is shirt; its edge is sharp.
     bright = cv2.blur((image - background).mean(-1), (9, 9)) > -25
     band = np.where(skin | ((rows > chin) & bright), SKIN_BAND, HAIR_BAND)
-    sure = ((depth > band) & ~empty) | face | _crown(landmarks)
-    # Foreground colour is taken a little inside, where the lens has not mixed in background.
+    sure = ((depth > band) & ~(veil & ~skin)) | face | _crown(landmarks)
+    # Foreground colour is taken a little inside, and only from pixels that are nearly as far from the background as
+    # any nearby: paler ones between strands are mixed with it.
     core = cv2.erode(sure.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    foreground = fill_membrane(image, core & (distance > FOREGROUND_DISTANCE) | face)
+    pure = distance > np.maximum(FOREGROUND_DISTANCE, 0.65 * cv2.dilate(distance * core, np.ones((17, 17), np.uint8)))
+    foreground = fill_membrane(image, core & pure | face)
     alpha = _matting(image, background, foreground)
     # A faint veil outside counts only where foreground and background differ clearly: shirts are as bright as the wall.
     contrast = np.linalg.norm((foreground - background) @ OPPONENT.T, axis=-1)
     alpha = np.where(empty, alpha * np.clip((contrast - 60) / 60, 0, 1), alpha)
     # Bites out of fair hair cannot be told from the wall by colour: fill them as far as the contrast is low.
-    alpha = np.maximum(alpha, bites * np.clip((120 - contrast) / 50, 0, 1))
+    alpha = np.maximum(alpha, bites * np.clip((170 - contrast) / 50, 0, 1))
     alpha[sure] = 1
     far = cv2.distanceTransform((~silhouette).astype(np.uint8), cv2.DIST_L2, 5) > 40
     alpha[far & empty] = 0
     alpha = _drop_specks(alpha, sure)
     a = alpha[..., None]
     clean = (image - (1 - a) * background) / np.maximum(a, 0.05)
-    fade = np.clip((a - FADE_ALPHA) / (SOLID_ALPHA - FADE_ALPHA), 0, 1)
+    fade = np.clip((a - FADE_ALPHA) / (SOLID_ALPHA - FADE_ALPHA), 0, 1) * ~(bites & ~sure)[..., None]
     colour = fade * np.clip(clean, 0, 255) + (1 - fade) * foreground
     return np.clip(np.round(colour), 0, 255).astype(np.uint8), np.round(alpha * 255).astype(np.uint8)
 
@@ -106,9 +108,12 @@ def _background_surface(image: np.ndarray, lab: np.ndarray) -> np.ndarray:
     return surface
 
 
-def _empty_pixels(distance: np.ndarray, lab: np.ndarray, face: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Background for sure enough: reached from the top or the sides, or seen through loops of hair."""
+def _empty_pixels(distance: np.ndarray, lab: np.ndarray, face: np.ndarray,
+                  landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Background for sure enough (reached from the top or the sides, or seen through loops of hair), and veils: loose
+    hair beside the face through which background shows."""
     chin, brows = landmarks[129, 1], landmarks[[73, 74, 79, 80], 1].min()
+    rows = np.arange(CANVAS)[:, None]
     low = (distance < FOREGROUND_DISTANCE) & ~face
     labels = cv2.connectedComponents(low.astype(np.uint8), connectivity=4)[1]
     sides = labels[: int(chin)]
@@ -117,21 +122,28 @@ def _empty_pixels(distance: np.ndarray, lab: np.ndarray, face: np.ndarray, landm
     # Patches of the plain background enclosed by hair, neck and shirt. Above the brows only close to the outline:
     # else highlights of the hair become holes.
     near = cv2.distanceTransform((~reached).astype(np.uint8), cv2.DIST_L2, 5) < NEAR_BACKGROUND
-    plain = low & ~reached
+    plain = low & ~reached & (rows < chin + 50)  # below are shirts
     labels, area, y, share, typical = _patches(plain, near, distance)
     beside, elsewhere = BACKGROUND_DISTANCE
     patch = (area >= 6) & np.where(
         y < brows,
         (share > 0.6) & (typical < beside) | (area > 150) & (typical < elsewhere),
-        (y < chin) & ((typical < beside) | (share > 0.3)) | (y < chin + 50) & (typical < elsewhere),
+        (y < chin) & ((typical < beside) | (share > 0.3)) | (typical < elsewhere),
     )
     # Background in the shade of hair: too dark for the surface's colour, but as grey as it.
     chroma = np.hypot(lab[..., 1], lab[..., 2])
-    shaded = (chroma < 9) & (lab[..., 0] > 61) & (distance < 90) & ~face & ~reached & ~patch[labels]
+    shaded = (chroma < 9) & (lab[..., 0] > 61) & (distance < 90) & (rows < chin) & ~reached & ~patch[labels]
+    for solid in (template.FACE_POLYGON, template.EAR_LEFT_OUTER, template.EAR_RIGHT_OUTER):
+        shaded &= ~_polygon(landmarks, solid)
     empty = reached | patch[labels]
     labels, area, y, share, _ = _patches(shaded, near | patch[labels], distance)
-    patch = (area >= 6) & (y < chin) & np.where(y < brows, share > 0.6, share > 0.3)
-    return empty | patch[labels]
+    around = cv2.distanceTransform((~empty).astype(np.uint8), cv2.DIST_L2, 5) < NEAR_VEIL
+    loose = np.bincount(labels.ravel(), around.ravel(), len(area)) / np.maximum(area, 1)
+    patch = (area >= 6) & np.where(y < brows, share > 0.6, share > 0.3)
+    veil = (area >= 20) & (y > brows) & (loose > 0.4)
+    # Strands at a veil's edge are mixed with it.
+    veil = cv2.dilate(veil[labels].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return empty | patch[labels], veil
 
 
 def _patches(mask: np.ndarray, near: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, ...]:
