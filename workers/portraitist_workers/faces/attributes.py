@@ -22,6 +22,9 @@ class AttributeEstimator(Protocol):
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(values [B, A], standard deviation the estimator expects of each [B, A]); differentiable."""
 
+    def occlusion(self, images: Tensor) -> Tensor:
+        """Probability [B] that something covers eyes, nose or mouth."""
+
 
 class BundledAttributes:
     """The network trained on the engine's labels, shipped with the package (networks.AttributeNetwork)."""
@@ -37,6 +40,9 @@ class BundledAttributes:
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         values, deviation = self.network(at_side(images, SIDE))
         return values.clamp(min=values.new_tensor(self._low), max=values.new_tensor(self._high)), deviation
+
+    def occlusion(self, images: Tensor) -> Tensor:
+        return self.network.all_outputs(at_side(images, SIDE))[2].sigmoid()
 
     # The engine's geometric labels end at 0 and 1; so do the estimates.
     _low = tuple(0.0 if name in ("smile", "mouth_open", "eyes_open") else -90.0 for name in ESTIMATED)

@@ -58,7 +58,7 @@ class FaceTrunk(nn.Module):
 
 
 class AttributeNetwork(nn.Module):
-    """Aligned faces -> attribute values and how sure the network is of each."""
+    """Aligned faces -> attribute values, how sure the network is of each, and whether something covers the face."""
 
     def __init__(self, names: list[str], scales: list[float], widths: tuple[int, ...] = (48, 96, 160, 224)) -> None:
         super().__init__()
@@ -66,12 +66,17 @@ class AttributeNetwork(nn.Module):
         self.register_buffer("scales", torch.tensor(scales))  # attribute units per unit of output
         self.trunk = FaceTrunk(widths)
         self.reduce = ConvBlock(widths[-1], 48)  # keeps the 4 x 4 places: pose is about where things are
-        self.head = nn.Sequential(nn.Linear(48 * 16, 128), nn.LeakyReLU(0.1), nn.Linear(128, 2 * len(names)))
+        self.head = nn.Sequential(nn.Linear(48 * 16, 128), nn.LeakyReLU(0.1), nn.Linear(128, 2 * len(names) + 1))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Returns values [B, A] in attribute units and the predicted standard deviation [B, A] in the same units."""
-        value, log_var = self.head(self.reduce(self.trunk(images)).flatten(1)).float().chunk(2, dim=1)
-        return value * self.scales, torch.exp(0.5 * log_var.clamp(-10, 4)) * self.scales
+        return self.all_outputs(images)[:2]
+
+    def all_outputs(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Values and deviations as above, and the logit [B] of something covering eyes, nose or mouth."""
+        A = len(self.names)
+        value, log_var, covered = self.head(self.reduce(self.trunk(images)).flatten(1)).float().split([A, A, 1], dim=1)
+        return value * self.scales, torch.exp(0.5 * log_var.clamp(-10, 4)) * self.scales, covered[:, 0]
 
 
 class IdentityNetwork(nn.Module):
@@ -104,6 +109,7 @@ class PerceptualNetwork(nn.Module):
             stages.append(nn.Sequential(first, ConvBlock(outputs, outputs)) if i else first)
             heads.append(nn.Conv2d(outputs, dims, 1))
         self.stages, self.heads = nn.ModuleList(stages), nn.ModuleList(heads)
+        self.register_buffer("metric_scale", torch.ones(len(metric)))  # root mean square of LPIPS's maps, per level
         self.register_buffer("level_gain", torch.ones(len(metric)))  # fitted to LPIPS
         self.register_buffer("pixel_gain", torch.tensor(0.05))       # of the mean pixel term
         self.register_buffer("edge_gain", torch.tensor(0.05))        # of the mean edge term
@@ -111,9 +117,9 @@ class PerceptualNetwork(nn.Module):
     def features(self, images: Tensor) -> list[Tensor]:
         """Metric maps, finest first: [B, dims, R/2, R/2], [B, dims, R/4, R/4], ..."""
         maps, x = [], images
-        for stage, head in zip(self.stages, self.heads, strict=True):
+        for stage, head, scale in zip(self.stages, self.heads, self.metric_scale, strict=True):
             x = stage(x)
-            maps.append(head(x))
+            maps.append(head(x) * scale)
         return maps
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
