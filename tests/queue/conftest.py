@@ -1,16 +1,16 @@
 """Studios with a real worker process that runs `fake_operations`."""
 
 import os
-import signal
-import time
 from pathlib import Path
 
-import portraitist
 import pytest
+
+import portraitist
 from portraitist.backend import embedded
 
+from .processes import PHOTOS
+
 HERE = Path(__file__).parent
-PHOTOS = [("a.jpg", b"first photo"), ("b.jpg", b"second photo"), ("c.jpg", b"third photo")]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,34 +52,3 @@ def create(request):
         return studio.personas.create(name, PHOTOS, labels={"a.jpg": script} if script else None)
 
     return submit
-
-
-def row(studio, job):
-    return studio._backend.ledger.job(job.id)
-
-
-def until(condition, timeout=20.0):
-    """Wait for `condition()` to be true; its value."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.01)
-    raise AssertionError("it did not happen in time")
-
-
-def running(studio, job, step=1):
-    """Wait until the job has done `step` steps."""
-    return until(lambda: isinstance(s := job.status, portraitist.Running) and s.stage == "work" and s.step >= step and s)
-
-
-def child_pid(studio, job):
-    return int(row(studio, job).worker.rpartition("/")[2])
-
-
-def worker_pid(studio):
-    return studio._backend.transport.state()["pid"]
-
-
-def kill(pid):
-    os.kill(pid, signal.SIGKILL)

@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+
 from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted
 from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, MemoryLedger, NewJob, SqliteLedger
 
@@ -66,7 +67,13 @@ def test_submit_claim_finish(ledger, clock):
     assert ledger.queued() == ["job_1"] and ledger.running() == []
     clock.now += 5
     row = claim(ledger)
-    assert (row.status, row.attempts, row.worker, row.lease_until, row.started) == ("running", 1, "host/1", 1015.0, 1005.0)
+    assert (row.status, row.attempts, row.worker, row.lease_until, row.started) == (
+        "running",
+        1,
+        "host/1",
+        1015.0,
+        1005.0,
+    )
     assert ledger.queued() == [] and [r.id for r in ledger.running()] == ["job_1"]
     ledger.progress("job_1", row.token, {"stage": "tune", "step": 1})
     clock.now += 5

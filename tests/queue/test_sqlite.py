@@ -6,9 +6,9 @@ import sys
 import time
 
 import pytest
+
 from portraitist.errors import StorageError, StorageFull
 from portraitist.ledger import NewJob, SqliteLedger
-
 
 RACER = """
 import sys, time

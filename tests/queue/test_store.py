@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+
 from portraitist.errors import InvalidRequest, NotFound, StorageError, StorageFull
 from portraitist.store import FolderStore, MemoryStore, digest_of
 
@@ -43,7 +44,9 @@ def test_checkpoints(store):
     assert store.load_checkpoint(JOB) is None and list(store.checkpoints()) == []
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "..", "", "a" * 63, "A" * 64, "é" * 64, "a" * 64 + "\n", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "..", "", "a" * 63, "A" * 64, "é" * 64, "a" * 64 + "\n", "a\0b"]
+)
 def test_only_digests_and_job_ids_become_file_names(tmp_path, name):
     store = FolderStore(tmp_path)
     for call in (store.get, store.has, store.erase, store.load_checkpoint, store.drop_checkpoint):

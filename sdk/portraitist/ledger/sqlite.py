@@ -330,8 +330,8 @@ class SqliteLedger:
             for pragma in ("journal_mode = WAL", "secure_delete = ON", "temp_store = MEMORY"):
                 local.db.execute(f"PRAGMA {pragma}")
         elif time.monotonic() - local.checked > 1.0:
-            local.checked = time.monotonic()
             self._check_file()
+            local.checked = time.monotonic()
         db: sqlite3.Connection = local.db
         return db
 

@@ -1,0 +1,369 @@
+"""The promises, kept by real processes: Celery workers that are killed, clients that are killed, jobs that are cancelled."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+
+import portraitist
+from portraitist import Cancelled, Queued, Running, Succeeded
+from portraitist.errors import (
+    Conflict,
+    InvalidImage,
+    JobCancelled,
+    JobFailed,
+    NotFound,
+    PersonaDeleted,
+    PhotosUnusable,
+    QueueUnavailable,
+    StorageError,
+    WaitTimeout,
+)
+
+from .processes import PHOTOS, child_pid, gone, kill, row, running, until, worker_pid
+
+# -- the ordinary way ------------------------------------------------------------------------------------------------
+
+
+def test_from_photos_to_pictures(shared, create):
+    job = create(shared, "ana", steps=4, dt=0.05)
+    ana = job.wait(timeout=30)
+    assert ana.name == "ana" and [v.name for v in ana.photos] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert isinstance(job.status, Succeeded) and job.done and job.result().id == ana.id
+    picture = ana.synthesize(yaw=20, smile=0.5, seed=7)
+    assert picture.image.size == (16, 16) and picture.report.attributes["yaw"].requested == 20
+    again = portraitist.connect(home=shared._backend.home)  # as another process would
+    assert again.jobs.get(job.id).wait().id == again.personas.get("ana").id == ana.id
+    grid = again.jobs.get(ana.synthesize(yaw=[-1, 0, 1], smile=[0, 1], wait=False).id).wait(timeout=30)
+    assert len(grid) == 6 and grid[1, 2].report.attributes["smile"].requested == 1
+    assert shared._backend.store.load_checkpoint(job.id) is None
+
+
+def test_events_tell_everything_in_order(shared, create):
+    job = create(shared, steps=6, dt=0.15)
+    events = list(job.events())
+    assert [e.seq for e in events] == list(range(1, len(events) + 1))
+    kinds = [e.kind for e in events]
+    assert kinds[:2] == ["queued", "started"] and kinds[-1] == "succeeded" and kinds.count("progress") >= 3
+    assert [e.progress.step for e in events if e.progress] == sorted(e.progress.step for e in events if e.progress)
+    assert [e.seq for e in job.events(after=2)] == [e.seq for e in events[2:]]
+
+
+@pytest.mark.parametrize(
+    "error, expected",
+    [(1, InvalidImage), (2, PhotosUnusable), (3, JobFailed), (4, JobFailed)],
+)
+def test_errors_come_back_as_what_they_were(shared, create, error, expected):
+    job = create(shared, error=error)
+    with pytest.raises(expected) as caught:
+        job.wait(timeout=30)
+    assert type(caught.value) is expected and caught.value.details["job_id"] == job.id
+    if expected is InvalidImage:
+        assert caught.value.param == "a.jpg"
+    if expected is PhotosUnusable:
+        assert caught.value.photos == [{"name": "a.jpg", "accepted": False}]
+    if error == 3:
+        assert "ZeroDivisionError: on purpose" in caught.value.message
+    with pytest.raises(NotFound):  # nothing half-made
+        shared.personas.get(f"{job.id}")
+    assert create(shared, "after-the-error").wait(timeout=30)  # the worker is alive
+    shared.personas.delete("after-the-error")
+
+
+def test_wait_timeout_leaves_the_job_running(shared, create):
+    job = create(shared, steps=8, dt=0.1)
+    with pytest.raises(WaitTimeout, match=job.id):
+        job.wait(timeout=0.2)
+    with pytest.raises(TimeoutError):
+        job.wait(timeout=0)
+    with pytest.raises(WaitTimeout):
+        job.result()
+    assert job.wait(timeout=30)
+
+
+def test_serving_goes_before_the_next_creation(shared, create):
+    person = create(shared).wait(timeout=30)
+    first = create(shared, steps=6, dt=0.1)
+    running(shared, first)
+    second = create(shared, steps=1)
+    serve = person.synthesize(wait=False)
+    assert serve.status == Queued(ahead=0) and second.status == Queued(ahead=1)
+    second.wait(timeout=30)
+    assert row(shared, first).started < row(shared, serve).started < row(shared, second).started
+
+
+# -- cancellation ----------------------------------------------------------------------------------------------------
+
+
+def test_cancel_queued_and_running(shared, create):
+    first = create(shared, steps=200, dt=0.05)
+    second = create(shared)
+    running(shared, first)
+    began = time.monotonic()
+    assert second.cancel() == Cancelled() and time.monotonic() - began < 1.0
+    first.cancel()
+    with pytest.raises(JobCancelled):
+        first.wait(timeout=10)
+    assert time.monotonic() - began < 2.0
+    assert first.cancel() == Cancelled()  # again: nothing happens
+    for job in (first, second):
+        with pytest.raises(JobCancelled):
+            job.result()
+    assert shared._backend.store.load_checkpoint(first.id) is None
+    create(shared, row(shared, first).request["name"]).wait(timeout=30)  # the name is free
+
+
+def test_cancel_a_job_that_does_not_listen(shared, create):
+    job = create(shared, deaf=1, steps=1000, dt=0.05)
+    until(lambda: isinstance(job.status, Running))
+    began, child = time.monotonic(), child_pid(shared, job)
+    job.cancel()
+    with pytest.raises(JobCancelled):
+        job.wait(timeout=20)
+    assert time.monotonic() - began < 10.0
+    until(lambda: gone(child))
+    assert create(shared).wait(timeout=30)
+
+
+def test_wait_can_cancel_on_timeout(shared, create):
+    job = create(shared, steps=200, dt=0.05)
+    with pytest.raises(WaitTimeout):
+        job.wait(timeout=0.3, cancel_on_timeout=True)
+    until(lambda: job.status == Cancelled())
+
+
+# -- kill -9 ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_killed_child_resumes_from_its_checkpoint(shared, create):
+    job = create(shared, steps=10, dt=0.05, kill_at=6, kills=1)
+    persona = job.wait(timeout=30)
+    assert persona.record.figures == {"first_step_of_last_attempt": 6.0, "starts": 2.0}
+    assert row(shared, job).attempts == 2
+    assert [e.kind for e in job.events() if e.kind != "progress"] == [
+        "queued",
+        "started",
+        "requeued",
+        "started",
+        "succeeded",
+    ]
+
+
+def test_a_child_killed_from_outside(shared, create):
+    job = create(shared, steps=30, dt=0.03)
+    running(shared, job, step=5)
+    kill(child_pid(shared, job))
+    persona = job.wait(timeout=30)
+    assert persona.record.figures["first_step_of_last_attempt"] >= 5
+
+
+def test_a_poison_job_stops_and_the_queue_moves_on(shared, create):
+    poison, good = create(shared, steps=3, kill_at=1), create(shared)
+    began = time.monotonic()
+    with pytest.raises(JobFailed, match="3 attempts") as caught:
+        poison.wait(timeout=60)
+    assert caught.value.job_id == poison.id
+    assert good.wait(timeout=30) and time.monotonic() - began < 60
+    assert row(shared, poison).attempts == 3
+
+
+def test_a_killed_worker_is_replaced_while_a_client_waits(studio, create):
+    job = create(studio, steps=30, dt=0.05)
+    running(studio, job, step=5)
+    child = child_pid(studio, job)
+    kill(worker_pid(studio))
+    persona = job.wait(timeout=30)
+    assert persona.record.figures["first_step_of_last_attempt"] >= 5 and row(studio, job).attempts == 2
+    until(lambda: gone(child))  # the orphan did not go on
+
+
+def test_a_killed_worker_is_replaced_by_the_next_client(studio, create):
+    job = create(studio, steps=30, dt=0.05)
+    running(studio, job, step=5)
+    kill(worker_pid(studio))
+    until(lambda: not studio.describe()["alive"])
+    assert row(studio, job).status == "running"  # nobody has noticed yet
+    later = portraitist.connect(home=studio._backend.home)
+    assert later.jobs.get(job.id).wait(timeout=30).record.figures["starts"] == 2.0
+
+
+CLIENT = """
+import sys, portraitist
+studio = portraitist.connect(home=sys.argv[1])
+job = studio.personas.create("ana", [("a.jpg", b"1")], labels={"a.jpg": {"steps": 30, "dt": 0.05}})
+print(job.id, flush=True)
+job.wait()
+"""
+
+
+def test_the_job_of_a_killed_client_goes_on(studio):
+    """Also from a script without a __main__ guard, read from stdin."""
+    client = subprocess.Popen(
+        [sys.executable, "-", str(studio._backend.home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    client.stdin.write(CLIENT)
+    client.stdin.close()
+    job = studio.jobs.get(client.stdout.readline().strip())
+    running(studio, job)
+    client.kill()
+    client.wait()
+    assert job.wait(timeout=30).record.figures["starts"] == 1.0
+
+
+def test_stopping_the_worker_charges_no_attempt(studio, create):
+    job = create(studio, steps=30, dt=0.05)
+    running(studio, job, step=3)
+    child = child_pid(studio, job)
+    assert studio._backend.transport.stop()
+    assert isinstance(job.status, Queued) and row(studio, job).attempts == 0
+    until(lambda: gone(child))
+    assert job.wait(timeout=30).record.figures["first_step_of_last_attempt"] >= 3
+    assert row(studio, job).attempts == 1
+
+
+def test_an_outdated_worker_is_replaced(studio, create, monkeypatch):
+    create(studio).wait(timeout=30)
+    pid = worker_pid(studio)
+    monkeypatch.setattr("portraitist.transport.embedded.code_stamp", lambda: "newer")
+    create(portraitist.connect(home=studio._backend.home)).wait(timeout=30)
+    assert worker_pid(studio) != pid
+
+
+# -- one of everything -----------------------------------------------------------------------------------------------
+
+
+def test_clients_that_race_start_one_worker_and_one_job(studio):
+    home, jobs = studio._backend.home, []
+
+    def submit():
+        jobs.append(portraitist.connect(home=home).personas.create("ana", PHOTOS))
+
+    threads = [threading.Thread(target=submit) for _ in range(8)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert len({job.id for job in jobs}) == 1 and len(studio.jobs.list()) == 1
+    jobs[0].wait(timeout=30)
+    assert [e.kind for e in jobs[0].events()].count("started") == 1
+    mains = [p for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"] or [])]
+    assert len([p for p in mains if "portraitist_workers.embedded" in " ".join(p.info["cmdline"])]) == 1
+
+
+def test_the_same_name_again(shared, create):
+    job = create(shared, "twice")
+    assert create(shared, "twice").id == job.id
+    person = job.wait(timeout=30)
+    assert create(shared, "twice").wait(timeout=1).id == person.id
+    with pytest.raises(Conflict, match="twice") as caught:
+        shared.personas.create("twice", PHOTOS[:2])
+    assert caught.value.param == "name" and caught.value.details["job_id"] == job.id
+
+
+def test_idle_workers_end_and_new_ones_start(tmp_path, create, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_IDLE_S", "0.3")
+    studio = portraitist.connect(home=tmp_path)
+    create(studio).wait(timeout=30)
+    until(lambda: not studio.describe()["alive"])
+    create(studio).wait(timeout=30)
+    until(lambda: not studio.describe()["alive"])
+
+
+def test_a_worker_that_cannot_start_is_told(tmp_path, create, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_IDLE_S", "not a number")
+    studio = portraitist.connect(home=tmp_path)
+    job = create(studio)
+    with pytest.raises(QueueUnavailable, match="not a number"):
+        job.wait(timeout=30)
+    assert isinstance(job.status, Queued)  # not lost
+    monkeypatch.setenv("PORTRAITIST_IDLE_S", "0.3")
+    assert portraitist.connect(home=tmp_path).jobs.get(job.id).wait(timeout=30)
+
+
+# -- deletion and damage ---------------------------------------------------------------------------------------------
+
+
+def test_delete_removes_every_byte(studio, create):
+    job = create(studio, "ana")
+    ana = job.wait(timeout=30)
+    picture = ana.edit(("p.png", b"a photo to edit"), yaw=3)
+    other = studio.personas.create("other", [PHOTOS[0]]).wait(timeout=30)
+    ana.delete()
+    blobs = {p.name for p in (studio._backend.home / "blobs").glob("??/*")}
+    assert blobs == {
+        other.record.weights,
+        *(photo["blob"] for photo in row(studio, studio.jobs.list()[0]).request["photos"]),
+    }
+    for call in (
+        ana.synthesize,
+        lambda: ana.edit(b"x", yaw=1),
+        ana.delete,
+        lambda: studio.personas.get("ana"),
+        job.wait,
+    ):
+        with pytest.raises(PersonaDeleted):
+            call()
+    with pytest.raises(NotFound):
+        picture.read()
+    assert [p.name for p in studio.personas.list()] == ["other"] and other.synthesize()
+    assert create(studio, "ana").wait(timeout=30).id != ana.id
+
+
+def test_delete_while_it_is_being_created(shared, create):
+    job = create(shared, "unwanted", steps=100, dt=0.05)
+    running(shared, job)
+    shared.personas.delete("unwanted")
+    with pytest.raises(PersonaDeleted):
+        job.wait(timeout=10)
+    assert create(shared).wait(timeout=30)
+
+
+def test_the_store_is_removed_under_a_running_job(studio, create):
+    job = create(studio, steps=40, dt=0.05)
+    running(studio, job)
+    shutil.rmtree(studio._backend.home / "blobs")
+    shutil.rmtree(studio._backend.home / "checkpoints")
+    with pytest.raises(StorageError, match="gone"):
+        job.wait(timeout=30)
+    with pytest.raises(StorageError, match="gone"):
+        create(studio)
+    portraitist.connect(home=studio._backend.home)  # a new connection makes the folders again
+    assert create(studio).wait(timeout=30)
+
+
+def test_the_whole_home_is_removed_under_a_running_job(studio, create):
+    job = create(studio, steps=100, dt=0.05)
+    running(studio, job)
+    main = worker_pid(studio)
+    shutil.rmtree(studio._backend.home)
+    with pytest.raises(StorageError):
+        job.wait(timeout=30)
+    until(lambda: gone(main))
+    assert not studio._backend.home.exists()
+
+
+def test_a_blob_that_was_damaged(shared, create):
+    """Found when it is read, told, and mended by sending the photos again."""
+    blocker = create(shared, steps=10, dt=0.1)
+    running(shared, blocker)
+    job = shared.personas.create("damaged", [("x.jpg", b"unique photo")])
+    digest = row(shared, job).request["photos"][0]["blob"]
+    shared._backend.store._blob(digest).write_bytes(b"unique phoTo")
+    with pytest.raises(StorageError, match="damaged"):
+        job.wait(timeout=30)
+    assert shared.personas.create("damaged", [("x.jpg", b"unique photo")]).wait(timeout=30)
+
+
+def test_sigterm_of_the_worker_ends_all_its_processes(studio, create):
+    job = create(studio, steps=100, dt=0.05)
+    running(studio, job)
+    main = psutil.Process(worker_pid(studio))
+    family = [main, *main.children(recursive=True)]
+    os.kill(main.pid, signal.SIGTERM)
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
+    job.cancel()
