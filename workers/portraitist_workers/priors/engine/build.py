@@ -88,7 +88,7 @@ def _complete_smiles(pairs: list[Pair], pool: ProcessPoolExecutor) -> np.ndarray
     moved = repair_smiles(landmarks[:, SMILE] - landmarks[:, NEUTRAL], np.stack([pair.error for pair in pairs]))
     landmarks[:, SMILE] = landmarks[:, NEUTRAL] + moved
     found = list(pool.map(find_inner_lips, [pair.photos for pair in pairs], landmarks, chunksize=4))
-    for pair, marks, (smile, _) in zip(pairs, landmarks, found):
+    for pair, marks, (smile, _) in zip(pairs, landmarks, found, strict=True):
         pair.landmarks = np.stack([marks[NEUTRAL], smile])
     return np.array([is_open for _, is_open in found])
 
@@ -104,7 +104,7 @@ def _unwrap_one(model_path: Path, layout: np.ndarray, pair: Pair, smile_open: bo
     fits = [fit_neutral(model, pair.landmarks[NEUTRAL])]
     fits.append(fit_smile(model, pair.landmarks[SMILE], fits[0]))
     tex, alpha, pos = [], [], []
-    for photo, marks, fit in zip(pair.photos, pair.landmarks, fits):
+    for photo, marks, fit in zip(pair.photos, pair.landmarks, fits, strict=True):
         colour, matte = cut_out(photo, marks)
         positions = position_map(model, fit, marks, matte)
         lookup = warp(marks)
@@ -116,11 +116,15 @@ def _unwrap_one(model_path: Path, layout: np.ndarray, pair: Pair, smile_open: bo
     skin = skin_probability(pair.photos[NEUTRAL], pair.landmarks[NEUTRAL])
     skin = _remap(skin, warp(pair.landmarks[NEUTRAL]), cv2.INTER_LINEAR) * alpha[NEUTRAL]
     x, y = np.round(layout[list(template.CHEEK_LEFT + template.CHEEK_RIGHT)]).astype(int).T
-    lids, mouths = zip(*(_openings(marks, fit) for marks, fit in zip(pair.landmarks, fits)))
+    lids, mouths = np.array([_openings(pair.landmarks[k], fits[k]) for k in (NEUTRAL, SMILE)]).T
     return {
-        "tex": np.stack(tex), "alpha": np.stack(alpha), "pos": np.stack(pos), "skin": np.round(skin),
+        "tex": np.stack(tex),
+        "alpha": np.stack(alpha),
+        "pos": np.stack(pos),
+        "skin": np.round(skin),
         "cheek": cv2.GaussianBlur(tex[NEUTRAL], (0, 0), 5)[y, x].mean(0),
-        "lidgap": lids, "mouthgap": (0.0, mouths[SMILE] if smile_open else 0.0),
+        "lidgap": lids,
+        "mouthgap": (0.0, mouths[SMILE] if smile_open else 0.0),
         "error": [fit.error for fit in fits],
     }
 

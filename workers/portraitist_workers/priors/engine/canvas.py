@@ -82,7 +82,7 @@ class Canvas:
         return self.expression_names.index(name)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Canvas":
+    def load(cls, path: str | Path) -> Canvas:
         """Opens the cache in folder `path`.
 
         Raises FileNotFoundError if it is not a finished cache (`build.py` writes meta.json last).

@@ -44,7 +44,9 @@ def position_map(model: FaceModel, fit: Fit, landmarks: np.ndarray, alpha: np.nd
     values = np.where(known, z, np.where(background, _plane_depth(fit, pixels), 0)).astype(np.float32)
     depth = fill_membrane(values, known | background)
     face = cv2.GaussianBlur(cv2.erode(known.astype(np.float32), np.ones((3, 3))), (0, 0), 1.5)
-    depth = face * cv2.GaussianBlur(depth, (0, 0), SMOOTH_FACE) + (1 - face) * cv2.GaussianBlur(depth, (0, 0), SMOOTH_REST)
+    depth = face * cv2.GaussianBlur(depth, (0, 0), SMOOTH_FACE) + (1 - face) * cv2.GaussianBlur(
+        depth, (0, 0), SMOOTH_REST
+    )
     return fit.unproject(pixels, depth).astype(np.float32)
 
 

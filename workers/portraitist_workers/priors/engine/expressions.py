@@ -56,8 +56,10 @@ def _layout_to_model(model, fit, layout):
     edge = np.linspace(0, CANVAS - 1, 5)
     border = np.array([(x, y) for x in edge for y in edge if {x, y} & {edge[0], edge[-1]}])
     spline = RBFInterpolator(
-        np.concatenate([layout_points, border]), np.concatenate([model_points - layout_points, 0 * border]),
-        kernel="thin_plate_spline", smoothing=2.0,
+        np.concatenate([layout_points, border]),
+        np.concatenate([model_points - layout_points, 0 * border]),
+        kernel="thin_plate_spline",
+        smoothing=2.0,
     )
     pixels = grid_pixels()
     moved = pixels + spline(pixels.reshape(-1, 2)).reshape(pixels.shape)

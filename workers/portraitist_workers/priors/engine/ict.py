@@ -17,8 +17,8 @@ import numpy as np
 from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
-from .canvas import CANVAS
 from . import template
+from .canvas import CANVAS
 
 DISTANCE = 130.0
 IDENTITIES = 50
@@ -29,20 +29,49 @@ EYE_SPAN, EYE_DEPTH = 8.92, 8.6  # mean outer canthi of the model: distance and 
 # Multi-PIE landmark of the model -> template points with weights, and the trust in the pair. The inner brows (20..23)
 # are left out: the model's indices there sit elsewhere.
 _PAIRS = [
-    (36, {18: 1}, 1), (39, {22: 1}, 1), (42, {23: 1}, 1), (45, {27: 1}, 1),
-    (37, {19: 0.67, 20: 0.33}, 1), (38, {20: 0.33, 21: 0.67}, 1),
-    (40, {29: 0.33, 30: 0.67}, 1), (41, {28: 0.67, 29: 0.33}, 1),
-    (43, {24: 0.67, 25: 0.33}, 1), (44, {25: 0.33, 26: 0.67}, 1),
-    (46, {32: 0.33, 33: 0.67}, 1), (47, {31: 0.67, 32: 0.33}, 1),
-    (17, {71: 1}, 0.35), (18, {72: 0.5, 83: 0.5}, 0.35), (19, {73: 0.25, 74: 0.25, 83: 0.25, 84: 0.25}, 0.35),
-    (24, {79: 0.25, 80: 0.25, 85: 0.25, 86: 0.25}, 0.35), (25, {81: 0.5, 86: 0.5}, 0.35), (26, {82: 1}, 0.35),
-    (27, {51: 0.5, 57: 0.5}, 0.5), (28, {52: 0.5, 58: 0.5}, 0.5), (29, {53: 0.5, 59: 0.5}, 0.5),
-    (30, {54: 0.5, 60: 0.5}, 0.8), (33, {55: 1}, 1), (31, {64: 1}, 0.6), (35, {69: 1}, 0.6),
-    (48, {87: 1}, 1.5), (54, {93: 1}, 1.5), (51, {90: 1}, 1.5), (57, {106: 1}, 1.5),
-    (49, {88: 1}, 0.7), (50, {89: 1}, 0.7), (52, {91: 1}, 0.7), (53, {92: 1}, 0.7),
-    (55, {108: 1}, 0.7), (56, {107: 1}, 0.7), (58, {105: 1}, 0.7), (59, {104: 1}, 0.7),
-    (61, {95: 1}, 0.8), (62, {96: 1}, 0.8), (63, {97: 1}, 0.8),
-    (65, {102: 1}, 0.8), (66, {101: 1}, 0.8), (67, {100: 1}, 0.8),
+    (36, {18: 1}, 1),
+    (39, {22: 1}, 1),
+    (42, {23: 1}, 1),
+    (45, {27: 1}, 1),
+    (37, {19: 0.67, 20: 0.33}, 1),
+    (38, {20: 0.33, 21: 0.67}, 1),
+    (40, {29: 0.33, 30: 0.67}, 1),
+    (41, {28: 0.67, 29: 0.33}, 1),
+    (43, {24: 0.67, 25: 0.33}, 1),
+    (44, {25: 0.33, 26: 0.67}, 1),
+    (46, {32: 0.33, 33: 0.67}, 1),
+    (47, {31: 0.67, 32: 0.33}, 1),
+    (17, {71: 1}, 0.35),
+    (18, {72: 0.5, 83: 0.5}, 0.35),
+    (19, {73: 0.25, 74: 0.25, 83: 0.25, 84: 0.25}, 0.35),
+    (24, {79: 0.25, 80: 0.25, 85: 0.25, 86: 0.25}, 0.35),
+    (25, {81: 0.5, 86: 0.5}, 0.35),
+    (26, {82: 1}, 0.35),
+    (27, {51: 0.5, 57: 0.5}, 0.5),
+    (28, {52: 0.5, 58: 0.5}, 0.5),
+    (29, {53: 0.5, 59: 0.5}, 0.5),
+    (30, {54: 0.5, 60: 0.5}, 0.8),
+    (33, {55: 1}, 1),
+    (31, {64: 1}, 0.6),
+    (35, {69: 1}, 0.6),
+    (48, {87: 1}, 1.5),
+    (54, {93: 1}, 1.5),
+    (51, {90: 1}, 1.5),
+    (57, {106: 1}, 1.5),
+    (49, {88: 1}, 0.7),
+    (50, {89: 1}, 0.7),
+    (52, {91: 1}, 0.7),
+    (53, {92: 1}, 0.7),
+    (55, {108: 1}, 0.7),
+    (56, {107: 1}, 0.7),
+    (58, {105: 1}, 0.7),
+    (59, {104: 1}, 0.7),
+    (61, {95: 1}, 0.8),
+    (62, {96: 1}, 0.8),
+    (63, {97: 1}, 0.8),
+    (65, {102: 1}, 0.8),
+    (66, {101: 1}, 0.8),
+    (67, {100: 1}, 0.8),
 ]
 _WEIGHTS = np.zeros((len(_PAIRS), 189))
 for _row, (_, _points, _) in enumerate(_PAIRS):
@@ -123,7 +152,6 @@ def fit_smile(model: FaceModel, landmarks: np.ndarray, neutral: Fit) -> Fit:
 
 def _fit(model: FaceModel, landmarks: np.ndarray, known: Fit | None, low: float, high: float) -> Fit:
     L = len(_PAIRS)
-    E = len(model.fitted)
     identities = 0 if known is not None else IDENTITIES
     base = model.vertices[model.subset].astype(float)
     if known is not None:
@@ -141,32 +169,37 @@ def _fit(model: FaceModel, landmarks: np.ndarray, known: Fit | None, low: float,
 
     def unpack(p):
         coefficients = p[6:]
-        fit = Fit(Rotation.from_rotvec(p[:3]).as_matrix(), np.array([p[3], p[4], 0.0]), scale0 * np.exp(p[5]),
-                  coefficients[:identities] if identities else known.identity, coefficients[identities:])
+        fit = Fit(
+            Rotation.from_rotvec(p[:3]).as_matrix(),
+            np.array([p[3], p[4], 0.0]),
+            scale0 * np.exp(p[5]),
+            coefficients[:identities] if identities else known.identity,
+            coefficients[identities:],
+        )
         return fit, fit.project(base + np.tensordot(coefficients, blend, 1))[0]
 
     # With a known face the camera is known too: its scale barely changes.
     scale_sigma = 0.03 if known is None else 0.01
     lower, upper = np.full(len(start), -9.0), np.full(len(start), 9.0)
     lower[6 + identities :], upper[6 + identities :] = low, high
+
+    def residuals(p, nearest):
+        pixels = unpack(p)[1]
+        landmark = (pixels[:L] - targets) * (_TRUST[:, None] / 1.5)
+        jaw = ((_densify(pixels[L:])[nearest] - jaw_points) * jaw_normals).sum(-1) / 2.5
+        identity, expression = p[6 : 6 + identities], p[6 + identities :]
+        return np.concatenate([landmark.ravel(), jaw, identity, 3 * expression, [p[5] / scale_sigma]])
+
     p = start
     for _ in range(ITERATIONS):
         # The nearest jaw points are held during each step.
         curve = _densify(unpack(p)[1][L:])
         nearest = np.argmin(np.linalg.norm(curve[None] - jaw_points[:, None], axis=-1), axis=1)
-
-        def residuals(p):
-            pixels = unpack(p)[1]
-            landmark = (pixels[:L] - targets) * (_TRUST[:, None] / 1.5)
-            jaw = ((_densify(pixels[L:])[nearest] - jaw_points) * jaw_normals).sum(-1) / 2.5
-            identity, expression = p[6 : 6 + identities], p[6 + identities :]
-            return np.concatenate([landmark.ravel(), jaw, identity, 3 * expression, [p[5] / scale_sigma]])
-
         # Gauss-Newton whose linear problem respects the bounds. General bounded solvers crawl here, because nearly all
         # expressions end on their lower bound.
-        value = residuals(p)
-        jacobian = np.stack([(residuals(p + STEP * unit) - value) / STEP for unit in np.eye(len(p))], 1)
-        p = p + lsq_linear(jacobian, -value, (lower - p, upper - p), method="bvls", max_iter=60).x
+        value = residuals(p, nearest)
+        columns = [(residuals(p + STEP * unit, nearest) - value) / STEP for unit in np.eye(len(p))]
+        p = p + lsq_linear(np.stack(columns, 1), -value, (lower - p, upper - p), method="bvls", max_iter=60).x
     fit, pixels = unpack(p)
     fit.error = float(np.median(np.linalg.norm(pixels[:L] - targets, axis=-1)))
     return fit

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .canvas import CANVAS
 from . import template
+from .canvas import CANVAS
 
 RANK, SHRINK, ROUNDS = 10, 8.0, 30
 PATCHES, LOST = (12, 24), 5.0  # larger patches follow a wide smile that the small ones lose; mean mouth error in pixels
@@ -77,8 +77,10 @@ def _warp(photo: np.ndarray, frame: np.ndarray) -> np.ndarray:
 
 def _match_shift(neutral: np.ndarray, smiling: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Shift (x, y) in photo pixels from the neutral to the smiling photo of the patch from brows to nose."""
-    grey = [cv2.cvtColor(cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-            for image in (neutral, smiling)]
+    grey = [
+        cv2.cvtColor(cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        for image in (neutral, smiling)
+    ]
     patch = points[[71, 76, 77, 82, 54, 60, 63, 68]] / 4
     (x0, y0), (x1, y1) = np.floor(patch.min(0)).astype(int), np.ceil(patch.max(0)).astype(int)
     margin = 40

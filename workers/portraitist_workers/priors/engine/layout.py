@@ -11,15 +11,19 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .canvas import CANVAS, N_POINTS
 from . import template
+from .canvas import CANVAS, N_POINTS
 
 NODES, STEP = 171, 3  # the spline is evaluated on every third pixel, then interpolated
 
 FACE_REGULARISATION, LOOSE_REGULARISATION = 30.0, 3000.0
 LOOSE = (
-    set(template.HAIR_OUTLINE) | set(template.EAR_LEFT_OUTER) | set(template.EAR_RIGHT_OUTER)
-    | set(template.EAR_LEFT_INNER) | set(template.EAR_RIGHT_INNER) | set(template.HAIRLINE)
+    set(template.HAIR_OUTLINE)
+    | set(template.EAR_LEFT_OUTER)
+    | set(template.EAR_RIGHT_OUTER)
+    | set(template.EAR_LEFT_INNER)
+    | set(template.EAR_RIGHT_INNER)
+    | set(template.HAIRLINE)
     | set(template.NECK)
 )
 # Mouth and eye opening (pixels downwards), before symmetrising.
@@ -39,8 +43,10 @@ def mean_layout(neutral: np.ndarray, open_smiles: np.ndarray) -> tuple[np.ndarra
     layout[list(template.LIP_LOWER_INNER[1:-1] + template.LIP_LOWER_OUTER[1:-1]), 1] += LOWER_LIP_SHIFT
     for point, shift in CHIN_SHIFT.items():
         layout[point, 1] += shift
-    for upper, lower in ((template.LID_LEFT_UPPER, template.LID_LEFT_LOWER),
-                         (template.LID_RIGHT_UPPER, template.LID_RIGHT_LOWER)):
+    for upper, lower in (
+        (template.LID_LEFT_UPPER, template.LID_LEFT_LOWER),
+        (template.LID_RIGHT_UPPER, template.LID_RIGHT_LOWER),
+    ):
         layout[list(upper[1:-1]), 1] -= LID_SHIFT
         layout[list(lower[1:-1]), 1] += LID_SHIFT
     layout = (layout + _reflect(layout)[mirror]) / 2

@@ -80,7 +80,9 @@ def skin_probability(photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     # Greyer than half the skin's colour is shirt, wall or hair.
     chroma = cv2.GaussianBlur(np.hypot(lab[..., 1], lab[..., 2]), (0, 0), 1)
     probability *= np.clip((chroma / np.hypot(mean[1], mean[2]) - 0.4) / 0.2, 0, 1)
-    return cv2.GaussianBlur(cv2.medianBlur((probability * 255).astype(np.uint8), 7).astype(np.float32) / 255, (0, 0), 1.5)
+    return cv2.GaussianBlur(
+        cv2.medianBlur((probability * 255).astype(np.uint8), 7).astype(np.float32) / 255, (0, 0), 1.5
+    )
 
 
 def _skin_samples(landmarks: np.ndarray) -> np.ndarray:
@@ -108,8 +110,9 @@ def _background_surface(image: np.ndarray, lab: np.ndarray) -> np.ndarray:
     return surface
 
 
-def _empty_pixels(distance: np.ndarray, lab: np.ndarray, face: np.ndarray,
-                  landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _empty_pixels(
+    distance: np.ndarray, lab: np.ndarray, face: np.ndarray, landmarks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Background for sure enough (reached from the top or the sides, or seen through loops of hair), and veils: loose
     hair beside the face through which background shows."""
     chin, brows = landmarks[129, 1], landmarks[[73, 74, 79, 80], 1].min()

@@ -39,8 +39,11 @@ def load_people(data: str | Path) -> list[Person]:
         rows = sorted(csv.DictReader(file), key=lambda row: row["id"])
     people = []
     for row in rows:
-        needed = [london / "neutral" / f"{row['id']}.jpg", london / "neutral" / f"{row['id']}.tem",
-                  london / "smiling" / f"{row['id']}.jpg"]
+        needed = [
+            london / "neutral" / f"{row['id']}.jpg",
+            london / "neutral" / f"{row['id']}.tem",
+            london / "smiling" / f"{row['id']}.jpg",
+        ]
         if all(path.is_file() for path in needed):
             people.append(Person(row["id"], _number(row["age"]), row["gender"] == "male", row["ethnicity"]))
     if not people:
