@@ -119,11 +119,11 @@ def locate(photo: np.ndarray, model: PersonaModel, name: str) -> tuple[Frame, tu
 
 
 def load_mask(data: bytes, photo: np.ndarray, frame: Frame, side: int) -> Tensor:
-    """[1, 1, R, R] in {0, 1}: white (kept) is 1. The picture is scaled to the photo's size first."""
+    """[1, 1, R, R] in {0, 1}: 1 where the photo is known, that is where the mask is black. It is scaled to the photo's size first."""
     mask = image_io.decode(data, "mask")
     mask = cv2.resize(mask, (photo.shape[1], photo.shape[0]), interpolation=cv2.INTER_NEAREST)
-    known = image_io.to_tensor(crop(mask, frame, side)[None]).mean(1, keepdim=True)
-    return (known > 0).float()
+    white = image_io.to_tensor(crop(mask, frame, side)[None]).mean(1, keepdim=True)
+    return (white < 0).float()
 
 
 class DegradedLoss:

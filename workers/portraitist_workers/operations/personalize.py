@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,8 +43,8 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
 
     intake = check_photos([(p.name, context.blob(p.blob)) for p in request.photos], side=prior.resolution,
                           on_step=clock.steps("intake"))
-    photos = to_tensor(intake.crops)  # [N, 3, R, R]
-    names = tuple(v.name for v in intake.verdicts if v.accepted)
+    photos = to_tensor(np.stack([a.picture for a in intake.accepted]))  # [N, 3, R, R]
+    names = tuple(a.name for a in intake.accepted)
     values = attribute_values(request, photos, names)  # [N, M]
 
     loss = Reconstruction(load_perceptual(), seed=request.seed)

@@ -17,7 +17,7 @@ def constrain(raw: Tensor, beta: float = BETA) -> Tensor:
     b_i = a_i + beta is normalised to sum 1 + N beta, so both constraints hold exactly.
     """
     N = raw.shape[-1]
-    positive = F.softplus((raw + beta) * SHARPNESS) / SHARPNESS
+    positive = F.softplus((raw + beta) * SHARPNESS) / SHARPNESS + 1e-9  # all far below zero: equal weights, not 0/0
     return positive / positive.sum(-1, keepdim=True) * (1 + N * beta) - beta
 
 

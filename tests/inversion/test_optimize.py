@@ -1,0 +1,39 @@
+import torch
+
+from portraitist_workers.inversion.optimize import refine_styles, refine_w
+from portraitist_workers.inversion.pivotal import tune_to_photo
+from portraitist_workers.inversion.reconstruction import Reconstruction
+
+from small_generator import distance, generator
+
+
+def scene():
+    prior = generator(2)
+    w = torch.randn(3, 16, generator=torch.Generator().manual_seed(0))
+    return prior, w, prior.synthesis(w), Reconstruction(distance, shift=2)
+
+
+def error(prior, w, photos):
+    return float((prior.synthesis(w) - photos).abs().mean())
+
+
+def test_refinement_finds_the_photo_in_w_w_plus_and_styles():
+    prior, w, photos, loss = scene()
+    start = w + 0.5 * torch.randn(3, 16, generator=torch.Generator().manual_seed(1))
+    before = error(prior, start, photos)
+    found = refine_w(prior, photos, start, loss, steps=80, w_std=torch.ones(16), batch=2)
+    assert error(prior, found, photos) < 0.5 * before
+    plus = refine_w(prior, photos, prior.synthesis.as_w_plus(start), loss, steps=80, w_std=torch.ones(16))
+    assert plus.shape == (3, prior.config.num_ws, 16) and error(prior, plus, photos) < 0.5 * before
+    styles = refine_styles(prior, photos, prior.synthesis.styles(start), loss, steps=80)
+    assert error(prior, styles, photos) < 0.5 * before
+
+
+def test_pivotal_tuning_fits_the_photo_and_spares_the_anchors():
+    prior, w, photos, loss = scene()
+    photo = photos[:1].flip(3)
+    tuned = tune_to_photo(prior, photo, w[:1], loss, steps=60, anchors=w, lr=3e-3, anchor_weight=3.0)
+    free = tune_to_photo(prior, photo, w[:1], loss, steps=60, anchors=None, lr=3e-3)
+    assert error(tuned, w[:1], photo) < 0.8 * error(prior, w[:1], photo)
+    assert float((tuned.synthesis(w[1:]) - photos[1:]).abs().mean()) < float((free.synthesis(w[1:]) - photos[1:]).abs().mean())
+    assert torch.equal(prior.synthesis(w), photos)  # the original is untouched
