@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert store.load_checkpoint(JOB) == b"old" and store.get(kept) == b"old"
-    assert not [p for p in tmp_path.rglob(".tmp-*")]
+    assert not list(tmp_path.rglob(".tmp-*"))
     assert not store.has(digest_of(b"x" * 100_000))
 
 
