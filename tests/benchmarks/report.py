@@ -1,0 +1,91 @@
+"""A Markdown page of results that says which command, machine, versions and date made it."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs" / "benchmarks"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; floats should come formatted."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in rows])
+
+
+def write(name: str, title: str, sections: Sequence[str], *, argv: Sequence[str] | None = None) -> Path:
+    """docs/benchmarks/NAME.md from `sections` (Markdown), with the facts of this run at its head."""
+    DOCS.mkdir(parents=True, exist_ok=True)
+    path = DOCS / f"{name}.md"
+    path.write_text("\n\n".join([f"# {title}", facts(argv), *sections]) + "\n")
+    print(f"wrote {path.relative_to(ROOT)}", flush=True)
+    return path
+
+
+def facts(argv: Sequence[str] | None = None) -> str:
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    command = f"python -m {module.name}" if module else "python " + Path(sys.argv[0]).name
+    arguments = [a for a in (argv if argv is not None else sys.argv[1:])]
+    for hidden in ("--work", "--prior"):  # folders of the machine, no part of the result
+        while hidden in arguments:
+            at = arguments.index(hidden)
+            del arguments[at : at + 2]
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    threads = _threads()
+    rows = [
+        ("Command", f"`{' '.join([command, *map(shlex.quote, arguments)])}`"),
+        ("Date", now), ("Machine", machine()),
+        ("Load", f"{os.getloadavg()[0]:.1f} runnable processes in the last minute, this program included" + threads),
+        ("Versions", versions()),
+    ]
+    return table(("", ""), rows)
+
+
+def machine() -> str:
+    model, flags, memory = platform.processor() or platform.machine(), "", 0.0
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+            elif line.startswith("flags"):
+                flags = line
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (OSError, ValueError):
+        pass
+    matrix = [label for flag, label in (("amx_bf16", "AMX bf16"), ("avx512_bf16", "AVX-512 bf16"), ("avx512f", "AVX-512")) if flag in flags]
+    return f"{model}, {os.cpu_count()} cores ({', '.join(matrix) or 'no bf16 units'}), {memory:.0f} GB, {platform.system()}"
+
+
+def versions() -> str:
+    names = ("portraitist", "torch", "numpy", "opencv-python-headless", "lpips")
+    found = [f"{n} {importlib.metadata.version(n)}" for n in names if _installed(n)]
+    return ", ".join([f"Python {platform.python_version()}", *found, f"commit {commit()}"])
+
+
+def commit() -> str:
+    try:
+        return subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _threads() -> str:
+    torch = sys.modules.get("torch")
+    return f"; torch used {torch.get_num_threads()} threads" if torch else ""
