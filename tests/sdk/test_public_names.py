@@ -7,9 +7,10 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 import portraitist
 import portraitist.errors as errors
-import pytest
 
 
 def test_all_is_what_there_is():
@@ -68,7 +69,9 @@ HEAVY = ("torch", "torchvision", "celery", "kombu", "numpy", "PIL", "typer", "ri
 
 def _loaded_by(code):
     script = f"import sys, time; t = time.perf_counter()\n{code}\nprint(time.perf_counter() - t, *sys.modules)"
-    seconds, *modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    seconds, *modules = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
     return float(seconds), {name for name in HEAVY if name in modules}
 
 
@@ -82,5 +85,7 @@ def test_import_is_light():
 
 
 def test_connect_and_the_verbs_are_light(tmp_path):
-    _, heavy = _loaded_by(f"import portraitist; portraitist.connect(home={str(tmp_path)!r}).personas.list(); portraitist.Persona")
+    _, heavy = _loaded_by(
+        f"import portraitist; portraitist.connect(home={str(tmp_path)!r}).personas.list(); portraitist.Persona"
+    )
     assert heavy == set()

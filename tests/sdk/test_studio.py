@@ -3,9 +3,10 @@
 import io
 import threading
 
-import portraitist
 import pytest
 from PIL import Image
+
+import portraitist
 from portraitist import Cancelled, Failed, Grid, Picture, Queued, Running, Succeeded
 from portraitist.errors import (
     Conflict,
@@ -60,7 +61,14 @@ def test_create_from_every_kind_of_photo(studio, tmp_path):
     (tmp_path / ".hidden.jpg").write_bytes(b"")
     (tmp_path / "folder.jpg").mkdir()
     with open(tmp_path / "two.jpg", "rb") as file:
-        photos = [tmp_path / "one.png", str(tmp_path / "two.jpg"), b"bytes", ("n.jpg", b"named"), file, Image.new("L", (4, 4))]
+        photos = [
+            tmp_path / "one.png",
+            str(tmp_path / "two.jpg"),
+            b"bytes",
+            ("n.jpg", b"named"),
+            file,
+            Image.new("L", (4, 4)),
+        ]
         names = [v.name for v in studio.personas.create("all", photos, wait=True).photos]
     assert names == ["one.png", "two.jpg", "photo-3", "n.jpg", "two.jpg (2)", "photo-6"]
     with pytest.raises(PhotosUnusable, match="only 2") as caught:
@@ -180,7 +188,10 @@ def test_many_pictures_are_one_job(studio, ana, tmp_path):
     assert isinstance(grid, Grid) and grid.columns == ("smile", [0, 1]) and grid.rows == ("yaw", [-20, 0, 20])
     asked = {k: v.requested for k, v in grid[2, 1].report.attributes.items()}
     assert asked == {"smile": 1, "yaw": 20} and grid[-1, -1] is grid[2, 1] is grid[5] and len(list(grid)) == 6
-    assert grid.image.size == (2 * 64 + 2, 3 * 64 + 4) and Image.open(grid.save(tmp_path / "g.jpg")).size == grid.image.size
+    assert (
+        grid.image.size == (2 * 64 + 2, 3 * 64 + 4)
+        and Image.open(grid.save(tmp_path / "g.jpg")).size == grid.image.size
+    )
     with pytest.raises(IndexError):
         grid[3, 0]
     whole = ana.synthesize(grid=("yaw", "smile"), pitch=5)
@@ -266,7 +277,12 @@ def test_enhance(studio, ana, tmp_path):
     ana.enhance(b"x", portraitist.Downsample(8), smile=0.0)
     assert asked() == [{"kind": "downsample", "factor": 8}]
     Image.new("L", (5, 5)).save(tmp_path / "m.png")
-    for mask in (tmp_path / "m.png", str(tmp_path / "m.png"), (tmp_path / "m.png").read_bytes(), Image.open(tmp_path / "m.png")):
+    for mask in (
+        tmp_path / "m.png",
+        str(tmp_path / "m.png"),
+        (tmp_path / "m.png").read_bytes(),
+        Image.open(tmp_path / "m.png"),
+    ):
         ana.enhance(b"x", [portraitist.GaussianBlur(1.5), portraitist.Mask(mask), portraitist.Jpeg(30)])
         digest = asked()[1]["image"]
         assert Image.open(io.BytesIO(studio._backend.store.get(digest))).size == (5, 5)
@@ -317,7 +333,9 @@ def test_statuses_events_and_cancel():
 
 def test_failures():
     def run(request, context):
-        raise RuntimeError("boom") if request.name == "a" else portraitist.FaceNotFound("no face in x.jpg", param="x.jpg")
+        raise (
+            RuntimeError("boom") if request.name == "a" else portraitist.FaceNotFound("no face in x.jpg", param="x.jpg")
+        )
 
     studio = fake_studio(run)
     with pytest.raises(JobFailed, match="boom"):
@@ -325,7 +343,11 @@ def test_failures():
     job = studio.personas.create("b", PHOTOS)
     with pytest.raises(portraitist.FaceNotFound) as caught:
         job.wait()
-    assert caught.value.param == "x.jpg" and isinstance(job.status, Failed) and type(job.status.error) is portraitist.FaceNotFound
+    assert (
+        caught.value.param == "x.jpg"
+        and isinstance(job.status, Failed)
+        and type(job.status.error) is portraitist.FaceNotFound
+    )
 
 
 def test_a_handle_from_its_id(studio, ana):

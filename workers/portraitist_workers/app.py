@@ -9,7 +9,7 @@ from celery import Celery
 app = Celery("portraitist", include=["portraitist_workers.tasks"])
 app.conf.update(
     broker_url=os.environ.get("PORTRAITIST_BROKER", "memory://"),
-    broker_transport_options={"polling_interval": 0.01},  # memory://: seconds between looks into the queue
+    broker_transport_options={"polling_interval": 0.02},  # memory://: seconds between looks into the queue
     broker_connection_retry_on_startup=True,
     task_ignore_result=True,  # results live in the ledger
     task_serializer="json",

@@ -52,7 +52,8 @@ class Supervisor:
             except Exception:  # one odd row must not stop the loop
                 log.exception("supervisor")
                 time.sleep(1.0)
-            time.sleep(LOOK_S)
+            recent = time.monotonic() - self._busy < 30.0
+            time.sleep(LOOK_S if recent else 3 * LOOK_S)
 
     def look(self) -> None:
         """One round."""

@@ -1,0 +1,162 @@
+"""The command line: same words as the SDK, one line per error, exit codes, JSON."""
+
+import json
+import sys
+
+import pytest
+import typer
+from PIL import Image
+
+import portraitist
+from portraitist.cli import admin, main, make
+from portraitist.testing import fake_studio
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys, tmp_path):
+    """cli("create", "ana", ...) -> (exit code, stdout, stderr), on the fake studio, in an empty folder."""
+    studio = fake_studio()
+    monkeypatch.setattr(make, "connect", lambda home=None: studio)
+    monkeypatch.setattr(admin, "connect", lambda home=None: studio)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in "abc":
+        (folder / f"{name}.jpg").write_bytes(name.encode())
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["portraitist", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    call.studio = studio
+    return call
+
+
+def test_the_way_through(cli, tmp_path):
+    code, out, err = cli("create", "ana", "photos", "--seed", "3")
+    assert code == 0 and "a.jpg" in out and "yaw (deg)" in out and "personalise" in err
+    code, out, _ = cli("synthesize", "ana", "--yaw", "-20", "--smile", "0.8", "-o", "p.png")
+    assert code == 0 and "yaw -20 ± 0 (asked -20)" in out and Image.open("p.png").size == (64, 64)
+    assert cli("synthesize", "ana", "--yaw=-20,0,20")[0] == 0
+    assert sorted(p.name for p in (tmp_path / "ana").iterdir()) == ["ana-01.png", "ana-02.png", "ana-03.png"]
+    assert (
+        cli("synthesize", "ana", "--grid", "yaw,smile", "-o", "grid.jpg")[0] == 0 and Image.open("grid.jpg").width > 300
+    )
+    assert cli("synthesize", "ana", "-n", "2", "-o", "two")[0] == 0 and len(list((tmp_path / "two").iterdir())) == 2
+    assert cli("edit", "ana", "photos/a.jpg", "--yaw", "15", "--relative")[0] == 0 and (tmp_path / "a-ana.png").exists()
+    chain = "gaussian-blur:1.5,motion-blur:9:45,greyscale,downsample:4,jpeg:30"
+    assert (
+        cli("enhance", "ana", "photos/b.jpg", "--degradation", chain)[0] == 0 and (tmp_path / "b-restored.png").exists()
+    )
+    asked = cli.studio._backend.ledger.job(cli.studio.jobs.list(limit=1)[0].id).request["degradation"]
+    assert [d["kind"] for d in asked] == ["gaussian_blur", "motion_blur", "greyscale", "downsample", "jpeg"]
+    assert asked[1]["angle"] == 45.0
+    assert "3 of 3" in cli("personas")[1] and "a.jpg" in cli("personas", "ana")[1]
+    assert "succeeded" in cli("jobs")[1] and "no jobs" in cli("jobs", "--status", "failed")[1]
+    assert cli("delete", "ana", "--yes")[1] == "deleted ana\n" and "no personas" in cli("personas")[1]
+
+
+def test_json(cli):
+    made = json.loads(cli("create", "ana", "photos", "--json")[1])
+    assert made["persona"]["name"] == "ana" and made["job"].startswith("job_")
+    code, out, err = cli("synthesize", "ana", "--yaw=0,5", "--json")
+    pictures = json.loads(out)["pictures"]
+    assert [p["report"]["attributes"]["yaw"]["achieved"] for p in pictures] == [0, 5] and err == ""
+    assert json.loads(cli("personas", "--json")[1])[0]["name"] == "ana"
+    assert json.loads(cli("personas", "ana", "--json")[1])["attributes"] == ["yaw", "pitch", "smile"]
+    jobs = json.loads(cli("jobs", "--json")[1])
+    assert {j["status"] for j in jobs} == {"succeeded"} and jobs[0]["operation"] == "synthesize"
+    assert json.loads(cli("jobs", made["job"], "--json")[1])["id"] == made["job"]
+    code, out, _ = cli("synthesize", "ana", "--yaw", "99", "--json")
+    assert code == 2 and json.loads(out)["error"]["code"] == "out_of_range"
+    assert json.loads(cli("delete", "ana", "--json")[1]) == {"deleted": "ana"}
+    code, out, _ = cli("personas", "ana", "--json")
+    assert code == 1 and json.loads(out)["error"]["code"] == "persona_deleted"
+
+
+def test_jobs_that_are_not_waited_for(cli):
+    code, out, _ = cli("create", "ana", "photos", "--no-wait")
+    job = out.strip()
+    assert code == 0 and cli.studio.jobs.get(job).wait(timeout=10)
+    code, out, _ = cli("jobs", job, "--follow")
+    assert code == 0 and "a.jpg" in out and "succeeded" in out
+    events = [json.loads(line) for line in cli("jobs", job, "--follow", "--json")[1].splitlines() if '"seq"' in line]
+    assert [e["kind"] for e in events] == ["queued", "started", "progress", "succeeded"]
+    assert "succeeded" in cli("cancel", job)[1]
+
+
+def test_labels(cli, tmp_path):
+    (tmp_path / "labels.json").write_text('{"a.jpg": {"age": 30}}')
+    assert cli("create", "ana", "photos", "--labels", "labels.json", "--attributes", "yaw, age")[0] == 0
+    assert "age 31" in cli("synthesize", "ana", "--set", "age=31")[1]
+    (tmp_path / "labels.json").write_text("[1]")
+    assert cli("create", "bob", "photos", "--labels", "labels.json")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (("create", "x", "nowhere"), 2, "no file nowhere"),
+        (("create", "x", "photos", "--preset", "bst"), 2, "preset='bst'"),
+        (("synthesize", "nobody"), 1, "no persona 'nobody'"),
+        (("synthesize", "ana", "--yaw", "abc"), 2, "yaw='abc'"),
+        (("synthesize", "ana", "--yaw", "99"), 2, "-60 to 60"),
+        (("synthesize", "ana", "--set", "age"), 2, "NAME=VALUE"),
+        (("synthesize", "ana", "--roll", "3"), 2, "not organised by 'roll'"),
+        (("enhance", "ana", "photos/a.jpg", "--degradation", "rain"), 2, "auto, downsample"),
+        (("enhance", "ana", "photos/a.jpg", "--degradation", "jpeg:high"), 2, "Jpeg.quality='high'"),
+        (("enhance", "ana", "photos/a.jpg", "--degradation", "jpeg:1:2"), 2, "jpeg takes quality"),
+        (("jobs", "job_none"), 1, "no job"),
+        (("jobs", "--status", "odd"), 2, "queued, running"),
+        (("synthesize", "ana", "-n", "2", "-o", "photos/a.jpg"), 1, "cannot make the folder"),
+    ],
+)
+def test_errors_are_one_line(cli, arguments, code, words):
+    cli("create", "ana", "photos", "--json")
+    got, out, err = cli(*arguments)
+    last = err.strip().splitlines()[-1]
+    assert got == code and words in last and last.startswith("portraitist: ") and "Traceback" not in err
+
+
+def test_unknown_options_are_usage_errors(cli):
+    assert cli("synthesize", "ana", "--nonsense")[0] == 2
+    assert cli()[0] in (0, 2) and "create" in cli("--help")[1]
+
+
+def test_delete_asks(cli, monkeypatch):
+    cli("create", "ana", "photos", "--json")
+    monkeypatch.setattr("typer.confirm", lambda *a, **k: (_ for _ in ()).throw(typer.Abort()))
+    assert cli("delete", "ana")[0] == 1 and "ana" in cli.studio.personas
+
+
+def test_doctor_says_what_to_do(cli, tmp_path, monkeypatch):
+    code, out, _ = cli("doctor", "--home", tmp_path / "h", "--no-start", "--json")
+    checks = {c["name"]: c for c in json.loads(out)}
+    assert checks["home"]["state"] == "ok" and checks["celery"]["state"] == "ok" and "worker" not in checks
+    assert code == (1 if any(c["state"] == "fail" for c in checks.values()) else 0)
+    assert all(c["remedy"] for c in checks.values() if c["state"] != "ok")
+    (tmp_path / "file").write_text("")
+    code, out, _ = cli("doctor", "--home", tmp_path / "file" / "h", "--no-start")
+    assert code == 1 and "PORTRAITIST_HOME" in out
+
+
+def test_doctor_recognises_a_mixed_pair(monkeypatch):
+    from portraitist import doctor
+
+    class Run:
+        returncode, stdout, stderr = 1, "", "RuntimeError: operator torchvision::nms does not exist"
+
+    monkeypatch.setattr(doctor.subprocess, "run", lambda *a, **k: Run)
+    check = doctor._torch_pair()
+    assert check.state == "warn" and "one place" in check.remedy
+    monkeypatch.setattr(doctor, "_version", lambda package: None)
+    assert doctor._torch_pair().state == "fail" and "portraitist[worker]" in doctor._torch_pair().remedy
+
+
+def test_worker_and_version(cli, tmp_path):
+    assert cli("worker", "--stop", "--home", tmp_path / "h")[1] == "there was no worker\n"
+    assert portraitist.__version__ == "0.1.0"
