@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # small networks: a second thread gains little, and loses a lot on a busy machine
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = ("ada", "bruno", "cora", "dario")
