@@ -1,0 +1,47 @@
+"""Pictures as data: URIs, so that the page needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+
+from PIL import Image
+
+_QUALITY = 88  # JPEG; 128 px portraits are small enough for 92
+
+
+def img(image: Image.Image, alt: str, *, side: int | None = None, css: str = "") -> str:
+    """An <img> with the picture inside, shrunk so that its longer side is at most `side` px."""
+    picture = image.convert("RGB")
+    if side is not None and max(picture.size) > side:
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    small = max(picture.size) <= 160
+    picture.save(file, "JPEG", quality=92 if small else _QUALITY, subsampling=0 if small else 2, optimize=True)
+    data = base64.b64encode(file.getvalue()).decode()
+    name = f' class="{css}"' if css else ""
+    return (
+        f'<img{name} width="{picture.width}" height="{picture.height}" alt="{html.escape(alt, quote=True)}" '
+        f'src="data:image/jpeg;base64,{data}">'
+    )
+
+
+def opened(data: bytes) -> Image.Image | None:
+    """The picture, upright; None where there is no decodable one (photos that were refused may be anything)."""
+    from PIL import ImageOps
+
+    try:
+        picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
+        picture.draft("RGB", (1024, 1024))
+        return ImageOps.exif_transpose(picture).convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def tiles(sheet: Image.Image) -> tuple[list[Image.Image], list[Image.Image]]:
+    """The two rows of a sheet of square pictures, photos above reproductions."""
+    side = sheet.height // 2
+    return tuple(  # type: ignore[return-value]
+        [sheet.crop((x, y, x + side, y + side)) for x in range(0, sheet.width - side + 1, side)] for y in (0, side)
+    )
