@@ -9,6 +9,7 @@ from PIL import Image
 
 import portraitist
 from portraitist.cli import admin, main, make
+from portraitist.doctor import Check
 from portraitist.testing import fake_studio
 
 
@@ -134,6 +135,9 @@ def test_delete_asks(cli, monkeypatch):
 
 
 def test_doctor_says_what_to_do(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "portraitist.doctor._torch_pair", lambda: Check("torch", "warn", "mixed", "take one")
+    )  # takes seconds
     code, out, _ = cli("doctor", "--home", tmp_path / "h", "--no-start", "--json")
     checks = {c["name"]: c for c in json.loads(out)}
     assert checks["home"]["state"] == "ok" and checks["celery"]["state"] == "ok" and "worker" not in checks
