@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from portraitist.errors import FaceNotFound, InvalidRequest
 from portraitist.requests import Edit
 from portraitist.testing import fake_studio, plain_pictures

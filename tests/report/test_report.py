@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+
 from portraitist_workers import report
 from portraitist_workers.report import plots, words
 
@@ -126,7 +127,10 @@ def test_it_is_written_in_one_step(content, tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
 
 
-@pytest.mark.parametrize(("low", "high", "expected"), [(-27, 26, [-20, -10, 0, 10, 20]), (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]), (3.0, 3.0, [3.0])])
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(-27, 26, [-20, -10, 0, 10, 20]), (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]), (3.0, 3.0, [3.0])],
+)
 def test_ticks_are_round_numbers(low, high, expected):
     assert plots.ticks(low, high) == pytest.approx(expected)
 

@@ -10,9 +10,21 @@ from portraitist.errors import PortraitistError
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="portraitist demo", description="Personalise an example person, make, edit and restore pictures of them, and write a report.")
-    parser.add_argument("--examples", type=Path, help="folder with photos/, new.jpg, group.jpg and damaged/ (default: the project's examples/)")
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the report and the demo's own state; replaced (default: demo/)")
+    parser = argparse.ArgumentParser(
+        prog="portraitist demo",
+        description="Personalise an example person, make, edit and restore pictures of them, and write a report.",
+    )
+    parser.add_argument(
+        "--examples",
+        type=Path,
+        help="folder with photos/, new.jpg, group.jpg and damaged/ (default: the project's examples/)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        help="folder for the report and the demo's own state; replaced (default: demo/)",
+    )
     parser.add_argument("--preset", choices=("fast", "balanced", "best"), default="balanced")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -34,13 +34,17 @@ def renew(folder: Path) -> Path:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             if not (folder / MARK).exists():
-                raise InvalidRequest(f"{folder} exists and no demo made it; move it away or choose another with --out", param="--out")
+                raise InvalidRequest(
+                    f"{folder} exists and no demo made it; move it away or choose another with --out", param="--out"
+                )
             stop_worker(folder)
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).write_text("This folder belongs to `portraitist demo`, which removes it when it runs again.\n")
     except OSError as error:
-        raise StorageError(f"cannot make {folder} anew: {error.strerror}; choose another with --out", param="--out") from error
+        raise StorageError(
+            f"cannot make {folder} anew: {error.strerror}; choose another with --out", param="--out"
+        ) from error
     return folder
 
 
@@ -62,4 +66,7 @@ def machine() -> dict[str, str]:
     import torch
 
     device = f"{torch.cuda.get_device_name(0)}, " if torch.cuda.is_available() else ""
-    return {"processor": f"{device}{cores} processor core{'s' if cores != 1 else ''} ({platform.machine()})", "system": platform.system()}
+    return {
+        "processor": f"{device}{cores} processor core{'s' if cores != 1 else ''} ({platform.machine()})",
+        "system": platform.system(),
+    }

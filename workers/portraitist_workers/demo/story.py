@@ -9,8 +9,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import portraitist
 from PIL import Image
+
+import portraitist
 from portraitist import Downsample, GaussianBlur, Job, Mask, Persona, PortraitistError, Succeeded
 
 from ..report import Content, Edited, Restored, Timing, write
@@ -124,7 +125,9 @@ class Demo:
         ]
         return [r for r in (self._restored(person, folder, *case) for case in cases) if r is not None]
 
-    def _restored(self, person: Persona, folder: Path, title: str, file: str, degradation: Any, code: str) -> Restored | None:
+    def _restored(
+        self, person: Persona, folder: Path, title: str, file: str, degradation: Any, code: str
+    ) -> Restored | None:
         call = f"{NAME}.enhance('{file}', {code})"
         after = self._try(call, lambda: person.enhance(folder / file, degradation, wait=False), 1)
         if after is None:

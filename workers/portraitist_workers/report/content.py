@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from PIL.Image import Image
+
 from portraitist.results import PersonaRecord, PictureReport
 
 

@@ -27,6 +27,12 @@ def img(image: Image.Image, alt: str, *, side: int | None = None, css: str = "")
     )
 
 
+def figure(picture: str, caption: str, css: str = "") -> str:
+    """A picture (an <img>) with small print below; both are HTML."""
+    name = f' class="{css}"' if css else ""
+    return f'<figure{name}>{picture}<figcaption class="figures">{caption}</figcaption></figure>'
+
+
 def opened(data: bytes) -> Image.Image | None:
     """The picture, upright; None where there is no decodable one (photos that were refused may be anything)."""
     from PIL import ImageOps

@@ -9,8 +9,8 @@ from .content import Content
 from .person import section, table
 
 _STAGES = {
-    "intake": "judging the photos", "invert": "finding them in the generator", "tune": "organising and tuning", "calibrate": "calibrating the controls",
-    "evaluate": "measuring", "package": "packing",
+    "intake": "judging the photos", "invert": "finding them in the generator", "tune": "organising and tuning",
+    "calibrate": "calibrating the controls", "evaluate": "measuring", "package": "packing",
 }  # fmt: skip
 
 
@@ -18,16 +18,24 @@ def timings(content: Content) -> str:
     figures = content.record.figures
     stages = [(label, figures[f"seconds_{key}"]) for key, label in _STAGES.items() if f"seconds_{key}" in figures]
     legend = "".join(
-        f'<li><i class="swatch s{index % 6}"></i>{label} <b>{words.seconds(v)}</b></li>' for index, (label, v) in enumerate(stages)
+        f'<li><i class="swatch s{index % 6}"></i>{label} <b>{words.seconds(v)}</b></li>'
+        for index, (label, v) in enumerate(stages)
     )
     bar = f'{plots.shares(stages)}<ul class="legend">{legend}</ul>' if stages else ""
     rows = [
-        [html.escape(t.what), str(t.pictures or ""), words.seconds(t.seconds), words.seconds(t.seconds / t.pictures) if t.pictures else ""]
+        [
+            html.escape(t.what),
+            str(t.pictures or ""),
+            words.seconds(t.seconds),
+            words.seconds(t.seconds / t.pictures) if t.pictures else "",
+        ]
         for t in content.timings
     ]
     body = bar + table(["Job", "Pictures", "Took", "Per picture"], rows)
     where = ", ".join(f"{html.escape(v)}" for v in content.machine.values())
-    lead = "Each line is one job on the local worker, from its start to its stored result" + (f", on {where}." if where else ".")
+    lead = "Each line is one job on the local worker, from its start to its stored result" + (
+        f", on {where}." if where else "."
+    )
     return section("time", "What it took", lead, body)
 
 
@@ -37,13 +45,21 @@ def provenance(content: Content) -> str:
     versions = " · ".join(f"{html.escape(k)} {html.escape(v)}" for k, v in record.versions.items())
     rows = [
         ("Persona", f"<code>{html.escape(record.persona_id)}</code>"),
-        ("Recipe", f"organizer {html.escape(record.organizer)}, preset {html.escape(record.preset)}, seed {record.seed}"),
+        (
+            "Recipe",
+            f"organizer {html.escape(record.organizer)}, preset {html.escape(record.preset)}, seed {record.seed}",
+        ),
         ("Prior", f"<code>{html.escape(record.prior)}</code>"),
         ("Judges", networks),
         ("Versions", versions),
     ]
     body = table(["", ""], [[a, b] for a, b in rows if b]).replace("<table>", '<table class="plain">')
-    return section("again", "To get the same again", "The same photos, seed and versions give the same persona on one machine.", body)
+    return section(
+        "again",
+        "To get the same again",
+        "The same photos, seed and versions give the same persona on one machine.",
+        body,
+    )
 
 
 def limits() -> str:

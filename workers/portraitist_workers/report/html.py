@@ -15,8 +15,9 @@ from .content import Content
 
 _HERE = Path(__file__).parent
 _LINKS = {
-    "photos": "Photos", "reach": "Reach", "reproductions": "Reproductions", "portraits": "Portraits", "grid": "Grid", "precision": "Precision",
-    "edit": "Edit", "group": "Group", "restore": "Restore", "time": "Time", "limits": "Limits", "licence": "Licence",
+    "photos": "Photos", "reach": "Reach", "reproductions": "Reproductions", "portraits": "Portraits", "grid": "Grid",
+    "precision": "Precision", "edit": "Edit", "group": "Group", "restore": "Restore", "time": "Time", "limits": "Limits",
+    "licence": "Licence",
 }  # fmt: skip
 
 
@@ -48,8 +49,8 @@ def write(content: Content, path: str | os.PathLike[str]) -> Path:
 
 def _links(content: Content) -> str:
     present = {
-        "reproductions": content.preview, "portraits": content.asked, "grid": content.grid, "precision": content.sweeps, "edit": content.edits,
-        "group": content.group, "restore": content.restorations,
+        "reproductions": content.preview, "portraits": content.asked, "grid": content.grid, "precision": content.sweeps,
+        "edit": content.edits, "group": content.group, "restore": content.restorations,
     }  # fmt: skip
     items = "".join(f'<a href="#{key}">{label}</a>' for key, label in _LINKS.items() if present.get(key, True))
     return f'<nav aria-label="Sections">{items}</nav>'

@@ -86,7 +86,11 @@ def _tiles(content: Content) -> str:
         facts.append((f"{share:.0%}", "of the portraits pass as the person"))
     if "persona_bytes" in figures:
         facts.append((words.size(figures["persona_bytes"]), "is all that is stored"))
-    return '<dl class="tiles">' + "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for value, label in facts) + "</dl>"
+    return (
+        '<dl class="tiles">'
+        + "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for value, label in facts)
+        + "</dl>"
+    )
 
 
 def synthesised(content: Content) -> list[Shown]:
@@ -123,7 +127,11 @@ def _photo(verdict: PhotoVerdict, data: bytes, attributes: list[str]) -> str:
     label = "used" if verdict.accepted else _VERDICTS.get(verdict.code, verdict.code)
     figures = [text.format(verdict.figures[key]) for key, text in _FIGURES.items() if key in verdict.figures]
     if verdict.accepted:
-        figures = [f"{words.name(a).lower()} {words.value(a, verdict.attributes[a])}" for a in attributes if a in verdict.attributes] + figures[:2]
+        figures = [
+            f"{words.name(a).lower()} {words.value(a, verdict.attributes[a])}"
+            for a in attributes
+            if a in verdict.attributes
+        ] + figures[:2]
     state = "ok" if verdict.accepted else "no"
     return (
         f'<figure class="card {state}">{shown}<figcaption><span class="badge">{html.escape(label)}</span>'
@@ -143,7 +151,9 @@ def reach(content: Content) -> str:
             f'<div class="reachrow"><h3>{html.escape(words.name(r.attribute))}</h3><div>'
             + plots.reach_bar(r.attribute, r.low, r.high, r.holes, values)
             + f'<p class="figures">{words.value(r.attribute, r.low)} to {words.value(r.attribute, r.high)}'
-            + "".join(f" · no photo from {words.value(r.attribute, a)} to {words.value(r.attribute, b)}" for a, b in r.holes)
+            + "".join(
+                f" · no photo from {words.value(r.attribute, a)} to {words.value(r.attribute, b)}" for a, b in r.holes
+            )
             + f"</p><p>{advice}</p></div></div>"
         )
     lead = (
@@ -176,4 +186,9 @@ def reproductions(content: Content) -> str:
         "Before anything new is made: each accepted photo, cut to the face (above), and the tuned generator’s picture of its "
         f"anchor (below). On average: {', '.join(filter(None, known)) or 'not measured'}."
     )
-    return section("reproductions", "The photos, reproduced", lead, f'<div class="pairs" style="--n:{pairs.count("<figure")}">{pairs}</div>')
+    return section(
+        "reproductions",
+        "The photos, reproduced",
+        lead,
+        f'<div class="pairs" style="--n:{pairs.count("<figure")}">{pairs}</div>',
+    )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 
+from PIL.Image import Image, Resampling
+
 from portraitist.results import PictureReport
 
 from . import plots, words
 from .content import Content, Edited, Restored, Shown
-from .embed import img
+from .embed import figure, img
 from .person import identity_share, photo_values, requested_achieved, section, synthesised, table
 
 
@@ -44,10 +46,10 @@ def grid(content: Content) -> str:
     head = "".join(f'<th scope="col">{words.value(across, x)}</th>' for x in xs)
     rows = []
     for r, y in enumerate(ys):
-        cells = "".join(
-            f"<td>{_cell(pictures[r * len(xs) + c], f'{words.name(across)} {words.value(across, x)}, {words.name(down).lower()} {words.value(down, y)}')}</td>"
-            for c, x in enumerate(xs)
-        )
+        cells = ""
+        for c, x in enumerate(xs):
+            alt = f"{words.name(across)} {words.value(across, x)}, {words.name(down).lower()} {words.value(down, y)}"
+            cells += f"<td>{_cell(pictures[r * len(xs) + c], alt)}</td>"
         rows.append(f'<tr><th scope="row">{words.value(down, y)}</th>{cells}</tr>')
     lead = (
         f"{words.name(across)} across, {words.name(down).lower()} down, one random draw: everything but the two stays. Below "
@@ -61,7 +63,9 @@ def grid(content: Content) -> str:
 
 
 def _cell(shown: Shown, alt: str) -> str:
-    numbers = "".join(f"<span>{words.value(n, a)} → <b>{words.value(n, b)}</b></span>" for n, a, b in words.wanted(shown.report))
+    numbers = "".join(
+        f"<span>{words.value(n, a)} → <b>{words.value(n, b)}</b></span>" for n, a, b in words.wanted(shown.report)
+    )
     return f'<figure>{img(shown.image, alt)}<figcaption class="figures">{numbers}</figcaption></figure>'
 
 
@@ -75,12 +79,11 @@ def precision(content: Content) -> str:
         error = pictures[0].report.attributes[attribute].error
         rank = words.rank_correlation(*zip(*pairs, strict=True))
         off = words.median([abs(a - b) for a, b in pairs])
-        charts.append(
-            f'<figure class="chart"><h3>{html.escape(words.name(attribute))}</h3>{plots.scatter(attribute, pairs, error, photo_values(content, attribute))}'
-            f'<figcaption class="figures">median error <b>{_fine(attribute, off)}</b>'
-            + (f" · rank correlation <b>{rank:.3f}</b>" if rank is not None else "")
-            + f"<br>the estimator itself errs by {_fine(attribute, error)}</figcaption></figure>"
-        )
+        caption = f"median error <b>{_fine(attribute, off)}</b>"
+        caption += f" · rank correlation <b>{rank:.3f}</b>" if rank is not None else ""
+        caption += f"<br>the estimator itself errs by {_fine(attribute, error)}"
+        chart = plots.scatter(attribute, pairs, error, photo_values(content, attribute))
+        charts.append(figure(f"<h3>{html.escape(words.name(attribute))}</h3>{chart}", caption, "chart"))
     if not charts:
         return ""
     share = identity_share(synthesised(content))
@@ -112,7 +115,9 @@ def _side_effects(content: Content) -> str:
     for swept in names:
         cells = [f"<b>{html.escape(words.name(swept))}</b> over its reach"]
         for other in names:
-            values = [p.report.attributes[other].achieved for p in content.sweeps[swept] if other in p.report.attributes]
+            values = [
+                p.report.attributes[other].achieved for p in content.sweeps[swept] if other in p.report.attributes
+            ]
             if other == swept or not values:
                 cells.append('<span class="faint">–</span>')
                 continue
@@ -126,8 +131,9 @@ def _side_effects(content: Content) -> str:
 def edits(content: Content) -> str:
     if not content.edits:
         return ""
-    first = content.edits[0]
-    cards = [f'<figure class="card">{img(first.before, "The photo as it was", side=480)}<figcaption><span class="badge plain">the photo</span></figcaption></figure>']
+    photo = img(content.edits[0].before, "The photo as it was", side=480)
+    badge = '<span class="badge plain">the photo</span>'
+    cards = [f'<figure class="card">{photo}<figcaption>{badge}</figcaption></figure>']
     cards += [
         f'<figure class="card">{img(e.after.image, f"The photo after {e.call}", side=480)}<figcaption><code>{html.escape(e.call)}</code>'
         f'<p class="figures">{words.achieved(e.after.report)}</p></figcaption></figure>'
@@ -137,23 +143,28 @@ def edits(content: Content) -> str:
         "A photo the generator has never seen is found in the person’s space, the generator is tuned to it, then moved. The face "
         "goes back into the photo; what was not named, and what lies around the face, shall stay."
     )
-    return section("edit", "A real photo, edited", lead, f'<div class="cards wide">{"".join(cards)}</div>' + _close(content) + _leakage(content))
+    return section(
+        "edit",
+        "A real photo, edited",
+        lead,
+        f'<div class="cards wide">{"".join(cards)}</div>' + _close(content) + _leakage(content),
+    )
 
 
 def _close(content: Content) -> str:
     pairs = [e for e in content.edits if e.close_before is not None and e.close_after is not None]
     if not pairs:
         return ""
-    shown = [f'<figure>{img(pairs[0].close_before, "The face before")}<figcaption class="figures">before</figcaption></figure>']  # type: ignore[arg-type]
-    shown += [
-        f'<figure>{img(e.close_after, f"The face after {e.call}")}<figcaption class="figures">{html.escape(_arguments(e.call))}</figcaption></figure>'  # type: ignore[arg-type]
-        for e in pairs
-    ]
+    shown = [figure(img(pairs[0].close_before, "The face before"), "before")]  # type: ignore[arg-type]
+    for e in pairs:
+        picture = img(e.close_after, f"The face after {e.call}")  # type: ignore[arg-type]
+        shown.append(figure(picture, html.escape(_arguments(e.call))))
     return f'<h3>Close up</h3><div class="row">{"".join(shown)}</div>'
 
 
 def _arguments(call: str) -> str:
-    return call.rsplit(", ", 1)[-1].rstrip(")")
+    """ana.edit('new.jpg', yaw=-15) -> yaw=-15."""
+    return call.split(", ", 1)[-1].removesuffix(")")
 
 
 def _leakage(content: Content) -> str:
@@ -166,15 +177,20 @@ def _leakage(content: Content) -> str:
             if row is None or row.before is None:
                 cells.append("")
             elif row.requested is not None:
-                cells.append(f"{words.value(n, row.before)} → <b>{words.value(n, row.achieved)}</b> <span class='faint'>asked {words.value(n, row.requested)}</span>")
+                asked = f"<span class='faint'>asked {words.value(n, row.requested)}</span>"
+                cells.append(f"{words.value(n, row.before)} → <b>{words.value(n, row.achieved)}</b> {asked}")
             else:
                 share = e.after.report.leakage.get(n, 0.0)
                 cells.append(f"{words.value(n, row.achieved - row.before)} <span class='faint'>({share:.0%})</span>")
         outside = e.after.report.outside_change
         rows.append([*cells, "" if outside is None else f"{outside:.2f}"])
     head = ["Edit", *(html.escape(words.name(n)) for n in names), "Change outside the face, of 255"]
-    return "<h3>What else moved</h3>" + table(head, rows) + (
-        "<p class='figures'>Not named in the edit: by how much it moved all the same, and as a share of its reach.</p>"
+    return (
+        "<h3>What else moved</h3>"
+        + table(head, rows)
+        + (
+            "<p class='figures'>Not named in the edit: by how much it moved all the same, and as a share of its reach.</p>"
+        )
     )
 
 
@@ -183,11 +199,9 @@ def group(content: Content) -> str:
         return ""
     e = content.group
     outside = e.after.report.outside_change
-    body = (
-        f'<div class="two"><figure>{img(e.before, "Group photo before", side=760)}<figcaption class="figures">before</figcaption></figure>'
-        f'<figure>{img(e.after.image, "Group photo after", side=760)}<figcaption class="figures">after {words.achieved(e.after.report)}</figcaption></figure></div>'
-        + _difference(e)
-    )
+    before = figure(img(e.before, "Group photo before", side=760), "before")
+    after = figure(img(e.after.image, "Group photo after", side=760), f"after {words.achieved(e.after.report)}")
+    body = f'<div class="two">{before}{after}</div>{_difference(e)}'
     lead = (
         f"<code>{html.escape(e.call)}</code>: the person is found among the faces by identity, and only they are changed"
         + (f"; outside the face pixels differ by {outside:.2f} of 255 on average." if outside is not None else ".")
@@ -202,10 +216,8 @@ def _difference(e: Edited) -> str:
     if before.size != after.size:
         return ""
     change = ImageChops.difference(before, after).convert("L").point(lambda v: min(255, 4 * v))
-    return (
-        f'<figure class="half">{img(change, "Where the two photos differ, four times amplified", side=760)}'
-        '<figcaption class="figures">where the two differ, four times amplified: black is untouched</figcaption></figure>'
-    )
+    picture = img(change, "Where the two photos differ, four times amplified", side=760)
+    return figure(picture, "where the two differ, four times amplified: black is untouched", "half")
 
 
 def restorations(content: Content) -> str:
@@ -219,21 +231,24 @@ def restorations(content: Content) -> str:
 
 
 def _restored(r: Restored) -> str:
-    columns = [(r.damaged, "as it came"), (r.after.image, "restored")] + ([(r.truth, "truth")] if r.truth else [])
-    size = max(p.size[0] for p, _ in columns)
-    shown = []
-    for index, (picture, label) in enumerate(columns):
-        large = picture.resize((size, round(size * picture.height / picture.width)), 0 if index == 0 else 1) if picture.width < size else picture
-        shown.append(f'<figure>{img(large, f"{r.title}: {label}", side=420)}<figcaption class="figures">{label}</figcaption></figure>')
+    labels = ("as it came", "restored", "truth")
+    versions = [r.damaged, r.after.image, *([r.truth] if r.truth else [])]
+    width = max(picture.width for picture in versions)
+    shown = [
+        figure(img(_enlarged(p, width), f"{r.title}: {label}", side=420), label)
+        for p, label in zip(versions, labels, strict=False)
+    ]
     if r.close:
         shown += [
-            f'<figure class="zoom">{img(p, f"{r.title}, face: {label}")}<figcaption class="figures">{label}, face</figcaption></figure>'
-            for p, label in zip(r.close, ("as it came", "restored", "truth"), strict=True)
+            figure(img(p, f"{r.title}, face: {label}"), f"{label}, face")
+            for p, label in zip(r.close, labels, strict=True)
         ]
     report = r.after.report
     facts = [
         f"assumed: {html.escape(report.degradation)}" if report.degradation else "",
-        f"degrading the result gives back the photo at <b>{report.consistency:.1f} dB</b>" if report.consistency is not None else "",
+        f"degrading the result gives back the photo at <b>{report.consistency:.1f} dB</b>"
+        if report.consistency is not None
+        else "",
         identity(report),
         *(f"{html.escape(name)}: {before:.3g} → <b>{after:.3g}</b>" for name, (before, after) in r.figures.items()),
         f"{words.seconds(report.seconds)}" if report.seconds else "",
@@ -242,3 +257,10 @@ def _restored(r: Restored) -> str:
         f'<div class="restored"><h3>{html.escape(r.title)}</h3><p><code>{html.escape(r.call)}</code></p>'
         f'<div class="triple">{"".join(shown)}</div><p class="figures">{" · ".join(filter(None, facts))}</p></div>'
     )
+
+
+def _enlarged(picture: Image, width: int) -> Image:
+    """To `width` px if it is smaller, its pixels shown as they are."""
+    if picture.width >= width:
+        return picture
+    return picture.resize((width, round(width * picture.height / picture.width)), Resampling.NEAREST)

@@ -33,8 +33,11 @@ def scatter(attribute: str, pairs: Sequence[tuple[float, float]], error: float, 
     def y(v: float) -> float:
         return _H - _BOTTOM - (v - low) / (high - low) * (_H - _TOP - _BOTTOM)
 
-    parts = [f'<svg class="plot" viewBox="0 0 {_W} {_H}" role="img" aria-label="{html.escape(_described(attribute, pairs))}">']
-    parts.append(f'<clipPath id="clip-{html.escape(attribute)}"><rect x="{_LEFT}" y="{_TOP}" width="{_W - _LEFT - _RIGHT}" height="{_H - _TOP - _BOTTOM}"/></clipPath>')
+    parts = [
+        f'<svg class="plot" viewBox="0 0 {_W} {_H}" role="img" aria-label="{html.escape(_described(attribute, pairs))}">'
+    ]
+    frame = f'x="{_LEFT}" y="{_TOP}" width="{_W - _LEFT - _RIGHT}" height="{_H - _TOP - _BOTTOM}"'
+    parts.append(f'<clipPath id="clip-{html.escape(attribute)}"><rect {frame}/></clipPath>')
     for t in ticks(low, high):
         label = words.value(attribute, t, digits=0)
         parts.append(f'<line class="gridline" x1="{x(t):.1f}" x2="{x(t):.1f}" y1="{_TOP}" y2="{_H - _BOTTOM}"/>')
@@ -51,9 +54,13 @@ def scatter(attribute: str, pairs: Sequence[tuple[float, float]], error: float, 
         if low <= v <= high
     ]
     parts += [f'<circle class="dot" cx="{x(a):.1f}" cy="{y(b):.1f}" r="3.6"/>' for a, b in pairs]
-    parts.append(f'<text class="label" x="{(_LEFT + _W - _RIGHT) / 2}" y="{_H - 6}" text-anchor="middle">requested</text>')
+    parts.append(
+        f'<text class="label" x="{(_LEFT + _W - _RIGHT) / 2}" y="{_H - 6}" text-anchor="middle">requested</text>'
+    )
     middle = (_TOP + _H - _BOTTOM) / 2
-    parts.append(f'<text class="label" transform="translate(11 {middle}) rotate(-90)" text-anchor="middle">achieved</text></svg>')
+    parts.append(
+        f'<text class="label" transform="translate(11 {middle}) rotate(-90)" text-anchor="middle">achieved</text></svg>'
+    )
     return "".join(parts)
 
 
@@ -62,7 +69,9 @@ def _described(attribute: str, pairs: Sequence[tuple[float, float]]) -> str:
     return f"{words.name(attribute)}: requested against achieved, {len(pairs)} pictures, largest difference {words.value(attribute, worst)}"
 
 
-def reach_bar(attribute: str, low: float, high: float, holes: Sequence[tuple[float, float]], photos: Sequence[float]) -> str:
+def reach_bar(
+    attribute: str, low: float, high: float, holes: Sequence[tuple[float, float]], photos: Sequence[float]
+) -> str:
     """The stretch a request may lie in, its holes hatched, every photo a dot."""
     span = max(high - low, 1e-6)
     start, end = low - 0.12 * span, high + 0.12 * span
@@ -81,17 +90,23 @@ def reach_bar(attribute: str, low: float, high: float, holes: Sequence[tuple[flo
     ]
     parts += [f'<circle class="photo" cx="{x(v):.1f}" cy="20" r="4"/>' for v in photos]
     for t in ticks(start, end, 8):
-        parts.append(f'<text class="tick" x="{x(t):.1f}" y="48" text-anchor="middle">{words.value(attribute, t, digits=0)}</text>')
+        parts.append(
+            f'<text class="tick" x="{x(t):.1f}" y="48" text-anchor="middle">{words.value(attribute, t, digits=0)}</text>'
+        )
     return "".join(parts) + "</svg>"
 
 
 def shares(items: Sequence[tuple[str, float]]) -> str:
     """One bar split by how long each stage took."""
     total = sum(v for _, v in items) or 1.0
-    parts = ['<svg class="shares" viewBox="0 0 1000 36" preserveAspectRatio="none" role="img" aria-label="time per stage">']
+    parts = [
+        '<svg class="shares" viewBox="0 0 1000 36" preserveAspectRatio="none" role="img" aria-label="time per stage">'
+    ]
     at = 0.0
     for index, (_, v) in enumerate(items):
         width = 1000 * v / total
-        parts.append(f'<rect class="share s{index % 6}" x="{at:.1f}" y="0" width="{max(width - 2, 0.5):.1f}" height="36"/>')
+        parts.append(
+            f'<rect class="share s{index % 6}" x="{at:.1f}" y="0" width="{max(width - 2, 0.5):.1f}" height="36"/>'
+        )
         at += width
     return "".join(parts) + "</svg>"

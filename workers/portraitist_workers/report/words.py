@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 
 import numpy as np
+
 from portraitist.attributes import ATTRIBUTES
 from portraitist.results import PictureReport
 
