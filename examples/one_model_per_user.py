@@ -1,4 +1,4 @@
-"""A small app that keeps one persona per user: learnt from the user's photos once, then served, renewed and deleted by user id.
+"""A small app with one persona per user: learnt from the user's photos once, then served, renewed and deleted by user id.
 
 python examples/one_model_per_user.py learn user-17 examples/photos
 python examples/one_model_per_user.py portrait user-17 --yaw 15 --smile 0.8 --out user-17.png
@@ -26,8 +26,8 @@ class Users:
             self.studio.personas.delete(user)
         return self.studio.personas.create(user, photos, preset=preset).wait(progress=True)
 
-    def portrait(self, user: str, yaw: float, smile: float, seed: int) -> portraitist.Picture:
-        return self.studio.personas.get(user).synthesize(yaw=yaw, smile=smile, seed=seed)
+    def portrait(self, user: str, yaw: float, smile: float) -> portraitist.Picture:
+        return self.studio.personas.get(user).synthesize(yaw=yaw, smile=smile, seed=0)
 
     def forget(self, user: str) -> None:
         self.studio.personas.delete(user)
@@ -41,7 +41,6 @@ def main() -> None:
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--yaw", type=float, default=0.0)
     parser.add_argument("--smile", type=float, default=0.5)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("portrait.png"))
     parser.add_argument("--home", type=Path, help="where personas are kept (default: your data folder)")
     options = parser.parse_args()
@@ -50,7 +49,7 @@ def main() -> None:
         persona = users.learn(options.user, options.photos, options.preset)
         print(persona.photos, persona.reach, sep="\n\n")
     elif options.action == "portrait":
-        picture = users.portrait(options.user, options.yaw, options.smile, options.seed)
+        picture = users.portrait(options.user, options.yaw, options.smile)
         print(picture.save(options.out), picture)
     else:
         users.forget(options.user)

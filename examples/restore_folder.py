@@ -41,7 +41,7 @@ def main() -> None:
     for path, job in jobs.items():
         try:
             picture = job.wait(progress=True)
-        except portraitist.FaceNotFound as error:
+        except portraitist.PortraitistError as error:
             print(f"{path.name}: {error}")
             continue
         report = picture.report
