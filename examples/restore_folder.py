@@ -35,7 +35,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     jobs = {}
     for path in sorted(options.folder.glob("*.jpg")):
-        mask = path.with_name(f"{path.stem}-mask.png")  # white: keep, black: missing
+        mask = path.with_name(f"{path.stem}-mask.png")  # white: missing, black: keep
         damage = portraitist.Mask(mask) if mask.exists() else "auto"
         jobs[path] = person.enhance(path, damage, wait=False)  # all at once: the worker does one after the other
     for path, job in jobs.items():

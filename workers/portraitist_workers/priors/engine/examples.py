@@ -156,7 +156,7 @@ def _damaged(photographer: Photographer, folder: Path, rng: np.random.Generator)
             y = int(frame.top + 0.70 * frame.side)
             mask[y - 36: y + 36, x - 56: x + 56] = 255
             write_photo(folder / "hole.jpg", np.where(mask[..., None] > 0, np.uint8(128), truth), quality=93)
-            cv2.imwrite(str(folder / "hole-mask.png"), 255 - mask)  # white: keep (portraitist.Mask)
+            cv2.imwrite(str(folder / "hole-mask.png"), mask)  # white: missing (portraitist.Mask)
 
 
 def write_photo(path: Path, image: np.ndarray, quality: int = 88) -> None:
