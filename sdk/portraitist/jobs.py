@@ -167,6 +167,8 @@ class Job(Generic[T]):
         row = self._backend.ledger.cancel(self.id)
         if row.status == "cancelled":
             self._backend.store.drop_checkpoint(self.id)
+        elif row.status == "running":
+            self._backend.transport.wake(self.id)  # its worker may be dead, and nobody waiting
         return self.status
 
     def _outcome(self, row: JobRow) -> T:

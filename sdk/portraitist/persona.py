@@ -16,7 +16,7 @@ from .picture import Grid, Picture
 from .requests import Edit, Enhance, Photo, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
-from .submission import build, submit, upload
+from .submission import build, submit
 from .targets import spread
 
 Number: TypeAlias = float | Sequence[float]
@@ -151,7 +151,7 @@ class Persona:
             strict=strict,
             seed=seed,
         )
-        return self._submit(request, {}, batch.shape, wait)
+        return self._submit(request, [], batch.shape, wait)
 
     # -- edit ------------------------------------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class Persona:
                 "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
             )
         batch = spread(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
-        uploads: dict[str, bytes] = {}
+        uploads: list[str] = []
         request = build(
             Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, relative=relative, strict=strict,
             seed=seed,
@@ -250,7 +250,7 @@ class Persona:
         batch = spread(values, persona=self.name, reach=self.reach, strict=strict)
         if len(batch.values) != 1:
             raise InvalidRequest("enhance() makes one picture; give each attribute one value", param=next(iter(values)))
-        uploads: dict[str, bytes] = {}
+        uploads: list[str] = []
         request = build(
             Enhance, persona_id=self.id, photo=self._photo(photo, uploads), degradation=self._chain(degradation, uploads),
             values=batch.values[0], strict=strict, seed=seed,
@@ -265,17 +265,18 @@ class Persona:
 
     # --------------------------------------------------------------------------------------------------------------------
 
-    def _submit(self, request: Any, uploads: dict[str, bytes], shape: dict[str, Any], wait: bool) -> Any:
+    def _submit(self, request: Any, uploads: list[str], shape: dict[str, Any], wait: bool) -> Any:
         # Not keyed: the same call twice is two jobs. (A create is: its name is its key.)
         job: Job[Any] = Job(self._backend, submit(self._backend, request, uploads=uploads, shape=shape))
         return job.wait() if wait else job
 
-    def _photo(self, photo: PhotoLike, uploads: dict[str, bytes]) -> Photo:
+    def _photo(self, photo: PhotoLike, uploads: list[str]) -> Photo:
         rules.usable(self._backend.ledger.persona(self.id), self.id)  # before the upload
         name, data = read(photo)
-        return Photo(name=name, blob=upload(self._backend, data, uploads))
+        uploads.append(self._backend.store.put(data))
+        return Photo(name=name, blob=uploads[-1])
 
-    def _chain(self, degradation: Degradations, uploads: dict[str, bytes]) -> Any:
+    def _chain(self, degradation: Degradations, uploads: list[str]) -> Any:
         if isinstance(degradation, str):
             if degradation != "auto":
                 raise InvalidRequest(
@@ -294,10 +295,11 @@ class Persona:
             raise InvalidRequest("degradation is an empty list; leave it out to have it estimated", param="degradation")
         return [self._uploaded(step, uploads) if isinstance(step, Mask) else step for step in chain]
 
-    def _uploaded(self, mask: Mask, uploads: dict[str, bytes]) -> Mask:
+    def _uploaded(self, mask: Mask, uploads: list[str]) -> Mask:
         if is_digest(mask.image):
             return mask
-        return Mask(upload(self._backend, read(mask.source())[1], uploads))
+        uploads.append(self._backend.store.put(read(mask.source())[1]))
+        return Mask(uploads[-1])
 
 
 def delete(backend: Backend, persona_id: str) -> None:

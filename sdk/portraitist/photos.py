@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -26,8 +26,9 @@ SUFFIXES = frozenset(
 )
 
 
-def gather(photos: PhotoLike | Iterable[PhotoLike]) -> list[tuple[str, bytes]]:
-    """All photos of a folder (its files with a picture's suffix, by name), of a list, or the one that is given."""
+def gather(photos: PhotoLike | Iterable[PhotoLike]) -> Iterator[tuple[str, bytes]]:
+    """All photos of a folder (its files with a picture's suffix, by name), of a list, or the one that is given.
+    One after the other, so that a big folder need not fit into memory."""
     items: Iterable[PhotoLike]
     if isinstance(photos, (str, os.PathLike)):
         path = Path(photos).expanduser()
@@ -41,14 +42,18 @@ def gather(photos: PhotoLike | Iterable[PhotoLike]) -> list[tuple[str, bytes]]:
             f"photos is a {type(photos).__name__}; expected a folder, or a list of paths, bytes, (name, bytes) pairs or PIL images",
             param="photos",
         )
-    named = [read(item, default=f"photo-{index + 1}") for index, item in enumerate(items)]
-    if not named:
+    seen: dict[str, int] = {}
+    for count, item in enumerate(items, 1):
+        if count > MAX_PHOTOS:
+            raise InvalidRequest(
+                f"more than {MAX_PHOTOS} photos; one persona takes no more, pick the best", param="photos"
+            )
+        name, data = read(item, default=f"photo-{count}")
+        # Verdicts speak of photos by name, so two files of one name (from different folders) must differ: a.jpg, a.jpg (2).
+        seen[name] = seen.get(name, 0) + 1
+        yield (name if seen[name] == 1 else f"{name} ({seen[name]})"), data
+    if not seen:
         raise InvalidRequest("photos is empty; give at least 3 photos of the person, better 10 to 20", param="photos")
-    if len(named) > MAX_PHOTOS:
-        raise InvalidRequest(
-            f"{len(named)} photos are more than the {MAX_PHOTOS} that one persona takes; pick the best", param="photos"
-        )
-    return _distinct(named)
 
 
 def read(photo: Any, *, default: str = "photo") -> tuple[str, bytes]:
@@ -125,13 +130,3 @@ def _checked(name: str, data: bytes) -> bytes:
             param=name,
         )
     return data
-
-
-def _distinct(named: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Verdicts speak of photos by name, so two files of one name (from different folders) must differ: a.jpg, a.jpg (2)."""
-    seen: dict[str, int] = {}
-    result = []
-    for name, data in named:
-        seen[name] = seen.get(name, 0) + 1
-        result.append((name if seen[name] == 1 else f"{name} ({seen[name]})", data))
-    return result

@@ -17,7 +17,7 @@ from .persona import Persona, delete
 from .photos import PhotoLike, gather
 from .requests import CreatePersona, Photo
 from .results import PersonaRecord
-from .submission import build, new_persona_id, submit, upload
+from .submission import build, new_persona_id, submit
 from .targets import check_name
 
 _RESERVED = {
@@ -112,28 +112,26 @@ class Personas:
         name = _checked_name(name)
         known = _labels(labels)
         wanted = _attributes(attributes, known)
-        uploads: dict[str, bytes] = {}
-        files = gather(photos)
-        if unmatched := sorted(known.keys() - {file for file, _ in files}):
-            raise InvalidRequest(
-                f"labels name {unmatched[0]!r}, which is not among the photos ({', '.join(f for f, _ in files[:5])}, …); "
-                "use the bare file names",
-                param="labels",
-            )
         request = build(
             CreatePersona,
             persona_id=new_persona_id(),
             name=name,
-            photos=[
-                Photo(name=file, blob=upload(self._backend, data, uploads), labels=known.get(file, {}))
-                for file, data in files
-            ],
+            photos=[],
             attributes=wanted,
             organizer=organizer,
             preset=preset,
             prior=prior,
             seed=seed,
         )
+        for file, data in gather(photos):
+            request.photos.append(Photo(name=file, blob=self._backend.store.put(data), labels=known.pop(file, {})))
+        if known:
+            names = ", ".join(photo.name for photo in request.photos[:5])
+            raise InvalidRequest(
+                f"labels name {min(known)!r}, which is not among the photos ({names}, …); use the bare file names",
+                param="labels",
+            )
+        uploads = [photo.blob for photo in request.photos]
         row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name)
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job

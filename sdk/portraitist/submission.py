@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from .backend import Backend
-from .errors import InvalidRequest
+from .errors import InvalidRequest, StorageError
 from .ledger import JobRow, NewJob
 
 _R = TypeVar("_R", bound=BaseModel)
@@ -27,29 +27,22 @@ def build(model: type[_R], **values: Any) -> _R:
         raise InvalidRequest(f"{where}={first['input']!r}: {first['msg'].lower()}", param=where) from error
 
 
-def upload(backend: Backend, data: bytes, uploads: dict[str, bytes]) -> str:
-    """Store `data`, remember it in `uploads` (see `submit`), return its digest."""
-    digest = backend.store.put(data)
-    uploads[digest] = data
-    return digest
-
-
 def submit(
     backend: Backend,
     request: BaseModel,
     *,
-    uploads: Mapping[str, bytes],
+    uploads: Sequence[str],
     shape: dict[str, Any],
     key: str | None = None,
     creates: str | None = None,
 ) -> JobRow:
-    """Queue `request`, or find the earlier job that asked for the same."""
+    """Queue `request`, or find the earlier job that asked for the same. `uploads`: the blobs that were put for it."""
     body = request.model_dump(mode="json")
     job = NewJob(
         id="job_" + secrets.token_hex(10),
         request=body,
         body_hash=body_hash(body),
-        blobs=tuple(uploads),
+        blobs=tuple(dict.fromkeys(uploads)),
         key=key,
         creates=creates,
         lane="tune" if creates is not None else "serve",
@@ -57,11 +50,10 @@ def submit(
     )
     backend.store.sync(uploads)
     row, new = backend.ledger.submit(job)
-    if new:
-        # Between our upload and our submission somebody may have deleted another persona with the same photo.
-        for digest, data in uploads.items():
-            if not backend.store.has(digest):
-                backend.store.sync([backend.store.put(data)])
+    if new and not all(backend.store.has(digest) for digest in uploads):
+        # Somebody deleted a persona with the same photo, between our upload and our submission.
+        backend.ledger.cancel(row.id)
+        raise StorageError("an uploaded photo was deleted together with another persona; call again", job_id=row.id)
     if row.status not in ("succeeded", "failed", "cancelled"):
         backend.transport.wake(row.id)
     return row

@@ -51,6 +51,10 @@ def create(request, context):
         context.save_checkpoint(json.dumps(state).encode())
     for photo in request.photos:
         context.blob(photo.blob)
+    if script.get("fill"):
+        context.put(os.urandom(1024 * int(script["fill"])))
+    if script.get("stop") and attempt == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
     record = PersonaRecord(
         persona_id=request.persona_id,
         name=request.name,

@@ -13,6 +13,7 @@ import pytest
 
 import portraitist
 from portraitist import Cancelled, Queued, Running, Succeeded
+from portraitist.backend import embedded
 from portraitist.errors import (
     Conflict,
     InvalidImage,
@@ -23,6 +24,7 @@ from portraitist.errors import (
     PhotosUnusable,
     QueueUnavailable,
     StorageError,
+    StorageFull,
     WaitTimeout,
 )
 
@@ -235,6 +237,46 @@ def test_an_outdated_worker_is_replaced(studio, create, monkeypatch):
     assert worker_pid(studio) != pid
 
 
+@pytest.mark.slow
+def test_no_job_is_lost_in_a_storm(studio):
+    """30 jobs while children and whole workers are killed: all end, each has its effect once."""
+    jobs = [studio.personas.create(f"p{n}", PHOTOS, labels={"a.jpg": {"steps": 3, "dt": 0.02}}) for n in range(30)]
+    hit = set()
+    for kind in ("child", "child", "worker", "child", "worker", "child"):
+
+        def victim():
+            rows = studio._backend.ledger.running()
+            return rows[0] if rows and rows[0].id not in hit and rows[0].worker else None
+
+        target = until(victim, timeout=30)
+        hit.add(target.id)
+        kill(int(target.worker.rpartition("/")[2]) if kind == "child" else worker_pid(studio))
+        studio._backend.transport.check() if kind == "child" else until(lambda: not studio.describe()["alive"])
+        studio._backend.transport.check()
+    people = {job.wait(timeout=60).name for job in jobs}
+    assert len(people) == 30 == len(studio.personas.list())
+    for job in jobs:
+        kinds = [e.kind for e in job.events()]
+        assert kinds.count("succeeded") == 1 and kinds[-1] == "succeeded"
+        assert row(studio, job).attempts <= 3
+
+
+def test_a_cancelled_job_whose_worker_is_dead(studio, create):
+    job = create(studio, steps=100, dt=0.05)
+    running(studio, job)
+    kill(worker_pid(studio))
+    until(lambda: not studio.describe()["alive"])
+    job.cancel()
+    until(lambda: job.status == Cancelled())
+
+
+def test_a_process_that_hangs_loses_its_lease(studio, create, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_LEASE_S", "2")
+    job = create(studio, stop=1)
+    assert job.wait(timeout=60).record.figures["starts"] == 2.0
+    assert "stopped answering" in next(e.detail for e in job.events() if e.kind == "requeued")
+
+
 # -- one of everything -----------------------------------------------------------------------------------------------
 
 
@@ -344,6 +386,43 @@ def test_the_whole_home_is_removed_under_a_running_job(studio, create):
         job.wait(timeout=30)
     until(lambda: gone(main))
     assert not studio._backend.home.exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """4 MB; needs the right to mount."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("not allowed to mount a small disk")
+    yield disk
+    if (disk / "home").exists():
+        embedded(disk / "home").transport.stop()
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_full_disk(small_disk, create):
+    studio = portraitist.connect(home=small_disk / "home")
+    with pytest.raises(StorageFull, match="free some space") as caught:
+        create(studio, fill=8000).wait(timeout=30)
+    assert caught.value.details["job_id"]
+    ana = create(studio, "ana").wait(timeout=30)  # nothing half-written took the room; the worker is alive
+    job = create(studio, steps=60, dt=0.05)
+    running(studio, job)
+    filler = small_disk / "filler"
+    with open(filler, "wb", buffering=0) as file, pytest.raises(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    with pytest.raises(StorageFull):
+        create(studio, "bob")
+    time.sleep(0.5)
+    filler.unlink()
+    try:
+        job.wait(timeout=60)  # it was between two writes ...
+    except StorageFull:
+        pass  # ... or not
+    assert [p.name for p in studio.personas.list() if p.name in ("ana", "bob")] == ["ana"] and ana.synthesize()
+    assert create(studio, "bob").wait(timeout=30)
 
 
 def test_a_blob_that_was_damaged(shared, create):

@@ -14,6 +14,7 @@ from portraitist.ledger import JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL
 from portraitist.transport.lock import WorkerLock
 
+from .execution import LEASE_S
 from .tasks import run_job
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.02  # how often the ledger is read
 RESEND_S = 1.0  # a wake-up that nobody answered while nothing ran is sent again
 CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
+SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept, or its clock been set
 SWEEP_S = 600.0  # how often blobs that nobody refers to are erased ...
 SWEEP_AGE_S = 3600.0  # ... once they are so old (a client uploads first and submits then)
 
@@ -31,6 +33,7 @@ class Supervisor:
     def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float) -> None:
         self._ledger, self._store, self._lock, self._idle_s = backend.ledger, backend.store, lock, idle_s
         self._sent: dict[str, float] = {}
+        self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._busy = time.monotonic()
         self._swept = -SWEEP_S
 
@@ -104,7 +107,9 @@ class Supervisor:
         elif row.cancel_requested is not None and time.time() - row.cancel_requested > CANCEL_GRACE_S:
             _kill(row)
             self._requeue(row, "it did not stop when asked to")
-        elif row.lease_until < time.time():
+        elif row.lease_until >= time.time():
+            self._silent.pop(row.id, None)
+        elif time.monotonic() - self._silent.setdefault(row.id, time.monotonic()) > SILENT_S:
             _kill(row)
             self._requeue(row, "its worker process stopped answering")
 

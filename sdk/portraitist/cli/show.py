@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,16 @@ console = Console()
 
 
 def as_json(data: Any) -> None:
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    print(json.dumps(_finite(data), indent=2, ensure_ascii=False))
+
+
+def _finite(data: Any) -> Any:
+    """JSON knows no infinity (the PSNR of equal pictures) and no NaN."""
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def persona(p: Persona) -> None:

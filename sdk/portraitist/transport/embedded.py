@@ -22,6 +22,7 @@ from .lock import WorkerLock
 from .protocol import Capability
 
 _LOG_LIMIT = 5_000_000  # bytes; then the log is rotated
+_HEALTHY_S = 10.0  # a worker that lived so long did not fail to start
 _START_S = 30.0  # a worker that holds no lock after so long has hung
 
 
@@ -36,6 +37,7 @@ class EmbeddedTransport:
         self._started: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._failures = 0
+        self._code = 0
         self._compared = False
 
     def wake(self, job_id: str) -> None:
@@ -43,7 +45,8 @@ class EmbeddedTransport:
 
     def check(self) -> None:
         if self._lock.held():
-            self._failures = 0
+            if time.monotonic() - self._started_at > _HEALTHY_S:
+                self._failures = 0
             if not self._replace_outdated():
                 return
         if self._started is not None:
@@ -53,12 +56,14 @@ class EmbeddedTransport:
                     return  # still starting
                 self._started.kill()
                 code = self._started.wait()
-            self._failures += code != 0
-            if self._failures >= 2:
-                raise QueueUnavailable(
-                    f"the worker process ended with code {code} as soon as it was started; run `portraitist doctor`. The end "
-                    f"of {self.log}:\n{self._log_tail()}"
-                )
+            self._started = None
+            self._failures += code not in (0, -signal.SIGKILL, -signal.SIGTERM)
+            self._code = code
+        if self._failures >= 2:
+            raise QueueUnavailable(
+                f"the worker process ended with code {self._code} each time it was started; run `portraitist doctor`, then "
+                f"connect again. The end of {self.log}:\n{self._log_tail()}"
+            )
         self._start()
 
     def stop(self, *, timeout: float = 10.0) -> bool:
