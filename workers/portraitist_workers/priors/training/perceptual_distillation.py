@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
@@ -105,7 +105,9 @@ class Distillation:
             kept = teacher.fit_axes(images, distort(images, rng), tuple(head.out_channels for head in student.heads))
             print("share of LPIPS kept by the components, per level:", [round(k, 3) for k in kept], flush=True)
             torch.save([getattr(teacher, f"axes_{i}") for i in range(len(teacher.GROUPS))], axes_file)
-        return cls(student, teacher, [p.square().mean() for p in teacher.targets(images)])
+        spread = [p.square().mean() for p in teacher.targets(images)]
+        student.metric_scale.copy_(torch.stack(spread).sqrt())
+        return cls(student, teacher, spread)
 
     def loss(self, images: Tensor, rng: np.random.Generator) -> Tensor:
         """images [B, 3, R, R]: half serve as references, their damaged copies as the other side of the pair."""
@@ -137,14 +139,14 @@ def pair_terms(student: PerceptualNetwork, teacher: Teacher, images: Tensor, rng
 
 
 def fit_gains(student: PerceptualNetwork, terms: Tensor, lpips: Tensor) -> None:
-    """Gains by non-negative least squares of relative errors, with FLOOR under the pixel and the edge term."""
+    """Gains by bounded least squares of relative errors; a perfect student would have 1, 1, 1, 1, 0, 0."""
     weight = 1 / (lpips + 0.05)
     A, b = (terms * weight[:, None]).double().numpy(), (lpips * weight).double().numpy()
-    b = b - A[:, -2:] @ (FLOOR, FLOOR)
-    gains, _ = nnls(A, np.maximum(b, 0))
+    levels = len(student.level_gain)
+    gains = lsq_linear(A, b, bounds=([0.5] * levels + [FLOOR] * 2, [2.0] * levels + [1.0] * 2)).x
     student.level_gain.copy_(torch.from_numpy(gains[:-2]))
-    student.pixel_gain.fill_(gains[-2] + FLOOR)
-    student.edge_gain.fill_(gains[-1] + FLOOR)
+    student.pixel_gain.fill_(gains[-2])
+    student.edge_gain.fill_(gains[-1])
 
 
 def agreement(student: PerceptualNetwork, terms: Tensor, lpips: Tensor) -> dict[str, float]:
