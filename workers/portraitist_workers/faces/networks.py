@@ -25,10 +25,10 @@ FOLDER = Path(__file__).parent.parent / "priors" / "default"
 
 
 class ConvBlock(nn.Sequential):
-    """3x3 convolution, batch norm, leaky ReLU."""
+    """Convolution, batch norm, leaky ReLU; `stride` 2 halves the side."""
 
-    def __init__(self, inputs: int, outputs: int, *, stride: int = 1) -> None:
-        super().__init__(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.1))
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, kernel: int = 3) -> None:
+        super().__init__(nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.1))
 
 
 class ResidualBlock(nn.Module):
@@ -98,17 +98,21 @@ class PerceptualNetwork(nn.Module):
     The distance is a sum over four levels (half size, then halved each time) of mean squared differences between `metric`
     maps, which were trained to equal principal components of LPIPS's weighted, normalised features, plus robust
     differences of pixels and of gradients at three scales. The latter leave no direction in which a picture can change
-    without the distance noticing: LPIPS alone lets a tuned generator print its up-sampling grid.
+    without the distance noticing: LPIPS alone lets a tuned generator print its up-sampling grid. Strided convolutions
+    are 4 wide, so that every input pixel meets equally many taps and the gradient has no grid of its own (Odena, Dumoulin,
+    Olah: Deconvolution and Checkerboard Artifacts, Distill 2016).
     """
 
-    def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 144), metric: tuple[int, ...] = (32, 48, 64, 160)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (32, 56, 96, 144), metric: tuple[int, ...] = (32, 48, 64, 160),
+                 kernel: int = 4, normalise: bool = True) -> None:
         super().__init__()
         stages, heads = [], []
         for i, (outputs, dims) in enumerate(zip(widths, metric, strict=True)):
-            first = ConvBlock(widths[i - 1] if i else 3, outputs, stride=2)
+            first = ConvBlock(widths[i - 1] if i else 3, outputs, stride=2, kernel=kernel)
             stages.append(nn.Sequential(first, ConvBlock(outputs, outputs)) if i else first)
             heads.append(nn.Conv2d(outputs, dims, 1))
         self.stages, self.heads = nn.ModuleList(stages), nn.ModuleList(heads)
+        self.normalise = normalise
         self.register_buffer("metric_scale", torch.ones(len(metric)))  # root mean square of LPIPS's maps, per level
         self.register_buffer("level_gain", torch.ones(len(metric)))  # fitted to LPIPS
         self.register_buffer("pixel_gain", torch.tensor(0.05))       # of the mean pixel term
@@ -119,7 +123,7 @@ class PerceptualNetwork(nn.Module):
         maps, x = [], images
         for stage, head, scale in zip(self.stages, self.heads, self.metric_scale, strict=True):
             x = stage(x)
-            maps.append(head(x) * scale)
+            maps.append(head(_unit(x) if self.normalise else x) * scale)
         return maps
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -135,6 +139,11 @@ class PerceptualNetwork(nn.Module):
     def level_distances(self, fa: list[Tensor], fb: list[Tensor]) -> Tensor:
         """[B, levels] mean over places of the summed squared differences."""
         return torch.stack([(x.float() - y.float()).square().sum(1).mean((1, 2)) for x, y in zip(fa, fb, strict=True)], 1)
+
+
+def _unit(x: Tensor) -> Tensor:
+    """Channel vectors of about unit length, as LPIPS compares them; weak responses (flat background) stay weak."""
+    return x / (x.square().mean(1, keepdim=True) + 0.05).sqrt()
 
 
 def pixel_and_edge(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

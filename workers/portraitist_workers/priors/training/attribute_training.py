@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...faces.networks import AttributeNetwork, save_network
 from ..engine.labels import LABEL_FIELDS
-from .distortions import photo_like
+from .distortions import cover, photo_like
 from .face_networks import run_steps
 from .pool import Pool
 
@@ -34,12 +34,14 @@ def train_attributes(pool: Pool, held_out: Pool | None, out: Path, minutes: floa
 
     def loss(rng: np.random.Generator) -> Tensor:
         images, truth = batch(pool, 48, rng)
+        images, covered = cover(images, rng)
         with torch.autocast("cpu", torch.bfloat16):
-            value, deviation = network(photo_like(images, rng).contiguous(memory_format=torch.channels_last))
+            value, deviation, logit = network.all_outputs(photo_like(images, rng).contiguous(memory_format=torch.channels_last))
         error = (value - truth) / network.scales
         log_var = 2 * (deviation / network.scales).log()
         nll = 0.5 * (error.square() * torch.exp(-log_var) + log_var)
-        return (nll + 2 * F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1, reduction="none")).mean()
+        robust = 2 * F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1, reduction="none")
+        return (nll + robust).mean() + 0.5 * F.binary_cross_entropy_with_logits(logit, covered.float())
 
     steps = run_steps("attributes", network, loss, out=out, minutes=minutes, peak=2e-3)
     measured = measure(network, held_out or pool) | {"steps": steps, "on": "held-out people" if held_out else "training people"}
@@ -58,7 +60,9 @@ def batch(pool: Pool, size: int, rng: np.random.Generator) -> tuple[Tensor, Tens
 
 @torch.no_grad()
 def measure(network: AttributeNetwork, pool: Pool, count: int = 1000) -> dict[str, dict[str, float]]:
-    """Per attribute: median and 90th percentile of |error|, Spearman, bias, on clean and on photo-like pictures."""
+    """Per attribute: median and 90th percentile of |error|, Spearman, bias, on clean and on photo-like pictures.
+
+    `occlusion`: share of covered faces found, and of uncovered ones refused, at a probability of 0.9."""
     rng = np.random.default_rng(1)
     images, truth = batch(pool, count, rng)
     figures: dict[str, dict[str, float]] = {"median_error": {}, "median_error_photo_like": {}, "p90_error": {}, "bias": {},
@@ -76,4 +80,8 @@ def measure(network: AttributeNetwork, pool: Pool, count: int = 1000) -> dict[st
                 figures["bias"][name] = round(float(e.mean()), 4)
                 figures["spearman"][name] = round(float(spearmanr(value[:, i], truth[:, i])[0]), 4)
                 figures["calibration"][name] = round(float((e / deviation[:, i]).square().mean().sqrt()), 3)  # 1 is ideal
+    hidden, covered = cover(images, rng, share=0.5)
+    logits = torch.cat([network.all_outputs(x)[2] for x in photo_like(hidden, rng).split(100)])
+    figures["occlusion"] = {"threshold": 0.9, "found": float((logits[covered].sigmoid() > 0.9).float().mean()),
+                            "false_alarms": float((logits[~covered].sigmoid() > 0.9).float().mean())}
     return figures

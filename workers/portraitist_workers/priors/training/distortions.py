@@ -51,6 +51,43 @@ def photo_like(images: Tensor, rng: np.random.Generator, *, shift: float = 0.06)
     return torch.cat(out)
 
 
+def cover(images: Tensor, rng: np.random.Generator, share: float = 0.3) -> tuple[Tensor, Tensor]:
+    """Covers eyes, nose or mouth in `share` of the pictures; returns pictures and whether each was covered [B].
+
+    Bands over the eyes (glasses, hair), masks over mouth and nose, blobs (hands, phones), straight edges (frames): filled
+    with one colour, with the picture's own skin, or with a piece of another picture.
+    """
+    B, _, R, _ = images.shape
+    y, x = np.mgrid[0:R, 0:R] / R
+    out, covered = images.clone(), rng.random(B) < share
+    for i in np.flatnonzero(covered):
+        kind = rng.integers(4)
+        if kind == 0:    # eyes lie at about (0.38, 0.45) and (0.62, 0.45) of the FFHQ frame, the mouth at (0.5, 0.70)
+            area = (np.abs(y - rng.normal(0.46, 0.015)) < rng.uniform(0.045, 0.10)) & (np.abs(x - 0.5) < rng.uniform(0.2, 0.32))
+            if rng.random() < 0.5:  # two glasses
+                area &= np.abs(np.abs(x - 0.5) - 0.12) < rng.uniform(0.075, 0.11)
+        elif kind == 1:
+            area = (y > rng.uniform(0.52, 0.62)) & (((x - 0.5) / rng.uniform(0.2, 0.3)) ** 2 + ((y - 0.65) / rng.uniform(0.2, 0.32)) ** 2 < 1)
+        elif kind == 2:
+            cx, cy = rng.normal(0.5, 0.10), rng.choice([0.46, 0.68]) + rng.normal(0, 0.05)
+            a, t = rng.uniform(0.12, 0.3, 2), rng.uniform(0, np.pi)
+            u, v = (x - cx) * np.cos(t) + (y - cy) * np.sin(t), (y - cy) * np.cos(t) - (x - cx) * np.sin(t)
+            area = (u / a[0]) ** 2 + (v / a[1]) ** 2 < 1
+        else:
+            t, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.06, 0.1)
+            area = (x - 0.5) * np.cos(t) + (y - 0.55) * np.sin(t) > offset
+        fill = rng.integers(3)
+        if fill == 0:
+            paint = torch.from_numpy(rng.uniform(-1, 1, (3, 1, 1)) * rng.choice([1.0, 0.3]) - rng.choice([0.0, 0.6])).float()
+        elif fill == 1:
+            paint = images[i].roll(int(rng.uniform(0.1, 0.3) * R), int(rng.integers(1, 3))) + float(rng.normal(0, 0.1))
+        else:
+            paint = images[int(rng.integers(B))].roll((int(rng.integers(R)), int(rng.integers(R))), (1, 2))
+        soft = gaussian_blur(torch.from_numpy(area).float()[None, None], float(rng.uniform(0.3, 1.2)))[0]
+        out[i] = (images[i] + soft * (paint - images[i])).clamp(-1, 1)
+    return out, torch.from_numpy(covered)
+
+
 def random_affine(x: Tensor, rng: np.random.Generator, *, shift: float, scale: float, angle: float) -> Tensor:
     """Each picture moved by up to `shift` of the side, scaled by up to `scale`, turned by up to `angle` radians."""
     B = len(x)

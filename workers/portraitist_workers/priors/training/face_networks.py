@@ -84,9 +84,7 @@ def train_perceptual(pool: Pool, held_out: Pool | None, out: Path, minutes: floa
     measured = agreement(task.student, *pair_terms(task.student, task.teacher, unseen, rng)) | {
         "on": "held-out people" if held_out else "training people", "steps": steps, "teacher": "LPIPS v0.1 squeeze"}
     print("perceptual:", measured, flush=True)
-    save_network(save_to / "perceptual.safetensors", "perceptual", task.student,
-                 {"widths": [s[0][0].out_channels if i else s[0].out_channels for i, s in enumerate(task.student.stages)],
-                  "metric": [h.out_channels for h in task.student.heads]}, measured)
+    save_network(save_to / "perceptual.safetensors", "perceptual", task.student, {"kernel": 4, "normalise": True}, measured)
 
 
 def main() -> None:
