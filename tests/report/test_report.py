@@ -103,6 +103,14 @@ def test_it_says_what_was_asked_and_achieved(content, read):
     assert "CC-BY 4.0" in read.text and "consent" in read.text
 
 
+def test_sheets_for_the_readme(content, tmp_path):
+    from portraitist_workers.demo.sheets import save_sheets
+
+    paths = save_sheets(content, tmp_path / "images")
+    assert {p.stem for p in paths} == {"portraits", "grid", "edit", "restore", "group"}
+    assert all(p.stat().st_size < 200_000 for p in paths)
+
+
 def test_names_are_text_not_markup(content):
     evil = "<img src=x onerror=alert(1)>"
     verdicts = [v.model_copy(update={"name": evil + v.name, "reason": evil}) for v in content.record.photos]

@@ -27,12 +27,13 @@ def main() -> int:
     )
     parser.add_argument("--preset", choices=("fast", "balanced", "best"), default="balanced")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--images", type=Path, help="also write the README's pictures into this folder")
     options = parser.parse_args()
     from .story import Demo, find_examples
 
     try:
         examples = find_examples(options.examples)
-        return Demo(examples, options.out, preset=options.preset, seed=options.seed).run()
+        return Demo(examples, options.out, preset=options.preset, seed=options.seed, images=options.images).run()
     except PortraitistError as error:
         print(f"portraitist demo: {error.message}", file=sys.stderr)
         return 1

@@ -18,6 +18,7 @@ from ..report import Content, Edited, Restored, Timing, write
 from ..report.content import Lattice
 from .closeups import closeup, compare, face_frame
 from .setting import ABOUT, home_of, machine, renew, stop_worker
+from .sheets import save_sheets
 
 NAME = "ana"
 STEPS = 11  # pictures per sweep over an attribute's reach
@@ -39,6 +40,7 @@ class Demo:
     out: Path
     preset: str = "balanced"
     seed: int = 0
+    images: Path | None = None  # where to put the README's pictures
     timings: list[Timing] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
 
@@ -50,7 +52,10 @@ class Demo:
             job = studio.personas.create(NAME, self.examples / "photos", preset=self.preset, seed=self.seed)
             person = self._done("learn the person", job)
             _say(f"\n{person.photos}\n\n{person.reach}\n")
-            path = write(self._content(person), self.out / "report.html")
+            content = self._content(person)
+            path = write(content, self.out / "report.html")
+            if self.images is not None:
+                save_sheets(content, self.images)
         finally:
             stop_worker(self.out)
         for what, why in self.failures:
