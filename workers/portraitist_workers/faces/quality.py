@@ -55,7 +55,7 @@ def exposure(crop: np.ndarray) -> Exposure:
     face = crop[face_mask(len(crop))].astype(np.float32)
     luma = face @ _LUMA
     low, high = np.quantile(luma, (0.05, 0.95))
-    clipped = np.mean((face.min(1) >= 250) | (face.max(1) <= 8))
+    clipped = np.mean((np.median(face, axis=1) >= 250) | (face.max(1) <= 8))  # two of three channels full, or none has anything
     return Exposure(float(luma.mean()), float(high - low), float(clipped))
 
 
