@@ -234,15 +234,15 @@ def _restored(r: Restored) -> str:
     labels = ("as it came", "restored", "truth")
     versions = [r.damaged, r.after.image, *([r.truth] if r.truth else [])]
     width = max(picture.width for picture in versions)
-    shown = [
-        figure(img(_enlarged(p, width), f"{r.title}: {label}", side=420), label)
-        for p, label in zip(versions, labels, strict=False)
+    whole = [
+        img(_enlarged(p, width), f"{r.title}: {label}", side=420) for p, label in zip(versions, labels, strict=False)
     ]
-    if r.close:
-        shown += [
-            figure(img(p, f"{r.title}, face: {label}"), f"{label}, face")
-            for p, label in zip(r.close, labels, strict=True)
-        ]
+    faces = [img(p, f"{r.title}, the face {label}") for p, label in zip(r.close or (), labels, strict=False)]
+    shown = "".join(
+        f'<div class="triple">{"".join(figure(p, label) for p, label in zip(row, labels, strict=False))}</div>'
+        for row in (whole, faces)
+        if row
+    )
     report = r.after.report
     facts = [
         f"assumed: {html.escape(report.degradation)}" if report.degradation else "",
@@ -255,7 +255,7 @@ def _restored(r: Restored) -> str:
     ]
     return (
         f'<div class="restored"><h3>{html.escape(r.title)}</h3><p><code>{html.escape(r.call)}</code></p>'
-        f'<div class="triple">{"".join(shown)}</div><p class="figures">{" · ".join(filter(None, facts))}</p></div>'
+        f'<div class="split">{shown}</div><p class="figures">{" · ".join(filter(None, facts))}</p></div>'
     )
 
 
