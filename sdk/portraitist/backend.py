@@ -29,17 +29,19 @@ def default_home() -> Path:
     return Path(platformdirs.user_data_dir("portraitist", appauthor=False))
 
 
-def embedded(home: str | Path | None = None) -> Backend:
-    """Everything in the folder `home`, which is made when it is not there. Photos are personal: only its owner may read it."""
+def embedded(home: str | Path | None = None, *, create: bool = True) -> Backend:
+    """Everything in the folder `home`, which is made when it is not there. Photos are personal: only its owner may read it.
+    Workers pass create=False: they must not begin anew what somebody removed."""
     folder = default_home() if home is None else Path(home).expanduser().resolve()
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if create:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StorageError(
             f"cannot make the folder {folder}: {error.strerror}; choose another with home=… or PORTRAITIST_HOME",
             param="home",
         ) from error
-    store = FolderStore(folder)
+    store = FolderStore(folder, create=create)
     return Backend(SqliteLedger(folder / "ledger.sqlite3"), store, EmbeddedTransport(folder), folder)
 
 

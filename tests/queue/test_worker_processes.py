@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 import portraitist
+import portraitist_workers
 from portraitist import Cancelled, Queued, Running, Succeeded
 from portraitist.backend import embedded
 from portraitist.errors import (
@@ -229,12 +231,19 @@ def test_stopping_the_worker_charges_no_attempt(studio, create):
     assert row(studio, job).attempts == 1
 
 
-def test_an_outdated_worker_is_replaced(studio, create, monkeypatch):
+def test_an_outdated_worker_is_replaced_between_jobs(studio, create, tmp_path, monkeypatch):
+    copy = tmp_path / "installed" / "portraitist_workers"
+    source = Path(portraitist_workers.__file__).parent
+    shutil.copytree(source, copy, ignore=lambda folder, names: [n for n in names if not n.endswith(".py") and "." in n])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(copy.parent), os.environ["PYTHONPATH"]]))
     create(studio).wait(timeout=30)
-    pid = worker_pid(studio)
-    monkeypatch.setattr("portraitist.transport.embedded.code_stamp", lambda: "newer")
-    create(portraitist.connect(home=studio._backend.home)).wait(timeout=30)
-    assert worker_pid(studio) != pid
+    first = worker_pid(studio)
+    job = create(studio, steps=60, dt=0.05)
+    running(studio, job)
+    (copy / "upgrade.py").write_text("")
+    assert job.wait(timeout=30).record.figures["starts"] == 1.0  # not interrupted
+    until(lambda: worker_pid(studio) != first and studio.describe()["alive"])
+    create(studio).wait(timeout=30)
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     from portraitist.transport.lock import WorkerLock
 
     home = options.home.resolve()
-    backend = embedded(home)
+    backend = embedded(home, create=False)
     lock = WorkerLock(home)
     if not lock.acquire():
         print(f"a worker is already running for {home}", file=sys.stderr)
@@ -80,9 +80,8 @@ def _cores() -> int:
 def _announce(home: Path) -> None:
     from portraitist import __version__
     from portraitist.atomic import write_atomically
-    from portraitist.transport.embedded import code_stamp
 
-    state = {"pid": os.getpid(), "version": __version__, "code": code_stamp(), "started": time.time()}
+    state = {"pid": os.getpid(), "version": __version__, "started": time.time()}
     write_atomically(home / "worker.json", json.dumps(state).encode(), durable=False)
 
 

@@ -6,8 +6,13 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import portraitist
+import portraitist_workers
 from portraitist.backend import Backend
 from portraitist.errors import PortraitistError, StorageError
 from portraitist.ledger import JobRow, LeaseLost
@@ -23,6 +28,7 @@ LOOK_S = 0.02  # how often the ledger is read
 RESEND_S = 1.0  # a wake-up that nobody answered while nothing ran is sent again
 CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
 SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept, or its clock been set
+COMPARE_S = 2.0  # how often we look, between jobs, whether we run the installed code
 SWEEP_S = 600.0  # how often blobs that nobody refers to are erased ...
 SWEEP_AGE_S = 3600.0  # ... once they are so old (a client uploads first and submits then)
 
@@ -36,6 +42,7 @@ class Supervisor:
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._busy = time.monotonic()
         self._swept = -SWEEP_S
+        self._code, self._compared = code_stamp(), time.monotonic()
 
     def recover(self) -> None:
         """We hold the lock, so no job can be running: what says so was left by a worker that died."""
@@ -67,6 +74,8 @@ class Supervisor:
         self._sent = {job_id: at for job_id, at in self._sent.items() if job_id in queued}
         if running or queued:
             self._busy = now
+        if not running and self._outdated(now):
+            self._replace()
         if not running:  # so that the order is decided when the worker is free, not before
             for job_id in queued:
                 if now - self._sent.get(job_id, -RESEND_S) >= RESEND_S:
@@ -132,12 +141,34 @@ class Supervisor:
         log.info("idle; ending")
         os._exit(0)
 
+    def _outdated(self, now: float) -> bool:
+        """Whether the installed code is no longer what we run (looked at every few seconds, between jobs)."""
+        if now - self._compared < COMPARE_S or not self._idle_s:  # in the foreground, whoever started us decides
+            return False
+        self._compared = now
+        return code_stamp() != self._code
+
+    def _replace(self) -> None:
+        """Start a successor that runs the new code, and end. (The lock is dropped by ending; the successor waits for it.)"""
+        log.info("the installed code has changed; starting anew")
+        subprocess.Popen([sys.executable, "-m", "portraitist_workers.embedded", *sys.argv[1:]], start_new_session=True)
+        os._exit(0)
+
     def _home_exists(self) -> bool:
         try:
             self._ledger.queued(limit=1)
             return True
         except StorageError:
             return False
+
+
+def code_stamp() -> str:
+    """Changes when the installed code does."""
+    newest, count = 0, 0
+    for package in (portraitist, portraitist_workers):
+        for path in Path(package.__path__[0]).rglob("*.py"):
+            newest, count = max(newest, path.stat().st_mtime_ns), count + 1
+    return f"{count}-{newest}"
 
 
 def _pid(row: JobRow) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any
 from celery.signals import worker_process_init
 from pydantic import BaseModel
 
-from portraitist.backend import Backend, open_backend
+from portraitist.backend import Backend, embedded
 
 from .app import app
 from .execution import execute, worker_name
@@ -31,7 +31,7 @@ def run_job(job_id: str) -> None:
 
 @functools.cache
 def _backend() -> Backend:
-    return open_backend(home=os.environ["PORTRAITIST_HOME"])
+    return embedded(os.environ["PORTRAITIST_HOME"], create=False)
 
 
 @functools.cache

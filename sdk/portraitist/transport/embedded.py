@@ -38,7 +38,6 @@ class EmbeddedTransport:
         self._started_at = 0.0
         self._failures = 0
         self._code = 0
-        self._compared = False
 
     def wake(self, job_id: str) -> None:
         self.check()
@@ -47,8 +46,7 @@ class EmbeddedTransport:
         if self._lock.held():
             if time.monotonic() - self._started_at > _HEALTHY_S:
                 self._failures = 0
-            if not self._replace_outdated():
-                return
+            return
         if self._started is not None:
             code = self._started.poll()
             if code is None:
@@ -98,14 +96,6 @@ class EmbeddedTransport:
     def log(self) -> Path:
         return self.home / "worker.log"
 
-    def _replace_outdated(self) -> bool:
-        """After an upgrade, end a worker that still runs the old code (its job resumes). Looked at once per connection, so
-        that two installations that share a home do not fight for ever."""
-        if self._compared or not (theirs := self.state().get("code")):
-            return False
-        self._compared = True
-        return theirs != code_stamp() and self.stop()
-
     def _start(self) -> None:
         for module in ("portraitist_workers", "celery"):
             if importlib.util.find_spec(module) is None:
@@ -131,14 +121,3 @@ class EmbeddedTransport:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except OSError:
             return "(no log)"
-
-
-def code_stamp() -> str:
-    """Changes when the installed code does."""
-    newest, count = 0, 0
-    for module in ("portraitist", "portraitist_workers"):
-        spec = importlib.util.find_spec(module)
-        for folder in (spec.submodule_search_locations or []) if spec else []:
-            for path in Path(folder).rglob("*.py"):
-                newest, count = max(newest, path.stat().st_mtime_ns), count + 1
-    return f"{count}-{newest}"
