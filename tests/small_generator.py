@@ -7,7 +7,8 @@ from portraitist_workers.generator import Generator, GeneratorConfig
 
 def generator(seed: int = 0, resolution: int = 32) -> Generator:
     torch.manual_seed(seed)
-    return Generator(GeneratorConfig(resolution, z_dim=16, w_dim=16, mapping_layers=2, channel_base=256, channel_max=16)).eval().requires_grad_(False)
+    config = GeneratorConfig(resolution, z_dim=16, w_dim=16, mapping_layers=2, channel_base=256, channel_max=16)
+    return Generator(config).eval().requires_grad_(False)
 
 
 def distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

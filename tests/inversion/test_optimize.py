@@ -1,10 +1,9 @@
 import torch
+from small_generator import distance, generator
 
 from portraitist_workers.inversion.optimize import refine_styles, refine_w
 from portraitist_workers.inversion.pivotal import tune_to_photo
 from portraitist_workers.inversion.reconstruction import Reconstruction
-
-from small_generator import distance, generator
 
 
 def scene():

@@ -4,13 +4,12 @@ import io
 
 import pytest
 import torch
+from small_generator import distance, generator
 
 from portraitist_workers.inversion.reconstruction import Reconstruction
 from portraitist_workers.persona.compact import decode, encode
 from portraitist_workers.persona.organizers import Frozen, Regression
 from portraitist_workers.persona.tuning import Schedule, Tuning
-
-from small_generator import distance, generator
 
 
 def make(organizer=None, steps=12):

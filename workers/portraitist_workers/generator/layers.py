@@ -62,6 +62,28 @@ def up_convolution(x: Tensor, weight: Tensor) -> Tensor:
     return smooth(x)
 
 
+class _ScaleShiftLeaky(torch.autograd.Function):
+    """lrelu(x * scale + shift): one multiply-add and one activation forward, three passes backward (autograd's own takes six)."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        y = torch.addcmul(shift, x, scale)
+        y = F.leaky_relu_(y, 0.2)
+        ctx.save_for_backward(x, scale, y)
+        ctx.shift_shape = shift.shape
+        return y
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        x, scale, y = ctx.saved_tensors
+        # The sign of the output is the sign of the pre-activation, so y serves for both.
+        grad = torch.ops.aten.leaky_relu_backward(grad, y, 0.2, True)
+        need_x, need_scale, need_shift = ctx.needs_input_grad
+        grad_scale = (grad * x).sum((2, 3), keepdim=True) if need_scale else None
+        grad_shift = grad.sum_to_size(ctx.shift_shape) if need_shift else None
+        return grad * scale if need_x else None, grad_scale, grad_shift
+
+
 class ModulatedConv(nn.Module):
     """One synthesis layer: style -> modulated 3x3 convolution -> noise -> bias -> leaky ReLU.
 
@@ -78,33 +100,44 @@ class ModulatedConv(nn.Module):
         self.resolution, self.up, self.clamp = resolution, up, clamp
         self._cache: dict = {}
 
-    def _constant(self, name: str, compute, key) -> Tensor:
-        """`compute()`, remembered until the weight changes; never remembered while it is being trained."""
-        if torch.is_grad_enabled() and self.weight.requires_grad:
-            return compute()
-        key = (key, self.weight._version, self.weight.data_ptr())
+    def _remember(self, name: str, source: Tensor, compute):
+        """`compute()`, remembered until `source` changes."""
+        key = (source._version, source.data_ptr())
         cached = self._cache.get(name)
         if cached is None or cached[0] != key:
-            cached = (key, compute().detach())
-            self._cache[name] = cached
+            cached = self._cache[name] = (key, compute())
         return cached[1]
 
+    def _constant(self, name: str, compute) -> Tensor:
+        """A function of the weight; computed anew at every call while the weight is being trained."""
+        if torch.is_grad_enabled() and self.weight.requires_grad:
+            return compute()
+        return self._remember(name, self.weight, lambda: compute().detach())
+
+    @property
+    def silent(self) -> bool:
+        """The noise has no effect and is not being trained, so it need not be computed.
+
+        Remembered, because on a GPU reading a number waits for everything before it.
+        """
+        strength = self.noise_strength
+        return not strength.requires_grad and self._remember("silent", strength, lambda: float(strength) == 0.0)
+
     def __getstate__(self) -> dict:
-        return {**super().__getstate__(), "_cache": {}} if hasattr(super(), "__getstate__") else {**self.__dict__, "_cache": {}}
+        return {**self.__dict__, "_cache": {}}  # copies start without remembered values
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
         B, I = style.shape
         dtype = x.dtype
-        kernel = self._constant("kernel", lambda: self._kernel(dtype), dtype)
-        energy = self._constant("energy", lambda: self.weight.float().square().sum((2, 3)).t().contiguous(), None)
+        kernel = self._constant(f"kernel {dtype}", lambda: self._kernel(dtype))
+        energy = self._constant("energy", lambda: self.weight.float().square().sum((2, 3)).t().contiguous())
         demodulation = torch.rsqrt(style.float().square() @ energy + DEMODULATION_EPS) * SQRT2  # [B, O]
         x = x * style.to(dtype).view(B, I, 1, 1)
         x = up_convolution(x, kernel) if self.up else F.conv2d(x, kernel, padding=1)
         shift = (self.bias * SQRT2).view(1, -1, 1, 1)
         if noise is not None:
             shift = shift + noise * (self.noise_strength * SQRT2)
-        x = torch.addcmul(shift.to(dtype), x, demodulation.to(dtype).view(B, -1, 1, 1))
-        x = F.leaky_relu(x, 0.2)
+        x = _ScaleShiftLeaky.apply(x, demodulation.to(dtype).view(B, -1, 1, 1), shift.to(dtype))
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
     def _kernel(self, dtype: torch.dtype) -> Tensor:

@@ -62,7 +62,10 @@ class Synthesis(nn.Module):
         return [layer.affine(w_plus[:, row]) for layer, row in self._walk()]
 
     def noise(self, mode: str, batch: int, generator: torch.Generator | None = None) -> list[Tensor | None]:
-        """One noise image per convolution: "const" the stored buffers, "none", or "random" drawn from `generator`."""
+        """One noise image per convolution: "const" the stored buffers, "none", or "random" drawn from `generator`.
+
+        None stands for layers whose noise strength is zero, too.
+        """
         if mode not in NOISE_MODES:
             raise ValueError(f"noise mode must be one of {NOISE_MODES}, got {mode!r}")
         noise: list[Tensor | None] = []
@@ -71,8 +74,10 @@ class Synthesis(nn.Module):
                 R, buffer = layer.resolution, layer.noise_const
                 if mode == "random":
                     noise.append(torch.randn(batch, 1, R, R, generator=generator, device=buffer.device))
+                elif mode == "none" or layer.silent:
+                    noise.append(None)
                 else:
-                    noise.append(buffer.view(1, 1, R, R) if mode == "const" else None)
+                    noise.append(buffer.view(1, 1, R, R))
         return noise
 
     def forward(

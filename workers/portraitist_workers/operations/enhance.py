@@ -89,7 +89,8 @@ def observe(photo: np.ndarray, chain: list[Degradation], model: PersonaModel, co
     for item in chain:
         factor *= item.factor if isinstance(item, Downsample) else 1
     if R // factor < 4:
-        raise InvalidRequest(f"downsampling by {factor} leaves less than 4 px of a {R} px face: nothing to restore from", param="degradation")
+        raise InvalidRequest(f"downsampling by {factor} leaves less than 4 px of a {R} px face: nothing to restore from",
+                             param="degradation")
     height, width = photo.shape[:2]
     large = cv2.resize(photo, (width * factor, height * factor), interpolation=cv2.INTER_CUBIC) if factor > 1 else photo
     frame, others = locate(large, model, name)

@@ -53,11 +53,10 @@ def measure_response(names: tuple[str, ...], steps: Tensor, w: Tensor, measure: 
 
 @dataclass
 class Solved:
-    """Latents w, what was measured on their pictures [B, A], and how many rounds it took."""
+    """Latents w and what was measured on their pictures, [B, A]."""
 
     w: Tensor
     measured: Tensor
-    rounds: int
 
 
 def solve(
@@ -87,8 +86,7 @@ def solve(
     best_w, best_measured = w, measure(w)
     best_error = (((wanted - best_measured) / scale * importance) ** 2).sum(1)
     current = best_measured
-    used = 0
-    for used in range(1, rounds + 1):
+    for _ in range(rounds):
         total = total + response.correction(wanted - current, importance)
         total = torch.maximum(torch.minimum(total, limit * scale), -limit * scale)
         delta = total @ response.steps
@@ -101,4 +99,4 @@ def solve(
         best_error = torch.where(better, error, best_error)
         if bool((((wanted - best_measured) / scale * importance).abs() < 0.02).all()):
             break
-    return Solved(best_w, best_measured, used)
+    return Solved(best_w, best_measured)

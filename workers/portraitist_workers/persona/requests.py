@@ -54,7 +54,10 @@ def measure_reach(names: Sequence[str], values: Sequence[Sequence[float]]) -> li
     return reach
 
 
-_WANTED = {"yaw": (-20.0, 20.0), "pitch": (-8.0, 8.0), "roll": (-8.0, 8.0), "smile": (0.1, 0.8), "mouth_open": (0.1, 0.4), "eyes_open": (0.3, 0.9)}
+_WANTED = {
+    "yaw": (-20.0, 20.0), "pitch": (-8.0, 8.0), "roll": (-8.0, 8.0), "smile": (0.1, 0.8), "mouth_open": (0.1, 0.4),
+    "eyes_open": (0.3, 0.9),
+}
 _SIDES = {
     "yaw": ("turned to the image's left", "turned to the image's right"), "pitch": ("looking down", "looking up"),
     "roll": ("tilted counter-clockwise", "tilted clockwise"), "smile": ("with a neutral mouth", "with a broad smile"),

@@ -31,7 +31,8 @@ def augment(image: Tensor, rng: torch.Generator) -> Tensor:
     scale = 1 + (u[:, 0] - 0.5) * 0.1
     theta[:, 0, 0] = theta[:, 1, 1] = scale
     theta[:, :, 2] = (u[:, 1:3] - 0.5) * 0.16
-    image = F.grid_sample(image, F.affine_grid(theta, list(image.shape), align_corners=False), padding_mode="reflection", align_corners=False)
+    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+    image = F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)
     image = image * (1 + (u[:, 3] - 0.5) * 0.2).view(B, 1, 1, 1) + ((u[:, 4] - 0.5) * 0.1).view(B, 1, 1, 1)
     small = F.interpolate(F.avg_pool2d(image, 4), scale_factor=4, mode="bilinear", align_corners=False)
     lost = (u[:, 5] < 0.15).view(B, 1, 1, 1)
@@ -88,7 +89,8 @@ def main() -> None:
         (in_w + 3 * in_pixels).backward()
         optimizer.step()
         seen += len(image)
-        totals, count = totals + (float(in_w.detach()), float(in_pixels.detach())), count + 1
+        totals += (float(in_w.detach()), float(in_pixels.detach()))
+        count += 1
         if time.monotonic() - logged > 30:
             print(f"{elapsed:6.0f} s  seen {seen}  w {totals[0] / count:.4f}  pixels {totals[1] / count:.4f}", flush=True)
             logged, totals, count = time.monotonic(), np.zeros(2), 0
