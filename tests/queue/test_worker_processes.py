@@ -455,3 +455,19 @@ def test_sigterm_of_the_worker_ends_all_its_processes(studio, create):
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
     job.cancel()
+
+
+def test_a_worker_in_the_foreground(studio, create):
+    """`portraitist worker`, as in a container: serves, refuses a second one, and gives its job back when told to end."""
+    command = [sys.executable, "-m", "portraitist", "worker", "--home", str(studio._backend.home)]
+    worker = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    until(lambda: studio.describe()["alive"])
+    job = create(studio, steps=100, dt=0.05)
+    running(studio, job)
+    assert worker_pid(studio) == worker.pid
+    second = subprocess.run(command, capture_output=True, text=True)
+    assert second.returncode == 1 and "already running" in second.stderr
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=10) == 0
+    assert isinstance(job.status, Queued) and row(studio, job).attempts == 0
+    job.cancel()

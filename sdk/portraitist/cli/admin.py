@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
-from typing import Annotated, Any, cast
+from importlib.util import find_spec
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -124,26 +125,21 @@ def worker(
         return
     if transport.describe()["alive"]:
         raise QueueUnavailable(f"a worker is already running for {transport.home}; `portraitist worker --stop` ends it")
-    code = _run(["portraitist_workers.embedded", "--home", str(transport.home), "--idle", str(idle)])
-    raise typer.Exit(code)
+    _become(["portraitist_workers.embedded", "--home", str(transport.home), "--idle", str(idle)])
 
 
 def demo(context: typer.Context) -> None:
     """Personalise an example person, make, edit and restore pictures of them, and write a report. Options: `demo --help`."""
-    raise typer.Exit(_run(["portraitist_workers.demo", *context.args]))
+    _become(["portraitist_workers.demo", *context.args])
 
 
-def _run(module: list[str]) -> int:
-    from importlib.util import find_spec
-
+def _become(module: list[str]) -> NoReturn:
+    """Run a module of the worker's package in this very process, so that signals and exit codes are its own."""
     if find_spec("portraitist_workers") is None or find_spec("celery") is None:
         raise QueueUnavailable("this needs the worker's packages; run `pip install 'portraitist[worker]'`")
-    child = subprocess.Popen([sys.executable, "-m", *module])
-    while True:
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            continue  # the child got it too, and ends in its own way
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", *module])
 
 
 def _event_json(event: Event) -> str:

@@ -360,11 +360,6 @@ class SqliteLedger:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-            try:
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
