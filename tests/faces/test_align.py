@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+
 from portraitist_workers.faces.align import Frame, crop, ffhq_frame, resample
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.image_io import read

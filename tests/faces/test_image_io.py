@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from portraitist.errors import InvalidImage
 from portraitist_workers.faces.image_io import decode, decode_about, encode_jpeg, encode_png, read, to_tensor, to_uint8
 

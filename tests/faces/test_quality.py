@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+
 from portraitist_workers.faces import quality
 from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.detect import detect_faces

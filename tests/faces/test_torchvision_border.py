@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import torch
+
 from portraitist_workers.faces.torchvision_border import ensure_torchvision, nms
 
 

@@ -1,7 +1,7 @@
 """Train the bundled face networks on the engine's renders.
 
     python -m portraitist_workers.priors.training.face_networks --pool DIR --out DIR --minutes M \\
-        [--held-out DIR] [--identities DIR --held-out-identities DIR] [--only perceptual attributes identity] [--save-to DIR]
+        [--held-out DIR] [--identities DIR] [--only perceptual attributes identity] [--save-to DIR]
 
 Each network gets `--minutes` of processor time, with the learning rate falling to zero at their end. A checkpoint is written
 to `--out` every 30 s; the same command continues from it. The finished file with its measured accuracy goes to
@@ -91,8 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=Path, required=True, help="renders of training people (engine pool)")
     parser.add_argument("--held-out", type=Path, help="renders of held-out people, for the measured figures")
-    parser.add_argument("--identities", type=Path, help="identity pool of training people")
-    parser.add_argument("--held-out-identities", type=Path, help="identity pool of held-out people")
+    parser.add_argument("--identities", type=Path, help="identity pool of held-out people, for the identity's figures")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints")
     parser.add_argument("--save-to", type=Path, default=FOLDER, help="finished networks (default: the package)")
     parser.add_argument("--minutes", type=float, default=8.0, help="processor time per network")
@@ -113,7 +112,7 @@ def main() -> None:
     if "identity" in args.only:
         from .identity_training import train_identity
 
-        train_identity(Pool(args.identities), Pool(args.held_out_identities), args.out, args.minutes, args.save_to)
+        train_identity(pool, Pool(args.identities), args.out, args.minutes, args.save_to)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Render the same invented people again and again, for training and judging the identity network.
+"""Render the same invented people again and again, for judging the identity network.
 
-    python -m portraitist_workers.priors.training.identity_pool --canvas DIR --out DIR --mixes 1500 --views 8 [--people held_out]
+    python -m portraitist_workers.priors.training.identity_pool --canvas DIR --out DIR --mixes 50 --views 6 --people held_out
 
 Within one identity the mix, the hair's donor and its colour are fixed; view, expression, light, camera, clothes and
 background are drawn anew for each picture. Shards have the layout of the engine's pools (images, alpha, labels), with
@@ -53,9 +53,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--canvas", type=Path, required=True, help="folder made by engine.build")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--people", choices=("training", "held_out"), default="training")
-    parser.add_argument("--mixes", type=int, default=1500)
-    parser.add_argument("--views", type=int, default=8)
+    parser.add_argument("--people", choices=("training", "held_out"), default="held_out")
+    parser.add_argument("--mixes", type=int, default=50)
+    parser.add_argument("--views", type=int, default=6)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()

@@ -1,11 +1,13 @@
-"""The identity network: views of one invented person closer to each other than to anybody else's.
+"""The identity network: who is mixed into a face, recognised whatever the view.
 
-Loss: additive angular margin over the training mixes as classes (Deng, Guo, Xue, Zafeiriou: ArcFace, CVPR 2019, eq. 3).
+The engine mixes every face from two or three people with known weights. Predicting those weights from the picture, by
+cosine to one prototype per person (a normalised softmax, as in ArcFace, Deng et al. 2019, but with the weights as soft
+targets), makes embeddings whose cosine follows how much of their sources two faces share. Every picture of the ordinary
+pool serves; judged is it on mixes of people whom it never saw.
 """
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -14,41 +16,52 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...faces.networks import IdentityNetwork, save_network
-from .distortions import photo_like
+from ..engine.labels import WIDTH
+from .distortions import cover, photo_like
 from .face_networks import run_steps
 from .pool import Pool
 
-SCALE, MARGIN = 24.0, 0.25  # ArcFace's s and m (radians); small, since mixes of the same people are truly alike
+SCALE = 16.0        # of cosines before the softmax
+HAIR_WEIGHT = 0.25  # of recognising the donor of hair and outline: part of a look, but people change their hair
 
 
 class Classifier(nn.Module):
-    """The network with one prototype per training mix."""
+    """The network with two prototypes per person: of the inner face, and of hair and outline."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, people: int) -> None:
         super().__init__()
         self.network = IdentityNetwork()
-        self.prototypes = nn.Parameter(F.normalize(torch.randn(classes, 128), dim=1))
+        self.face = nn.Parameter(torch.randn(people, 128))
+        self.hair = nn.Parameter(torch.randn(people, 128))
 
-    def loss(self, images: Tensor, classes: Tensor) -> Tensor:
-        cosine = self.network(images) @ F.normalize(self.prototypes, dim=1).T
-        own = cosine.gather(1, classes[:, None]).clamp(-1 + 1e-6, 1 - 1e-6)
-        with_margin = torch.cos(own.acos().clamp(max=math.pi - MARGIN) + MARGIN)
-        return F.cross_entropy(SCALE * cosine.scatter(1, classes[:, None], with_margin), classes, label_smoothing=0.05)
+    def loss(self, images: Tensor, weights: Tensor, donor: Tensor) -> Tensor:
+        embedded = self.network(images)
+        face = SCALE * embedded @ F.normalize(self.face, dim=1).T
+        hair = SCALE * embedded @ F.normalize(self.hair, dim=1).T
+        return F.cross_entropy(face, weights) + HAIR_WEIGHT * F.cross_entropy(hair, donor)
 
 
-def train_identity(pool: Pool, held_out: Pool, out: Path, minutes: float, save_to: Path) -> None:
-    names = np.unique(pool.all_labels()[:, 0])
-    model = Classifier(len(names)).to(memory_format=torch.channels_last)
+def train_identity(pool: Pool, judged_on: Pool, out: Path, minutes: float, save_to: Path) -> None:
+    """`pool` is an ordinary pool of training people, `judged_on` an identity pool of held-out people."""
+    people = (pool.all_labels().shape[1] - WIDTH) // 4
+    model = Classifier(people).to(memory_format=torch.channels_last)
+    started = out / "attributes.pt"
+    if started.exists():  # the attribute network already knows where eyes and mouths are
+        weights = torch.load(started, weights_only=True)["modules"]
+        trunk = {k.removeprefix("trunk."): v for k, v in weights.items() if k.startswith("trunk.")}
+        model.network.trunk.load_state_dict(trunk)
 
     def loss(rng: np.random.Generator) -> Tensor:
         images, _, labels = pool.batch(48, 128, rng)
-        classes = torch.from_numpy(np.searchsorted(names, labels[:, 0].numpy()))
-        images = photo_like(torch.where(torch.from_numpy(rng.random(48) < 0.5)[:, None, None, None], images.flip(3), images), rng)
+        mixed, donor = (part.unflatten(1, (2, people)).sum(1) for part in labels[:, WIDTH:].split(2 * people, 1))
+        mirror = torch.from_numpy(rng.random(48) < 0.5)  # a mirrored person is the same person
+        images = torch.where(mirror[:, None, None, None], images.flip(3), images)
+        images = photo_like(cover(images, rng, share=0.1)[0], rng)
         with torch.autocast("cpu", torch.bfloat16):
-            return model.loss(images.contiguous(memory_format=torch.channels_last), classes)
+            return model.loss(images.contiguous(memory_format=torch.channels_last), mixed, donor)
 
     steps = run_steps("identity", model, loss, out=out, minutes=minutes, peak=2e-3)
-    measured = measure(model.network, held_out) | {"steps": steps, "on": "mixes of held-out people", "training_mixes": len(names)}
+    measured = measure(model.network, judged_on) | {"steps": steps, "on": "mixes of held-out people"}
     print("identity:", measured, flush=True)
     save_network(save_to / "identity.safetensors", "identity", model.network, {}, measured)
 
@@ -62,7 +75,8 @@ def measure(network: IdentityNetwork, pool: Pool) -> dict[str, float]:
     images = np.concatenate(pool.images)
     names = torch.from_numpy(pool.all_labels()[:, 0])
     tensors = torch.from_numpy(images).permute(0, 3, 1, 2)
-    embedded = torch.cat([network(x.float() / 127.5 - 1) for x in tensors.split(100)])
+    pictures = [x.float() / 127.5 - 1 for x in tensors.split(100)]
+    embedded = F.normalize(torch.cat([network(x) + network(x.flip(3)) for x in pictures]), dim=1)  # as faces.identity does
     cosine = embedded @ embedded.T
     upper = torch.ones_like(cosine, dtype=torch.bool).triu(1)
     same = cosine[upper & (names[:, None] == names[None])].numpy()
