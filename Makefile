@@ -26,9 +26,9 @@ unit: install
 demo: install
 	$(BIN)/python -m portraitist demo
 
-# The tables under docs/benchmarks.
+# The tables under docs/benchmarks; `make bench ARGS=--quick` in about 25 minutes.
 bench: install
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 clean:
 	rm -rf .stamps demo build dist .pytest_cache .mypy_cache .ruff_cache

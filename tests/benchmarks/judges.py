@@ -14,17 +14,17 @@ import tempfile
 import torch
 from torch import Tensor
 
-from portraitist_workers.faces.perceptual import BundledPerceptual, PerceptualDistance, PublishedLPIPS, _backbone_installed
+from portraitist_workers.faces.perceptual import (
+    BundledPerceptual,
+    PerceptualDistance,
+    PublishedLPIPS,
+    _backbone_installed,
+)
 
 
 @functools.cache
 def distance() -> PerceptualDistance:
-    """The judging distance. Call `prepare` first."""
-    return prepare()
-
-
-@functools.cache
-def prepare() -> PerceptualDistance:
+    """The judging distance. Call it before anything else loads a network."""
     judge = PublishedLPIPS("squeeze") if _backbone_installed("squeeze") else BundledPerceptual()
     hide_backbones()
     return judge

@@ -34,7 +34,7 @@ def write(name: str, title: str, sections: Sequence[str], *, argv: Sequence[str]
 def facts(argv: Sequence[str] | None = None) -> str:
     module = getattr(sys.modules["__main__"], "__spec__", None)
     command = f"python -m {module.name}" if module else "python " + Path(sys.argv[0]).name
-    arguments = [a for a in (argv if argv is not None else sys.argv[1:])]
+    arguments = list(sys.argv[1:] if argv is None else argv)
     for hidden in ("--work", "--prior"):  # folders of the machine, no part of the result
         while hidden in arguments:
             at = arguments.index(hidden)

@@ -1,0 +1,46 @@
+"""Every benchmark in turn: `python -m tests.benchmarks [--quick]`; further options go to the programs that know them.
+
+--quick takes about 25 minutes on 2 free CPU cores; without it, with MyStyle's published 16,000 updates for each of four people,
+allow two hours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+
+PROGRAMS = {  # name: the options it takes from here
+    "bench_import": (),
+    "bench_personalize": ("quick", "people", "preset", "threads", "work", "prior", "mystyle-seconds"),
+    "bench_restoration": ("quick", "people", "preset", "threads", "work", "prior"),
+    "bench_compact": ("quick", "people", "preset", "threads", "work", "prior"),
+    "bench_generator": ("quick", "threads"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default=",".join(PROGRAMS), help="names, separated by commas")
+    parser.add_argument("--quick", action="store_true")
+    for name in ("people", "preset", "threads", "work", "prior", "mystyle-seconds"):
+        parser.add_argument(f"--{name}")
+    args = parser.parse_args()
+    failed = []
+    for program in args.only.split(","):
+        options: list[str] = []
+        for name in PROGRAMS[program]:
+            value = getattr(args, name.replace("-", "_"))
+            options += [f"--{name}"] if value is True else [f"--{name}", value] if value else []
+        begun = time.monotonic()
+        print(f"== {program} {' '.join(options)}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"tests.benchmarks.{program}", *options]).returncode:
+            failed.append(program)
+        print(f"== {program}: {time.monotonic() - begun:.0f} s", flush=True)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
