@@ -1,0 +1,173 @@
+"""The bundled networks through their interfaces: present, honest about their error, differentiable, not fooled."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from portraitist.attributes import ESTIMATED
+from portraitist.errors import PriorUnavailable
+from portraitist_workers.faces.align import crop, ffhq_frame
+from portraitist_workers.faces.attributes import load_attributes
+from portraitist_workers.faces.detect import detect_faces
+from portraitist_workers.faces.identity import load_identity
+from portraitist_workers.faces.image_io import read, to_tensor
+from portraitist_workers.faces.networks import FOLDER, load_network
+from portraitist_workers.faces.perceptual import BundledPerceptual, load_perceptual
+
+from .conftest import PEOPLE, person_labels, person_photos
+
+
+@pytest.fixture(scope="module")
+def faces() -> tuple[torch.Tensor, list[str], list[dict]]:
+    """24 aligned faces [N, 3, 128, 128] of four people, whose they are, and their labels."""
+    pictures, owners, labels = [], [], []
+    for name in PEOPLE:
+        for path in person_photos(name)[::4]:
+            photo = read(path)
+            pictures.append(crop(photo, ffhq_frame(detect_faces(photo)[0].points), 128))
+            owners.append(name)
+            labels.append(person_labels(name)[path.name])
+    return to_tensor(np.stack(pictures)), owners, labels
+
+
+@pytest.mark.parametrize("kind", ["attributes", "identity", "perceptual"])
+def test_files_are_small_and_say_how_good_they_are(kind):
+    assert (FOLDER / f"{kind}.safetensors").stat().st_size < 6_000_000
+    _, measured = load_network(kind)
+    assert "held-out" in measured["on"]
+
+
+def test_a_missing_or_damaged_file_is_a_typed_error(tmp_path):
+    with pytest.raises(PriorUnavailable, match="reinstall"):
+        load_network("attributes", tmp_path)
+    (tmp_path / "identity.safetensors").write_bytes((FOLDER / "identity.safetensors").read_bytes()[:1000])
+    with pytest.raises(PriorUnavailable, match="identity"):
+        load_network("identity", tmp_path)
+
+
+# -- attributes --
+
+def test_attributes_follow_the_labels(faces):
+    """Through detection and alignment, as in use. The measured errors are in the file and in docs/photos.md."""
+    images, _, labels = faces
+    estimator = load_attributes()
+    assert estimator.names == ESTIMATED and set(estimator.errors) == set(ESTIMATED)
+    values = estimator(images)[0].numpy()
+    for i, (name, key, limit) in enumerate((("yaw", "yaw", 3.0), ("pitch", "pitch", 2.5), ("roll", "roll", 3.0),
+                                            ("smile", "smile_geo", 0.12), ("mouth_open", "mouth_open", 0.08))):
+        truth = np.array([label[key] for label in labels])
+        if name == "roll":
+            continue  # alignment takes the roll away; what is left is the residual
+        assert np.median(np.abs(values[:, i] - truth)) < limit, name
+        if truth.std() > 0.05:
+            assert np.corrcoef(values[:, i], truth)[0, 1] > 0.85, name
+
+
+def test_mirroring_turns_the_yaw(faces):
+    images, _, labels = faces
+    estimator = load_attributes()
+    yaw, mirrored = estimator(images)[0][:, 0], estimator(images.flip(3))[0][:, 0]
+    assert (yaw + mirrored).abs().median() < 2.5
+    assert (yaw - mirrored).abs().median() > 5  # negative control
+
+
+def test_attributes_are_differentiable(faces):
+    images = faces[0][:2].clone().requires_grad_()
+    load_attributes()(images)[0][:, 3].sum().backward()
+    assert images.grad is not None and images.grad.abs().sum() > 0
+
+
+# -- identity --
+
+def test_identity_tells_people_apart(faces):
+    images, owners, _ = faces
+    embedded = load_identity()(images)
+    assert torch.allclose(embedded.norm(dim=1), torch.ones(len(images)), atol=1e-4)
+    cosine = (embedded @ embedded.T).numpy()
+    same = np.array(owners)[:, None] == np.array(owners)[None]
+    upper = np.triu(np.ones_like(same), 1)
+    own, other = cosine[same & upper], cosine[~same & upper]
+    wins = (own[:, None] > other[None]).mean()
+    assert wins > 0.95  # area under the ROC curve
+
+
+def test_identity_survives_a_worse_camera(faces):
+    images, _, _ = faces
+    encoder = load_identity("bundled")
+    worse = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(images, 2), scale_factor=2, mode="bilinear")
+    darker = (images + 1) * 0.8 - 1
+    for changed in (worse, darker):
+        assert (encoder(images) * encoder(changed)).sum(1).median() > encoder.same_person
+
+
+# -- perceptual distance --
+
+def test_perceptual_distance_is_one(faces):
+    images, _, _ = faces
+    distance = load_perceptual("bundled")
+    a, b = images[:6], images[6:12]
+    assert distance(a, a).abs().max() < 1e-6
+    assert torch.allclose(distance(a, b), distance(b, a), atol=1e-5)
+    assert torch.allclose(distance.distance(a, b, distance.features(b)), distance(a, b), atol=1e-5)
+    assert (distance(a, b) > 0.1).all()
+
+
+def test_perceptual_distance_grows_with_damage(faces):
+    images = faces[0][:6]
+    distance = load_perceptual("bundled")
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.randn(images.shape, generator=rng)
+    ladders = {
+        "noise": [images + s * noise for s in (0.02, 0.05, 0.1, 0.2)],
+        "blur": [to_tensor(np.stack([cv2.GaussianBlur(p, (0, 0), s) for p in ((images.permute(0, 2, 3, 1).numpy() + 1) * 127.5)
+                                     .round().astype(np.uint8)])) for s in (0.5, 1.0, 2.0, 4.0)],
+        "shift": [images.roll(s, 3) for s in (1, 2, 4, 8)],
+        "brightness": [images + s for s in (0.02, 0.05, 0.1, 0.2)],
+    }
+    for name, ladder in ladders.items():
+        steps = torch.stack([distance(x, images) for x in ladder])
+        assert (steps.diff(dim=0) > 0).all(), name
+
+
+def test_no_grid_pattern_is_invisible(faces):
+    """Every periodic pattern an up-sampling network can print must cost at least half of what white noise costs."""
+    images = faces[0][:4]
+    distance = load_perceptual("bundled")
+    rng = torch.Generator().manual_seed(0)
+    noise = 0.05 * torch.randn(images.shape, generator=rng)
+    cost_of_noise = distance(images + noise, images).mean()
+    for period in (2, 4, 8):
+        for seed in range(3):
+            tile = torch.randn(1, 1, period, period, generator=torch.Generator().manual_seed(seed))
+            tile = (tile - tile.mean()) / tile.std(unbiased=False) * 0.05
+            cost = distance(images + tile.repeat(1, 1, 128 // period, 128 // period), images).mean()
+            assert cost > 0.5 * cost_of_noise, (period, seed)
+
+
+def test_perceptual_gradient_restores_a_picture(faces):
+    """As a loss: started from a blurred picture, descent must come nearer in plain pixels too, without inventing a grid."""
+    target = faces[0][:3]
+    small = torch.nn.functional.avg_pool2d(target, 4)
+    start = torch.nn.functional.interpolate(small, scale_factor=4, mode="bilinear")
+    distance = load_perceptual("bundled")
+    features = distance.features(target)
+    x = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([x], lr=0.02)
+    for step in range(80):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.02 * (1 - step / 80)
+        optimizer.zero_grad()
+        distance.distance(x, target, features).sum().backward()
+        optimizer.step()
+    before, after = ((y.detach() - target).square().mean() for y in (start, x))
+    assert after < 0.5 * before
+
+
+def test_the_published_distance_is_taken_when_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    load_perceptual.cache_clear()
+    assert load_perceptual().name == "portraitist-perceptual"
+    assert isinstance(load_perceptual("squeeze"), BundledPerceptual)  # not installed and not allowed to fetch
+    load_perceptual.cache_clear()
