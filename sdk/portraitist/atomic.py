@@ -7,12 +7,14 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Temporary file in the same folder, fsync, `os.replace`, fsync of the folder. Raises OSError; nothing is left behind."""
+def write_atomically(path: Path, *parts: bytes, durable: bool = True) -> None:
+    """`parts`, one after the other: into a temporary file in the same folder, then `os.replace`. durable: fsync file and
+    folder, so that it survives a power cut. Raises OSError; nothing is left behind."""
     fd, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
     try:
         with os.fdopen(fd, "wb") as file:
-            file.write(data)
+            for part in parts:
+                file.write(part)
             file.flush()
             if durable:
                 os.fsync(file.fileno())

@@ -65,10 +65,15 @@ def test_damage_is_noticed(tmp_path):
         store.get(digest)
     store.put(b"abc")  # a new upload repairs it
     assert store.get(digest) == b"abc"
-    store.save_checkpoint(JOB, b"state")
     path = store._checkpoint(JOB)
+    for state in (b"one", b"two"):
+        store.save_checkpoint(JOB, state)
     path.write_bytes(path.read_bytes()[:-1])
+    assert store.load_checkpoint(JOB) == b"one"  # the one before
+    path.with_name(JOB + ".old").write_bytes(b"")
     assert store.load_checkpoint(JOB) is None
+    store.drop_checkpoint(JOB)
+    assert not list((tmp_path / "checkpoints").iterdir())
 
 
 def test_a_store_that_vanished_is_not_begun_anew(tmp_path):
@@ -137,4 +142,4 @@ def test_a_reader_sees_old_or_new_whenever_the_writer_is_killed(tmp_path):
         assert len(state) == 300_000 and len(set(state)) == 1
         for digest in list(store.older_than(0.0)):  # (also clears up what the killed writer left)
             store.get(digest)
-    assert not list((tmp_path / "blobs").glob("??/.tmp-*"))
+    assert not list(tmp_path.rglob(".tmp-*"))
