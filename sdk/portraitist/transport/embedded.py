@@ -68,12 +68,13 @@ class EmbeddedTransport:
         """Ask the worker to end now; a running job goes back to the queue and resumes later. False: there was none."""
         if not self._lock.held():
             return False
-        pid = self.state().get("pid")
-        if isinstance(pid, int):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + timeout
+        pid, deadline = None, time.monotonic() + timeout
         while self._lock.held() and time.monotonic() < deadline:
+            holder = self.state().get("pid")
+            if isinstance(holder, int) and holder != pid:  # also one that was just starting, and took over
+                pid = holder
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
             time.sleep(0.05)
         if self._lock.held():
             raise QueueUnavailable(

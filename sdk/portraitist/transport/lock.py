@@ -18,7 +18,7 @@ class WorkerLock:
         self._path = home / "worker.lock"
         self._fd: int | None = None
 
-    def acquire(self, *, patience_s: float = 2.0) -> bool:
+    def acquire(self, *, patience_s: float = 0.5) -> bool:
         """True when we hold it now. A client's probe may be in the way for a moment, hence the patience."""
         fd, deadline = self._open(), time.monotonic() + patience_s
         while True:
