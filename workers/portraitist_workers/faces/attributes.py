@@ -6,8 +6,9 @@ import functools
 from typing import Protocol
 
 import torch.nn.functional as F
-from portraitist.attributes import ESTIMATED
 from torch import Tensor
+
+from portraitist.attributes import ESTIMATED
 
 from .networks import SIDE, load_network
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+
 from portraitist.errors import InvalidImage
 
 FORMATS = ("JPEG", "PNG", "WEBP")  # by content; the file's extension is never looked at

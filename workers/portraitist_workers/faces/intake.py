@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+
 from portraitist.errors import InvalidImage, PhotosUnusable
 from portraitist.results import PhotoVerdict
 

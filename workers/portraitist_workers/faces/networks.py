@@ -14,11 +14,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from portraitist.errors import PriorUnavailable
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from portraitist.errors import PriorUnavailable
 
 SIDE = 128  # px of the aligned faces that the networks see
 FOLDER = Path(__file__).parent.parent / "priors" / "default"
@@ -99,8 +100,10 @@ class PerceptualNetwork(nn.Module):
     maps, which were trained to equal principal components of LPIPS's weighted, normalised features, plus robust
     differences of pixels and of gradients at three scales. The latter leave no direction in which a picture can change
     without the distance noticing: LPIPS alone lets a tuned generator print its up-sampling grid. Strided convolutions
-    are 4 wide, so that every input pixel meets equally many taps and the gradient has no grid of its own (Odena, Dumoulin,
-    Olah: Deconvolution and Checkerboard Artifacts, Distill 2016).
+    are 4 wide, so that every input pixel meets equally many taps (Odena, Dumoulin, Olah: Deconvolution and Checkerboard
+    Artifacts, Distill 2016), and the maps see a slightly smoothed picture (Zhang: Making Convolutional Networks
+    Shift-Invariant Again, ICML 2019): the gradient has no grid of its own to print. Finest detail is the pixel and edge
+    terms' business.
     """
 
     def __init__(self, widths: tuple[int, ...] = (32, 56, 96, 144), metric: tuple[int, ...] = (32, 48, 64, 160),
@@ -120,7 +123,7 @@ class PerceptualNetwork(nn.Module):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Metric maps, finest first: [B, dims, R/2, R/2], [B, dims, R/4, R/4], ..."""
-        maps, x = [], images
+        maps, x = [], _smooth(images) if self.normalise else images
         for stage, head, scale in zip(self.stages, self.heads, self.metric_scale, strict=True):
             x = stage(x)
             maps.append(head(_unit(x) if self.normalise else x) * scale)
@@ -139,6 +142,13 @@ class PerceptualNetwork(nn.Module):
     def level_distances(self, fa: list[Tensor], fb: list[Tensor]) -> Tensor:
         """[B, levels] mean over places of the summed squared differences."""
         return torch.stack([(x.float() - y.float()).square().sum(1).mean((1, 2)) for x, y in zip(fa, fb, strict=True)], 1)
+
+
+def _smooth(x: Tensor) -> Tensor:
+    """Binomial filter 1 2 1 in both directions: passes nothing of the finest checkerboard."""
+    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    x = (x[:, :, :, :-2] + 2 * x[:, :, :, 1:-1] + x[:, :, :, 2:]) / 4
+    return (x[:, :, :-2] + 2 * x[:, :, 1:-1] + x[:, :, 2:]) / 4
 
 
 def _unit(x: Tensor) -> Tensor:
@@ -172,6 +182,7 @@ def save_network(path: Path, kind: str, network: nn.Module, arguments: dict[str,
     header = {"format": "portraitist-face-network-1", "kind": kind, "arguments": json.dumps(arguments),
               "measured": json.dumps(measured)}
     save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata=header)
+    path.chmod(0o644)  # safetensors makes files that only their owner may read
 
 
 def _fold_batch_norm(module: nn.Module) -> None:
@@ -191,7 +202,7 @@ def load_network(kind: str, folder: Path = FOLDER) -> tuple[Any, dict[str, Any]]
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}
         arguments = json.loads(header["arguments"])
         network = _KINDS[kind](**{k: tuple(v) if k in ("widths", "metric") else v for k, v in arguments.items()})
         missing, unexpected = network.load_state_dict(tensors, strict=False)
