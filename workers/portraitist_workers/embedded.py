@@ -48,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     _announce(home)
     # Set before the child is spawned; torch reads it when it is imported.
     os.environ["PORTRAITIST_HOME"] = str(home)
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:semaphore_tracker")  # we end without Celery's clean-up; the system does it
     os.environ.setdefault("OMP_NUM_THREADS", str(_cores()))
     # glibc hands every big tensor back to the kernel and asks for it anew, zeroed: a third of the time of a training step.
     os.environ.setdefault("MALLOC_MMAP_MAX_", "0")

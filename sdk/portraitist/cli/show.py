@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..jobs import AnyJob, Cancelled, Failed, Queued, Running, Status, Succeeded
 from ..persona import Persona
@@ -75,7 +75,9 @@ def personas(people: list[Persona]) -> None:
 
 
 def jobs(items: list[AnyJob]) -> None:
-    table = Table("job", "what", "since", "status", box=None, pad_edge=False)
+    table = Table(
+        Column("job", no_wrap=True), "what", "since", Column("status", overflow="fold"), box=None, pad_edge=False
+    )
     for job in items:
         since = datetime.fromtimestamp(job.created).strftime("%d %b %H:%M:%S")
         table.add_row(job.id, job.operation, since, escape(status(job.status)))
