@@ -18,6 +18,7 @@ from .errors import PortraitistError
 from .transport import EmbeddedTransport
 
 _ROOM_WARN, _ROOM_FAIL = 2 * 2**30, 200 * 2**20  # bytes
+_NETWORKS = {"generator", "encoder", "latents", "attributes", "perceptual", "identity"}
 _WORKER = "pip install 'portraitist[worker]'"
 
 
@@ -104,10 +105,9 @@ def _weights() -> Check:
         return Check("weights", "fail", "the package portraitist_workers is not there", _WORKER)
     folder = Path(next(iter(spec.submodule_search_locations))) / "priors" / "default"
     files = sorted(folder.glob("*.safetensors"))
-    if not (folder / "generator.safetensors").exists():
-        return Check(
-            "weights", "fail", f"no generator in {folder}", "reinstall portraitist; its wheel contains the weights"
-        )
+    if missing := sorted(_NETWORKS - {f.stem for f in files}):
+        detail = f"no {', '.join(missing)} in {folder}"
+        return Check("weights", "fail", detail, "reinstall portraitist; its wheel contains the weights")
     if small := [f.name for f in files if f.stat().st_size < 1000]:  # a Git LFS pointer, or a broken copy
         return Check("weights", "fail", f"{', '.join(small)} cannot be weights: too small", "reinstall portraitist")
     return Check("weights", "ok", f"{len(files)} files, {sum(f.stat().st_size for f in files) / 2**20:.0f} MB")
