@@ -19,6 +19,7 @@ from torch import Tensor
 from portraitist_workers.generator import Generator, GeneratorConfig
 
 from . import reference_generator
+from .options import like_a_worker
 from .report import table, write
 
 
@@ -40,6 +41,7 @@ RUNS = 7
 
 
 def main() -> None:
+    like_a_worker()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--quick", action="store_true", help="leave 1024 px out")

@@ -24,13 +24,13 @@ def main() -> None:
     parser = common(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     parser.add_argument("--methods", default=",".join(methods.METHODS))
     parser.add_argument("--mystyle-updates-per-photo", type=int, default=1000, help="published: 1000")
-    parser.add_argument("--mystyle-seconds", type=float, default=None, help="stop the baseline's tuning early (--quick: 90)")
+    parser.add_argument("--mystyle-seconds", type=float, default=None, help="stop the baseline's tuning early (--quick: 60)")
     parser.add_argument("--variants-people", type=int, default=None, help="people for mystyle_pp and mystyle_pp_sefa (--quick: 1)")
     parser.add_argument("--steps", type=int, default=None, help="tuning steps instead of the preset's, to try the suite out")
     parser.add_argument("--out", default="personalize", help="name of the page under docs/benchmarks")
     args = parser.parse_args()
     if args.quick:
-        args.mystyle_seconds = args.mystyle_seconds or 90.0
+        args.mystyle_seconds = args.mystyle_seconds or 60.0
         args.variants_people = 1 if args.variants_people is None else args.variants_people
     effort = Effort(draws=3, targets=5, held_out=2) if args.quick else Effort()
     judges.distance()

@@ -81,7 +81,7 @@ def degraded(kind: str, photo: people.Aligned, person: str, context: MemoryConte
     hole[y : y + HOLE, x : x + HOLE] = True
     picture = to_uint8(truth)[0]
     picture[hole] = 127
-    chain = [Mask(image=context.put(encode_png(np.where(hole, 0, 255).astype(np.uint8))))]
+    chain = [Mask(image=context.put(encode_png(np.where(hole, 255, 0).astype(np.uint8))))]
     return Case(kind, person, truth, picture, chain, hole, to_tensor(picture))
 
 
@@ -133,13 +133,13 @@ def restore(case: Case, persona_id: str, context: MemoryContext, model: PersonaM
 
 def main() -> None:
     parser = common(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
-    parser.add_argument("--held-out", type=int, default=None, help="photos per person (default 8; --quick: 2)")
+    parser.add_argument("--held-out", type=int, default=None, help="photos per person (default 8; --quick: 1)")
     parser.add_argument("--fresh", action="store_true", help="personalise anew instead of using bench_personalize's last personas")
     parser.add_argument("--steps", type=int, default=None, help="tuning steps instead of the preset's, to try the suite out")
     args = parser.parse_args()
     judges.distance()
     options = to_options(args)
-    count = args.held_out or (2 if args.quick else 8)
+    count = args.held_out or (1 if args.quick else 8)
     cases: list[Case] = []
     models: dict[str, PersonaModel] = {}
     for index, person in enumerate(args.people.split(",")):
@@ -214,7 +214,8 @@ def _sheet(cases: list[Case], kinds: list[str], rows: int = 3):
         picked = list({c.person: c for c in of}.values())[:rows]
         for case in picked:
             pictures = [case.naive, case.results[case.best_classical], case.results["untuned prior"], case.results["ours"], case.truth]
-            shown.append((kind.replace(" ", "\n", 1) + f"\n{case.person}", torch.cat(pictures)))
+            label = kind.replace("×", "x").replace("σ", "sigma").replace("32 px over", "\nover").replace(" ", "\n", 1)
+            shown.append((f"{label}\n{case.person}", torch.cat(pictures)))
     return sheets.sheet(shown, headings=("input", "classical", "untuned prior", "ours", "truth"))
 
 

@@ -46,6 +46,11 @@ class Sweep:
         moved = self.achieved.amax(1) - self.achieved.amin(1)  # [S, A]
         return {n: float(moved[:, a].mean()) / widths[n] for a, n in enumerate(self.names) if n != self.attribute}
 
+    def own_movement(self, widths: dict[str, float]) -> float:
+        """Movement of the swept attribute itself, as a share of its reach: 1 when it does what it is asked."""
+        own = self.achieved[:, :, self.names.index(self.attribute)]
+        return float((own.amax(1) - own.amin(1)).mean()) / widths[self.attribute]
+
 
 @torch.no_grad()
 def sweep(model: PersonaModel, judge: Judge, record: PersonaRecord, attribute: str, *, draws: int, targets: int,

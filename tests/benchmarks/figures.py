@@ -87,6 +87,10 @@ def _control(figures: Figures, made: Made, model: PersonaModel, judge: Judge, op
             loop = "closed" if closed else "open"
             figures.values[f"{attribute}_error_{loop}"] = found.errors
             figures.single[f"{attribute}_spearman_{loop}"] = metrics.spearman(*found.pairs)
+            leaked = list(found.leakage(shares).values())
+            figures.values.setdefault(f"leakage_{loop}", []).extend(leaked)
+            own = max(found.own_movement(shares), 1e-3)
+            figures.values.setdefault(f"relative_leakage_{loop}", []).extend(v / own for v in leaked)
             if closed is closed_loop:
                 figures.sweeps[attribute] = found
                 figures.leakage[attribute] = found.leakage(shares)
@@ -102,7 +106,7 @@ def _control(figures: Figures, made: Made, model: PersonaModel, judge: Judge, op
     figures.values["identity_above"] = (100.0 * (scores > floor)).tolist()
     figures.single |= {"identity_photos": float(scale.mean()), "identity_floor": float(floor)}
     figures.single |= {f"synthesis_grid_{p}": v for p, v in metrics.grid_energy(everything, photos).items()}
-    figures.single["leakage"] = float(np.mean([v for row in figures.leakage.values() for v in row.values()]))
+    figures.single["leakage"] = float(np.mean(figures.values["leakage_closed" if closed_loop else "leakage_open"]))
 
 
 def _held_out(figures: Figures, model: PersonaModel, preset: str, held_out: list[people.Aligned]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 
 import torch
@@ -12,7 +14,16 @@ from . import people
 from .methods import Options, use_prior
 
 
+def like_a_worker() -> None:
+    """Start this program anew with the allocator settings of the embedded worker (embedded.py), where it lacks them."""
+    settings = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+    if any(name not in os.environ for name in settings):
+        os.environ.update(settings)  # glibc reads them when a process starts
+        os.execv(sys.executable, sys.orig_argv)
+
+
 def common(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    like_a_worker()
     parser.add_argument("--people", default=",".join(people.NAMES))
     parser.add_argument("--photos", type=int, default=16, help="photos to personalise with, 3-16")
     parser.add_argument("--preset", default="balanced", choices=("fast", "balanced", "best"))
