@@ -123,6 +123,11 @@ def test_errors_are_one_line(cli, arguments, code, words):
     assert got == code and words in last and last.startswith("portraitist: ") and "Traceback" not in err
 
 
+def test_unusable_photos_are_told_one_by_one(cli, tmp_path):
+    code, _, err = cli("create", "ana", "photos/a.jpg", "photos/b.jpg")
+    assert code == 1 and "  a.jpg: ok\n  b.jpg: ok\nportraitist: only 2 photos" in err
+
+
 def test_unknown_options_are_usage_errors(cli):
     assert cli("synthesize", "ana", "--nonsense")[0] == 2
     assert cli()[0] in (0, 2) and "create" in cli("--help")[1]

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from ..errors import InvalidRequest, PortraitistError
+from ..errors import InvalidRequest, PhotosUnusable, PortraitistError
 from . import admin, make
 
 app = typer.Typer(
@@ -45,6 +45,9 @@ def main() -> NoReturn:
         if as_json:
             print(json.dumps({"error": error.to_dict()}))
         else:
+            if isinstance(error, PhotosUnusable):  # the reasons, then the line
+                for photo in error.photos:
+                    print(f"  {photo.get('name')}: {photo.get('reason') or 'ok'}", file=sys.stderr)
             print(f"portraitist: {error.message}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InvalidRequest) else 1)
     except KeyboardInterrupt:
