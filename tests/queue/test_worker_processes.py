@@ -286,6 +286,13 @@ def test_a_process_that_hangs_loses_its_lease(studio, create, monkeypatch):
     assert "stopped answering" in next(e.detail for e in job.events() if e.kind == "requeued")
 
 
+@pytest.mark.slow
+def test_a_job_longer_than_its_lease_is_started_once(studio, create, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_LEASE_S", "2")
+    job = create(studio, steps=70, dt=0.1)
+    assert job.wait(timeout=60).record.figures["starts"] == 1.0 and row(studio, job).attempts == 1
+
+
 # -- one of everything -----------------------------------------------------------------------------------------------
 
 
