@@ -8,6 +8,7 @@ from portraitist.errors import FaceNotFound, InvalidRequest
 from portraitist.requests import Edit
 from portraitist.testing import fake_studio, plain_pictures
 from portraitist_workers.demo import setting, story
+from portraitist_workers.demo.__main__ import main
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def engineless(monkeypatch):
 
 def test_it_makes_a_report(engineless, tmp_path, capsys):
     engineless()
-    assert story.Demo(setting.find_examples(None), tmp_path / "demo").run() == 0
+    assert main(["--out", str(tmp_path / "demo")]) == 0
     report = tmp_path / "demo" / "report.html"
     assert "Ana, learnt from 20 photos" in report.read_text()
     assert capsys.readouterr().out.rstrip().endswith(str(report))

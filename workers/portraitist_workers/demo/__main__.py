@@ -9,7 +9,7 @@ from pathlib import Path
 from portraitist.errors import PortraitistError
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="portraitist demo",
         description="Personalise an example person, make, edit and restore pictures of them, and write a report.",
@@ -28,8 +28,9 @@ def main() -> int:
     parser.add_argument("--preset", choices=("fast", "balanced", "best"), default="balanced")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=Path, help="also write the README's pictures into this folder")
-    options = parser.parse_args()
-    from .story import Demo, find_examples
+    options = parser.parse_args(argv)
+    from .setting import find_examples
+    from .story import Demo  # after --help: it imports torch
 
     try:
         examples = find_examples(options.examples)

@@ -155,7 +155,7 @@ class Demo:
             return None
 
     def _done(self, what: str, job: Job[Any], pictures: int = 0) -> Any:
-        result = job.wait(progress=True)
+        result = job.wait(progress=job.operation != "synthesize")  # those take a second
         status = job.status
         assert isinstance(status, Succeeded)
         self.timings.append(Timing(what, status.seconds, pictures))
