@@ -122,7 +122,7 @@ class SqliteLedger:
             if rows or status in TERMINAL or left <= 0:
                 return [EventRow(seq, at, kind, json.loads(data)) for seq, at, kind, data in rows]
             time.sleep(min(pause, left))
-            pause = min(pause * 1.5, 0.1)
+            pause = min(pause * 1.5, 0.05)
 
     def cancel(self, job_id: str) -> JobRow:
         with self._write() as db:
