@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+
 from portraitist.attributes import ESTIMATED
 from portraitist.errors import PriorUnavailable
 from portraitist_workers.faces.align import crop, ffhq_frame

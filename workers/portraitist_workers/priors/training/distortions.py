@@ -67,7 +67,8 @@ def cover(images: Tensor, rng: np.random.Generator, share: float = 0.3) -> tuple
             if rng.random() < 0.5:  # two glasses
                 area &= np.abs(np.abs(x - 0.5) - 0.12) < rng.uniform(0.075, 0.11)
         elif kind == 1:
-            area = (y > rng.uniform(0.52, 0.62)) & (((x - 0.5) / rng.uniform(0.2, 0.3)) ** 2 + ((y - 0.65) / rng.uniform(0.2, 0.32)) ** 2 < 1)
+            a = rng.uniform(0.2, (0.3, 0.32))
+            area = (y > rng.uniform(0.52, 0.62)) & (((x - 0.5) / a[0]) ** 2 + ((y - 0.65) / a[1]) ** 2 < 1)
         elif kind == 2:
             cx, cy = rng.normal(0.5, 0.10), rng.choice([0.46, 0.68]) + rng.normal(0, 0.05)
             a, t = rng.uniform(0.12, 0.3, 2), rng.uniform(0, np.pi)
