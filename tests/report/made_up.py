@@ -185,5 +185,5 @@ def _restored(draw: random.Random, name: str, title: str) -> Restored:
         made,
         truth,
         (close[0], close[1], close[2]),
-        {"PSNR, dB": (24.1, 29.8), "perceptual distance": (0.31, 0.08)},
+        {"PSNR": (24.1, 29.8), "perceptual distance": (0.31, 0.08)},
     )

@@ -30,8 +30,7 @@ def closeup(photo: Image.Image, frame: Frame, *, width: int, side: int = SIDE) -
 
 @torch.inference_mode()
 def compare(a: Image.Image, b: Image.Image) -> dict[str, float]:
-    """Of two close-ups: PSNR (dB; more is closer) and the perceptual distance (less is closer), at 128 px."""
+    """Of two close-ups at 128 px: PSNR in dB (more is closer), perceptual distance (less is closer)."""
     x, y = (to_tensor(np.asarray(p.resize((128, 128), Image.Resampling.BOX))[None]) for p in (a, b))
-    network = load_perceptual()
     mse = float((x - y).square().mean())
-    return {"PSNR, dB": float(10 * np.log10(4 / max(mse, 1e-8))), network.name: float(network(x, y)[0])}
+    return {"PSNR": float(10 * np.log10(4 / max(mse, 1e-8))), "perceptual distance": float(load_perceptual()(x, y)[0])}

@@ -143,7 +143,7 @@ class Demo:
             return Restored(title, call, damaged, after, truth)
         faces = tuple(closeup(p, frame, width=truth.width) for p in (damaged, after.image, truth))
         before, now = compare(faces[0], faces[2]), compare(faces[1], faces[2])
-        figures = {f"to the truth, {name}": (before[name], now[name]) for name in before}
+        figures = {name: (before[name], now[name]) for name in before}
         return Restored(title, call, damaged, after, truth, faces, figures)  # type: ignore[arg-type]
 
     def _try(self, what: str, submit: Callable[[], Any], pictures: int) -> Any:

@@ -45,7 +45,7 @@ class Edited:
 
 @dataclass(frozen=True)
 class Restored:
-    """`figures`: what the degraded and the restored face measure against the truth, as {"PSNR, dB": (before, after)}."""
+    """`figures`: what the degraded and the restored face measure against the truth, as {"PSNR": (before, after)}."""
 
     title: str
     call: str

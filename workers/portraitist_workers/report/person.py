@@ -80,8 +80,9 @@ def _tiles(content: Content) -> str:
     if "seconds" in figures:
         facts.append((words.seconds(figures["seconds"]), "to learn the person"))
     if "yaw" in content.sweeps:
-        error = words.median([abs(a - b) for a, b in requested_achieved("yaw", content.sweeps["yaw"])])
-        facts.append((words.value("yaw", error), "median error of yaw"))
+        off = words.median([abs(a - b) for a, b in requested_achieved("yaw", content.sweeps["yaw"])])
+        judge = content.sweeps["yaw"][0].report.attributes["yaw"].error
+        facts.append((words.error("yaw", off), f"median error of yaw, as measured to ±{words.value('yaw', judge)}"))
     if (share := identity_share(synthesised(content))) is not None:
         facts.append((f"{share:.0%}", "of the portraits pass as the person"))
     if "persona_bytes" in figures:

@@ -79,9 +79,9 @@ def precision(content: Content) -> str:
         error = pictures[0].report.attributes[attribute].error
         rank = words.rank_correlation(*zip(*pairs, strict=True))
         off = words.median([abs(a - b) for a, b in pairs])
-        caption = f"median error <b>{_fine(attribute, off)}</b>"
+        caption = f"median error <b>{words.error(attribute, off)}</b>"
         caption += f" · rank correlation <b>{rank:.3f}</b>" if rank is not None else ""
-        caption += f"<br>the estimator itself errs by {_fine(attribute, error)}"
+        caption += f"<br>the estimator itself errs by {words.error(attribute, error)}"
         chart = plots.scatter(attribute, pairs, error, photo_values(content, attribute))
         charts.append(figure(f"<h3>{html.escape(words.name(attribute))}</h3>{chart}", caption, "chart"))
     if not charts:
@@ -99,10 +99,6 @@ def precision(content: Content) -> str:
             "percentile of what the person’s own photos score against each other.</p>"
         )
     return section("precision", "Requested and achieved", lead, body)
-
-
-def _fine(attribute: str, number: float) -> str:
-    return words.value(attribute, number) if words.is_angle(attribute) else f"{number:.3f}"
 
 
 def _side_effects(content: Content) -> str:
@@ -147,7 +143,7 @@ def edits(content: Content) -> str:
         "edit",
         "A real photo, edited",
         lead,
-        f'<div class="cards wide">{"".join(cards)}</div>' + _close(content) + _leakage(content),
+        f'<div class="cards four whole">{"".join(cards)}</div>' + _close(content) + _leakage(content),
     )
 
 
@@ -250,7 +246,9 @@ def _restored(r: Restored) -> str:
         if report.consistency is not None
         else "",
         identity(report),
-        *(f"{html.escape(name)}: {before:.3g} → <b>{after:.3g}</b>" for name, (before, after) in r.figures.items()),
+        "against the truth: " + ", ".join(_improved(name, *pair) for name, pair in r.figures.items())
+        if r.figures
+        else "",
         f"{words.seconds(report.seconds)}" if report.seconds else "",
     ]
     return (
@@ -264,3 +262,8 @@ def _enlarged(picture: Image, width: int) -> Image:
     if picture.width >= width:
         return picture
     return picture.resize((width, round(width * picture.height / picture.width)), Resampling.NEAREST)
+
+
+def _improved(name: str, before: float, after: float) -> str:
+    digits, unit = (1, " dB") if name == "PSNR" else (3, "")
+    return f"{html.escape(name)} {before:.{digits}f} → <b>{after:.{digits}f}</b>{unit}"

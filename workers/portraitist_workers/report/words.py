@@ -36,6 +36,13 @@ def value(attribute: str, number: float, *, digits: int | None = None) -> str:
     return text.replace("-", "−") + unit
 
 
+def error(attribute: str, number: float) -> str:
+    """The size of an error; never 'none' because of rounding."""
+    if is_angle(attribute):
+        return value(attribute, number) if number >= 0.05 else "< 0.1°"
+    return f"{number:.3f}" if number >= 0.0005 else "< 0.001"
+
+
 def seconds(number: float) -> str:
     if number < 0.095:
         return f"{1000 * number:.0f} ms"
