@@ -60,7 +60,8 @@ class Demo:
             stop_worker(self.out)
         for what, why in self.failures:
             _say(f"failed: {what}: {why}")
-        _say(f"\nThe report is in {path}")
+        _say(f"\nGo on with {NAME}: portraitist synthesize {NAME} --yaw 20 --smile 0.8 --home {home_of(self.out)}")
+        _say(f"The report is in {path}")
         return 1 if self.failures else 0
 
     def _content(self, person: Persona) -> Content:
