@@ -19,7 +19,7 @@ from ..inversion.optimize import refine_w
 from ..inversion.reconstruction import Reconstruction
 from ..persona import organizers
 from ..persona.axes import Axes
-from ..persona.control import Response, measure_response
+from ..persona.control import Response, measure_response, solve
 from ..persona.judge import identity_scores, leave_one_out, versions
 from ..persona.model import PersonaModel, render
 from ..persona.presets import PRESETS, Preset
@@ -103,11 +103,26 @@ def attribute_values(request: CreatePersona, photos: Tensor, names: tuple[str, .
 
 
 def invert(prior: library.Prior, photos: Tensor, loss: Reconstruction, preset: Preset, clock: Stages) -> Tensor:
-    """Anchors [N, D]: the encoder's w, refined."""
+    """Anchors [N, D]: the encoder's w, moved until the prior's picture has the photo's attributes, then refined."""
     with torch.no_grad():
         start = torch.cat([prior.encoder(part) for part in photos.split(16)])
+        start = match_attributes(prior, start, load_attributes()(photos)[0])
     return refine_w(prior.generator, photos, start, loss, steps=preset.invert_steps, w_std=prior.w_std,
                     dtype=optimisation_dtype(), on_step=clock.steps("invert"))
+
+
+def match_attributes(prior: library.Prior, w: Tensor, values: Tensor) -> Tensor:
+    """w [N, D] moved along the prior's directions until its pictures measure `values` [N, A].
+
+    An encoder plays safe with what is hard to see; a smile it halved would be learnt as half a smile.
+    """
+    estimator = load_attributes()
+
+    def measure(latents: Tensor) -> Tensor:
+        return estimator(render(prior.generator, latents))[0]
+
+    response = measure_response(estimator.names, prior.steps_for(estimator.names), w, measure)
+    return solve(w, values, values, response, measure).w
 
 
 def make_tuning(request: CreatePersona, prior: library.Prior, photos: Tensor, anchors: Tensor, values: Tensor,

@@ -40,13 +40,15 @@ class Regression:
     """w_n = origin + z_n A + residual, A = argmin |W - Z A|^2 + shrinkage |A - A_prior|^2 (ridge towards the prior).
 
     `prior_steps` [M, D]: the prior's own directions per unit; zeros for attributes it does not know.
-    Loss: mean |c_m(w_n) - a_nm| in units of the attribute's spread, the regression form of MyStyle++ eq. 5.
+    Loss: mean (c_m(w_n) - a_nm)^2 in units of the attribute's spread, the regression form of MyStyle++ eq. 5. Squared,
+    because Adam turns the constant gradient of an absolute value into a step of constant size along every coordinate
+    of W at once, and the anchors never come to rest.
     """
 
     names: tuple[str, ...]
     prior_steps: Tensor
-    shrinkage: float = 3.0  # in photos: this many photos' worth of belief in the prior's direction
-    weight: float = 0.3
+    shrinkage: float = 30.0  # in photos: this many photos' worth of belief in the prior's direction
+    weight: float = 1.0
     moves_anchors: bool = True
 
     def axes(self, anchors: Tensor, values: Tensor) -> Axes:
@@ -59,7 +61,7 @@ class Regression:
 
     def loss(self, anchors: Tensor, values: Tensor, axes: Axes) -> Tensor:
         scale = torch.tensor([spread(n, values[:, m]) for m, n in enumerate(axes.names)])
-        return ((axes.coordinates(anchors) - values) / scale).abs().mean()
+        return ((axes.coordinates(anchors) - values) / scale).square().mean()
 
 
 BINS = {"yaw": 5.0, "pitch": 5.0, "roll": 5.0, "smile": 0.2, "mouth_open": 0.2, "eyes_open": 0.2, "age": 2.0}

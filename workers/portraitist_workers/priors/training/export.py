@@ -23,6 +23,7 @@ from ...inversion import encoder as encoder_file
 from ..engine.canvas import Canvas
 from ..engine.labels import LABEL_FIELDS
 from . import mapping
+from .attribute_training import TARGETS
 from .pool import Pool
 from .prior import CONFIG, Trainer
 
@@ -33,8 +34,11 @@ LICENCE = (
 
 
 def attribute_steps(labels: Tensor, w: Tensor) -> Tensor:
-    """[A, D] change of w per unit of each measured attribute, the others held: ridge regression w ~ labels."""
-    values = torch.cat([labels[:, LABEL_FIELDS[name]] for name in ESTIMATED], 1)
+    """[A, D] change of w per unit of each measured attribute, the others held: ridge regression w ~ labels.
+
+    The label of an attribute is the one that the attribute network learns to see (`smile`: the travel of the mouth).
+    """
+    values = torch.cat([labels[:, LABEL_FIELDS[TARGETS[name][0]]] for name in ESTIMATED], 1)
     scale = values.std(0)
     z = (values - values.mean(0)) / scale
     gram = z.T @ z + 1e-3 * len(z) * torch.eye(len(scale))
@@ -56,7 +60,7 @@ def main() -> None:
     distance = mapping.fit(generator.mapping, w)
     metadata = {"licence": LICENCE, "images_seen": trainer.seen, "mapping_distance": round(distance, 4)}
     native.save(generator, args.out / "generator.safetensors", metadata=metadata)
-    save_file({"w_std": w.std(0), "steps": attribute_steps(labels, w)}, str(args.out / "latents.safetensors"),
+    save_file({"w_std": w.std(0), "steps": attribute_steps(labels, w).contiguous()}, str(args.out / "latents.safetensors"),
               metadata={"attributes": json.dumps(ESTIMATED)})
     encoder = encoder_file.Encoder(CONFIG.w_dim)
     encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])

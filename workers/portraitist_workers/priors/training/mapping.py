@@ -13,7 +13,7 @@ from torch import Tensor
 from ...generator.mapping import Mapping
 
 
-def fit(mapping: Mapping, w: Tensor, *, steps: int = 2000, batch: int = 1024, slices: int = 256, seed: int = 0) -> float:
+def fit(mapping: Mapping, w: Tensor, *, steps: int = 1500, batch: int = 512, slices: int = 128, seed: int = 0) -> float:
     """Train `mapping` in place so that z ~ N(0, 1) gives the distribution of w [N, D]; sets w_avg.
 
     Returns the final distance in units of w's mean standard deviation (two samples of w itself give about 0.05).
@@ -21,11 +21,12 @@ def fit(mapping: Mapping, w: Tensor, *, steps: int = 2000, batch: int = 1024, sl
     rng = torch.Generator().manual_seed(seed)
     mean, std = w.mean(0), w.std(0).mean()
     mapping.requires_grad_(True)
-    optimizer = torch.optim.Adam(mapping.parameters(), lr=5e-3, betas=(0.9, 0.99))
+    rate = 5e-3 / mapping.layers[0].bias_gain  # the layers' equalised learning rate divides it again
+    optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.99))
     running = 0.0
     for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = 5e-3 * (1 - step / steps) + 1e-5
+            group["lr"] = rate * (1 - step / steps)
         z = torch.randn(batch, mapping.layers[0].weight.shape[1], generator=rng)
         real = w[torch.randint(len(w), (batch,), generator=rng)]
         directions = torch.nn.functional.normalize(torch.randn(w.shape[1], slices, generator=rng), dim=0)
