@@ -41,7 +41,10 @@ def train_attributes(pool: Pool, held_out: Pool | None, out: Path, minutes: floa
         log_var = 2 * (deviation / network.scales).log()
         nll = 0.5 * (error.square() * torch.exp(-log_var) + log_var)
         robust = 2 * F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1, reduction="none")
-        return (nll + robust).mean() + 0.5 * F.binary_cross_entropy_with_logits(logit, covered.float())
+        eyes = list(TARGETS).index("eyes_open")
+        weight = torch.ones_like(truth)
+        weight[:, eyes] += 3 * (truth[:, eyes] < 0.9).float()  # few eyes are not wide open
+        return (weight * (nll + robust)).mean() + 0.5 * F.binary_cross_entropy_with_logits(logit, covered.float())
 
     steps = run_steps("attributes", network, loss, out=out, minutes=minutes, peak=2e-3)
     measured = measure(network, held_out or pool) | {"steps": steps, "on": "held-out people" if held_out else "training people"}
