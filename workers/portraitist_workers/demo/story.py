@@ -124,7 +124,7 @@ class Demo:
         folder = self.examples / "damaged"
         hole: Any = Mask(folder / "hole-mask.png")
         cases: list[tuple[str, str, Any, str]] = [
-            ("Too small", "tiny.jpg", Downsample(4), "Downsample(4)"),
+            ("Eight times too small", "tiny.jpg", Downsample(8), "Downsample(8)"),
             ("A hole over the mouth", "hole.jpg", hole, "Mask('hole-mask.png')"),
             ("Out of focus", "blurred.jpg", GaussianBlur(3), "GaussianBlur(3)"),
             ("Out of focus, kind and strength unknown", "blurred.jpg", "auto", "'auto'"),

@@ -147,7 +147,8 @@ def _damaged(photographer: Photographer, folder: Path, rng: np.random.Generator)
         truth = photographer.take(labels, frame).image
         write_photo(folder / "truth" / f"{name}.jpg", truth, quality=93)
         if name == "tiny":
-            write_photo(folder / "tiny.jpg", cv2.resize(truth, (60, 60), interpolation=cv2.INTER_AREA), quality=95)
+            small = 26  # px: the face crop of 300 px becomes 16 px, an eighth of the prior's 128
+            write_photo(folder / "tiny.jpg", cv2.resize(truth, (small, small), interpolation=cv2.INTER_AREA), quality=95)
         elif name == "blurred":
             write_photo(folder / "blurred.jpg", cv2.GaussianBlur(truth, (0, 0), 3 * 300 / 128), quality=93)
         else:
