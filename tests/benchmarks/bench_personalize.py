@@ -61,7 +61,7 @@ def main() -> None:
             results[person, method], mades[person, method] = figures, made
             print(f"{person} {method}: {time.monotonic() - begun:.0f} s, {_brief(figures)}", flush=True)
             _dump(results, args.work / f"{args.out}.json")
-    write_page(args.out, results, mades, errors, chosen, args.work)
+        write_page(args.out, results, mades, errors, chosen, args.work)  # after every person, so that a run can be cut short
 
 
 def _brief(figures: Figures) -> str:

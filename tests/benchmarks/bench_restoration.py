@@ -154,7 +154,7 @@ def main() -> None:
                 restore(case, made.record.persona_id, context, models[person], steps)
                 cases.append(case)
                 print(person, photo.name, kind, {k: round(v, 4) for k, v in case.lpips.items()}, f"{case.seconds:.1f} s", flush=True)
-    _page(cases, models, args)
+        _page(cases, models, args)  # after every person, so that a run can be cut short
 
 
 def _page(cases: list[Case], models: dict[str, PersonaModel], args: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,8 @@ from portraitist_workers.operations.synthesize import draw, set_values
 from portraitist_workers.persona.axes import SPREAD
 from portraitist_workers.persona.judge import Judge
 from portraitist_workers.persona.model import PersonaModel, render
+
+from .metrics import spearman
 
 CONTROLLED = ("yaw", "pitch", "smile")
 
@@ -36,10 +39,16 @@ class Sweep:
         return (self.achieved[:, :, self.names.index(self.attribute)] - self.targets).abs().flatten().tolist()
 
     @property
-    def pairs(self) -> tuple[list[float], list[float]]:
-        """(requested, achieved) of every picture."""
-        achieved = self.achieved[:, :, self.names.index(self.attribute)]
-        return self.targets.expand_as(achieved).flatten().tolist(), achieved.flatten().tolist()
+    def spearman(self) -> float:
+        """Mean over draws of the rank correlation of requested and achieved. (Pooled draws have ties and could not reach 1.)"""
+        rows = self.achieved[:, :, self.names.index(self.attribute)].tolist()
+        return sum(spearman(self.targets.tolist(), row) for row in rows) / len(rows)
+
+    def judged_by(self, values: np.ndarray) -> tuple[list[float], float]:
+        """(errors, mean rank correlation) by another judge's `values` [S * T] of the same pictures."""
+        rows = np.asarray(values).reshape(len(self.achieved), -1)
+        errors = np.abs(rows - self.targets.numpy())
+        return errors.flatten().tolist(), sum(spearman(self.targets.tolist(), row.tolist()) for row in rows) / len(rows)
 
     def leakage(self, widths: dict[str, float]) -> dict[str, float]:
         """Movement (largest - smallest) of every other attribute in a sweep, as a share of its reach; mean over draws."""

@@ -86,7 +86,7 @@ def _control(figures: Figures, made: Made, model: PersonaModel, judge: Judge, op
             found = sweep(model, judge, made.record, attribute, draws=effort.draws, targets=effort.targets, closed_loop=closed)
             loop = "closed" if closed else "open"
             figures.values[f"{attribute}_error_{loop}"] = found.errors
-            figures.single[f"{attribute}_spearman_{loop}"] = metrics.spearman(*found.pairs)
+            figures.single[f"{attribute}_spearman_{loop}"] = found.spearman
             leaked = list(found.leakage(shares).values())
             figures.values.setdefault(f"leakage_{loop}", []).extend(leaked)
             own = max(found.own_movement(shares), 1e-3)
@@ -95,9 +95,8 @@ def _control(figures: Figures, made: Made, model: PersonaModel, judge: Judge, op
                 figures.sweeps[attribute] = found
                 figures.leakage[attribute] = found.leakage(shares)
                 images.append(found.images.flatten(0, 1))
-                seen = opinion(images[-1])[:, SECOND.index(attribute)]
-                figures.values[f"{attribute}_error_points"] = np.abs(seen - np.array(found.pairs[0])).tolist()
-                figures.single[f"{attribute}_spearman_points"] = metrics.spearman(found.pairs[0], seen.tolist())
+                seen = found.judged_by(opinion(images[-1])[:, SECOND.index(attribute)])
+                figures.values[f"{attribute}_error_points"], figures.single[f"{attribute}_spearman_points"] = seen
     everything = torch.cat(images)
     scale = leave_one_out(model.embeddings)
     scores = torch.cat([identity_scores(judge.identity(part), model.embeddings) for part in everything.split(16)])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from portraitist_workers.faces.align import ffhq_frame
 from portraitist_workers.faces.detect import _refine
 from portraitist_workers.faces.image_io import to_uint8
 
@@ -23,9 +24,16 @@ _RIDGE = 0.3
 
 
 def points(images: Tensor) -> np.ndarray:
-    """[B, 3, R, R] aligned faces -> [B, 10] point positions as shares of the side."""
+    """[B, 3, R, R] aligned faces -> [B, 10] the points in the FFHQ frame that they themselves define, as shares of its side.
+
+    Aligned anew, so that a picture which shows the face a little shifted or tilted is not taken for another pose.
+    """
     R = images.shape[-1]
-    return np.stack([_refine(picture, np.array(_BOX) * R).ravel() / R for picture in to_uint8(images)])
+    rows = []
+    for picture in to_uint8(images):
+        found = _refine(picture, np.array(_BOX) * R)
+        rows.append((np.column_stack([found, np.ones(5)]) @ ffhq_frame(found).to_crop(1).T).ravel())
+    return np.stack(rows)
 
 
 @dataclass
