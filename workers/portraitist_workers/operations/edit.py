@@ -12,6 +12,7 @@ from portraitist.requests import Edit
 from portraitist.results import Picture, Pictures, Progress
 
 from ..faces import image_io
+from ..faces.backdrop import keep_backdrop
 from ..faces.paste import paste
 from ..generator import Generator
 from ..inversion.pivotal import tune_to_photo
@@ -51,6 +52,7 @@ def run(request: Edit, context: Context) -> Pictures:
     pictures = []
     original = image_io.to_uint8(subject.pixels)[0]
     for pixels, report in zip(image_io.to_uint8(images), reports, strict=True):
+        pixels = keep_backdrop(pixels, original)
         pasted = paste(photo, subject.frame, pixels, original=original, others=subject.others)
         report.outside_change = pasted.outside_change
         report.seconds = round((time.monotonic() - begun) / len(targets), 3)

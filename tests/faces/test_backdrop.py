@@ -1,0 +1,54 @@
+"""Tone of the background behind an edited head."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from portraitist_workers.faces.backdrop import head_mask, keep_backdrop
+
+SIDE = 128
+
+
+def portrait(background, shift: int = 0) -> np.ndarray:
+    """A head (skin, dark hair) before a plain background with a little grain."""
+    picture = np.full((SIDE, SIDE, 3), background, np.uint8)
+    cv2.ellipse(picture, (64 + shift, 58), (42, 54), 0, 0, 360, (60, 40, 30), -1)
+    cv2.ellipse(picture, (64 + shift, 68), (30, 40), 0, 0, 360, (205, 160, 135), -1)
+    cv2.rectangle(picture, (46 + shift, 100), (82 + shift, 127), (195, 150, 125), -1)
+    grain = np.random.default_rng(0).normal(0, 2, picture.shape)
+    return (picture + grain).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("drift", [(150, 90, 140), (90, 120, 130), (60, 60, 60)])
+def test_drifted_background_returns_to_the_photos(drift):
+    original, edited = portrait((120, 120, 125)), portrait(drift, shift=6)
+    fixed = keep_backdrop(edited, original)
+    corner = (slice(4, 40), slice(2, 14))
+    assert np.abs(edited[corner].mean((0, 1)) - original[corner].mean((0, 1))).max() > 20
+    assert np.abs(fixed[corner].mean((0, 1)) - original[corner].mean((0, 1))).max() < 3
+
+
+def test_the_head_is_left_alone():
+    original, edited = portrait((120, 120, 125)), portrait((150, 90, 140), shift=6)
+    face = (slice(40, 100), slice(52, 88))
+    assert np.abs(keep_backdrop(edited, original)[face].astype(int) - edited[face]).max() <= 1
+
+
+def test_unchanged_stays_unchanged_and_it_is_deterministic():
+    original = portrait((120, 120, 125))
+    assert np.abs(keep_backdrop(original, original).astype(int) - original).max() <= 1
+    edited = portrait((150, 90, 140), shift=6)
+    assert np.array_equal(keep_backdrop(edited, original), keep_backdrop(edited, original))
+
+
+def test_a_crop_without_background_is_returned_as_it_is():
+    noise = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    assert keep_backdrop(noise, noise).shape == noise.shape
+
+
+def test_the_mask_covers_the_head():
+    mask = head_mask(portrait((120, 120, 125)))
+    assert mask[60, 64] == 1 and mask[20, 64] == 1 and mask[5, 5] == 0
+    assert 0.3 < mask.mean() < 0.6
