@@ -75,6 +75,11 @@ def test_mirroring_turns_the_yaw(faces):
 
 
 def test_attributes_are_differentiable(faces):
+    """Also when the first caller in this process worked without gradients."""
+    load_network.cache_clear()
+    load_attributes.cache_clear()
+    with torch.inference_mode():
+        load_attributes()
     images = faces[0][:2].clone().requires_grad_()
     load_attributes()(images)[0][:, 3].sum().backward()
     assert images.grad is not None and images.grad.abs().sum() > 0

@@ -83,6 +83,7 @@ def _facenet_path():
     return hub_checkpoints().parent.parent / "checkpoints" / _FACENET_FILE
 
 
+@torch.inference_mode(False)  # see load_network
 def _load_facenet() -> nn.Module:
     ensure_torchvision()
     from facenet_pytorch import InceptionResnetV1

@@ -153,7 +153,7 @@ def _decoded(name: str, data: bytes, max_side: int | None = _DECODE_SIDE) -> tup
         return error
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _judge_faces(photos: Sequence[Source], candidates: list[_Candidate], verdicts: list[PhotoVerdict | None],
                  side: int) -> tuple[list[AcceptedPhoto], np.ndarray, dict[str, str]]:
     """Fills `verdicts` of photos with faces; returns the accepted ones, the person's mean embedding and the networks used."""

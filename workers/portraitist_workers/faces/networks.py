@@ -193,6 +193,7 @@ def _fold_batch_norm(module: nn.Module) -> None:
 
 
 @functools.cache
+@torch.inference_mode(False)  # weights made under the caller's inference mode could never see a gradient
 def load_network(kind: str, folder: Path = FOLDER) -> tuple[Any, dict[str, Any]]:
     """The bundled network `kind` (attributes, identity, perceptual), ready to use, and its measured figures.
 

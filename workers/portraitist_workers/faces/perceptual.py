@@ -88,6 +88,7 @@ def load_perceptual(prefer: str | None = None) -> PerceptualDistance:
     return BundledPerceptual()
 
 
+@torch.inference_mode(False)  # see load_network
 def published_lpips(net: str) -> nn.Module:
     """lpips.LPIPS with frozen weights, without its prints and torchvision's warnings."""
     ensure_torchvision()
