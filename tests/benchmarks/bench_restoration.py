@@ -43,6 +43,7 @@ HOLE = 32  # px, side of the hole over the mouth
 SIGMA = 3.0  # px of blur
 FACTOR = 8  # of downsampling
 KINDS = ("downsample ×8", "hole 32 px over the mouth", "Gaussian blur σ 3")
+LABELS = dict(zip(KINDS, ("downsample x8", "hole 32 px", "blur 3 px"), strict=True))  # the sheet's font has no × or σ
 CLASSICAL = {KINDS[0]: "bicubic", KINDS[1]: "Telea inpainting", KINDS[2]: "Wiener or Richardson-Lucy"}
 
 
@@ -214,8 +215,7 @@ def _sheet(cases: list[Case], kinds: list[str], rows: int = 3):
         picked = list({c.person: c for c in of}.values())[:rows]
         for case in picked:
             pictures = [case.naive, case.results[case.best_classical], case.results["untuned prior"], case.results["ours"], case.truth]
-            label = kind.replace("×", "x").replace("σ", "sigma").replace("32 px over", "\nover").replace(" ", "\n", 1)
-            shown.append((f"{label}\n{case.person}", torch.cat(pictures)))
+            shown.append((f"{LABELS[kind]}\n{case.person}", torch.cat(pictures)))
     return sheets.sheet(shown, headings=("input", "classical", "untuned prior", "ours", "truth"))
 
 
