@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Supervisor:
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._busy = time.monotonic()
         self._swept = -SWEEP_S
+        self._ending = threading.Lock()  # whoever takes it ends the process; the others leave it alone
         self._code, self._compared = code_stamp(), time.monotonic()
 
     def recover(self) -> None:
@@ -76,7 +78,7 @@ class Supervisor:
             self._busy = now
         if not running and self._outdated(now):
             self._replace()
-        if not running:  # so that the order is decided when the worker is free, not before
+        if not running and not self._ending.locked():  # so that the order is decided when the worker is free, not before
             for job_id in queued:
                 if now - self._sent.get(job_id, -RESEND_S) >= RESEND_S:
                     self._sent[job_id] = now
@@ -89,10 +91,11 @@ class Supervisor:
 
     def stop(self) -> None:
         """End at once. A running job goes back to the queue, resumes from its checkpoint, and is not charged an attempt."""
+        self._ending.acquire()
         try:
             for row in self._ledger.running():
+                self._requeue(row, "the worker was asked to stop", count=False)  # before its death is noticed and charged
                 _kill(row)
-                self._requeue(row, "the worker was asked to stop", count=False)
         except PortraitistError as error:
             log.warning("%s", error)
         os._exit(0)  # Celery's own shutdown would wait for the child that we just killed
@@ -134,9 +137,12 @@ class Supervisor:
     def _end_unless_needed(self) -> None:
         """Let go of the lock first: a client that submits from now on starts a new worker; one that submitted before is
         seen by the last look."""
+        if not self._ending.acquire(blocking=False):
+            return
         self._lock.release()
         if self._ledger.queued(limit=1) and self._lock.acquire(patience_s=0.5):
             self._busy = time.monotonic()
+            self._ending.release()
             return
         log.info("idle; ending")
         os._exit(0)
@@ -150,6 +156,8 @@ class Supervisor:
 
     def _replace(self) -> None:
         """Start a successor that runs the new code, and end. (The lock is dropped by ending; the successor waits for it.)"""
+        if not self._ending.acquire(blocking=False):
+            return
         log.info("the installed code has changed; starting anew")
         subprocess.Popen([sys.executable, "-m", "portraitist_workers.embedded", *sys.argv[1:]], start_new_session=True)
         os._exit(0)
