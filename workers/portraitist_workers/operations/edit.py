@@ -18,7 +18,7 @@ from ..generator import Generator
 from ..inversion.pivotal import tune_to_photo
 from ..inversion.reconstruction import Reconstruction
 from ..persona.control import solve
-from ..persona.judge import Judge
+from ..persona.judge import Judge, judge_for
 from ..persona.model import PersonaModel, load_model, render
 from ..persona.presets import PRESETS, Preset
 from ..persona.projection import project
@@ -34,7 +34,7 @@ def run(request: Edit, context: Context) -> Pictures:
     record = context.persona(request.persona_id)
     model = load_model(record, context)
     preset = PRESETS[record.preset]
-    judge = Judge(model)
+    judge = judge_for(model)
     photo = image_io.decode(context.blob(request.photo.blob), request.photo.name)
     subject = find(photo, model, request.photo.name)
 

@@ -21,7 +21,7 @@ from ..faces.align import Frame, crop
 from ..faces.paste import paste
 from ..inversion.pivotal import tune_to_photo
 from ..persona.axes import spread
-from ..persona.judge import Judge
+from ..persona.judge import Judge, judge_for
 from ..persona.model import PersonaModel, load_model, render
 from ..persona.presets import PRESETS
 from ..persona.projection import project
@@ -53,7 +53,7 @@ def run(request: Enhance, context: Context) -> Pictures:
     record = context.persona(request.persona_id)
     model = load_model(record, context)
     preset = PRESETS[record.preset]
-    judge = Judge(model)
+    judge = judge_for(model)
     targets = resolve(request.values, record.reach, strict=request.strict)
     photo = image_io.decode(context.blob(request.photo.blob), request.photo.name)
     chain = request.degradation

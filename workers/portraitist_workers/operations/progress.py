@@ -9,7 +9,7 @@ from portraitist.results import Progress
 from .context import Context
 
 # Share of the work by stage, for the ETA (16 photos, balanced).
-WEIGHTS = {"intake": 0.06, "invert": 0.22, "tune": 0.66, "calibrate": 0.02, "evaluate": 0.03, "package": 0.01}
+WEIGHTS = {"intake": 0.06, "invert": 0.19, "tune": 0.68, "calibrate": 0.05, "evaluate": 0.01, "package": 0.01}
 
 
 class Stages:

@@ -13,9 +13,10 @@ from portraitist.results import Picture, Pictures, Progress
 from ..faces.image_io import encode_png, to_uint8
 from ..persona import hull
 from ..persona.control import solve
-from ..persona.judge import Judge
+from ..persona.judge import Judge, judge_for
 from ..persona.model import PersonaModel, load_model, render
 from ..persona.requests import resolve
+from ..precision import optimisation_dtype
 from .context import Context
 
 
@@ -25,12 +26,12 @@ def run(request: Synthesize, context: Context) -> Pictures:
     record = context.persona(request.persona_id)
     targets = [resolve(values, record.reach, strict=request.strict) for values in request.values]
     model = load_model(record, context)
-    judge = Judge(model)
+    judge = judge_for(model)
     context.on_step(Progress(stage="synthesize", step=0, steps=len(targets)))
 
     w = draw(model, len(targets), request.seed, shared=request.same_person_state)
-    solved_w, measured = set_values(model, judge, w, targets)
-    images = render(model.generator, solved_w)
+    images = render(model.generator, set_values(model, judge, w, targets))
+    measured = judge.attributes(images)[0]
     reports = judge.reports(images, measured, requested=request.values, targets=targets, seed=request.seed)
     pictures = []
     for index, (pixels, report) in enumerate(zip(to_uint8(images), reports, strict=True)):
@@ -47,12 +48,14 @@ def draw(model: PersonaModel, count: int, seed: int, *, shared: bool) -> Tensor:
     return w.expand(count, -1).clone() if shared else w
 
 
-def set_values(model: PersonaModel, judge: Judge, w: Tensor, targets: list[dict[str, float]]) -> tuple[Tensor, Tensor]:
-    """Latents near w [B, D] whose pictures show `targets`, everything else as in w; and what was measured, [B, A]."""
+def set_values(model: PersonaModel, judge: Judge, w: Tensor, targets: list[dict[str, float]]) -> Tensor:
+    """Latents near w [B, D] whose pictures show `targets`, everything else as in w."""
+    if not any(targets):
+        return w
     names = model.response.names
 
     def measure(latents: Tensor) -> Tensor:
-        return torch.cat([judge.attributes(render(model.generator, part))[0] for part in latents.split(16)])
+        return torch.cat([judge.attributes(render(model.generator, part, dtype=optimisation_dtype()))[0] for part in latents.split(16)])
 
     base = measure(w)
     # Open loop along the person's axes first; the loop corrects from there.
@@ -64,5 +67,4 @@ def set_values(model: PersonaModel, judge: Judge, w: Tensor, targets: list[dict[
             change[b, model.axes.names.index(name)] = value - coordinates[b, model.axes.names.index(name)]
             if name in names:
                 wanted[b, names.index(name)] = value
-    solved = solve(model.axes.move(w, change), wanted, base, model.response, measure)
-    return solved.w, solved.measured
+    return solve(model.axes.move(w, change), wanted, base, model.response, measure).w

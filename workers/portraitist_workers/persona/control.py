@@ -51,6 +51,9 @@ def measure_response(names: tuple[str, ...], steps: Tensor, w: Tensor, measure: 
     return Response(names, steps, torch.stack(columns, 1))
 
 
+CLOSE = 0.02  # spreads (a quarter of a degree of yaw): near enough to stop
+
+
 @dataclass
 class Solved:
     """Latents w and what was measured on their pictures, [B, A]."""
@@ -66,7 +69,7 @@ def solve(
     response: Response,
     measure: Measure,
     *,
-    rounds: int = 4,
+    rounds: int = 3,
     hold_weight: float = 0.6,
     limit: float = 4.0,
 ) -> Solved:
@@ -87,6 +90,8 @@ def solve(
     best_error = (((wanted - best_measured) / scale * importance) ** 2).sum(1)
     current = best_measured
     for _ in range(rounds):
+        if bool((((wanted - best_measured) / scale * importance).abs() < CLOSE).all()):
+            break
         total = total + response.correction(wanted - current, importance)
         total = torch.maximum(torch.minimum(total, limit * scale), -limit * scale)
         delta = total @ response.steps
@@ -97,6 +102,4 @@ def solve(
         pick = better.view(-1, *[1] * (w.ndim - 1))
         best_w, best_measured = torch.where(pick, candidate, best_w), torch.where(better[:, None], current, best_measured)
         best_error = torch.where(better, error, best_error)
-        if bool((((wanted - best_measured) / scale * importance).abs() < 0.02).all()):
-            break
     return Solved(best_w, best_measured)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from portraitist.results import AttributeReport, PictureReport, Reach
@@ -42,8 +44,20 @@ def versions() -> dict[str, str]:
     return {"portraitist": importlib.metadata.version("portraitist"), "torch": torch.__version__}
 
 
+CLOSEST = 3  # anchors that the copy check looks at closely, of those nearest at 16 px
+
+_judges: WeakKeyDictionary[PersonaModel, Judge] = WeakKeyDictionary()
+
+
+def judge_for(model: PersonaModel) -> Judge:
+    """The persona's judge, made once for as long as its model stays warm."""
+    if model not in _judges:
+        _judges[model] = Judge(model)
+    return _judges[model]
+
+
 class Judge:
-    """Judges pictures of one persona; the anchors' own pictures are made once."""
+    """Judges pictures of one persona; the anchors' own pictures stand for the photos, which are not kept."""
 
     def __init__(self, model: PersonaModel) -> None:
         self.model = model
@@ -68,12 +82,11 @@ class Judge:
         scores = identity_scores(self.identity(images), self.model.embeddings) if same_network else None
         reports = []
         for b in range(len(images)):
-            distances = self.perceptual(images[b : b + 1].expand(len(self.anchor_images), -1, -1, -1), self.anchor_images)
-            nearest = int(distances.argmin())
+            nearest, distance = self._nearest_photo(images[b : b + 1])
             report = PictureReport(
                 attributes=self._attributes(measured[b], requested[b], targets[b], before),
                 nearest_photo=self.model.photos[nearest],
-                nearest_photo_distance=round(float(distances[nearest]), 4),
+                nearest_photo_distance=round(distance, 4),
                 networks={"attributes": self.attributes.name, "identity": self.identity.name, "perceptual": self.perceptual.name},
                 seed=seed,
                 versions=versions(),
@@ -86,6 +99,13 @@ class Judge:
                 report.leakage = self._leakage(report, targets[b], reach)
             reports.append(report)
         return reports
+
+    def _nearest_photo(self, image: Tensor) -> tuple[int, float]:
+        """Index of the training photo that `image` [1, 3, R, R] is most like, and the perceptual distance to it."""
+        coarse = (F.adaptive_avg_pool2d(image, 16) - F.adaptive_avg_pool2d(self.anchor_images, 16)).abs().flatten(1).mean(1)
+        candidates = coarse.topk(min(CLOSEST, len(coarse)), largest=False).indices
+        distances = self.perceptual(image.expand(len(candidates), -1, -1, -1), self.anchor_images[candidates])
+        return int(candidates[distances.argmin()]), float(distances.min())
 
     def _attributes(self, measured: Tensor, requested: dict, targets: dict, before: Tensor | None) -> dict[str, AttributeReport]:
         rows = {}

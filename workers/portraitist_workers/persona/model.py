@@ -25,7 +25,7 @@ FORMAT = "portraitist-persona-1"
 WARM = 8  # personas kept in memory by one worker
 
 
-@dataclass
+@dataclass(eq=False)
 class PersonaModel:
     """Everything that serving needs.
 
@@ -95,6 +95,6 @@ def load_model(record: PersonaRecord, context: Context) -> PersonaModel:
 
 
 @torch.no_grad()
-def render(generator: Generator, w: Tensor, *, batch: int = 16) -> Tensor:
-    """fp32 images [B, 3, R, R] of w [B, D] or w_plus, in batches."""
-    return torch.cat([generator.synthesis(part) for part in w.split(batch)])
+def render(generator: Generator, w: Tensor, *, batch: int = 16, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Images [B, 3, R, R] of w [B, D] or w_plus, in batches. Pictures that are handed out are made in fp32."""
+    return torch.cat([generator.synthesis(part, dtype=dtype) for part in w.split(batch)])

@@ -16,7 +16,7 @@ class Preset:
 
 
 PRESETS = {
-    "fast": Preset(30, Schedule(steps=120), edit_steps=40, project_steps=40),
-    "balanced": Preset(60, Schedule(steps=300), edit_steps=80, project_steps=60),
-    "best": Preset(120, Schedule(steps=900), edit_steps=160, project_steps=120),
+    "fast": Preset(20, Schedule(steps=80), edit_steps=30, project_steps=30),
+    "balanced": Preset(40, Schedule(steps=200), edit_steps=45, project_steps=40),
+    "best": Preset(80, Schedule(steps=600), edit_steps=120, project_steps=100),
 }
