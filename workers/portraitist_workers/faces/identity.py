@@ -9,6 +9,7 @@ Cosines of different networks are not comparable: judge them by the network's ow
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 from typing import Protocol
 
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attributes import at_side
-from .networks import SIDE, load_network
+from .networks import FOLDER, SIDE, load_network
 from .perceptual import hub_checkpoints
 from .torchvision_border import ensure_torchvision
 
@@ -31,7 +32,7 @@ _FACENET_SIDE = 160
 class IdentityEncoder(Protocol):
     """Pictures are aligned faces [B, 3, R, R] in [-1, 1]."""
 
-    name: str            # for reports: "facenet-vggface2" or "portraitist-identity"
+    name: str            # for reports: "facenet-vggface2" or "portraitist-identity@1a2b3c4d"
     same_person: float   # cosine above which two photos are taken to show one person
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -59,8 +60,10 @@ class BundledIdentity:
     """The network trained on mixes of faces, shipped with the package (networks.IdentityNetwork)."""
 
     def __init__(self) -> None:
-        self.name = "portraitist-identity"
         self.network, self.measured = load_network("identity")
+        # Embeddings of differently trained weights are not comparable, so the weights are part of the name.
+        digest = hashlib.sha256((FOLDER / "identity.safetensors").read_bytes()).hexdigest()
+        self.name = f"portraitist-identity@{digest[:8]}"
         self.same_person = float(self.measured["threshold"])
 
     def __call__(self, images: Tensor) -> Tensor:

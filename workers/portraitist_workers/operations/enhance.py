@@ -109,7 +109,7 @@ def observe(photo: np.ndarray, chain: list[Degradation], model: PersonaModel, co
 def locate(photo: np.ndarray, model: PersonaModel, name: str) -> tuple[Frame, tuple[Frame, ...]]:
     """The person's frame. A picture that is nearly square and shows no detectable face is taken to be an aligned crop."""
     try:
-        subject = find(photo, model, name)
+        subject = find(photo, model, name, damaged=True)
         return subject.frame, subject.others
     except FaceNotFound:
         height, width = photo.shape[:2]

@@ -14,7 +14,7 @@ from ..faces.align import Frame, crop, ffhq_frame
 from ..faces.detect import detect_faces
 from ..faces.identity import load_identity
 from ..faces.image_io import to_tensor
-from ..persona.judge import identity_scores
+from ..persona.judge import identity_scores, leave_one_out
 from ..persona.model import PersonaModel
 
 
@@ -28,8 +28,14 @@ class Subject:
     others: tuple[Frame, ...]
 
 
-def find(photo: np.ndarray, model: PersonaModel, name: str) -> Subject:
-    """The face in `photo` [H, W, 3] uint8 that is most like the persona. Raises FaceNotFound when there is none."""
+STRANGER = 0.25  # cosine below the least typical of the person's own photos, from which on a face is somebody else's
+
+
+def find(photo: np.ndarray, model: PersonaModel, name: str, *, damaged: bool = False) -> Subject:
+    """The face in `photo` [H, W, 3] uint8 that is most like the persona.
+
+    Raises FaceNotFound when there is none, or (unless the picture is `damaged`, which hides who it is) only strangers'.
+    """
     faces = detect_faces(photo)
     if not faces:
         raise FaceNotFound(
@@ -39,9 +45,17 @@ def find(photo: np.ndarray, model: PersonaModel, name: str) -> Subject:
     frames = [ffhq_frame(face.points) for face in faces]
     side = model.prior.resolution
     crops = to_tensor(np.stack([crop(photo, frame, side) for frame in frames]))
+    identity = load_identity()
     best = 0
-    if len(frames) > 1:
+    if identity.name == model.identity_network:
         with torch.no_grad():
-            best = int(identity_scores(load_identity()(crops), model.embeddings).argmax())
+            scores = identity_scores(identity(crops), model.embeddings)
+        best = int(scores.argmax())
+        lowest = float(leave_one_out(model.embeddings).min())
+        if not damaged and float(scores[best]) < lowest - STRANGER:
+            raise FaceNotFound(
+                f"{name}: {len(faces)} face(s) found, but none like this person's (best likeness {float(scores[best]):.2f}, the "
+                f"person's own photos reach at least {lowest:.2f}). Use a photo of the person, or another persona.", param=name,
+            )
     others = tuple(frame for index, frame in enumerate(frames) if index != best)
     return Subject(photo, frames[best], crops[best : best + 1], others)
