@@ -71,7 +71,7 @@ def sweep(model: PersonaModel, judge: Judge, record: PersonaRecord, attribute: s
     w = torch.cat([draw(model, targets, seed, shared=True) for seed in range(draws)])
     requests = [{attribute: float(v)} for v in values] * draws
     if closed_loop:
-        w, _ = set_values(model, judge, w, requests)
+        w = set_values(model, judge, w, requests)
     else:
         change = torch.zeros(len(w), len(model.axes.names))
         m = model.axes.names.index(attribute)
