@@ -29,7 +29,7 @@ def tune_to_photo(
 ) -> Generator:
     """A copy of `generator` whose image of `w` [1, D] or [1, num_ws, D] is `photo` [1, 3, R, R].
 
-    `anchors` [N, D]: points whose images must not change; three at a time are held to what the generator showed
+    `anchors` [N, D]: points whose images must not change; two of them are held to what the generator showed
     before (PTI's locality regularisation, with the person's own anchors in place of random latents).
     """
     tuned = copy.deepcopy(generator).requires_grad_(False)
@@ -41,7 +41,7 @@ def tune_to_photo(
     rng = torch.Generator().manual_seed(seed)
     held_w = held = None
     if anchors is not None:
-        held_w = anchors[torch.randperm(len(anchors), generator=rng)[:3]]
+        held_w = anchors[torch.randperm(len(anchors), generator=rng)[:2]]
         held_w = torch.lerp(w if w.ndim == 2 else w.mean(1), held_w, 0.5)  # half way: where edits of this photo go
         with torch.no_grad():
             held = generator.synthesis(held_w, dtype=dtype)

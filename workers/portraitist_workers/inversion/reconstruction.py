@@ -22,8 +22,8 @@ class Reconstruction:
     """`__call__(image, photo, step)` -> loss per image [B]. The shift depends on `step` only: a resumed run repeats it."""
 
     perceptual: Perceptual
-    l1_weight: float = 1.0
-    coarse_weight: float = 0.5
+    l1_weight: float = 0.4
+    coarse_weight: float = 0.3
     shift: int = 8  # pixels
     seed: int = 0
 

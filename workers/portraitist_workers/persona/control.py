@@ -70,7 +70,7 @@ def solve(
     measure: Measure,
     *,
     rounds: int = 3,
-    hold_weight: float = 0.6,
+    hold_weight: float = 1.0,
     limit: float = 4.0,
 ) -> Solved:
     """Latents near w [B, D] or [B, num_ws, D] whose pictures measure `targets` [B, A] (NaN: not asked for).

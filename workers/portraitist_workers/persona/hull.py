@@ -21,15 +21,25 @@ def constrain(raw: Tensor, beta: float = BETA) -> Tensor:
     return positive / positive.sum(-1, keepdim=True) * (1 + N * beta) - beta
 
 
+LEADING = 0.6  # weight of the first anchor in a random mix
+
+
 def sample(anchors: Tensor, count: int, generator: torch.Generator, *, mixed: int = 3) -> Tensor:
-    """`count` random points [count, D]: convex mixes of `mixed` anchors each (MyStyle's sampler, exponential weights)."""
+    """`count` random points [count, D]: mixes of `mixed` anchors each, one of which leads.
+
+    MyStyle's sampler weighs its three anchors evenly. Far from every anchor the tuned generator drifts from the person:
+    with a leading anchor 95 % of portraits stay as like the person as their own photos, against 86 % (docs/persona.md).
+    """
     N = anchors.shape[0]
     mixed = min(mixed, N)
     rows = []
     for _ in range(count):
         chosen = torch.randperm(N, generator=generator)[:mixed]
         weights = torch.empty(mixed).exponential_(generator=generator)
-        rows.append((weights / weights.sum()) @ anchors[chosen])
+        weights[0] = 0.0
+        weights = (1 - LEADING) * weights / weights.sum()
+        weights[0] = LEADING
+        rows.append(weights @ anchors[chosen])
     return torch.stack(rows)
 
 

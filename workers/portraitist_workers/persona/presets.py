@@ -17,6 +17,6 @@ class Preset:
 
 PRESETS = {
     "fast": Preset(20, Schedule(steps=80), edit_steps=30, project_steps=30),
-    "balanced": Preset(40, Schedule(steps=200), edit_steps=45, project_steps=40),
+    "balanced": Preset(40, Schedule(steps=300), edit_steps=60, project_steps=35),
     "best": Preset(80, Schedule(steps=600), edit_steps=120, project_steps=100),
 }

@@ -25,7 +25,7 @@ class Schedule:
 
     steps: int  # optimiser updates
     batch: int = 8  # photos per update
-    lr: float = 2e-3  # generator, Adam
+    lr: float = 3e-3  # generator, Adam
     anchor_lr: float = 0.02  # anchors, in units of w_std
     axes_every: int = 5  # updates between recomputations of the axes
     average: float = 0.98  # decay of the weight average that is kept; 0: keep the last weights
