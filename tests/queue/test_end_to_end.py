@@ -11,7 +11,7 @@ from portraitist.doctor import _weights
 
 from .processes import child_pid, kill, row, until
 
-PHOTOS = sorted((Path(__file__).parents[2] / "examples" / "photos").glob("photo-*.jpg"))[:6]
+PHOTOS = sorted((Path(__file__).parents[2] / "examples" / "photos").glob("photo-*.jpg"))[:4]
 
 
 @pytest.fixture
