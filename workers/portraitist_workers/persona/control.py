@@ -27,7 +27,7 @@ class Response:
     steps: Tensor
     matrix: Tensor
 
-    def correction(self, error: Tensor, importance: Tensor, *, damping: float = 0.05) -> Tensor:
+    def correction(self, error: Tensor, importance: Tensor, *, damping: float = 0.15) -> Tensor:
         """Unit steps [B, A] that best remove `error` [B, A]; `importance` [B, A] >= 0 says how much each attribute counts.
 
         Weighted, damped least squares in units of each attribute's spread.
@@ -71,7 +71,7 @@ def solve(
     *,
     rounds: int = 3,
     hold_weight: float = 1.0,
-    limit: float = 4.0,
+    limit: float = 1.5,
 ) -> Solved:
     """Latents near w [B, D] or [B, num_ws, D] whose pictures measure `targets` [B, A] (NaN: not asked for).
 
