@@ -132,7 +132,7 @@ def _encode(image: np.ndarray, **options) -> bytes:
 def to_tensor(images: np.ndarray) -> torch.Tensor:
     """uint8 [H, W, 3] or [N, H, W, 3] -> float [N, 3, H, W] in [-1, 1]."""
     images = images[None] if images.ndim == 3 else images
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return torch.from_numpy(np.require(images, requirements=["C", "W"])).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_uint8(images: torch.Tensor) -> np.ndarray:
