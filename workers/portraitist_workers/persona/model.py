@@ -52,16 +52,17 @@ class PersonaModel:
         }
         header = {
             "format": FORMAT, "prior": self.prior.reference, "identity_network": self.identity_network,
-            "attributes": json.dumps(self.axes.names), "measured": json.dumps(self.response.names), "photos": json.dumps(self.photos),
+            "attributes": self.axes.names, "measured": self.response.names, "photos": self.photos,
         }
-        return save_tensors({k: v.detach().contiguous() for k, v in tensors.items()}, metadata=header)
+        # One entry, because safetensors writes several in random order, and equal personas must be equal bytes.
+        return save_tensors({k: v.detach().contiguous() for k, v in tensors.items()}, metadata={"persona": json.dumps(header)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PersonaModel:
         """Raises PriorUnavailable when the persona belongs to other generator weights, StorageError when the file is damaged."""
         try:
             length = int.from_bytes(data[:8], "little")
-            header = json.loads(data[8 : 8 + length])["__metadata__"]
+            header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["persona"])
             tensors = load_tensors(data)
         except (ValueError, KeyError) as error:
             raise StorageError(f"the persona's weights are damaged: {error}. Create the persona again.") from error
@@ -71,12 +72,12 @@ class PersonaModel:
                 f"this persona was made with the prior {header['prior']}, installed is {prior.reference}: create it again, "
                 "or install the version of portraitist that made it", param="prior",
             )
-        names = tuple(json.loads(header["attributes"]))
+        names = tuple(header["attributes"])
         axes = Axes(names, tensors["axes.origin"], tensors["axes.zero"], tensors["axes.steps"])
-        response = Response(tuple(json.loads(header["measured"])), tensors["response.steps"], tensors["response.matrix"])
+        response = Response(tuple(header["measured"]), tensors["response.steps"], tensors["response.matrix"])
         generator = decode(tensors, prior.generator)
         return cls(prior, generator, tensors["anchors"], axes, response, tensors["identity.embeddings"],
-                   header["identity_network"], tuple(json.loads(header["photos"])))
+                   header["identity_network"], tuple(header["photos"]))
 
 
 _warm: OrderedDict[str, PersonaModel] = OrderedDict()
