@@ -93,41 +93,58 @@ class IdentityNetwork(nn.Module):
         return F.normalize(self.head(self.reduce(self.trunk(images)).flatten(1)).float(), dim=1)
 
 
+class Fire(nn.Module):
+    """A 1x1 convolution to few channels, then 1x1 and 3x3 convolutions side by side (Iandola et al., SqueezeNet, 2016, 3.2)."""
+
+    def __init__(self, inputs: int, squeeze: int, outputs: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Sequential(nn.Conv2d(inputs, squeeze, 1, bias=False), nn.BatchNorm2d(squeeze))
+        self.one = nn.Sequential(nn.Conv2d(squeeze, outputs // 2, 1, bias=False), nn.BatchNorm2d(outputs // 2))
+        self.three = nn.Sequential(nn.Conv2d(squeeze, outputs // 2, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs // 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.squeeze(x))
+        return F.relu(torch.cat([self.one(x), self.three(x)], 1))
+
+
 class PerceptualNetwork(nn.Module):
     """A perceptual distance distilled from LPIPS (Zhang et al. 2018), with pixel and edge terms.
 
-    The distance is a sum over four levels (half size, then halved each time) of mean squared differences between `metric`
-    maps, which were trained to equal principal components of LPIPS's weighted, normalised features, plus robust
-    differences of pixels and of gradients at three scales. The latter leave no direction in which a picture can change
-    without the distance noticing: LPIPS alone lets a tuned generator print its up-sampling grid. Strided convolutions
-    are 4 wide, so that every input pixel meets equally many taps (Odena, Dumoulin, Olah: Deconvolution and Checkerboard
-    Artifacts, Distill 2016), and the maps see a slightly smoothed picture (Zhang: Making Convolutional Networks
-    Shift-Invariant Again, ICML 2019): the gradient has no grid of its own to print. Finest detail is the pixel and edge
-    terms' business.
+    A convolution and eight fire modules, tapped at seven depths like LPIPS on SqueezeNet 1.1 (so that it sees what that
+    sees; the weights are learnt from nothing, on renders). The distance is a sum over the depths of mean squared
+    differences between `metric` maps, which were trained to equal principal components of LPIPS's weighted, normalised
+    features, plus robust differences of pixels and of gradients at three scales. The latter leave no direction in which
+    a picture can change without the distance noticing: LPIPS alone lets a tuned generator print its up-sampling grid.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (32, 56, 96, 144), metric: tuple[int, ...] = (32, 48, 64, 160),
-                 kernel: int = 4, normalise: bool = True) -> None:
+    # (channels inside, channels out) of the fire modules; "pool" halves the side before
+    FIRES = ("pool", (16, 128), (16, 128), "pool", (32, 256), (32, 256), "pool", (48, 384), (48, 384), (64, 512), (64, 512))
+    TAPS = (2, 5, 7, 8, 9, 10)  # entries of FIRES whose output is compared; the stem's is the first
+
+    def __init__(self, metric: tuple[int, ...] = (48, 64, 96, 96, 96, 96, 96)) -> None:
         super().__init__()
-        stages, heads = [], []
-        for i, (outputs, dims) in enumerate(zip(widths, metric, strict=True)):
-            first = ConvBlock(widths[i - 1] if i else 3, outputs, stride=2, kernel=kernel)
-            stages.append(nn.Sequential(first, ConvBlock(outputs, outputs)) if i else first)
-            heads.append(nn.Conv2d(outputs, dims, 1))
-        self.stages, self.heads = nn.ModuleList(stages), nn.ModuleList(heads)
-        self.normalise = normalise
-        self.register_buffer("metric_scale", torch.ones(len(metric)))  # root mean square of LPIPS's maps, per level
+        self.stem = nn.Sequential(nn.Conv2d(3, 64, 3, 2, bias=False), nn.BatchNorm2d(64))
+        self.stages, channels, tapped = nn.ModuleList(), 64, [64]
+        for i, fire in enumerate(self.FIRES):
+            self.stages.append(nn.MaxPool2d(3, 2, ceil_mode=True) if isinstance(fire, str) else Fire(channels, *fire))
+            channels = channels if isinstance(fire, str) else fire[1]
+            if i in self.TAPS:
+                tapped.append(channels)
+        self.heads = nn.ModuleList(nn.Conv2d(c, dims, 1) for c, dims in zip(tapped, metric, strict=True))
+        self.register_buffer("metric_scale", torch.ones(len(metric)))  # root mean square of LPIPS's maps, per depth
         self.register_buffer("level_gain", torch.ones(len(metric)))  # fitted to LPIPS
         self.register_buffer("pixel_gain", torch.tensor(0.05))       # of the mean pixel term
         self.register_buffer("edge_gain", torch.tensor(0.05))        # of the mean edge term
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Metric maps, finest first: [B, dims, R/2, R/2], [B, dims, R/4, R/4], ..."""
-        maps, x = [], _smooth(images) if self.normalise else images
-        for stage, head, scale in zip(self.stages, self.heads, self.metric_scale, strict=True):
+        """Metric maps [B, dims, r, r], finest first: r is about R / 2, R / 4, R / 8 and four times R / 16."""
+        x = F.relu(self.stem(images))
+        raw = [x]
+        for i, stage in enumerate(self.stages):
             x = stage(x)
-            maps.append(head(_unit(x) if self.normalise else x) * scale)
-        return maps
+            if i in self.TAPS:
+                raw.append(x)
+        return [head(_unit(x)) * scale for x, head, scale in zip(raw, self.heads, self.metric_scale, strict=True)]
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Distance [B] between pictures [B, 3, R, R] in [-1, 1]; about LPIPS's scale; differentiable."""
@@ -140,20 +157,13 @@ class PerceptualNetwork(nn.Module):
         return levels @ self.level_gain + self.pixel_gain * pixel + self.edge_gain * edge
 
     def level_distances(self, fa: list[Tensor], fb: list[Tensor]) -> Tensor:
-        """[B, levels] mean over places of the summed squared differences."""
+        """[B, depths] mean over places of the summed squared differences."""
         return torch.stack([(x.float() - y.float()).square().sum(1).mean((1, 2)) for x, y in zip(fa, fb, strict=True)], 1)
 
 
-def _smooth(x: Tensor) -> Tensor:
-    """Binomial filter 1 2 1 in both directions: passes nothing of the finest checkerboard."""
-    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
-    x = (x[:, :, :, :-2] + 2 * x[:, :, :, 1:-1] + x[:, :, :, 2:]) / 4
-    return (x[:, :, :-2] + 2 * x[:, :, 1:-1] + x[:, :, 2:]) / 4
-
-
 def _unit(x: Tensor) -> Tensor:
-    """Channel vectors of about unit length, as LPIPS compares them; weak responses (flat background) stay weak."""
-    return x / (x.square().mean(1, keepdim=True) + 0.05).sqrt()
+    """Channel vectors of about unit mean square, as LPIPS compares them (up to a constant)."""
+    return x / (x.square().mean(1, keepdim=True, dtype=torch.float32) + 1e-3).sqrt().to(x.dtype)
 
 
 def pixel_and_edge(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Train the bundled face networks on the engine's renders.
 
     python -m portraitist_workers.priors.training.face_networks --pool DIR --out DIR --minutes M \\
-        [--held-out DIR] [--identities DIR] [--only perceptual attributes identity] [--save-to DIR]
+        [--held-out DIR] [--identities DIR] [--tuned-pairs DIR] [--only perceptual attributes identity] [--save-to DIR]
 
 Each network gets `--minutes` of processor time, with the learning rate falling to zero at their end. A checkpoint is written
 to `--out` every 30 s; the same command continues from it. The finished file with its measured accuracy goes to
@@ -68,23 +68,35 @@ def run_steps(name: str, modules: nn.Module, loss: Callable[[np.random.Generator
     return step
 
 
-def train_perceptual(pool: Pool, held_out: Pool | None, out: Path, minutes: float, save_to: Path) -> None:
-    from .perceptual_distillation import Distillation, agreement, fit_gains, pair_terms
+def train_perceptual(pool: Pool, held_out: Pool | None, tuned: Path | None, out: Path, minutes: float, save_to: Path) -> None:
+    from .distortions import distort
+    from .perceptual_distillation import Distillation, TunedPairs, agreement, fit_gains, pair_terms
 
     rng = np.random.default_rng(SEED)
     task = Distillation.start(pool.batch(384, 128, rng)[0], rng, out / "perceptual_axes.pt")
     task.student.to(memory_format=torch.channels_last)
+    pairs = TunedPairs(tuned) if tuned else None
 
     def loss(rng: np.random.Generator) -> Tensor:
-        return task.loss(pool.batch(16, 128, rng)[0], rng)
+        return task.loss(pool.batch(12, 128, rng)[0], pairs and pairs.batch(8, rng), rng)
 
     steps = run_steps("perceptual", task.student, loss, out=out, minutes=minutes, peak=3e-3)
-    fit_gains(task.student, *pair_terms(task.student, task.teacher, pool.batch(1024, 128, rng)[0], rng))
+
+    def terms(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        return pair_terms(task.student, task.teacher, a, b)
+
+    seen = pool.batch(1024, 128, rng)[0]
+    known = [terms(seen, distort(seen, rng))]
+    if pairs:
+        known.append(terms(*pairs.batch(512, rng).unbind(1)))
+    fit_gains(task.student, torch.cat([t for t, _ in known]), torch.cat([d for _, d in known]))
     unseen = (held_out or pool).batch(1024, 128, rng)[0]
-    measured = agreement(task.student, *pair_terms(task.student, task.teacher, unseen, rng)) | {
+    measured = agreement(task.student, *terms(unseen, distort(unseen, rng))) | {
         "on": "held-out people" if held_out else "training people", "steps": steps, "teacher": "LPIPS v0.1 squeeze"}
+    if pairs:
+        measured["tuned_pairs"] = agreement(task.student, *terms(*pairs.test.unbind(1)))
     print("perceptual:", measured, flush=True)
-    save_network(save_to / "perceptual.safetensors", "perceptual", task.student, {"kernel": 4, "normalise": True}, measured)
+    save_network(save_to / "perceptual.safetensors", "perceptual", task.student, {}, measured)
 
 
 def main() -> None:
@@ -92,6 +104,7 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, required=True, help="renders of training people (engine pool)")
     parser.add_argument("--held-out", type=Path, help="renders of held-out people, for the measured figures")
     parser.add_argument("--identities", type=Path, help="identity pool of held-out people, for the identity's figures")
+    parser.add_argument("--tuned-pairs", type=Path, help="folder made by tuned_pairs.py, for the perceptual network")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints")
     parser.add_argument("--save-to", type=Path, default=FOLDER, help="finished networks (default: the package)")
     parser.add_argument("--minutes", type=float, default=8.0, help="processor time per network")
@@ -104,7 +117,7 @@ def main() -> None:
     pool = Pool(args.pool, limit=60_000)
     held_out = Pool(args.held_out) if args.held_out else None
     if "perceptual" in args.only:
-        train_perceptual(pool, held_out, args.out, args.minutes, args.save_to)
+        train_perceptual(pool, held_out, args.tuned_pairs, args.out, args.minutes, args.save_to)
     if "attributes" in args.only:
         from .attribute_training import train_attributes
 

@@ -23,31 +23,27 @@ from .distortions import distort, random_affine
 # Least gains of the pixel and the edge term. The fit alone would take about (0.2, 0.4) and agree with LPIPS better (Spearman
 # 0.93 on unseen people), but as the loss on bare pixels, from a picture blurred x4 (mean squared error 0.0073, LPIPS 0.28), firmer
 # terms come nearer in 80 steps: (0.2, 0.4) to 0.0043 and 0.16; (0.4, 0.8) to 0.0016 and 0.04; LPIPS itself to 0.0102 and 0.01.
-FLOORS = (0.4, 0.8)
+FLOORS = (0.1, 0.2)
 
 
 class Teacher(nn.Module):
-    """LPIPS-squeeze: distances, and its features grouped by the student's four resolutions."""
+    """LPIPS-squeeze: distances, and its seven maps on their principal components."""
 
-    GROUPS = ((0,), (1,), (2,), (3, 4, 5, 6))  # squeeze's seven maps: 1/2, 1/4, 1/8 and four at 1/16 of the side
+    LEVELS = 7
 
     def __init__(self) -> None:
         super().__init__()
         from ...faces.perceptual import published_lpips
 
         self.lpips = published_lpips("squeeze").to(memory_format=torch.channels_last)
-        for i in range(len(self.GROUPS)):
+        for i in range(self.LEVELS):
             self.register_buffer(f"axes_{i}", torch.zeros(0))
 
     @torch.no_grad()
     def maps(self, images: Tensor) -> list[Tensor]:
         """Weighted normalised maps: their squared differences, averaged over places, sum to LPIPS."""
         raw = self.lpips.net(self.lpips.scaling_layer(images))
-        scaled = []
-        for features, head in zip(raw, self.lpips.lins, strict=True):
-            weight = head.model[-1].weight.float().clamp(min=0).sqrt()
-            scaled.append(F.normalize(features.float(), dim=1, eps=1e-10) * weight.view(1, -1, 1, 1))
-        return [torch.cat([scaled[i] for i in group], 1) for group in self.GROUPS]
+        return [F.normalize(x.float(), dim=1, eps=1e-10) * self._weight(i).view(1, -1, 1, 1) for i, x in enumerate(raw)]
 
     def fit_axes(self, images: Tensor, distorted: Tensor, dims: tuple[int, ...]) -> list[float]:
         """Principal components of the differences between pairs; returns the share of distance each level keeps."""
@@ -61,26 +57,19 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def targets(self, images: Tensor) -> list[Tensor]:
-        """The maps on their axes, resized to the student's R/2, R/4, R/8, R/16: [B, dims, r, r] each.
+        """The maps on their axes: [B, dims, r, r] each.
 
         weight and axes are one 1x1 convolution, applied before the division by the norm, so bf16 autocast can do most.
         """
-        raw = self.lpips.net(self.lpips.scaling_layer(images))
         out = []
-        for i, group in enumerate(self.GROUPS):
-            total, start = torch.zeros([]), 0
-            for k in group:
-                C = raw[k].shape[1]
-                weight = self.lpips.lins[k].model[-1].weight.float().clamp(min=0).sqrt().flatten()
-                kernel = (getattr(self, f"axes_{i}")[start:start + C] * weight[:, None]).T
-                total = total + F.conv2d(raw[k], kernel[:, :, None, None]).float() / _norm(raw[k])
-                start += C
-            out.append(F.interpolate(total, (images.shape[-1] >> (i + 1),) * 2, mode="bilinear", align_corners=False))
+        for i, x in enumerate(self.lpips.net(self.lpips.scaling_layer(images))):
+            kernel = (getattr(self, f"axes_{i}") * self._weight(i)[:, None]).T
+            norm = x.square().sum(1, keepdim=True, dtype=torch.float32).sqrt() + 1e-10
+            out.append(F.conv2d(x, kernel[:, :, None, None]).float() / norm)
         return out
 
-
-def _norm(features: Tensor) -> Tensor:
-    return features.square().sum(1, keepdim=True, dtype=torch.float32).sqrt() + 1e-10
+    def _weight(self, level: int) -> Tensor:
+        return self.lpips.lins[level].model[-1].weight.float().clamp(min=0).sqrt().flatten()
 
 
 def level_distances(a: list[Tensor], b: list[Tensor]) -> Tensor:
@@ -107,17 +96,22 @@ class Distillation:
         else:
             kept = teacher.fit_axes(images, distort(images, rng), tuple(head.out_channels for head in student.heads))
             print("share of LPIPS kept by the components, per level:", [round(k, 3) for k in kept], flush=True)
-            torch.save([getattr(teacher, f"axes_{i}") for i in range(len(teacher.GROUPS))], axes_file)
+            torch.save([getattr(teacher, f"axes_{i}") for i in range(teacher.LEVELS)], axes_file)
         spread = [p.square().mean() for p in teacher.targets(images)]
         student.metric_scale.copy_(torch.stack(spread).sqrt())
         return cls(student, teacher, spread)
 
-    def loss(self, images: Tensor, rng: np.random.Generator) -> Tensor:
-        """images [B, 3, R, R]: half serve as references, their damaged copies as the other side of the pair."""
+    def loss(self, images: Tensor, tuned: Tensor | None, rng: np.random.Generator) -> Tensor:
+        """images [B, 3, R, R] serve as references, their damaged copies as the other side; tuned [T, 2, 3, R, R] are pairs."""
         images = random_affine(images, rng, shift=0.05, scale=0.15, angle=0.1)
-        images = images.flip(3) if rng.random() < 0.5 else images
-        both = torch.cat([images, distort(images, rng)]).contiguous(memory_format=torch.channels_last)
-        B = len(images)
+        a, b = images, distort(images, rng)
+        if tuned is not None:
+            dy, dx = (int(v) for v in rng.integers(-8, 9, 2))
+            tuned = tuned.roll((dy, dx), (3, 4))
+            a, b = torch.cat([a, tuned[:, 0]]), torch.cat([b, tuned[:, 1]])
+        both = torch.cat([a, b])
+        both = (both.flip(3) if rng.random() < 0.5 else both).contiguous(memory_format=torch.channels_last)
+        B = len(a)
         with torch.autocast("cpu", torch.bfloat16):
             targets = self.teacher.targets(both)
             student = [m.float() for m in self.student.features(both)]
@@ -125,19 +119,35 @@ class Distillation:
         for s, p, v in zip(student, targets, self.spread, strict=True):  # what counts is the pairs' difference, small ones too
             truth = p[:B] - p[B:]
             error = (s[:B] - s[B:] - truth).square().mean((1, 2, 3))
-            fit = fit + (error / (truth.square().mean((1, 2, 3)) + 0.1 * v)).mean()
+            fit = fit + (error / (truth.square().mean((1, 2, 3)) + 0.03 * v)).mean()
         ours = self.student.level_distances([m[:B] for m in student], [m[B:] for m in student])
         theirs = level_distances([m[:B] for m in targets], [m[B:] for m in targets])
         distance = (ours + 1e-5).sqrt() - (theirs + 1e-5).sqrt()
         return fit + 20 * distance.square().mean() / theirs.mean().clamp(min=1e-3)
 
 
+class TunedPairs:
+    """Pairs made by `tuned_pairs.py`: the last of every eight for measuring, the others for training."""
+
+    def __init__(self, folder: Path) -> None:
+        pairs = np.concatenate([np.load(path)["pairs"] for path in sorted(folder.glob("pairs-[0-9]*.npz")) if ".tmp" not in path.name])
+        last = np.arange(len(pairs)) % 48 >= 42  # the same renders at every stage (tuned_pairs.py makes them 48 at a time)
+        self.train, self.test = pairs[~last], _to_tensor(pairs[last])
+
+    def batch(self, size: int, rng: np.random.Generator) -> Tensor:
+        """[size, 2, 3, R, R] in [-1, 1]."""
+        return _to_tensor(self.train[rng.integers(len(self.train), size=size)])
+
+
+def _to_tensor(pairs: np.ndarray) -> Tensor:
+    return torch.from_numpy(pairs).permute(0, 1, 4, 2, 3).float() / 127.5 - 1
+
+
 @torch.no_grad()
-def pair_terms(student: PerceptualNetwork, teacher: Teacher, images: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """For pairs (image, damaged image): the student's terms [N, levels + 2] and LPIPS [N]."""
+def pair_terms(student: PerceptualNetwork, teacher: Teacher, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """For pairs of pictures [N, 3, R, R]: the student's terms [N, levels + 2] and LPIPS [N]."""
     terms, lpips = [], []
-    for x in images.split(32):
-        y = distort(x, rng)
+    for x, y in zip(a.split(32), b.split(32), strict=True):
         pixel, edge = pixel_and_edge(x, y)
         levels = student.level_distances(student.features(x), student.features(y))
         terms.append(torch.cat([levels, pixel[:, None], edge[:, None]], 1))
@@ -146,7 +156,7 @@ def pair_terms(student: PerceptualNetwork, teacher: Teacher, images: Tensor, rng
 
 
 def fit_gains(student: PerceptualNetwork, terms: Tensor, lpips: Tensor) -> None:
-    """Gains by bounded least squares of relative errors; a perfect student would have 1, 1, 1, 1, 0, 0."""
+    """Gains by bounded least squares of relative errors; a perfect student would have 1 for every depth, then 0, 0."""
     weight = 1 / (lpips + 0.05)
     A, b = (terms * weight[:, None]).double().numpy(), (lpips * weight).double().numpy()
     levels = len(student.level_gain)

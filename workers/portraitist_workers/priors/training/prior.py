@@ -52,7 +52,9 @@ PHASES = (  # small batches: early on, the number of updates counts, not their p
     Phase(64, 16, 60_000, 2e-3, 1.5e-3),
     Phase(128, 16, 20_000, 1.5e-3, 1.2e-3),
     Phase(128, 16, 36_000, 1.2e-3, 1.2e-3, perceptual=0.3, ema=0.999),
-    Phase(128, 16, 16_000, 1.2e-3, 1e-4, perceptual=0.3, ema=0.998),  # the fall of the rate is worth as much as the steps before it
+    Phase(128, 16, 16_000, 1.2e-3, 1e-4, perceptual=0.3, ema=0.998),  # a look at what a falling rate brings
+    Phase(128, 16, 110_000, 1.2e-3, 1e-3, perceptual=0.4, ema=0.999),
+    Phase(128, 16, 40_000, 1e-3, 5e-5, perceptual=0.4, ema=0.998),  # the fall is worth as much as the steps before it
 )
 
 
