@@ -23,19 +23,25 @@ _HOME = {
     "attributes": ("ATTRIBUTES", "DEFAULT_ATTRIBUTES", "Attribute"),
     "degradations": ("Downsample", "GaussianBlur", "Greyscale", "Jpeg", "Mask", "MotionBlur", "Noise"),
     "results": ("AttributeReport", "PersonaRecord", "PhotoVerdict", "PictureReport", "Progress", "Reach"),
+    "priors.library": ("Prior", "PriorCheck", "Priors"),
+    "priors.record": ("PriorRecord",),
     "errors": (
         "Conflict",
+        "DownloadFailed",
         "FaceNotFound",
         "InvalidImage",
         "InvalidRequest",
         "JobCancelled",
         "JobError",
         "JobFailed",
+        "LicenceNotAccepted",
         "NotFound",
         "OutOfRange",
         "PersonaDeleted",
         "PhotosUnusable",
         "PortraitistError",
+        "PriorNotCalibrated",
+        "PriorRefused",
         "PriorUnavailable",
         "QueueUnavailable",
         "StorageError",
@@ -53,6 +59,7 @@ __all__ = [
     "AttributeReport",
     "Cancelled",
     "Conflict",
+    "DownloadFailed",
     "Downsample",
     "Event",
     "FaceNotFound",
@@ -67,6 +74,7 @@ __all__ = [
     "JobError",
     "JobFailed",
     "Jpeg",
+    "LicenceNotAccepted",
     "Mask",
     "MotionBlur",
     "Noise",
@@ -80,7 +88,13 @@ __all__ = [
     "Picture",
     "PictureReport",
     "PortraitistError",
+    "Prior",
+    "PriorCheck",
+    "PriorNotCalibrated",
+    "PriorRecord",
+    "PriorRefused",
     "PriorUnavailable",
+    "Priors",
     "Progress",
     "QueueUnavailable",
     "Queued",
@@ -102,17 +116,21 @@ if TYPE_CHECKING:
     from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
     from .errors import (
         Conflict,
+        DownloadFailed,
         FaceNotFound,
         InvalidImage,
         InvalidRequest,
         JobCancelled,
         JobError,
         JobFailed,
+        LicenceNotAccepted,
         NotFound,
         OutOfRange,
         PersonaDeleted,
         PhotosUnusable,
         PortraitistError,
+        PriorNotCalibrated,
+        PriorRefused,
         PriorUnavailable,
         QueueUnavailable,
         StorageError,
@@ -123,11 +141,15 @@ if TYPE_CHECKING:
     from .jobs import Cancelled, Event, Failed, Job, Queued, Running, Status, Succeeded
     from .persona import Persona
     from .picture import Grid, Picture
+    from .priors.library import Prior, PriorCheck, Priors
+    from .priors.record import PriorRecord
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect
 
 
 def __getattr__(name: str) -> object:
+    if name == "priors":  # the module: portraitist.priors.add(...) works on the default folder
+        return importlib.import_module(".priors", __name__)
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'portraitist' has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)

@@ -4,13 +4,17 @@ PortraitistError
 ├── InvalidRequest            the call itself is wrong: fix the arguments
 │   ├── UnknownAttribute      an attribute name that this persona or SDK does not know
 │   ├── OutOfRange            a value outside the attribute's range, or (strict=True) outside the person's reach
-│   └── InvalidImage          a file that is not a usable picture (`param` names the file)
+│   ├── InvalidImage          a file that is not a usable picture (`param` names the file)
+│   └── LicenceNotAccepted    weights whose licence must be accepted before they are imported
 ├── PhotosUnusable            fewer than 3 usable photos; `.photos` holds the verdict on each
 ├── FaceNotFound              no face, or not this persona's face, in a picture to edit or enhance
 ├── NotFound                  no such persona, job or blob
 │   └── PersonaDeleted        it existed and was deleted
 ├── Conflict                  the name or idempotency key is taken by a different request
 ├── PriorUnavailable          the generator's or a network's weights are missing or damaged
+│   ├── PriorRefused          a file to import that is no generator, or not one that can be read safely (`param`: the file)
+│   └── PriorNotCalibrated    an imported prior whose W has not been measured yet
+├── DownloadFailed            a known file could not be fetched, or is not what it should be
 ├── StorageError              the store could not be read or written (`StorageFull` when the disk is full)
 │   └── StorageFull
 ├── QueueUnavailable          no worker process could be started or reached
@@ -62,6 +66,10 @@ class InvalidImage(InvalidRequest):
     """A file that is not a usable picture; `param` names the file."""
 
 
+class LicenceNotAccepted(InvalidRequest):
+    """The weights' licence must be accepted before they are imported; the message quotes it."""
+
+
 class PhotosUnusable(PortraitistError):
     """Fewer than 3 usable photos. `.photos` is the list of verdicts (as dictionaries)."""
 
@@ -88,6 +96,18 @@ class Conflict(PortraitistError):
 
 class PriorUnavailable(PortraitistError):
     """The generator's or a network's weights are missing or damaged."""
+
+
+class PriorRefused(PriorUnavailable):
+    """A file to import that is no generator, or not one that can be read safely; `param` names the file."""
+
+
+class PriorNotCalibrated(PriorUnavailable):
+    """An imported prior whose W has not been measured yet: calibrate it first."""
+
+
+class DownloadFailed(PortraitistError):
+    """A known file could not be fetched, or what came is not what it should be."""
 
 
 class StorageError(PortraitistError):

@@ -4,34 +4,59 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 
+from portraitist.atomic import write_atomically
 from portraitist.errors import PriorUnavailable
 
 from .. import Generator, GeneratorConfig
+from .assemble import assemble
 
 FORMAT = "portraitist-generator-1"
 
 
+def to_bytes(generator: Generator, *, dtype: torch.dtype = torch.float32, metadata: dict | None = None) -> bytes:
+    """Equal generators and metadata give equal bytes (so the header has one entry: safetensors shuffles several)."""
+    tensors = {k: v.detach().to("cpu", dtype).contiguous() for k, v in generator.state_dict().items()}
+    header = {"format": FORMAT, "config": generator.config.to_dict(), "metadata": metadata or {}}
+    return save_tensors(tensors, metadata={"generator": json.dumps(header)})
+
+
 def save(generator: Generator, path: Path, *, dtype: torch.dtype = torch.float16, metadata: dict | None = None) -> None:
     """Write `generator` to `path`; `metadata` is any JSON (licence, source, training figures)."""
-    tensors = {k: v.detach().to("cpu", dtype).contiguous() for k, v in generator.state_dict().items()}
-    header = {"format": FORMAT, "config": json.dumps(generator.config.to_dict()), "metadata": json.dumps(metadata or {})}
-    save_file(tensors, str(path), metadata=header)
+    write_atomically(path, to_bytes(generator, dtype=dtype, metadata=metadata))
+    path.chmod(0o644)
+
+
+def read(data: bytes) -> tuple[Generator, dict]:
+    """The fp32 generator in `data` and its metadata. Raises ValueError and whatever safetensors raises."""
+    length = int.from_bytes(data[:8], "little")
+    if not 2 <= length <= min(len(data) - 8, 100_000_000):
+        raise ValueError("it is no safetensors file")
+    config, metadata = _header(json.loads(data[8 : 8 + length]).get("__metadata__") or {})
+    tensors = load_tensors(data)
+    return assemble(GeneratorConfig.from_dict(config), lambda name: tensors[name].float()), metadata
 
 
 def load(path: Path) -> tuple[Generator, dict]:
-    """The fp32 generator in `path` and its metadata. Raises PriorUnavailable for missing or damaged files."""
+    """The same from a file. Raises PriorUnavailable for missing or damaged files."""
     try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise PriorUnavailable(f"{path} is not a Portraitist generator (format {header.get('format')!r})", param=str(path))
-            generator = Generator(GeneratorConfig.from_dict(json.loads(header["config"])))
-            generator.load_state_dict({k: file.get_tensor(k).float() for k in file.keys()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise PriorUnavailable(f"cannot read the generator {path}: {error}. Reinstall portraitist.", param=str(path)) from error
-    return generator.eval().requires_grad_(False), json.loads(header["metadata"])
+        return read(Path(path).read_bytes())
+    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PriorUnavailable(f"cannot read the generator {path}: {error}. Reinstall portraitist, or add the prior again.",
+                               param=str(path)) from error
+
+
+def _header(entries: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(config, metadata) from the header's entries; early files have one entry each."""
+    header = json.loads(entries["generator"]) if "generator" in entries else {
+        "format": entries.get("format"), **{k: json.loads(entries.get(k, "{}")) for k in ("config", "metadata")}
+    }
+    if header["format"] != FORMAT:
+        raise ValueError(f"it is not a Portraitist generator (format {str(header['format'])[:40]!r})")
+    return header["config"], header["metadata"]

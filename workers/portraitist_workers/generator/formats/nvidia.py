@@ -1,30 +1,34 @@
-"""NVIDIA's StyleGAN2 pickles (StyleGAN2-ADA and the StyleGAN3 repository), read without executing anything.
+"""NVIDIA's StyleGAN2 (StyleGAN2-ADA and the StyleGAN3 repository), read without executing anything.
 
-Such a file carries Python source that its own loader runs. Here an allow-list unpickler knows the few names that a
-genuine file needs; modules become plain records of (class name, init arguments, state), their source is ignored, and
-any other name is refused.
+Their pickles carry the Python source of the network, which their own loader runs. Here a module is a plain record of its
+class name, init arguments and state (`inert.py`), and the source is ignored. MyStyle's tuned generators are the synthesis
+half of such a network, saved by torch: they lack the mapping network, which is taken from the prior they were tuned from.
 """
 
 from __future__ import annotations
 
-import collections
-import io
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from portraitist.errors import PriorUnavailable
+from portraitist.errors import PriorRefused
 
 from .. import Generator, GeneratorConfig
+from .assemble import assemble
+from .inert import Record, Unpickler, number
+from .storages import is_tensor, tensor
+
+# Everything that inert data of the wrong shape can raise while it is looked at.
+BAD_DATA = (pickle.UnpicklingError, KeyError, AttributeError, TypeError, EOFError, ValueError, IndexError, RuntimeError,
+            OverflowError, MemoryError, ImportError, NotImplementedError, AssertionError)
+_DEEPEST = 8  # modules within modules
 
 
 @dataclass
-class Recorded:
+class Module:
     """A pickled module: what it was called and what it held. Never its code."""
 
     class_name: str
@@ -32,104 +36,110 @@ class Recorded:
 
     @property
     def init_kwargs(self) -> dict[str, Any]:
-        return dict(self.state.get("_init_kwargs", {}))
+        return dict(self.state.get("_init_kwargs") or {})
 
-    def tensors(self, prefix: str = "") -> dict[str, Tensor]:
+    def tensors(self, prefix: str = "", depth: int = 0) -> dict[str, Record]:
         """All parameters and buffers by dotted name."""
-        found = {}
+        if depth > _DEEPEST:
+            raise ValueError("its modules are nested too deeply")
+        found: dict[str, Record] = {}
         for kind in ("_parameters", "_buffers"):
-            found.update({prefix + k: v for k, v in (self.state.get(kind) or {}).items() if isinstance(v, Tensor)})
+            found.update({prefix + k: v for k, v in (self.state.get(kind) or {}).items() if is_tensor(v)})
         for name, child in (self.state.get("_modules") or {}).items():
-            if isinstance(child, Recorded):
-                found.update(child.tensors(f"{prefix}{name}."))
+            if is_module(child):
+                found.update(module(child).tensors(f"{prefix}{name}.", depth + 1))
         return found
 
 
-def _record(meta: dict) -> Recorded:
-    return Recorded(str(meta.get("class_name")), dict(meta.get("state") or {}))
+def is_module(value: Any) -> bool:
+    return isinstance(value, Record) and value.kind == "module"
 
 
-def _tensor(storage, offset, size, stride, *_ignored) -> Tensor:
-    return torch.empty(0, dtype=storage.dtype).set_(storage._untyped_storage, offset, size, stride)
-
-
-def _parameter(data: Tensor, *_ignored) -> Tensor:
-    return data
-
-
-def _storage(data: bytes):
-    return torch.load(io.BytesIO(data), weights_only=True)
-
-
-class _Dict(dict):
-    """Stands for EasyDict: attribute access is not needed, state assignment is harmless."""
-
-    def __setstate__(self, state) -> None:
-        if isinstance(state, dict):
-            self.update(state)
-
-
-_ALLOWED = {
-    ("torch_utils.persistence", "_reconstruct_persistent_obj"): _record,
-    ("collections", "OrderedDict"): collections.OrderedDict,
-    ("torch._utils", "_rebuild_parameter"): _parameter,
-    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    ("torch.storage", "_load_from_bytes"): _storage,
-    ("dnnlib.util", "EasyDict"): _Dict,
-    ("dnnlib", "EasyDict"): _Dict,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "scalar"): np._core.multiarray.scalar,
-    ("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar,
-}
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str):
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"refused name {module}.{name}") from None
-
-    def persistent_load(self, pid):
-        raise pickle.UnpicklingError("refused persistent id")
+def module(record: Record) -> Module:
+    meta = record.args[0]
+    return Module(str(meta.get("class_name")), dict(meta.get("state") or {}))
 
 
 def load(path: Path, key: str = "G_ema") -> Generator:
-    """The generator stored under `key`. Raises PriorUnavailable when the file is refused or is not a StyleGAN2."""
+    """The generator stored under `key`. Raises PriorRefused when the file is refused or is not a StyleGAN2."""
     try:
         with open(path, "rb") as file:
-            root = _Unpickler(file).load()
-        module = root[key]
-        return _build(module)
-    except (pickle.UnpicklingError, KeyError, AttributeError, TypeError, EOFError, ValueError, RuntimeError) as error:
-        raise PriorUnavailable(f"{path} is not a StyleGAN2 pickle that can be read safely: {error}", param=str(path)) from error
+            return read(file, key)
+    except BAD_DATA as error:
+        raise PriorRefused(f"{path} is not a StyleGAN2 pickle that can be read safely: {error}", param=str(path)) from error
 
 
-def _build(module: Recorded) -> Generator:
-    kwargs = module.init_kwargs
+def read(file: BinaryIO, key: str = "G_ema") -> Generator:
+    """The same from an open file. Raises one of BAD_DATA."""
+    root = Unpickler(file).load()
+    if not isinstance(root, dict) or key not in root:
+        raise ValueError(f"it holds no {key!r}; official pickles hold G, D and G_ema")
+    if not is_module(root[key]):
+        raise ValueError(f"its {key!r} is no network of NVIDIA's StyleGAN2")
+    return whole(module(root[key]))
+
+
+def whole(network: Module) -> Generator:
+    """A Generator module: mapping and synthesis."""
+    kwargs = network.init_kwargs
     if kwargs.get("c_dim"):
         raise ValueError("class-conditional generators are not supported")
-    synthesis, mapping = dict(kwargs.get("synthesis_kwargs", {})), dict(kwargs.get("mapping_kwargs", {}))
-    if synthesis.get("architecture", "skip") != "skip":
-        raise ValueError(f"architecture {synthesis['architecture']!r} is not supported, only 'skip'")
-    source = module.tensors()
-    widths = {}
-    for name, tensor in source.items():
-        if name.endswith("conv1.weight"):
-            widths[int(name.split(".")[1][1:])] = tensor.shape[0]
+    if "magnitude_ema_beta" in kwargs or "mapping" not in (network.state.get("_modules") or {}):
+        raise ValueError(f"{network.class_name!r} is no StyleGAN2 (StyleGAN3's own generators are built differently)")
+    synthesis, mapping = dict(kwargs.get("synthesis_kwargs") or {}), dict(kwargs.get("mapping_kwargs") or {})
+    source = network.tensors()
     config = GeneratorConfig(
-        resolution=int(kwargs["img_resolution"]),
-        z_dim=int(kwargs["z_dim"]),
-        w_dim=int(kwargs["w_dim"]),
-        mapping_layers=int(mapping.get("num_layers", 8)),
-        mapping_lr_multiplier=float(mapping.get("lr_multiplier", 0.01)),
-        channels=widths,
-        conv_clamp=synthesis.get("conv_clamp"),
+        resolution=int(number(kwargs["img_resolution"])),
+        z_dim=int(number(kwargs["z_dim"])),
+        w_dim=int(number(kwargs["w_dim"])),
+        mapping_layers=int(number(mapping.get("num_layers", 8))),
+        mapping_lr_multiplier=float(number(mapping.get("lr_multiplier", 0.01))),
+        channels=_widths(source, "synthesis."),
+        conv_clamp=_clamp(synthesis),
     )
-    generator = Generator(config)
-    target = {}
-    for name in generator.state_dict():
-        foreign = name.replace("synthesis.blocks.", "synthesis.b").replace("mapping.layers.", "mapping.fc")
-        target[name] = source[foreign].float()
-    generator.load_state_dict(target)
-    return generator.eval().requires_grad_(False)
+    return assemble(config, lambda name: tensor(source[_foreign(name)]))
+
+
+def synthesis_only(network: Module, mapping: Generator | None) -> Generator:
+    """A SynthesisNetwork module (MyStyle), completed with the mapping network of `mapping`."""
+    if network.class_name != "SynthesisNetwork":
+        raise ValueError(f"it is a {network.class_name!r}, neither a generator nor the synthesis half of one")
+    if mapping is None:
+        raise ValueError("it holds a synthesis network without its mapping network, as MyStyle saves them; name the prior it was "
+                         "tuned from with --mapping-from")
+    kwargs = network.init_kwargs
+    source = network.tensors()
+    other = mapping.config
+    config = GeneratorConfig(
+        resolution=int(number(kwargs["img_resolution"])), z_dim=other.z_dim, w_dim=int(number(kwargs["w_dim"])),
+        mapping_layers=other.mapping_layers, mapping_lr_multiplier=other.mapping_lr_multiplier,
+        channels=_widths(source, ""), conv_clamp=_clamp(kwargs),
+    )
+    if config.w_dim != other.w_dim:
+        raise ValueError(f"its w has {config.w_dim} numbers, that of the prior named by --mapping-from {other.w_dim}")
+    theirs = mapping.state_dict()
+
+    def weight(name: str) -> Tensor:
+        return theirs[name] if name.startswith("mapping.") else tensor(source[_foreign(name).removeprefix("synthesis.")])
+
+    return assemble(config, weight)
+
+
+def _foreign(name: str) -> str:
+    return name.replace("synthesis.blocks.", "synthesis.b").replace("mapping.layers.", "mapping.fc")
+
+
+def _clamp(synthesis: dict[str, Any]) -> float | None:
+    if synthesis.get("architecture", "skip") != "skip":
+        raise ValueError(f"architecture {str(synthesis['architecture'])[:40]!r} is not supported, only 'skip'")
+    clamp = synthesis.get("conv_clamp")
+    return None if clamp is None else float(number(clamp))
+
+
+def _widths(source: dict[str, Record], prefix: str) -> dict[int, int]:
+    """{resolution: channels}"""
+    widths = {}
+    for name, record in source.items():
+        if name.startswith(f"{prefix}b") and name.endswith(".conv1.weight"):
+            widths[int(name.removeprefix(prefix).split(".")[0][1:])] = tensor(record).shape[0]
+    return widths

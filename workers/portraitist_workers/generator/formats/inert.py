@@ -1,0 +1,111 @@
+"""Pickles read as data: nothing that a pickle names is imported, called or built.
+
+A pickle is a small program that names what it wants to call. Here the few names that a genuine weights file needs stand
+for inert records, which remember their arguments and state; any other name is refused. So the worst that a file can do is
+hold odd data. (An allow-list, because every published block-list of pickle names has been walked around.)
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from typing import Any, BinaryIO
+
+
+class Record:
+    """Something that the pickle asked to call or build: `kind`, its `args`, and the `state` it was given. Never done."""
+
+    __slots__ = ("args", "state")
+    kind = ""
+
+    def __new__(cls, *args: Any) -> Record:
+        self = object.__new__(cls)
+        self.args, self.state = args, None
+        return self
+
+    def __init__(self, *args: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class RecordedDict(dict):
+    """Stands for OrderedDict and EasyDict. Attributes that the pickle gives it are forgotten."""
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, dict):
+            self.update(state)
+
+
+def _kind(name: str) -> type[Record]:
+    return type(name, (Record,), {"__slots__": (), "kind": name})
+
+
+MODULE = _kind("module")  # torch_utils.persistence: (meta,) with class name and state; its source is ignored
+PARAMETER = _kind("parameter")  # (tensor, requires_grad, hooks)
+TENSOR = _kind("tensor")  # (storage, offset, size, stride, ...)
+BYTES = _kind("bytes")  # (a storage as torch saved it,)
+SCALAR = _kind("scalar")  # (dtype, bytes)
+STORAGES = {  # torch's storage classes: bytes per element
+    name: type(name, (Record,), {"__slots__": (), "kind": name})
+    for name in ("DoubleStorage", "FloatStorage", "HalfStorage", "BFloat16Storage", "LongStorage", "IntStorage", "BoolStorage",
+                 "ByteStorage")
+}
+
+_ALLOWED: dict[tuple[str, str], type] = {
+    ("collections", "OrderedDict"): RecordedDict,
+    ("torch._utils", "_rebuild_parameter"): PARAMETER,
+    ("torch._utils", "_rebuild_tensor_v2"): TENSOR,
+    ("torch._utils", "_rebuild_tensor"): TENSOR,
+    ("torch.storage", "_load_from_bytes"): BYTES,
+    ("numpy", "dtype"): _kind("dtype"),
+    ("numpy.core.multiarray", "scalar"): SCALAR,
+    ("numpy._core.multiarray", "scalar"): SCALAR,
+    ("builtins", "set"): _kind("set"),
+    ("__builtin__", "set"): _kind("set"),
+    ("torch", "Size"): _kind("size"),
+    ("torch", "device"): _kind("device"),
+    **{("torch", name): kind for name, kind in STORAGES.items()},
+}
+# These live in NVIDIA's repository, which others vendor under names of their own.
+_VENDORED: dict[tuple[str, str], type] = {
+    ("torch_utils.persistence", "_reconstruct_persistent_obj"): MODULE,
+    ("dnnlib.util", "EasyDict"): RecordedDict,
+    ("dnnlib", "EasyDict"): RecordedDict,
+}
+
+
+class Unpickler(pickle.Unpickler):
+    """`persistent`: what a persistent id stands for; None: such ids are refused."""
+
+    def __init__(self, file: BinaryIO, persistent: Any = None) -> None:
+        super().__init__(file, encoding="latin1")  # Python 2 wrote bytes as str
+        self._persistent = persistent
+
+    def find_class(self, module: str, name: str) -> type:
+        if (found := _ALLOWED.get((module, name))) is not None:
+            return found
+        for (home, known), kind in _VENDORED.items():
+            if name == known and (module == home or module.endswith("." + home)):
+                return kind
+        raise pickle.UnpicklingError(f"it names {f'{module}.{name}'[:120]!r}, which no weights file needs")
+
+    def persistent_load(self, pid: Any) -> Any:
+        if self._persistent is None:
+            raise pickle.UnpicklingError("it refers to objects outside the file")
+        return self._persistent(pid)
+
+
+def number(value: Any) -> float:
+    """A plain number, or one that numpy wrote. Raises ValueError."""
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, Record) and value.kind == "scalar" and len(value.args) == 2:
+        dtype, data = value.args
+        codes = {"f8": "<d", "f4": "<f", "i8": "<q", "i4": "<i"}
+        code = dtype.args[0] if isinstance(dtype, Record) and dtype.args else None
+        data = data.encode("latin1") if isinstance(data, str) else data
+        if code in codes and isinstance(data, bytes) and len(data) == struct.calcsize(codes[code]):
+            return struct.unpack(codes[code], data)[0]
+    raise ValueError("expected a number")
