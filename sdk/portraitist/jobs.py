@@ -68,11 +68,11 @@ class Event:
 
 
 class Job(Generic[T]):
-    """`T` is what `wait` returns: a Persona, or one or more Pictures."""
+    """`T` is what `wait` returns: a Persona, one or more Pictures, or a Prior."""
 
     def __init__(self, backend: Backend, row: JobRow) -> None:
         self.id: str = row.id
-        self.operation: str = row.operation  # create, synthesize, edit, enhance
+        self.operation: str = row.operation  # create, synthesize, edit, enhance, calibrate
         self.persona_id: str = row.persona_id
         self.created: float = row.created
         self._backend = backend
@@ -187,6 +187,10 @@ class Job(Generic[T]):
             from .persona import Persona
 
             return cast(T, Persona(self._backend, PersonaRecord.model_validate(row.result)))
+        if row.operation == "calibrate":
+            from .priors.library import Priors
+
+            return cast(T, Priors(self._backend).get(str(row.result["name"])))
         from .picture import arranged
 
         return cast(T, arranged(Pictures.model_validate(row.result).pictures, row.shape, self._backend.store))

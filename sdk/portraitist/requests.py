@@ -73,4 +73,14 @@ class Enhance(_Request):
     seed: int = 0
 
 
-Request = Annotated[CreatePersona | Synthesize | Edit | Enhance, Field(discriminator="operation")]
+class CalibratePrior(_Request):
+    """Measure an imported prior, so that personas can be made from it."""
+
+    operation: Literal["calibrate"] = "calibrate"
+    prior: str
+    generator_sha256: str  # the weights that were meant: a prior of that name may have been replaced since
+    samples: int | None = Field(default=None, ge=32, le=100_000)  # None: by resolution
+    seed: int = 0
+
+
+Request = Annotated[CreatePersona | Synthesize | Edit | Enhance | CalibratePrior, Field(discriminator="operation")]

@@ -15,6 +15,7 @@ from .jobs import AnyJob, Job, Status
 from .ledger import protocol, rules
 from .persona import Persona, delete
 from .photos import PhotoLike, gather
+from .priors.library import Priors
 from .requests import CreatePersona, Photo
 from .results import PersonaRecord
 from .submission import build, new_persona_id, submit
@@ -42,12 +43,14 @@ def connect(url: str | None = None, *, home: str | os.PathLike[str] | None = Non
 
 
 class Studio:
-    """`studio.personas` are the people it has learnt, `studio.jobs` the work that is waiting, running or done."""
+    """`studio.personas` are the people it has learnt, `studio.jobs` the work that is waiting, running or done, `studio.priors` the
+    generators that a person can start from."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.personas = Personas(backend)
         self.jobs = Jobs(backend)
+        self.priors = Priors(backend)
 
     def __repr__(self) -> str:
         return f"Studio({str(self._backend.home)!r})" if self._backend.home else "Studio(in memory)"
@@ -99,7 +102,7 @@ class Personas:
         attributes: Sequence[str] = DEFAULT_ATTRIBUTES,  # what shall be controllable; own ones need `labels`
         preset: str = "balanced",  # fast, balanced, best
         organizer: str = "auto",  # auto, regression, mystyle_pp, mystyle_pp_sefa, mystyle
-        prior: str = "default",
+        prior: str = "default",  # or one of `studio.priors`
         seed: int = 0,
         labels: Mapping[str, Mapping[str, float]] | None = None,  # {"a.jpg": {"age": 34}}
         idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
@@ -108,8 +111,11 @@ class Personas:
         """Learn a person from photos: a Job, whose `wait()` gives the Persona. Takes a minute or two.
 
         The same call again returns the same job. Another call with the same name raises Conflict. Other errors:
-        UnknownAttribute, InvalidRequest, InvalidImage (a file is missing); from the job: PhotosUnusable."""
+        UnknownAttribute, InvalidRequest, InvalidImage (a file is missing), NotFound and PriorNotCalibrated (`prior`); from the
+        job: PhotosUnusable."""
         name = _checked_name(name)
+        if self._backend.home is not None:
+            Priors(self._backend).usable(prior)
         known = _labels(labels)
         wanted = _attributes(attributes, known)
         request = build(

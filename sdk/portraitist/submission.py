@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from .backend import Backend
 from .errors import InvalidRequest, StorageError
 from .ledger import JobRow, NewJob
+from .ledger.protocol import Lane
 
 _R = TypeVar("_R", bound=BaseModel)
 
@@ -35,6 +36,7 @@ def submit(
     shape: dict[str, Any],
     key: str | None = None,
     creates: str | None = None,
+    lane: Lane | None = None,
 ) -> JobRow:
     """Queue `request`, or find the earlier job that asked for the same. `uploads`: the blobs that were put for it."""
     body = request.model_dump(mode="json")
@@ -45,7 +47,7 @@ def submit(
         blobs=tuple(dict.fromkeys(uploads)),
         key=key,
         creates=creates,
-        lane="tune" if creates is not None else "serve",
+        lane=lane or ("tune" if creates is not None else "serve"),
         shape=shape,
     )
     backend.store.sync(uploads)

@@ -22,7 +22,7 @@ from .attributes import ATTRIBUTES
 from .backend import Backend
 from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
 from .ledger import JobRow, LeaseLost, MemoryLedger, rules
-from .requests import CreatePersona, Edit, Enhance, Request, Synthesize
+from .requests import CalibratePrior, CreatePersona, Edit, Enhance, Request, Synthesize
 from .results import AttributeReport, PersonaRecord, PhotoVerdict, Picture, PictureReport, Pictures, Progress, Reach
 from .store import MemoryStore
 from .studio import Studio
@@ -75,6 +75,8 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
             seed=request.seed,
             weights=context.put(b"no weights"),
         )
+    if isinstance(request, CalibratePrior):
+        raise JobFailed("a fake studio has only the bundled prior")
     assert isinstance(request, (Synthesize, Edit, Enhance))
     context.persona(request.persona_id)
     batch = [request.values] if isinstance(request, Enhance) else request.values

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from .jobs import Event
 
-_LABELS = {"create": "personalise", "synthesize": "synthesise", "edit": "edit", "enhance": "restore"}
+_LABELS = {"create": "personalise", "synthesize": "synthesise", "edit": "edit", "enhance": "restore", "calibrate": "calibrate"}
 
 
 class Watch:

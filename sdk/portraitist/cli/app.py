@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError
-from . import admin, make
+from . import admin, make, priors
 
 app = typer.Typer(
     name="portraitist",
@@ -33,6 +33,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
+app.add_typer(priors.app)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(admin.demo)
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from datetime import datetime
+from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, TaskID, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress as Bar
 from rich.table import Column, Table
 
 from ..jobs import AnyJob, Cancelled, Failed, Queued, Running, Status, Succeeded
 from ..persona import Persona
+from ..priors.library import Prior
+from ..priors.official import OFFICIAL
 from ..results import PictureReport
 
 console = Console()
@@ -106,3 +112,80 @@ def job_data(job: AnyJob) -> dict[str, Any]:
     data = {"id": job.id, "operation": job.operation, "persona_id": job.persona_id, "created": job.created}
     fields = {"error": now.error.to_dict()} if isinstance(now, Failed) else vars(now)
     return {**data, "status": type(now).__name__.lower(), **fields}
+
+
+def priors(found: list[Prior]) -> None:
+    """One line each, then what is known by name."""
+    table = Table("prior", "px", "from", "use", "ready", box=None, pad_edge=False)
+    for p in found:
+        if (r := p.record) is None:
+            table.add_row(p.name, "", "bundled", "commercial too", "yes")
+            continue
+        ready = "yes" if p.calibrated else "after `priors calibrate`"
+        use = "commercial too" if r.licence.commercial else "see its licence"
+        table.add_row(p.name, str(r.resolution), escape(f"{r.source.file} ({r.source.layout})"), use, ready)
+    console.print(table)
+    have = {p.record.source.official for p in found if p.record}
+    if missing := [o for o in OFFICIAL.values() if o.name not in have]:
+        console.print("\nknown by name: " + ", ".join(o.name for o in missing) + "; `portraitist priors add NAME` fetches one")
+
+
+def prior(p: Prior) -> None:
+    """Everything about one."""
+    if (r := p.record) is None:
+        console.print(f"[bold]{p.name}[/]  bundled with Portraitist; docs/priors/default.md", soft_wrap=True)
+        return
+    vouched = f"NVIDIA's published {r.source.official}" if r.source.official else "no published network known to us"
+    lines = {
+        "generator": f"{r.resolution} px, z {r.z_dim}, w {r.w_dim}, {r.parameters / 1e6:.1f} M parameters",
+        "file": f"{r.source.file}, {r.source.bytes:,} bytes, layout {r.source.layout}; {vouched}",
+        "source sha256": r.source.sha256,
+        "mapping from": r.source.mapping_from or "",
+        "weights sha256": r.generator_sha256,
+        "licence": r.licence.note + (f" (accepted {r.licence.accepted})" if r.licence.accepted else ""),
+        "added": f"{r.added}, read behind: {', '.join(r.source.walls)}",
+        "calibration": "none yet" if r.calibration is None else f"{r.calibration.samples} pictures, {r.calibration.seconds:.0f} s",
+    }
+    console.print(f"[bold]{p.name}[/]")
+    for label, text in lines.items():
+        if text:
+            console.print(f"  {label}: ", end="")
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if r.calibration is not None:
+        for label, value in r.calibration.figures.items():
+            console.print(f"    {label}: {value:g}", highlight=False)
+        for warning in r.calibration.warnings:
+            console.print(f"  [yellow]{escape(warning)}[/]", soft_wrap=True)
+
+
+def checks(found: dict[str, bool | None]) -> None:
+    for label, state in found.items():
+        mark = {True: "[green]ok  [/]", False: "[red]fail[/]", None: "[dim]none[/]"}[state]
+        console.print(f"{mark} {label}")
+
+
+class Download:
+    """A bar on stderr, from the first byte on."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Download:
+        return self
+
+    def on_bytes(self, have: int, total: int | None) -> None:
+        if self._quiet:
+            return
+        if self._bar is None:
+            columns = (BarColumn(bar_width=None), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            self._bar = Bar(*columns, console=Console(file=sys.stderr), expand=True)
+            self._task = self._bar.add_task("download", total=total)
+            self._bar.start()
+        assert self._task is not None
+        self._bar.update(self._task, completed=have, total=total)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()

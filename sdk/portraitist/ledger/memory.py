@@ -37,7 +37,7 @@ class MemoryLedger:
                         holder = self._jobs[persona.job_id]
                         return rules.same_or_conflict(job, holder, f"the name {job.creates!r}"), False
                 self._personas[job.persona_id] = PersonaRow(job.persona_id, job.creates, "creating", None, job.id)
-            else:
+            elif job.persona_id:
                 rules.usable(self._personas.get(job.persona_id), job.persona_id)
             self._jobs[job.id] = JobRow(
                 id=job.id,

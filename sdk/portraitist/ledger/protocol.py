@@ -48,7 +48,8 @@ class NewJob:
 
     @property
     def persona_id(self) -> str:
-        return str(self.request["persona_id"])
+        """Empty for jobs that are about no person."""
+        return str(self.request.get("persona_id", ""))
 
 
 @dataclass(frozen=True)

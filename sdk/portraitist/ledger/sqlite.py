@@ -66,7 +66,7 @@ class SqliteLedger:
                 db.execute(
                     "INSERT INTO personas VALUES (?, ?, 'creating', NULL, ?)", (job.persona_id, job.creates, job.id)
                 )
-            else:
+            elif job.persona_id:
                 rules.usable(self._persona_row(db, "id = ?", job.persona_id), job.persona_id)
             db.execute(
                 "INSERT INTO jobs (id, operation, persona_id, status, request, body_hash, shape, key, lane, created)"

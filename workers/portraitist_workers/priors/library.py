@@ -12,7 +12,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from portraitist.errors import PriorUnavailable
+from portraitist.backend import embedded
+from portraitist.errors import PriorNotCalibrated, PriorUnavailable
+from portraitist.priors import Priors
+from portraitist.priors import record as manifest
 
 from ..generator import Generator
 from ..generator.formats import native
@@ -48,13 +51,30 @@ class Prior:
         return torch.stack([known.get(n, torch.zeros(self.steps.shape[1])) for n in names])
 
 
-@functools.cache
 def load(name: str = "default", folder: Path = DEFAULT) -> Prior:
-    """The prior in `folder`, once per process. Raises PriorUnavailable."""
-    if name != "default":
-        raise PriorUnavailable(f"no prior called {name!r}: only 'default' is installed", param="prior")
+    """The bundled prior, or an imported one of the home folder. Kept in memory. Raises NotFound, PriorUnavailable."""
+    if name == "default":
+        return _load(name, folder, "")
+    folder = imported(name)
+    record = manifest.read(folder)
+    if record.calibration is None:
+        raise PriorNotCalibrated(
+            f"prior {name!r} is imported, but not calibrated; run `portraitist priors calibrate {name}` once", param="prior"
+        )
+    return _load(name, folder, record.model_dump_json())
+
+
+def imported(name: str) -> Path:
+    """The folder of an imported prior. The worker's home is $PORTRAITIST_HOME. Raises InvalidRequest."""
+    return Priors(embedded(create=False)).folder(name)
+
+
+@functools.lru_cache(maxsize=2)  # one of 1024 px takes 250 MB
+def _load(name: str, folder: Path, record: str) -> Prior:
     path = folder / "generator.safetensors"
     generator, _ = native.load(path)
+    if record:
+        _check_files(folder, manifest.PriorRecord.model_validate_json(record))
     try:
         with safe_open(str(folder / "latents.safetensors"), framework="pt") as file:
             w_std, steps = file.get_tensor("w_std").float(), file.get_tensor("steps").float()
@@ -64,3 +84,20 @@ def load(name: str = "default", folder: Path = DEFAULT) -> Prior:
     generator = generator.to(memory_format=torch.channels_last)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Prior(name, digest, generator, encoder_file.load(folder / "encoder.safetensors"), w_std, attributes, steps)
+
+
+def _check_files(folder: Path, record: manifest.PriorRecord) -> None:
+    """The files are those that the manifest names."""
+    assert record.calibration is not None
+    expected = {"generator": record.generator_sha256, "latents": record.calibration.latents_sha256,
+                "encoder": record.calibration.encoder_sha256}
+    for name, digest in expected.items():
+        path = folder / f"{name}.safetensors"
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise PriorUnavailable(f"prior {record.name!r}: {path.name} cannot be read ({error.strerror}); calibrate it again, or remove "
+                                   "it and add it again", param=str(path)) from error
+        if found != digest:
+            raise PriorUnavailable(f"prior {record.name!r}: {path.name} is not what its manifest says; remove the prior and add it again",
+                                   param=str(path))

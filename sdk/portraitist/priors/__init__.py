@@ -1,0 +1,77 @@
+"""The generators that personas start from, in the default folder: `portraitist.priors.add("ffhq.pkl", accept_licence=True)`.
+
+The functions are the verbs of `studio.priors` (`library.Priors`), which works on a folder of your choice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .download import OnBytes
+from .library import Prior, PriorCheck, Priors
+from .official import OFFICIAL
+from .record import PriorRecord
+
+if TYPE_CHECKING:
+    from ..jobs import Job
+
+__all__ = ["OFFICIAL", "Prior", "PriorCheck", "PriorRecord", "Priors", "add", "calibrate", "export", "get", "info", "list",
+           "remove", "verify"]  # fmt: skip
+
+
+def _priors() -> Priors:
+    from ..backend import embedded
+
+    return Priors(embedded())
+
+
+def add(
+    source: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    accept_licence: bool = False,
+    mapping_from: str | None = None,
+    on_bytes: OnBytes | None = None,
+) -> Prior:
+    """As `Priors.add`."""
+    return _priors().add(
+        source, name=name, accept_licence=accept_licence, mapping_from=mapping_from, on_bytes=on_bytes
+    )
+
+
+def calibrate(name: str, *, samples: int | None = None, seed: int = 0) -> Job[Prior]:
+    """As `Priors.calibrate`."""
+    return _priors().calibrate(name, samples=samples, seed=seed)
+
+
+def export(
+    name: str, path: str | os.PathLike[str], *, layout: str = "nvidia", overwrite: bool = False
+) -> tuple[Path, tuple[str, ...]]:
+    """As `Priors.export`."""
+    return _priors().export(name, path, layout=layout, overwrite=overwrite)
+
+
+def get(name: str) -> Prior:
+    """As `Priors.get`."""
+    return _priors().get(name)
+
+
+info = get
+
+
+def remove(name: str, *, force: bool = False) -> None:
+    """As `Priors.remove`."""
+    _priors().remove(name, force=force)
+
+
+def verify(name: str) -> PriorCheck:
+    """As `Priors.verify`."""
+    return _priors().verify(name)
+
+
+def list() -> Sequence[Prior]:
+    """As `Priors.list`."""
+    return _priors().list()

@@ -1,0 +1,71 @@
+"""Published networks that are known by name, and by hash where the hash is known.
+
+The hash and size of `ffhq-1024` agree in several independent public records of NVIDIA's file. For the others no hash is known
+for certain: they are fetched over HTTPS, and `priors info` says that nothing vouches for the bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NVIDIA = (
+    "NVIDIA Source Code License: research and evaluation only, no commercial use (https://nvlabs.github.io/stylegan2/license.html). "
+    "The FFHQ dataset behind it is CC BY-NC-SA 4.0."
+)
+NVIDIA_LAYOUT = (
+    "A network in NVIDIA's layout. Those that NVIDIA published, and whatever was tuned from them, are under the NVIDIA Source Code "
+    "License: research and evaluation only, no commercial use. If you trained it yourself, your own terms and those of your data "
+    "hold instead."
+)
+FOREIGN = (
+    "A checkpoint whose terms are not known. Most in this layout were converted or tuned from NVIDIA's networks, which are for "
+    "research and evaluation only, or trained on FFHQ (CC BY-NC-SA 4.0). Ask whoever made it."
+)
+UNSTATED = "The file states no licence. Ask whoever made it."
+
+_NGC = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files/"
+
+
+@dataclass(frozen=True)
+class Official:
+    name: str
+    about: str
+    url: str
+    resolution: int
+    licence: str
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+OFFICIAL = {
+    o.name: o
+    for o in (
+        Official(
+            "ffhq-1024",
+            "NVIDIA StyleGAN2-ADA, faces (FFHQ)",
+            "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/ffhq.pkl",
+            1024,
+            NVIDIA,
+            "a205a346e86a9ddaae702e118097d014b7b8bd719491396a162cca438f2f524c",
+            381_624_121,
+        ),
+        Official("ffhq-512", "NVIDIA StyleGAN2, faces (FFHQ)", _NGC + "stylegan2-ffhq-512x512.pkl", 512, NVIDIA),
+        Official("ffhq-256", "NVIDIA StyleGAN2, faces (FFHQ)", _NGC + "stylegan2-ffhq-256x256.pkl", 256, NVIDIA),
+        Official("celebahq-256", "NVIDIA StyleGAN2, faces (CelebA-HQ)", _NGC + "stylegan2-celebahq-256x256.pkl", 256, NVIDIA),
+    )
+}
+
+
+def by_hash(sha256: str) -> Official | None:
+    return next((o for o in OFFICIAL.values() if o.sha256 == sha256), None)
+
+
+def licence_of(layout: str, stated: str, official: Official | None) -> tuple[str, bool]:
+    """(note for the user, whether commercial use is known to be allowed)."""
+    if official is not None:
+        return official.licence, False
+    if layout == "native":
+        free = stated.startswith(("Apache-2.0", "MIT", "BSD-", "CC0", "CC BY 4.0", "CC-BY-4.0", "CC-BY 4.0"))
+        return stated or UNSTATED, free
+    note = NVIDIA_LAYOUT if layout in ("nvidia", "mystyle") else FOREIGN
+    return (f"{note} The file itself says: {stated}" if stated else note), False
