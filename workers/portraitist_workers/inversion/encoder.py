@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from portraitist.errors import PriorUnavailable
@@ -53,10 +53,14 @@ class Encoder(nn.Module):
         return self.head(x).float() * self.w_std + self.w_mean
 
 
-def save(encoder: Encoder, path: Path, *, metadata: dict | None = None) -> None:
-    """Write as fp16 safetensors."""
+def to_bytes(encoder: Encoder, *, metadata: dict | None = None) -> bytes:
+    """fp16 safetensors."""
     tensors = {k: v.detach().half().contiguous() for k, v in encoder.state_dict().items()}
-    save_file(tensors, str(path), metadata={"metadata": json.dumps(metadata or {})})
+    return save_tensors(tensors, metadata={"metadata": json.dumps(metadata or {})})
+
+
+def save(encoder: Encoder, path: Path, *, metadata: dict | None = None) -> None:
+    Path(path).write_bytes(to_bytes(encoder, metadata=metadata))
 
 
 def load(path: Path) -> Encoder:

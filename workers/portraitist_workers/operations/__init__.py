@@ -10,7 +10,8 @@ from .context import Context, MemoryContext
 
 __all__ = ["Context", "MemoryContext", "run"]
 
-_MODULES = {"create": "personalize", "synthesize": "synthesize", "edit": "edit", "enhance": "enhance"}
+_MODULES = {"create": "personalize", "synthesize": "synthesize", "edit": "edit", "enhance": "enhance",
+            "calibrate": "calibrate"}
 
 
 def run(request: BaseModel, context: Context) -> BaseModel:

@@ -15,16 +15,16 @@ WEIGHTS = {"intake": 0.06, "invert": 0.19, "tune": 0.68, "calibrate": 0.05, "eva
 class Stages:
     """Turns steps into Progress with an ETA, and remembers how long each stage took."""
 
-    def __init__(self, context: Context) -> None:
-        self.context, self.begun = context, time.monotonic()
+    def __init__(self, context: Context, weights: dict[str, float] = WEIGHTS) -> None:
+        self.context, self.weights, self.begun = context, weights, time.monotonic()
         self.stage, self.entered, self.spent = "", self.begun, {}
 
     def steps(self, stage: str):
         """An `on_step(step, steps, loss)` that reports as `stage`."""
         def on_step(step: int, steps: int, value: float | str = "") -> None:
             self._enter(stage)
-            before = sum(w for s, w in list(WEIGHTS.items())[: list(WEIGHTS).index(stage)])
-            done = before + WEIGHTS[stage] * step / max(steps, 1)
+            before = sum(w for s, w in list(self.weights.items())[: list(self.weights).index(stage)])
+            done = before + self.weights[stage] * step / max(steps, 1)
             elapsed = time.monotonic() - self.begun
             eta = elapsed * (1 - done) / done if done > 0.02 else None
             message = f"loss {value:.3f}" if isinstance(value, float) and value else str(value or "")

@@ -1,0 +1,95 @@
+"""An imported generator -> a prior that personas can start from: draw and measure, find directions, fit an encoder."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import shutil
+import time
+from datetime import UTC, datetime
+
+from safetensors.torch import save as save_tensors
+
+from portraitist.atomic import write_atomically
+from portraitist.errors import Conflict
+from portraitist.priors import record as manifest
+from portraitist.priors.record import Calibration, PriorRecord
+from portraitist.requests import CalibratePrior
+
+from ..faces.attributes import load_attributes
+from ..generator.formats import native
+from ..inversion import encoder as encoder_file
+from ..precision import optimisation_dtype
+from ..priors import library
+from ..priors.calibration import directions, fit_encoder, framing, samples
+from .checkpoint import Checkpoint
+from .context import Context
+from .progress import Stages
+
+WEIGHTS = {"sample": 0.6, "faces": 0.05, "directions": 0.1, "encoder": 0.25}
+TUNE_STEPS = 200
+DEAF = 0.3  # of a usual spread per spread asked for: below, the attribute hardly answers
+
+
+def run(request: CalibratePrior, context: Context) -> PriorRecord:
+    """Raises NotFound, PriorUnavailable, Conflict; JobCancelled through `on_step`. Drawn samples survive a killed worker."""
+    clock, began = Stages(context, WEIGHTS), time.monotonic()
+    folder = library.imported(request.prior)
+    record = manifest.read(folder)
+    if record.generator_sha256 != request.generator_sha256:
+        raise Conflict(f"prior {request.prior!r} was replaced since its calibration was asked for; call again", param="prior")
+    generator, _ = native.load(folder / "generator.safetensors")
+    estimator = load_attributes()
+    count = request.samples or samples.default_count(record.resolution)
+
+    w_mean, w_std = samples.w_statistics(generator, request.seed)
+    shards = folder / f".samples-{request.seed}"
+    progress = clock.steps("sample")
+    drawn = samples.draw(generator, estimator, count, shards, seed=request.seed, dtype=optimisation_dtype(),
+                         on_step=lambda step, steps: progress(step, steps))
+    clock.steps("faces")(0, 1)
+    figures, warnings = framing.measure(generator, drawn.w)
+    clock.steps("directions")(0, 1)
+    found = directions.find(generator, estimator, drawn.w, drawn.values, w_std)
+    encoder, ridge_error = fit_encoder.start(drawn, w_mean, w_std)
+    encoder, error = tune_encoder(encoder, drawn, request, context, clock)
+
+    for name in found.names:
+        figures |= {f"gain_{name}": found.gains[name], f"leak_{name}": found.leaks[name], f"scatter_{name}": found.scatter[name]}
+    figures |= {"encoder_error_ridge": ridge_error, "encoder_error": error}
+    warnings += complaints(found, error)
+    latents = save_tensors({"w_std": w_std.contiguous(), "steps": found.steps}, metadata={"attributes": json.dumps(found.names)})
+    trained = encoder_file.to_bytes(encoder, metadata={"prior": record.generator_sha256})
+    write_atomically(folder / "latents.safetensors", latents)
+    write_atomically(folder / "encoder.safetensors", trained)
+    record.calibration = Calibration(
+        samples=count, seed=request.seed, attributes_network=estimator.name, warnings=warnings,
+        latents_sha256=hashlib.sha256(latents).hexdigest(), encoder_sha256=hashlib.sha256(trained).hexdigest(),
+        figures={k: round(v, 4) for k, v in figures.items()}, seconds=round(time.monotonic() - began, 1),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    write_atomically(folder / manifest.MANIFEST, record.model_dump_json(indent=2).encode())  # last: it names the others' hashes
+    shutil.rmtree(shards, ignore_errors=True)
+    return record
+
+
+def tune_encoder(encoder: encoder_file.Encoder, drawn: samples.Samples, request: CalibratePrior, context: Context,
+                 clock: Stages) -> tuple[encoder_file.Encoder, float]:
+    """Tuned, if that made it better."""
+    checkpoint = Checkpoint(context)
+    untuned = copy.deepcopy(encoder)
+    steps = min(TUNE_STEPS, 4 * len(drawn.w) // fit_encoder.BATCH)  # four times through the samples at most
+    tuned = fit_encoder.tune(encoder, drawn, steps=steps, seed=request.seed, state=checkpoint.get("encoder"),
+                             on_step=clock.steps("encoder"), save=lambda state: checkpoint.put(encoder=state))
+    return fit_encoder.better(tuned, untuned, drawn)
+
+
+def complaints(found: directions.Directions, encoder_error: float) -> list[str]:
+    deaf = [name for name in found.names if found.gains[name] < DEAF]
+    lines = []
+    if deaf:
+        lines.append(f"{', '.join(deaf)} hardly answer(s) to steps in W: personas must learn it from their photos alone")
+    if encoder_error > 0.9:
+        lines.append("the encoder tells its pictures hardly apart: inversion starts near the mean face and needs more steps")
+    return lines
