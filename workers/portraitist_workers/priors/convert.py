@@ -8,6 +8,7 @@ The caller opens the files and hands over descriptors; this process cannot open 
 from __future__ import annotations
 
 import argparse
+import codecs
 import io
 import json
 import math
@@ -20,7 +21,6 @@ import torch
 
 from ..generator import Generator, GeneratorConfig, formats
 from ..generator.formats import native, nvidia_writer, rosinality
-from ..generator.formats.nvidia import BAD_DATA
 from . import lockdown
 from .probe import probe
 
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     began = time.monotonic()
     try:
         report = lockdown.guarded(lambda: convert(source, out, mapping))
-    except (*BAD_DATA, OSError, RecursionError, ArithmeticError) as error:
+    except Exception as error:  # whatever it is, the file brought it about
         summary = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
         if isinstance(error, MemoryError) or "memory" in summary.lower():
             summary = f"reading it takes more than {MEMORY >> 30} GiB of memory"
@@ -76,6 +76,8 @@ def _warm_up() -> None:
     import pathlib
     import tempfile
 
+    for codec in ("cp437", "latin1", "ascii", "utf-8"):  # names in archives, strings in pickles
+        codecs.lookup(codec)
     tiny = Generator(GeneratorConfig(16, z_dim=4, w_dim=4, mapping_layers=1, channel_base=64, channel_max=4))
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "tiny"

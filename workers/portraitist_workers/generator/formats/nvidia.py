@@ -8,6 +8,9 @@ half of such a network, saved by torch: they lack the mapping network, which is 
 from __future__ import annotations
 
 import pickle
+import struct
+import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,8 +25,8 @@ from .inert import Record, Unpickler, number
 from .storages import is_tensor, tensor
 
 # Everything that inert data of the wrong shape can raise while it is looked at.
-BAD_DATA = (pickle.UnpicklingError, KeyError, AttributeError, TypeError, EOFError, ValueError, IndexError, RuntimeError,
-            OverflowError, MemoryError, ImportError, NotImplementedError, AssertionError)
+BAD_DATA = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, struct.error, LookupError, AttributeError, TypeError, EOFError,
+            ValueError, RuntimeError, ArithmeticError, MemoryError, ImportError, AssertionError)
 _DEEPEST = 8  # modules within modules
 
 
