@@ -55,7 +55,8 @@ def families(canary: Path) -> dict[str, bytes]:
         ("cProfile", "run", code), ("profile", "run", code), ("pdb", "run", code), ("bdb", "Bdb.run", code),
         ("doctest", "debug_script", code), ("trace", "Trace.run", code), ("code", "interact", code), ("pydoc", "pipepager", shell),
         ("asyncio", "run", shell), ("runpy", "run_path", str(canary)), ("runpy", "_run_code", code), ("imaplib", "IMAP4_stream", shell),
-        ("importlib", "import_module", "antigravity"), ("idlelib.run", "Executive.runcode", code), ("lib2to3.pgen2.pgen", "ParserGenerator", str(canary)),
+        ("importlib", "import_module", "antigravity"), ("idlelib.run", "Executive.runcode", code),
+        ("lib2to3.pgen2.pgen", "ParserGenerator", str(canary)),
         ("ctypes", "CDLL", str(canary)), ("webbrowser", "open", str(canary)), ("pip", "main", "install"),
     ):
         found[f"call {module}.{attribute}"] = root(call(name(module, attribute), text(argument)))
@@ -127,7 +128,8 @@ def families(canary: Path) -> dict[str, bytes]:
     found["APPENDS to an object"] = root(name("os", "system") + EMPTY + REDUCE + MARK + text(shell) + b"e")
 
     # 6. Memo, persistent ids, extensions, several pickles, broken endings.
-    found["memo overwritten"] = root(text("safe") + b"q\x00" + POP + name("os", "system") + b"q\x00" + POP + b"h\x00" + MARK + text(shell) + TUPLE + REDUCE)
+    found["memo overwritten"] = root(text("safe") + b"q\x00" + POP + name("os", "system") + b"q\x00" + POP + b"h\x00" + MARK + text(shell)
+                                     + TUPLE + REDUCE)
     found["memo of a far index"] = root(name("os", "system") + b"r" + struct.pack("<I", 70000) + POP + b"j" + struct.pack("<I", 70000)
                                         + MARK + text(shell) + TUPLE + REDUCE)
     found["persistent id"] = root(text(shell) + b"Q")

@@ -31,7 +31,7 @@ def test_refused_with_the_file_named(family, tmp_path):
         with pytest.raises(PriorRefused) as caught:
             load(path)
         assert str(path) in str(caught.value) and caught.value.param == str(path)
-    with open(path, "rb") as file, pytest.raises(nvidia.BAD_DATA + (OSError, RecursionError)):
+    with open(path, "rb") as file, pytest.raises((*nvidia.BAD_DATA, OSError, RecursionError)):
         formats.read(file)
     assert not canary.exists()
 

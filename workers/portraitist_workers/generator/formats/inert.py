@@ -64,6 +64,7 @@ _ALLOWED: dict[tuple[str, str], type] = {
     ("numpy._core.multiarray", "scalar"): SCALAR,
     ("builtins", "set"): _kind("set"),
     ("__builtin__", "set"): _kind("set"),
+    ("_codecs", "encode"): _kind("encoded"),  # how protocol 2 says bytes: (text, "latin1")
     ("torch", "Size"): _kind("size"),
     ("torch", "device"): _kind("device"),
     **{("torch", name): kind for name, kind in STORAGES.items()},
@@ -105,6 +106,8 @@ def number(value: Any) -> float:
         dtype, data = value.args
         codes = {"f8": "<d", "f4": "<f", "i8": "<q", "i4": "<i"}
         code = dtype.args[0] if isinstance(dtype, Record) and dtype.args else None
+        if isinstance(data, Record) and data.kind == "encoded" and data.args:
+            data = data.args[0]
         data = data.encode("latin1") if isinstance(data, str) else data
         if code in codes and isinstance(data, bytes) and len(data) == struct.calcsize(codes[code]):
             return struct.unpack(codes[code], data)[0]

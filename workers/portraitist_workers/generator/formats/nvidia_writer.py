@@ -6,12 +6,13 @@ the repository that opens the file. The attributes of the modules are those that
 
 from __future__ import annotations
 
-import io
 import math
 import pickle
 import sys
 import types
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +47,23 @@ def write(generator: Generator, path: Path, *, licence: str) -> None:
     """{"G": None, "D": None, "G_ema": generator, ...}; `licence` is ours, their loader leaves it alone."""
     data = {"G": None, "D": None, "G_ema": _generator(generator), "training_set_kwargs": None, "augment_pipe": None,
             "licence": licence}
+    with official_names(), open(path, "wb") as file:
+        pickle.Pickler(file, protocol=4).dump(data)
+
+
+@contextmanager
+def official_names() -> Iterator[None]:
+    """Within, the pickle module finds the function that it is to name. (It insists on looking.)"""
     stand_in = types.ModuleType("torch_utils.persistence")
     _reconstruct_persistent_obj.__module__ = stand_in.__name__
     stand_in._reconstruct_persistent_obj = _reconstruct_persistent_obj  # type: ignore[attr-defined]
     before = {name: sys.modules.get(name) for name in ("torch_utils", "torch_utils.persistence")}
     sys.modules.update({"torch_utils": types.ModuleType("torch_utils"), "torch_utils.persistence": stand_in})
     try:
-        buffer = io.BytesIO()
-        pickle.Pickler(buffer, protocol=4).dump(data)
+        yield
     finally:
         for name, known in before.items():
             sys.modules.pop(name) if known is None else sys.modules.__setitem__(name, known)
-    path.write_bytes(buffer.getvalue())
 
 
 def _module(class_name: str, attributes: dict[str, Any], *, parameters: dict[str, Tensor] | None = None,

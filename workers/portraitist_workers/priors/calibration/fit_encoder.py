@@ -1,13 +1,13 @@
 """An inversion encoder for a foreign generator: the bundled encoder's features, a new last layer in closed form, a short tuning.
 
 The bundled encoder has learnt to look at faces; what differs is the W it must name. So ridge regression from its features to
-w does most, and a few hundred steps of tuning on disturbed samples the rest.
+w does most, and a few hundred steps of tuning on disturbed samples the rest. Errors are |found w - w|^2 / |w - mean w|^2, in
+units of W's spread, on held-out samples; 1 means that the encoder knows nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,15 +23,6 @@ HELD = 8  # every so-manieth sample is held out
 BATCH = 16
 
 
-@dataclass
-class Fitted:
-    """`error`: |found w - w|^2 / |w - mean w|^2 on held-out samples; 1 means that it knows nothing. `ridge`: before tuning."""
-
-    encoder: encoder_file.Encoder
-    error: float
-    ridge: float
-
-
 def start(samples: Samples, w_mean: Tensor, w_std: Tensor) -> tuple[encoder_file.Encoder, float]:
     """The bundled trunk with a fitted last layer, and its error on held-out samples."""
     encoder = encoder_file.Encoder(samples.w.shape[1])
@@ -43,9 +34,12 @@ def start(samples: Samples, w_mean: Tensor, w_std: Tensor) -> tuple[encoder_file
     encoder.w_std.copy_(w_std)
     encoder.eval()
     with torch.no_grad():
-        features = torch.cat([_features(encoder, samples.pictures(rows)) for rows in torch.arange(len(samples.w)).split(64)])
-        target = (samples.w - w_mean) / w_std
-        held = _held(len(target))
+        batches = torch.arange(len(samples.w)).split(64)
+        clean = [_features(encoder, samples.pictures(rows)) for rows in batches]
+        disturbed = [_features(encoder, disturb(samples.pictures(rows), _rng(rows))) for rows in batches]
+        features = torch.cat(clean + disturbed)
+        target = ((samples.w - w_mean) / w_std).repeat(2, 1)
+        held = _held(len(samples.w)).repeat(2)
         layer = encoder.head[-1]
         best = None
         for ridge in RIDGES:
@@ -130,9 +124,14 @@ def _held(count: int) -> Tensor:
     return torch.arange(count) % HELD == 0
 
 
+def _rng(rows: Tensor) -> torch.Generator:
+    return torch.Generator().manual_seed(int(rows[0]))
+
+
 @torch.no_grad()
 def _error(encoder: encoder_file.Encoder, samples: Samples) -> float:
+    """On disturbed samples, because photos are."""
     held = _held(len(samples.w))
-    found = torch.cat([encoder(samples.pictures(rows)) for rows in torch.arange(len(held))[held].split(64)])
+    found = torch.cat([encoder(disturb(samples.pictures(r), _rng(r))) for r in torch.arange(len(held))[held].split(64)])
     normalised = (found - samples.w[held]) / encoder.w_std
     return float(normalised.square().sum() / ((samples.w[held] - encoder.w_mean) / encoder.w_std).square().sum())
