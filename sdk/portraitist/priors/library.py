@@ -112,7 +112,7 @@ class Priors:
         if path.is_dir():
             raise InvalidRequest(f"{path} is a folder; give the weights file in it", param="source")
         if known is not None and not path.exists():
-            name = self._free_name(name or known.name)
+            name = self._free_name(known.name if name is None else name)
             _accept(*official.licence_of("nvidia", "", known), accepted=accept_licence)
             if name in self and self.get(name)._record().source.official == known.name:
                 return self.get(name)
@@ -120,7 +120,7 @@ class Priors:
         elif not path.exists():
             names = ", ".join(official.OFFICIAL)
             raise InvalidRequest(f"there is no file {path}; published networks known by name: {names}", param="source")
-        name = self._free_name(name or _name_of(path))
+        name = self._free_name(_name_of(path) if name is None else name)
         added = self._import(path, name, accept_licence, mapping_from, known)
         if known is not None and path.is_relative_to(self._root):
             path.unlink(missing_ok=True)  # the download; the prior holds everything of it

@@ -1,0 +1,241 @@
+"""`studio.priors`: adding, refusing, exporting, removing. The engine runs in this process, except where the walls matter."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import portraitist
+from portraitist.cli import main
+from portraitist.errors import (
+    Conflict,
+    DownloadFailed,
+    InvalidRequest,
+    LicenceNotAccepted,
+    NotFound,
+    PriorNotCalibrated,
+    PriorRefused,
+    PriorUnavailable,
+    StorageFull,
+)
+from portraitist.priors import engine, official
+from portraitist.testing import fake_studio
+from portraitist_workers.generator.formats import nvidia
+
+from .conftest import sha256
+from .malicious import families
+from .test_download import Server
+
+
+def names(studio):
+    return [p.name for p in studio.priors.list()]
+
+
+def test_add_recognises_by_content(studio, files, in_process):
+    for file, layout in (("nvidia.pkl", "nvidia"), ("rosinality.pt", "rosinality"), ("own.safetensors", "native")):
+        os.rename(files / file, files / "Weights (1).bin")
+        prior = studio.priors.add(files / "Weights (1).bin", name=layout, accept_licence=True)
+        record = prior.record
+        assert (record.source.layout, record.resolution, record.z_dim, record.num_ws) == (layout, 32, 16, 8)
+        assert record.source.sha256 == sha256(files / "Weights (1).bin") and record.source.file == "Weights (1).bin"
+        assert record.generator_sha256 == sha256(prior.generator) and record.licence.accepted and not prior.calibrated
+    assert names(studio) == ["default", "native", "nvidia", "rosinality"] and "nvidia" in studio.priors
+    a, b = (load_file(studio.priors.get(n).generator) for n in ("nvidia", "rosinality"))
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    assert studio.priors.add(files / "free.safetensors").record.licence.commercial  # says CC0: nothing to accept
+
+
+def test_names(studio, files, in_process):
+    os.rename(files / "nvidia.pkl", files / "StyleGAN2 FFHQ..1024.pkl")
+    assert studio.priors.add(files / "StyleGAN2 FFHQ..1024.pkl", accept_licence=True).name == "stylegan2-ffhq.1024"
+    for name in ("default", "../x", "a/b", "", ".hidden", "A", "x" * 65, "a..b", "con\n"):
+        with pytest.raises(InvalidRequest):
+            studio.priors.add(files / "other.pkl", name=name, accept_licence=True)
+    for name in ("../../etc", "a/b"):
+        for verb in (studio.priors.get, studio.priors.verify, studio.priors.remove):
+            with pytest.raises(InvalidRequest):
+                verb(name)
+        assert name not in studio.priors
+
+
+def test_terms_must_be_accepted(studio, files, in_process):
+    for file, words in (("nvidia.pkl", "no commercial use"), ("rosinality.pt", "not known"), ("own.safetensors", "no licence")):
+        with pytest.raises(LicenceNotAccepted, match=words) as caught:
+            studio.priors.add(files / file)
+        assert "--accept-licence" in str(caught.value) and caught.value.details["note"]
+    assert names(studio) == ["default"] and [p.name for p in (studio._backend.home / "priors").iterdir()] == []
+
+
+def test_the_same_again_and_another_of_that_name(studio, files, in_process):
+    first = studio.priors.add(files / "nvidia.pkl", name="x", accept_licence=True)
+    again = studio.priors.add(files / "nvidia.pkl", name="x")  # accepted before
+    assert again.record == first.record
+    with pytest.raises(Conflict, match="nvidia.pkl"):
+        studio.priors.add(files / "other.pkl", name="x", accept_licence=True)
+    assert sha256(studio.priors.add(files / "nvidia.pkl", name="y", accept_licence=True).generator) == sha256(first.generator)
+
+
+def test_nothing_half_made_is_seen(studio, files, in_process, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("portraitist.priors.library.sync_file", full)
+    with pytest.raises(StorageFull):
+        studio.priors.add(files / "nvidia.pkl", accept_licence=True)
+    assert names(studio) == ["default"] and list((studio._backend.home / "priors").iterdir()) == []
+
+
+def test_what_is_no_file(studio, files, tmp_path):
+    with pytest.raises(InvalidRequest, match="ffhq-1024"):
+        studio.priors.add(tmp_path / "nowhere.pkl")
+    with pytest.raises(InvalidRequest, match="folder"):
+        studio.priors.add(files)
+    for verb in (studio.priors.get, studio.priors.verify, studio.priors.remove, studio.priors.calibrate):
+        with pytest.raises(NotFound, match="priors list"):
+            verb("nobody")
+    with pytest.raises(InvalidRequest, match="bundled"):
+        studio.priors.remove("default")
+    with pytest.raises(InvalidRequest, match="memory"):
+        fake_studio().priors.add(files / "nvidia.pkl")
+    assert names(fake_studio()) == ["default"]
+
+
+def test_a_persona_needs_a_calibrated_prior(studio, files, in_process):
+    studio.priors.add(files / "nvidia.pkl", name="x", accept_licence=True)
+    with pytest.raises(PriorNotCalibrated, match="priors calibrate x"):
+        studio.personas.create("ana", [b"1", b"2", b"3"], prior="x")
+    with pytest.raises(NotFound):
+        studio.personas.create("ana", [b"1", b"2", b"3"], prior="nobody")
+    assert studio.jobs.list() == []
+
+
+def test_a_damaged_manifest(studio, files, in_process):
+    prior = studio.priors.add(files / "nvidia.pkl", name="x", accept_licence=True)
+    (prior.folder / "manifest.json").write_text('{"name": "x"}')
+    with pytest.raises(PriorUnavailable, match="remove the prior"):
+        studio.priors.get("x")
+    assert names(studio) == ["default"]
+    studio.priors.remove("x")
+    with pytest.raises(NotFound):
+        studio.priors.get("x")
+
+
+def test_removing_what_personas_need(studio, files, in_process, monkeypatch):
+    studio.priors.add(files / "nvidia.pkl", name="x", accept_licence=True)
+
+    class Row:
+        name, record = "ana", {"prior": "x@0123"}
+
+    monkeypatch.setattr(studio._backend.ledger, "personas", lambda: [Row])
+    with pytest.raises(Conflict, match="ana"):
+        studio.priors.remove("x")
+    studio.priors.remove("x", force=True)
+    assert list((studio._backend.home / "priors").iterdir()) == []
+
+
+def test_known_by_name(studio, files, in_process, monkeypatch):
+    server = Server()
+    try:
+        server.body, server.cuts = (files / "nvidia.pkl").read_bytes(), [1000]
+        monkeypatch.setattr("portraitist.priors.download.time.sleep", lambda _: None)
+        entry = official.Official("ffhq-1024", "", server.url, 32, official.NVIDIA, sha256(files / "nvidia.pkl"), len(server.body))
+        monkeypatch.setitem(official.OFFICIAL, "ffhq-1024", entry)
+        with pytest.raises(LicenceNotAccepted, match="NVIDIA Source Code License"):
+            studio.priors.add("ffhq-1024")
+        assert server.seen == []  # asked before anything is fetched
+        told = []
+        prior = studio.priors.add("ffhq-1024", accept_licence=True, on_bytes=lambda *a: told.append(a))
+        assert server.seen == [None, "bytes=1000-"] and told[-1] == (len(server.body), len(server.body))
+        assert prior.name == prior.record.source.official == "ffhq-1024" and prior.record.source.url == server.url
+        assert not list((studio._backend.home / "priors" / ".downloads").iterdir())
+        assert studio.priors.add("ffhq-1024", accept_licence=True).record == prior.record and len(server.seen) == 2
+        assert studio.priors.add(files / "nvidia.pkl", name="y", accept_licence=True).record.source.official == "ffhq-1024"
+        server.body = server.body[:-1] + b"x"
+        with pytest.raises(DownloadFailed, match="SHA-256"):
+            studio.priors.add("ffhq-1024", name="z", accept_licence=True)
+        assert "z" not in studio.priors
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_what_is_known_is_plausible():
+    for known in official.OFFICIAL.values():
+        assert known.url.startswith("https://") and known.url.endswith(".pkl") and "no commercial use" in known.licence
+        assert known.sha256 is None or len(known.sha256) == 64
+    assert official.by_hash(official.OFFICIAL["ffhq-1024"].sha256).resolution == 1024 and official.by_hash("0" * 64) is None
+
+
+def test_on_the_command_line_behind_real_walls(tmp_path, files, capsys, monkeypatch):
+    """add (locked process), verify, export (both their own processes), info, list, remove."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def cli(*arguments):
+        monkeypatch.setattr(sys, "argv", ["portraitist", "priors", *map(str, arguments), "--home", str(tmp_path / "home")])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    canary = tmp_path / "canary"
+    (tmp_path / "evil.pkl").write_bytes(families(canary)["call os.system"])
+    code, _, err = cli("add", tmp_path / "evil.pkl", "--accept-licence")
+    assert code == 1 and "evil.pkl cannot be imported: it names 'os.system'" in err and not canary.exists()
+    code, out, _ = cli("add", files / "nvidia.pkl", "--accept-licence")
+    assert code == 0 and "32 px, z 16" in out and "next: portraitist priors calibrate nvidia" in out
+    assert "audit hook" in out and ("network namespace" in out or sys.platform != "linux" or "nofile" in out)
+    code, out, _ = cli("export", "nvidia", tmp_path / "again.pkl", "--layout", "nvidia")
+    assert code == 0 and "reads back equal" in out
+    before, after = nvidia.load(files / "nvidia.pkl").state_dict(), nvidia.load(tmp_path / "again.pkl").state_dict()
+    assert all(torch.equal(before[k], after[k]) for k in before)
+    assert cli("export", "nvidia", tmp_path / "again.pkl")[0] == 1
+    assert cli("export", "nvidia", tmp_path / "x", "--layout", "tf")[0] == 2
+    code, out, _ = cli("verify", "nvidia", "--json")
+    assert code == 0 and json.loads(out)["ok"]
+    weights = tmp_path / "home" / "priors" / "nvidia" / "generator.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-2000:] = os.urandom(2000)
+    weights.write_bytes(data)
+    code, out, err = cli("verify", "nvidia", "--json")
+    assert code == 1
+    assert json.loads(cli("info", "nvidia", "--json")[1])["source"]["layout"] == "nvidia"
+    assert [p["name"] for p in json.loads(cli("list", "--json")[1])["priors"]] == ["default", "nvidia"]
+    assert "ffhq-1024" in cli("list")[1] and "bundled" in cli("info", "default")[1]
+    assert cli("remove", "nvidia", "--yes")[1] == "removed nvidia\n" and cli("info", "nvidia")[0] == 1
+
+
+def test_a_reader_that_dies_is_a_refusal(files, studio, monkeypatch):
+    monkeypatch.setattr(engine, "_command", lambda *_: [sys.executable, "-S", "-c", "import os; os.abort()"])
+    with pytest.raises(PriorRefused, match="SIGABRT"):
+        studio.priors.add(files / "nvidia.pkl", accept_licence=True)
+    monkeypatch.setattr(engine, "_command", lambda *_: [sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(engine, "CONVERT_S", 0.5)
+    with pytest.raises(PriorRefused, match="longer than"):
+        studio.priors.add(files / "nvidia.pkl", accept_licence=True)
+    monkeypatch.setattr(engine, "_command", lambda *_: [sys.executable, "-S", "-c", "import torch"])
+    with pytest.raises(portraitist.QueueUnavailable, match="doctor"):
+        studio.priors.add(files / "nvidia.pkl", accept_licence=True)
+
+
+def test_the_reader_sees_no_secrets(files, studio, monkeypatch):
+    seen = {}
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setattr(engine.subprocess, "run", lambda *a, **k: seen.update(k) or (_ for _ in ()).throw(RuntimeError))
+    with pytest.raises(RuntimeError):
+        studio.priors.add(files / "nvidia.pkl", accept_licence=True)
+    assert "AWS_SECRET_ACCESS_KEY" not in seen["env"] and seen["timeout"] and len(seen["pass_fds"]) == 2
+
+
+def test_the_module_works_on_the_default_folder(files, in_process, tmp_path, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_HOME", str(tmp_path / "elsewhere"))
+    assert portraitist.priors.add(files / "nvidia.pkl", accept_licence=True).name == "nvidia"
+    assert [p.name for p in portraitist.priors.list()] == ["default", "nvidia"]
+    assert portraitist.priors.info("nvidia").record == portraitist.priors.get("nvidia").record
+    portraitist.priors.remove("nvidia")
+    assert set(portraitist.priors.__all__) <= set(dir(portraitist.priors))
