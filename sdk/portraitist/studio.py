@@ -27,6 +27,7 @@ _RESERVED = {
     "strict",
     "wait",
     "relative",
+    "space",
     "photo",
     "degradation",
     "self",
