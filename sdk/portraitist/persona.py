@@ -161,6 +161,7 @@ class Persona:
         photo: PhotoLike,
         *,
         relative: bool = False,
+        space: str = "w_plus",
         strict: bool = False,
         seed: int = 0,
         wait: Literal[True] = True,
@@ -172,6 +173,7 @@ class Persona:
         photo: PhotoLike,
         *,
         relative: bool = False,
+        space: str = "w_plus",
         strict: bool = False,
         seed: int = 0,
         wait: Literal[True] = True,
@@ -183,6 +185,7 @@ class Persona:
         photo: PhotoLike,
         *,
         relative: bool = False,
+        space: str = "w_plus",
         strict: bool = False,
         seed: int = 0,
         wait: Literal[False],
@@ -193,6 +196,7 @@ class Persona:
         photo: PhotoLike,
         *,
         relative: bool = False,  # values are changes (yaw=-15: 15 degrees to the left of now), not targets
+        space: str = "w_plus",  # where the photo is sought: "w" edits most freely, "s" fits closest before any tuning
         strict: bool = False,
         seed: int = 0,
         wait: bool = True,
@@ -207,8 +211,8 @@ class Persona:
         batch = spread(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
         uploads: list[str] = []
         request = build(
-            Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, relative=relative, strict=strict,
-            seed=seed,
+            Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, relative=relative, space=space,
+            strict=strict, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, batch.shape, wait)
 

@@ -57,6 +57,7 @@ class Edit(_Request):
     photo: Photo
     values: list[dict[str, float]] = Field(min_length=1, max_length=64)
     relative: bool = False  # True: values are changes, not targets
+    space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought; docs/persona.md
     strict: bool = False
     seed: int = 0
 

@@ -28,6 +28,7 @@ _RESERVED = {
     "strict",
     "wait",
     "relative",
+    "space",
     "photo",
     "degradation",
     "self",

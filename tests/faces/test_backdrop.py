@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from portraitist_workers.faces.backdrop import head_mask, keep_backdrop
+from portraitist_workers.faces.align import Frame
+from portraitist_workers.faces.backdrop import Heads, head_mask, keep_backdrop
+from portraitist_workers.faces.paste import paste
 
 SIDE = 128
 
@@ -24,7 +26,7 @@ def portrait(background, shift: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("drift", [(150, 90, 140), (90, 120, 130), (60, 60, 60)])
 def test_drifted_background_returns_to_the_photos(drift):
     original, edited = portrait((120, 120, 125)), portrait(drift, shift=6)
-    fixed = keep_backdrop(edited, original)
+    fixed = keep_backdrop(edited, original, Heads.find(original, edited))
     corner = (slice(4, 40), slice(2, 14))
     assert np.abs(edited[corner].mean((0, 1)) - original[corner].mean((0, 1))).max() > 20
     assert np.abs(fixed[corner].mean((0, 1)) - original[corner].mean((0, 1))).max() < 3
@@ -33,19 +35,36 @@ def test_drifted_background_returns_to_the_photos(drift):
 def test_the_head_is_left_alone():
     original, edited = portrait((120, 120, 125)), portrait((150, 90, 140), shift=6)
     face = (slice(40, 100), slice(52, 88))
-    assert np.abs(keep_backdrop(edited, original)[face].astype(int) - edited[face]).max() <= 1
+    assert np.abs(keep_backdrop(edited, original, Heads.find(original, edited))[face].astype(int) - edited[face]).max() <= 1
 
 
 def test_unchanged_stays_unchanged_and_it_is_deterministic():
     original = portrait((120, 120, 125))
-    assert np.abs(keep_backdrop(original, original).astype(int) - original).max() <= 1
+    assert np.abs(keep_backdrop(original, original, Heads.find(original, original)).astype(int) - original).max() <= 1
     edited = portrait((150, 90, 140), shift=6)
-    assert np.array_equal(keep_backdrop(edited, original), keep_backdrop(edited, original))
+    assert np.array_equal(keep_backdrop(edited, original, Heads.find(original, edited)), keep_backdrop(edited, original, Heads.find(original, edited)))
 
 
 def test_a_crop_without_background_is_returned_as_it_is():
     noise = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    assert keep_backdrop(noise, noise).shape == noise.shape
+    assert keep_backdrop(noise, noise, Heads.find(noise, noise)).shape == noise.shape
+
+
+def test_a_head_that_moved_leaves_no_ghost_in_the_photo():
+    grey = (150, 150, 155)
+    original, edited = portrait(grey, shift=-14), portrait(grey, shift=14)
+    photo = np.full((2 * SIDE, 2 * SIDE, 3), grey, np.uint8)
+    photo[64:192, 64:192] = original
+    frame = Frame(SIDE, SIDE, SIDE / 2, 0.0)
+    left_behind = (slice(64 + 50, 64 + 70), slice(64 + 12, 64 + 20))  # old hair, in the fade towards the crop's border
+
+    def ghost(heads):
+        pasted = paste(photo, frame, edited, original=original, heads=heads).image
+        return np.abs(pasted[left_behind].mean((0, 1)) - grey).max()
+
+    assert np.abs(photo[left_behind].mean((0, 1)) - grey).max() > 60
+    assert ghost(Heads.find(original, edited)) < 6
+    assert ghost(None) > 12  # what it was before
 
 
 def test_the_mask_covers_the_head():

@@ -1,7 +1,7 @@
 import torch
 from small_generator import distance, generator
 
-from portraitist_workers.inversion.optimize import refine_styles, refine_w
+from portraitist_workers.inversion.optimize import refine_styles, refine_w, with_styles
 from portraitist_workers.inversion.pivotal import tune_to_photo
 from portraitist_workers.inversion.reconstruction import Reconstruction
 
@@ -26,6 +26,17 @@ def test_refinement_finds_the_photo_in_w_w_plus_and_styles():
     assert plus.shape == (3, prior.config.num_ws, 16) and error(prior, plus, photos) < 0.5 * before
     styles = refine_styles(prior, photos, prior.synthesis.styles(start), loss, steps=80)
     assert error(prior, styles, photos) < 0.5 * before
+
+
+def test_styles_can_live_in_the_generator_so_that_edits_move_w():
+    prior, w, photos, loss = scene()
+    plus = prior.synthesis.as_w_plus(w[:1])
+    styles = [s + 0.1 for s in prior.synthesis.styles(plus)]
+    shifted = with_styles(prior, plus, styles)
+    assert torch.allclose(shifted.synthesis(plus), prior.synthesis(styles), atol=1e-5)
+    assert error(shifted, w[:1], photos[:1]) > 1e-3  # and they did change the picture
+    offset = [a - b for a, b in zip(shifted.synthesis.styles(w[1:2]), prior.synthesis.styles(w[1:2]), strict=True)]
+    assert all(torch.allclose(o, torch.full_like(o, 0.1), atol=1e-5) for o in offset)
 
 
 def test_pivotal_tuning_fits_the_photo_and_spares_the_anchors():

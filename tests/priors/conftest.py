@@ -6,13 +6,13 @@ import hashlib
 
 import pytest
 import torch
+from small_generator import generator as small
 
 import portraitist
 from portraitist.errors import PriorRefused
 from portraitist.priors import engine
 from portraitist_workers.generator.formats import native, nvidia_writer, rosinality
 from portraitist_workers.priors import convert as program
-from small_generator import generator as small
 
 
 @pytest.fixture

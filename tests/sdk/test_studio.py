@@ -258,12 +258,15 @@ def test_edit(studio, ana, tmp_path):
     assert ana.edit(photo, yaw=-15).report.attributes["yaw"].requested == -15
     assert [p.report.attributes["yaw"].requested for p in ana.edit(b"x", yaw=[-70, 70], relative=True)] == [-70, 70]
     assert isinstance(ana.edit(Image.new("RGB", (9, 9)), yaw=[0, 1], smile=[0, 1]), Grid)
+    ana.edit(photo, yaw=1, space="s")
+    assert studio._backend.ledger.job(studio.jobs.list(limit=1)[0].id).request["space"] == "s"
     for call, error in (
         (lambda: ana.edit(photo), InvalidRequest),
         (lambda: ana.edit(photo, yaw=70), OutOfRange),
         (lambda: ana.edit(photo, yaw=121, relative=True), OutOfRange),
         (lambda: ana.edit(tmp_path / "no.jpg", yaw=1), InvalidImage),
         (lambda: ana.edit(photo, yaw=[0.0] * 65), InvalidRequest),
+        (lambda: ana.edit(photo, yaw=1, space="z"), InvalidRequest),
     ):
         with pytest.raises(error):
             call()

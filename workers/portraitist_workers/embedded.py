@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -86,7 +87,7 @@ def _announce(home: Path) -> None:
     from portraitist import __version__
     from portraitist.atomic import write_atomically
 
-    state = {"pid": os.getpid(), "version": __version__, "started": time.time()}
+    state = {"pid": os.getpid(), "host": socket.gethostname(), "version": __version__, "started": time.time()}
     write_atomically(home / "worker.json", json.dumps(state).encode(), durable=False)
 
 

@@ -34,7 +34,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 for command in _COMMANDS:
     app.command()(command)
 app.add_typer(priors.app)
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(admin.demo)
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}  # the demo reads its options itself, --help too
+app.command(add_help_option=False, context_settings=_PASS_ON)(admin.demo)
 
 
 def main() -> NoReturn:

@@ -94,6 +94,7 @@ def edit(
     eyes_open: EyesOpen = None,
     own: Set = None,
     relative: Annotated[bool, typer.Option("--relative", help="Values are changes, not targets.")] = False,
+    space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus or s.")] = "w_plus",
     seed: Seed = 0,
     strict: Strict = False,
     out: Out = None,
@@ -105,7 +106,7 @@ def edit(
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
     person = connect(home=home).personas.get(persona)
     asked: Any = options.values(named, own)
-    job = person.edit(photo, relative=relative, seed=seed, strict=strict, wait=False, **asked)
+    job = person.edit(photo, relative=relative, space=space, seed=seed, strict=strict, wait=False, **asked)
     _deliver(job, f"{photo.stem}-{person.name}", out, no_wait, json)
 
 

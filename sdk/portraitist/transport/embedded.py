@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -70,7 +71,10 @@ class EmbeddedTransport:
             return False
         pid, deadline = None, time.monotonic() + timeout
         while self._lock.held() and time.monotonic() < deadline:
-            holder = self.state().get("pid")
+            state = self.state()
+            host, holder = state.get("host"), state.get("pid")
+            if host not in (None, socket.gethostname()):  # a shared folder: process ids of another machine or container
+                raise QueueUnavailable(f"the worker of {self.home} runs on {host}; stop it there")
             if isinstance(holder, int) and holder != pid:  # also one that was just starting, and took over
                 pid = holder
                 with suppress(ProcessLookupError):
@@ -83,7 +87,7 @@ class EmbeddedTransport:
         return True
 
     def state(self) -> dict[str, object]:
-        """What the worker wrote about itself: pid, version, started."""
+        """What the worker wrote about itself: pid, host, version, started."""
         try:
             state = json.loads((self.home / "worker.json").read_text())
         except (OSError, ValueError):

@@ -8,6 +8,8 @@ only a smooth tint is taken away, hair that it takes for background keeps its te
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -16,11 +18,33 @@ _SCALES = (0.06, 0.2)  # of the crop's side: near background decides first, the 
 _OUTLIER = 25.0        # grey levels: a difference that deviates so much from its surroundings is no drift
 
 
-def keep_backdrop(edited: np.ndarray, original: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """Where the head is before and after an edit, [S, S] uint8 each."""
+
+    before: np.ndarray
+    after: np.ndarray
+
+    @classmethod
+    def find(cls, original: np.ndarray, edited: np.ndarray) -> Heads:
+        """In two FFHQ crops [S, S, 3] uint8."""
+        return cls(head_mask(original), head_mask(edited))
+
+    @property
+    def gone(self) -> np.ndarray:
+        """[S, S] float32 in [0, 1]: head before, background now. Thin slivers along the outline do not count."""
+        return _soft(self.before & ~self.after & 1)
+
+    @property
+    def moved(self) -> np.ndarray:
+        """[S, S] float32 in [0, 1]: head in one of the two only."""
+        return _soft(self.before ^ self.after)
+
+
+def keep_backdrop(edited: np.ndarray, original: np.ndarray, heads: Heads) -> np.ndarray:
     """`edited` [S, S, 3] uint8 with the tone of `original`'s background wherever it shows background."""
     side = len(edited)
-    head, head_before = head_mask(edited), head_mask(original)
-    known = (cv2.dilate(head | head_before, np.ones((5, 5), np.uint8)) == 0).astype(np.float32)
+    known = (cv2.dilate(heads.after | heads.before, np.ones((5, 5), np.uint8)) == 0).astype(np.float32)
     if known.mean() < 0.02:  # the head fills the crop: nothing to go by
         return edited
     difference = original.astype(np.float32) - edited
@@ -32,7 +56,7 @@ def keep_backdrop(edited: np.ndarray, original: np.ndarray) -> np.ndarray:
         trust = np.clip(share / 0.15, 0, 1) * left
         drift += trust[..., None] * estimate
         left -= trust
-    background = 1 - cv2.GaussianBlur(head.astype(np.float32), (0, 0), side / 80)
+    background = 1 - cv2.GaussianBlur(heads.after.astype(np.float32), (0, 0), side / 80)
     return (edited + background[..., None] * drift).round().clip(0, 255).astype(np.uint8)
 
 
@@ -51,6 +75,11 @@ def head_mask(crop: np.ndarray) -> np.ndarray:
     _, parts, stats, _ = cv2.connectedComponentsWithStats(person)
     person = (parts == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()).astype(np.uint8)
     return cv2.morphologyEx(person, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+
+
+def _soft(mask: np.ndarray) -> np.ndarray:
+    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return cv2.GaussianBlur(cv2.dilate(opened, np.ones((5, 5), np.uint8)).astype(np.float32), (0, 0), len(mask) / 64)
 
 
 def _ellipse(x: np.ndarray, y: np.ndarray, half_width: float, half_height: float) -> np.ndarray:

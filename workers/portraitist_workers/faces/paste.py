@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 
 from .align import Frame, crop, resample
+from .backdrop import Heads
 
-_FEATHER = 0.14       # of the crop's side: width of the fade from the border inwards
+_FEATHER = 0.14       # of the crop's side: width of the fade from the border inwards ...
+_FEATHER_HEAD = 0.05  # ... and where the old head must go: in a wide fade it would stay as a ghost
 _COLOUR_REACH = 0.30  # of the crop's side: how deep the colour match at the border reaches
 _CHANGE = 10.0        # grey levels: an edit of this size replaces the photo's fine detail
 
@@ -30,18 +32,21 @@ class Pasted:
 
 
 def paste(photo: np.ndarray, frame: Frame, edited: np.ndarray, *, original: np.ndarray | None = None,
-          others: Sequence[Frame] = ()) -> Pasted:
+          others: Sequence[Frame] = (), heads: Heads | None = None) -> Pasted:
     """Put `edited` [S, S, 3] uint8 into `photo` [H, W, 3] at `frame`.
 
     original : the unedited crop at the same size; None: cropped from `photo`
     others   : frames of other people's faces, which stay untouched
+    heads    : where the head is before and after, when the edit moved it
     """
     side = edited.shape[0]
     original = crop(photo, frame, side) if original is None else original
     fade = border_fade(side)
+    if heads is not None:
+        fade = fade + heads.gone * (border_fade(side, _FEATHER_HEAD) - fade)
     new = edited.astype(np.float32)
     old = original.astype(np.float32)
-    new = new + _border_colour(new, old, fade)
+    new = new + _border_colour(new, old, fade, heads)
     detail = _detail_weight(new, old)
 
     H, W = photo.shape[:2]
@@ -70,19 +75,21 @@ def paste(photo: np.ndarray, frame: Frame, edited: np.ndarray, *, original: np.n
     return Pasted(image, mask, _outside_change(photo, image, mask))
 
 
-def border_fade(side: int) -> np.ndarray:
-    """[side, side] float32: 0 at the crop's border, 1 from _FEATHER inwards, smooth and round in the corners."""
+def border_fade(side: int, feather: float = _FEATHER) -> np.ndarray:
+    """[side, side] float32: 0 at the crop's border, 1 from `feather` inwards, smooth and round in the corners."""
     t = (np.arange(side) + 0.5) / side
-    depth = np.clip(np.minimum(t, 1 - t) / _FEATHER, 0, 1)
+    depth = np.clip(np.minimum(t, 1 - t) / feather, 0, 1)
     gap = np.hypot(1 - depth[:, None], 1 - depth[None, :])  # the corners' distance is round
     s = np.clip(1 - gap, 0, 1)
     return (s * s * (3 - 2 * s)).astype(np.float32)
 
 
-def _border_colour(new: np.ndarray, old: np.ndarray, fade: np.ndarray) -> np.ndarray:
+def _border_colour(new: np.ndarray, old: np.ndarray, fade: np.ndarray, heads: Heads | None) -> np.ndarray:
     """Smooth colour offset that makes `new` meet `old` along the fade, and nothing deep inside."""
     side = len(fade)
     band = ((fade > 0) & (fade < 0.9)).astype(np.float32)
+    if heads is not None:  # hair against wall is no difference of tone
+        band = band * (1 - heads.moved)
     sigma = 0.06 * side
     share = cv2.GaussianBlur(band, (0, 0), sigma) + 1e-3
     offset = cv2.GaussianBlur((old - new) * band[..., None], (0, 0), sigma) / share[..., None]

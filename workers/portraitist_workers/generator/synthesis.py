@@ -39,7 +39,7 @@ class Synthesis(nn.Module):
         self.config = config
         self.blocks = nn.ModuleDict({str(r): Block(config, r) for r in config.resolutions})
 
-    def _walk(self) -> Iterator[tuple[ModulatedConv | ToRGB, int]]:
+    def walk(self) -> Iterator[tuple[ModulatedConv | ToRGB, int]]:
         """Every layer with the row of w_plus that drives it. A block's ToRGB shares its row with the next block's first convolution."""
         row = 0
         for block in self.blocks.values():
@@ -59,7 +59,7 @@ class Synthesis(nn.Module):
     def styles(self, w: Tensor) -> list[Tensor]:
         """S space (StyleSpace, Wu et al. 2021): w or w_plus -> one [B, channels] per layer, ToRGB layers included."""
         w_plus = self.as_w_plus(w)
-        return [layer.affine(w_plus[:, row]) for layer, row in self._walk()]
+        return [layer.affine(w_plus[:, row]) for layer, row in self.walk()]
 
     def noise(self, mode: str, batch: int, generator: torch.Generator | None = None) -> list[Tensor | None]:
         """One noise image per convolution: "const" the stored buffers, "none", or "random" drawn from `generator`.
@@ -69,7 +69,7 @@ class Synthesis(nn.Module):
         if mode not in NOISE_MODES:
             raise ValueError(f"noise mode must be one of {NOISE_MODES}, got {mode!r}")
         noise: list[Tensor | None] = []
-        for layer, _ in self._walk():
+        for layer, _ in self.walk():
             if isinstance(layer, ModulatedConv):
                 R, buffer = layer.resolution, layer.noise_const
                 if mode == "random":

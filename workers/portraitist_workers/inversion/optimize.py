@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -76,3 +77,15 @@ def refine_styles(
         if on_step is not None:
             on_step(step + 1, steps, float(total.detach()) / len(photos))
     return [s.detach() for s in styles]
+
+
+def with_styles(generator: Generator, w: Tensor, styles: list[Tensor]) -> Generator:
+    """A copy of `generator` whose styles at w [1, D] or [1, num_ws, D] are `styles`; elsewhere they are offset alike.
+
+    A style is an affine function of w, so the offset is a change of its bias.
+    """
+    shifted = copy.deepcopy(generator)
+    with torch.no_grad():
+        for (layer, _), old, new in zip(shifted.synthesis.walk(), generator.synthesis.styles(w), styles, strict=True):
+            layer.affine.bias += (new - old)[0] / layer.affine.bias_gain
+    return shifted

@@ -12,9 +12,10 @@ from portraitist.requests import Edit
 from portraitist.results import Picture, Pictures, Progress
 
 from ..faces import image_io
-from ..faces.backdrop import keep_backdrop
+from ..faces.backdrop import Heads, keep_backdrop
 from ..faces.paste import paste
 from ..generator import Generator
+from ..inversion.optimize import refine_styles, with_styles
 from ..inversion.pivotal import tune_to_photo
 from ..inversion.reconstruction import Reconstruction
 from ..persona.control import solve
@@ -41,7 +42,7 @@ def run(request: Edit, context: Context) -> Pictures:
     def on_step(stage: str):
         return lambda step, steps, loss: context.on_step(Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}"))
 
-    w, tuned = invert_photo(model, subject.pixels, preset, request.seed, on_step)
+    w, tuned = invert_photo(model, subject.pixels, preset, request.space, request.seed, on_step)
     measured_photo = judge.attributes(render(tuned, w))[0][0]
     requested = [absolute(values, measured_photo, judge, model, w, relative=request.relative) for values in request.values]
     targets = [resolve(values, record.reach, strict=request.strict) for values in requested]
@@ -52,8 +53,10 @@ def run(request: Edit, context: Context) -> Pictures:
     pictures = []
     original = image_io.to_uint8(subject.pixels)[0]
     for pixels, report in zip(image_io.to_uint8(images), reports, strict=True):
-        pixels = keep_backdrop(pixels, original)
-        pasted = paste(photo, subject.frame, pixels, original=original, others=subject.others)
+        heads = Heads.find(original, pixels)
+        pixels = keep_backdrop(pixels, original, heads)
+        pasted = paste(photo, subject.frame, pixels, original=original, others=subject.others,
+                       heads=heads)
         report.outside_change = pasted.outside_change
         report.seconds = round((time.monotonic() - begun) / len(targets), 3)
         pictures.append(Picture(blob=context.put(image_io.encode_png(pasted.image)),
@@ -61,8 +64,12 @@ def run(request: Edit, context: Context) -> Pictures:
     return Pictures(pictures=pictures, seconds=round(time.monotonic() - begun, 3))
 
 
-def invert_photo(model: PersonaModel, pixels: Tensor, preset: Preset, seed: int, on_step) -> tuple[Tensor, Generator]:
-    """The photo's latent w_plus [1, num_ws, D] in the person's space, and a generator tuned to show exactly the photo there."""
+def invert_photo(model: PersonaModel, pixels: Tensor, preset: Preset, space: str, seed: int, on_step) -> tuple[Tensor, Generator]:
+    """The photo's latent w_plus [1, num_ws, D] in the person's space, and a generator tuned to show exactly the photo there.
+
+    space "w": a mix of the anchors and nothing else; "w_plus": with a small offset per layer (MyStyle's alpha projection);
+    "s": that, and the styles themselves refined (the offset stays with the generator, so edits move w as ever).
+    """
     dtype = optimisation_dtype()
     loss = Reconstruction(judge_distance(), seed=seed)
     with torch.no_grad():
@@ -72,8 +79,13 @@ def invert_photo(model: PersonaModel, pixels: Tensor, preset: Preset, seed: int,
         return loss(model.generator.synthesis(w_plus, dtype=dtype), pixels, step).sum()
 
     found = project(model.anchors, start, objective, num_ws=model.generator.config.num_ws, w_std=model.prior.w_std,
-                    steps=preset.project_steps, on_step=on_step("project"))
-    tuned = tune_to_photo(model.generator, pixels, found.w_plus, loss, steps=preset.edit_steps, anchors=model.anchors,
+                    steps=preset.project_steps, offset_weight=float("inf") if space == "w" else 0.05, on_step=on_step("project"))
+    generator = model.generator
+    if space == "s":
+        styles = refine_styles(generator, pixels, generator.synthesis.styles(found.w_plus), loss, steps=preset.project_steps,
+                               dtype=dtype, on_step=on_step("styles"))
+        generator = with_styles(generator, found.w_plus, styles)
+    tuned = tune_to_photo(generator, pixels, found.w_plus, loss, steps=preset.edit_steps, anchors=model.anchors,
                           seed=seed, dtype=dtype, on_step=on_step("tune"))
     return found.w_plus, tuned
 

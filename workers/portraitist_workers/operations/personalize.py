@@ -129,7 +129,7 @@ def make_tuning(request: CreatePersona, prior: library.Prior, photos: Tensor, an
                 loss: Reconstruction, preset: Preset) -> Tuning:
     names = tuple(request.attributes)
     affines = [p for n, p in prior.generator.synthesis.named_parameters() if n.endswith("affine.weight")]
-    organizer = organizers.build(organizer_name(request), names, prior.steps_for(names), affines)
+    organizer = organizers.build(organizer_name(request), names, prior.steps_for(names), prior.sitting, affines)
     return Tuning(prior.generator, photos, anchors, values, organizer, loss, preset.tuning, w_std=prior.w_std,
                   seed=request.seed, dtype=optimisation_dtype())
 

@@ -26,7 +26,10 @@ DEFAULT = Path(__file__).parent / "default"
 
 @dataclass(frozen=True)
 class Prior:
-    """`steps` [A, D]: change of w for one unit of each attribute in `attributes`; `w_std` [D]: the spread of W."""
+    """`steps` [A, D]: change of w for one unit of each attribute in `attributes`; `w_std` [D]: the spread of W.
+
+    `sitting` [K, D]: orthonormal directions of light, camera and backdrop; none (K = 0) where they are not known.
+    """
 
     name: str
     sha256: str  # of the generator's file: a persona's delta belongs to exactly these weights
@@ -35,6 +38,7 @@ class Prior:
     w_std: Tensor
     attributes: tuple[str, ...]
     steps: Tensor
+    sitting: Tensor
 
     @property
     def reference(self) -> str:
@@ -77,13 +81,15 @@ def _load(name: str, folder: Path, record: str) -> Prior:
         _check_files(folder, manifest.PriorRecord.model_validate_json(record))
     try:
         with safe_open(str(folder / "latents.safetensors"), framework="pt") as file:
+            sitting = file.get_tensor("sitting").float() if "sitting" in file.keys() else None
             w_std, steps = file.get_tensor("w_std").float(), file.get_tensor("steps").float()
             attributes = tuple(json.loads(file.metadata()["attributes"]))
     except (OSError, SafetensorError, KeyError) as error:
         raise PriorUnavailable(f"cannot read {folder / 'latents.safetensors'}: {error}. Reinstall portraitist.") from error
     generator = generator.to(memory_format=torch.channels_last)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Prior(name, digest, generator, encoder_file.load(folder / "encoder.safetensors"), w_std, attributes, steps)
+    return Prior(name, digest, generator, encoder_file.load(folder / "encoder.safetensors"), w_std, attributes, steps,
+                 steps[:0] if sitting is None else sitting)
 
 
 def _check_files(folder: Path, record: manifest.PriorRecord) -> None:

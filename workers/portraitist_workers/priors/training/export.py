@@ -3,7 +3,8 @@
     python -m portraitist_workers.priors.training.export --pool DIR --canvas DIR --state PRIOR.pt --encoder ENCODER.pt --out DIR
 
 generator.safetensors (fp16, with a mapping network fitted to W), encoder.safetensors, latents.safetensors: the spread of
-W and the direction in it of each measured attribute, by regression of w on the engine's labels.
+W, the direction in it of each measured attribute, and those of light, camera and backdrop, by regression of w on the
+engine's labels.
 """
 
 from __future__ import annotations
@@ -45,6 +46,24 @@ def attribute_steps(labels: Tensor, w: Tensor) -> Tensor:
     return torch.linalg.solve(gram, z.T @ (w - w.mean(0))) / scale[:, None]
 
 
+# What a sitting has that is nothing of the person's: light, camera, backdrop, clothes.
+SITTING = ("sh", "tint", "exposure", "gamma", "saturation", "white_balance", "blur", "grain", "background", "clothes")
+
+
+def sitting_directions(labels: Tensor, w: Tensor, *, share: float = 0.95) -> Tensor:
+    """Orthonormal [K, D]: where w moves with the sitting; `share` of the variance that a regression on it explains.
+
+    With few photos, backdrop and smile correlate by chance; organisers must not take the one for the other.
+    """
+    values = torch.cat([labels[:, LABEL_FIELDS[name]] for name in SITTING], 1)
+    z = (values - values.mean(0)) / values.std(0).clamp(min=1e-4)
+    gram = z.T @ z + 1e-3 * len(z) * torch.eye(z.shape[1])
+    explained = z[:8192] @ torch.linalg.solve(gram, z.T @ (w - w.mean(0)))
+    _, size, directions = torch.linalg.svd(explained, full_matrices=False)
+    cumulative = size.square().cumsum(0) / size.square().sum()
+    return directions[: int((cumulative < share).sum()) + 1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("pool", "canvas", "state", "encoder", "out"):
@@ -60,7 +79,8 @@ def main() -> None:
     distance = mapping.fit(generator.mapping, w)
     metadata = {"licence": LICENCE, "images_seen": trainer.seen, "mapping_distance": round(distance, 4)}
     native.save(generator, args.out / "generator.safetensors", metadata=metadata)
-    save_file({"w_std": w.std(0), "steps": attribute_steps(labels, w).contiguous()}, str(args.out / "latents.safetensors"),
+    save_file({"w_std": w.std(0), "steps": attribute_steps(labels, w).contiguous(),
+               "sitting": sitting_directions(labels, w).contiguous()}, str(args.out / "latents.safetensors"),
               metadata={"attributes": json.dumps(ESTIMATED)})
     encoder = encoder_file.Encoder(CONFIG.w_dim)
     encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])

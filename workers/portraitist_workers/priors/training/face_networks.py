@@ -78,7 +78,7 @@ def train_perceptual(pool: Pool, held_out: Pool | None, tuned: Path | None, out:
     pairs = TunedPairs(tuned) if tuned else None
 
     def loss(rng: np.random.Generator) -> Tensor:
-        return task.loss(pool.batch(12, 128, rng)[0], pairs and pairs.batch(8, rng), rng)
+        return task.loss(pool.batch(6, 128, rng)[0], pairs and pairs.batch(6, rng), rng)
 
     steps = run_steps("perceptual", task.student, loss, out=out, minutes=minutes, peak=3e-3)
 
