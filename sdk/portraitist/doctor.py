@@ -15,6 +15,7 @@ from typing import Literal
 
 from .backend import Backend, default_home, embedded
 from .errors import PortraitistError
+from .priors.library import Priors
 from .transport import EmbeddedTransport
 
 _ROOM_WARN, _ROOM_FAIL = 2 * 2**30, 200 * 2**20  # bytes
@@ -42,7 +43,7 @@ def examine(home: str | os.PathLike[str] | None = None, *, start: bool = True) -
             *checks,
             Check("home", "fail", error.message, "choose a writable folder with --home or PORTRAITIST_HOME"),
         ]
-    checks += [Check("home", "ok", f"{folder} can be written"), _room(folder)]
+    checks += [Check("home", "ok", f"{folder} can be written"), _room(folder), _priors(backend)]
     if start:
         checks.append(_worker(backend))
     return checks
@@ -111,6 +112,19 @@ def _weights() -> Check:
     if small := [f.name for f in files if f.stat().st_size < 1000]:  # a Git LFS pointer, or a broken copy
         return Check("weights", "fail", f"{', '.join(small)} cannot be weights: too small", "reinstall portraitist")
     return Check("weights", "ok", f"{len(files)} files, {sum(f.stat().st_size for f in files) / 2**20:.0f} MB")
+
+
+def _priors(backend: Backend) -> Check:
+    """The imported ones: manifests that can be read, and what still has to be calibrated."""
+    priors = Priors(backend)
+    there = {p.name for p in priors.list()}
+    assert backend.home is not None
+    folders = [f.name for f in (backend.home / "priors").glob("[!.]*") if f.is_dir()]
+    if damaged := sorted(set(folders) - there):
+        return Check("priors", "warn", f"{', '.join(damaged)} cannot be used", "remove them and add them again: portraitist priors remove")
+    if waiting := [p.name for p in priors.list() if not p.calibrated]:
+        return Check("priors", "ok", f"bundled, {len(folders)} imported; not calibrated yet: {', '.join(waiting)}")
+    return Check("priors", "ok", f"bundled, {len(folders)} imported")
 
 
 def _room(folder: Path) -> Check:
