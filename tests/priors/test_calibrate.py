@@ -97,13 +97,17 @@ def test_the_right_weights_of_the_right_prior(studio, home, files, in_process):
         library.load("nobody")
 
 
-def test_regression_finds_known_directions():
+def test_the_shortest_way_leaves_alone_what_is_held():
     rng = torch.Generator().manual_seed(0)
-    truth = torch.randn(2, 24, generator=rng)
-    values = torch.randn(600, 2, generator=rng) * torch.tensor([10.0, 0.3])
-    w = values @ truth + 0.5 * torch.randn(600, 24, generator=rng) + 3
-    found = directions.regress(w, values)
-    assert torch.nn.functional.cosine_similarity(found, truth).min() > 0.99 and (found / truth).median() == pytest.approx(1, abs=0.05)
+    slope, kept = torch.randn(2, 24, generator=rng), torch.linalg.qr(torch.randn(24, 3, generator=rng))[0].T
+    step = directions.shortest(slope, kept)
+    assert torch.allclose(slope @ step.T, torch.eye(2), atol=1e-3) and (kept @ step.T).abs().max() < 1e-4
+    w = torch.randn(2000, 24, generator=rng)
+    seen = w @ kept.T + 0.1 * torch.randn(2000, 3, generator=rng)
+    found = directions.held(w, w.mean(0), w.std(0), torch.zeros(2000, 4), seen)
+    assert torch.linalg.svdvals(found[:3] @ kept.T).min() > 0.95
+    found = directions.backdrop_directions(w, seen)
+    assert found.shape == (3, 24) and torch.linalg.svdvals(found @ kept.T).min() > 0.95
 
 
 def test_steps_that_leak_are_mixed_until_they_do_not():
@@ -114,7 +118,7 @@ def test_steps_that_leak_are_mixed_until_they_do_not():
         names = ("yaw", "pitch")
 
         def __call__(self, images):
-            return images, None
+            return images.flatten(1)[:, :2], None
 
     class Linear:
         config = type("C", (), {"resolution": 32})
@@ -125,7 +129,8 @@ def test_steps_that_leak_are_mixed_until_they_do_not():
 
     rng = torch.Generator().manual_seed(1)
     w = torch.randn(400, 8, generator=rng)
-    found = directions.find(Linear, Estimator(), w, Estimator()(Linear.synthesis(w))[0], w.std(0))
+    drawn = samples.Samples(w, torch.randint(0, 255, (400, 3, 128, 128), generator=rng).to(torch.uint8), Linear.synthesis(w))
+    found = directions.find(Linear, Estimator(), lambda images: torch.ones(len(images), 4) / 2, drawn, w.mean(0), w.std(0))
     assert found.gains == pytest.approx({"yaw": 1, "pitch": 1}, abs=0.12) and max(found.leaks.values()) < 0.1
     assert not complaints(found, 0.5) and "encoder" in complaints(found, 0.95)[0]
 
@@ -150,9 +155,9 @@ def test_every_operation_on_an_imported_prior(studio, home, tmp_path, in_process
     default = native.load(library.DEFAULT / "generator.safetensors")[0]
     rosinality.write(default, tmp_path / "twin.pt", licence="Apache-2.0")
     prior = studio.priors.add(tmp_path / "twin.pt", accept_licence=True)
-    record = run(request(prior, samples=192), MemoryContext())
+    record = run(request(prior, samples=128), MemoryContext())
     assert record.calibration.figures["faces_found"] >= 0.9 and not record.calibration.warnings
-    assert record.calibration.figures["gain_yaw"] == pytest.approx(1, abs=0.35) and record.calibration.figures["encoder_error"] < 0.8
+    assert record.calibration.figures["gain_yaw"] == pytest.approx(1, abs=0.35) and record.calibration.figures["encoder_error"] < 0.9
 
     monkeypatch.setitem(presets.PRESETS, "fast", presets.Preset(3, Schedule(steps=4), edit_steps=3, project_steps=3))
     context = MemoryContext()

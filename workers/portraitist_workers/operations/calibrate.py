@@ -18,6 +18,7 @@ from portraitist.priors.record import Calibration, PriorRecord
 from portraitist.requests import CalibratePrior
 
 from ..faces.attributes import load_attributes
+from ..faces.identity import load_identity
 from ..generator.formats import native
 from ..inversion import encoder as encoder_file
 from ..precision import optimisation_dtype
@@ -27,7 +28,7 @@ from .checkpoint import Checkpoint
 from .context import Context
 from .progress import Stages
 
-WEIGHTS = {"sample": 0.6, "faces": 0.05, "directions": 0.1, "encoder": 0.25}
+WEIGHTS = {"sample": 0.4, "faces": 0.03, "directions": 0.3, "encoder": 0.27}
 TUNE_STEPS = 200
 DEAF = 0.3  # of a usual spread per spread asked for: below, the attribute hardly answers
 
@@ -50,16 +51,20 @@ def run(request: CalibratePrior, context: Context) -> PriorRecord:
                          on_step=lambda step, steps: progress(step, steps))
     clock.steps("faces")(0, 1)
     figures, warnings = framing.measure(generator, drawn.w)
-    clock.steps("directions")(0, 1)
-    found = directions.find(generator, estimator, drawn.w, drawn.values, w_std)
+    looking = clock.steps("directions")
+    looking(0, 1)
+    found = directions.find(generator, estimator, load_identity(), drawn, w_mean, w_std,
+                            on_step=lambda step, steps: looking(step, steps))
     encoder, ridge_error = fit_encoder.start(drawn, w_mean, w_std)
     encoder, error = tune_encoder(encoder, drawn, request, context, clock)
 
     for name in found.names:
-        figures |= {f"gain_{name}": found.gains[name], f"leak_{name}": found.leaks[name], f"scatter_{name}": found.scatter[name]}
+        figures |= {f"gain_{name}": found.gains[name], f"leak_{name}": found.leaks[name], f"likeness_{name}": found.likeness[name],
+                    f"scatter_{name}": found.scatter[name]}
     figures |= {"encoder_error_ridge": ridge_error, "encoder_error": error}
     warnings += complaints(found, error)
-    latents = save_tensors({"w_std": w_std.contiguous(), "steps": found.steps}, metadata={"attributes": json.dumps(found.names)})
+    latents = save_tensors({"w_std": w_std.contiguous(), "steps": found.steps, "sitting": found.sitting},
+                           metadata={"attributes": json.dumps(found.names)})
     trained = encoder_file.to_bytes(encoder, metadata={"prior": record.generator_sha256})
     write_atomically(folder / "latents.safetensors", latents)
     write_atomically(folder / "encoder.safetensors", trained)
