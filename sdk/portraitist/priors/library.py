@@ -187,7 +187,7 @@ class Priors:
         self,
         name: str,
         *,
-        samples: int | None = None,  # pictures to draw and measure; None: as many as its size allows in about ten minutes
+        samples: int | None = None,  # pictures to draw and measure; None: by resolution (docs/priors/import.md)
         seed: int = 0,
         wait: bool = False,
     ) -> Job[Prior] | Prior:

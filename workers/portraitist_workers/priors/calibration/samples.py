@@ -35,7 +35,7 @@ class Samples:
 
 
 def default_count(resolution: int) -> int:
-    """About ten minutes of one core (0.3 s a picture at 256 px and 0.8 s at 1024 px, official widths, bf16)."""
+    """Ten minutes of one core at most (0.3 s a picture at 256 px and 0.8 s at 1024 px, official widths, bf16)."""
     return {512: 1024, 1024: 512}.get(resolution, 2048)
 
 
