@@ -351,3 +351,17 @@ def test_delete_while_it_is_being_created(ledger):
         ledger.finish("job_1", row.token, "succeeded", result={})
     assert ledger.referenced(["photo"]) == set() and ledger.personas() == []
     assert ledger.submit(creation(2))[1]
+
+
+# -- jobs about nobody -----------------------------------------------------------------------------------------------
+
+
+def test_a_job_about_no_person(ledger):
+    """Calibrating a prior: no persona is looked for, and none can delete it."""
+    created(ledger)
+    row, new = ledger.submit(NewJob(id="job_9", request={"operation": "calibrate", "prior": "x"}, body_hash="y", lane="tune"))
+    assert new and row.persona_id == "" and ledger.queued() == ["job_9"]
+    ledger.delete_persona("per_1")
+    row = claim(ledger, "job_9")
+    ledger.finish(row.id, row.token, "succeeded", result={"name": "x"})
+    assert ledger.job("job_9").result == {"name": "x"} and ledger.job("job_9").request["prior"] == "x"
