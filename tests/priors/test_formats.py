@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
@@ -89,6 +90,7 @@ def test_the_older_stream_and_a_bare_state_dict(tmp_path):
     g = small(4)
     rosinality.write(g, tmp_path / "new.pt", licence="")
     content = torch.load(tmp_path / "new.pt", weights_only=True)
+    content |= {"args": argparse.Namespace(size=32, lr=0.002), "g_optim": {"state": {0: {"step": torch.tensor(3)}}}, "ada_aug_p": 0.1}
     torch.save(content, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     assert equal(read(tmp_path / "old.pt").generator, g) and equal(rosinality.load(tmp_path / "old.pt"), g)
     torch.save(content["g_ema"], tmp_path / "bare.pt")  # without the mean of w, which is then measured

@@ -153,7 +153,7 @@ def test_known_by_name(studio, files, in_process, monkeypatch):
         prior = studio.priors.add("ffhq-1024", accept_licence=True, on_bytes=lambda *a: told.append(a))
         assert server.seen == [None, "bytes=1000-"] and told[-1] == (len(server.body), len(server.body))
         assert prior.name == prior.record.source.official == "ffhq-1024" and prior.record.source.url == server.url
-        assert not list((studio._backend.home / "priors" / ".downloads").iterdir())
+        assert [p.name for p in (studio._backend.home / "priors" / ".downloads").iterdir()] == [".lock"]
         assert studio.priors.add("ffhq-1024", accept_licence=True).record == prior.record and len(server.seen) == 2
         assert studio.priors.add(files / "nvidia.pkl", name="y", accept_licence=True).record.source.official == "ffhq-1024"
         server.body = server.body[:-1] + b"x"

@@ -8,6 +8,7 @@ A prior is put together in a hidden folder beside the others and renamed into pl
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -243,7 +244,10 @@ class Priors:
         with _typed(f"make {folder}", self._root):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         target = folder / known.url.rpartition("/")[2]
-        download(known.url, target, sha256=known.sha256, size=known.bytes, on_bytes=on_bytes)
+        with _typed(f"write {target}", folder), open(folder / ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two processes would write into one file
+            if not target.exists():
+                download(known.url, target, sha256=known.sha256, size=known.bytes, on_bytes=on_bytes)
         return target
 
     def _import(

@@ -67,7 +67,8 @@ _ALLOWED: dict[tuple[str, str], type] = {
     ("_codecs", "encode"): _kind("encoded"),  # how protocol 2 says bytes: (text, "latin1")
     ("torch", "Size"): _kind("size"),
     ("torch", "device"): _kind("device"),
-    **{("torch", name): kind for name, kind in STORAGES.items()},
+    ("argparse", "Namespace"): _kind("namespace"),  # rosinality's training options
+    **{(home, name): kind for home in ("torch", "torch.cuda") for name, kind in STORAGES.items()},
 }
 # These live in NVIDIA's repository, which others vendor under names of their own.
 _VENDORED: dict[tuple[str, str], type] = {
