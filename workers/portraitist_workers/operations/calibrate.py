@@ -53,7 +53,7 @@ def run(request: CalibratePrior, context: Context) -> PriorRecord:
     figures, warnings = framing.measure(generator, drawn.w)
     looking = clock.steps("directions")
     looking(0, 1)
-    found = directions.find(generator, estimator, load_identity(), drawn, w_mean, w_std,
+    found = directions.find(generator, estimator, load_identity(), drawn, w_mean, w_std, dtype=optimisation_dtype(),
                             on_step=lambda step, steps: looking(step, steps))
     encoder, ridge_error = fit_encoder.start(drawn, w_mean, w_std)
     encoder, error = tune_encoder(encoder, drawn, request, context, clock)

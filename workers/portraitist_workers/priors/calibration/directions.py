@@ -21,7 +21,7 @@ from ...persona.control import Response, measure_response
 from ...persona.model import render
 from .samples import Samples
 
-PROBES = 6  # latents at which responses are measured; each costs two pictures per attribute
+PROBES = 6  # latents at which responses are measured (half at 512 px and more); each costs two pictures per attribute
 DAMPING = 0.05
 LONGEST = 1.5  # a step of one usual spread moves w by at most so many of its own spreads (root mean square)
 IDENTITY = 24  # principal components of the identity embedding that steps must leave alone
@@ -45,46 +45,48 @@ class Directions:
 
 
 def find(generator: Generator, estimator: AttributeEstimator, identity: Callable[[Tensor], Tensor], drawn: Samples, w_mean: Tensor,
-         w_std: Tensor, *, on_step: Callable[[int, int], None] | None = None) -> Directions:
+         w_std: Tensor, *, dtype: torch.dtype = torch.float32, on_step: Callable[[int, int], None] | None = None) -> Directions:
     names = estimator.names
     scale = torch.tensor([spread(n) for n in names])
     w, A = drawn.w, len(names)
     batch = max(1, 2**18 // generator.config.resolution**2)
 
     def pictures(latents: Tensor) -> Tensor:
-        return render(generator, latents, batch=batch)
+        return render(generator, latents, batch=batch, dtype=dtype)
 
     def measure(latents: Tensor) -> Tensor:
         return estimator(pictures(latents))[0]
 
-    count = min({256: 48, 512: 24, 1024: 16}.get(generator.config.resolution, 128), max(8, len(w) // 16))  # gradients are dear
-    slope = jacobian(generator, estimator, w[:count], batch=batch, on_step=on_step) * w_std / scale[:, None]  # in spreads of both
+    count = min({256: 48, 512: 20, 1024: 10}.get(generator.config.resolution, 128), max(8, len(w) // 16))  # gradients are dear
+    probes = PROBES if generator.config.resolution <= 256 else PROBES // 2
+    slope = jacobian(generator, estimator, w[:count], batch=batch, dtype=dtype, on_step=on_step)
+    slope = slope * w_std / scale[:, None]  # in spreads of both
     with torch.no_grad():
         embeddings, colours = seen(drawn, identity)
         slope = shortest(slope, held(w, w_mean, w_std, embeddings, colours))
         first = _bounded(slope * w_std / scale[:, None], scale, w_std)
-        response = _normalised(measure_response(names, first, w[:PROBES], measure), scale)
+        response = _normalised(measure_response(names, first, w[:probes], measure), scale)
         # A unit step along axis i changes attribute j by response[j, i]: mixing the axes by the inverse makes it the identity.
         inverse = torch.linalg.solve(response.T @ response + DAMPING * torch.eye(A), response.T)
         mixed = _bounded((inverse.T @ (first * scale[:, None])) / scale[:, None], scale, w_std)
-        again = _normalised(measure_response(names, mixed, w[PROBES : 2 * PROBES], measure), scale)
+        again = _normalised(measure_response(names, mixed, w[probes : 2 * probes], measure), scale)
         steps, response = (mixed, again) if _error(again) < _error(response) else (first, response)
         others = response.abs() * (1 - torch.eye(A))
-        before = identity(pictures(w[:PROBES]))
-        alike = [float((identity(pictures(w[:PROBES] + step * s)) * before).sum(1).mean()) for step, s in zip(steps, scale, strict=True)]
+        before = identity(pictures(w[:probes]))
+        alike = [float((identity(pictures(w[:probes] + step * s)) * before).sum(1).mean()) for step, s in zip(steps, scale, strict=True)]
         figures = (response.diagonal(), others.sum(0) / max(A - 1, 1), alike, drawn.values.std(0))
         return Directions(names, steps.contiguous(), backdrop_directions(w, colours),
                           *(dict(zip(names, map(float, x), strict=True)) for x in figures))
 
 
 def jacobian(generator: Generator, estimator: AttributeEstimator, w: Tensor, *, batch: int = 16,
-             on_step: Callable[[int, int], None] | None = None) -> Tensor:
+             dtype: torch.dtype = torch.float32, on_step: Callable[[int, int], None] | None = None) -> Tensor:
     """[A, D]: mean gradient of each attribute over w [N, D]."""
     A, total = len(estimator.names), torch.zeros(len(estimator.names), w.shape[1])
     for first in range(0, len(w), batch):
         latents = w[first : first + batch].detach().clone().requires_grad_(True)
         with torch.enable_grad():
-            values = estimator(generator.synthesis(latents))[0]
+            values = estimator(generator.synthesis(latents, dtype=dtype))[0]
             for i in range(A):
                 total[i] += torch.autograd.grad(values[:, i].sum(), latents, retain_graph=i + 1 < A)[0].sum(0)
         if on_step is not None:
