@@ -23,7 +23,8 @@ _HOME = {
     "attributes": ("ATTRIBUTES", "DEFAULT_ATTRIBUTES", "Attribute"),
     "degradations": ("Downsample", "GaussianBlur", "Greyscale", "Jpeg", "Mask", "MotionBlur", "Noise"),
     "results": ("AttributeReport", "PersonaRecord", "PhotoVerdict", "PictureReport", "Progress", "Reach"),
-    "priors.library": ("Prior", "PriorCheck", "Priors"),
+    "priors.library": ("Priors",),
+    "priors.prior": ("Prior", "PriorCheck"),
     "priors.record": ("PriorRecord",),
     "errors": (
         "Conflict",
@@ -141,7 +142,8 @@ if TYPE_CHECKING:
     from .jobs import Cancelled, Event, Failed, Job, Queued, Running, Status, Succeeded
     from .persona import Persona
     from .picture import Grid, Picture
-    from .priors.library import Prior, PriorCheck, Priors
+    from .priors.library import Priors
+    from .priors.prior import Prior, PriorCheck
     from .priors.record import PriorRecord
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..priors.library import Prior, Priors
+from ..priors.library import Priors
 from ..priors.official import OFFICIAL
+from ..priors.prior import Prior
 from ..studio import connect
 from . import show
 from .options import AsJson, Home, NoWait, Seed

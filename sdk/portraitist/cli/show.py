@@ -17,8 +17,8 @@ from rich.table import Column, Table
 
 from ..jobs import AnyJob, Cancelled, Failed, Queued, Running, Status, Succeeded
 from ..persona import Persona
-from ..priors.library import Prior
 from ..priors.official import OFFICIAL
+from ..priors.prior import Prior
 from ..results import PictureReport
 
 console = Console()

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .download import OnBytes
-from .library import Prior, PriorCheck, Priors
+from .library import Priors
 from .official import OFFICIAL
+from .prior import Prior, PriorCheck
 from .record import PriorRecord
 
 if TYPE_CHECKING:
