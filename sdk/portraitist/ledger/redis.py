@@ -39,7 +39,7 @@ def open_redis(url: str) -> Any:
         ) from error
     try:
         return redis.Redis.from_url(
-            url.replace("valkey://", "redis://", 1) if url.startswith("valkey") else url,
+            plain_url(url),
             decode_responses=True,
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=1.0,
@@ -48,6 +48,11 @@ def open_redis(url: str) -> Any:
         )
     except ValueError as error:
         raise InvalidRequest(f"url={without_password(url)!r}: {error}; expected redis://host:6379/0", param="url") from error
+
+
+def plain_url(url: str) -> str:
+    """Neither redis-py nor Celery knows valkey://; the protocol is the same."""
+    return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
 
 
 def without_password(url: str) -> str:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import QueueUnavailable
+from ..ledger.protocol import Lane
 from .lock import WorkerLock
 from .protocol import Capability
 
@@ -39,7 +40,7 @@ class EmbeddedTransport:
         self._failures = 0
         self._code = 0
 
-    def wake(self, job_id: str) -> None:
+    def wake(self, job_id: str, lane: Lane) -> None:
         self.check()
 
     def check(self) -> None:
