@@ -16,7 +16,9 @@ PROGRAMS = ("redis-server", "valkey-server")
 def program():
     found = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if found is None:
-        pytest.skip("there is no redis-server on the PATH; install it (Debian: apt-get install redis-server) to run this test")
+        pytest.skip(
+            "there is no redis-server on the PATH; install it (Debian: apt-get install redis-server) to run this test"
+        )
     return found
 
 

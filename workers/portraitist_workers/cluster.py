@@ -1,9 +1,9 @@
 """A cluster's worker: a Celery worker over Redis with one spawned child, for one processor or GPU.
 
-    python -m portraitist_workers.cluster --url redis://host:6379/0 --store DIR --queues tune,serve --device cpu
+    PORTRAITIST_URL=redis://host:6379/0 PORTRAITIST_STORE=DIR python -m portraitist_workers.cluster --queues tune,serve
 
-Any number of them on any number of hosts. SIGTERM drains: the running job may finish within the grace, else it goes back to
-the queue, as it does at once on SIGQUIT or a second SIGTERM.
+`portraitist worker --url …` becomes this. Any number of them on any number of hosts. SIGTERM drains: the running job may
+finish within the grace, else it goes back to the queue, as it does at once on SIGQUIT or a second SIGTERM.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ from .process import set_for_children, set_up_logging
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Portraitist's cluster worker.")
-    parser.add_argument("--url", required=True, help="the Redis server")
-    parser.add_argument("--store", required=True, help="folder that every client and worker has mounted")
+    parser.add_argument("--url", default=os.environ.get("PORTRAITIST_URL"), help="the Redis server")
+    parser.add_argument(
+        "--store", default=os.environ.get("PORTRAITIST_STORE"), help="folder that every client and worker has mounted"
+    )
     parser.add_argument("--queues", default="serve,tune", help="serve (seconds), tune (minutes), or both")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--grace", type=float, default=25.0, help="seconds that a job may go on after SIGTERM")
     options = parser.parse_args(argv)
+    if not options.url or not options.store:
+        parser.error("name the Redis server and the store")
     set_up_logging()
 
     from portraitist import __version__

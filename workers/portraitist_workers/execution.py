@@ -27,7 +27,9 @@ from portraitist.store import Store
 
 log = logging.getLogger(__name__)
 
-LEASE_S = float(os.environ.get("PORTRAITIST_LEASE_S", "15"))  # seconds; a worker that is silent for so long is taken for dead
+LEASE_S = float(
+    os.environ.get("PORTRAITIST_LEASE_S", "15")
+)  # seconds; a worker that is silent for so long is taken for dead
 WATCH_S = 0.2  # how often the job looks whether it was cancelled
 PROGRESS_S = 0.25  # at most one progress event in so long (a new stage is told at once)
 FINISH_PATIENCE_S = 60.0  # how long an outcome is held when the ledger cannot be written ...

@@ -30,7 +30,13 @@ class Node:
     """`run` is the loop, in a thread of the worker's main process. `pids`: of its children, now."""
 
     def __init__(
-        self, backend: Backend, transport: RedisTransport, info: WorkerInfo, *, pids: Callable[[], Iterable[int]], grace_s: float
+        self,
+        backend: Backend,
+        transport: RedisTransport,
+        info: WorkerInfo,
+        *,
+        pids: Callable[[], Iterable[int]],
+        grace_s: float,
     ) -> None:
         self._backend, self._ledger, self._transport = backend, backend.ledger, transport
         self._info, self._pids, self._grace_s = info, pids, grace_s
@@ -94,7 +100,9 @@ class Node:
         try:
             for pid in {*self._children, *self._pids()}:
                 for row in self._ledger.running(worker=f"{self._info.node}/{pid}"):
-                    give_back(self._backend, row, "the worker was asked to stop", count=False)  # before its death is noticed and charged
+                    give_back(
+                        self._backend, row, "the worker was asked to stop", count=False
+                    )  # before its death is noticed and charged
                 _kill(pid)
         except PortraitistError as error:  # the lease will tell
             log.warning("%s", error)
@@ -123,6 +131,7 @@ class Node:
             self._since.pop(key, None)
             return False
         return time.monotonic() - self._since.setdefault(key, time.monotonic()) > seconds
+
 
 def _alive(pid: int) -> bool:
     try:

@@ -20,7 +20,9 @@ def set_up_logging() -> None:
 
 def set_for_children() -> None:
     """Set before the child is spawned; torch reads it when it is imported."""
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:semaphore_tracker")  # we end without Celery's clean-up; the system does it
+    os.environ.setdefault(
+        "PYTHONWARNINGS", "ignore:semaphore_tracker"
+    )  # we end without Celery's clean-up; the system does it
     os.environ.setdefault("OMP_NUM_THREADS", str(_cores()))
     # By default OpenMP's threads wait for each other by spinning for milliseconds. Beside other busy programs they then burn
     # the time that the thread they wait for needs: convolutions on 2 shared cores ran 6 times slower than with short spins.

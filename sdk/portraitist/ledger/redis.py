@@ -47,7 +47,9 @@ def open_redis(url: str) -> Any:
             retry=Retry(ConstantBackoff(0.1), 1),
         )
     except ValueError as error:
-        raise InvalidRequest(f"url={without_password(url)!r}: {error}; expected redis://host:6379/0", param="url") from error
+        raise InvalidRequest(
+            f"url={without_password(url)!r}: {error}; expected redis://host:6379/0", param="url"
+        ) from error
 
 
 def plain_url(url: str) -> str:
@@ -317,10 +319,13 @@ def typed(url: str) -> Iterator[None]:
             param="url",
         ) from error
     except redis.ReadOnlyError as error:
-        raise QueueUnavailable(f"the Redis server {where} is a read-only replica; connect to the primary", param="url") from error
+        raise QueueUnavailable(
+            f"the Redis server {where} is a read-only replica; connect to the primary", param="url"
+        ) from error
     except redis.RedisError as error:
         raise StorageError(
-            f"the Redis server {where} refused a command: {error}; its log tells more (version 6.2 or newer is needed)", param="url"
+            f"the Redis server {where} refused a command: {error}; its log tells more (version 6.2 or newer is needed)",
+            param="url",
         ) from error
 
 
@@ -341,7 +346,9 @@ def _job(found: Any) -> JobRow | None:
     h = _pairs(found)
     if not h:
         return None
-    number = {name: None if h.get(name) is None else float(h[name]) for name in ("cancel_requested", "started", "finished")}
+    number = {
+        name: None if h.get(name) is None else float(h[name]) for name in ("cancel_requested", "started", "finished")
+    }
     data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error")}
     values: dict[str, Any] = {
         **{name: h[name] for name in ("id", "operation", "persona_id", "status", "body_hash", "lane", "worker")},

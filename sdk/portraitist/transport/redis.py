@@ -52,7 +52,11 @@ class RedisTransport:
         """Raises nothing: the job is in the ledger, and the reaper sends what could not be sent."""
         try:
             self._celery().send_task(
-                wakeups.TASK, args=[job_id, lane], queue=lane, retry=True, retry_policy={"max_retries": 1, "interval_start": 0.1}
+                wakeups.TASK,
+                args=[job_id, lane],
+                queue=lane,
+                retry=True,
+                retry_policy={"max_retries": 1, "interval_start": 0.1},
             )
         except PortraitistError:
             raise
@@ -132,6 +136,8 @@ class RedisTransport:
                         "sending jobs to a cluster needs packages that are missing; run `pip install 'portraitist[cluster]'`"
                     ) from error
                 app = Celery("portraitist-client", broker=plain_url(self.url), set_as_current=False)
-                app.conf.update(wakeups.MESSAGE_SETTINGS, broker_transport_options=wakeups.broker_options(socket_timeout_s=2.0))
+                app.conf.update(
+                    wakeups.MESSAGE_SETTINGS, broker_transport_options=wakeups.broker_options(socket_timeout_s=2.0)
+                )
                 self._app = app
             return self._app
