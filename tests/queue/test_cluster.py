@@ -66,7 +66,7 @@ def test_a_warm_worker_starts_at_once(studio, create):
         job = person.synthesize(wait=False, seed=seed)
         job.wait(timeout=30)
         waits.append(row(studio, job).started - row(studio, job).created)
-    assert sorted(waits)[len(waits) // 2] < 0.1  # 4 ms on an idle machine
+    assert min(waits) < 0.05  # the median is 3 ms where other programs leave room
 
 
 def test_queues_and_workers_on_the_command_line(fleet, studio, create):
@@ -205,16 +205,16 @@ def test_a_worker_that_was_given_up_changes_nothing(fleet, studio, create):
 # -- cancellation and shutdown -----------------------------------------------------------------------------------------
 
 
-def test_cancel(studio, create):
+def test_cancel(fleet, studio, create):
     deaf = create(studio, deaf=1, steps=1000, dt=0.05)
     listening = create(studio, steps=1000, dt=0.05)
     until(lambda: isinstance(deaf.status, Running) and isinstance(listening.status, Running))
+    fillers = [create(studio, steps=1000, dt=0.05) for _ in fleet.alive()[2:]]
     waiting = create(studio)
     began, child = time.monotonic(), child_pid(studio, deaf)
     deaf.cancel()
-    assert waiting.cancel() == Cancelled() or waiting.done
-    assert time.monotonic() - began < 1.0
-    listening.cancel()
+    assert waiting.cancel() == Cancelled() and time.monotonic() - began < 1.0
+    [job.cancel() for job in [listening, *fillers]]
     with pytest.raises(JobCancelled):
         listening.wait(timeout=10)
     assert time.monotonic() - began < 2.0
@@ -294,7 +294,7 @@ def test_the_broker_is_killed_and_started_again(tmp_path, fake_operations, creat
             job.wait(timeout=60)
             assert starts(job) == 1
         assert len(studio.personas.list()) == 11
-        create(studio, "after").wait(timeout=30)
+        assert create(studio, "after", steps=3, kill_at=1, kills=1).wait(timeout=30).record.figures["starts"] == 2
         assert time.monotonic() - back < 45
     finally:
         fleet.stop()

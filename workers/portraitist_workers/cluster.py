@@ -20,6 +20,8 @@ from collections.abc import Iterable
 
 from .process import set_for_children, set_up_logging
 
+TEND_S = 0.25
+
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Portraitist's cluster worker.")
@@ -83,6 +85,8 @@ def main(argv: list[str] | None = None) -> int:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, end)
         threading.Thread(target=node.run, name="portraitist-node", daemon=True).start()
+        # Celery replaces a dead child only after two of these looks, which it takes every 5 s.
+        worker.hub.call_repeatedly(TEND_S, worker.pool._pool.maintain_pool)
 
     @worker_shutdown.connect(weak=False)
     def over(**_: object) -> None:

@@ -134,10 +134,13 @@ class Node:
 
 
 def _alive(pid: int) -> bool:
+    """Of a child: whether it runs. One that has ended but was not yet collected by Celery does not."""
     try:
+        if hasattr(os, "waitid"):
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
         os.kill(pid, 0)
         return True
-    except ProcessLookupError:
+    except (ChildProcessError, ProcessLookupError):
         return False
 
 
