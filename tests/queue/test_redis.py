@@ -58,7 +58,10 @@ def test_tokens_grow_even_if_the_server_lost_its_last_second(redis_server, ledge
     before = redis_server.client.hgetall("{portraitist}:job:job_1")
     old = ledger.claim("job_1", worker="a/1", lease_s=10)
     pipe = redis_server.client.pipeline()  # as if the claim had never been written
-    pipe.delete("{portraitist}:events:job_1", "{portraitist}:job:job_1").hset("{portraitist}:job:job_1", mapping={**before, "seq": 0}).execute()
+    pipe.delete("{portraitist}:events:job_1", "{portraitist}:job:job_1")
+    pipe.hset("{portraitist}:job:job_1", mapping={**before, "seq": 0}).execute()
+        "{portraitist}:job:job_1", mapping={**before, "seq": 0}
+    ).execute()
     assert ledger.claim("job_1", worker="b/1", lease_s=10).token > old.token
 
 

@@ -70,7 +70,19 @@ def main(argv: list[str] | None = None) -> int:
         return [process.pid for process in worker.pool._pool._pool if process.pid]
 
     info = WorkerInfo(node_name, host, os.getpid(), queues, options.device, __version__, time.time())
-    node = Node(backend, transport, info, pids=pids, grace_s=options.grace)
+
+    def restart() -> None:
+        os.execv(sys.executable, [sys.executable, "-m", "portraitist_workers.cluster", *(argv or sys.argv[1:])])
+
+    node = Node(
+        backend,
+        transport,
+        info,
+        pids=pids,
+        busy=lambda: bool(state.reserved_requests),
+        restart=restart,
+        grace_s=options.grace,
+    )
 
     def end(number: int, _: object) -> None:
         if number == signal.SIGQUIT or state.should_stop is not None:

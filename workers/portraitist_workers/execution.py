@@ -129,6 +129,7 @@ class JobContext:
         self._cancelled = False
         self._written: list[str] = []
         self._told = 0.0
+        self._said = -30.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"lease-{row.id}", daemon=True)
 
@@ -177,7 +178,7 @@ class JobContext:
         try:
             self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
         except QueueUnavailable as error:  # the work goes on; nobody could read it now anyway
-            log.warning("the progress of job %s could not be told: %s", self._row.id, error)
+            self._away(error)
 
     def load_checkpoint(self) -> bytes | None:
         return self._store.load_checkpoint(self._row.id)
@@ -188,7 +189,7 @@ class JobContext:
             if self._ledger.heartbeat(self._row.id, self._row.token, lease_s=self._lease_s):  # never over a successor's
                 self._cancelled = True
         except QueueUnavailable as error:  # whether there is a successor cannot be known
-            log.warning("a checkpoint of job %s is left out: %s", self._row.id, error)
+            self._away(error)
             return
         self._store.save_checkpoint(self._row.id, data)
 
@@ -201,9 +202,15 @@ class JobContext:
             except QueueUnavailable as error:
                 if time.monotonic() > deadline:
                     raise
-                log.warning("job %s waits for the ledger: %s", self._row.id, error)
+                self._away(error)
                 time.sleep(0.5)
                 self._listen()
+
+    def _away(self, error: QueueUnavailable) -> None:
+        """Meanwhile nothing can be told, no checkpoint saved and no lease renewed. Said once, not for every step."""
+        if time.monotonic() - self._said > 30.0:
+            self._said = time.monotonic()
+            log.warning("job %s goes on without the ledger: %s", self._row.id, error)
 
     # -- the lease -----------------------------------------------------------------------------------------------
 
@@ -230,7 +237,7 @@ class JobContext:
                     self.lost = True
                     return
                 except QueueUnavailable as error:  # the lease is renewed when it is back, and the reaper waits for that
-                    log.warning("the lease of job %s could not be renewed: %s", self._row.id, error)
+                    self._away(error)
                 except PortraitistError:  # a full disk, say: the operation will meet it and say so
                     log.warning("the lease of job %s could not be renewed", self._row.id, exc_info=True)
         finally:

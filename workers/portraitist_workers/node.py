@@ -22,12 +22,14 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
 REPORT_S = 2.0
+STUCK_S = 10.0  # so long idle beside waiting wake-ups: Celery has stopped listening (after an outage, say)
 CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
 SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept
 
 
 class Node:
-    """`run` is the loop, in a thread of the worker's main process. `pids`: of its children, now."""
+    """`run` is the loop, in a thread of the worker's main process. `pids`: of its children, now; `busy`: whether Celery has
+    taken a message; `restart`: begin anew in this process."""
 
     def __init__(
         self,
@@ -36,10 +38,14 @@ class Node:
         info: WorkerInfo,
         *,
         pids: Callable[[], Iterable[int]],
+        busy: Callable[[], bool],
+        restart: Callable[[], None],
         grace_s: float,
     ) -> None:
         self._backend, self._ledger, self._transport = backend, backend.ledger, transport
         self._info, self._pids, self._grace_s = info, pids, grace_s
+        self._busy, self._restart = busy, restart
+        self._listening = time.monotonic()
         self._reaper = Reaper(backend, transport, info.node)
         self._children: set[int] = set()  # also those that died and whose job was not yet given back
         self._since: dict[tuple[str, int, str], float] = {}  # (job id, token, what) -> since when
@@ -58,12 +64,18 @@ class Node:
             except PortraitistError as error:
                 if not away:
                     log.warning("%s", error)
-                away, self._since = True, {}  # what we saw before says nothing about what is after it
+                away, self._since, self._listening = (
+                    True,
+                    {},
+                    time.monotonic(),
+                )  # what we saw before says nothing about what is after it
             except Exception:  # one odd row must not stop the loop
                 log.exception("node")
                 time.sleep(1.0)
             if self._drain_until is not None and time.monotonic() > self._drain_until:
                 self.stop()
+            if self._drain_until is None and time.monotonic() - self._listening > STUCK_S and not away:
+                self._start_anew()
             time.sleep(LOOK_S)
 
     def look(self) -> None:
@@ -82,6 +94,8 @@ class Node:
             if not alive and not rows:
                 self._children.discard(pid)
         self._since = {key: since for key, since in self._since.items() if key[0] in held}
+        if held or self._busy() or not any(self._transport.waiting(lane) for lane in self._info.queues):
+            self._listening = time.monotonic()
         if time.monotonic() - self._reported > REPORT_S:
             self._reported = time.monotonic()
             info = replace(self._info, jobs=tuple(sorted(held)), draining=self._drain_until is not None)
@@ -108,6 +122,14 @@ class Node:
             log.warning("%s", error)
         self.sign_off()
         os._exit(0)  # Celery's own shutdown would wait for the child that we just killed
+
+    def _start_anew(self) -> None:
+        if self._ending.acquire(blocking=False):
+            log.error("wake-ups wait and Celery takes none; starting anew")
+            for pid in {*self._children, *self._pids()}:
+                _kill(pid)
+            self.sign_off()
+            self._restart()
 
     def sign_off(self) -> None:
         """Leave the list of workers."""

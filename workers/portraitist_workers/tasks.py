@@ -36,7 +36,7 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
         done = _run(backend, job_id)
         if lane is not None and not done:
             any(_run(backend, other) for other in backend.ledger.queued(lane=lane, limit=_LOOK_AHEAD))
-    except QueueUnavailable as error:  # nothing was claimed, or its lease will run out
+    except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
         log.warning("job %s: %s", job_id, error)
 
 
