@@ -92,7 +92,8 @@ class EmbeddedTransport:
         return state if isinstance(state, dict) else {}
 
     def describe(self) -> dict[str, object]:
-        return {"transport": "embedded", "home": str(self.home), "alive": self._lock.held(), **self.state()}
+        alive = self._lock.held()
+        return {"transport": "embedded", "home": str(self.home), "alive": alive, "here": alive, **self.state()}
 
     @property
     def log(self) -> Path:

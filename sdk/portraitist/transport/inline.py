@@ -30,7 +30,7 @@ class InlineTransport:
             self._thread.start()
 
     def describe(self) -> dict[str, object]:
-        return {"transport": "inline", "alive": self._thread is not None}
+        return {"transport": "inline", "alive": self._thread is not None, "here": self._thread is not None}
 
     def _run(self) -> None:
         while True:

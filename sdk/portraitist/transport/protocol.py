@@ -25,4 +25,4 @@ class Transport(Protocol):
         QueueUnavailable when no worker will come."""
 
     def describe(self) -> dict[str, object]:
-        """For `portraitist doctor`."""
+        """For `portraitist doctor` and health checks. `alive`: there are workers for everything; `here`: one on this host."""

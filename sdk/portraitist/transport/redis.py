@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -77,12 +78,14 @@ class RedisTransport:
         try:
             workers = self.workers()
         except QueueUnavailable as error:
-            return {"transport": "redis", "url": without_password(self.url), "alive": False, "error": error.message}
+            away = {"alive": False, "here": False, "error": error.message}
+            return {"transport": "redis", "url": without_password(self.url), **away}
         serving = {queue for worker in workers for queue in worker.queues}
         return {
             "transport": "redis",
             "url": without_password(self.url),
             "alive": set(LANES) <= serving,
+            "here": socket.gethostname() in {worker.host for worker in workers},
             "workers": len(workers),
         }
 
