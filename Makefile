@@ -24,7 +24,7 @@ unit: install redis
 
 # Installing a server needs root, so that is left to you.
 redis:
-	@command -v redis-server valkey-server >/dev/null || echo 'There is no redis-server on the PATH: the tests of the cluster are' \
+	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || echo 'There is no redis-server on the PATH: the tests of the cluster are' \
 		'skipped. Install it (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis) to run them.'
 
 # The cluster's promises in full: storms of kills, outages, load. About half an hour; prints the figures.

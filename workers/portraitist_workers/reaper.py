@@ -7,6 +7,7 @@ back by its token only, and a wake-up too many finds nothing to do.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 
 from portraitist.backend import Backend
@@ -32,7 +33,7 @@ class Reaper:
 
     def __init__(self, backend: Backend, transport: RedisTransport, node: str) -> None:
         self._backend, self._ledger, self._transport, self._node = backend, backend.ledger, transport, node
-        self._looked = self._swept = time.monotonic()
+        self._looked = time.monotonic()
         self._silent: dict[tuple[str, int], float] = {}  # (job id, token) -> since when we see its lease over
         self._short: dict[Lane, float] = {}  # lane -> since when it has too few wake-ups
 
@@ -52,9 +53,14 @@ class Reaper:
         except QueueUnavailable:
             self._silent, self._short = {}, {}  # what we saw before the outage says nothing about what is after it
             raise
-        if now - self._swept > SWEEP_S:
-            self._swept = now
+        if self._transport.first("sweep", SWEEP_S):
+            threading.Thread(target=self._sweep, name="portraitist-sweep", daemon=True).start()  # it may take minutes
+
+    def _sweep(self) -> None:
+        try:
             sweep(self._ledger, self._backend.store)
+        except PortraitistError as error:
+            log.warning("sweeping was broken off: %s", error)
 
     def _take_back(self) -> None:
         now, seen = time.monotonic(), {}

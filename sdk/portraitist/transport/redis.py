@@ -124,6 +124,11 @@ class RedisTransport:
                 return True
             return bool(self._redis.get(key) == node and self._redis.pexpire(key, period))
 
+    def first(self, what: str, seconds: float) -> bool:
+        """True for the first of all workers that asks; then for none until the seconds are over."""
+        with typed(self.url):
+            return bool(self._redis.set(f"{self._prefix}first:{what}", 1, nx=True, px=round(1000 * seconds)))
+
     # --------------------------------------------------------------------------------------------------------------------
 
     def _worker(self, node: str) -> str:
