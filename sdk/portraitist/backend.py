@@ -9,7 +9,7 @@ from pathlib import Path
 from .errors import InvalidRequest, StorageError
 from .ledger import Ledger, RedisLedger, SqliteLedger
 from .ledger.redis import without_password
-from .store import FolderStore, Store
+from .store import FolderStore, FsspecStore, Store
 from .transport import EmbeddedTransport, RedisTransport, Transport
 
 
@@ -58,15 +58,11 @@ def cluster(url: str, store: str | Path | None = None, *, create: bool = True) -
 
 
 def open_store(location: str | Path, *, create: bool = True) -> Store:
-    """A folder, as a path or a file:// URL. Photos are personal: only its owner may read it."""
+    """A folder, as a path or a file:// URL (photos are personal: only its owner may read it), or what fsspec knows."""
     text = os.fspath(location)
     scheme, sign, rest = text.partition("://")
     if sign and scheme != "file":
-        raise InvalidRequest(
-            f"store={text!r}: this version keeps bytes in folders only; name one that every client and worker has mounted, "
-            "as in store='file:///mnt/portraitist'",
-            param="store",
-        )
+        return FsspecStore(text)
     folder = Path(rest if sign else text).expanduser().resolve()
     if create:
         _make(folder, "store")

@@ -44,7 +44,7 @@ def connect(
     user's data folder), the work in a local process that starts when there is something to do.
 
     With `url` (or $PORTRAITIST_URL) as in "redis://host:6379/0": a cluster, whose `portraitist worker` processes do the work.
-    Its bytes lie in `store` (or $PORTRAITIST_STORE), a folder that every client and worker has mounted.
+    Its bytes lie in `store` (or $PORTRAITIST_STORE): a folder that every client and worker has mounted, or any fsspec URL.
     Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""
     home, store = (None if given is None else os.fspath(given) for given in (home, store))
     return Studio(open_backend(url, home, store))

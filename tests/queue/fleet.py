@@ -15,8 +15,8 @@ LEASE_S = 2.0  # seconds; short, so that the tests need not wait for what in pro
 
 
 class Fleet:
-    def __init__(self, folder, *, aof=False, lease_s=LEASE_S):
-        self.store, self.log = folder / "store", folder / "workers.log"
+    def __init__(self, folder, *, aof=False, lease_s=LEASE_S, store=None):
+        self.store, self.log = store or folder / "store", folder / "workers.log"
         (folder / "redis").mkdir()
         self.server = RedisServer(folder / "redis", aof=aof)
         self.lease_s, self.workers = lease_s, []

@@ -309,7 +309,7 @@ def typed(url: str) -> Iterator[None]:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:  # also: it is loading its data
         raise QueueUnavailable(
-            f"the Redis server {where} cannot be reached: {error}; start it or check the address, then call again (jobs that "
+            f"the Redis server {where} cannot be reached: {str(error).rstrip('.')}; start it or check the address, then call again (jobs that "
             "were accepted are kept)",
             param="url",
         ) from error
