@@ -308,8 +308,9 @@ def typed(url: str) -> Iterator[None]:
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:  # also: it is loading its data
+        why = str(error).rstrip(".")
         raise QueueUnavailable(
-            f"the Redis server {where} cannot be reached: {str(error).rstrip('.')}; start it or check the address, then call again (jobs that "
+            f"the Redis server {where} cannot be reached: {why}; start it or check address and password, then call again (jobs that "
             "were accepted are kept)",
             param="url",
         ) from error
