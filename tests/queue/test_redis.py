@@ -1,5 +1,6 @@
 """What is particular to the Redis ledger: a full server, a server that forgot the script, the wrong address."""
 
+import signal
 import threading
 import time
 
@@ -38,6 +39,30 @@ def test_a_full_server_is_typed_and_undoes_the_step(redis_server, ledger):
     finally:
         redis_server.client.config_set("maxmemory", "0")
     assert [row.id for row in ledger.jobs()] == ["job_1"] and ledger.submit(creation(2))[1]
+
+
+def test_a_server_that_hangs_is_told_within_five_seconds(redis_server, ledger):
+    ledger.submit(creation(1))
+    redis_server.process.send_signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with pytest.raises(QueueUnavailable):
+            ledger.submit(creation(2))
+        assert time.monotonic() - began < 5.0
+    finally:
+        redis_server.process.send_signal(signal.SIGCONT)
+    assert ledger.submit(creation(3))[1]
+
+
+def test_settings_that_lose_jobs_are_told(redis_server, ledger):
+    assert ["appendonly is off" in risk for risk in ledger.risks()] == [
+        True
+    ]  # the tests' server has no need to keep anything
+    redis_server.client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert len(ledger.risks()) == 2
+    finally:
+        redis_server.client.config_set("maxmemory-policy", "noeviction")
 
 
 def test_a_server_that_forgot_the_script(redis_server, ledger):

@@ -9,6 +9,7 @@ finish within the grace, else it goes back to the queue, as it does at once on S
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import secrets
 import signal
@@ -19,6 +20,8 @@ import time
 from collections.abc import Iterable
 
 from .process import set_for_children, set_up_logging
+
+log = logging.getLogger(__name__)
 
 TEND_S = 0.25
 
@@ -39,11 +42,15 @@ def main(argv: list[str] | None = None) -> int:
 
     from portraitist import __version__
     from portraitist.backend import cluster
+    from portraitist.ledger import RedisLedger
     from portraitist.transport import RedisTransport, WorkerInfo
 
     backend = cluster(options.url, options.store)
     transport = backend.transport
     assert isinstance(transport, RedisTransport)
+    assert isinstance(backend.ledger, RedisLedger)
+    for risk in backend.ledger.risks():
+        log.warning("the Redis server: %s", risk)
     host, queues = socket.gethostname(), tuple(options.queues.split(","))
     node_name = f"{host}-{secrets.token_hex(3)}"  # never the same again: an old row must not look like ours
     os.environ.update(PORTRAITIST_URL=options.url, PORTRAITIST_STORE=str(options.store), PORTRAITIST_NODE=node_name)

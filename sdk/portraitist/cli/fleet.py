@@ -46,8 +46,11 @@ def queues(url: Url = None, store: Store = None, home: Home = None, json: AsJson
         oldest = "" if q["oldest_s"] is None else f"{q['oldest_s']:.0f} s"
         table.add_row(name, str(q["waiting"]), oldest, str(q["running"]), str(q["workers"]), str(q.get("wake_ups", "")))
     show.console.print(table)
-    if isinstance(backend.ledger, RedisLedger) and (refused := backend.ledger.refused()):
-        show.console.print(f"{refused} late writes of workers that had lost their job were refused")
+    if isinstance(backend.ledger, RedisLedger):
+        if refused := backend.ledger.refused():
+            show.console.print(f"{refused} late writes of workers that had lost their job were refused")
+        for risk in backend.ledger.risks():
+            show.console.print(f"[yellow]the Redis server: {risk}[/]")
 
 
 def _workers(backend: Backend) -> list[dict[str, Any]]:

@@ -258,6 +258,24 @@ class RedisLedger:
         with self._typed():
             return int(self._redis.hget(self._prefix + "stats", "stale") or 0)
 
+    def risks(self) -> list[str]:
+        """Settings of the server with which an accepted job can be lost; none when it does not tell."""
+        import redis
+
+        try:
+            with self._typed():
+                told = self._redis.config_get("append*", "maxmemory*")
+        except (redis.ResponseError, StorageError):  # managed servers forbid the question
+            return []
+        found = []
+        if told.get("appendonly") != "yes":
+            found.append("appendonly is off: a restart of the server loses every job; set appendonly yes")
+        elif told.get("appendfsync") != "always":
+            found.append("a power cut loses the last seconds of accepted jobs; set appendfsync always")
+        if told.get("maxmemory-policy") != "noeviction":
+            found.append("the server may forget jobs when its memory is full; set maxmemory-policy noeviction")
+        return found
+
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         digests = list(blobs)
         with self._typed(), self._redis.pipeline(transaction=False) as pipe:
