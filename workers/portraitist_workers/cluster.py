@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from portraitist import __version__
     from portraitist.backend import cluster
+    from portraitist.errors import QueueUnavailable
     from portraitist.ledger import RedisLedger
     from portraitist.transport import RedisTransport, WorkerInfo
 
@@ -49,8 +50,11 @@ def main(argv: list[str] | None = None) -> int:
     transport = backend.transport
     assert isinstance(transport, RedisTransport)
     assert isinstance(backend.ledger, RedisLedger)
-    for risk in backend.ledger.risks():
-        log.warning("the Redis server: %s", risk)
+    try:
+        for risk in backend.ledger.risks():
+            log.warning("the Redis server: %s", risk)
+    except QueueUnavailable as error:  # Celery goes on trying
+        log.warning("%s", error)
     host, queues = socket.gethostname(), tuple(options.queues.split(","))
     node_name = f"{host}-{secrets.token_hex(3)}"  # never the same again: an old row must not look like ours
     os.environ.update(PORTRAITIST_URL=options.url, PORTRAITIST_STORE=str(options.store), PORTRAITIST_NODE=node_name)
