@@ -13,7 +13,7 @@ PortraitistError
 ├── PriorUnavailable          the generator's or a network's weights are missing or damaged
 ├── StorageError              the store could not be read or written (`StorageFull` when the disk is full)
 │   └── StorageFull
-├── QueueUnavailable          no worker process could be started or reached
+├── QueueUnavailable          no worker process, or no Redis server, could be started or reached
 ├── JobError                  a job ended without a result; `.job_id` says which
 │   ├── JobFailed             `.code` and `.stage` say why and where
 │   └── JobCancelled
@@ -99,7 +99,7 @@ class StorageFull(StorageError):
 
 
 class QueueUnavailable(PortraitistError):
-    """No worker process could be started or reached."""
+    """No worker process, or no Redis server, could be started or reached."""
 
 
 class JobError(PortraitistError):
