@@ -24,7 +24,7 @@ WORKDIR /data
 
 # Light on purpose: no torch. (`portraitist doctor` looks at everything.)
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import portraitist, sys; sys.exit(not portraitist.connect().describe()['alive'])"]
+    CMD ["python", "-c", "import portraitist, sys; sys.exit(not portraitist.connect().describe()['here'])"]
 
 ENTRYPOINT ["portraitist"]
 CMD ["worker"]

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := .stamps/install
 
-.PHONY: install test lint unit demo bench clean
+.PHONY: install test test-chaos lint unit redis demo bench clean
 
 install: $(STAMP)
 
@@ -19,8 +19,17 @@ lint: install
 	$(BIN)/ruff check sdk workers tests $(wildcard examples)
 	$(BIN)/mypy
 
-unit: install
+unit: install redis
 	$(BIN)/pytest
+
+# Installing a server needs root, so that is left to you.
+redis:
+	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || echo 'There is no redis-server on the PATH: the tests of the cluster are' \
+		'skipped. Install it (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis) to run them.'
+
+# The cluster's promises in full: storms of kills, outages, load. About half an hour; prints the figures.
+test-chaos: install redis
+	$(BIN)/pytest -m chaos -s tests/queue/test_chaos.py
 
 # Personalises an example person, makes, edits and restores pictures of them, and writes demo/report.html.
 demo: install

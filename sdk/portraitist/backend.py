@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InvalidRequest, StorageError
-from .ledger import Ledger, SqliteLedger
-from .store import FolderStore, Store
-from .transport import EmbeddedTransport, Transport
+from .ledger import Ledger, RedisLedger, SqliteLedger
+from .ledger.redis import without_password
+from .store import FolderStore, FsspecStore, Store
+from .transport import EmbeddedTransport, RedisTransport, Transport
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,12 @@ class Backend:
     ledger: Ledger
     store: Store
     transport: Transport
-    home: Path | None = None
+    home: Path | None = None  # embedded only
+
+    @property
+    def name(self) -> str:
+        url = getattr(self.ledger, "url", None)
+        return repr(str(self.home)) if self.home else repr(without_password(url)) if url else "in memory"
 
 
 def default_home() -> Path:
@@ -33,24 +39,61 @@ def embedded(home: str | Path | None = None, *, create: bool = True) -> Backend:
     """Everything in the folder `home`, which is made when it is not there. Photos are personal: only its owner may read it.
     Workers pass create=False: they must not begin anew what somebody removed."""
     folder = default_home() if home is None else Path(home).expanduser().resolve()
-    try:
-        if create:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise StorageError(
-            f"cannot make the folder {folder}: {error.strerror}; choose another with home=… or PORTRAITIST_HOME",
-            param="home",
-        ) from error
+    if create:
+        _make(folder, "home")
     store = FolderStore(folder, create=create)
     return Backend(SqliteLedger(folder / "ledger.sqlite3"), store, EmbeddedTransport(folder), folder)
 
 
-def open_backend(url: str | None = None, home: str | Path | None = None) -> Backend:
-    """`url=None`: embedded."""
-    if url is None:
-        return embedded(home)
-    raise InvalidRequest(
-        f"cannot connect to {url!r}: this version knows only the embedded backend; call connect() without a url "
-        "(home=… chooses the folder)",
-        param="url",
-    )
+def cluster(url: str, store: str | Path | None = None, *, create: bool = True) -> Backend:
+    """Ledger and wake-ups on the Redis server `url`; bytes in `store`, which every client and worker must reach."""
+    location = store or os.environ.get("PORTRAITIST_STORE")
+    if location is None:
+        raise InvalidRequest(
+            "a cluster needs a store that every client and worker reaches: connect(url, store='/mnt/portraitist') or "
+            "PORTRAITIST_STORE",
+            param="store",
+        )
+    return Backend(RedisLedger(url), open_store(location, create=create), RedisTransport(url))
+
+
+def open_store(location: str | Path, *, create: bool = True) -> Store:
+    """A folder, as a path or a file:// URL (photos are personal: only its owner may read it), or what fsspec knows."""
+    text = os.fspath(location)
+    scheme, sign, rest = text.partition("://")
+    if sign and scheme != "file":
+        return FsspecStore(text)
+    folder = Path(rest if sign else text).expanduser().resolve()
+    if create:
+        _make(folder, "store")
+    return FolderStore(folder, create=create)
+
+
+def open_backend(
+    url: str | None = None, home: str | Path | None = None, store: str | Path | None = None, *, create: bool = True
+) -> Backend:
+    """`url=None`: $PORTRAITIST_URL unless `home` is given, and embedded without either."""
+    url = url or (os.environ.get("PORTRAITIST_URL") if home is None else None)
+    if not url:
+        if store is not None:
+            raise InvalidRequest("store=… goes with a url; an embedded studio keeps all in home=…", param="store")
+        return embedded(home, create=create)
+    if home is not None:
+        raise InvalidRequest("home=… is the embedded studio's folder; with a url, use store=…", param="home")
+    if url.split("://")[0] not in ("redis", "rediss", "valkey", "valkeys"):
+        raise InvalidRequest(
+            f"cannot connect to {without_password(url)!r}: use redis://host:6379/0 (rediss:// for TLS, valkey:// for Valkey), or no "
+            "url for the embedded studio",
+            param="url",
+        )
+    return cluster(url, store, create=create)
+
+
+def _make(folder: Path, param: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the folder {folder}: {error.strerror}; choose another with {param}=… or PORTRAITIST_{param.upper()}",
+            param=param,
+        ) from error

@@ -17,7 +17,7 @@ PortraitistError
 ├── DownloadFailed            a known file could not be fetched, or is not what it should be
 ├── StorageError              the store could not be read or written (`StorageFull` when the disk is full)
 │   └── StorageFull
-├── QueueUnavailable          no worker process could be started or reached
+├── QueueUnavailable          no worker process, or no Redis server, could be started or reached
 ├── JobError                  a job ended without a result; `.job_id` says which
 │   ├── JobFailed             `.code` and `.stage` say why and where
 │   └── JobCancelled
@@ -119,7 +119,7 @@ class StorageFull(StorageError):
 
 
 class QueueUnavailable(PortraitistError):
-    """No worker process could be started or reached."""
+    """No worker process, or no Redis server, could be started or reached."""
 
 
 class JobError(PortraitistError):

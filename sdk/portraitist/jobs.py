@@ -168,7 +168,7 @@ class Job(Generic[T]):
         if row.status == "cancelled":
             self._backend.store.drop_checkpoint(self.id)
         elif row.status == "running":
-            self._backend.transport.wake(self.id)  # its worker may be dead, and nobody waiting
+            self._backend.transport.wake(self.id, row.lane)  # its worker may be dead, and nobody waiting
         return self.status
 
     def _outcome(self, row: JobRow) -> T:

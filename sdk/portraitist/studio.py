@@ -36,11 +36,20 @@ _RESERVED = {
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
-def connect(url: str | None = None, *, home: str | os.PathLike[str] | None = None) -> Studio:
+def connect(
+    url: str | None = None,
+    *,
+    home: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | None = None,
+) -> Studio:
     """A studio. Without arguments: embedded, no server; everything in one folder (`home`, else $PORTRAITIST_HOME, else the
     user's data folder), the work in a local process that starts when there is something to do.
-    Raises StorageError when the folder cannot be used."""
-    return Studio(open_backend(url, None if home is None else os.fspath(home)))
+
+    With `url` (or $PORTRAITIST_URL) as in "redis://host:6379/0": a cluster, whose `portraitist worker` processes do the work.
+    Its bytes lie in `store` (or $PORTRAITIST_STORE): a folder that every client and worker has mounted, or any fsspec URL.
+    Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""
+    home, store = (None if given is None else os.fspath(given) for given in (home, store))
+    return Studio(open_backend(url, home, store))
 
 
 class Studio:
@@ -54,7 +63,7 @@ class Studio:
         self.priors = Priors(backend)
 
     def __repr__(self) -> str:
-        return f"Studio({str(self._backend.home)!r})" if self._backend.home else "Studio(in memory)"
+        return f"Studio({self._backend.name})"
 
     def describe(self) -> dict[str, object]:
         """Where it keeps things, and whether a worker is running."""

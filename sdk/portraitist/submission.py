@@ -57,7 +57,7 @@ def submit(
         backend.ledger.cancel(row.id)
         raise StorageError("an uploaded photo was deleted together with another persona; call again", job_id=row.id)
     if row.status not in ("succeeded", "failed", "cancelled"):
-        backend.transport.wake(row.id)
+        backend.transport.wake(row.id, row.lane)
     return row
 
 

@@ -25,7 +25,7 @@ def like_a_worker() -> None:
 def common(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     like_a_worker()
     parser.add_argument("--people", default=",".join(people.NAMES))
-    parser.add_argument("--photos", type=int, default=16, help="photos to personalise with, 3-16")
+    parser.add_argument("--photos", type=int, default=16, help="photos to personalise with, 3-16 (ada: 40)")
     parser.add_argument("--preset", default="balanced", choices=("fast", "balanced", "best"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="fewer pictures behind each figure")

@@ -46,7 +46,7 @@ def test_named_volumes_are_declared(compose):
 
 def test_builds_are_from_this_repository(compose):
     arguments = set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
-    for service in compose["services"].values():
+    for service in ours(compose):
         assert (ROOT / service["build"]["context"] / "Dockerfile").is_file()
         assert set(service["build"]["args"]) <= arguments
 
@@ -55,13 +55,32 @@ def test_commands_are_the_command_lines_own(compose):
     from portraitist.cli.app import app
 
     known = {(c.name or c.callback.__name__) for c in app.registered_commands}
-    for service in compose["services"].values():
+    for service in ours(compose):
         if "command" in service:
             assert service["command"][0] in known
 
 
+def test_the_queue_keeps_what_it_has_accepted(compose):
+    command = compose["services"]["queue"]["command"]
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert options["--appendonly"] == "yes" and options["--appendfsync"] == "always"
+    assert options["--maxmemory-policy"] == "noeviction"
+
+
+def test_every_queue_has_workers(compose):
+    for profile in ("cluster", "cluster-gpu"):
+        running = [s for s in compose["services"].values() if profile in s["profiles"]]
+        served = {s["command"][s["command"].index("--queues") + 1] for s in running if "build" in s}
+        assert served == {"tune", "serve"} and any("valkey" in s["image"] for s in running)
+
+
+def ours(compose):
+    """The services that run this project's image."""
+    return [service for service in compose["services"].values() if service["image"].startswith("portraitist:")]
+
+
 def test_the_health_check_is_valid_python(compose):
-    for service in compose["services"].values():
+    for service in ours(compose):
         if "healthcheck" in service:
             kind, program, option, code = service["healthcheck"]["test"]
             assert (kind, program, option) == ("CMD", "python", "-c")

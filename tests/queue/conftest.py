@@ -9,6 +9,7 @@ import portraitist
 from portraitist.backend import embedded
 
 from .processes import PHOTOS
+from .redis_server import RedisServer
 
 HERE = Path(__file__).parent
 
@@ -52,3 +53,17 @@ def create(request):
         return studio.personas.create(name, PHOTOS, labels={"a.jpg": script} if script else None)
 
     return submit
+
+
+@pytest.fixture(scope="session")
+def one_redis_server(tmp_path_factory):
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(one_redis_server):
+    """The session's server, empty."""
+    one_redis_server.client.flushall()
+    return one_redis_server

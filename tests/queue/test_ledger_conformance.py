@@ -6,11 +6,12 @@ import time
 import pytest
 
 from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted
-from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, MemoryLedger, NewJob, SqliteLedger
+from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, MemoryLedger, NewJob, RedisLedger, SqliteLedger
 
 ADAPTERS = {
-    "memory": lambda folder, clock: MemoryLedger(clock=clock),
-    "sqlite": lambda folder, clock: SqliteLedger(folder / "ledger.sqlite3", clock=clock),
+    "memory": lambda folder, clock, redis: MemoryLedger(clock=clock),
+    "sqlite": lambda folder, clock, redis: SqliteLedger(folder / "ledger.sqlite3", clock=clock),
+    "redis": lambda folder, clock, redis: RedisLedger(redis().url, clock=clock),
 }
 
 
@@ -28,7 +29,7 @@ def clock():
 
 @pytest.fixture(params=ADAPTERS)
 def ledger(request, tmp_path, clock):
-    ledger = ADAPTERS[request.param](tmp_path, clock)
+    ledger = ADAPTERS[request.param](tmp_path, clock, lambda: request.getfixturevalue("redis_server"))
     yield ledger
     ledger.close()
 
@@ -202,6 +203,23 @@ def test_a_worker_that_is_asked_to_stop_is_charged_no_attempt(ledger):
         row = claim(ledger)
         assert row.attempts == 1
         assert ledger.requeue("job_1", row.token, reason="stop", count=False).status == "queued"
+
+
+def test_what_a_process_holds_and_whose_lease_is_over(ledger, clock):
+    for number in (1, 2, 3):
+        ledger.submit(creation(number, name=f"p{number}"))
+    assert ledger.depth("tune") == 3 and ledger.depth("serve") == 0
+    one = ledger.claim("job_1", worker="a/1", lease_s=10.0)
+    ledger.claim("job_2", worker="b/1", lease_s=20.0)
+    assert [r.id for r in ledger.running(worker="a/1")] == ["job_1"] and ledger.running(worker="c/1") == []
+    assert ledger.depth("tune") == 1 and ledger.expired() == []
+    clock.now += 15
+    assert [r.id for r in ledger.expired()] == ["job_1"]
+    ledger.heartbeat("job_1", one.token, lease_s=10.0)  # late, but nobody has taken it
+    assert ledger.expired() == []
+    ledger.requeue("job_1", one.token, reason="died")
+    assert ledger.running(worker="a/1") == [] and ledger.depth("tune") == 2
+    assert ledger.queued() == ["job_1", "job_3"]  # its place is kept
 
 
 # -- cancellation ----------------------------------------------------------------------------------------------------

@@ -169,3 +169,20 @@ def test_doctor_recognises_a_mixed_pair(monkeypatch):
 def test_worker_and_version(cli, tmp_path):
     assert cli("worker", "--stop", "--home", tmp_path / "h")[1] == "there was no worker\n"
     assert portraitist.__version__ == "0.1.0"
+
+
+def test_workers_and_queues_of_an_embedded_studio(cli, tmp_path):
+    home = tmp_path / "h"
+    assert "no workers" in cli("workers", "--home", home)[1] and cli("workers", "--home", home, "--json")[1] == "[]\n"
+    assert "waiting" in cli("queues", "--home", home)[1]
+    empty = {"waiting": 0, "oldest_s": None, "running": 0, "workers": 0}
+    assert json.loads(cli("queues", "--home", home, "--json")[1]) == {"serve": empty, "tune": empty}
+
+
+def test_a_cluster_worker_refuses_what_is_wrong(cli, tmp_path):
+    address = ("--url", "redis://127.0.0.1:1/0", "--store", tmp_path / "store")
+    for wrong in (("--queues", "x"), ("--device", "gpu"), ("--stop",)):
+        code, _, err = cli("worker", *address, *wrong)
+        assert code == 2 and wrong[0] in err
+    code, _, err = cli("worker", *address)
+    assert code == 1 and "cannot be reached" in err

@@ -375,6 +375,8 @@ def test_connect(tmp_path, monkeypatch):
     assert portraitist.connect(home=tmp_path / "by-arg").describe()["alive"] is False
     assert (tmp_path / "by-arg").stat().st_mode & 0o077 == 0
     with pytest.raises(InvalidRequest, match="embedded"):
+        portraitist.connect("amqp://localhost")
+    with pytest.raises(InvalidRequest, match="PORTRAITIST_STORE"):
         portraitist.connect("redis://localhost")
     (tmp_path / "file").write_text("")
     with pytest.raises(portraitist.StorageError, match="home="):

@@ -6,14 +6,18 @@ import os
 
 from celery import Celery
 
+from portraitist.ledger.redis import plain_url
+from portraitist.transport import wakeups
+
+_URL = os.environ.get("PORTRAITIST_URL")  # of the cluster; none: the embedded worker
+
 app = Celery("portraitist", include=["portraitist_workers.tasks"])
 app.conf.update(
-    broker_url=os.environ.get("PORTRAITIST_BROKER", "memory://"),
-    broker_transport_options={"polling_interval": 0.02},  # memory://: seconds between looks into the queue
-    broker_connection_retry_on_startup=True,
-    task_ignore_result=True,  # results live in the ledger
-    task_serializer="json",
-    accept_content=["json"],
+    wakeups.MESSAGE_SETTINGS,
+    broker_url=plain_url(_URL) if _URL else "memory://",
+    broker_transport_options=wakeups.broker_options(socket_timeout_s=30.0)
+    if _URL
+    else {"polling_interval": 0.02},  # memory://: seconds between looks into the queue
     # One job at a time per worker, in a fresh spawned process: CUDA cannot be used in a forked one, and only prefork can
     # stop a job that does not listen.
     worker_pool="prefork",

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-import warnings
 from pathlib import Path
+
+from .process import set_for_children, set_up_logging
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,13 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         help="end after so many idle seconds (0: never)",
     )
     options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("portraitist_workers").setLevel(logging.INFO)
-    logging.getLogger("celery").setLevel(logging.WARNING)
-    logging.getLogger("kombu").setLevel(logging.ERROR)  # it warns that memory:// names no host
-    warnings.filterwarnings(
-        "ignore", message="(?s).*superuser privileges"
-    )  # messages are JSON: nothing in them can run
+    set_up_logging()
 
     from portraitist.backend import embedded
     from portraitist.transport.lock import WorkerLock
@@ -48,16 +42,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"a worker is already running for {home}", file=sys.stderr)
         return 0
     _announce(home)
-    # Set before the child is spawned; torch reads it when it is imported.
     os.environ["PORTRAITIST_HOME"] = str(home)
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:semaphore_tracker")  # we end without Celery's clean-up; the system does it
-    os.environ.setdefault("OMP_NUM_THREADS", str(_cores()))
-    # By default OpenMP's threads wait for each other by spinning for milliseconds. Beside other busy programs they then burn
-    # the time that the thread they wait for needs: convolutions on 2 shared cores ran 6 times slower than with short spins.
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-    # glibc hands every big tensor back to the kernel and asks for it anew, zeroed: a third of the time of a training step.
-    os.environ.setdefault("MALLOC_MMAP_MAX_", "0")
-    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**40))
+    os.environ.pop("PORTRAITIST_URL", None)  # of a cluster that this worker does not belong to
+    set_for_children()
 
     from .supervisor import Supervisor
 
@@ -77,10 +64,6 @@ def main(argv: list[str] | None = None) -> int:
 
     app.Worker(loglevel="WARNING", without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True).start()
     return 0
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _announce(home: Path) -> None:

@@ -8,11 +8,18 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
-from portraitist.errors import JobCancelled, JobFailed, PersonaDeleted, PortraitistError, StorageError
+from portraitist.errors import (
+    JobCancelled,
+    JobFailed,
+    PersonaDeleted,
+    PortraitistError,
+    QueueUnavailable,
+    StorageError,
+)
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
 from portraitist.requests import Request
 from portraitist.results import PersonaRecord, Progress
@@ -20,24 +27,30 @@ from portraitist.store import Store
 
 log = logging.getLogger(__name__)
 
-LEASE_S = float(os.environ.get("PORTRAITIST_LEASE_S", "15"))  # seconds; a worker that is silent for so long is taken for dead
+LEASE_S = float(
+    os.environ.get("PORTRAITIST_LEASE_S", "15")
+)  # seconds; a worker that is silent for so long is taken for dead
 WATCH_S = 0.2  # how often the job looks whether it was cancelled
 PROGRESS_S = 0.25  # at most one progress event in so long (a new stage is told at once)
-FINISH_PATIENCE_S = 60.0  # how long an outcome is held when the ledger cannot be written
+FINISH_PATIENCE_S = 60.0  # how long an outcome is held when the ledger cannot be written ...
+OUTAGE_PATIENCE_S = 900.0  # ... and how long a job waits for a ledger whose server is away
 
 _REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
 Run = Callable[[BaseModel, "JobContext"], BaseModel]
+T = TypeVar("T")
 
 
 def worker_name() -> str:
-    return f"{socket.gethostname()}/{os.getpid()}"
+    """Of this process. In a cluster the node's name differs from run to run: a container may come back with the same pid."""
+    return f"{os.environ.get('PORTRAITIST_NODE') or socket.gethostname()}/{os.getpid()}"
 
 
-def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str, lease_s: float = LEASE_S) -> None:
-    """Claim `job_id` and do it. Returns when the outcome is in the ledger, or is somebody else's business."""
+def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str, lease_s: float = LEASE_S) -> bool:
+    """Claim `job_id` and do it. Returns when the outcome is in the ledger, or is somebody else's business; False: it could
+    not be claimed."""
     row = ledger.claim(job_id, worker=worker, lease_s=lease_s)
     if row is None:
-        return
+        return False
     context = JobContext(ledger, store, row, lease_s=lease_s)
     with context:
         try:
@@ -47,11 +60,11 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
         except LeaseLost:
             log.warning("job %s was taken away; its work is dropped", job_id)
-            return
+            return True
         except JobCancelled:
             if context.lost:
                 log.warning("job %s was taken away; its work is dropped", job_id)
-                return
+                return True
             outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
         except Exception as error:
             if not isinstance(error, PortraitistError):
@@ -62,11 +75,13 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
         store.drop_checkpoint(job_id)
     except StorageError:
         log.warning("the checkpoint of job %s could not be dropped", job_id, exc_info=True)
+    return True
 
 
 def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> None:
-    """A full disk must not turn a finished job into a lost one: keep trying while somebody may free some space."""
-    deadline = time.monotonic() + FINISH_PATIENCE_S
+    """A full disk, or a server that is away, must not turn a finished job into a lost one: keep trying while somebody may
+    free some space or start it again."""
+    began = time.monotonic()
     while True:
         try:
             ledger.finish(row.id, row.token, **outcome)
@@ -74,10 +89,11 @@ def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> None:
         except LeaseLost:
             log.warning("job %s was taken away before it could be finished; its work is dropped", row.id)
             return
-        except StorageError:
-            if time.monotonic() > deadline:
+        except (StorageError, QueueUnavailable) as error:
+            patience = FINISH_PATIENCE_S if isinstance(error, StorageError) else OUTAGE_PATIENCE_S
+            if time.monotonic() - began > patience:
                 raise
-            log.warning("the outcome of job %s cannot be written yet", row.id, exc_info=True)
+            log.warning("the outcome of job %s cannot be written yet: %s", row.id, error)
             time.sleep(0.5)
 
 
@@ -113,6 +129,7 @@ class JobContext:
         self._cancelled = False
         self._written: list[str] = []
         self._told = 0.0
+        self._said = -30.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"lease-{row.id}", daemon=True)
 
@@ -134,7 +151,7 @@ class JobContext:
         digest = self._store.put(data)
         self._written.append(digest)
         try:
-            self._ledger.refer(self._row.id, self._row.token, [digest])
+            self._patiently(lambda: self._ledger.refer(self._row.id, self._row.token, [digest]))
         except LeaseLost:
             # Cancelled, deleted or taken over while we wrote: leave nothing behind.
             self.lost = True
@@ -148,7 +165,7 @@ class JobContext:
         self._store.sync(self._written)
 
     def persona(self, persona_id: str) -> PersonaRecord:
-        row = self._ledger.persona(persona_id)
+        row = self._patiently(lambda: self._ledger.persona(persona_id))
         rules.usable(row, persona_id)
         return PersonaRecord.model_validate(row.record)
 
@@ -158,16 +175,42 @@ class JobContext:
         if progress.stage == self.stage and progress.step < progress.steps and now - self._told < PROGRESS_S:
             return
         self.stage, self._told = progress.stage, now
-        self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
+        try:
+            self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
+        except QueueUnavailable as error:  # the work goes on; nobody could read it now anyway
+            self._away(error)
 
     def load_checkpoint(self) -> bytes | None:
         return self._store.load_checkpoint(self._row.id)
 
     def save_checkpoint(self, data: bytes) -> None:
         self._listen()
-        if self._ledger.heartbeat(self._row.id, self._row.token, lease_s=self._lease_s):  # never over a successor's
-            self._cancelled = True
+        try:
+            if self._ledger.heartbeat(self._row.id, self._row.token, lease_s=self._lease_s):  # never over a successor's
+                self._cancelled = True
+        except QueueUnavailable as error:  # whether there is a successor cannot be known
+            self._away(error)
+            return
         self._store.save_checkpoint(self._row.id, data)
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """`call()`, again and again while the ledger's server is away."""
+        deadline = time.monotonic() + OUTAGE_PATIENCE_S
+        while True:
+            try:
+                return call()
+            except QueueUnavailable as error:
+                if time.monotonic() > deadline:
+                    raise
+                self._away(error)
+                time.sleep(0.5)
+                self._listen()
+
+    def _away(self, error: QueueUnavailable) -> None:
+        """Meanwhile nothing can be told, no checkpoint saved and no lease renewed. Said once, not for every step."""
+        if time.monotonic() - self._said > 30.0:
+            self._said = time.monotonic()
+            log.warning("job %s goes on without the ledger: %s", self._row.id, error)
 
     # -- the lease -----------------------------------------------------------------------------------------------
 
@@ -193,6 +236,8 @@ class JobContext:
                 except (LeaseLost, PersonaDeleted):
                     self.lost = True
                     return
+                except QueueUnavailable as error:  # the lease is renewed when it is back, and the reaper waits for that
+                    self._away(error)
                 except PortraitistError:  # a full disk, say: the operation will meet it and say so
                     log.warning("the lease of job %s could not be renewed", self._row.id, exc_info=True)
         finally:

@@ -21,6 +21,7 @@ from portraitist.ledger.protocol import TERMINAL
 from portraitist.transport.lock import WorkerLock
 
 from .execution import LEASE_S
+from .sweeping import SWEEP_S, sweep
 from .tasks import run_job
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,6 @@ RESEND_S = 1.0  # a wake-up that nobody answered while nothing ran is sent again
 CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
 SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept, or its clock been set
 COMPARE_S = 2.0  # how often we look, between jobs, whether we run the installed code
-SWEEP_S = 600.0  # how often blobs that nobody refers to are erased ...
-SWEEP_AGE_S = 3600.0  # ... once they are so old (a client uploads first and submits then)
 
 
 class Supervisor:
@@ -85,7 +84,7 @@ class Supervisor:
                     run_job.delay(job_id)
         if not running and now - self._swept > SWEEP_S:
             self._swept = now
-            self.sweep()
+            sweep(self._ledger, self._store)
         if self._idle_s and now - self._busy > self._idle_s:
             self._end_unless_needed()
 
@@ -99,19 +98,6 @@ class Supervisor:
         except PortraitistError as error:
             log.warning("%s", error)
         os._exit(0)  # Celery's own shutdown would wait for the child that we just killed
-
-    def sweep(self) -> None:
-        """Erase what nobody refers to: uploads that were never submitted, photos of failed creations, dead checkpoints."""
-        old = list(self._store.older_than(SWEEP_AGE_S))
-        for digest in set(old) - self._ledger.referenced(old):
-            self._store.erase(digest)
-        for job_id in self._store.checkpoints():
-            try:
-                over = self._ledger.job(job_id).status in TERMINAL
-            except PortraitistError:
-                over = True
-            if over:
-                self._store.drop_checkpoint(job_id)
 
     def _watch(self, row: JobRow) -> None:
         if not _alive(row):

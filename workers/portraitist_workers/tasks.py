@@ -14,23 +14,40 @@ from typing import Any
 from celery.signals import worker_process_init
 from pydantic import BaseModel
 
-from portraitist.backend import Backend, embedded
+from portraitist.backend import Backend, cluster, embedded
+from portraitist.errors import QueueUnavailable
+from portraitist.ledger.protocol import Lane
+from portraitist.transport import wakeups
 
 from .app import app
 from .execution import execute, worker_name
 
 log = logging.getLogger(__name__)
 
+_LOOK_AHEAD = 4  # how many queued jobs a worker tries whose own wake-up came too late
 
-@app.task(name="portraitist.run_job", max_retries=2)
-def run_job(job_id: str) -> None:
-    """Do `job_id` if nobody else has it."""
+
+@app.task(name=wakeups.TASK, max_retries=2)
+def run_job(job_id: str, lane: Lane | None = None) -> None:
+    """Do `job_id` if nobody else has it. With a lane: else do the oldest job that is queued there, so that a wake-up for a job
+    that is over makes up for one that was lost."""
     backend = _backend()
-    execute(backend.ledger, backend.store, job_id, run=_operations(), worker=worker_name())
+    try:
+        done = _run(backend, job_id)
+        if lane is not None and not done:
+            any(_run(backend, other) for other in backend.ledger.queued(lane=lane, limit=_LOOK_AHEAD))
+    except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
+        log.warning("job %s: %s", job_id, error)
+
+
+def _run(backend: Backend, job_id: str) -> bool:
+    return execute(backend.ledger, backend.store, job_id, run=_operations(), worker=worker_name())
 
 
 @functools.cache
 def _backend() -> Backend:
+    if url := os.environ.get("PORTRAITIST_URL"):
+        return cluster(url, create=False)
     return embedded(os.environ["PORTRAITIST_HOME"], create=False)
 
 

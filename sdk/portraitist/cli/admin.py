@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib.util import find_spec
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
 
-from ..backend import embedded
+from ..backend import embedded, open_backend
 from ..errors import InvalidRequest, QueueUnavailable
 from ..jobs import Event
 from ..persona import Persona
 from ..studio import connect
 from ..transport import EmbeddedTransport
 from . import show
-from .options import AsJson, Home
+from .options import AsJson, Home, Store, Url
 
 _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
@@ -115,8 +116,17 @@ def worker(
         bool, typer.Option("--stop", help="End the running one; its job goes back to the queue and resumes later.")
     ] = False,
     idle: Annotated[float, typer.Option(help="End after so many idle seconds; 0: never.")] = 0.0,
+    url: Url = None,
+    store: Store = None,
+    queues: Annotated[str, typer.Option(help="Cluster: serve (seconds), tune (minutes), or both.")] = "serve,tune",
+    device: Annotated[str, typer.Option(help="Cluster: cpu, cuda or cuda:N.")] = "cpu",
+    grace: Annotated[float, typer.Option(help="Cluster: seconds that a job may go on after SIGTERM.")] = 25.0,
 ) -> None:
-    """Run a worker in the foreground (the SDK starts one by itself when it needs one)."""
+    """Run a worker in the foreground. Embedded (the SDK starts one by itself when it needs one), or with --url: one of a
+    cluster's, which SIGTERM drains."""
+    url = url or (os.environ.get("PORTRAITIST_URL") if home is None else None)
+    if url:
+        return _cluster_worker(url, store, queues, device, grace, stop)
     backend = embedded(home)
     transport = backend.transport
     assert isinstance(transport, EmbeddedTransport)
@@ -126,6 +136,21 @@ def worker(
     if transport.describe()["alive"]:
         raise QueueUnavailable(f"a worker is already running for {transport.home}; `portraitist worker --stop` ends it")
     _become(["portraitist_workers.embedded", "--home", str(transport.home), "--idle", str(idle)])
+
+
+def _cluster_worker(url: str, store: str | None, queues: str, device: str, grace: float, stop: bool) -> None:
+    if stop:
+        raise InvalidRequest("--stop is for the embedded worker; send this one's process SIGTERM", param="--stop")
+    lanes = [lane.strip() for lane in queues.split(",")]
+    if not lanes or not set(lanes) <= {"serve", "tune"}:
+        raise InvalidRequest(f"--queues {queues!r}: use serve, tune or serve,tune", param="--queues")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise InvalidRequest(f"--device {device!r}: use cpu, cuda or cuda:0", param="--device")
+    open_backend(url, store=store).transport.check()
+    os.environ["PORTRAITIST_URL"] = url  # not on the command line, where everybody could read its password
+    if store is not None:
+        os.environ["PORTRAITIST_STORE"] = store
+    _become(["portraitist_workers.cluster", "--queues", ",".join(lanes), "--device", device, "--grace", str(grace)])
 
 
 def demo(context: typer.Context) -> None:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError
-from . import admin, make, priors
+from . import admin, fleet, make, priors
 
 app = typer.Typer(
     name="portraitist",
@@ -30,6 +30,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     admin.delete,
     admin.doctor,
     admin.worker,
+    fleet.workers,
+    fleet.queues,
 )
 for command in _COMMANDS:
     app.command()(command)

@@ -16,6 +16,11 @@ from ..errors import InvalidRequest
 Home = Annotated[
     Path | None, typer.Option("--home", help="Folder with everything; default: $PORTRAITIST_HOME or your data folder.")
 ]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", help="The cluster's folder for bytes, mounted everywhere; default: $PORTRAITIST_STORE."),
+]
+Url = Annotated[str | None, typer.Option("--url", help="The cluster's Redis server; default: $PORTRAITIST_URL.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same pictures.")]
 Strict = Annotated[

@@ -2,6 +2,7 @@
 
 from .memory import MemoryLedger
 from .protocol import MAX_ATTEMPTS, EventRow, JobRow, LeaseLost, Ledger, NewJob, PersonaRow, Removed
+from .redis import RedisLedger
 from .sqlite import SqliteLedger
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "MemoryLedger",
     "NewJob",
     "PersonaRow",
+    "RedisLedger",
     "Removed",
     "SqliteLedger",
 ]

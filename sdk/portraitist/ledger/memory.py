@@ -205,9 +205,16 @@ class MemoryLedger:
             rows = [r for r in self._jobs.values() if r.status == "queued" and lane in (None, r.lane)]
             return [r.id for r in sorted(rows, key=lambda r: r.lane)][:limit]  # stable: by age within a lane
 
-    def running(self) -> list[JobRow]:
+    def depth(self, lane: Lane) -> int:
         with self._changed:
-            return [r for r in self._jobs.values() if r.status == "running"]
+            return sum(r.status == "queued" and r.lane == lane for r in self._jobs.values())
+
+    def running(self, *, worker: str | None = None) -> list[JobRow]:
+        with self._changed:
+            return [r for r in self._jobs.values() if r.status == "running" and worker in (None, r.worker)]
+
+    def expired(self) -> list[JobRow]:
+        return [row for row in self.running() if row.lease_until < self._clock()]
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         with self._changed:

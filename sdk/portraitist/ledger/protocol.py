@@ -12,7 +12,8 @@ The rules that every adapter keeps (`tests/queue/test_ledger_conformance.py` che
   A persona becomes visible in the same step in which its create job succeeds; if that fails, the name is free again.
 * Blobs that a job mentions are recorded (`blobs`, `refer`), so that deletion finds them and nothing else.
 
-Times are seconds since the epoch. Methods raise `NotFound`, `PersonaDeleted`, `Conflict`, `StorageError`, `StorageFull`.
+Times are seconds since the epoch, by the ledger's own clock. Methods raise `NotFound`, `PersonaDeleted`, `Conflict`,
+`StorageError`, `StorageFull`, and `QueueUnavailable` when the ledger is on a server that cannot be reached.
 """
 
 from __future__ import annotations
@@ -162,7 +163,14 @@ class Ledger(Protocol):
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
         """Ids in the order to claim them: lane "serve" first, then by age."""
 
-    def running(self) -> list[JobRow]: ...
+    def depth(self, lane: Lane) -> int:
+        """How many jobs are queued there."""
+
+    def running(self, *, worker: str | None = None) -> list[JobRow]:
+        """`worker`: only what this process holds."""
+
+    def expired(self) -> list[JobRow]:
+        """Running jobs whose lease is over."""
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         """Those of `blobs` that some job mentions."""

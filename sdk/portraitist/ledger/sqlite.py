@@ -249,9 +249,20 @@ class SqliteLedger:
             )
             return [row["id"] for row in rows]
 
-    def running(self) -> list[JobRow]:
+    def depth(self, lane: Lane) -> int:
         with self._read() as db:
-            return [_job(row) for row in db.execute(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = 'running'")]
+            found = db.execute("SELECT count(*) FROM jobs WHERE status = 'queued' AND lane = ?", (lane,)).fetchone()
+            return int(found[0])
+
+    def running(self, *, worker: str | None = None) -> list[JobRow]:
+        with self._read() as db:
+            rows = db.execute(
+                f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = 'running' AND worker = ifnull(?, worker)", (worker,)
+            )
+            return [_job(row) for row in rows]
+
+    def expired(self) -> list[JobRow]:
+        return [row for row in self.running() if row.lease_until < self._clock()]
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         with self._read() as db:

@@ -213,7 +213,7 @@ class Priors:
     @property
     def _root(self) -> Path:
         if self._backend.home is None:
-            raise InvalidRequest("a studio in memory has only the bundled prior; use connect(home=…)", param="prior")
+            raise InvalidRequest("a studio in memory or in a cluster has only the bundled prior; use connect(home=…)", param="prior")
         return self._backend.home / "priors"
 
     def _free_name(self, name: str) -> str:

@@ -3,5 +3,6 @@
 from .folder import FolderStore
 from .memory import MemoryStore
 from .protocol import Store, digest_of, is_digest
+from .remote import FsspecStore
 
-__all__ = ["FolderStore", "MemoryStore", "Store", "digest_of", "is_digest"]
+__all__ = ["FolderStore", "FsspecStore", "MemoryStore", "Store", "digest_of", "is_digest"]

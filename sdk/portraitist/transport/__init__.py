@@ -3,5 +3,6 @@
 from .embedded import EmbeddedTransport
 from .inline import InlineTransport
 from .protocol import Capability, Transport
+from .redis import RedisTransport, WorkerInfo
 
-__all__ = ["Capability", "EmbeddedTransport", "InlineTransport", "Transport"]
+__all__ = ["Capability", "EmbeddedTransport", "InlineTransport", "RedisTransport", "Transport", "WorkerInfo"]

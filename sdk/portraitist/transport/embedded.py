@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import QueueUnavailable
+from ..ledger.protocol import Lane
 from .lock import WorkerLock
 from .protocol import Capability
 
@@ -40,7 +41,7 @@ class EmbeddedTransport:
         self._failures = 0
         self._code = 0
 
-    def wake(self, job_id: str) -> None:
+    def wake(self, job_id: str, lane: Lane) -> None:
         self.check()
 
     def check(self) -> None:
@@ -95,7 +96,8 @@ class EmbeddedTransport:
         return state if isinstance(state, dict) else {}
 
     def describe(self) -> dict[str, object]:
-        return {"transport": "embedded", "home": str(self.home), "alive": self._lock.held(), **self.state()}
+        alive = self._lock.held()
+        return {"transport": "embedded", "home": str(self.home), "alive": alive, "here": alive, **self.state()}
 
     @property
     def log(self) -> Path:

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 
+from ..ledger.protocol import Lane
 from .protocol import Capability
 
 
@@ -19,7 +20,7 @@ class InlineTransport:
         self._line: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def wake(self, job_id: str) -> None:
+    def wake(self, job_id: str, lane: Lane) -> None:
         self._line.put(job_id)
         self.check()
 
@@ -29,7 +30,7 @@ class InlineTransport:
             self._thread.start()
 
     def describe(self) -> dict[str, object]:
-        return {"transport": "inline", "alive": self._thread is not None}
+        return {"transport": "inline", "alive": self._thread is not None, "here": self._thread is not None}
 
     def _run(self) -> None:
         while True:

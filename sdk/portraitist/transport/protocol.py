@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
+from ..ledger.protocol import Lane
+
 
 class Capability(Enum):
     HARD_CANCEL = "hard_cancel"  # a job that does not listen can be stopped
@@ -15,12 +17,12 @@ class Capability(Enum):
 class Transport(Protocol):
     capabilities: frozenset[Capability]
 
-    def wake(self, job_id: str) -> None:
-        """`job_id` was queued: see to it that a worker looks. Raises QueueUnavailable."""
+    def wake(self, job_id: str, lane: Lane) -> None:
+        """`job_id` was queued in `lane`: see to it that a worker looks. Raises QueueUnavailable."""
 
     def check(self) -> None:
         """Called about once a second while a client waits: repair what can be repaired (restart a dead worker), raise
         QueueUnavailable when no worker will come."""
 
     def describe(self) -> dict[str, object]:
-        """For `portraitist doctor`."""
+        """For `portraitist doctor` and health checks. `alive`: there are workers for everything; `here`: one on this host."""

@@ -1,0 +1,245 @@
+-- The atomic steps of the Redis ledger (redis.py sends this one script for all of them).
+-- KEYS[1]: prefix of every key.  ARGV[1]: the step's name.  ARGV[2]: its arguments, a JSON object without nulls.
+--
+--   job:ID        hash    a JobRow; what is None is absent; `number` is its place in the order of submission, `seq` its last event
+--   events:ID     stream  entry SEQ-0 = one event
+--   jobs, status:STATUS, persona_jobs:ID    sorted sets of job ids by number
+--   queue:LANE    sorted set of queued job ids by number
+--   running       sorted set of job ids by the end of their lease, by the server's clock
+--   held:WORKER   set of the running jobs of one worker process
+--   keys, names   hashes: idempotency key -> job id, persona name -> persona id
+--   persona:ID    hash    a PersonaRow;  active: set of ids;  tombstones: set of hashed names
+--   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
+--   stats         hash    stale: writes that were refused because their token was old
+
+local P, step, a = KEYS[1], ARGV[1], cjson.decode(ARGV[2])
+local call = redis.call
+local TERMINAL = { succeeded = true, failed = true, cancelled = true }
+
+local function clock()
+  if a.now then return a.now end
+  local t = call('TIME')
+  return tonumber(t[1]) + tonumber(t[2]) / 1e6
+end
+local now = clock()
+local function stamp(seconds) return string.format('%.6f', seconds) end
+local function key(kind, id) return P .. kind .. ':' .. id end
+
+local function hash(name)
+  local flat, row = call('HGETALL', name), {}
+  for i = 1, #flat, 2 do row[flat[i]] = flat[i + 1] end
+  return #flat > 0 and row or nil
+end
+local function get(id) return hash(key('job', id)) end
+local function reply(tag, id) return { tag, call('HGETALL', key('job', id)) } end
+
+-- Larger than every earlier token of the job, also of those that a power cut may have taken from the append-only file.
+local function next_token(row)
+  return string.format('%.0f', math.max(tonumber(row.token) + 1, math.floor(now * 1e6)))
+end
+
+local function event(id, kind, data)
+  local seq = call('HINCRBY', key('job', id), 'seq', 1)
+  call('XADD', key('events', id), string.format('%d-0', seq), 'time', stamp(now), 'kind', kind, 'data', data or '{}')
+end
+
+local function move(id, row, status)
+  if row.status then call('ZREM', key('status', row.status), id) end
+  call('ZADD', key('status', status), row.number, id)
+  if status == 'queued' then
+    call('ZADD', key('queue', row.lane), row.number, id)
+  else
+    call('ZREM', key('queue', row.lane), id)
+  end
+  if status ~= 'running' then
+    call('ZREM', P .. 'running', id)
+    if row.worker and row.worker ~= '' then call('SREM', key('held', row.worker), id) end
+  end
+  call('HSET', key('job', id), 'status', status)
+end
+
+local function refer(id, blobs)
+  for _, digest in ipairs(blobs) do
+    call('SADD', key('refs', digest), id)
+    call('SADD', key('refs_of', id), digest)
+  end
+end
+
+local function forget(id)
+  local blobs = call('SMEMBERS', key('refs_of', id))
+  for _, digest in ipairs(blobs) do call('SREM', key('refs', digest), id) end
+  call('DEL', key('refs_of', id))
+  return blobs
+end
+
+local function free_key(id, row)
+  if row.key and call('HGET', P .. 'keys', row.key) == id then call('HDEL', P .. 'keys', row.key) end
+  call('HDEL', key('job', id), 'key')
+end
+
+local function finish(id, row, status, result, error)
+  move(id, row, status)
+  call('HSET', key('job', id), 'finished', stamp(now), 'lease_until', '0', 'token', next_token(row))
+  if result then call('HSET', key('job', id), 'result', result) else call('HDEL', key('job', id), 'result') end
+  if error then call('HSET', key('job', id), 'error', error) else call('HDEL', key('job', id), 'error') end
+  if status ~= 'succeeded' then free_key(id, row) end
+  local persona = key('persona', row.persona_id)
+  if row.operation == 'create' and status == 'succeeded' then
+    call('HSET', persona, 'status', 'active', 'record', result)
+    call('SADD', P .. 'active', row.persona_id)
+  elseif row.operation == 'create' then -- the name is free again, and nothing of the photos is kept
+    local name = call('HGET', persona, 'name')
+    if name then call('HDEL', P .. 'names', name) end
+    call('DEL', persona)
+    forget(id)
+  end
+  event(id, status)
+  call('EXPIRE', key('events', id), a.keep_events_s or 604800)
+end
+
+local function held()
+  local row = get(a.id)
+  if row and row.status == 'running' and tonumber(row.token) == a.token then return row end
+  call('HINCRBY', P .. 'stats', 'stale', 1)
+end
+
+local steps = {}
+
+function steps.submit()
+  if call('EXISTS', key('job', a.id)) == 1 then return reply('new', a.id) end -- the same call, sent again by the client
+  local holder = a.key and call('HGET', P .. 'keys', a.key)
+  if holder then return reply('key', holder) end
+  if a.creates then
+    local taken = call('HGET', P .. 'names', a.creates)
+    if taken then return reply('name', call('HGET', key('persona', taken), 'job_id')) end
+    call('HSET', P .. 'names', a.creates, a.persona_id)
+    call('HSET', key('persona', a.persona_id), 'id', a.persona_id, 'name', a.creates, 'status', 'creating', 'job_id', a.id)
+  elseif a.persona_id ~= '' and call('HGET', key('persona', a.persona_id), 'status') ~= 'active' then
+    return { 'persona', call('HGETALL', key('persona', a.persona_id)) }
+  end
+  local number = call('INCR', P .. 'number')
+  call('HSET', key('job', a.id), 'id', a.id, 'operation', a.operation, 'persona_id', a.persona_id, 'request', a.request,
+    'body_hash', a.body_hash, 'shape', a.shape, 'lane', a.lane, 'attempts', '0', 'token', '0', 'worker', '',
+    'lease_until', '0', 'created', stamp(now), 'number', number)
+  if a.key then
+    call('HSET', key('job', a.id), 'key', a.key)
+    call('HSET', P .. 'keys', a.key, a.id)
+  end
+  call('ZADD', P .. 'jobs', number, a.id)
+  call('ZADD', key('persona_jobs', a.persona_id), number, a.id)
+  move(a.id, { lane = a.lane, number = number }, 'queued')
+  refer(a.id, a.blobs)
+  event(a.id, 'queued')
+  return reply('new', a.id)
+end
+
+function steps.ahead()
+  local row = get(a.id)
+  if not row or row.status ~= 'queued' then return 0 end
+  local before = row.lane == 'tune' and call('ZCARD', key('queue', 'serve')) or 0
+  return before + call('ZRANK', key('queue', row.lane), a.id)
+end
+
+function steps.cancel()
+  local row = get(a.id)
+  if not row then return { 'none' } end
+  if row.status == 'queued' then
+    finish(a.id, row, 'cancelled', nil, a.error)
+  elseif row.status == 'running' and not row.cancel_requested then
+    call('HSET', key('job', a.id), 'cancel_requested', stamp(now))
+    event(a.id, 'cancel_requested')
+  end
+  return reply('ok', a.id)
+end
+
+function steps.delete_persona()
+  local persona = hash(key('persona', a.persona_id))
+  if not persona or persona.status == 'deleted' then return { persona and 'deleted' or 'none' } end
+  local jobs, blobs = call('ZRANGE', key('persona_jobs', a.persona_id), 0, -1), {}
+  for _, id in ipairs(jobs) do
+    for _, digest in ipairs(forget(id)) do blobs[digest] = true end
+    call('DEL', key('events', id))
+    call('HSET', key('job', id), 'seq', 0)
+    local row = get(id)
+    if not TERMINAL[row.status] then finish(id, row, 'cancelled', nil, a.error) end
+    free_key(id, row)
+    call('HSET', key('job', id), 'shape', '{}', 'body_hash', '',
+      'request', cjson.encode({ operation = row.operation, persona_id = row.persona_id }))
+    call('HDEL', key('job', id), 'result')
+    if row.status == 'failed' then call('HDEL', key('job', id), 'error') end
+  end
+  if call('EXISTS', key('persona', a.persona_id)) == 1 then -- one whose creation was just stopped is gone already
+    call('HDEL', P .. 'names', persona.name)
+    call('SREM', P .. 'active', a.persona_id)
+    call('HSET', key('persona', a.persona_id), 'status', 'deleted', 'name', a.tombstone)
+    call('HDEL', key('persona', a.persona_id), 'record')
+    call('SADD', P .. 'tombstones', a.tombstone)
+  end
+  local free = {}
+  for digest in pairs(blobs) do
+    if call('EXISTS', key('refs', digest)) == 0 then free[#free + 1] = digest end
+  end
+  return { 'ok', free, jobs }
+end
+
+function steps.claim()
+  local row = get(a.id)
+  if not row or row.status ~= 'queued' then return { 'none' } end
+  move(a.id, row, 'running')
+  call('ZADD', P .. 'running', stamp(now + a.lease_s), a.id)
+  call('SADD', key('held', a.worker), a.id)
+  local attempt = call('HINCRBY', key('job', a.id), 'attempts', 1)
+  call('HSET', key('job', a.id), 'token', next_token(row), 'worker', a.worker, 'lease_until', stamp(now + a.lease_s))
+  call('HSETNX', key('job', a.id), 'started', stamp(now))
+  event(a.id, 'started', cjson.encode({ attempt = attempt }))
+  return reply('ok', a.id)
+end
+
+function steps.heartbeat()
+  local row = held()
+  if not row then return { 'stale' } end
+  call('ZADD', P .. 'running', stamp(now + a.lease_s), a.id)
+  call('HSET', key('job', a.id), 'lease_until', stamp(now + a.lease_s))
+  return { 'ok', row.cancel_requested and 1 or 0 }
+end
+
+function steps.progress()
+  if not held() then return { 'stale' } end
+  event(a.id, 'progress', a.data)
+  return { 'ok' }
+end
+
+function steps.refer()
+  if not held() then return { 'stale' } end
+  refer(a.id, a.blobs)
+  return { 'ok' }
+end
+
+function steps.finish()
+  local row = held()
+  if not row then return { 'stale' } end
+  finish(a.id, row, a.status, a.result, a.error)
+  return { 'ok' }
+end
+
+-- What becomes of the attempt was decided by `rules.after_death`, which saw whether cancellation was asked for.
+function steps.requeue()
+  local row = held()
+  if not row then return { 'stale' } end
+  if (row.cancel_requested ~= nil) ~= a.cancelling then return { 'again' } end
+  if a.status == 'queued' then
+    move(a.id, row, 'queued')
+    call('HSET', key('job', a.id), 'lease_until', '0', 'token', next_token(row))
+    if a.refund then call('HINCRBY', key('job', a.id), 'attempts', '-1') end
+    event(a.id, a.event, a.data)
+  else
+    finish(a.id, row, a.status, nil, a.error)
+  end
+  return reply('ok', a.id)
+end
+
+function steps.expired()
+  return call('ZRANGEBYSCORE', P .. 'running', '-inf', '(' .. stamp(now))
+end
+
+return steps[step]()

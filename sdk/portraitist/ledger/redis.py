@@ -1,0 +1,393 @@
+"""The cluster's ledger: one Redis (or Valkey) server, shared by clients and workers on any number of hosts.
+
+Every step that must not be torn apart is one run of `ledger.lua` inside the server, which also tells the time: leases and
+events use its clock, not those of the hosts. The decisions (`rules`) are made here; the script refuses to act on a decision
+whose grounds have changed, and it is then made again.
+
+The server must keep what it accepted (`appendonly yes`, `appendfsync always`) and must not evict (`maxmemory-policy
+noeviction`). All keys share a hash tag, so they lie on one node of a Redis cluster.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any, Literal
+
+from ..errors import InvalidRequest, NotFound, QueueUnavailable, StorageError, StorageFull
+from . import rules
+from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
+
+LANES: tuple[Lane, ...] = ("serve", "tune")  # in the order of service
+KEEP_EVENTS_S = 7 * 24 * 3600  # of a job that is over; its row and result stay
+_TIMEOUT_S = 2.0  # per try; with one more try, a dead server is told in less than 5 s
+_WAIT_S = 1.0  # the longest single wait for an event; shorter than the timeout
+
+
+def open_redis(url: str) -> Any:
+    """A client for `redis://`, `rediss://` or `valkey://`, with short time-outs. Raises InvalidRequest."""
+    try:
+        import redis
+        from redis.backoff import ConstantBackoff
+        from redis.retry import Retry
+    except ImportError as error:
+        raise InvalidRequest(
+            "connecting to Redis needs packages that are missing; run `pip install 'portraitist[cluster]'`", param="url"
+        ) from error
+    try:
+        return redis.Redis.from_url(
+            plain_url(url),
+            decode_responses=True,
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=1.0,
+            socket_keepalive=True,
+            retry=Retry(ConstantBackoff(0.1), 1),
+        )
+    except ValueError as error:
+        raise InvalidRequest(
+            f"url={without_password(url)!r}: {error}; expected redis://host:6379/0", param="url"
+        ) from error
+
+
+def plain_url(url: str) -> str:
+    """Neither redis-py nor Celery knows valkey://; the protocol is the same."""
+    return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
+
+
+def without_password(url: str) -> str:
+    """For messages and logs."""
+    head, at, tail = url.rpartition("@")
+    return f"{head.split('://')[0]}://…@{tail}" if at else url
+
+
+class RedisLedger:
+    """`url` as in redis://host:6379/0; connects on first use. Safe to share between threads, and across a fork."""
+
+    def __init__(self, url: str, *, prefix: str = "{portraitist}:", clock: Callable[[], float] | None = None) -> None:
+        self.url = url
+        self._clock = clock  # tests only; else the server's
+        self._prefix = prefix
+        self._redis = open_redis(url)
+        source = resources.files(__package__).joinpath("ledger.lua").read_text()
+        self._script = self._redis.register_script(source)  # sent again by itself when the server has forgotten it
+
+    # -- the client's side ---------------------------------------------------------------------------------------
+
+    def submit(self, job: NewJob) -> tuple[JobRow, bool]:
+        tag, flat = self._run(
+            "submit",
+            id=job.id,
+            operation=job.request["operation"],
+            persona_id=job.persona_id,
+            request=json.dumps(job.request),
+            body_hash=job.body_hash,
+            shape=json.dumps(job.shape),
+            lane=job.lane,
+            blobs=list(job.blobs),
+            key=job.key,
+            creates=job.creates,
+        )
+        if tag == "persona":
+            rules.usable(_persona(flat), job.persona_id)
+            raise NotFound(f"persona {job.persona_id!r} changed just now; call again", param="persona_id")
+        row = _job(flat)
+        assert row is not None
+        if tag == "key":
+            return rules.same_or_conflict(job, row, f"the idempotency key {job.key!r}"), False
+        if tag == "name":
+            return rules.same_or_conflict(job, row, f"the name {job.creates!r}"), False
+        return row, True
+
+    def job(self, job_id: str) -> JobRow:
+        with self._typed():
+            row = _job(self._redis.hgetall(self._key("job", job_id)))
+        if row is None:
+            raise _no_job(job_id)
+        return row
+
+    def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
+        index = (
+            self._key("persona_jobs", persona_id)
+            if persona_id is not None
+            else self._prefix + "jobs"
+            if status is None
+            else self._key("status", status)
+        )
+        with self._typed():
+            ids = self._redis.zrevrange(index, 0, -1 if persona_id is not None else limit - 1)
+        rows = self._rows(ids)
+        return [r for r in rows if status in (None, r.status)][:limit]
+
+    def ahead(self, job_id: str) -> int:
+        return int(self._run("ahead", id=job_id))
+
+    def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
+        deadline, stream = time.monotonic() + wait_s, self._key("events", job_id)
+        while True:
+            with self._typed(), self._redis.pipeline() as pipe:  # one transaction: the last event must not slip between
+                pipe.hget(self._key("job", job_id), "status")
+                pipe.xrange(stream, min=f"{after + 1}-0")
+                status, entries = pipe.execute()
+            if status is None:
+                raise _no_job(job_id)
+            left = deadline - time.monotonic()
+            if entries or status in TERMINAL or left <= 0:
+                return [_event(entry, fields) for entry, fields in entries]
+            with self._typed():
+                self._redis.xread({stream: f"{after}-0"}, count=1, block=max(1, round(1000 * min(left, _WAIT_S))))
+
+    def cancel(self, job_id: str) -> JobRow:
+        tag, *rest = self._run("cancel", id=job_id, error=json.dumps(rules.cancelled_error(job_id)))
+        row = _job(rest[0]) if tag == "ok" else None
+        if row is None:
+            raise _no_job(job_id)
+        return row
+
+    def persona(self, id_or_name: str) -> PersonaRow:
+        with self._typed():
+            named = self._redis.hget(self._prefix + "names", id_or_name)
+            row = _persona(self._redis.hgetall(self._key("persona", named or id_or_name)))
+            if row is not None and row.status != "deleted":
+                return row
+            known = row is not None or self._redis.sismember(self._prefix + "tombstones", rules.tombstone(id_or_name))
+        if known:
+            raise rules.deleted(id_or_name)
+        rules.usable(None, id_or_name)
+        raise AssertionError("not reached")
+
+    def personas(self) -> list[PersonaRow]:
+        with self._typed():
+            ids = self._redis.smembers(self._prefix + "active")
+            with self._redis.pipeline(transaction=False) as pipe:
+                for persona_id in ids:
+                    pipe.hgetall(self._key("persona", persona_id))
+                rows = [_persona(found) for found in pipe.execute()]
+        return sorted((r for r in rows if r is not None and r.status == "active"), key=lambda r: r.name)
+
+    def delete_persona(self, persona_id: str) -> Removed:
+        with self._typed():
+            name = self._redis.hget(self._key("persona", persona_id), "name")  # it never changes
+        tag, *rest = self._run(
+            "delete_persona",
+            persona_id=persona_id,
+            tombstone=rules.tombstone(name or ""),
+            error=json.dumps(rules.deleted(persona_id).to_dict()),
+        )
+        if tag == "none":
+            rules.usable(None, persona_id)
+        if tag == "deleted":
+            raise rules.deleted(persona_id)
+        blobs, jobs = rest
+        return Removed(tuple(blobs), tuple(jobs))
+
+    # -- the worker's side ---------------------------------------------------------------------------------------
+
+    def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
+        tag, *rest = self._run("claim", id=job_id, worker=worker, lease_s=lease_s)
+        return _job(rest[0]) if tag == "ok" else None
+
+    def heartbeat(self, job_id: str, token: int, *, lease_s: float) -> bool:
+        return bool(self._held("heartbeat", job_id, token, lease_s=lease_s)[0])
+
+    def progress(self, job_id: str, token: int, data: Json) -> None:
+        self._held("progress", job_id, token, data=json.dumps(data))
+
+    def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
+        self._held("refer", job_id, token, blobs=list(blobs))
+
+    def finish(
+        self,
+        job_id: str,
+        token: int,
+        status: Literal["succeeded", "failed", "cancelled"],
+        *,
+        result: Json | None = None,
+        error: Json | None = None,
+    ) -> None:
+        self._held("finish", job_id, token, status=status, result=_dump(result), error=_dump(error))
+
+    def requeue(self, job_id: str, token: int, *, reason: str, count: bool = True) -> JobRow:
+        while True:
+            with self._typed():
+                row = _job(self._redis.hgetall(self._key("job", job_id)))
+            if row is None:
+                raise LeaseLost(f"job {job_id} does not exist")
+            status, event, error = rules.after_death(row, reason, count)
+            answer = self._held(
+                "requeue",
+                job_id,
+                token,
+                status=status,
+                event=event,
+                error=_dump(error),
+                data=json.dumps({"reason": reason, "attempt": row.attempts}),
+                refund=None if count else True,
+                cancelling=row.cancel_requested is not None,
+            )
+            if answer and (after := _job(answer[0])) is not None:
+                return after
+
+    def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
+        ids: list[str] = []
+        for one in LANES:
+            if lane in (None, one) and len(ids) < limit:
+                with self._typed():
+                    ids += self._redis.zrange(self._key("queue", one), 0, limit - len(ids) - 1)
+        return ids
+
+    def depth(self, lane: Lane) -> int:
+        with self._typed():
+            return int(self._redis.zcard(self._key("queue", lane)))
+
+    def running(self, *, worker: str | None = None) -> list[JobRow]:
+        with self._typed():
+            if worker is None:
+                ids = self._redis.zrange(self._prefix + "running", 0, -1)
+            else:
+                ids = self._redis.smembers(self._key("held", worker))
+        return [row for row in self._rows(ids) if row.status == "running"]
+
+    def expired(self) -> list[JobRow]:
+        return [row for row in self._rows(self._run("expired")) if row.status == "running"]
+
+    def refused(self) -> int:
+        """How many writes came with an old token, since the server's data began."""
+        with self._typed():
+            return int(self._redis.hget(self._prefix + "stats", "stale") or 0)
+
+    def risks(self) -> list[str]:
+        """Settings of the server with which an accepted job can be lost; none when it does not tell."""
+        import redis
+
+        try:
+            with self._typed():
+                told = self._redis.config_get("append*", "maxmemory*")
+        except (redis.ResponseError, StorageError):  # managed servers forbid the question
+            return []
+        found = []
+        if told.get("appendonly") != "yes":
+            found.append("appendonly is off: a restart of the server loses every job; set appendonly yes")
+        elif told.get("appendfsync") != "always":
+            found.append("a power cut loses the last seconds of accepted jobs; set appendfsync always")
+        if told.get("maxmemory-policy") != "noeviction":
+            found.append("the server may forget jobs when its memory is full; set maxmemory-policy noeviction")
+        return found
+
+    def referenced(self, blobs: Iterable[str]) -> set[str]:
+        digests = list(blobs)
+        with self._typed(), self._redis.pipeline(transaction=False) as pipe:
+            for digest in digests:
+                pipe.exists(self._key("refs", digest))
+            return {digest for digest, found in zip(digests, pipe.execute(), strict=True) if found}
+
+    def close(self) -> None:
+        """Nothing: connections are pooled, and belong to no thread."""
+
+    # --------------------------------------------------------------------------------------------------------------------
+
+    def _key(self, kind: str, name: str) -> str:
+        return f"{self._prefix}{kind}:{name}"
+
+    def _run(self, step: str, **arguments: Any) -> Any:
+        if self._clock is not None:
+            arguments["now"] = self._clock()
+        arguments["keep_events_s"] = KEEP_EVENTS_S
+        body = json.dumps({name: value for name, value in arguments.items() if value is not None})
+        with self._typed():
+            return self._script(keys=[self._prefix], args=[step, body])
+
+    def _held(self, step: str, job_id: str, token: int, **arguments: Any) -> list[Any]:
+        tag, *rest = self._run(step, id=job_id, token=token, **arguments)
+        if tag == "stale":
+            raise LeaseLost(f"job {job_id}: token {token} is no longer current")
+        return list(rest)
+
+    def _rows(self, ids: Iterable[str]) -> list[JobRow]:
+        with self._typed(), self._redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hgetall(self._key("job", job_id))
+            return [row for found in pipe.execute() if (row := _job(found)) is not None]
+
+    @contextmanager
+    def _typed(self) -> Iterator[None]:
+        with typed(self.url):
+            yield
+
+
+@contextmanager
+def typed(url: str) -> Iterator[None]:
+    """redis-py's errors as ours."""
+    import redis
+
+    where = without_password(url)
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:  # also: it is loading its data
+        why = str(error).rstrip(".")
+        raise QueueUnavailable(
+            f"the Redis server {where} cannot be reached: {why}; start it or check address and password, then call again (jobs that "
+            "were accepted are kept)",
+            param="url",
+        ) from error
+    except redis.exceptions.OutOfMemoryError as error:
+        raise StorageFull(
+            f"the Redis server {where} has reached its maxmemory; raise it, or delete personas that are no longer needed",
+            param="url",
+        ) from error
+    except redis.ReadOnlyError as error:
+        raise QueueUnavailable(
+            f"the Redis server {where} is a read-only replica; connect to the primary", param="url"
+        ) from error
+    except redis.RedisError as error:
+        raise StorageError(
+            f"the Redis server {where} refused a command: {error}; its log tells more (version 6.2 or newer is needed)",
+            param="url",
+        ) from error
+
+
+def _no_job(job_id: str) -> NotFound:
+    return NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
+
+
+def _dump(data: Json | None) -> str | None:
+    return None if data is None else json.dumps(data)
+
+
+def _pairs(found: Any) -> dict[str, str]:
+    """A hash, as a script returns it (a flat list) or as a command does."""
+    return dict(found) if isinstance(found, dict) else dict(zip(found[::2], found[1::2], strict=True))
+
+
+def _job(found: Any) -> JobRow | None:
+    h = _pairs(found)
+    if not h:
+        return None
+    number = {
+        name: None if h.get(name) is None else float(h[name]) for name in ("cancel_requested", "started", "finished")
+    }
+    data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error")}
+    values: dict[str, Any] = {
+        **{name: h[name] for name in ("id", "operation", "persona_id", "status", "body_hash", "lane", "worker")},
+        **{name: int(h[name]) for name in ("attempts", "token")},
+        **{name: float(h[name]) for name in ("lease_until", "created")},
+        **{name: json.loads(h[name]) for name in ("request", "shape")},
+        **number,
+        **data,
+        "key": h.get("key"),
+    }
+    return JobRow(**values)
+
+
+def _event(entry: str, fields: dict[str, str]) -> EventRow:
+    return EventRow(int(entry.split("-")[0]), float(fields["time"]), fields["kind"], json.loads(fields["data"]))
+
+
+def _persona(found: Any) -> PersonaRow | None:
+    h: dict[str, Any] = _pairs(found)
+    if not h:
+        return None
+    record = None if h.get("record") is None else json.loads(h["record"])
+    return PersonaRow(h["id"], h["name"], h["status"], record, h["job_id"])

@@ -1,0 +1,151 @@
+"""The cluster's transport: wake-ups through Celery over Redis, and the register of workers that are alive."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..errors import PortraitistError, QueueUnavailable
+from ..ledger.protocol import Lane
+from ..ledger.redis import LANES, open_redis, plain_url, typed, without_password
+from . import wakeups
+from .protocol import Capability
+
+log = logging.getLogger(__name__)
+
+ALIVE_S = 10  # a worker that has not reported for so long is taken off the list
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """What a worker tells about itself, every two seconds."""
+
+    node: str  # unique to one run of one worker
+    host: str
+    pid: int
+    queues: tuple[str, ...]
+    device: str
+    version: str
+    started: float  # seconds since the epoch, by its host's clock
+    jobs: tuple[str, ...] = field(default=())  # those it is doing
+    draining: bool = False  # it was asked to end, and finishes its job
+
+
+class RedisTransport:
+    """`url` as in redis://host:6379/0; the same server as the ledger's."""
+
+    capabilities = frozenset({Capability.HARD_CANCEL, Capability.SURVIVES_CLIENT, Capability.MULTI_HOST})
+
+    def __init__(self, url: str, *, prefix: str = "{portraitist}:") -> None:
+        self.url = url
+        self._prefix = prefix
+        self._redis = open_redis(url)
+        self._app: Any = None
+        self._lock = threading.Lock()
+
+    # -- wake-ups ------------------------------------------------------------------------------------------------
+
+    def wake(self, job_id: str, lane: Lane) -> None:
+        """Raises nothing: the job is in the ledger, and the reaper sends what could not be sent."""
+        try:
+            self._celery().send_task(
+                wakeups.TASK,
+                args=[job_id, lane],
+                queue=lane,
+                retry=True,
+                retry_policy={"max_retries": 1, "interval_start": 0.1},
+            )
+        except PortraitistError:
+            raise
+        except Exception as error:  # kombu's and redis-py's families, and the socket's
+            log.warning("the wake-up of job %s could not be sent (the reaper will): %s", job_id, error)
+
+    def waiting(self, lane: Lane) -> int:
+        """Wake-ups that no worker has taken yet."""
+        with typed(self.url):
+            return int(self._redis.llen(wakeups.PREFIX + lane))
+
+    def check(self) -> None:
+        """A cluster may have no worker for a while (`workers` tells); only a server that is away is an error."""
+        with typed(self.url):
+            self._redis.ping()
+
+    def describe(self) -> dict[str, object]:
+        try:
+            workers = self.workers()
+        except QueueUnavailable as error:
+            away = {"alive": False, "here": False, "error": error.message}
+            return {"transport": "redis", "url": without_password(self.url), **away}
+        serving = {queue for worker in workers for queue in worker.queues}
+        return {
+            "transport": "redis",
+            "url": without_password(self.url),
+            "alive": set(LANES) <= serving,
+            "here": socket.gethostname() in {worker.host for worker in workers},
+            "workers": len(workers),
+        }
+
+    # -- the register of workers -----------------------------------------------------------------------------------
+
+    def report(self, worker: WorkerInfo) -> None:
+        with typed(self.url), self._redis.pipeline() as pipe:
+            pipe.sadd(self._prefix + "workers", worker.node)
+            pipe.set(self._worker(worker.node), json.dumps(asdict(worker)), ex=ALIVE_S)
+            pipe.execute()
+
+    def sign_off(self, node: str) -> None:
+        with typed(self.url), self._redis.pipeline() as pipe:
+            pipe.srem(self._prefix + "workers", node)
+            pipe.delete(self._worker(node))
+            pipe.execute()
+
+    def workers(self) -> list[WorkerInfo]:
+        """Those that reported lately, by host and start."""
+        with typed(self.url):
+            nodes = sorted(self._redis.smembers(self._prefix + "workers"))
+            found = self._redis.mget([self._worker(node) for node in nodes]) if nodes else []
+            gone = [node for node, text in zip(nodes, found, strict=True) if text is None]
+            if gone:
+                self._redis.srem(self._prefix + "workers", *gone)
+        known = WorkerInfo.__dataclass_fields__  # a newer worker may tell more
+        told = [{k: v for k, v in json.loads(text).items() if k in known} for text in found if text is not None]
+        workers = [WorkerInfo(**{**t, "queues": tuple(t["queues"]), "jobs": tuple(t["jobs"])}) for t in told]
+        return sorted(workers, key=lambda w: (w.host, w.started))
+
+    def lead(self, node: str, seconds: float) -> bool:
+        """Whether `node` is the one that reaps for the next seconds. (Two at once would do no harm, only double work.)"""
+        with typed(self.url):
+            key, period = self._prefix + "reaper", round(1000 * seconds)
+            if self._redis.set(key, node, nx=True, px=period):
+                return True
+            return bool(self._redis.get(key) == node and self._redis.pexpire(key, period))
+
+    def first(self, what: str, seconds: float) -> bool:
+        """True for the first of all workers that asks; then for none until the seconds are over."""
+        with typed(self.url):
+            return bool(self._redis.set(f"{self._prefix}first:{what}", 1, nx=True, px=round(1000 * seconds)))
+
+    # --------------------------------------------------------------------------------------------------------------------
+
+    def _worker(self, node: str) -> str:
+        return f"{self._prefix}worker:{node}"
+
+    def _celery(self) -> Any:
+        with self._lock:
+            if self._app is None:
+                try:
+                    from celery import Celery
+                except ImportError as error:
+                    raise QueueUnavailable(
+                        "sending jobs to a cluster needs packages that are missing; run `pip install 'portraitist[cluster]'`"
+                    ) from error
+                app = Celery("portraitist-client", broker=plain_url(self.url), set_as_current=False)
+                app.conf.update(
+                    wakeups.MESSAGE_SETTINGS, broker_transport_options=wakeups.broker_options(socket_timeout_s=2.0)
+                )
+                self._app = app
+            return self._app

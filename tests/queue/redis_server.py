@@ -1,0 +1,61 @@
+"""A real Redis or Valkey server of the test's own: on a free port, in a folder of its own, stopped when the test ends."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import redis
+
+PROGRAMS = ("redis-server", "valkey-server")
+
+
+def program():
+    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if found is None:
+        pytest.skip(
+            "there is no redis-server on the PATH; install it (Debian: apt-get install redis-server) to run this test"
+        )
+    return found
+
+
+class RedisServer:
+    """aof: it keeps what it has accepted, through `kill` and `start`."""
+
+    def __init__(self, folder, *, aof=False):
+        self._folder, self._aof, self._program = folder, aof, program()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.client = redis.Redis.from_url(self.url, decode_responses=True)
+        self.process = None
+        self.start()
+
+    def start(self):
+        options = ["--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", self._folder]
+        options += ["--appendonly", "yes" if self._aof else "no", "--appendfsync", "always"]
+        options += ["--maxmemory-policy", "noeviction", "--logfile", self._folder / "redis.log"]
+        self.process = subprocess.Popen([self._program, *map(str, options)])
+        deadline = time.monotonic() + 15
+        while True:
+            try:
+                if self.client.ping():
+                    return
+            except redis.RedisError:
+                assert time.monotonic() < deadline and self.process.poll() is None, "redis-server did not start"
+                time.sleep(0.02)
+
+    def kill(self):
+        self._end(signal.SIGKILL)
+
+    def stop(self):
+        self._end(signal.SIGTERM)
+
+    def _end(self, number):
+        if self.process.poll() is None:
+            os.kill(self.process.pid, number)
+        self.process.wait(timeout=15)

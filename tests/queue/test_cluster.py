@@ -1,0 +1,317 @@
+"""The cluster's promises in short form, with a real Redis server and real Celery workers. Long forms: test_chaos.py."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import portraitist
+from portraitist import Cancelled, Queued, Running
+from portraitist.errors import Conflict, InvalidRequest, JobCancelled, JobFailed, QueueUnavailable
+from portraitist.ledger import LeaseLost
+
+from .fleet import Fleet, child_gone, starts
+from .processes import PHOTOS, child_pid, row, running, until
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory, fake_operations):
+    """Three workers, for all tests that leave three healthy ones."""
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"))
+    fleet.add(3)
+    fleet.ready()
+    yield fleet
+    fleet.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def long_job(fleet):
+    """Ten leases long; it runs beside the other tests."""
+    steps = round(10 * fleet.lease_s / 0.1)
+    return fleet.studio.personas.create("long", PHOTOS, labels={"a.jpg": {"steps": steps, "dt": 0.1}})
+
+
+@pytest.fixture
+def studio(fleet):
+    return fleet.studio
+
+
+# -- the ordinary way ------------------------------------------------------------------------------------------------
+
+
+def test_from_photos_to_pictures(fleet, studio, create):
+    ana = create(studio, "ana", steps=4, dt=0.05).wait(timeout=30)
+    grid = ana.synthesize(yaw=[-1, 0, 1], smile=[0, 1])
+    assert len(grid) == 6 and grid[1, 2].report.attributes["smile"].requested == 1
+    elsewhere = portraitist.connect(fleet.server.url, store=f"file://{fleet.store}")
+    assert elsewhere.personas.get("ana").edit(("p.png", b"a photo"), yaw=3).report.attributes["yaw"].requested == 3
+    assert elsewhere.describe()["alive"] and "redis://" in repr(elsewhere)
+    ana.delete()
+    assert "ana" not in studio.personas
+
+
+def test_a_warm_worker_starts_at_once(studio, create):
+    person = create(studio).wait(timeout=30)
+    person.synthesize()
+    jobs = [person.synthesize(wait=False, seed=seed) for seed in range(10)]
+    [job.wait(timeout=30) for job in jobs]
+    waits = []
+    for seed in range(20):
+        job = person.synthesize(wait=False, seed=seed)
+        job.wait(timeout=30)
+        waits.append(row(studio, job).started - row(studio, job).created)
+    assert min(waits) < 0.05  # the median is 3 ms where other programs leave room
+
+
+def test_queues_and_workers_on_the_command_line(fleet, studio, create):
+    blockers = [create(studio, steps=30, dt=0.1) for _ in range(4)]
+    running(studio, blockers[1])
+
+    def ask(command):
+        program = [
+            sys.executable,
+            "-m",
+            "portraitist",
+            command,
+            "--url",
+            fleet.server.url,
+            "--store",
+            fleet.store,
+            "--json",
+        ]
+        return json.loads(subprocess.run(program, capture_output=True, text=True, check=True).stdout)
+
+    queues = ask("queues")
+    assert queues["serve"] | {"wake_ups": 0} == {
+        "waiting": 0,
+        "oldest_s": None,
+        "running": 0,
+        "workers": len(fleet.alive()),
+        "wake_ups": 0,
+    }
+    assert queues["tune"]["running"] >= 2 and queues["tune"]["waiting"] <= 2
+    until(lambda: sum(len(w.jobs) for w in fleet.transport.workers()) >= 2)
+    workers = ask("workers")
+    assert {w["pid"] for w in workers} == {w.pid for w in fleet.alive()} and workers[0]["queues"] == ["serve", "tune"]
+    [job.cancel() for job in blockers]
+
+
+def test_a_worker_serves_only_its_queues(tmp_path, fake_operations):
+    fleet = Fleet(tmp_path, store=f"local://{tmp_path}/store")  # by way of fsspec
+    try:
+        command = [sys.executable, "-m", "portraitist", "worker", "--url", fleet.server.url, "--store", fleet.store]
+        environment = {**os.environ, "PORTRAITIST_LEASE_S": "2"}
+        tune = subprocess.Popen(
+            [*command, "--queues", "tune", "--device", "cpu"], env=environment, stderr=subprocess.DEVNULL
+        )
+        fleet.workers.append(tune)
+        person = fleet.studio.personas.create("ana", PHOTOS).wait(timeout=60)
+        job = person.synthesize(wait=False)
+        time.sleep(1.0)
+        assert isinstance(job.status, Queued) and not fleet.studio.describe()["alive"]
+        fleet.add(queues="serve")
+        job.wait(timeout=60)
+        assert fleet.studio.describe()["alive"]
+    finally:
+        fleet.stop()
+
+
+# -- crashes ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_killed_worker(fleet, studio, create):
+    job = create(studio, steps=30, dt=0.05)
+    running(studio, job, step=5)
+    main, child = fleet.main_of(job), child_pid(studio, job)
+    main.kill()
+    began = time.monotonic()
+    person = job.wait(timeout=30)
+    assert time.monotonic() - began < 20
+    assert person.record.figures["first_step_of_last_attempt"] >= 5 and row(studio, job).attempts == 2
+    assert [e.kind for e in job.events()].count("succeeded") == 1
+    child_gone(child)
+    fleet.add()
+    fleet.ready()
+
+
+def test_a_killed_child(fleet, studio, create):
+    job = create(studio, steps=10, dt=0.05, kill_at=6, kills=1)
+    assert job.wait(timeout=30).record.figures == {"first_step_of_last_attempt": 6.0, "starts": 2.0}
+    assert "died" in next(e.detail for e in job.events() if e.kind == "requeued")
+
+
+def test_a_child_that_hangs(fleet, studio, create):
+    job = create(studio, stop=1)
+    assert job.wait(timeout=40).record.figures["starts"] == 2.0
+    assert "stopped answering" in next(e.detail for e in job.events() if e.kind == "requeued")
+
+
+def test_a_poison_job_stops_and_the_queue_moves_on(studio, create):
+    poison, good = create(studio, steps=3, kill_at=1), create(studio)
+    began = time.monotonic()
+    with pytest.raises(JobFailed, match="3 attempts"):
+        poison.wait(timeout=60)
+    assert time.monotonic() - began < 60 and row(studio, poison).attempts == 3 == starts(poison)
+    assert good.wait(timeout=30)
+
+
+# -- messages --------------------------------------------------------------------------------------------------------
+
+
+def test_deleted_messages_are_sent_again(fleet, studio, create):
+    blockers = [create(studio, steps=20, dt=0.05) for _ in fleet.alive()]
+    until(lambda: sum(isinstance(b.status, Running) for b in blockers) >= 2)
+    jobs = [create(studio) for _ in range(5)]
+    assert fleet.forget_messages()
+    for job in [*blockers, *jobs]:
+        job.wait(timeout=60)
+        assert starts(job) == 1
+
+
+def test_a_message_three_times_has_one_effect(fleet, studio, create):
+    person = create(studio).wait(timeout=30)
+    jobs = [person.synthesize(wait=False, seed=seed) for seed in range(20)]
+    for _ in range(2):
+        [fleet.transport.wake(job.id, "serve") for job in jobs]
+    for job in jobs:
+        job.wait(timeout=60)
+        assert [e.kind for e in job.events() if e.kind != "progress"] == ["queued", "started", "succeeded"]
+
+
+def test_a_worker_that_was_given_up_changes_nothing(fleet, studio, create):
+    """It claims, is silent until its lease is over, and comes back when another has done the job."""
+    ledger = fleet.ledger
+    blockers = [create(studio, steps=20, dt=0.05) for _ in fleet.alive()]
+    until(lambda: sum(isinstance(b.status, Running) for b in blockers) >= 2)
+    job, refused = create(studio), ledger.refused()
+    old = ledger.claim(job.id, worker="gone/1", lease_s=0.5)
+    person = job.wait(timeout=60)
+    for late in (
+        lambda: ledger.finish(job.id, old.token, "succeeded", result={"by": "the old one"}),
+        lambda: ledger.refer(job.id, old.token, ["x"]),
+        lambda: ledger.progress(job.id, old.token, {}),
+    ):
+        with pytest.raises(LeaseLost):
+            late()
+    assert ledger.refused() == refused + 3 and job.wait().id == person.id and row(studio, job).attempts == 2
+
+
+# -- cancellation and shutdown -----------------------------------------------------------------------------------------
+
+
+def test_cancel(fleet, studio, create):
+    deaf = create(studio, deaf=1, steps=1000, dt=0.05)
+    listening = create(studio, steps=1000, dt=0.05)
+    until(lambda: isinstance(deaf.status, Running) and isinstance(listening.status, Running))
+    fillers = [create(studio, steps=1000, dt=0.05) for _ in fleet.alive()[2:]]
+    waiting = create(studio)
+    began, child = time.monotonic(), child_pid(studio, deaf)
+    deaf.cancel()
+    assert waiting.cancel() == Cancelled() and time.monotonic() - began < 1.0
+    [job.cancel() for job in [listening, *fillers]]
+    with pytest.raises(JobCancelled):
+        listening.wait(timeout=10)
+    assert time.monotonic() - began < 2.0
+    with pytest.raises(JobCancelled):
+        deaf.wait(timeout=20)
+    assert time.monotonic() - began < 10.0
+    child_gone(child)
+
+
+def test_sigquit_gives_the_job_back_at_once_and_charges_no_attempt(fleet, studio, create):
+    job = create(studio, steps=40, dt=0.05)
+    running(studio, job, step=3)
+    main = fleet.main_of(job)
+    began = time.monotonic()
+    main.send_signal(signal.SIGQUIT)
+    assert main.wait(timeout=10) == 0 and time.monotonic() - began < 3.0
+    assert job.wait(timeout=30).record.figures["first_step_of_last_attempt"] >= 3
+    assert row(studio, job).attempts == 1 and starts(job) == 2
+    fleet.add()
+    fleet.ready()
+
+
+def test_sigterm_lets_the_job_finish(fleet, studio, create):
+    job = create(studio, steps=30, dt=0.05)
+    running(studio, job, step=3)
+    main = fleet.main_of(job)
+    main.send_signal(signal.SIGTERM)
+    assert main.wait(timeout=20) == 0
+    assert job.wait(timeout=10) and starts(job) == 1
+    assert main.pid not in {w.pid for w in fleet.transport.workers()}
+    fleet.add()
+    fleet.ready()
+
+
+# -- one of everything -------------------------------------------------------------------------------------------------
+
+
+def test_a_thousand_creations_with_one_key_are_one_job(fleet):
+    before, barrier = len(fleet.ledger.jobs(limit=10_000)), threading.Barrier(20)
+
+    def create(_):
+        barrier.wait(timeout=60)
+        studio = portraitist.connect(fleet.server.url, store=fleet.store)
+        return {studio.personas.create("one", [("a.jpg", b"1")], idempotency_key="k").id for _ in range(50)}
+
+    with ThreadPoolExecutor(20) as pool:
+        ids = set().union(*pool.map(create, range(20)))
+    assert len(ids) == 1 and len(fleet.ledger.jobs(limit=10_000)) == before + 1
+    with pytest.raises(Conflict):
+        fleet.studio.personas.create("two", [("a.jpg", b"2")], idempotency_key="k")
+
+
+def test_a_job_of_ten_leases_is_started_once(studio, long_job):
+    assert long_job.wait(timeout=90).record.figures["starts"] == 1.0 and starts(long_job) == 1
+
+
+# -- the broker --------------------------------------------------------------------------------------------------------
+
+
+def test_the_broker_is_killed_and_started_again(tmp_path, fake_operations, create):
+    fleet = Fleet(tmp_path, aof=True)
+    try:
+        studio = fleet.studio
+        fleet.add()
+        fleet.ready()
+        long, jobs = create(studio, steps=80, dt=0.05), [create(studio) for _ in range(10)]
+        running(studio, long, step=2)
+        fleet.server.kill()
+        began = time.monotonic()
+        with pytest.raises(QueueUnavailable, match="accepted are kept"):
+            create(studio, "too-late")
+        assert time.monotonic() - began < 5.0
+        time.sleep(2.0)
+        fleet.server.start()
+        back = time.monotonic()
+        for job in [long, *jobs]:
+            job.wait(timeout=60)
+            assert starts(job) == 1
+        assert len(studio.personas.list()) == 11
+        assert create(studio, "after", steps=3, kill_at=1, kills=1).wait(timeout=30).record.figures["starts"] == 2
+        assert time.monotonic() - back < 45
+    finally:
+        fleet.stop()
+
+
+def test_what_is_wrong_is_told(tmp_path):
+    with pytest.raises(InvalidRequest, match="store"):
+        portraitist.connect("redis://127.0.0.1:1/0")
+    with pytest.raises(InvalidRequest, match="mounted"):
+        portraitist.connect("redis://127.0.0.1:1/0", store="nonsense://bucket")
+    with pytest.raises(InvalidRequest, match="redis://host"):
+        portraitist.connect("amqp://user:secret@host", store=tmp_path)
+    with pytest.raises(InvalidRequest, match="embedded"):
+        portraitist.connect("redis://127.0.0.1:1/0", home=tmp_path)
+    studio = portraitist.connect("redis://:secret@127.0.0.1:1/0", store=tmp_path)
+    began = time.monotonic()
+    with pytest.raises(QueueUnavailable) as caught:
+        studio.personas.list()
+    assert time.monotonic() - began < 5.0 and "secret" not in str(caught.value) + repr(studio)
+    assert studio.describe()["alive"] is False

@@ -1,0 +1,133 @@
+"""A cluster's worker: a Celery worker over Redis with one spawned child, for one processor or GPU.
+
+    PORTRAITIST_URL=redis://host:6379/0 PORTRAITIST_STORE=DIR python -m portraitist_workers.cluster --queues tune,serve
+
+`portraitist worker --url …` becomes this. Any number of them on any number of hosts. SIGTERM drains: the running job may
+finish within the grace, else it goes back to the queue, as it does at once on SIGQUIT or a second SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable
+
+from .process import set_for_children, set_up_logging
+
+log = logging.getLogger(__name__)
+
+TEND_S = 0.25
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Portraitist's cluster worker.")
+    parser.add_argument("--url", default=os.environ.get("PORTRAITIST_URL"), help="the Redis server")
+    parser.add_argument(
+        "--store", default=os.environ.get("PORTRAITIST_STORE"), help="folder that every client and worker has mounted"
+    )
+    parser.add_argument("--queues", default="serve,tune", help="serve (seconds), tune (minutes), or both")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--grace", type=float, default=25.0, help="seconds that a job may go on after SIGTERM")
+    options = parser.parse_args(argv)
+    if not options.url or not options.store:
+        parser.error("name the Redis server and the store")
+    set_up_logging()
+
+    from portraitist import __version__
+    from portraitist.backend import cluster
+    from portraitist.errors import QueueUnavailable
+    from portraitist.ledger import RedisLedger
+    from portraitist.transport import RedisTransport, WorkerInfo
+
+    backend = cluster(options.url, options.store)
+    transport = backend.transport
+    assert isinstance(transport, RedisTransport)
+    assert isinstance(backend.ledger, RedisLedger)
+    try:
+        for risk in backend.ledger.risks():
+            log.warning("the Redis server: %s", risk)
+    except QueueUnavailable as error:  # Celery goes on trying
+        log.warning("%s", error)
+    host, queues = socket.gethostname(), tuple(options.queues.split(","))
+    node_name = f"{host}-{secrets.token_hex(3)}"  # never the same again: an old row must not look like ours
+    os.environ.update(PORTRAITIST_URL=options.url, PORTRAITIST_STORE=str(options.store), PORTRAITIST_NODE=node_name)
+    _choose(options.device)
+    set_for_children()
+
+    from celery.signals import worker_ready, worker_shutdown
+    from celery.worker import state
+
+    from .app import app
+    from .node import Node
+
+    worker = app.Worker(
+        hostname=f"portraitist@{node_name}",
+        queues=list(queues),
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+
+    def pids() -> Iterable[int]:
+        return [process.pid for process in worker.pool._pool._pool if process.pid]
+
+    info = WorkerInfo(node_name, host, os.getpid(), queues, options.device, __version__, time.time())
+
+    def restart() -> None:
+        os.execv(sys.executable, [sys.executable, "-m", "portraitist_workers.cluster", *(argv or sys.argv[1:])])
+
+    node = Node(
+        backend,
+        transport,
+        info,
+        pids=pids,
+        busy=lambda: bool(state.reserved_requests),
+        restart=restart,
+        grace_s=options.grace,
+    )
+
+    def end(number: int, _: object) -> None:
+        if number == signal.SIGQUIT or state.should_stop is not None:
+            # In a thread: the handler may have interrupted the very code whose locks this needs.
+            threading.Thread(target=node.stop, name="portraitist-stop").start()
+        else:
+            node.drain()
+            state.should_stop = 0
+
+    @worker_ready.connect(weak=False)
+    def ready(**_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, end)
+        threading.Thread(target=node.run, name="portraitist-node", daemon=True).start()
+        # Celery replaces a dead child only after two of these looks, which it takes every 5 s.
+        worker.hub.call_repeatedly(TEND_S, worker.pool._pool.maintain_pool)
+
+    @worker_shutdown.connect(weak=False)
+    def over(**_: object) -> None:
+        node.sign_off()
+
+    worker.start()
+    return 0
+
+
+def _choose(device: str) -> None:
+    """The engine sees one device, whose number is then 0."""
+    kind, _, number = device.partition(":")
+    os.environ["PORTRAITIST_DEVICE"] = kind
+    if kind == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif number:
+        os.environ["CUDA_VISIBLE_DEVICES"] = number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

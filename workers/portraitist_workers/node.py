@@ -1,0 +1,173 @@
+"""Watches over one cluster worker's children: reports what they do, stops those that will not, gives their jobs back."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from portraitist.backend import Backend
+from portraitist.errors import PortraitistError
+from portraitist.ledger import JobRow
+from portraitist.transport import RedisTransport, WorkerInfo
+
+from .execution import LEASE_S
+from .reaper import Reaper, give_back
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.2
+REPORT_S = 2.0
+STUCK_S = 10.0  # so long idle beside waiting wake-ups: Celery has stopped listening (after an outage, say)
+CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
+SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept
+
+
+class Node:
+    """`run` is the loop, in a thread of the worker's main process. `pids`: of its children, now; `busy`: whether Celery has
+    taken a message; `restart`: begin anew in this process."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        transport: RedisTransport,
+        info: WorkerInfo,
+        *,
+        pids: Callable[[], Iterable[int]],
+        busy: Callable[[], bool],
+        restart: Callable[[], None],
+        grace_s: float,
+    ) -> None:
+        self._backend, self._ledger, self._transport = backend, backend.ledger, transport
+        self._info, self._pids, self._grace_s = info, pids, grace_s
+        self._busy, self._restart = busy, restart
+        self._listening = time.monotonic()
+        self._reaper = Reaper(backend, transport, info.node)
+        self._children: set[int] = set()  # also those that died and whose job was not yet given back
+        self._since: dict[tuple[str, int, str], float] = {}  # (job id, token, what) -> since when
+        self._reported = -REPORT_S
+        self._drain_until: float | None = None
+        self._ending = threading.Lock()
+
+    def run(self) -> None:
+        away = False
+        while True:
+            try:
+                self.look()
+                if away:
+                    log.info("the ledger is back")
+                away = False
+            except PortraitistError as error:
+                if not away:
+                    log.warning("%s", error)
+                away, self._since, self._listening = (
+                    True,
+                    {},
+                    time.monotonic(),
+                )  # what we saw before says nothing about what is after it
+            except Exception:  # one odd row must not stop the loop
+                log.exception("node")
+                time.sleep(1.0)
+            if self._drain_until is not None and time.monotonic() > self._drain_until:
+                self.stop()
+            if self._drain_until is None and time.monotonic() - self._listening > STUCK_S and not away:
+                self._start_anew()
+            time.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """One round."""
+        self._children.update(self._pids())
+        held: set[str] = set()
+        for pid in list(self._children):
+            rows, alive = self._ledger.running(worker=f"{self._info.node}/{pid}"), _alive(pid)
+            late = {row.id for row in self._ledger.expired()} if rows else set()
+            for row in rows:
+                if alive:
+                    self._watch(row, pid, silent=row.id in late)
+                    held.add(row.id)
+                else:
+                    give_back(self._backend, row, "its worker process died")
+            if not alive and not rows:
+                self._children.discard(pid)
+        self._since = {key: since for key, since in self._since.items() if key[0] in held}
+        if held or self._busy() or not any(self._transport.waiting(lane) for lane in self._info.queues):
+            self._listening = time.monotonic()
+        if time.monotonic() - self._reported > REPORT_S:
+            self._reported = time.monotonic()
+            info = replace(self._info, jobs=tuple(sorted(held)), draining=self._drain_until is not None)
+            self._transport.report(info)
+        self._reaper.look()
+
+    def drain(self) -> None:
+        """Finish the running job, but not for longer than the grace; Celery takes no new one meanwhile."""
+        self._drain_until = time.monotonic() + self._grace_s
+        self._reported = -REPORT_S
+
+    def stop(self) -> None:
+        """End at once. A running job goes back to the queue, resumes from its checkpoint, and is not charged an attempt."""
+        if not self._ending.acquire(blocking=False):
+            return
+        try:
+            for pid in {*self._children, *self._pids()}:
+                for row in self._ledger.running(worker=f"{self._info.node}/{pid}"):
+                    give_back(
+                        self._backend, row, "the worker was asked to stop", count=False
+                    )  # before its death is noticed and charged
+                _kill(pid)
+        except PortraitistError as error:  # the lease will tell
+            log.warning("%s", error)
+        self.sign_off()
+        os._exit(0)  # Celery's own shutdown would wait for the child that we just killed
+
+    def _start_anew(self) -> None:
+        if self._ending.acquire(blocking=False):
+            log.error("wake-ups wait and Celery takes none; starting anew")
+            for pid in {*self._children, *self._pids()}:
+                _kill(pid)
+            self.sign_off()
+            self._restart()
+
+    def sign_off(self) -> None:
+        """Leave the list of workers."""
+        try:
+            self._transport.sign_off(self._info.node)
+        except PortraitistError as error:  # its entry expires
+            log.warning("%s", error)
+
+    def _watch(self, row: JobRow, pid: int, *, silent: bool) -> None:
+        if self._long(row, "cancelled", row.cancel_requested is not None, CANCEL_GRACE_S):
+            _kill(pid)
+            give_back(self._backend, row, "it did not stop when asked to")
+        elif self._long(row, "silent", silent, SILENT_S):
+            _kill(pid)
+            give_back(self._backend, row, "its worker process stopped answering")
+
+    def _long(self, row: JobRow, what: str, now_true: bool, seconds: float) -> bool:
+        """Whether something has been true for so long, by our own clock."""
+        key = (row.id, row.token, what)
+        if not now_true:
+            self._since.pop(key, None)
+            return False
+        return time.monotonic() - self._since.setdefault(key, time.monotonic()) > seconds
+
+
+def _alive(pid: int) -> bool:
+    """Of a child: whether it runs. One that has ended but was not yet collected by Celery does not."""
+    try:
+        if hasattr(os, "waitid"):
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        os.kill(pid, 0)
+        return True
+    except (ChildProcessError, ProcessLookupError):
+        return False
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

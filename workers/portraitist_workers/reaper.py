@@ -1,0 +1,100 @@
+"""Repairs what crashes leave behind in a cluster: jobs whose lease ran out, wake-ups that were lost, bytes nobody needs.
+
+Every worker has one; of them, one at a time acts. Nothing it does can do harm when it is done twice or late: a job is taken
+back by its token only, and a wake-up too many finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from portraitist.backend import Backend
+from portraitist.errors import PortraitistError, QueueUnavailable
+from portraitist.ledger import JobRow, LeaseLost
+from portraitist.ledger.protocol import TERMINAL, Lane
+from portraitist.ledger.redis import LANES
+from portraitist.transport import RedisTransport
+
+from .execution import LEASE_S
+from .sweeping import SWEEP_S, sweep
+
+log = logging.getLogger(__name__)
+
+REAP_S = min(1.0, LEASE_S / 4)  # how often it looks
+SILENT_S = LEASE_S * 0.4  # after the lease's end: after an outage, living workers renew it first
+RESEND_S = 2.0  # so long fewer wake-ups than queued jobs: some were lost
+MANY = 1000  # wake-ups per round
+
+
+class Reaper:
+    """Call `look` all the time; it acts every REAP_S seconds while `node` is the one that leads."""
+
+    def __init__(self, backend: Backend, transport: RedisTransport, node: str) -> None:
+        self._backend, self._ledger, self._transport, self._node = backend, backend.ledger, transport, node
+        self._looked = time.monotonic()
+        self._silent: dict[tuple[str, int], float] = {}  # (job id, token) -> since when we see its lease over
+        self._short: dict[Lane, float] = {}  # lane -> since when it has too few wake-ups
+
+    def look(self) -> None:
+        """One round. Raises QueueUnavailable."""
+        now = time.monotonic()
+        if now - self._looked < REAP_S:
+            return
+        self._looked = now
+        try:
+            if not self._transport.lead(self._node, 3 * REAP_S):
+                self._silent, self._short = {}, {}
+                return
+            self._take_back()
+            for lane in LANES:
+                self._wake_again(lane)
+        except QueueUnavailable:
+            self._silent, self._short = {}, {}  # what we saw before the outage says nothing about what is after it
+            raise
+        if self._transport.first("sweep", SWEEP_S):
+            threading.Thread(target=self._sweep, name="portraitist-sweep", daemon=True).start()  # it may take minutes
+
+    def _sweep(self) -> None:
+        try:
+            sweep(self._ledger, self._backend.store)
+        except PortraitistError as error:
+            log.warning("sweeping was broken off: %s", error)
+
+    def _take_back(self) -> None:
+        now, seen = time.monotonic(), {}
+        for row in self._ledger.expired():
+            seen[row.id, row.token] = since = self._silent.get((row.id, row.token), now)
+            if now - since > SILENT_S:
+                give_back(self._backend, row, "its worker stopped answering")
+        self._silent = seen
+
+    def _wake_again(self, lane: Lane) -> None:
+        """A job needs no wake-up of its own (a worker that finds its job taken does the oldest one), but as many are needed as
+        there are jobs. Those that were just taken from the queue are on their way to a claim, hence the patience."""
+        queued = self._ledger.queued(lane=lane, limit=MANY)
+        missing = len(queued) - self._transport.waiting(lane)
+        if missing <= 0:
+            self._short.pop(lane, None)
+        elif time.monotonic() - self._short.setdefault(lane, time.monotonic()) > RESEND_S:
+            del self._short[lane]
+            log.info("%s: %d wake-ups are sent again", lane, missing)
+            for job_id in queued[:missing]:
+                self._transport.wake(job_id, lane)
+
+
+def give_back(backend: Backend, row: JobRow, reason: str, *, count: bool = True) -> None:
+    """The attempt is over: back to the queue, or given up. Raises QueueUnavailable."""
+    try:
+        after = backend.ledger.requeue(row.id, row.token, reason=reason, count=count)
+    except LeaseLost:
+        return  # it finished after all, or somebody else was faster
+    log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status)
+    if after.status == "queued":
+        backend.transport.wake(row.id, row.lane)
+    elif after.status in TERMINAL:
+        try:
+            backend.store.drop_checkpoint(row.id)
+        except PortraitistError as error:
+            log.warning("the checkpoint of job %s could not be dropped: %s", row.id, error)
