@@ -89,7 +89,7 @@ class Made:
 def use_prior(folder: str | None) -> None:
     """Load generator, encoder and face networks from `folder` instead of the installed ones."""
     if folder is not None:
-        library.load.__wrapped__.__defaults__ = ("default", Path(folder))
+        library.load.__defaults__ = ("default", Path(folder))
         networks.load_network.__wrapped__.__defaults__ = (Path(folder),)
 
 
