@@ -111,7 +111,7 @@ Image.MAX_IMAGE_PIXELS = None
 photo = Image.open(sys.argv[2]).convert("RGB")
 wrong, outcomes, slowest = [], {"refuse": 0, "decode": 0}, 0.0
 for name, data, expected in hostile_files(photo, 500):
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         picture = decode(data, name)
         outcome = "decode"
@@ -121,7 +121,7 @@ for name, data, expected in hostile_files(photo, 500):
         outcome = "refuse"
         if error.param != name or not error.message.isprintable():
             wrong.append((name[:40], "does not name the file"))
-    slowest = max(slowest, time.perf_counter() - start)
+    slowest = max(slowest, time.process_time() - start)
     outcomes[outcome] += 1
     if expected not in ("either", outcome):
         wrong.append((name[:40], expected, outcome))
