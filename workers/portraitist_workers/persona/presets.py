@@ -17,7 +17,7 @@ class Preset:
 
 # 16 photos of one test person (ada), one thread of a shared 2-core CPU with native bf16; reconstruction LPIPS-squeeze.
 PRESETS = {
-    "fast": Preset(20, Schedule(steps=80), edit_steps=30, project_steps=30),  # 38 s, LPIPS 0.044
-    "balanced": Preset(40, Schedule(steps=180), edit_steps=40, project_steps=30),  # 100 s, LPIPS 0.021
+    "fast": Preset(20, Schedule(steps=80), edit_steps=20, project_steps=30),  # 38 s, LPIPS 0.044
+    "balanced": Preset(40, Schedule(steps=180), edit_steps=30, project_steps=30),  # 100 s, LPIPS 0.021
     "best": Preset(80, Schedule(steps=600), edit_steps=120, project_steps=100),  # not measured yet; about 200 s by its steps
 }
