@@ -8,8 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from ..backend import Backend, open_backend
-from ..ledger import RedisLedger
-from ..ledger.redis import LANES
+from ..ledger import LANES, RedisLedger
 from ..transport import RedisTransport
 from . import show
 from .options import AsJson, Home, Store, Url
