@@ -5,8 +5,12 @@ import weakref
 
 import torch
 
+from portraitist.backend import Backend
+from portraitist.ledger import MemoryLedger, NewJob
 from portraitist.requests import Synthesize
-from portraitist_workers import operations
+from portraitist.store import MemoryStore
+from portraitist.transport import InlineTransport
+from portraitist_workers import operations, warmth
 from portraitist_workers.persona.judge import judge_for
 from portraitist_workers.persona.warm import WarmPersonas, nbytes, warm
 
@@ -62,7 +66,7 @@ def test_the_size_is_what_serving_takes():
 
 
 def test_a_worker_forgets_who_was_deleted():
-    here = memory()
+    here = Backend(MemoryLedger(), MemoryStore(), InlineTransport(print))
     for number in (1, 2):
         job, _ = here.ledger.submit(
             NewJob(f"job_{number}", {"operation": "create", "persona_id": persona_id(number)}, "", creates=f"{number}")
