@@ -47,12 +47,9 @@ def worker_name() -> str:
     return f"{os.environ.get('PORTRAITIST_NODE') or socket.gethostname()}/{os.getpid()}"
 
 
-def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str, lease_s: float = LEASE_S) -> bool:
-    """Claim `job_id` and do it. Returns when the outcome is in the ledger, or is somebody else's business; False: it could
-    not be claimed."""
-    row = ledger.claim(job_id, worker=worker, lease_s=lease_s)
-    if row is None:
-        return False
+def execute(ledger: Ledger, store: Store, row: JobRow, *, run: Run, lease_s: float = LEASE_S) -> None:
+    """Do a job that was just claimed. Returns when the outcome is in the ledger, or is somebody else's business."""
+    job_id = row.id
     context = JobContext(ledger, store, row, lease_s=lease_s)
     with context:
         try:
@@ -62,11 +59,11 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
         except LeaseLost:
             log.warning("job %s was taken away; its work is dropped", job_id)
-            return True
+            return
         except JobCancelled:
             if context.lost:
                 log.warning("job %s was taken away; its work is dropped", job_id)
-                return True
+                return
             outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
         except Exception as error:
             if not isinstance(error, PortraitistError):
@@ -77,7 +74,6 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
         store.drop_checkpoint(job_id)
     except StorageError:
         log.warning("the checkpoint of job %s could not be dropped", job_id, exc_info=True)
-    return True
 
 
 def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> None:

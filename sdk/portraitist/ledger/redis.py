@@ -334,7 +334,8 @@ class RedisLedger:
         rows = []
         for index, name in enumerate(names):
             limits = json.loads(quotas.get(name) or quotas.get("*") or "{}")
-            rows.append(TenantRow(name, *counts[3 * index : 3 * index + 3], Quotas(**limits)))
+            running, queued, personas = counts[3 * index : 3 * index + 3]
+            rows.append(TenantRow(name, running, queued, personas, Quotas(**limits)))
         return rows
 
     def set_quotas(self, tenant: str, quotas: Quotas) -> None:
@@ -469,9 +470,9 @@ def _job(found: Any) -> JobRow | None:
 def _persona(h: dict[str, Any]) -> PersonaRow | None:
     if not h:
         return None
-    data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("record", "consent")}
+    record, consent = (None if h.get(name) is None else json.loads(h[name]) for name in ("record", "consent"))
     expires = None if h.get("expires") is None else float(h["expires"])
-    return PersonaRow(**{name: h[name] for name in ("id", "tenant", "name", "status", "job_id")}, **data, expires=expires)
+    return PersonaRow(h["id"], h["tenant"], h["name"], h["status"], record, h["job_id"], consent, expires)
 
 
 def _event(entry: str, fields: dict[str, str]) -> EventRow:

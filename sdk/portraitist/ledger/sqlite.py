@@ -427,7 +427,7 @@ class SqliteLedger:
         turns = dict(map(tuple, db.execute("SELECT tenant, turn FROM turns WHERE lane = ?", (lane,))))
         lines = []
         for tenant, count in queued.items():
-            if tenant != also and (self._full(db, tenant) or self.tenant not in (None, tenant) and also is None):
+            if tenant != also and (self._full(db, tenant) or (self.tenant not in (None, tenant) and also is None)):
                 continue
             ids = db.execute(
                 "SELECT id FROM jobs WHERE status = 'queued' AND lane = ? AND tenant = ? ORDER BY priority DESC, created, rowid"
