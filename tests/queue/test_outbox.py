@@ -8,7 +8,7 @@ import pytest
 from portraitist.errors import NotFound
 from portraitist.ledger.outbox.protocol import KEEP_DEAD_S, PROGRESS_S
 
-from .test_ledger_conformance import claim, clock, creation, ledger, synthesis  # noqa: F401 (fixtures)
+from .test_ledger_conformance import claim, creation, synthesis
 
 HOOK = {"url": "https://hooks.example/in", "events": ["succeeded", "failed", "cancelled"]}
 
