@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import setup_logging
 
 from portraitist.ledger.redis import plain_url
 from portraitist.transport import wakeups
+
+from .telemetry import logs
 
 _URL = os.environ.get("PORTRAITIST_URL")  # of the cluster; none: the embedded worker
 
@@ -37,3 +40,9 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
 )
+
+
+@setup_logging.connect(weak=False)
+def _log_as_we_do(**_: object) -> None:
+    """In the main process and in every child, instead of Celery's own handlers."""
+    logs.set_up()
