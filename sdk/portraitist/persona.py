@@ -300,9 +300,9 @@ class Persona:
         return [self._uploaded(step, uploads) if isinstance(step, Mask) else step for step in chain]
 
     def _uploaded(self, mask: Mask, uploads: list[str]) -> Mask:
-        if is_digest(mask.image):
-            return mask
-        uploads.append(self._backend.store.put(read(mask.source())[1]))
+        store = self._backend.store
+        known = is_digest(mask.image)  # of an earlier request; another tenant's is not found
+        uploads.append(store.put(store.get(mask.image) if known else read(mask.source())[1]))
         return Mask(uploads[-1])
 
 

@@ -41,15 +41,17 @@ def connect(
     *,
     home: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
+    tenant: str | None = None,
 ) -> Studio:
     """A studio. Without arguments: embedded, no server; everything in one folder (`home`, else $PORTRAITIST_HOME, else the
     user's data folder), the work in a local process that starts when there is something to do.
 
     With `url` (or $PORTRAITIST_URL) as in "redis://host:6379/0": a cluster, whose `portraitist worker` processes do the work.
     Its bytes lie in `store` (or $PORTRAITIST_STORE): a folder that every client and worker has mounted, or any fsspec URL.
-    Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""
+    Several customers on one backend are kept apart by `tenant` (or $PORTRAITIST_TENANT; default "default"): another tenant's persona
+    or job is unknown to this studio. Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""
     home, store = (None if given is None else os.fspath(given) for given in (home, store))
-    return Studio(open_backend(url, home, store))
+    return Studio(open_backend(url, home, store).of(tenant))
 
 
 class Studio:

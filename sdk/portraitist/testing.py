@@ -50,7 +50,7 @@ def fake_studio(run: Run | None = None) -> Studio:
         if row is not None:
             _execute(ledger, store, row, run or plain_pictures)
 
-    return Studio(Backend(ledger, store, InlineTransport(execute)))
+    return Studio(Backend(ledger, store, InlineTransport(execute)).of())
 
 
 def plain_pictures(request: Any, context: FakeContext) -> BaseModel:

@@ -31,7 +31,7 @@ from .checkpoint import Checkpoint
 from .context import Context
 from .progress import Stages
 
-DEFAULT_ORGANIZER = "regression"  # favoured at 8, 16 and 40 photos: docs/benchmarks/personalize.md
+DEFAULT_ORGANIZER = "regression"  # least leakage at 8, 16 and 40 photos: docs/benchmarks/personalize-*photos.md
 
 
 def run(request: CreatePersona, context: Context) -> PersonaRecord:
