@@ -1,14 +1,18 @@
 """Health, metrics, traces and logs of real workers."""
 
+import gzip
 import json
 import logging
 import os
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import portraitist
 from portraitist.errors import JobFailed, PortraitistError
@@ -156,6 +160,92 @@ def test_without_our_formatters_the_log_would_tell():
     assert "Zoë" in told[logging.Formatter] and PASSWORD in told[logging.Formatter]
     for ours in (logs.TextFormatter, logs.JsonFormatter):
         assert "Zoë" not in told[ours] and PASSWORD not in told[ours] and "OSError" in told[ours]
+
+
+TRACED_APP = """
+import sys
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+import portraitist
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
+trace.set_tracer_provider(provider)
+studio = portraitist.connect(sys.argv[1], store=sys.argv[2])
+with trace.get_tracer("app").start_as_current_span("sign-up"):
+    script = {"a.jpg": {"steps": 3, "dt": 0.02, "kill_at": 1, "kills": 1}}
+    job = studio.personas.create("traced", [("a.jpg", b"1")], labels=script)
+job.wait(timeout=60)
+"""
+
+
+def test_a_trace_goes_from_the_app_to_the_stages(tmp_path, fake_operations, monkeypatch):
+    """App, worker and collector are processes (or servers) of their own; the first attempt is killed."""
+    with Collector() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+        fleet = Fleet(tmp_path)
+        try:
+            fleet.add(log="json")
+            app = [sys.executable, "-c", TRACED_APP, fleet.server.url, str(fleet.store)]
+            subprocess.run(app, check=True, timeout=120)
+            until(lambda: {"portraitist.attempt", "sign-up"} <= collector.spans.keys())
+        finally:
+            fleet.stop()
+        spans = {name: found[-1] for name, found in collector.spans.items()}
+        top, submit = spans["sign-up"], spans["portraitist.submit"]
+        assert submit.parent_span_id == top.span_id
+        assert spans["portraitist.queue"].parent_span_id == submit.span_id
+        assert spans["portraitist.attempt"].parent_span_id == submit.span_id
+        assert spans["portraitist.stage"].parent_span_id == spans["portraitist.attempt"].span_id
+        assert len({span.trace_id for span in spans.values()}) == 1
+        attributes = {a.key: a.value for a in spans["portraitist.attempt"].attributes}
+        assert attributes["portraitist.attempt"].int_value == 2 and "traced" not in str(attributes)
+        assert attributes["portraitist.status"].string_value == "succeeded"
+        assert len(collector.spans["portraitist.queue"]) == 1  # the wait before the second attempt is no queue
+        line = next(json.loads(s) for s in fleet.log.read_text().splitlines() if "its worker process died" in s)
+        assert line["job"]
+
+
+def test_the_sdk_imports_no_opentelemetry():
+    code = "import portraitist, sys; sys.exit(any(m.startswith('opentelemetry') for m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+class Collector:
+    """Takes OTLP over HTTP; `spans`: by name, in the order in which they came."""
+
+    def __init__(self):
+        self.spans = {}
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                request = ExportTraceServiceRequest.FromString(body)
+                for part in (scope for resource in request.resource_spans for scope in resource.scope_spans):
+                    for span in part.spans:
+                        collector.spans.setdefault(span.name, []).append(span)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
 
 
 def test_an_embedded_worker_answers_too(tmp_path, fake_operations, create):

@@ -32,6 +32,7 @@ app.conf.update(
     task_acks_on_failure_or_timeout=True,
     task_reject_on_worker_lost=True,
     task_retry_on_worker_lost=True,
+    worker_proc_alive_timeout=120.0,  # seconds; with the default of 4, a busy machine's children are killed while they start
     worker_lost_wait=0.3,  # seconds until a killed child's place is free again (default 10)
     # With True, a broker restart turned running jobs into lost ones (and Celery 6 makes True the default).
     worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -77,7 +77,7 @@ def _die_with_parent(**_: object) -> None:
 
 @worker_process_init.connect
 def _warm_up(**_: object) -> None:
-    """Aside, for Celery gives a child four seconds to answer. Embedded workers come and go: they load when there is a job."""
+    """Aside, so that a job that waits need not. Embedded workers come and go: they load when there is a job."""
 
     def load() -> None:
         if os.environ.get("PORTRAITIST_URL"):

@@ -28,8 +28,8 @@ _FIELDS = ("job", "tenant", "persona", "operation", "attempt", "trace")
 
 def about(row: JobRow, **more: Any) -> dict[str, Any]:
     """The ids of a job, for `log.…(…, extra=about(row))`."""
-    ids = {"job": row.id, "persona": row.persona_id, "operation": row.operation, "attempt": row.attempts}
-    return {**ids, "tenant": getattr(row, "tenant", None), **more}
+    ids = {"job": row.id, "tenant": row.tenant, "persona": row.persona_id}
+    return {**ids, "operation": row.operation, "attempt": row.attempts, **more}
 
 
 def enter(row: JobRow, **more: Any) -> None:

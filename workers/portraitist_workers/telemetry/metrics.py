@@ -52,7 +52,7 @@ def instruments() -> Instruments | None:
 def ended(row: JobRow, status: str) -> None:
     """The tenant is told only when the operator asks for it: one series per tenant may be millions."""
     if (known := instruments()) is not None:
-        tenant = str(getattr(row, "tenant", "")) if os.environ.get("PORTRAITIST_METRICS_TENANTS") == "1" else ""
+        tenant = row.tenant if os.environ.get("PORTRAITIST_METRICS_TENANTS") == "1" else ""
         known.jobs.labels(row.operation, status, tenant).inc()
 
 

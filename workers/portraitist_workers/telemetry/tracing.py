@@ -61,9 +61,9 @@ class AttemptSpans:
         from opentelemetry import trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        ids = {"job": row.id, "persona": row.persona_id, "operation": row.operation, "tenant": getattr(row, "tenant", "")}
+        ids = {"job": row.id, "persona": row.persona_id, "operation": row.operation, "tenant": row.tenant}
         attributes = {f"portraitist.{name}": value for name, value in ids.items() if value}
-        above = TraceContextTextMapPropagator().extract({"traceparent": getattr(row, "trace", None) or ""})
+        above = TraceContextTextMapPropagator().extract({"traceparent": row.trace or ""})
         if row.attempts == 1:
             queue = self._tracer.start_span("portraitist.queue", above, attributes=attributes, start_time=_ns(row.created))
             queue.end(_ns(row.started or time.time()))
