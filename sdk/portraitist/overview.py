@@ -13,12 +13,13 @@ from .transport import RedisTransport
 def workers(backend: Backend) -> list[dict[str, Any]]:
     """`transport.WorkerInfo` of each, as dictionaries."""
     if isinstance(backend.transport, RedisTransport):
-        return [{**vars(w), "queues": list(w.queues), "jobs": list(w.jobs)} for w in backend.transport.workers()]
+        listed = [vars(w) for w in backend.transport.workers()]
+        return [{k: list(v) if isinstance(v, tuple) else v for k, v in w.items()} for w in listed]
     state = backend.transport.describe()
     if not state["alive"]:
         return []
     jobs = [row.id for row in backend.ledger.running()]
-    one = {"node": "embedded", "pid": state.get("pid"), "queues": list(LANES), "device": "cpu", "jobs": jobs}
+    one = {"node": "embedded", "pid": state.get("pid"), "queues": list(LANES), "device": "cpu", "jobs": jobs, "warm": []}
     return [{**one, "version": state.get("version"), "started": state.get("started"), "draining": False}]
 
 

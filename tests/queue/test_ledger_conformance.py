@@ -173,6 +173,7 @@ def test_a_requeued_job_fences_its_old_worker(ledger):
         lambda: ledger.heartbeat("job_1", old.token, lease_s=1.0),
         lambda: ledger.progress("job_1", old.token, {}),
         lambda: ledger.refer("job_1", old.token, ["b"]),
+        lambda: ledger.amend("job_1", old.token, {"by": "old"}),
         lambda: ledger.finish("job_1", old.token, "succeeded", result={"by": "old"}),
         lambda: ledger.requeue("job_1", old.token, reason="again"),
     ):
@@ -184,6 +185,15 @@ def test_a_requeued_job_fences_its_old_worker(ledger):
         ledger.finish("job_1", new.token, "failed", error={})
     assert ledger.job("job_1").result == {"by": "new"}
     assert kinds(ledger) == ["queued", "started", "requeued", "started", "succeeded"]
+
+
+def test_an_amended_request_is_what_the_next_attempt_finds(ledger):
+    row, _ = ledger.submit(creation(1))
+    held = claim(ledger)
+    ledger.amend("job_1", held.token, {**row.request, "photos": ["a blob"]})
+    ledger.requeue("job_1", held.token, reason="died")
+    assert claim(ledger).request == {**row.request, "photos": ["a blob"]}
+    assert ledger.submit(creation(9))[0].id == "job_1"  # what was asked for is still the same
 
 
 def test_poison_stops_after_the_last_attempt(ledger):
@@ -428,6 +438,7 @@ def test_a_tenant_sees_nothing_of_another(ledger):
         "heartbeat": lambda job, persona: two.heartbeat(job, running.token, lease_s=1.0),
         "progress": lambda job, persona: two.progress(job, running.token, {}),
         "refer": lambda job, persona: two.refer(job, running.token, ["b"]),
+        "amend": lambda job, persona: two.amend(job, running.token, {}),
         "finish": lambda job, persona: two.finish(job, running.token, "failed", error={}),
         "requeue": lambda job, persona: two.requeue(job, running.token, reason="x"),
     }

@@ -25,6 +25,7 @@ from portraitist.requests import Request
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import Store
 
+from .fetching import with_photos
 from .telemetry import Attempt
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
         return False
     with Attempt(row) as attempt, JobContext(ledger, store, row, attempt, lease_s=lease_s) as context:
         try:
-            request = _REQUEST.validate_python(row.request)
+            request = with_photos(_REQUEST.validate_python(row.request), context)
             result = run(request, context)
             context.sync()
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
@@ -161,6 +162,12 @@ class JobContext:
                 self._store.erase(digest)
             raise
         return digest
+
+    def amend(self, request: BaseModel) -> None:
+        """Later attempts find this request instead."""
+        self.sync()
+        body = request.model_dump(mode="json")
+        self._patiently(lambda: self._ledger.amend(self._row.id, self._row.token, body))
 
     def sync(self) -> None:
         """Make everything that was put durable, before the ledger says that the job has succeeded."""

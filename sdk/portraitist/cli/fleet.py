@@ -17,11 +17,11 @@ from .options import AsJson, Home, Monitor, Store, Url
 
 
 def workers(url: Url = None, store: Store = None, home: Home = None, json: AsJson = False) -> None:
-    """List the workers that are alive, and what they do."""
+    """List the workers that are alive, what they do, and how many personas they hold ready (which ones: --json)."""
     found = overview.workers(open_backend(url, home, store))
     if json:
         return show.as_json(found)
-    table = Table("worker", "pid", "queues", "device", "up", "doing", box=None, pad_edge=False)
+    table = Table("worker", "pid", "queues", "device", "up", "warm", "doing", box=None, pad_edge=False)
     for w in found:
         doing = ", ".join(w["jobs"]) or "nothing"
         up = f"{(time.time() - w['started']) / 60:.0f} min"
@@ -31,6 +31,7 @@ def workers(url: Url = None, store: Store = None, home: Home = None, json: AsJso
             ",".join(w["queues"]),
             w["device"],
             up,
+            str(len(w["warm"])),
             doing + (", ending" if w["draining"] else ""),
         )
     show.console.print(table if found else "no workers; `portraitist worker` starts one")

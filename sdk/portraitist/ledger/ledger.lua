@@ -234,6 +234,12 @@ function steps.refer()
   return { 'ok' }
 end
 
+function steps.amend()
+  if not held() then return { 'stale' } end
+  call('HSET', key('job', a.id), 'request', a.request)
+  return { 'ok' }
+end
+
 function steps.finish()
   local row = held()
   if not row then return { 'stale' } end

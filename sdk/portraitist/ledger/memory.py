@@ -194,6 +194,10 @@ class MemoryLedger:
             self._held(job_id, token)
             self._refs.setdefault(job_id, set()).update(blobs)
 
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        with self._changed:
+            self._jobs[job_id] = replace(self._held(job_id, token), request=request)
+
     def finish(
         self,
         job_id: str,

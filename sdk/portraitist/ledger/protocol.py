@@ -161,6 +161,9 @@ class Ledger(Protocol):
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         """Record blobs that the job has written, *after* writing them; LeaseLost means: erase them again."""
 
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        """Replace the request: what was an address in it is now a blob, so that every attempt sees the same bytes."""
+
     def finish(
         self,
         job_id: str,

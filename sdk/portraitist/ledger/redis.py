@@ -207,6 +207,9 @@ class RedisLedger:
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         self._held("refer", job_id, token, blobs=list(blobs))
 
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        self._held("amend", job_id, token, request=json.dumps(request))
+
     def finish(
         self,
         job_id: str,

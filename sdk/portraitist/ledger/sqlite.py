@@ -245,6 +245,11 @@ class SqliteLedger:
             self._held(db, job_id, token)
             db.executemany("INSERT OR IGNORE INTO refs VALUES (?, ?)", [(digest, job_id) for digest in blobs])
 
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        with self._write() as db:
+            self._held(db, job_id, token)
+            db.execute("UPDATE jobs SET request = ? WHERE id = ?", (json.dumps(request), job_id))
+
     def finish(
         self,
         job_id: str,

@@ -41,7 +41,9 @@ class FleetCollector:
             oldest.add_metric([lane], told["oldest_s"] or 0.0)
             running.add_metric([lane], told["running"])
             serving.add_metric([lane], sum(lane in worker["queues"] for worker in alive))
-        yield from (waiting, oldest, running, serving)
+        warm = gauge("warm_personas", "Personas that workers hold ready; one may be held by several.")
+        warm.add_metric([], sum(len(worker["warm"]) for worker in alive))
+        yield from (waiting, oldest, running, serving, warm)
         if refused is not None:
             stale = CounterMetricFamily("portraitist_stale_writes", "Late writes that the ledger refused.")
             stale.add_metric([], refused)
