@@ -138,6 +138,7 @@ function steps.submit()
     'request', a.request, 'body_hash', a.body_hash, 'shape', a.shape, 'lane', a.lane, 'priority', a.priority,
     'attempts', '0', 'token', '0', 'worker', '',
     'lease_until', '0', 'created', stamp(now), 'number', number)
+  if a.trace then call('HSET', key('job', a.id), 'trace', a.trace) end
   if a.key then
     call('HSET', key('job', a.id), 'key', a.key)
     call('HSET', keys, a.key, a.id)

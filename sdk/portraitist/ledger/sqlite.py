@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     body_hash TEXT NOT NULL, shape TEXT NOT NULL, key TEXT, lane TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '', lease_until REAL NOT NULL DEFAULT 0,
     cancel_requested REAL, result TEXT, error TEXT, created REAL NOT NULL, started REAL, finished REAL,
-    tenant TEXT NOT NULL DEFAULT 'default', priority INTEGER NOT NULL DEFAULT 0);
+    tenant TEXT NOT NULL DEFAULT 'default', priority INTEGER NOT NULL DEFAULT 0, trace TEXT);
 CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, lane, created);
 CREATE INDEX IF NOT EXISTS jobs_by_persona ON jobs (persona_id);
 CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_tenant_key ON jobs (tenant, key) WHERE key IS NOT NULL;
@@ -45,7 +45,7 @@ DROP INDEX IF EXISTS personas_by_name;
 """
 # Columns that homes made by an earlier version lack.
 _ADDED = {
-    "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0"},
+    "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0", "trace": "TEXT"},
     "personas": {"tenant": "TEXT NOT NULL DEFAULT 'default'"},
 }
 _JOB_COLUMNS = ", ".join(JobRow.__dataclass_fields__)
@@ -93,7 +93,7 @@ class SqliteLedger:
                 rules.usable(self._persona_row(db, "id = ? AND tenant = ?", job.persona_id, tenant), job.persona_id)
             db.execute(
                 "INSERT INTO jobs (id, tenant, operation, persona_id, status, request, body_hash, shape, key, lane, priority,"
-                " created) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
+                " trace, created) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     job.id,
                     tenant,
@@ -105,6 +105,7 @@ class SqliteLedger:
                     job.key,
                     job.lane,
                     job.priority,
+                    job.trace,
                     self._clock(),
                 ),
             )
