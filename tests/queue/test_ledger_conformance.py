@@ -3,6 +3,7 @@ conftest.py, and nothing else changes."""
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -437,3 +438,10 @@ def test_a_tenant_sees_nothing_of_another(ledger):
         assert sees.job("job_2").status == "running" and sees.persona("ana").id == "per_1"
         assert sees.heartbeat("job_2", running.token, lease_s=1.0) is False
         assert sees.referenced(["photo"]) == {"photo"} and "job_3" in sees.queued()
+
+
+def test_a_job_carries_its_trace(ledger):
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert ledger.submit(replace(creation(1), trace=parent))[0].trace == parent
+    assert ledger.claim("job_1", worker="h/1", lease_s=9).trace == parent
+    assert ledger.submit(creation(2, name="other"))[0].trace is None

@@ -141,6 +141,7 @@ function steps.submit()
     'attempts', '0', 'token', '0', 'worker', '',
     'lease_until', '0', 'created', stamp(now), 'number', number)
   if a.webhook then call('HSET', key('job', a.id), 'webhook', a.webhook) end
+  if a.trace then call('HSET', key('job', a.id), 'trace', a.trace) end
   if a.key then
     call('HSET', key('job', a.id), 'key', a.key)
     call('HSET', keys, a.key, a.id)

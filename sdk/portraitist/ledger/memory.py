@@ -72,6 +72,7 @@ class MemoryLedger:
                 key=job.key,
                 lane=job.lane,
                 priority=job.priority,
+                trace=job.trace,
                 attempts=0,
                 token=0,
                 worker="",

@@ -53,6 +53,7 @@ class NewJob:
     lane: Lane = "serve"
     shape: Json = field(default_factory=dict)  # how the SDK arranges the pictures of the result
     tenant: str = DEFAULT_TENANT  # a ledger `of` a tenant puts its own here
+    trace: str | None = None  # the submission's W3C traceparent, when the app is traced
     priority: int = 0  # higher goes first, among the tenant's own jobs of that lane
     webhook: Json | None = None  # {"url": …, "events": […]}: whom to tell
 
@@ -75,6 +76,7 @@ class JobRow:
     key: str | None
     lane: Lane
     priority: int
+    trace: str | None
     attempts: int
     token: int
     worker: str  # "host/pid" of the process that holds or last held the lease

@@ -101,6 +101,7 @@ class RedisLedger:
             shape=json.dumps(job.shape),
             lane=job.lane,
             priority=job.priority,
+            trace=job.trace,
             blobs=list(job.blobs),
             key=job.key,
             creates=job.creates,
@@ -402,7 +403,7 @@ def _job(found: Any) -> JobRow | None:
         **{name: json.loads(h[name]) for name in ("request", "shape")},
         **number,
         **data,
-        "key": h.get("key"),
+        **{name: h.get(name) for name in ("key", "trace")},
     }
     return JobRow(**values)
 

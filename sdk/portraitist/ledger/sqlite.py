@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     body_hash TEXT NOT NULL, shape TEXT NOT NULL, key TEXT, lane TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '', lease_until REAL NOT NULL DEFAULT 0,
     cancel_requested REAL, result TEXT, error TEXT, created REAL NOT NULL, started REAL, finished REAL,
-    tenant TEXT NOT NULL DEFAULT 'default', priority INTEGER NOT NULL DEFAULT 0, webhook TEXT);
+    tenant TEXT NOT NULL DEFAULT 'default', priority INTEGER NOT NULL DEFAULT 0, trace TEXT, webhook TEXT);
 CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, lane, created);
 CREATE INDEX IF NOT EXISTS jobs_by_persona ON jobs (persona_id);
 CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_tenant_key ON jobs (tenant, key) WHERE key IS NOT NULL;
@@ -47,7 +47,7 @@ DROP INDEX IF EXISTS personas_by_name;
 """
 # Columns that homes made by an earlier version lack.
 _ADDED = {
-    "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0", "webhook": "TEXT"},
+    "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0", "trace": "TEXT", "webhook": "TEXT"},
     "personas": {"tenant": "TEXT NOT NULL DEFAULT 'default'"},
 }
 _JOB_COLUMNS = ", ".join(JobRow.__dataclass_fields__)
@@ -99,7 +99,7 @@ class SqliteLedger:
                 rules.usable(self._persona_row(db, "id = ? AND tenant = ?", job.persona_id, tenant), job.persona_id)
             db.execute(
                 "INSERT INTO jobs (id, tenant, operation, persona_id, status, request, body_hash, shape, key, lane, priority,"
-                " created, webhook) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+                " trace, created, webhook) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     job.id,
                     tenant,
@@ -111,6 +111,7 @@ class SqliteLedger:
                     job.key,
                     job.lane,
                     job.priority,
+                    job.trace,
                     self._clock(),
                     _dump(job.webhook),
                 ),
