@@ -1,4 +1,5 @@
-"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS, and nothing else changes."""
+"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS in
+conftest.py, and nothing else changes."""
 
 import threading
 import time
@@ -7,32 +8,7 @@ from dataclasses import replace
 import pytest
 
 from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted
-from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, MemoryLedger, NewJob, RedisLedger, SqliteLedger
-
-ADAPTERS = {
-    "memory": lambda folder, clock, redis: MemoryLedger(clock=clock),
-    "sqlite": lambda folder, clock, redis: SqliteLedger(folder / "ledger.sqlite3", clock=clock),
-    "redis": lambda folder, clock, redis: RedisLedger(redis().url, clock=clock),
-}
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture(params=ADAPTERS)
-def ledger(request, tmp_path, clock):
-    ledger = ADAPTERS[request.param](tmp_path, clock, lambda: request.getfixturevalue("redis_server"))
-    yield ledger
-    ledger.close()
+from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, NewJob
 
 
 def creation(number, name="ana", body="x", key=None, blobs=()):
