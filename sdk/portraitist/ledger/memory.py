@@ -12,6 +12,8 @@ from typing import Literal, TypeVar
 
 from ..errors import NotFound
 from . import rules
+from .outbox.memory import MemoryOutbox
+from .outbox.protocol import DeliveryRow
 from .protocol import (
     LANES,
     TERMINAL,
@@ -28,7 +30,7 @@ from .protocol import (
     TenantRow,
 )
 
-_Row = TypeVar("_Row", JobRow, PersonaRow)
+_Row = TypeVar("_Row", JobRow, PersonaRow, DeliveryRow)
 
 
 class MemoryLedger:
@@ -45,11 +47,16 @@ class MemoryLedger:
         self._quotas: dict[str, Quotas] = {}
         self._turns: dict[tuple[Lane, str], int] = {}  # (lane, tenant) -> place of its last service among all services
         self._services = count(1)
+        self._deliveries: dict[str, DeliveryRow] = {}
 
     def of(self, tenant: str) -> MemoryLedger:
         ledger = copy(self)
         ledger.tenant = tenant
         return ledger
+
+    @property
+    def outbox(self) -> MemoryOutbox:
+        return MemoryOutbox(self, self._deliveries)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -88,6 +95,7 @@ class MemoryLedger:
                 key=job.key,
                 lane=job.lane,
                 priority=job.priority,
+                trace=job.trace,
                 attempts=0,
                 token=0,
                 worker="",
@@ -98,6 +106,7 @@ class MemoryLedger:
                 created=self._clock(),
                 started=None,
                 finished=None,
+                webhook=job.webhook,
             )
             self._refs[job.id] = set(job.blobs)
             self._event(job.id, "queued")
@@ -177,8 +186,9 @@ class MemoryLedger:
                 request = {"operation": row.operation, "persona_id": persona_id}
                 error = None if row.status == "failed" else row.error
                 self._jobs[job_id] = replace(
-                    row, request=request, shape={}, result=None, error=error, key=None, body_hash=""
+                    row, request=request, shape={}, result=None, error=error, key=None, body_hash="", webhook=None
                 )
+            self.outbox.drop_jobs(jobs)
             if persona_id in self._personas:
                 name = rules.tombstone(persona.name)
                 self._personas[persona_id] = replace(persona, status="deleted", record=None, consent=None, name=name)
@@ -218,8 +228,8 @@ class MemoryLedger:
 
     def progress(self, job_id: str, token: int, data: Json) -> None:
         with self._changed:
-            self._held(job_id, token)
-            self._event(job_id, "progress", data)
+            row = self._held(job_id, token)
+            self.outbox.put(row, "progress", self._event(job_id, "progress", data), data)
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         with self._changed:
@@ -370,9 +380,10 @@ class MemoryLedger:
         elif row.operation == "create":
             self._personas.pop(row.persona_id, None)
             self._refs.pop(row.id, None)
-        self._event(row.id, status)
+        self.outbox.put(row, status, self._event(row.id, status), error)
 
-    def _event(self, job_id: str, kind: str, data: Json | None = None) -> None:
+    def _event(self, job_id: str, kind: str, data: Json | None = None) -> int:
         events = self._events.setdefault(job_id, [])
         events.append(EventRow(len(events) + 1, self._clock(), kind, data or {}))
         self._changed.notify_all()
+        return len(events)
