@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import InvalidRequest, StorageError
 from .ledger import Ledger, RedisLedger, SqliteLedger
 from .ledger.redis import without_password
-from .store import FolderStore, FsspecStore, Store
+from .store import FolderStore, FsspecStore, SealedStore, Store
 from .transport import EmbeddedTransport, RedisTransport, Transport
+from .vault import Keyring, in_file, in_memory, new_secret
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,12 @@ class Backend:
     store: Store
     transport: Transport
     home: Path | None = None  # embedded only
+    keyring: Keyring = field(default_factory=lambda: Keyring(in_memory()))
+
+    def sealed(self, persona_id: str, job_id: str = "") -> SealedStore:
+        """The persona's part of the store, to read, or to write what belongs to a job. NotFound, PersonaDeleted."""
+        key = self.keyring.unwrap(self.ledger.wrapped_key(persona_id), persona_id)
+        return SealedStore(self.store, key, job_id)
 
     @property
     def name(self) -> str:
@@ -42,7 +49,8 @@ def embedded(home: str | Path | None = None, *, create: bool = True) -> Backend:
     if create:
         _make(folder, "home")
     store = FolderStore(folder, create=create)
-    return Backend(SqliteLedger(folder / "ledger.sqlite3"), store, EmbeddedTransport(folder), folder)
+    keyring = Keyring(in_file(folder / "master.key"))
+    return Backend(SqliteLedger(folder / "ledger.sqlite3"), store, EmbeddedTransport(folder), folder, keyring)
 
 
 def cluster(url: str, store: str | Path | None = None, *, create: bool = True) -> Backend:
@@ -54,7 +62,9 @@ def cluster(url: str, store: str | Path | None = None, *, create: bool = True) -
             "PORTRAITIST_STORE",
             param="store",
         )
-    return Backend(RedisLedger(url), open_store(location, create=create), RedisTransport(url))
+    ledger = RedisLedger(url)
+    keyring = Keyring(lambda create: ledger.secret(new_secret() if create else None))
+    return Backend(ledger, open_store(location, create=create), RedisTransport(url), keyring=keyring)
 
 
 def open_store(location: str | Path, *, create: bool = True) -> Store:

@@ -9,6 +9,7 @@
 --   held:WORKER   set of the running jobs of one worker process
 --   keys, names   hashes: idempotency key -> job id, persona name -> persona id
 --   persona:ID    hash    a PersonaRow;  active: set of ids;  tombstones: set of hashed names
+--   wrapped_keys  hash    persona id -> her data key, wrapped;  secret: the installation's own master key, if it has one
 --   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
 --   stats         hash    stale: writes that were refused because their token was old
 
@@ -91,6 +92,7 @@ local function finish(id, row, status, result, error)
     local name = call('HGET', persona, 'name')
     if name then call('HDEL', P .. 'names', name) end
     call('DEL', persona)
+    call('HDEL', P .. 'wrapped_keys', row.persona_id)
     forget(id)
   end
   event(id, status)
@@ -114,6 +116,7 @@ function steps.submit()
     if taken then return reply('name', call('HGET', key('persona', taken), 'job_id')) end
     call('HSET', P .. 'names', a.creates, a.persona_id)
     call('HSET', key('persona', a.persona_id), 'id', a.persona_id, 'name', a.creates, 'status', 'creating', 'job_id', a.id)
+    call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
   elseif a.persona_id ~= '' and call('HGET', key('persona', a.persona_id), 'status') ~= 'active' then
     return { 'persona', call('HGETALL', key('persona', a.persona_id)) }
   end
@@ -156,6 +159,7 @@ function steps.delete_persona()
   local persona = hash(key('persona', a.persona_id))
   if not persona or persona.status == 'deleted' then return { persona and 'deleted' or 'none' } end
   local jobs, blobs = call('ZRANGE', key('persona_jobs', a.persona_id), 0, -1), {}
+  call('HDEL', P .. 'wrapped_keys', a.persona_id)
   for _, id in ipairs(jobs) do
     for _, digest in ipairs(forget(id)) do blobs[digest] = true end
     call('DEL', key('events', id))
@@ -236,6 +240,12 @@ function steps.requeue()
     finish(a.id, row, a.status, nil, a.error)
   end
   return reply('ok', a.id)
+end
+
+function steps.rewrap()
+  if call('HEXISTS', P .. 'wrapped_keys', a.persona_id) == 1 then
+    call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
+  end
 end
 
 function steps.expired()

@@ -4,5 +4,6 @@ from .folder import FolderStore
 from .memory import MemoryStore
 from .protocol import Store, digest_of, is_digest
 from .remote import FsspecStore
+from .sealed import SealedStore
 
-__all__ = ["FolderStore", "FsspecStore", "MemoryStore", "Store", "digest_of", "is_digest"]
+__all__ = ["FolderStore", "FsspecStore", "MemoryStore", "SealedStore", "Store", "digest_of", "is_digest"]
