@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .errors import InvalidRequest, StorageError
-from .ledger import Ledger, RedisLedger, SqliteLedger
+from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
 from .ledger.redis import without_password
-from .store import FolderStore, FsspecStore, SealedStore, Store
+from .store import FolderStore, FsspecStore, SealedStore, Store, TenantStore
 from .transport import EmbeddedTransport, RedisTransport, Transport
 from .vault import Keyring, in_file, in_memory, new_secret
+
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,23 @@ class Backend:
     def name(self) -> str:
         url = getattr(self.ledger, "url", None)
         return repr(str(self.home)) if self.home else repr(without_password(url)) if url else "in memory"
+
+    def of(self, tenant: str | None = None) -> Backend:
+        """The same backend as one tenant sees it, by default $PORTRAITIST_TENANT or "default". Workers and operators use the one
+        that sees all."""
+        name = check_tenant(tenant or os.environ.get("PORTRAITIST_TENANT") or DEFAULT_TENANT)
+        return replace(self, ledger=self.ledger.of(name), store=TenantStore(self.store, self.ledger, name))
+
+
+def check_tenant(name: str) -> str:
+    """Raises InvalidRequest for what cannot be a tenant's name."""
+    if not isinstance(name, str) or not _TENANT.fullmatch(name):
+        raise InvalidRequest(
+            f"{str(name)[:80]!r} cannot be a tenant's name; use 1 to 64 of a-z, A-Z, 0-9, '.', '-' and '_', beginning with a "
+            "letter or digit (an id of your own, not an e-mail address: it is shown in logs)",
+            param="tenant",
+        )
+    return name
 
 
 def default_home() -> Path:

@@ -10,7 +10,7 @@ from .degradations import DEGRADATIONS, Mask
 from .degradations import Degradation as AnyDegradation
 from .errors import InvalidRequest
 from .jobs import Job
-from .photos import PhotoLike, read
+from .photos import PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
 from .requests import Edit, Enhance, Photo, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
@@ -274,8 +274,7 @@ class Persona:
         return job.wait() if wait else job
 
     def _photo(self, photo: PhotoLike, uploads: Uploads) -> Photo:
-        name, data = read(photo)
-        return Photo(name=name, blob=uploads.add(data))
+        return stored(uploads, *read(photo))
 
     def _chain(self, degradation: Degradations, uploads: Uploads) -> Any:
         if isinstance(degradation, str):
@@ -298,7 +297,7 @@ class Persona:
 
     def _uploaded(self, mask: Mask, uploads: Uploads) -> Mask:
         known = is_digest(mask.image)  # of an earlier request about this person
-        return Mask(uploads.add(self._backend.sealed(self.id).get(mask.image) if known else read(mask.source())[1]))
+        return Mask(uploads.add(self._backend.sealed(self.id).get(mask.image) if known else read_bytes(mask.source())[1]))
 
 
 def delete(backend: Backend, persona_id: str) -> None:

@@ -14,9 +14,9 @@ from .errors import InvalidRequest, NotFound, PersonaDeleted
 from .jobs import AnyJob, Job, Status
 from .ledger import protocol, rules
 from .persona import Persona, delete
-from .photos import PhotoLike, gather
+from .photos import PhotoLike, gather, stored
 from .priors.library import Priors
-from .requests import CreatePersona, Photo
+from .requests import CreatePersona
 from .results import PersonaRecord
 from .submission import Uploads, build, new_persona_id, submit
 from .targets import check_name
@@ -41,15 +41,17 @@ def connect(
     *,
     home: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
+    tenant: str | None = None,
 ) -> Studio:
     """A studio. Without arguments: embedded, no server; everything in one folder (`home`, else $PORTRAITIST_HOME, else the
     user's data folder), the work in a local process that starts when there is something to do.
 
     With `url` (or $PORTRAITIST_URL) as in "redis://host:6379/0": a cluster, whose `portraitist worker` processes do the work.
     Its bytes lie in `store` (or $PORTRAITIST_STORE): a folder that every client and worker has mounted, or any fsspec URL.
-    Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""
+    Several customers on one backend are kept apart by `tenant` (or $PORTRAITIST_TENANT; default "default"): another tenant's persona
+    or job is unknown to this studio. Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""
     home, store = (None if given is None else os.fspath(given) for given in (home, store))
-    return Studio(open_backend(url, home, store))
+    return Studio(open_backend(url, home, store).of(tenant))
 
 
 class Studio:
@@ -107,7 +109,7 @@ class Personas:
     def create(
         self,
         name: str,  # unique among your personas; free again once the persona is deleted or its creation failed
-        photos: PhotoLike | Iterable[PhotoLike],  # a folder, or paths, bytes, (name, bytes) pairs, PIL images
+        photos: PhotoLike | Iterable[PhotoLike],  # a folder, or paths, bytes, (name, bytes) pairs, PIL images, https addresses
         *,
         attributes: Sequence[str] = DEFAULT_ATTRIBUTES,  # what shall be controllable; own ones need `labels`
         preset: str = "balanced",  # fast, balanced, best
@@ -141,8 +143,8 @@ class Personas:
             prior=prior,
             seed=seed,
         )
-        for file, data in gather(photos):
-            request.photos.append(Photo(name=file, blob=uploads.add(data), labels=known.pop(file, {})))
+        for file, source in gather(photos):
+            request.photos.append(stored(uploads, file, source, known.pop(file, {})))
         if known:
             names = ", ".join(photo.name for photo in request.photos[:5])
             raise InvalidRequest(

@@ -50,7 +50,7 @@ def fake_studio(run: Run | None = None) -> Studio:
             _execute(backend, row, run or plain_pictures)
 
     backend = Backend(MemoryLedger(), MemoryStore(), InlineTransport(execute))
-    return Studio(backend)
+    return Studio(backend.of())
 
 
 def plain_pictures(request: Any, context: FakeContext) -> BaseModel:

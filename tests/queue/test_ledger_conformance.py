@@ -172,6 +172,7 @@ def test_a_requeued_job_fences_its_old_worker(ledger):
         lambda: ledger.heartbeat("job_1", old.token, lease_s=1.0),
         lambda: ledger.progress("job_1", old.token, {}),
         lambda: ledger.refer("job_1", old.token, ["b"]),
+        lambda: ledger.amend("job_1", old.token, {"by": "old"}),
         lambda: ledger.finish("job_1", old.token, "succeeded", result={"by": "old"}),
         lambda: ledger.requeue("job_1", old.token, reason="again"),
     ):
@@ -183,6 +184,15 @@ def test_a_requeued_job_fences_its_old_worker(ledger):
         ledger.finish("job_1", new.token, "failed", error={})
     assert ledger.job("job_1").result == {"by": "new"}
     assert kinds(ledger) == ["queued", "started", "requeued", "started", "succeeded"]
+
+
+def test_an_amended_request_is_what_the_next_attempt_finds(ledger):
+    row, _ = ledger.submit(creation(1))
+    held = claim(ledger)
+    ledger.amend("job_1", held.token, {**row.request, "photos": ["a blob"]})
+    ledger.requeue("job_1", held.token, reason="died")
+    assert claim(ledger).request == {**row.request, "photos": ["a blob"]}
+    assert ledger.submit(creation(9))[0].id == "job_1"  # what was asked for is still the same
 
 
 def test_poison_stops_after_the_last_attempt(ledger):
@@ -383,3 +393,71 @@ def test_a_job_about_no_person(ledger):
     row = claim(ledger, "job_9")
     ledger.finish(row.id, row.token, "succeeded", result={"name": "x"})
     assert ledger.job("job_9").result == {"name": "x"} and ledger.job("job_9").request["prior"] == "x"
+
+
+# -- tenants ---------------------------------------------------------------------------------------------------------
+
+
+def test_tenants_share_no_name_and_no_key(ledger):
+    one, two = ledger.of("one"), ledger.of("two")
+    for number, mine in ((1, one), (2, two)):
+        row, new = mine.submit(creation(number, "ana", key="k", body=str(number)))
+        assert new and row.tenant == mine.tenant
+        claim(ledger, row.id)
+        ledger.finish(row.id, ledger.job(row.id).token, "succeeded", result={"name": "ana"})
+        assert mine.persona("ana").id == f"per_{number}" and mine.persona("ana").tenant == mine.tenant
+    assert [p.id for p in one.personas()] == ["per_1"] and len(ledger.personas()) == 2
+    one.delete_persona("per_1")
+    with pytest.raises(PersonaDeleted):
+        one.persona("ana")
+    assert two.persona("ana").id == "per_2"
+
+
+def test_a_tenant_sees_nothing_of_another(ledger):
+    """Every method that takes an id answers for another tenant's as for one that never was."""
+    one, two = ledger.of("one"), ledger.of("two")
+    one.submit(creation(1, blobs=("photo",)))
+    row = claim(ledger)
+    ledger.finish("job_1", row.token, "succeeded", result={"name": "ana"})
+    one.submit(synthesis(2))
+    running = claim(ledger, "job_2")
+    one.submit(synthesis(3, key="k"))
+    two.submit(creation(4, "bob", blobs=("bobs",)))
+
+    verbs = {
+        "submit": lambda job, persona: two.submit(synthesis(9, persona=persona)),
+        "job": lambda job, persona: two.job(job),
+        "jobs": lambda job, persona: two.jobs(persona_id=persona),
+        "ahead": lambda job, persona: two.ahead(job),
+        "events": lambda job, persona: two.events(job),
+        "cancel": lambda job, persona: two.cancel(job),
+        "persona": lambda job, persona: two.persona(persona),
+        "delete_persona": lambda job, persona: two.delete_persona(persona),
+        "claim": lambda job, persona: claim(two, job),
+        "heartbeat": lambda job, persona: two.heartbeat(job, running.token, lease_s=1.0),
+        "progress": lambda job, persona: two.progress(job, running.token, {}),
+        "refer": lambda job, persona: two.refer(job, running.token, ["b"]),
+        "amend": lambda job, persona: two.amend(job, running.token, {}),
+        "finish": lambda job, persona: two.finish(job, running.token, "failed", error={}),
+        "requeue": lambda job, persona: two.requeue(job, running.token, reason="x"),
+    }
+
+    def answer(verb, job, persona):
+        try:
+            return repr(verbs[verb](job, persona))
+        except Exception as error:
+            return f"{type(error).__name__} {error}".replace(job, "JOB").replace(persona, "PERSONA")
+
+    for verb in verbs:
+        for job in ("job_1", "job_2", "job_3"):
+            assert answer(verb, job, "per_1") == answer(verb, "job_0", "per_0"), verb
+    assert [r.id for r in two.jobs()] == ["job_4"] and two.jobs(status="running") == two.running() == two.personas() == []
+    assert two.queued() == ["job_4"] and two.referenced(["photo", "bobs"]) == {"bobs"}
+    with pytest.raises(NotFound):
+        two.persona("ana")
+    assert [ledger.job(f"job_{n}").status for n in (1, 2, 3)] == ["succeeded", "running", "queued"]
+    # The control: to their own tenant, and to the workers, they are there.
+    for sees in (one, ledger):
+        assert sees.job("job_2").status == "running" and sees.persona("ana").id == "per_1"
+        assert sees.heartbeat("job_2", running.token, lease_s=1.0) is False
+        assert sees.referenced(["photo"]) == {"photo"} and "job_3" in sees.queued()

@@ -450,7 +450,7 @@ def test_a_blob_that_was_damaged(shared, create):
     running(shared, blocker)
     job = shared.personas.create("damaged", [("x.jpg", b"unique photo")])
     digest = row(shared, job).request["photos"][0]["blob"]
-    shared._backend.store._blob(digest).write_bytes(b"unique phoTo")
+    embedded(shared._backend.home).store._blob(digest).write_bytes(b"unique phoTo")
     with pytest.raises(StorageError, match="damaged"):
         job.wait(timeout=30)
     assert shared.personas.create("damaged", [("x.jpg", b"unique photo")]).wait(timeout=30)

@@ -28,6 +28,8 @@ from portraitist.requests import Request
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store
 
+from .fetching import with_photos
+
 log = logging.getLogger(__name__)
 
 LEASE_S = float(
@@ -58,7 +60,7 @@ def execute(backend: Backend, job_id: str, *, run: Run, worker: str, lease_s: fl
     context = JobContext(backend, row, lease_s=lease_s)
     with context:
         try:
-            request = _REQUEST.validate_python(row.request)
+            request = with_photos(_REQUEST.validate_python(row.request), context)
             result = run(request, context)
             context.sync()
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
@@ -169,6 +171,12 @@ class JobContext:
                 self._store.erase(digest)
             raise
         return digest
+
+    def amend(self, request: BaseModel) -> None:
+        """Later attempts find this request instead."""
+        self.sync()
+        body = request.model_dump(mode="json")
+        self._patiently(lambda: self._ledger.amend(self._row.id, self._row.token, body))
 
     def sync(self) -> None:
         """Make everything that was put durable, before the ledger says that the job has succeeded."""

@@ -19,6 +19,7 @@ from portraitist.errors import QueueUnavailable
 from portraitist.ledger.protocol import Lane
 from portraitist.transport import wakeups
 
+from . import warmth
 from .app import app
 from .execution import execute, worker_name
 
@@ -36,6 +37,7 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
         done = _run(backend, job_id)
         if lane is not None and not done:
             any(_run(backend, other) for other in backend.ledger.queued(lane=lane, limit=_LOOK_AHEAD))
+        warmth.tell(backend)
     except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
         log.warning("job %s: %s", job_id, error)
 
@@ -46,9 +48,10 @@ def _run(backend: Backend, job_id: str) -> bool:
 
 @functools.cache
 def _backend() -> Backend:
-    if url := os.environ.get("PORTRAITIST_URL"):
-        return cluster(url, create=False)
-    return embedded(os.environ["PORTRAITIST_HOME"], create=False)
+    url = os.environ.get("PORTRAITIST_URL")
+    backend = cluster(url, create=False) if url else embedded(os.environ["PORTRAITIST_HOME"], create=False)
+    warmth.start(backend)
+    return backend
 
 
 @functools.cache

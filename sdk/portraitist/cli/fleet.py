@@ -16,11 +16,11 @@ from .options import AsJson, Home, Store, Url
 
 
 def workers(url: Url = None, store: Store = None, home: Home = None, json: AsJson = False) -> None:
-    """List the workers that are alive, and what they do."""
+    """List the workers that are alive, what they do, and how many personas they hold ready (which ones: --json)."""
     found = _workers(open_backend(url, home, store))
     if json:
         return show.as_json(found)
-    table = Table("worker", "pid", "queues", "device", "up", "doing", box=None, pad_edge=False)
+    table = Table("worker", "pid", "queues", "device", "up", "warm", "doing", box=None, pad_edge=False)
     for w in found:
         doing = ", ".join(w["jobs"]) or "nothing"
         up = f"{(time.time() - w['started']) / 60:.0f} min"
@@ -30,6 +30,7 @@ def workers(url: Url = None, store: Store = None, home: Home = None, json: AsJso
             ",".join(w["queues"]),
             w["device"],
             up,
+            str(len(w["warm"])),
             doing + (", ending" if w["draining"] else ""),
         )
     show.console.print(table if found else "no workers; `portraitist worker` starts one")
@@ -55,12 +56,13 @@ def queues(url: Url = None, store: Store = None, home: Home = None, json: AsJson
 
 def _workers(backend: Backend) -> list[dict[str, Any]]:
     if isinstance(backend.transport, RedisTransport):
-        return [{**vars(w), "queues": list(w.queues), "jobs": list(w.jobs)} for w in backend.transport.workers()]
+        listed = [vars(w) for w in backend.transport.workers()]
+        return [{k: list(v) if isinstance(v, tuple) else v for k, v in w.items()} for w in listed]
     state = backend.transport.describe()
     if not state["alive"]:
         return []
     jobs = [row.id for row in backend.ledger.running()]
-    one = {"node": "embedded", "pid": state.get("pid"), "queues": list(LANES), "device": "cpu", "jobs": jobs}
+    one = {"node": "embedded", "pid": state.get("pid"), "queues": list(LANES), "device": "cpu", "jobs": jobs, "warm": []}
     return [{**one, "version": state.get("version"), "started": state.get("started"), "draining": False}]
 
 

@@ -1,11 +1,12 @@
 """The ledger: the one truth about jobs and personas. `protocol` says what every adapter must do."""
 
 from .memory import MemoryLedger
-from .protocol import MAX_ATTEMPTS, EventRow, JobRow, LeaseLost, Ledger, NewJob, PersonaRow, Removed
+from .protocol import DEFAULT_TENANT, MAX_ATTEMPTS, EventRow, JobRow, LeaseLost, Ledger, NewJob, PersonaRow, Removed
 from .redis import RedisLedger
 from .sqlite import SqliteLedger
 
 __all__ = [
+    "DEFAULT_TENANT",
     "MAX_ATTEMPTS",
     "EventRow",
     "JobRow",

@@ -1,14 +1,16 @@
 -- The atomic steps of the Redis ledger (redis.py sends this one script for all of them).
 -- KEYS[1]: prefix of every key.  ARGV[1]: the step's name.  ARGV[2]: its arguments, a JSON object without nulls.
+-- With a `tenant` among them, only that tenant's jobs and personas exist.
 --
 --   job:ID        hash    a JobRow; what is None is absent; `number` is its place in the order of submission, `seq` its last event
 --   events:ID     stream  entry SEQ-0 = one event
---   jobs, status:STATUS, persona_jobs:ID    sorted sets of job ids by number
+--   jobs, status:STATUS, persona_jobs:ID    sorted sets of job ids by number; the first two also as NAME:TENANT
 --   queue:LANE    sorted set of queued job ids by number
 --   running       sorted set of job ids by the end of their lease, by the server's clock
 --   held:WORKER   set of the running jobs of one worker process
---   keys, names   hashes: idempotency key -> job id, persona name -> persona id
---   persona:ID    hash    a PersonaRow;  active: set of ids;  tombstones: set of hashed names
+--   tenants       set     every tenant that has ever submitted a job
+--   keys:TENANT, names:TENANT    hashes: idempotency key -> job id, persona name -> persona id
+--   persona:ID    hash    a PersonaRow;  active:TENANT: set of ids;  tombstones:TENANT: set of hashed names
 --   wrapped_keys  hash    persona id -> her data key, wrapped;  secret: the installation's own master key, if it has one
 --   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
 --   stats         hash    stale: writes that were refused because their token was old
@@ -31,7 +33,11 @@ local function hash(name)
   for i = 1, #flat, 2 do row[flat[i]] = flat[i + 1] end
   return #flat > 0 and row or nil
 end
-local function get(id) return hash(key('job', id)) end
+local function visible(name)
+  local row = hash(name)
+  return row and (not a.tenant or row.tenant == a.tenant) and row or nil
+end
+local function get(id) return visible(key('job', id)) end
 local function reply(tag, id) return { tag, call('HGETALL', key('job', id)) } end
 
 -- Larger than every earlier token of the job, also of those that a power cut may have taken from the append-only file.
@@ -45,8 +51,12 @@ local function event(id, kind, data)
 end
 
 local function move(id, row, status)
-  if row.status then call('ZREM', key('status', row.status), id) end
+  if row.status then
+    call('ZREM', key('status', row.status), id)
+    call('ZREM', key('status', row.status .. ':' .. row.tenant), id)
+  end
   call('ZADD', key('status', status), row.number, id)
+  call('ZADD', key('status', status .. ':' .. row.tenant), row.number, id)
   if status == 'queued' then
     call('ZADD', key('queue', row.lane), row.number, id)
   else
@@ -74,7 +84,8 @@ local function forget(id)
 end
 
 local function free_key(id, row)
-  if row.key and call('HGET', P .. 'keys', row.key) == id then call('HDEL', P .. 'keys', row.key) end
+  local keys = key('keys', row.tenant)
+  if row.key and call('HGET', keys, row.key) == id then call('HDEL', keys, row.key) end
   call('HDEL', key('job', id), 'key')
 end
 
@@ -87,10 +98,10 @@ local function finish(id, row, status, result, error)
   local persona = key('persona', row.persona_id)
   if row.operation == 'create' and status == 'succeeded' then
     call('HSET', persona, 'status', 'active', 'record', result)
-    call('SADD', P .. 'active', row.persona_id)
+    call('SADD', key('active', row.tenant), row.persona_id)
   elseif row.operation == 'create' then -- the name is free again, and nothing of the photos is kept
     local name = call('HGET', persona, 'name')
-    if name then call('HDEL', P .. 'names', name) end
+    if name then call('HDEL', key('names', row.tenant), name) end
     call('DEL', persona)
     call('HDEL', P .. 'wrapped_keys', row.persona_id)
     forget(id)
@@ -108,29 +119,36 @@ end
 local steps = {}
 
 function steps.submit()
-  if call('EXISTS', key('job', a.id)) == 1 then return reply('new', a.id) end -- the same call, sent again by the client
-  local holder = a.key and call('HGET', P .. 'keys', a.key)
+  local names, keys = key('names', a.owner), key('keys', a.owner)
+  if get(a.id) then return reply('new', a.id) end -- the same call, sent again by the client
+  local holder = a.key and call('HGET', keys, a.key)
   if holder then return reply('key', holder) end
   if a.creates then
-    local taken = call('HGET', P .. 'names', a.creates)
+    local taken = call('HGET', names, a.creates)
     if taken then return reply('name', call('HGET', key('persona', taken), 'job_id')) end
-    call('HSET', P .. 'names', a.creates, a.persona_id)
-    call('HSET', key('persona', a.persona_id), 'id', a.persona_id, 'name', a.creates, 'status', 'creating', 'job_id', a.id)
+    call('HSET', names, a.creates, a.persona_id)
+    call('HSET', key('persona', a.persona_id), 'id', a.persona_id, 'tenant', a.owner, 'name', a.creates, 'status', 'creating',
+      'job_id', a.id)
     call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
-  elseif a.persona_id ~= '' and call('HGET', key('persona', a.persona_id), 'status') ~= 'active' then
-    return { 'persona', call('HGETALL', key('persona', a.persona_id)) }
+  elseif a.persona_id ~= '' then
+    local persona = hash(key('persona', a.persona_id))
+    if not persona or persona.tenant ~= a.owner then return { 'persona', {} } end
+    if persona.status ~= 'active' then return { 'persona', call('HGETALL', key('persona', a.persona_id)) } end
   end
   local number = call('INCR', P .. 'number')
-  call('HSET', key('job', a.id), 'id', a.id, 'operation', a.operation, 'persona_id', a.persona_id, 'request', a.request,
-    'body_hash', a.body_hash, 'shape', a.shape, 'lane', a.lane, 'attempts', '0', 'token', '0', 'worker', '',
+  call('SADD', P .. 'tenants', a.owner)
+  call('HSET', key('job', a.id), 'id', a.id, 'tenant', a.owner, 'operation', a.operation, 'persona_id', a.persona_id,
+    'request', a.request, 'body_hash', a.body_hash, 'shape', a.shape, 'lane', a.lane, 'priority', a.priority,
+    'attempts', '0', 'token', '0', 'worker', '',
     'lease_until', '0', 'created', stamp(now), 'number', number)
   if a.key then
     call('HSET', key('job', a.id), 'key', a.key)
-    call('HSET', P .. 'keys', a.key, a.id)
+    call('HSET', keys, a.key, a.id)
   end
   call('ZADD', P .. 'jobs', number, a.id)
+  call('ZADD', key('jobs', a.owner), number, a.id)
   call('ZADD', key('persona_jobs', a.persona_id), number, a.id)
-  move(a.id, { lane = a.lane, number = number }, 'queued')
+  move(a.id, { tenant = a.owner, lane = a.lane, number = number }, 'queued')
   refer(a.id, a.blobs)
   event(a.id, 'queued')
   return reply('new', a.id)
@@ -156,7 +174,7 @@ function steps.cancel()
 end
 
 function steps.delete_persona()
-  local persona = hash(key('persona', a.persona_id))
+  local persona = visible(key('persona', a.persona_id))
   if not persona or persona.status == 'deleted' then return { persona and 'deleted' or 'none' } end
   local jobs, blobs = call('ZRANGE', key('persona_jobs', a.persona_id), 0, -1), {}
   call('HDEL', P .. 'wrapped_keys', a.persona_id)
@@ -173,11 +191,11 @@ function steps.delete_persona()
     if row.status == 'failed' then call('HDEL', key('job', id), 'error') end
   end
   if call('EXISTS', key('persona', a.persona_id)) == 1 then -- one whose creation was just stopped is gone already
-    call('HDEL', P .. 'names', persona.name)
-    call('SREM', P .. 'active', a.persona_id)
+    call('HDEL', key('names', persona.tenant), persona.name)
+    call('SREM', key('active', persona.tenant), a.persona_id)
     call('HSET', key('persona', a.persona_id), 'status', 'deleted', 'name', a.tombstone)
     call('HDEL', key('persona', a.persona_id), 'record')
-    call('SADD', P .. 'tombstones', a.tombstone)
+    call('SADD', key('tombstones', persona.tenant), a.tombstone)
   end
   local free = {}
   for digest in pairs(blobs) do
@@ -216,6 +234,12 @@ end
 function steps.refer()
   if not held() then return { 'stale' } end
   refer(a.id, a.blobs)
+  return { 'ok' }
+end
+
+function steps.amend()
+  if not held() then return { 'stale' } end
+  call('HSET', key('job', a.id), 'request', a.request)
   return { 'ok' }
 end
 

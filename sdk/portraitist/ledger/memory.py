@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from ..errors import NotFound
 from . import rules
 from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
+
+_Row = TypeVar("_Row", JobRow, PersonaRow)
 
 
 class MemoryLedger:
     """Thread-safe; everything is gone with the process."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self.tenant: str | None = None
         self._clock = clock
         self._changed = threading.Condition(threading.RLock())
         self._jobs: dict[str, JobRow] = {}  # in the order of submission
@@ -25,24 +29,35 @@ class MemoryLedger:
         self._refs: dict[str, set[str]] = {}  # job id -> digests
         self._keys: dict[str, str] = {}  # persona id -> wrapped data key
 
+    def of(self, tenant: str) -> MemoryLedger:
+        ledger = copy(self)
+        ledger.tenant = tenant
+        return ledger
+
     # -- the client's side ---------------------------------------------------------------------------------------
 
     def submit(self, job: NewJob) -> tuple[JobRow, bool]:
         with self._changed:
-            for row in self._jobs.values():
+            tenant = self.tenant or job.tenant
+            for row in self._of(tenant, self._jobs.values()):
                 if job.key is not None and row.key == job.key:
                     return rules.same_or_conflict(job, row, f"the idempotency key {job.key!r}"), False
             if job.creates is not None:
-                for persona in self._personas.values():
+                for persona in self._of(tenant, self._personas.values()):
                     if persona.name == job.creates and persona.status != "deleted":
                         holder = self._jobs[persona.job_id]
                         return rules.same_or_conflict(job, holder, f"the name {job.creates!r}"), False
                 self._keys[job.persona_id] = job.wrapped_key
-                self._personas[job.persona_id] = PersonaRow(job.persona_id, job.creates, "creating", None, job.id)
+                self._personas[job.persona_id] = PersonaRow(
+                    job.persona_id, tenant, job.creates, "creating", None, job.id
+                )
             elif job.persona_id:
-                rules.usable(self._personas.get(job.persona_id), job.persona_id)
+                persona_row = self._personas.get(job.persona_id)
+                known = persona_row is not None and persona_row.tenant == tenant
+                rules.usable(persona_row if known else None, job.persona_id)
             self._jobs[job.id] = JobRow(
                 id=job.id,
+                tenant=tenant,
                 operation=job.request["operation"],
                 persona_id=job.persona_id,
                 status="queued",
@@ -51,6 +66,7 @@ class MemoryLedger:
                 shape=job.shape,
                 key=job.key,
                 lane=job.lane,
+                priority=job.priority,
                 attempts=0,
                 token=0,
                 worker="",
@@ -68,13 +84,14 @@ class MemoryLedger:
 
     def job(self, job_id: str) -> JobRow:
         with self._changed:
-            if job_id not in self._jobs:
+            if not self._mine(self._jobs.get(job_id)):
                 raise NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
             return self._jobs[job_id]
 
     def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
         with self._changed:
-            rows = [r for r in self._jobs.values() if status in (None, r.status) and persona_id in (None, r.persona_id)]
+            mine = self._of(self.tenant, self._jobs.values())
+            rows = [r for r in mine if status in (None, r.status) and persona_id in (None, r.persona_id)]
             return rows[::-1][:limit]
 
     def ahead(self, job_id: str) -> int:
@@ -102,10 +119,11 @@ class MemoryLedger:
 
     def persona(self, id_or_name: str) -> PersonaRow:
         with self._changed:
-            for row in self._personas.values():
+            mine = list(self._of(self.tenant, self._personas.values()))
+            for row in mine:
                 if row.status != "deleted" and id_or_name in (row.id, row.name):
                     return row
-            if any(id_or_name == r.id or rules.tombstone(id_or_name) == r.name for r in self._personas.values()):
+            if any(id_or_name == r.id or rules.tombstone(id_or_name) == r.name for r in mine):
                 raise rules.deleted(id_or_name)
             rules.usable(None, id_or_name)
             raise AssertionError("not reached")
@@ -121,12 +139,13 @@ class MemoryLedger:
 
     def personas(self) -> list[PersonaRow]:
         with self._changed:
-            return sorted((r for r in self._personas.values() if r.status == "active"), key=lambda r: r.name)
+            rows = self._of(self.tenant, self._personas.values())
+            return sorted((r for r in rows if r.status == "active"), key=lambda r: r.name)
 
     def delete_persona(self, persona_id: str) -> Removed:
         with self._changed:
             persona = self._personas.get(persona_id)
-            if persona is None:
+            if persona is None or not self._mine(persona):
                 rules.usable(None, persona_id)
             elif persona.status == "deleted":
                 raise rules.deleted(persona_id)
@@ -148,14 +167,14 @@ class MemoryLedger:
                 name = rules.tombstone(persona.name)
                 self._personas[persona_id] = replace(persona, status="deleted", record=None, name=name)
             self._changed.notify_all()
-            return Removed(tuple(blobs - self.referenced(blobs)), tuple(jobs))
+            return Removed(tuple(blobs.difference(*self._refs.values())), tuple(jobs))
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         with self._changed:
             row = self._jobs.get(job_id)
-            if row is None or row.status != "queued":
+            if row is None or not self._mine(row) or row.status != "queued":
                 return None
             now = self._clock()
             self._jobs[job_id] = replace(
@@ -186,6 +205,10 @@ class MemoryLedger:
             self._held(job_id, token)
             self._refs.setdefault(job_id, set()).update(blobs)
 
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        with self._changed:
+            self._jobs[job_id] = replace(self._held(job_id, token), request=request)
+
     def finish(
         self,
         job_id: str,
@@ -214,32 +237,41 @@ class MemoryLedger:
 
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
         with self._changed:
-            rows = [r for r in self._jobs.values() if r.status == "queued" and lane in (None, r.lane)]
+            rows = [r for r in self._of(self.tenant, self._jobs.values()) if r.status == "queued" and lane in (None, r.lane)]
             return [r.id for r in sorted(rows, key=lambda r: r.lane)][:limit]  # stable: by age within a lane
 
     def depth(self, lane: Lane) -> int:
         with self._changed:
-            return sum(r.status == "queued" and r.lane == lane for r in self._jobs.values())
+            return sum(r.status == "queued" and r.lane == lane for r in self._of(self.tenant, self._jobs.values()))
 
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         with self._changed:
-            return [r for r in self._jobs.values() if r.status == "running" and worker in (None, r.worker)]
+            rows = self._of(self.tenant, self._jobs.values())
+            return [r for r in rows if r.status == "running" and worker in (None, r.worker)]
 
     def expired(self) -> list[JobRow]:
         return [row for row in self.running() if row.lease_until < self._clock()]
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         with self._changed:
-            return set(blobs) & set().union(*self._refs.values())
+            mine = (refs for job_id, refs in self._refs.items() if self._mine(self._jobs[job_id]))
+            return set(blobs) & set().union(*mine)
 
     def close(self) -> None:
         pass
 
     # -- under the lock ----------------------------------------------------------------------------------------------
 
+    def _mine(self, row: JobRow | PersonaRow | None) -> bool:
+        return row is not None and self.tenant in (None, row.tenant)
+
+    @staticmethod
+    def _of(tenant: str | None, rows: Iterable[_Row]) -> Iterator[_Row]:
+        return (row for row in rows if tenant in (None, row.tenant))
+
     def _held(self, job_id: str, token: int) -> JobRow:
         row = self._jobs.get(job_id)
-        if row is None or row.status != "running" or row.token != token:
+        if row is None or not self._mine(row) or row.status != "running" or row.token != token:
             raise LeaseLost(f"job {job_id}: token {token} is no longer current")
         return row
 

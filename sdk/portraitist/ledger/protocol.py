@@ -11,6 +11,8 @@ The rules that every adapter keeps (`tests/queue/test_ledger_conformance.py` che
 * `submit` is atomic: it checks idempotency and the persona, reserves a new persona's name, and queues the job.
   A persona becomes visible in the same step in which its create job succeeds; if that fails, the name is free again.
 * Blobs that a job mentions are recorded (`blobs`, `refer`), so that deletion finds them and nothing else.
+* Every job, persona, name, key and blob reference belongs to a tenant. `of(tenant)` is the ledger as that tenant sees it: what
+  belongs to another one is unknown to it, in every method. Workers use the ledger that sees all.
 
 Times are seconds since the epoch, by the ledger's own clock. Methods raise `NotFound`, `PersonaDeleted`, `Conflict`,
 `StorageError`, `StorageFull`, and `QueueUnavailable` when the ledger is on a server that cannot be reached.
@@ -23,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 MAX_ATTEMPTS = 3
+DEFAULT_TENANT = "default"
 
 Json = dict[str, Any]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -47,6 +50,8 @@ class NewJob:
     lane: Lane = "serve"
     shape: Json = field(default_factory=dict)  # how the SDK arranges the pictures of the result
     wrapped_key: str = ""  # of the persona that it makes: her data key, wrapped with the master key
+    tenant: str = DEFAULT_TENANT  # a ledger `of` a tenant puts its own here
+    priority: int = 0  # higher goes first, among the tenant's own jobs of that lane
 
     @property
     def persona_id(self) -> str:
@@ -57,6 +62,7 @@ class NewJob:
 @dataclass(frozen=True)
 class JobRow:
     id: str
+    tenant: str
     operation: str
     persona_id: str
     status: Status
@@ -65,6 +71,7 @@ class JobRow:
     shape: Json
     key: str | None
     lane: Lane
+    priority: int
     attempts: int
     token: int
     worker: str  # "host/pid" of the process that holds or last held the lease
@@ -88,6 +95,7 @@ class EventRow:
 @dataclass(frozen=True)
 class PersonaRow:
     id: str
+    tenant: str
     name: str  # deleted: "" (a tombstone keeps no personal data)
     status: Literal["creating", "active", "deleted"]
     record: Json | None  # a portraitist.results.PersonaRecord, once active
@@ -103,6 +111,11 @@ class Removed:
 
 
 class Ledger(Protocol):
+    tenant: str | None  # None: it sees all
+
+    def of(self, tenant: str) -> Ledger:
+        """The same ledger, as this tenant sees it."""
+
     # -- the client's side ---------------------------------------------------------------------------------------
 
     def submit(self, job: NewJob) -> tuple[JobRow, bool]:
@@ -152,6 +165,9 @@ class Ledger(Protocol):
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         """Record blobs that the job has written, *after* writing them; LeaseLost means: erase them again."""
+
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        """Replace the request: what was an address in it is now a blob, so that every attempt sees the same bytes."""
 
     def finish(
         self,

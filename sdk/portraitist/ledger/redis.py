@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from importlib import resources
 from typing import Any, Literal
 
@@ -68,11 +69,17 @@ class RedisLedger:
 
     def __init__(self, url: str, *, prefix: str = "{portraitist}:", clock: Callable[[], float] | None = None) -> None:
         self.url = url
+        self.tenant: str | None = None
         self._clock = clock  # tests only; else the server's
         self._prefix = prefix
         self._redis = open_redis(url)
         source = resources.files(__package__).joinpath("ledger.lua").read_text()
         self._script = self._redis.register_script(source)  # sent again by itself when the server has forgotten it
+
+    def of(self, tenant: str) -> RedisLedger:
+        ledger = copy(self)
+        ledger.tenant = tenant
+        return ledger
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -80,12 +87,14 @@ class RedisLedger:
         tag, flat = self._run(
             "submit",
             id=job.id,
+            owner=self.tenant or job.tenant,
             operation=job.request["operation"],
             persona_id=job.persona_id,
             request=json.dumps(job.request),
             body_hash=job.body_hash,
             shape=json.dumps(job.shape),
             lane=job.lane,
+            priority=job.priority,
             blobs=list(job.blobs),
             key=job.key,
             creates=job.creates,
@@ -103,20 +112,16 @@ class RedisLedger:
         return row, True
 
     def job(self, job_id: str) -> JobRow:
-        with self._typed():
-            row = _job(self._redis.hgetall(self._key("job", job_id)))
-        if row is None:
+        found = self._rows([job_id])
+        if not found:
             raise _no_job(job_id)
-        return row
+        return found[0]
 
     def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
-        index = (
-            self._key("persona_jobs", persona_id)
-            if persona_id is not None
-            else self._prefix + "jobs"
-            if status is None
-            else self._key("status", status)
-        )
+        if persona_id is not None:
+            index = self._key("persona_jobs", persona_id)
+        else:
+            index = self._prefix + ":".join(filter(None, ("jobs" if status is None else f"status:{status}", self.tenant)))
         with self._typed():
             ids = self._redis.zrevrange(index, 0, -1 if persona_id is not None else limit - 1)
         rows = self._rows(ids)
@@ -129,10 +134,10 @@ class RedisLedger:
         deadline, stream = time.monotonic() + wait_s, self._key("events", job_id)
         while True:
             with self._typed(), self._redis.pipeline() as pipe:  # one transaction: the last event must not slip between
-                pipe.hget(self._key("job", job_id), "status")
+                pipe.hmget(self._key("job", job_id), "status", "tenant")
                 pipe.xrange(stream, min=f"{after + 1}-0")
-                status, entries = pipe.execute()
-            if status is None:
+                (status, tenant), entries = pipe.execute()
+            if status is None or self.tenant not in (None, tenant):
                 raise _no_job(job_id)
             left = deadline - time.monotonic()
             if entries or status in TERMINAL or left <= 0:
@@ -149,11 +154,14 @@ class RedisLedger:
 
     def persona(self, id_or_name: str) -> PersonaRow:
         with self._typed():
-            named = self._redis.hget(self._prefix + "names", id_or_name)
-            row = _persona(self._redis.hgetall(self._key("persona", named or id_or_name)))
+            tenants = self._tenants()
+            named = [self._redis.hget(self._key("names", tenant), id_or_name) for tenant in tenants]
+            found = self._redis.hgetall(self._key("persona", next(filter(None, named), id_or_name)))
+            row = _persona(found) if found.get("tenant") in tenants else None
             if row is not None and row.status != "deleted":
                 return row
-            known = row is not None or self._redis.sismember(self._prefix + "tombstones", rules.tombstone(id_or_name))
+            gone = rules.tombstone(id_or_name)
+            known = row is not None or any(self._redis.sismember(self._key("tombstones", t), gone) for t in tenants)
         if known:
             raise rules.deleted(id_or_name)
         rules.usable(None, id_or_name)
@@ -184,7 +192,7 @@ class RedisLedger:
 
     def personas(self) -> list[PersonaRow]:
         with self._typed():
-            ids = self._redis.smembers(self._prefix + "active")
+            ids = [i for tenant in self._tenants() for i in self._redis.smembers(self._key("active", tenant))]
             with self._redis.pipeline(transaction=False) as pipe:
                 for persona_id in ids:
                     pipe.hgetall(self._key("persona", persona_id))
@@ -222,6 +230,9 @@ class RedisLedger:
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         self._held("refer", job_id, token, blobs=list(blobs))
 
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        self._held("amend", job_id, token, request=json.dumps(request))
+
     def finish(
         self,
         job_id: str,
@@ -235,8 +246,7 @@ class RedisLedger:
 
     def requeue(self, job_id: str, token: int, *, reason: str, count: bool = True) -> JobRow:
         while True:
-            with self._typed():
-                row = _job(self._redis.hgetall(self._key("job", job_id)))
+            row = next(iter(self._rows([job_id])), None)
             if row is None:
                 raise LeaseLost(f"job {job_id} does not exist")
             status, event, error = rules.after_death(row, reason, count)
@@ -260,7 +270,7 @@ class RedisLedger:
             if lane in (None, one) and len(ids) < limit:
                 with self._typed():
                     ids += self._redis.zrange(self._key("queue", one), 0, limit - len(ids) - 1)
-        return ids
+        return ids if self.tenant is None else [row.id for row in self._rows(ids)]
 
     def depth(self, lane: Lane) -> int:
         with self._typed():
@@ -304,8 +314,12 @@ class RedisLedger:
         digests = list(blobs)
         with self._typed(), self._redis.pipeline(transaction=False) as pipe:
             for digest in digests:
-                pipe.exists(self._key("refs", digest))
-            return {digest for digest, found in zip(digests, pipe.execute(), strict=True) if found}
+                pipe.smembers(self._key("refs", digest))
+            jobs = dict(zip(digests, pipe.execute(), strict=True))
+        if self.tenant is not None:
+            mine = {row.id for row in self._rows(set().union(*jobs.values()))}
+            jobs = {digest: ids & mine for digest, ids in jobs.items()}
+        return {digest for digest, ids in jobs.items() if ids}
 
     def close(self) -> None:
         """Nothing: connections are pooled, and belong to no thread."""
@@ -318,6 +332,7 @@ class RedisLedger:
     def _run(self, step: str, **arguments: Any) -> Any:
         if self._clock is not None:
             arguments["now"] = self._clock()
+        arguments["tenant"] = self.tenant
         arguments["keep_events_s"] = KEEP_EVENTS_S
         body = json.dumps({name: value for name, value in arguments.items() if value is not None})
         with self._typed():
@@ -333,7 +348,11 @@ class RedisLedger:
         with self._typed(), self._redis.pipeline(transaction=False) as pipe:
             for job_id in ids:
                 pipe.hgetall(self._key("job", job_id))
-            return [row for found in pipe.execute() if (row := _job(found)) is not None]
+            rows = (_job(found) for found in pipe.execute())
+            return [row for row in rows if row is not None and self.tenant in (None, row.tenant)]
+
+    def _tenants(self) -> list[str]:
+        return [self.tenant] if self.tenant is not None else sorted(self._redis.smembers(self._prefix + "tenants"))
 
     @contextmanager
     def _typed(self) -> Iterator[None]:
@@ -394,8 +413,8 @@ def _job(found: Any) -> JobRow | None:
     }
     data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error")}
     values: dict[str, Any] = {
-        **{name: h[name] for name in ("id", "operation", "persona_id", "status", "body_hash", "lane", "worker")},
-        **{name: int(h[name]) for name in ("attempts", "token")},
+        **{name: h[name] for name in ("id", "tenant", "operation", "persona_id", "status", "body_hash", "lane", "worker")},
+        **{name: int(h[name]) for name in ("priority", "attempts", "token")},
         **{name: float(h[name]) for name in ("lease_until", "created")},
         **{name: json.loads(h[name]) for name in ("request", "shape")},
         **number,
@@ -414,4 +433,4 @@ def _persona(found: Any) -> PersonaRow | None:
     if not h:
         return None
     record = None if h.get("record") is None else json.loads(h["record"])
-    return PersonaRow(h["id"], h["name"], h["status"], record, h["job_id"])
+    return PersonaRow(h["id"], h["tenant"], h["name"], h["status"], record, h["job_id"])

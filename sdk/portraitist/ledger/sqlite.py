@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,20 +26,29 @@ CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, operation TEXT NOT NULL, persona_id TEXT NOT NULL, status TEXT NOT NULL, request TEXT NOT NULL,
     body_hash TEXT NOT NULL, shape TEXT NOT NULL, key TEXT, lane TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '', lease_until REAL NOT NULL DEFAULT 0,
-    cancel_requested REAL, result TEXT, error TEXT, created REAL NOT NULL, started REAL, finished REAL);
+    cancel_requested REAL, result TEXT, error TEXT, created REAL NOT NULL, started REAL, finished REAL,
+    tenant TEXT NOT NULL DEFAULT 'default', priority INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, lane, created);
 CREATE INDEX IF NOT EXISTS jobs_by_persona ON jobs (persona_id);
-CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_key ON jobs (key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_tenant_key ON jobs (tenant, key) WHERE key IS NOT NULL;
+DROP INDEX IF EXISTS jobs_by_key;
 CREATE TABLE IF NOT EXISTS events (
     job_id TEXT NOT NULL, seq INTEGER NOT NULL, time REAL NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL,
     PRIMARY KEY (job_id, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refs (digest TEXT NOT NULL, job_id TEXT NOT NULL, PRIMARY KEY (digest, job_id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS refs_by_job ON refs (job_id);
 CREATE TABLE IF NOT EXISTS personas (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL);
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL,
+    tenant TEXT NOT NULL DEFAULT 'default');
 CREATE TABLE IF NOT EXISTS wrapped_keys (persona_id TEXT PRIMARY KEY, wrapped TEXT NOT NULL) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS personas_by_name ON personas (name) WHERE status != 'deleted';
+CREATE UNIQUE INDEX IF NOT EXISTS personas_by_tenant_name ON personas (tenant, name) WHERE status != 'deleted';
+DROP INDEX IF EXISTS personas_by_name;
 """
+# Columns that homes made by an earlier version lack.
+_ADDED = {
+    "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0"},
+    "personas": {"tenant": "TEXT NOT NULL DEFAULT 'default'"},
+}
 _JOB_COLUMNS = ", ".join(JobRow.__dataclass_fields__)
 _JSON_COLUMNS = ("request", "shape", "result", "error")
 
@@ -48,33 +58,47 @@ class SqliteLedger:
 
     def __init__(self, path: str | Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = Path(path)
+        self.tenant: str | None = None
         self._clock = clock
         self._local = threading.local()
         with self._write() as db:
+            for table, columns in _ADDED.items():
+                have = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
+                for name in columns.keys() - have if have else ():
+                    db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
             for statement in _SCHEMA.split(";"):
                 db.execute(statement)
         self._inode = os.stat(self.path).st_ino
 
+    def of(self, tenant: str) -> SqliteLedger:
+        ledger = copy(self)
+        ledger.tenant = tenant
+        return ledger
+
     # -- the client's side ---------------------------------------------------------------------------------------
 
     def submit(self, job: NewJob) -> tuple[JobRow, bool]:
+        tenant = self.tenant or job.tenant
         with self._write() as db:
-            if job.key is not None and (holder := self._find(db, "key = ?", job.key)) is not None:
+            if job.key is not None and (holder := self._find(db, "tenant = ? AND key = ?", tenant, job.key)) is not None:
                 return rules.same_or_conflict(job, holder, f"the idempotency key {job.key!r}"), False
             if job.creates is not None:
-                if (taken := self._persona_row(db, "name = ? AND status != 'deleted'", job.creates)) is not None:
+                named = "tenant = ? AND name = ? AND status != 'deleted'"
+                if (taken := self._persona_row(db, named, tenant, job.creates)) is not None:
                     return rules.same_or_conflict(job, self._get(db, taken.job_id), f"the name {job.creates!r}"), False
                 db.execute(
-                    "INSERT INTO personas VALUES (?, ?, 'creating', NULL, ?)", (job.persona_id, job.creates, job.id)
+                    "INSERT INTO personas (id, tenant, name, status, job_id) VALUES (?, ?, ?, 'creating', ?)",
+                    (job.persona_id, tenant, job.creates, job.id),
                 )
                 db.execute("INSERT INTO wrapped_keys VALUES (?, ?)", (job.persona_id, job.wrapped_key))
             elif job.persona_id:
-                rules.usable(self._persona_row(db, "id = ?", job.persona_id), job.persona_id)
+                rules.usable(self._persona_row(db, "id = ? AND tenant = ?", job.persona_id, tenant), job.persona_id)
             db.execute(
-                "INSERT INTO jobs (id, operation, persona_id, status, request, body_hash, shape, key, lane, created)"
-                " VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO jobs (id, tenant, operation, persona_id, status, request, body_hash, shape, key, lane, priority,"
+                " created) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
                 (
                     job.id,
+                    tenant,
                     job.request["operation"],
                     job.persona_id,
                     json.dumps(job.request),
@@ -82,6 +106,7 @@ class SqliteLedger:
                     json.dumps(job.shape),
                     job.key,
                     job.lane,
+                    job.priority,
                     self._clock(),
                 ),
             )
@@ -97,17 +122,18 @@ class SqliteLedger:
         with self._read() as db:
             rows = db.execute(
                 f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = ifnull(?, status) AND persona_id = ifnull(?, persona_id)"
-                " ORDER BY created DESC, rowid DESC LIMIT ?",
-                (status, persona_id, limit),
+                " AND tenant = ifnull(?, tenant) ORDER BY created DESC, rowid DESC LIMIT ?",
+                (status, persona_id, self.tenant, limit),
             )
             return [_job(row) for row in rows]
 
     def ahead(self, job_id: str) -> int:
         with self._read() as db:
             (count,) = db.execute(
-                "SELECT count(*) FROM jobs a JOIN jobs b ON b.id = ? AND a.status = 'queued' AND b.status = 'queued'"
+                "SELECT count(*) FROM jobs a JOIN jobs b ON b.id = ? AND b.tenant = ifnull(?, b.tenant)"
+                " AND a.status = 'queued' AND b.status = 'queued'"
                 " AND (a.lane, a.created, a.rowid) < (b.lane, b.created, b.rowid)",  # 'serve' < 'tune'
-                (job_id,),
+                (job_id, self.tenant),
             ).fetchone()
             return int(count)
 
@@ -138,8 +164,9 @@ class SqliteLedger:
 
     def persona(self, id_or_name: str) -> PersonaRow:
         with self._read() as db:
-            row = self._persona_row(db, "(id = ? OR name = ?) AND status != 'deleted'", id_or_name, id_or_name)
-            if row is None and self._persona_row(db, "id = ? OR name = ?", id_or_name, rules.tombstone(id_or_name)):
+            known = "tenant = ifnull(?, tenant) AND (id = ? OR name = ?)"
+            row = self._persona_row(db, known + " AND status != 'deleted'", self.tenant, id_or_name, id_or_name)
+            if row is None and self._persona_row(db, known, self.tenant, id_or_name, rules.tombstone(id_or_name)):
                 raise rules.deleted(id_or_name)
             if row is None:
                 rules.usable(None, id_or_name)
@@ -165,12 +192,14 @@ class SqliteLedger:
 
     def personas(self) -> list[PersonaRow]:
         with self._read() as db:
-            rows = db.execute("SELECT * FROM personas WHERE status = 'active' ORDER BY name")
+            rows = db.execute(
+                "SELECT * FROM personas WHERE status = 'active' AND tenant = ifnull(?, tenant) ORDER BY name", (self.tenant,)
+            )
             return [_persona(row) for row in rows]
 
     def delete_persona(self, persona_id: str) -> Removed:
         with self._write() as db:
-            persona = self._persona_row(db, "id = ?", persona_id)
+            persona = self._persona_row(db, "id = ? AND tenant = ifnull(?, tenant)", persona_id, self.tenant)
             if persona is None:
                 rules.usable(None, persona_id)
             elif persona.status == "deleted":
@@ -209,8 +238,8 @@ class SqliteLedger:
             now = self._clock()
             won = db.execute(
                 "UPDATE jobs SET status = 'running', attempts = attempts + 1, token = token + 1, worker = ?,"
-                " lease_until = ?, started = ifnull(started, ?) WHERE id = ? AND status = 'queued'",
-                (worker, now + lease_s, now, job_id),
+                " lease_until = ?, started = ifnull(started, ?) WHERE id = ? AND status = 'queued' AND tenant = ifnull(?, tenant)",
+                (worker, now + lease_s, now, job_id, self.tenant),
             )
             if won.rowcount == 0:
                 return None
@@ -233,6 +262,11 @@ class SqliteLedger:
         with self._write(durable=False) as db:
             self._held(db, job_id, token)
             db.executemany("INSERT OR IGNORE INTO refs VALUES (?, ?)", [(digest, job_id) for digest in blobs])
+
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        with self._write() as db:
+            self._held(db, job_id, token)
+            db.execute("UPDATE jobs SET request = ? WHERE id = ?", (json.dumps(request), job_id))
 
     def finish(
         self,
@@ -263,20 +297,26 @@ class SqliteLedger:
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
         with self._read() as db:
             rows = db.execute(
-                "SELECT id FROM jobs WHERE status = 'queued' AND lane = ifnull(?, lane) ORDER BY lane, created, rowid LIMIT ?",
-                (lane, limit),
+                "SELECT id FROM jobs WHERE status = 'queued' AND lane = ifnull(?, lane) AND tenant = ifnull(?, tenant)"
+                " ORDER BY lane, created, rowid LIMIT ?",
+                (lane, self.tenant, limit),
             )
             return [row["id"] for row in rows]
 
     def depth(self, lane: Lane) -> int:
         with self._read() as db:
-            found = db.execute("SELECT count(*) FROM jobs WHERE status = 'queued' AND lane = ?", (lane,)).fetchone()
-            return int(found[0])
+            (count,) = db.execute(
+                "SELECT count(*) FROM jobs WHERE status = 'queued' AND lane = ? AND tenant = ifnull(?, tenant)",
+                (lane, self.tenant),
+            ).fetchone()
+            return int(count)
 
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         with self._read() as db:
             rows = db.execute(
-                f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = 'running' AND worker = ifnull(?, worker)", (worker,)
+                f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = 'running' AND worker = ifnull(?, worker)"
+                " AND tenant = ifnull(?, tenant)",
+                (worker, self.tenant),
             )
             return [_job(row) for row in rows]
 
@@ -285,7 +325,7 @@ class SqliteLedger:
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         with self._read() as db:
-            return self._referenced(db, list(blobs))
+            return self._referenced(db, list(blobs), self.tenant)
 
     def close(self) -> None:
         """Close this thread's connection; another call opens it again."""
@@ -301,7 +341,7 @@ class SqliteLedger:
     # -- inside a transaction --------------------------------------------------------------------------------------
 
     def _get(self, db: sqlite3.Connection, job_id: str) -> JobRow:
-        row = self._find(db, "id = ?", job_id)
+        row = self._find(db, "id = ? AND tenant = ifnull(?, tenant)", job_id, self.tenant)
         if row is None:
             raise NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
         return row
@@ -315,7 +355,7 @@ class SqliteLedger:
         return None if row is None else _persona(row)
 
     def _held(self, db: sqlite3.Connection, job_id: str, token: int) -> JobRow:
-        row = self._find(db, "id = ?", job_id)
+        row = self._find(db, "id = ? AND tenant = ifnull(?, tenant)", job_id, self.tenant)
         if row is None or row.status != "running" or row.token != token:
             raise LeaseLost(f"job {job_id}: token {token} is no longer current")
         return row
@@ -344,12 +384,16 @@ class SqliteLedger:
             (job_id, self._clock(), kind, json.dumps(data or {}), job_id),
         )
 
-    def _referenced(self, db: sqlite3.Connection, blobs: list[str]) -> set[str]:
+    def _referenced(self, db: sqlite3.Connection, blobs: list[str], tenant: str | None = None) -> set[str]:
         found: set[str] = set()
         for start in range(0, len(blobs), 500):  # SQLite allows a limited number of parameters
             part = blobs[start : start + 500]
             marks = ",".join("?" * len(part))
-            found.update(r["digest"] for r in db.execute(f"SELECT digest FROM refs WHERE digest IN ({marks})", part))
+            rows = db.execute(
+                f"SELECT digest FROM refs JOIN jobs ON id = job_id WHERE tenant = ifnull(?, tenant) AND digest IN ({marks})",
+                (tenant, *part),
+            )
+            found.update(row["digest"] for row in rows)
         return found
 
     # -- connections: one per thread and process ------------------------------------------------------------------------

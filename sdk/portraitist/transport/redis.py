@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import threading
+import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from .protocol import Capability
 log = logging.getLogger(__name__)
 
 ALIVE_S = 10  # a worker that has not reported for so long is taken off the list
+WARM_S = 60  # ... and so long what it said about the personas that it holds
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class WorkerInfo:
     started: float  # seconds since the epoch, by its host's clock
     jobs: tuple[str, ...] = field(default=())  # those it is doing
     draining: bool = False  # it was asked to end, and finishes its job
+    warm: tuple[str, ...] = field(default=())  # persona ids that it holds ready, the most recently used last
 
 
 class RedisTransport:
@@ -45,6 +48,7 @@ class RedisTransport:
         self._prefix = prefix
         self._redis = open_redis(url)
         self._app: Any = None
+        self._told_warm: tuple[tuple[str, ...], float] = (), 0.0  # personas, when
         self._lock = threading.Lock()
 
     # -- wake-ups ------------------------------------------------------------------------------------------------
@@ -94,26 +98,48 @@ class RedisTransport:
     def report(self, worker: WorkerInfo) -> None:
         with typed(self.url), self._redis.pipeline() as pipe:
             pipe.sadd(self._prefix + "workers", worker.node)
-            pipe.set(self._worker(worker.node), json.dumps(asdict(worker)), ex=ALIVE_S)
+            pipe.set(self._key("worker", worker.node), json.dumps(asdict(worker)), ex=ALIVE_S)
+            pipe.execute()
+
+    def report_warm(self, node: str, personas: tuple[str, ...]) -> None:
+        """Which personas `node` holds ready, the most recently used last. Call it often: it is sent when it has changed, and
+        now and then."""
+        before, told = self._told_warm
+        if set(personas) == set(before) and time.monotonic() - told < WARM_S / 3:
+            return
+        gone, self._told_warm = set(before) - set(personas), (personas, time.monotonic())
+        with typed(self.url), self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(self._key("warm", node), json.dumps(personas), ex=WARM_S)
+            for persona_id in personas:
+                pipe.sadd(self._key("warm_at", persona_id), node)
+                pipe.expire(self._key("warm_at", persona_id), WARM_S)
+            for persona_id in gone:
+                pipe.srem(self._key("warm_at", persona_id), node)
             pipe.execute()
 
     def sign_off(self, node: str) -> None:
         with typed(self.url), self._redis.pipeline() as pipe:
             pipe.srem(self._prefix + "workers", node)
-            pipe.delete(self._worker(node))
+            pipe.delete(self._key("worker", node), self._key("warm", node))
             pipe.execute()
 
     def workers(self) -> list[WorkerInfo]:
         """Those that reported lately, by host and start."""
         with typed(self.url):
             nodes = sorted(self._redis.smembers(self._prefix + "workers"))
-            found = self._redis.mget([self._worker(node) for node in nodes]) if nodes else []
+            found = self._redis.mget([self._key("worker", node) for node in nodes]) if nodes else []
+            warm = self._redis.mget([self._key("warm", node) for node in nodes]) if nodes else []
             gone = [node for node, text in zip(nodes, found, strict=True) if text is None]
             if gone:
                 self._redis.srem(self._prefix + "workers", *gone)
         known = WorkerInfo.__dataclass_fields__  # a newer worker may tell more
-        told = [{k: v for k, v in json.loads(text).items() if k in known} for text in found if text is not None]
-        workers = [WorkerInfo(**{**t, "queues": tuple(t["queues"]), "jobs": tuple(t["jobs"])}) for t in told]
+        workers = []
+        for text, held in zip(found, warm, strict=True):
+            if text is not None:
+                told: dict[str, Any] = {k: v for k, v in json.loads(text).items() if k in known}
+                told["warm"] = json.loads(held or "[]")
+                told |= {k: tuple(v) for k, v in told.items() if isinstance(v, list)}
+                workers.append(WorkerInfo(**told))
         return sorted(workers, key=lambda w: (w.host, w.started))
 
     def lead(self, node: str, seconds: float) -> bool:
@@ -131,8 +157,8 @@ class RedisTransport:
 
     # --------------------------------------------------------------------------------------------------------------------
 
-    def _worker(self, node: str) -> str:
-        return f"{self._prefix}worker:{node}"
+    def _key(self, kind: str, name: str) -> str:
+        return f"{self._prefix}{kind}:{name}"
 
     def _celery(self) -> Any:
         with self._lock:

@@ -12,6 +12,7 @@ and the whole tail of a layer is one multiply-add and one leaky ReLU.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -113,6 +114,10 @@ class ModulatedConv(nn.Module):
         if torch.is_grad_enabled() and self.weight.requires_grad:
             return compute()
         return self._remember(name, self.weight, lambda: compute().detach())
+
+    def remembered(self) -> Iterator[Tensor]:
+        """The tensors that are kept beside the weight."""
+        return (value for _, value in self._cache.values() if isinstance(value, Tensor))
 
     @property
     def silent(self) -> bool:

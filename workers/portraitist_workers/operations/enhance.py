@@ -22,10 +22,11 @@ from ..faces.paste import paste
 from ..inversion.pivotal import tune_to_photo
 from ..persona.axes import spread
 from ..persona.judge import Judge, judge_for
-from ..persona.model import PersonaModel, load_model, render
+from ..persona.model import PersonaModel, render
 from ..persona.presets import PRESETS
 from ..persona.projection import project
 from ..persona.requests import resolve
+from ..persona.warm import warm
 from ..precision import optimisation_dtype
 from ..restoration import degrade, estimate
 from .context import Context
@@ -51,7 +52,7 @@ def run(request: Enhance, context: Context) -> Pictures:
     """Raises InvalidImage, FaceNotFound, InvalidRequest, UnknownAttribute, OutOfRange."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
-    model = load_model(record, context)
+    model = warm.load(record, context)
     preset = PRESETS[record.preset]
     judge = judge_for(model)
     targets = resolve(request.values, record.reach, strict=request.strict)

@@ -14,8 +14,9 @@ from ..faces.image_io import encode_png, to_uint8
 from ..persona import hull
 from ..persona.control import solve
 from ..persona.judge import Judge, judge_for
-from ..persona.model import PersonaModel, load_model, render
+from ..persona.model import PersonaModel, render
 from ..persona.requests import resolve
+from ..persona.warm import warm
 from ..precision import optimisation_dtype
 from .context import Context
 
@@ -25,7 +26,7 @@ def run(request: Synthesize, context: Context) -> Pictures:
     begun = time.monotonic()
     record = context.persona(request.persona_id)
     targets = [resolve(values, record.reach, strict=request.strict) for values in request.values]
-    model = load_model(record, context)
+    model = warm.load(record, context)
     judge = judge_for(model)
     context.on_step(Progress(stage="synthesize", step=0, steps=len(targets)))
 

@@ -45,7 +45,7 @@ def decode(tensors: dict[str, Tensor], prior: Generator) -> Generator:
     if len(raw) != size:
         raise ValueError(f"the delta holds {len(raw)} weights, the prior {size}: it belongs to another prior")
     codes, scales = torch.from_numpy(np.frombuffer(raw, np.int8).copy()), tensors["delta.scales"].float()
-    tuned = copy.deepcopy(prior)
+    tuned = copy.deepcopy(prior, {id(prior.mapping): prior.mapping})  # nothing of a persona lies in the mapping
     at_code = at_scale = 0
     with torch.no_grad():
         for parameter in tuned.synthesis.parameters():

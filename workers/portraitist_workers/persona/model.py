@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
@@ -12,17 +11,14 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from portraitist.errors import PriorUnavailable, StorageError
-from portraitist.results import PersonaRecord
 
 from ..generator import Generator
-from ..operations.context import Context
 from ..priors import library
 from .axes import Axes
 from .compact import decode, encode
 from .control import Response
 
 FORMAT = "portraitist-persona-1"
-WARM = 8  # personas kept in memory by one worker
 
 
 @dataclass(eq=False)
@@ -78,21 +74,6 @@ class PersonaModel:
         generator = decode(tensors, prior.generator)
         return cls(prior, generator, tensors["anchors"], axes, response, tensors["identity.embeddings"],
                    header["identity_network"], tuple(header["photos"]))
-
-
-_warm: OrderedDict[str, PersonaModel] = OrderedDict()
-
-
-def load_model(record: PersonaRecord, context: Context) -> PersonaModel:
-    """The persona's model; the last few used stay warm in this process."""
-    if record.weights in _warm:
-        _warm.move_to_end(record.weights)
-        return _warm[record.weights]
-    model = PersonaModel.from_bytes(context.blob(record.weights))
-    _warm[record.weights] = model
-    while len(_warm) > WARM:
-        _warm.popitem(last=False)
-    return model
 
 
 @torch.no_grad()
