@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from . import tracing
 from .backend import Backend
 from .errors import InvalidRequest, PortraitistError, QueueUnavailable, StorageError
 from .ledger import JobRow, NewJob
@@ -84,7 +85,8 @@ def submit(
     if uploads:
         uploads.sync()
     try:
-        row, new = backend.ledger.submit(job)
+        with tracing.submission(job) as traced:
+            row, new = backend.ledger.submit(traced)
     except (QueueUnavailable, StorageError):
         raise  # whether it was accepted is not known; if not, the uploads are swept
     except PortraitistError:

@@ -1,4 +1,5 @@
-"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS, and nothing else changes."""
+"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS in
+conftest.py, and nothing else changes."""
 
 import threading
 import time
@@ -7,32 +8,7 @@ from dataclasses import replace
 import pytest
 
 from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted
-from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, MemoryLedger, NewJob, RedisLedger, SqliteLedger
-
-ADAPTERS = {
-    "memory": lambda folder, clock, redis: MemoryLedger(clock=clock),
-    "sqlite": lambda folder, clock, redis: SqliteLedger(folder / "ledger.sqlite3", clock=clock),
-    "redis": lambda folder, clock, redis: RedisLedger(redis().url, clock=clock),
-}
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture(params=ADAPTERS)
-def ledger(request, tmp_path, clock):
-    ledger = ADAPTERS[request.param](tmp_path, clock, lambda: request.getfixturevalue("redis_server"))
-    yield ledger
-    ledger.close()
+from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, NewJob
 
 
 def creation(number, name="ana", body="x", key=None, blobs=()):
@@ -488,3 +464,10 @@ def test_a_tenant_sees_nothing_of_another(ledger):
         assert sees.job("job_2").status == "running" and sees.persona("ana").id == "per_1"
         assert sees.heartbeat("job_2", running.token, lease_s=1.0) is False
         assert sees.referenced(["photo"]) == {"photo"} and "job_3" in sees.queued()
+
+
+def test_a_job_carries_its_trace(ledger):
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert ledger.submit(replace(creation(1), trace=parent))[0].trace == parent
+    assert ledger.claim("job_1", worker="h/1", lease_s=9).trace == parent
+    assert ledger.submit(creation(2, name="other"))[0].trace is None

@@ -29,6 +29,7 @@ from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store
 
 from .fetching import with_photos
+from .telemetry import Attempt
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +58,7 @@ def execute(backend: Backend, job_id: str, *, run: Run, worker: str, lease_s: fl
     row = ledger.claim(job_id, worker=worker, lease_s=lease_s)
     if row is None:
         return False
-    context = JobContext(backend, row, lease_s=lease_s)
-    with context:
+    with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
         try:
             request = with_photos(_REQUEST.validate_python(row.request), context)
             result = run(request, context)
@@ -76,7 +76,8 @@ def execute(backend: Backend, job_id: str, *, run: Run, worker: str, lease_s: fl
             if not isinstance(error, PortraitistError):
                 log.exception("job %s failed in stage %s", job_id, context.stage)
             outcome = {"status": "failed", "error": _typed(error, row, context.stage).to_dict()}
-        _finish(ledger, row, outcome)
+        if _finish(ledger, row, outcome):
+            attempt.over(outcome["status"])
     try:
         backend.store.drop_checkpoint(job_id)
     except StorageError:
@@ -84,17 +85,17 @@ def execute(backend: Backend, job_id: str, *, run: Run, worker: str, lease_s: fl
     return True
 
 
-def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> None:
-    """A full disk, or a server that is away, must not turn a finished job into a lost one: keep trying while somebody may
-    free some space or start it again."""
+def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> bool:
+    """False: the job is no longer ours. A full disk, or a server that is away, must not turn a finished job into a lost one:
+    keep trying while somebody may free some space or start it again."""
     began = time.monotonic()
     while True:
         try:
             ledger.finish(row.id, row.token, **outcome)
-            return
+            return True
         except LeaseLost:
             log.warning("job %s was taken away before it could be finished; its work is dropped", row.id)
-            return
+            return False
         except (StorageError, QueueUnavailable) as error:
             patience = FINISH_PATIENCE_S if isinstance(error, StorageError) else OUTAGE_PATIENCE_S
             if time.monotonic() - began > patience:
@@ -128,10 +129,10 @@ def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
 class JobContext:
     """`operations.Context` on a ledger and a store. Use as a context manager: it renews the lease from a thread."""
 
-    def __init__(self, backend: Backend, row: JobRow, *, lease_s: float) -> None:
+    def __init__(self, backend: Backend, row: JobRow, attempt: Attempt, *, lease_s: float) -> None:
         self.stage = ""
         self.lost = False  # the job is no longer ours
-        self._backend, self._ledger, self._row, self._lease_s = backend, backend.ledger, row, lease_s
+        self._backend, self._ledger, self._row, self._attempt, self._lease_s = backend, backend.ledger, row, attempt, lease_s
         self._cancelled = False
         self._written: list[str] = []
         self._told = 0.0
@@ -192,6 +193,8 @@ class JobContext:
         now = time.monotonic()
         if progress.stage == self.stage and progress.step < progress.steps and now - self._told < PROGRESS_S:
             return
+        if progress.stage != self.stage:
+            self._attempt.stage(progress.stage)
         self.stage, self._told = progress.stage, now
         try:
             self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))

@@ -22,7 +22,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from .outbox import Outbox
 
 MAX_ATTEMPTS = 3
 DEFAULT_TENANT = "default"
@@ -51,7 +54,9 @@ class NewJob:
     shape: Json = field(default_factory=dict)  # how the SDK arranges the pictures of the result
     wrapped_key: str = ""  # of the persona that it makes: her data key, wrapped with the master key
     tenant: str = DEFAULT_TENANT  # a ledger `of` a tenant puts its own here
+    trace: str | None = None  # the submission's W3C traceparent, when the app is traced
     priority: int = 0  # higher goes first, among the tenant's own jobs of that lane
+    webhook: Json | None = None  # {"url": …, "events": […]}: whom to tell
 
     @property
     def persona_id(self) -> str:
@@ -72,6 +77,7 @@ class JobRow:
     key: str | None
     lane: Lane
     priority: int
+    trace: str | None
     attempts: int
     token: int
     worker: str  # "host/pid" of the process that holds or last held the lease
@@ -82,6 +88,7 @@ class JobRow:
     created: float
     started: float | None
     finished: float | None
+    webhook: Json | None
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,10 @@ class Removed:
 
 class Ledger(Protocol):
     tenant: str | None  # None: it sees all
+
+    @property
+    def outbox(self) -> Outbox:
+        """Webhooks that are due. `submit`, `progress` and whatever ends a job write into it in their own step."""
 
     def of(self, tenant: str) -> Ledger:
         """The same ledger, as this tenant sees it."""
