@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _HOME = {
     "studio": ("Studio", "connect"),
     "persona": ("Persona",),
+    "photos": ("Link",),
     "picture": ("Grid", "Picture"),
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
     "attributes": ("ATTRIBUTES", "DEFAULT_ATTRIBUTES", "Attribute"),
@@ -45,9 +46,11 @@ _HOME = {
         "PriorRefused",
         "PriorUnavailable",
         "QueueUnavailable",
+        "SignatureInvalid",
         "StorageError",
         "StorageFull",
         "UnknownAttribute",
+        "UrlRefused",
         "WaitTimeout",
     ),
 }
@@ -76,6 +79,7 @@ __all__ = [
     "JobFailed",
     "Jpeg",
     "LicenceNotAccepted",
+    "Link",
     "Mask",
     "MotionBlur",
     "Noise",
@@ -101,12 +105,14 @@ __all__ = [
     "Queued",
     "Reach",
     "Running",
+    "SignatureInvalid",
     "Status",
     "StorageError",
     "StorageFull",
     "Studio",
     "Succeeded",
     "UnknownAttribute",
+    "UrlRefused",
     "WaitTimeout",
     "__version__",
     "connect",
@@ -134,13 +140,16 @@ if TYPE_CHECKING:
         PriorRefused,
         PriorUnavailable,
         QueueUnavailable,
+        SignatureInvalid,
         StorageError,
         StorageFull,
         UnknownAttribute,
+        UrlRefused,
         WaitTimeout,
     )
     from .jobs import Cancelled, Event, Failed, Job, Queued, Running, Status, Succeeded
     from .persona import Persona
+    from .photos import Link
     from .picture import Grid, Picture
     from .priors.library import Priors
     from .priors.prior import Prior, PriorCheck

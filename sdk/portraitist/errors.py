@@ -5,6 +5,7 @@ PortraitistError
 │   ├── UnknownAttribute      an attribute name that this persona or SDK does not know
 │   ├── OutOfRange            a value outside the attribute's range, or (strict=True) outside the person's reach
 │   ├── InvalidImage          a file that is not a usable picture (`param` names the file)
+│   ├── UrlRefused            an address that is not connected to: not https, malformed, or not on the public internet
 │   └── LicenceNotAccepted    weights whose licence must be accepted before they are imported
 ├── PhotosUnusable            fewer than 3 usable photos; `.photos` holds the verdict on each
 ├── FaceNotFound              no face, or not this persona's face, in a picture to edit or enhance
@@ -14,7 +15,8 @@ PortraitistError
 ├── PriorUnavailable          the generator's or a network's weights are missing or damaged
 │   ├── PriorRefused          a file to import that is no generator, or not one that can be read safely (`param`: the file)
 │   └── PriorNotCalibrated    an imported prior whose W has not been measured yet
-├── DownloadFailed            a known file could not be fetched, or is not what it should be
+├── DownloadFailed            a file could not be fetched, or is not what it should be
+├── SignatureInvalid          a webhook that we did not sign, that was changed, or that is too old
 ├── StorageError              the store could not be read or written (`StorageFull` when the disk is full)
 │   └── StorageFull
 ├── QueueUnavailable          no worker process, or no Redis server, could be started or reached
@@ -66,6 +68,10 @@ class InvalidImage(InvalidRequest):
     """A file that is not a usable picture; `param` names the file."""
 
 
+class UrlRefused(InvalidRequest):
+    """An address that is not connected to: not https, malformed, or not on the public internet."""
+
+
 class LicenceNotAccepted(InvalidRequest):
     """The weights' licence must be accepted before they are imported; the message quotes it."""
 
@@ -107,7 +113,11 @@ class PriorNotCalibrated(PriorUnavailable):
 
 
 class DownloadFailed(PortraitistError):
-    """A known file could not be fetched, or what came is not what it should be."""
+    """A file could not be fetched, or what came is not what it should be."""
+
+
+class SignatureInvalid(PortraitistError):
+    """A webhook that we did not sign, that was changed, or that is too old."""
 
 
 class StorageError(PortraitistError):

@@ -11,7 +11,7 @@ from .degradations import Degradation as AnyDegradation
 from .errors import InvalidRequest
 from .jobs import Job
 from .ledger import rules
-from .photos import PhotoLike, read
+from .photos import PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
 from .requests import Edit, Enhance, Photo, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
@@ -276,9 +276,9 @@ class Persona:
 
     def _photo(self, photo: PhotoLike, uploads: list[str]) -> Photo:
         rules.usable(self._backend.ledger.persona(self.id), self.id)  # before the upload
-        name, data = read(photo)
-        uploads.append(self._backend.store.put(data))
-        return Photo(name=name, blob=uploads[-1])
+        made = stored(self._backend.store, *read(photo))
+        uploads += [made.blob] if made.blob else []
+        return made
 
     def _chain(self, degradation: Degradations, uploads: list[str]) -> Any:
         if isinstance(degradation, str):
@@ -302,7 +302,7 @@ class Persona:
     def _uploaded(self, mask: Mask, uploads: list[str]) -> Mask:
         store = self._backend.store
         known = is_digest(mask.image)  # of an earlier request; another tenant's is not found
-        uploads.append(store.put(store.get(mask.image) if known else read(mask.source())[1]))
+        uploads.append(store.put(store.get(mask.image) if known else read_bytes(mask.source())[1]))
         return Mask(uploads[-1])
 
 

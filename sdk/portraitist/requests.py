@@ -15,10 +15,12 @@ class _Request(BaseModel):
 
 
 class Photo(_Request):
-    """One uploaded picture: its original file name (for messages only), its blob, and the app's own labels for it."""
+    """One picture: its original file name (for messages only), its blob, and the app's own labels for it."""
 
     name: str
-    blob: str  # sha256 hex digest in the store
+    blob: str = ""  # sha256 hex digest in the store; empty while it is only an address
+    url: str = ""  # where the worker fetches it; empty once it has
+    fault: str = ""  # why it could not be fetched
     labels: dict[str, float] = {}  # values of custom attributes, e.g. {"age": 34}
 
 

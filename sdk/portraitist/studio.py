@@ -14,9 +14,9 @@ from .errors import InvalidRequest, NotFound, PersonaDeleted
 from .jobs import AnyJob, Job, Status
 from .ledger import protocol, rules
 from .persona import Persona, delete
-from .photos import PhotoLike, gather
+from .photos import PhotoLike, gather, stored
 from .priors.library import Priors
-from .requests import CreatePersona, Photo
+from .requests import CreatePersona
 from .results import PersonaRecord
 from .submission import build, new_persona_id, submit
 from .targets import check_name
@@ -109,7 +109,7 @@ class Personas:
     def create(
         self,
         name: str,  # unique among your personas; free again once the persona is deleted or its creation failed
-        photos: PhotoLike | Iterable[PhotoLike],  # a folder, or paths, bytes, (name, bytes) pairs, PIL images
+        photos: PhotoLike | Iterable[PhotoLike],  # a folder, or paths, bytes, (name, bytes) pairs, PIL images, https addresses
         *,
         attributes: Sequence[str] = DEFAULT_ATTRIBUTES,  # what shall be controllable; own ones need `labels`
         preset: str = "balanced",  # fast, balanced, best
@@ -141,15 +141,15 @@ class Personas:
             prior=prior,
             seed=seed,
         )
-        for file, data in gather(photos):
-            request.photos.append(Photo(name=file, blob=self._backend.store.put(data), labels=known.pop(file, {})))
+        for file, source in gather(photos):
+            request.photos.append(stored(self._backend.store, file, source, known.pop(file, {})))
         if known:
             names = ", ".join(photo.name for photo in request.photos[:5])
             raise InvalidRequest(
                 f"labels name {min(known)!r}, which is not among the photos ({names}, …); use the bare file names",
                 param="labels",
             )
-        uploads = [photo.blob for photo in request.photos]
+        uploads = [photo.blob for photo in request.photos if photo.blob]
         row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name)
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job

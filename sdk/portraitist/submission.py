@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from . import tracing
 from .backend import Backend
 from .errors import InvalidRequest, StorageError
 from .ledger import JobRow, NewJob
@@ -51,7 +52,8 @@ def submit(
         shape=shape,
     )
     backend.store.sync(uploads)
-    row, new = backend.ledger.submit(job)
+    with tracing.submission(job) as traced:
+        row, new = backend.ledger.submit(traced)
     if new and not all(backend.store.has(digest) for digest in uploads):
         # Somebody deleted a persona with the same photo, between our upload and our submission.
         backend.ledger.cancel(row.id)

@@ -7,6 +7,7 @@ import pytest
 
 import portraitist
 from portraitist.backend import embedded
+from portraitist.ledger import MemoryLedger, RedisLedger, SqliteLedger
 
 from .processes import PHOTOS
 from .redis_server import RedisServer
@@ -67,3 +68,29 @@ def redis_server(one_redis_server):
     """The session's server, empty."""
     one_redis_server.client.flushall()
     return one_redis_server
+
+
+ADAPTERS = {
+    "memory": lambda folder, clock, redis: MemoryLedger(clock=clock),
+    "sqlite": lambda folder, clock, redis: SqliteLedger(folder / "ledger.sqlite3", clock=clock),
+    "redis": lambda folder, clock, redis: RedisLedger(redis().url, clock=clock),
+}
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(params=ADAPTERS)
+def ledger(request, tmp_path, clock):
+    ledger = ADAPTERS[request.param](tmp_path, clock, lambda: request.getfixturevalue("redis_server"))
+    yield ledger
+    ledger.close()

@@ -3,7 +3,7 @@
 steps, dt      so many steps of so many seconds; each saves a checkpoint, so a resumed run goes on where it was
 kill_at        the process kills itself at this step, on the first `kills` attempts (default: all)
 deaf           1: never reports progress, so it cannot hear a cancellation
-error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: MemoryError
+error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: MemoryError, 5: a fault that quotes the photo's name
 """
 
 import json
@@ -105,6 +105,8 @@ def _misbehave(error, name):
         raise ZeroDivisionError("on purpose")
     if error == 4:
         raise MemoryError
+    if error == 5:
+        raise OSError(f"cannot decode {name}")
 
 
 def _png(shade):

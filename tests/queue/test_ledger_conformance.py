@@ -1,37 +1,14 @@
-"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS, and nothing else changes."""
+"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS in
+conftest.py, and nothing else changes."""
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted
-from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, MemoryLedger, NewJob, RedisLedger, SqliteLedger
-
-ADAPTERS = {
-    "memory": lambda folder, clock, redis: MemoryLedger(clock=clock),
-    "sqlite": lambda folder, clock, redis: SqliteLedger(folder / "ledger.sqlite3", clock=clock),
-    "redis": lambda folder, clock, redis: RedisLedger(redis().url, clock=clock),
-}
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture(params=ADAPTERS)
-def ledger(request, tmp_path, clock):
-    ledger = ADAPTERS[request.param](tmp_path, clock, lambda: request.getfixturevalue("redis_server"))
-    yield ledger
-    ledger.close()
+from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, NewJob
 
 
 def creation(number, name="ana", body="x", key=None, blobs=()):
@@ -172,6 +149,7 @@ def test_a_requeued_job_fences_its_old_worker(ledger):
         lambda: ledger.heartbeat("job_1", old.token, lease_s=1.0),
         lambda: ledger.progress("job_1", old.token, {}),
         lambda: ledger.refer("job_1", old.token, ["b"]),
+        lambda: ledger.amend("job_1", old.token, {"by": "old"}),
         lambda: ledger.finish("job_1", old.token, "succeeded", result={"by": "old"}),
         lambda: ledger.requeue("job_1", old.token, reason="again"),
     ):
@@ -183,6 +161,15 @@ def test_a_requeued_job_fences_its_old_worker(ledger):
         ledger.finish("job_1", new.token, "failed", error={})
     assert ledger.job("job_1").result == {"by": "new"}
     assert kinds(ledger) == ["queued", "started", "requeued", "started", "succeeded"]
+
+
+def test_an_amended_request_is_what_the_next_attempt_finds(ledger):
+    row, _ = ledger.submit(creation(1))
+    held = claim(ledger)
+    ledger.amend("job_1", held.token, {**row.request, "photos": ["a blob"]})
+    ledger.requeue("job_1", held.token, reason="died")
+    assert claim(ledger).request == {**row.request, "photos": ["a blob"]}
+    assert ledger.submit(creation(9))[0].id == "job_1"  # what was asked for is still the same
 
 
 def test_poison_stops_after_the_last_attempt(ledger):
@@ -427,6 +414,7 @@ def test_a_tenant_sees_nothing_of_another(ledger):
         "heartbeat": lambda job, persona: two.heartbeat(job, running.token, lease_s=1.0),
         "progress": lambda job, persona: two.progress(job, running.token, {}),
         "refer": lambda job, persona: two.refer(job, running.token, ["b"]),
+        "amend": lambda job, persona: two.amend(job, running.token, {}),
         "finish": lambda job, persona: two.finish(job, running.token, "failed", error={}),
         "requeue": lambda job, persona: two.requeue(job, running.token, reason="x"),
     }
@@ -450,3 +438,10 @@ def test_a_tenant_sees_nothing_of_another(ledger):
         assert sees.job("job_2").status == "running" and sees.persona("ana").id == "per_1"
         assert sees.heartbeat("job_2", running.token, lease_s=1.0) is False
         assert sees.referenced(["photo"]) == {"photo"} and "job_3" in sees.queued()
+
+
+def test_a_job_carries_its_trace(ledger):
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert ledger.submit(replace(creation(1), trace=parent))[0].trace == parent
+    assert ledger.claim("job_1", worker="h/1", lease_s=9).trace == parent
+    assert ledger.submit(creation(2, name="other"))[0].trace is None

@@ -25,6 +25,9 @@ from portraitist.requests import Request
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import Store
 
+from .fetching import with_photos
+from .telemetry import Attempt
+
 log = logging.getLogger(__name__)
 
 LEASE_S = float(
@@ -51,10 +54,9 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
     row = ledger.claim(job_id, worker=worker, lease_s=lease_s)
     if row is None:
         return False
-    context = JobContext(ledger, store, row, lease_s=lease_s)
-    with context:
+    with Attempt(row) as attempt, JobContext(ledger, store, row, attempt, lease_s=lease_s) as context:
         try:
-            request = _REQUEST.validate_python(row.request)
+            request = with_photos(_REQUEST.validate_python(row.request), context)
             result = run(request, context)
             context.sync()
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
@@ -70,7 +72,8 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
             if not isinstance(error, PortraitistError):
                 log.exception("job %s failed in stage %s", job_id, context.stage)
             outcome = {"status": "failed", "error": _typed(error, row, context.stage).to_dict()}
-        _finish(ledger, row, outcome)
+        if _finish(ledger, row, outcome):
+            attempt.over(outcome["status"])
     try:
         store.drop_checkpoint(job_id)
     except StorageError:
@@ -78,17 +81,17 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
     return True
 
 
-def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> None:
-    """A full disk, or a server that is away, must not turn a finished job into a lost one: keep trying while somebody may
-    free some space or start it again."""
+def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> bool:
+    """False: the job is no longer ours. A full disk, or a server that is away, must not turn a finished job into a lost one:
+    keep trying while somebody may free some space or start it again."""
     began = time.monotonic()
     while True:
         try:
             ledger.finish(row.id, row.token, **outcome)
-            return
+            return True
         except LeaseLost:
             log.warning("job %s was taken away before it could be finished; its work is dropped", row.id)
-            return
+            return False
         except (StorageError, QueueUnavailable) as error:
             patience = FINISH_PATIENCE_S if isinstance(error, StorageError) else OUTAGE_PATIENCE_S
             if time.monotonic() - began > patience:
@@ -122,10 +125,10 @@ def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
 class JobContext:
     """`operations.Context` on a ledger and a store. Use as a context manager: it renews the lease from a thread."""
 
-    def __init__(self, ledger: Ledger, store: Store, row: JobRow, *, lease_s: float) -> None:
+    def __init__(self, ledger: Ledger, store: Store, row: JobRow, attempt: Attempt, *, lease_s: float) -> None:
         self.stage = ""
         self.lost = False  # the job is no longer ours
-        self._ledger, self._store, self._row, self._lease_s = ledger, store, row, lease_s
+        self._ledger, self._store, self._row, self._attempt, self._lease_s = ledger, store, row, attempt, lease_s
         self._cancelled = False
         self._written: list[str] = []
         self._told = 0.0
@@ -160,6 +163,12 @@ class JobContext:
             raise
         return digest
 
+    def amend(self, request: BaseModel) -> None:
+        """Later attempts find this request instead."""
+        self.sync()
+        body = request.model_dump(mode="json")
+        self._patiently(lambda: self._ledger.amend(self._row.id, self._row.token, body))
+
     def sync(self) -> None:
         """Make everything that was put durable, before the ledger says that the job has succeeded."""
         self._store.sync(self._written)
@@ -174,6 +183,8 @@ class JobContext:
         now = time.monotonic()
         if progress.stage == self.stage and progress.step < progress.steps and now - self._told < PROGRESS_S:
             return
+        if progress.stage != self.stage:
+            self._attempt.stage(progress.stage)
         self.stage, self._told = progress.stage, now
         try:
             self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))

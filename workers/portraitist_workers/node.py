@@ -17,6 +17,8 @@ from portraitist.transport import RedisTransport, WorkerInfo
 
 from .execution import LEASE_S
 from .reaper import Reaper, give_back
+from .telemetry import metrics
+from .telemetry.monitor import clean_up
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +54,12 @@ class Node:
         self._reported = -REPORT_S
         self._drain_until: float | None = None
         self._ending = threading.Lock()
+        self.ticked = time.monotonic()  # when the loop last turned
 
     def run(self) -> None:
         away = False
         while True:
+            self.ticked = time.monotonic()
             try:
                 self.look()
                 if away:
@@ -93,14 +97,24 @@ class Node:
                     give_back(self._backend, row, "its worker process died")
             if not alive and not rows:
                 self._children.discard(pid)
+                metrics.child_died()
         self._since = {key: since for key, since in self._since.items() if key[0] in held}
         if held or self._busy() or not any(self._transport.waiting(lane) for lane in self._info.queues):
             self._listening = time.monotonic()
         if time.monotonic() - self._reported > REPORT_S:
             self._reported = time.monotonic()
-            info = replace(self._info, jobs=tuple(sorted(held)), draining=self._drain_until is not None)
+            info = replace(self._info, jobs=tuple(sorted(held)), draining=self.draining)
             self._transport.report(info)
         self._reaper.look()
+
+    @property
+    def draining(self) -> bool:
+        return self._drain_until is not None
+
+    @property
+    def leads(self) -> bool:
+        """Whether its reaper is the one of all that acts."""
+        return self._reaper.leads
 
     def drain(self) -> None:
         """Finish the running job, but not for longer than the grace; Celery takes no new one meanwhile."""
@@ -121,6 +135,7 @@ class Node:
         except PortraitistError as error:  # the lease will tell
             log.warning("%s", error)
         self.sign_off()
+        clean_up()
         os._exit(0)  # Celery's own shutdown would wait for the child that we just killed
 
     def _start_anew(self) -> None:

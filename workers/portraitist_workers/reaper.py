@@ -19,6 +19,7 @@ from portraitist.transport import RedisTransport
 
 from .execution import LEASE_S
 from .sweeping import SWEEP_S, sweep
+from .telemetry import logs, metrics
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Reaper:
     def __init__(self, backend: Backend, transport: RedisTransport, node: str) -> None:
         self._backend, self._ledger, self._transport, self._node = backend, backend.ledger, transport, node
         self._looked = time.monotonic()
+        self.leads = False  # whether we were the one that acts, when we last looked
         self._silent: dict[tuple[str, int], float] = {}  # (job id, token) -> since when we see its lease over
         self._short: dict[Lane, float] = {}  # lane -> since when it has too few wake-ups
 
@@ -44,7 +46,8 @@ class Reaper:
             return
         self._looked = now
         try:
-            if not self._transport.lead(self._node, 3 * REAP_S):
+            self.leads = self._transport.lead(self._node, 3 * REAP_S)
+            if not self.leads:
                 self._silent, self._short = {}, {}
                 return
             self._take_back()
@@ -90,10 +93,12 @@ def give_back(backend: Backend, row: JobRow, reason: str, *, count: bool = True)
         after = backend.ledger.requeue(row.id, row.token, reason=reason, count=count)
     except LeaseLost:
         return  # it finished after all, or somebody else was faster
-    log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status)
+    log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status, extra=logs.about(row))
+    metrics.requeued(reason)
     if after.status == "queued":
         backend.transport.wake(row.id, row.lane)
     elif after.status in TERMINAL:
+        metrics.ended(row, after.status)
         try:
             backend.store.drop_checkpoint(row.id)
         except PortraitistError as error:

@@ -23,6 +23,8 @@ from portraitist.transport.lock import WorkerLock
 from .execution import LEASE_S
 from .sweeping import SWEEP_S, sweep
 from .tasks import run_job
+from .telemetry import logs, metrics
+from .telemetry.monitor import clean_up
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Supervisor:
         self._swept = -SWEEP_S
         self._ending = threading.Lock()  # whoever takes it ends the process; the others leave it alone
         self._code, self._compared = code_stamp(), time.monotonic()
+        self.ticked = time.monotonic()  # when the loop last turned
 
     def recover(self) -> None:
         """We hold the lock, so no job can be running: what says so was left by a worker that died."""
@@ -52,6 +55,7 @@ class Supervisor:
 
     def run(self) -> None:
         while True:
+            self.ticked = time.monotonic()
             try:
                 self.look()
             except StorageError as error:
@@ -97,6 +101,7 @@ class Supervisor:
                 _kill(row)
         except PortraitistError as error:
             log.warning("%s", error)
+        clean_up()
         os._exit(0)  # Celery's own shutdown would wait for the child that we just killed
 
     def _watch(self, row: JobRow) -> None:
@@ -114,8 +119,10 @@ class Supervisor:
     def _requeue(self, row: JobRow, reason: str, *, count: bool = True) -> None:
         try:
             after = self._ledger.requeue(row.id, row.token, reason=reason, count=count)
-            log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status)
+            log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status, extra=logs.about(row))
+            metrics.requeued(reason)
             if after.status in TERMINAL:
+                metrics.ended(row, after.status)
                 self._store.drop_checkpoint(row.id)
         except LeaseLost:
             pass  # it finished after all
@@ -131,6 +138,7 @@ class Supervisor:
             self._ending.release()
             return
         log.info("idle; ending")
+        clean_up()
         os._exit(0)
 
     def _outdated(self, now: float) -> bool:

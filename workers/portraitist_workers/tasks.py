@@ -6,12 +6,13 @@ import functools
 import importlib
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 from pydantic import BaseModel
 
 from portraitist.backend import Backend, cluster, embedded
@@ -22,6 +23,8 @@ from portraitist.transport import wakeups
 from . import warmth
 from .app import app
 from .execution import execute, worker_name
+from .telemetry import tracing
+from .telemetry.monitor import child_is_warm
 
 log = logging.getLogger(__name__)
 
@@ -73,3 +76,20 @@ def _die_with_parent(**_: object) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="portraitist-parent-watch", daemon=True).start()
+
+
+@worker_process_init.connect
+def _warm_up(**_: object) -> None:
+    """Aside, so that a job that waits need not. Embedded workers come and go: they load when there is a job."""
+
+    def load() -> None:
+        if os.environ.get("PORTRAITIST_URL"):
+            getattr(sys.modules[_operations().__module__], "load", lambda: None)()
+        child_is_warm()
+
+    threading.Thread(target=load, name="portraitist-warm-up", daemon=True).start()
+
+
+@worker_process_shutdown.connect
+def _flush(**_: object) -> None:
+    tracing.flush()

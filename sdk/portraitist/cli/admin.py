@@ -17,7 +17,7 @@ from ..persona import Persona
 from ..studio import connect
 from ..transport import EmbeddedTransport
 from . import show
-from .options import AsJson, Home, Store, Url
+from .options import AsJson, Home, Monitor, Store, Url
 
 _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
@@ -121,12 +121,20 @@ def worker(
     queues: Annotated[str, typer.Option(help="Cluster: serve (seconds), tune (minutes), or both.")] = "serve,tune",
     device: Annotated[str, typer.Option(help="Cluster: cpu, cuda or cuda:N.")] = "cpu",
     grace: Annotated[float, typer.Option(help="Cluster: seconds that a job may go on after SIGTERM.")] = 25.0,
+    monitor: Monitor = None,
+    log: Annotated[
+        str | None, typer.Option(help="text or json lines; default: $PORTRAITIST_LOG, else text.")
+    ] = None,
 ) -> None:
     """Run a worker in the foreground. Embedded (the SDK starts one by itself when it needs one), or with --url: one of a
     cluster's, which SIGTERM drains."""
+    if log not in (None, "text", "json"):
+        raise InvalidRequest(f"--log {log!r}: use text or json", param="--log")
+    os.environ["PORTRAITIST_LOG"] = log or os.environ.get("PORTRAITIST_LOG", "text")
+    watched = ["--monitor", monitor] if monitor else []
     url = url or (os.environ.get("PORTRAITIST_URL") if home is None else None)
     if url:
-        return _cluster_worker(url, store, queues, device, grace, stop)
+        return _cluster_worker(url, store, queues, device, grace, watched, stop)
     backend = embedded(home)
     transport = backend.transport
     assert isinstance(transport, EmbeddedTransport)
@@ -135,10 +143,12 @@ def worker(
         return
     if transport.describe()["alive"]:
         raise QueueUnavailable(f"a worker is already running for {transport.home}; `portraitist worker --stop` ends it")
-    _become(["portraitist_workers.embedded", "--home", str(transport.home), "--idle", str(idle)])
+    _become(["portraitist_workers.embedded", "--home", str(transport.home), "--idle", str(idle), *watched])
 
 
-def _cluster_worker(url: str, store: str | None, queues: str, device: str, grace: float, stop: bool) -> None:
+def _cluster_worker(
+    url: str, store: str | None, queues: str, device: str, grace: float, watched: list[str], stop: bool
+) -> None:
     if stop:
         raise InvalidRequest("--stop is for the embedded worker; send this one's process SIGTERM", param="--stop")
     lanes = [lane.strip() for lane in queues.split(",")]
@@ -150,7 +160,8 @@ def _cluster_worker(url: str, store: str | None, queues: str, device: str, grace
     os.environ["PORTRAITIST_URL"] = url  # not on the command line, where everybody could read its password
     if store is not None:
         os.environ["PORTRAITIST_STORE"] = store
-    _become(["portraitist_workers.cluster", "--queues", ",".join(lanes), "--device", device, "--grace", str(grace)])
+    options = ["--queues", ",".join(lanes), "--device", device, "--grace", str(grace), *watched]
+    _become(["portraitist_workers.cluster", *options])
 
 
 def demo(context: typer.Context) -> None:

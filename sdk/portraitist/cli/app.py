@@ -32,6 +32,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     admin.worker,
     fleet.workers,
     fleet.queues,
+    fleet.health,
 )
 for command in _COMMANDS:
     app.command()(command)

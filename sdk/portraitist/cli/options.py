@@ -21,6 +21,15 @@ Store = Annotated[
     typer.Option("--store", help="The cluster's folder for bytes, mounted everywhere; default: $PORTRAITIST_STORE."),
 ]
 Url = Annotated[str | None, typer.Option("--url", help="The cluster's Redis server; default: $PORTRAITIST_URL.")]
+Monitor = Annotated[
+    str | None,
+    typer.Option(
+        "--monitor",
+        metavar="[HOST:]PORT",
+        envvar="PORTRAITIST_MONITOR",
+        help="Where a worker answers /live, /ready and /metrics; default: nowhere.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same pictures.")]
 Strict = Annotated[

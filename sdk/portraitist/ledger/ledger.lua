@@ -1,4 +1,4 @@
--- The atomic steps of the Redis ledger (redis.py sends this one script for all of them).
+-- The atomic steps of the Redis ledger (redis.py sends this one script, after outbox.lua, for all of them).
 -- KEYS[1]: prefix of every key.  ARGV[1]: the step's name.  ARGV[2]: its arguments, a JSON object without nulls.
 -- With a `tenant` among them, only that tenant's jobs and personas exist.
 --
@@ -47,7 +47,9 @@ end
 local function event(id, kind, data)
   local seq = call('HINCRBY', key('job', id), 'seq', 1)
   call('XADD', key('events', id), string.format('%d-0', seq), 'time', stamp(now), 'kind', kind, 'data', data or '{}')
+  return seq
 end
+local outbox = open_outbox(P, a, now, stamp)
 
 local function move(id, row, status)
   if row.status then
@@ -104,7 +106,7 @@ local function finish(id, row, status, result, error)
     call('DEL', persona)
     forget(id)
   end
-  event(id, status)
+  outbox.put(row, status, event(id, status), error)
   call('EXPIRE', key('events', id), a.keep_events_s or 604800)
 end
 
@@ -138,6 +140,8 @@ function steps.submit()
     'request', a.request, 'body_hash', a.body_hash, 'shape', a.shape, 'lane', a.lane, 'priority', a.priority,
     'attempts', '0', 'token', '0', 'worker', '',
     'lease_until', '0', 'created', stamp(now), 'number', number)
+  if a.webhook then call('HSET', key('job', a.id), 'webhook', a.webhook) end
+  if a.trace then call('HSET', key('job', a.id), 'trace', a.trace) end
   if a.key then
     call('HSET', key('job', a.id), 'key', a.key)
     call('HSET', keys, a.key, a.id)
@@ -181,6 +185,8 @@ function steps.delete_persona()
     local row = get(id)
     if not TERMINAL[row.status] then finish(id, row, 'cancelled', nil, a.error) end
     free_key(id, row)
+    outbox.drop(id)
+    call('HDEL', key('job', id), 'webhook')
     call('HSET', key('job', id), 'shape', '{}', 'body_hash', '',
       'request', cjson.encode({ operation = row.operation, persona_id = row.persona_id }))
     call('HDEL', key('job', id), 'result')
@@ -222,14 +228,21 @@ function steps.heartbeat()
 end
 
 function steps.progress()
-  if not held() then return { 'stale' } end
-  event(a.id, 'progress', a.data)
+  local row = held()
+  if not row then return { 'stale' } end
+  outbox.put(row, 'progress', event(a.id, 'progress', a.data), a.data)
   return { 'ok' }
 end
 
 function steps.refer()
   if not held() then return { 'stale' } end
   refer(a.id, a.blobs)
+  return { 'ok' }
+end
+
+function steps.amend()
+  if not held() then return { 'stale' } end
+  call('HSET', key('job', a.id), 'request', a.request)
   return { 'ok' }
 end
 
@@ -260,4 +273,4 @@ function steps.expired()
   return call('ZRANGEBYSCORE', P .. 'running', '-inf', '(' .. stamp(now))
 end
 
-return steps[step]()
+return (steps[step] or outbox[step])()

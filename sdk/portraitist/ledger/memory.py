@@ -11,9 +11,11 @@ from typing import Literal, TypeVar
 
 from ..errors import NotFound
 from . import rules
+from .outbox.memory import MemoryOutbox
+from .outbox.protocol import DeliveryRow
 from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
 
-_Row = TypeVar("_Row", JobRow, PersonaRow)
+_Row = TypeVar("_Row", JobRow, PersonaRow, DeliveryRow)
 
 
 class MemoryLedger:
@@ -27,11 +29,16 @@ class MemoryLedger:
         self._events: dict[str, list[EventRow]] = {}
         self._personas: dict[str, PersonaRow] = {}
         self._refs: dict[str, set[str]] = {}  # job id -> digests
+        self._deliveries: dict[str, DeliveryRow] = {}
 
     def of(self, tenant: str) -> MemoryLedger:
         ledger = copy(self)
         ledger.tenant = tenant
         return ledger
+
+    @property
+    def outbox(self) -> MemoryOutbox:
+        return MemoryOutbox(self, self._deliveries)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -65,6 +72,7 @@ class MemoryLedger:
                 key=job.key,
                 lane=job.lane,
                 priority=job.priority,
+                trace=job.trace,
                 attempts=0,
                 token=0,
                 worker="",
@@ -75,6 +83,7 @@ class MemoryLedger:
                 created=self._clock(),
                 started=None,
                 finished=None,
+                webhook=job.webhook,
             )
             self._refs[job.id] = set(job.blobs)
             self._event(job.id, "queued")
@@ -149,8 +158,9 @@ class MemoryLedger:
                 request = {"operation": row.operation, "persona_id": persona_id}
                 error = None if row.status == "failed" else row.error
                 self._jobs[job_id] = replace(
-                    row, request=request, shape={}, result=None, error=error, key=None, body_hash=""
+                    row, request=request, shape={}, result=None, error=error, key=None, body_hash="", webhook=None
                 )
+            self.outbox.drop_jobs(jobs)
             if persona_id in self._personas:
                 name = rules.tombstone(persona.name)
                 self._personas[persona_id] = replace(persona, status="deleted", record=None, name=name)
@@ -185,13 +195,17 @@ class MemoryLedger:
 
     def progress(self, job_id: str, token: int, data: Json) -> None:
         with self._changed:
-            self._held(job_id, token)
-            self._event(job_id, "progress", data)
+            row = self._held(job_id, token)
+            self.outbox.put(row, "progress", self._event(job_id, "progress", data), data)
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         with self._changed:
             self._held(job_id, token)
             self._refs.setdefault(job_id, set()).update(blobs)
+
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        with self._changed:
+            self._jobs[job_id] = replace(self._held(job_id, token), request=request)
 
     def finish(
         self,
@@ -275,9 +289,10 @@ class MemoryLedger:
         elif row.operation == "create":
             self._personas.pop(row.persona_id, None)
             self._refs.pop(row.id, None)
-        self._event(row.id, status)
+        self.outbox.put(row, status, self._event(row.id, status), error)
 
-    def _event(self, job_id: str, kind: str, data: Json | None = None) -> None:
+    def _event(self, job_id: str, kind: str, data: Json | None = None) -> int:
         events = self._events.setdefault(job_id, [])
         events.append(EventRow(len(events) + 1, self._clock(), kind, data or {}))
         self._changed.notify_all()
+        return len(events)

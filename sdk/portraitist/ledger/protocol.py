@@ -22,7 +22,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from .outbox import Outbox
 
 MAX_ATTEMPTS = 3
 DEFAULT_TENANT = "default"
@@ -50,7 +53,9 @@ class NewJob:
     lane: Lane = "serve"
     shape: Json = field(default_factory=dict)  # how the SDK arranges the pictures of the result
     tenant: str = DEFAULT_TENANT  # a ledger `of` a tenant puts its own here
+    trace: str | None = None  # the submission's W3C traceparent, when the app is traced
     priority: int = 0  # higher goes first, among the tenant's own jobs of that lane
+    webhook: Json | None = None  # {"url": …, "events": […]}: whom to tell
 
     @property
     def persona_id(self) -> str:
@@ -71,6 +76,7 @@ class JobRow:
     key: str | None
     lane: Lane
     priority: int
+    trace: str | None
     attempts: int
     token: int
     worker: str  # "host/pid" of the process that holds or last held the lease
@@ -81,6 +87,7 @@ class JobRow:
     created: float
     started: float | None
     finished: float | None
+    webhook: Json | None
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,10 @@ class Removed:
 
 class Ledger(Protocol):
     tenant: str | None  # None: it sees all
+
+    @property
+    def outbox(self) -> Outbox:
+        """Webhooks that are due. `submit`, `progress` and whatever ends a job write into it in their own step."""
 
     def of(self, tenant: str) -> Ledger:
         """The same ledger, as this tenant sees it."""
@@ -158,6 +169,9 @@ class Ledger(Protocol):
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         """Record blobs that the job has written, *after* writing them; LeaseLost means: erase them again."""
+
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        """Replace the request: what was an address in it is now a blob, so that every attempt sees the same bytes."""
 
     def finish(
         self,

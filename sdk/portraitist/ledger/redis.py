@@ -20,6 +20,8 @@ from typing import Any, Literal
 
 from ..errors import InvalidRequest, NotFound, QueueUnavailable, StorageError, StorageFull
 from . import rules
+from .outbox.protocol import PROGRESS_S
+from .outbox.redis import RedisOutbox
 from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
 
 LANES: tuple[Lane, ...] = ("serve", "tune")  # in the order of service
@@ -73,13 +75,17 @@ class RedisLedger:
         self._clock = clock  # tests only; else the server's
         self._prefix = prefix
         self._redis = open_redis(url)
-        source = resources.files(__package__).joinpath("ledger.lua").read_text()
+        source = "".join(resources.files(__package__).joinpath(name).read_text() for name in ("outbox.lua", "ledger.lua"))
         self._script = self._redis.register_script(source)  # sent again by itself when the server has forgotten it
 
     def of(self, tenant: str) -> RedisLedger:
         ledger = copy(self)
         ledger.tenant = tenant
         return ledger
+
+    @property
+    def outbox(self) -> RedisOutbox:
+        return RedisOutbox(self)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -95,9 +101,11 @@ class RedisLedger:
             shape=json.dumps(job.shape),
             lane=job.lane,
             priority=job.priority,
+            trace=job.trace,
             blobs=list(job.blobs),
             key=job.key,
             creates=job.creates,
+            webhook=_dump(job.webhook),
         )
         if tag == "persona":
             rules.usable(_persona(flat), job.persona_id)
@@ -201,10 +209,13 @@ class RedisLedger:
         return bool(self._held("heartbeat", job_id, token, lease_s=lease_s)[0])
 
     def progress(self, job_id: str, token: int, data: Json) -> None:
-        self._held("progress", job_id, token, data=json.dumps(data))
+        self._held("progress", job_id, token, data=json.dumps(data), progress_s=PROGRESS_S)
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         self._held("refer", job_id, token, blobs=list(blobs))
+
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        self._held("amend", job_id, token, request=json.dumps(request))
 
     def finish(
         self,
@@ -384,7 +395,7 @@ def _job(found: Any) -> JobRow | None:
     number = {
         name: None if h.get(name) is None else float(h[name]) for name in ("cancel_requested", "started", "finished")
     }
-    data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error")}
+    data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error", "webhook")}
     values: dict[str, Any] = {
         **{name: h[name] for name in ("id", "tenant", "operation", "persona_id", "status", "body_hash", "lane", "worker")},
         **{name: int(h[name]) for name in ("priority", "attempts", "token")},
@@ -392,7 +403,7 @@ def _job(found: Any) -> JobRow | None:
         **{name: json.loads(h[name]) for name in ("request", "shape")},
         **number,
         **data,
-        "key": h.get("key"),
+        **{name: h.get(name) for name in ("key", "trace")},
     }
     return JobRow(**values)
 

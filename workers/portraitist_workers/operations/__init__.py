@@ -18,3 +18,9 @@ def run(request: BaseModel, context: Context) -> BaseModel:
     """Run `request` (a `portraitist.requests.Request`); the module is imported on first use, so that a worker starts fast."""
     module = importlib.import_module(f".{_MODULES[request.operation]}", __name__)  # type: ignore[attr-defined]
     return module.run(request, context)
+
+
+def load() -> None:
+    """Import all of it now, so that a worker's first job need not."""
+    for module in _MODULES.values():
+        importlib.import_module(f".{module}", __name__)
