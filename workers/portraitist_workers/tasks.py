@@ -38,7 +38,7 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
     try:
         row = ledger.take(lane, worker=who, lease_s=LEASE_S) if lane else ledger.claim(job_id, worker=who, lease_s=LEASE_S)
         if row is not None:
-            execute(ledger, backend.store, row, run=_operations())
+            execute(backend, row, run=_operations())
             _wake_next(backend, row.lane)
         warmth.tell(backend)
     except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back

@@ -47,6 +47,7 @@ class MemoryLedger:
         self._quotas: dict[str, Quotas] = {}
         self._turns: dict[tuple[Lane, str], int] = {}  # (lane, tenant) -> place of its last service among all services
         self._services = count(1)
+        self._keys: dict[str, str] = {}  # persona id -> wrapped data key
         self._deliveries: dict[str, DeliveryRow] = {}
 
     def of(self, tenant: str) -> MemoryLedger:
@@ -80,6 +81,7 @@ class MemoryLedger:
             if job.creates is not None:
                 held = sum(p.status != "deleted" for p in self._of(tenant, self._personas.values()))
                 self._within(tenant, "personas", held)
+                self._keys[job.persona_id] = job.wrapped_key
                 self._personas[job.persona_id] = PersonaRow(
                     job.persona_id, tenant, job.creates, "creating", None, job.id, job.consent, job.expires
                 )
@@ -163,6 +165,17 @@ class MemoryLedger:
             rules.usable(None, id_or_name)
             raise AssertionError("not reached")
 
+    def wrapped_key(self, persona_id: str) -> str:
+        with self._changed:
+            row = self.persona(persona_id)
+            rules.not_expired(row)
+            return self._keys[row.id]
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._changed:
+            self._keys = {persona_id: change(persona_id, wrapped) for persona_id, wrapped in self._keys.items()}
+            return len(self._keys)
+
     def personas(self) -> list[PersonaRow]:
         with self._changed:
             rows = (rules.at(row, self._clock()) for row in self._of(self.tenant, self._personas.values()))
@@ -178,6 +191,7 @@ class MemoryLedger:
             assert persona is not None
             jobs = [r.id for r in self._jobs.values() if r.persona_id == persona_id]
             blobs = set().union(*(self._refs.pop(job_id, set()) for job_id in jobs))
+            self._keys.pop(persona_id, None)
             for job_id in jobs:
                 self._events[job_id] = []
                 if self._jobs[job_id].status not in TERMINAL:
@@ -379,6 +393,7 @@ class MemoryLedger:
             self._personas[row.persona_id] = replace(self._personas[row.persona_id], status="active", record=result)
         elif row.operation == "create":
             self._personas.pop(row.persona_id, None)
+            self._keys.pop(row.persona_id, None)
             self._refs.pop(row.id, None)
         self.outbox.put(row, status, self._event(row.id, status), error)
 

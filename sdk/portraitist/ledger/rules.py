@@ -70,6 +70,13 @@ def not_expired(persona: PersonaRow) -> None:
     )
 
 
+def keyless(persona_id: str) -> PersonaDeleted:
+    return PersonaDeleted(
+        f"persona {persona_id!r} was deleted just now, or made by a version that did not encrypt; create it again from photos",
+        param="persona_id",
+    )
+
+
 def quota_exceeded(tenant: str, quota: str, count: int, limit: int) -> QuotaExceeded:
     what, remedy = {
         "queued": ("queued jobs", "wait until some are done, cancel some"),

@@ -58,6 +58,7 @@ CREATE INDEX IF NOT EXISTS refs_by_job ON refs (job_id);
 CREATE TABLE IF NOT EXISTS personas (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL,
     tenant TEXT NOT NULL DEFAULT 'default', consent TEXT, expires REAL);
+CREATE TABLE IF NOT EXISTS wrapped_keys (persona_id TEXT PRIMARY KEY, wrapped TEXT NOT NULL) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS personas_by_tenant_name ON personas (tenant, name) WHERE status != 'deleted';
 DROP INDEX IF EXISTS personas_by_name;
 CREATE TABLE IF NOT EXISTS turns (lane TEXT NOT NULL, tenant TEXT NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (lane, tenant));
@@ -120,6 +121,7 @@ class SqliteLedger:
                     "INSERT INTO personas (id, tenant, name, status, job_id, consent, expires) VALUES (?, ?, ?, 'creating', ?, ?, ?)",
                     (job.persona_id, tenant, job.creates, job.id, _dump(job.consent), job.expires),
                 )
+                db.execute("INSERT INTO wrapped_keys VALUES (?, ?)", (job.persona_id, job.wrapped_key))
             db.execute(
                 "INSERT INTO jobs (id, tenant, operation, persona_id, status, request, body_hash, shape, key, lane, priority,"
                 " trace, created, webhook) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -207,6 +209,24 @@ class SqliteLedger:
             assert row is not None
             return row
 
+    def wrapped_key(self, persona_id: str) -> str:
+        row = self.persona(persona_id)
+        rules.not_expired(row)
+        with self._read() as db:
+            found = db.execute("SELECT wrapped FROM wrapped_keys WHERE persona_id = ?", (row.id,)).fetchone()
+        if found is None:
+            raise rules.keyless(persona_id)
+        return str(found["wrapped"])
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._write() as db:
+            rows = db.execute("SELECT * FROM wrapped_keys").fetchall()
+            for row in rows:
+                wrapped = change(row["persona_id"], row["wrapped"])
+                db.execute("UPDATE wrapped_keys SET wrapped = ? WHERE persona_id = ?", (wrapped, row["persona_id"]))
+        self._truncate_log()
+        return len(rows)
+
     def personas(self) -> list[PersonaRow]:
         with self._read() as db:
             rows = db.execute(
@@ -229,6 +249,7 @@ class SqliteLedger:
             blobs = [
                 row["digest"] for row in db.execute(f"SELECT DISTINCT digest FROM refs WHERE {its}", (persona_id,))
             ]
+            db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (persona_id,))
             db.execute(f"DELETE FROM refs WHERE {its}", (persona_id,))
             db.execute(f"DELETE FROM events WHERE {its}", (persona_id,))
             db.execute("UPDATE jobs SET webhook = NULL WHERE persona_id = ?", (persona_id,))
@@ -248,8 +269,7 @@ class SqliteLedger:
                 (rules.tombstone(persona.name), persona_id),
             )
             kept = self._referenced(db, blobs)
-        with self._read() as db:  # without this the old pages would stay readable in the write-ahead log
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._truncate_log()
         return Removed(tuple(b for b in blobs if b not in kept), tuple(jobs))
 
     # -- the worker's side ---------------------------------------------------------------------------------------
@@ -382,6 +402,11 @@ class SqliteLedger:
             db.close()
             self._local.db = None
 
+    def _truncate_log(self) -> None:
+        """Without this, old pages would stay readable in the write-ahead log."""
+        with self._read() as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # -- inside a transaction --------------------------------------------------------------------------------------
 
     def _get(self, db: sqlite3.Connection, job_id: str) -> JobRow:
@@ -468,6 +493,7 @@ class SqliteLedger:
             )
         elif row.operation == "create":  # the name is free again, and nothing of the photos is kept
             db.execute("DELETE FROM personas WHERE id = ? AND status = 'creating'", (row.persona_id,))
+            db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (row.persona_id,))
             db.execute("DELETE FROM refs WHERE job_id = ?", (row.id,))
         self.outbox.put(db, row, status, self._event(db, row.id, status), error)
 
