@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _HOME = {
     "studio": ("Studio", "connect"),
     "persona": ("Persona",),
+    "consent": ("Consent",),
     "photos": ("Link",),
     "picture": ("Grid", "Picture"),
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
@@ -67,6 +68,7 @@ __all__ = [
     "AttributeReport",
     "Cancelled",
     "Conflict",
+    "Consent",
     "ConsentExpired",
     "ConsentMissing",
     "DownloadFailed",
@@ -128,6 +130,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES, Attribute
+    from .consent import Consent
     from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
     from .errors import (
         Conflict,
