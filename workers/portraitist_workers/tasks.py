@@ -6,17 +6,14 @@ import functools
 import importlib
 import logging
 import os
-import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 from celery.signals import worker_process_init, worker_process_shutdown
-from pydantic import BaseModel
 
 from portraitist.backend import Backend, cluster, embedded
-from portraitist.errors import QueueUnavailable
+from portraitist.errors import NotFound, QueueUnavailable
 from portraitist.ledger.protocol import Lane
 from portraitist.transport import wakeups
 
@@ -28,41 +25,56 @@ from .telemetry.monitor import child_is_warm
 
 log = logging.getLogger(__name__)
 
-_LOOK_AHEAD = 4  # how many queued jobs a worker tries whose own wake-up came too late
+_LOOK_AHEAD = 4  # so many queued jobs a worker looks at: one about a persona that is warm here goes first, ...
+_PATIENCE_S = 1.0  # ... unless the one at the head has waited for so long
 
 
 @app.task(name=wakeups.TASK, max_retries=2)
 def run_job(job_id: str, lane: Lane | None = None) -> None:
-    """Do `job_id` if nobody else has it. With a lane: else do the oldest job that is queued there, so that a wake-up for a job
+    """Do `job_id` if nobody else has it. With a lane: else do the first job that is queued there, so that a wake-up for a job
     that is over makes up for one that was lost."""
     backend = _backend()
     try:
-        done = _run(backend, job_id)
-        if lane is not None and not done:
+        wanted = [job_id] if lane is None else _warm_first(backend, job_id, lane)
+        if not any(_run(backend, wanted_id) for wanted_id in wanted) and lane is not None:
             any(_run(backend, other) for other in backend.ledger.queued(lane=lane, limit=_LOOK_AHEAD))
-        warmth.tell(backend)
+        warmth.tell(backend, _operations())
     except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
         log.warning("job %s: %s", job_id, error)
 
 
+def _warm_first(backend: Backend, job_id: str, lane: Lane) -> list[str]:
+    """`job_id`, after one that waits beside it and whose persona is warm here, if nobody's patience is tried by that."""
+    warm = set(_operations().warm())
+    waiting = [id for id in backend.ledger.queued(lane=lane, limit=_LOOK_AHEAD) if id != job_id] if warm else []
+    if not waiting:
+        return [job_id]
+    try:
+        rows = [backend.ledger.job(id) for id in (job_id, *waiting)]
+    except NotFound:  # a wake-up of a job that is no longer known
+        return [job_id]
+    if rows[0].persona_id in warm or min(row.created for row in rows) < time.time() - _PATIENCE_S:
+        return [job_id]
+    beside = [row.id for row in rows[1:] if row.persona_id in warm]
+    return [*beside[:1], job_id]
+
+
 def _run(backend: Backend, job_id: str) -> bool:
-    return execute(backend, job_id, run=_operations(), worker=worker_name())
+    return execute(backend, job_id, run=_operations().run, worker=worker_name())
 
 
 @functools.cache
 def _backend() -> Backend:
     url = os.environ.get("PORTRAITIST_URL")
     backend = cluster(url, create=False) if url else embedded(os.environ["PORTRAITIST_HOME"], create=False)
-    warmth.start(backend)
+    warmth.start(backend, _operations())
     return backend
 
 
 @functools.cache
-def _operations() -> Callable[[BaseModel, Any], BaseModel]:
-    """`operations.run`. The tests of the queue put a module of their own in its place, through the worker's environment."""
-    module = importlib.import_module(os.environ.get("PORTRAITIST_TEST_OPERATIONS", "portraitist_workers.operations"))
-    run: Callable[[BaseModel, Any], BaseModel] = module.run
-    return run
+def _operations() -> ModuleType:
+    """The tests of the queue put a module of their own in its place, through the worker's environment."""
+    return importlib.import_module(os.environ.get("PORTRAITIST_TEST_OPERATIONS", "portraitist_workers.operations"))
 
 
 @worker_process_init.connect
@@ -84,7 +96,7 @@ def _warm_up(**_: object) -> None:
 
     def load() -> None:
         if os.environ.get("PORTRAITIST_URL"):
-            getattr(sys.modules[_operations().__module__], "load", lambda: None)()
+            _operations().load()
         child_is_warm()
 
     threading.Thread(target=load, name="portraitist-warm-up", daemon=True).start()
