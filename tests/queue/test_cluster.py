@@ -99,7 +99,7 @@ def test_queues_and_workers_on_the_command_line(fleet, studio, create):
     until(lambda: sum(len(w.jobs) for w in fleet.transport.workers()) >= 2)
     workers = ask("workers")
     assert {w["pid"] for w in workers} == {w.pid for w in fleet.alive()} and workers[0]["queues"] == ["serve", "tune"]
-    assert workers[0]["warm"] == []
+    assert all("warm" in w for w in workers)
     [job.cancel() for job in blockers]
 
 
