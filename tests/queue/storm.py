@@ -4,14 +4,37 @@ and started again, Celery's messages deleted."""
 import os
 import random
 import signal
+import threading
 import time
 from collections import Counter
 
 import psutil
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from portraitist.errors import PortraitistError
 
 from .processes import until
 
 WORKERS = 4
+
+
+def submitter(submit, count, *, scale):
+    """A thread that calls submit(number) for each of `count` jobs, spread over about the time of the storm, and again whenever
+    the server refuses."""
+
+    def all_of_them():
+        began, seconds = time.monotonic(), 75.0 * scale
+        for number in range(count):
+            time.sleep(max(0.0, began + seconds * number / count - time.monotonic()))
+            while True:
+                try:
+                    submit(number)
+                    break
+                except (PortraitistError, KombuError, RedisError):
+                    time.sleep(0.2)
+
+    return threading.Thread(target=all_of_them)
 
 
 def storm(fleet, *, scale, seed=0, without=()):

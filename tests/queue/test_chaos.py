@@ -17,7 +17,7 @@ from portraitist.errors import JobCancelled, QueueUnavailable
 from .fleet import Fleet, starts
 from .plain_celery import VISIBILITY_S, PlainFleet
 from .processes import PHOTOS, row, until
-from .storm import WORKERS, storm
+from .storm import WORKERS, storm, submitter
 
 pytestmark = pytest.mark.chaos
 SCALE = float(os.environ.get("CHAOS_SCALE", "1"))
@@ -50,19 +50,14 @@ def test_1_no_accepted_job_is_lost(fleet, figures):
     fleet.ready()
     jobs = []
 
-    def submit(number):
-        while True:  # as an app would: its create has a name, so doing it again is safe
-            try:
-                jobs.append(fleet.studio.personas.create(f"p{number}", PHOTOS, labels=script(steps=3, dt=0.05)))
-                return
-            except QueueUnavailable:
-                time.sleep(0.2)
+    def submit(number):  # doing it again is safe: a create has a name
+        jobs.append(fleet.studio.personas.create(f"p{number}", PHOTOS, labels=script(steps=3, dt=0.05)))
 
-    submitter = threading.Thread(target=lambda: [submit(number) for number in range(count)])
-    submitter.start()
+    app = submitter(submit, count, scale=SCALE)
+    app.start()
     began = time.monotonic()
     done = storm(fleet, scale=SCALE)
-    submitter.join()
+    app.join()
     stormy = time.monotonic() - began
     rows = until(lambda: _all_over(fleet, jobs), timeout=3600)
     people = {p.name for p in fleet.studio.personas.list()}
@@ -86,20 +81,17 @@ def test_1_plain_celery(tmp_path, figures, without):
     fleet, count, accepted = PlainFleet(tmp_path), scaled(1000), []
     try:
         fleet.add(WORKERS)
+        fleet.ready()
 
-        def submit(number):
-            while True:  # a send that failed is sent again, and may have arrived the first time
-                try:
-                    fleet.submit(number)
-                    return accepted.append(number)
-                except Exception:
-                    time.sleep(0.2)
+        def submit(number):  # one that failed is sent again, and may have arrived the first time
+            fleet.submit(number)
+            accepted.append(number)
 
-        submitter = threading.Thread(target=lambda: [submit(number) for number in range(count)])
-        submitter.start()
+        app = submitter(submit, count, scale=SCALE)
+        app.start()
         began = time.monotonic()
         done = storm(fleet, scale=SCALE, without=without)
-        submitter.join()
+        app.join()
         stormy = time.monotonic() - began
         quiet, last = time.monotonic(), None
         while time.monotonic() - quiet < 3 * VISIBILITY_S:  # nothing has moved, though every message had time to come back
