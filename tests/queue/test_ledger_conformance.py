@@ -1,4 +1,5 @@
-"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS, and nothing else changes."""
+"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS in
+conftest.py, and nothing else changes."""
 
 import threading
 import time
@@ -7,32 +8,7 @@ from dataclasses import replace
 import pytest
 
 from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted
-from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, MemoryLedger, NewJob, RedisLedger, SqliteLedger
-
-ADAPTERS = {
-    "memory": lambda folder, clock, redis: MemoryLedger(clock=clock),
-    "sqlite": lambda folder, clock, redis: SqliteLedger(folder / "ledger.sqlite3", clock=clock),
-    "redis": lambda folder, clock, redis: RedisLedger(redis().url, clock=clock),
-}
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture(params=ADAPTERS)
-def ledger(request, tmp_path, clock):
-    ledger = ADAPTERS[request.param](tmp_path, clock, lambda: request.getfixturevalue("redis_server"))
-    yield ledger
-    ledger.close()
+from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, NewJob
 
 
 def creation(number, name="ana", body="x", key=None, blobs=()):
@@ -380,6 +356,32 @@ def test_delete_while_it_is_being_created(ledger):
         ledger.finish("job_1", row.token, "succeeded", result={})
     assert ledger.referenced(["photo"]) == set() and ledger.personas() == []
     assert ledger.submit(creation(2))[1]
+
+
+# -- data keys -------------------------------------------------------------------------------------------------------
+
+
+def test_the_data_key_lives_and_dies_with_the_persona(ledger):
+    def keyed(number, name):
+        return replace(creation(number, name), wrapped_key=f"w{number}")
+
+    ledger.submit(keyed(1, "ana"))
+    assert ledger.wrapped_key("per_1") == "w1"  # the job that makes her needs it
+    with pytest.raises(Conflict):
+        ledger.submit(replace(keyed(2, "ana"), body_hash="y"))
+    row = claim(ledger)
+    ledger.finish(row.id, row.token, "succeeded", result={"persona_id": "per_1"})
+    ledger.submit(keyed(3, "bob"))
+    assert ledger.rewrap(lambda persona_id, wrapped: f"{persona_id} {wrapped}") == 2
+    assert ledger.wrapped_key("per_1") == "per_1 w1"
+    ledger.cancel("job_3")
+    for gone in ("per_2", "per_3"):
+        with pytest.raises(NotFound):
+            ledger.wrapped_key(gone)
+    ledger.delete_persona("per_1")
+    with pytest.raises(PersonaDeleted):
+        ledger.wrapped_key("per_1")
+    assert ledger.rewrap(lambda persona_id, wrapped: wrapped) == 0
 
 
 # -- jobs about nobody -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
--- The atomic steps of the Redis ledger (redis.py sends this one script for all of them).
+-- The atomic steps of the Redis ledger (redis.py sends this one script, after outbox.lua, for all of them).
 -- KEYS[1]: prefix of every key.  ARGV[1]: the step's name.  ARGV[2]: its arguments, a JSON object without nulls.
 -- With a `tenant` among them, only that tenant's jobs and personas exist.
 --
@@ -11,6 +11,7 @@
 --   tenants       set     every tenant that has ever submitted a job
 --   keys:TENANT, names:TENANT    hashes: idempotency key -> job id, persona name -> persona id
 --   persona:ID    hash    a PersonaRow;  active:TENANT: set of ids;  tombstones:TENANT: set of hashed names
+--   wrapped_keys  hash    persona id -> her data key, wrapped;  secret: the installation's own master key, if it has one
 --   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
 --   stats         hash    stale: writes that were refused because their token was old
 
@@ -47,7 +48,9 @@ end
 local function event(id, kind, data)
   local seq = call('HINCRBY', key('job', id), 'seq', 1)
   call('XADD', key('events', id), string.format('%d-0', seq), 'time', stamp(now), 'kind', kind, 'data', data or '{}')
+  return seq
 end
+local outbox = open_outbox(P, a, now, stamp)
 
 local function move(id, row, status)
   if row.status then
@@ -102,9 +105,10 @@ local function finish(id, row, status, result, error)
     local name = call('HGET', persona, 'name')
     if name then call('HDEL', key('names', row.tenant), name) end
     call('DEL', persona)
+    call('HDEL', P .. 'wrapped_keys', row.persona_id)
     forget(id)
   end
-  event(id, status)
+  outbox.put(row, status, event(id, status), error)
   call('EXPIRE', key('events', id), a.keep_events_s or 604800)
 end
 
@@ -127,6 +131,7 @@ function steps.submit()
     call('HSET', names, a.creates, a.persona_id)
     call('HSET', key('persona', a.persona_id), 'id', a.persona_id, 'tenant', a.owner, 'name', a.creates, 'status', 'creating',
       'job_id', a.id)
+    call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
   elseif a.persona_id ~= '' then
     local persona = hash(key('persona', a.persona_id))
     if not persona or persona.tenant ~= a.owner then return { 'persona', {} } end
@@ -138,6 +143,7 @@ function steps.submit()
     'request', a.request, 'body_hash', a.body_hash, 'shape', a.shape, 'lane', a.lane, 'priority', a.priority,
     'attempts', '0', 'token', '0', 'worker', '',
     'lease_until', '0', 'created', stamp(now), 'number', number)
+  if a.webhook then call('HSET', key('job', a.id), 'webhook', a.webhook) end
   if a.trace then call('HSET', key('job', a.id), 'trace', a.trace) end
   if a.key then
     call('HSET', key('job', a.id), 'key', a.key)
@@ -175,6 +181,7 @@ function steps.delete_persona()
   local persona = visible(key('persona', a.persona_id))
   if not persona or persona.status == 'deleted' then return { persona and 'deleted' or 'none' } end
   local jobs, blobs = call('ZRANGE', key('persona_jobs', a.persona_id), 0, -1), {}
+  call('HDEL', P .. 'wrapped_keys', a.persona_id)
   for _, id in ipairs(jobs) do
     for _, digest in ipairs(forget(id)) do blobs[digest] = true end
     call('DEL', key('events', id))
@@ -182,6 +189,8 @@ function steps.delete_persona()
     local row = get(id)
     if not TERMINAL[row.status] then finish(id, row, 'cancelled', nil, a.error) end
     free_key(id, row)
+    outbox.drop(id)
+    call('HDEL', key('job', id), 'webhook')
     call('HSET', key('job', id), 'shape', '{}', 'body_hash', '',
       'request', cjson.encode({ operation = row.operation, persona_id = row.persona_id }))
     call('HDEL', key('job', id), 'result')
@@ -223,8 +232,9 @@ function steps.heartbeat()
 end
 
 function steps.progress()
-  if not held() then return { 'stale' } end
-  event(a.id, 'progress', a.data)
+  local row = held()
+  if not row then return { 'stale' } end
+  outbox.put(row, 'progress', event(a.id, 'progress', a.data), a.data)
   return { 'ok' }
 end
 
@@ -263,8 +273,14 @@ function steps.requeue()
   return reply('ok', a.id)
 end
 
+function steps.rewrap()
+  if call('HEXISTS', P .. 'wrapped_keys', a.persona_id) == 1 then
+    call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
+  end
+end
+
 function steps.expired()
   return call('ZRANGEBYSCORE', P .. 'running', '-inf', '(' .. stamp(now))
 end
 
-return steps[step]()
+return (steps[step] or outbox[step])()

@@ -11,9 +11,11 @@ from typing import Literal, TypeVar
 
 from ..errors import NotFound
 from . import rules
+from .outbox.memory import MemoryOutbox
+from .outbox.protocol import DeliveryRow
 from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
 
-_Row = TypeVar("_Row", JobRow, PersonaRow)
+_Row = TypeVar("_Row", JobRow, PersonaRow, DeliveryRow)
 
 
 class MemoryLedger:
@@ -27,11 +29,17 @@ class MemoryLedger:
         self._events: dict[str, list[EventRow]] = {}
         self._personas: dict[str, PersonaRow] = {}
         self._refs: dict[str, set[str]] = {}  # job id -> digests
+        self._keys: dict[str, str] = {}  # persona id -> wrapped data key
+        self._deliveries: dict[str, DeliveryRow] = {}
 
     def of(self, tenant: str) -> MemoryLedger:
         ledger = copy(self)
         ledger.tenant = tenant
         return ledger
+
+    @property
+    def outbox(self) -> MemoryOutbox:
+        return MemoryOutbox(self, self._deliveries)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -46,6 +54,7 @@ class MemoryLedger:
                     if persona.name == job.creates and persona.status != "deleted":
                         holder = self._jobs[persona.job_id]
                         return rules.same_or_conflict(job, holder, f"the name {job.creates!r}"), False
+                self._keys[job.persona_id] = job.wrapped_key
                 self._personas[job.persona_id] = PersonaRow(
                     job.persona_id, tenant, job.creates, "creating", None, job.id
                 )
@@ -76,6 +85,7 @@ class MemoryLedger:
                 created=self._clock(),
                 started=None,
                 finished=None,
+                webhook=job.webhook,
             )
             self._refs[job.id] = set(job.blobs)
             self._event(job.id, "queued")
@@ -127,6 +137,15 @@ class MemoryLedger:
             rules.usable(None, id_or_name)
             raise AssertionError("not reached")
 
+    def wrapped_key(self, persona_id: str) -> str:
+        with self._changed:
+            return self._keys[self.persona(persona_id).id]
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._changed:
+            self._keys = {persona_id: change(persona_id, wrapped) for persona_id, wrapped in self._keys.items()}
+            return len(self._keys)
+
     def personas(self) -> list[PersonaRow]:
         with self._changed:
             rows = self._of(self.tenant, self._personas.values())
@@ -142,6 +161,7 @@ class MemoryLedger:
             assert persona is not None
             jobs = [r.id for r in self._jobs.values() if r.persona_id == persona_id]
             blobs = set().union(*(self._refs.pop(job_id, set()) for job_id in jobs))
+            self._keys.pop(persona_id, None)
             for job_id in jobs:
                 self._events[job_id] = []
                 if self._jobs[job_id].status not in TERMINAL:
@@ -150,8 +170,9 @@ class MemoryLedger:
                 request = {"operation": row.operation, "persona_id": persona_id}
                 error = None if row.status == "failed" else row.error
                 self._jobs[job_id] = replace(
-                    row, request=request, shape={}, result=None, error=error, key=None, body_hash=""
+                    row, request=request, shape={}, result=None, error=error, key=None, body_hash="", webhook=None
                 )
+            self.outbox.drop_jobs(jobs)
             if persona_id in self._personas:
                 name = rules.tombstone(persona.name)
                 self._personas[persona_id] = replace(persona, status="deleted", record=None, name=name)
@@ -186,8 +207,8 @@ class MemoryLedger:
 
     def progress(self, job_id: str, token: int, data: Json) -> None:
         with self._changed:
-            self._held(job_id, token)
-            self._event(job_id, "progress", data)
+            row = self._held(job_id, token)
+            self.outbox.put(row, "progress", self._event(job_id, "progress", data), data)
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         with self._changed:
@@ -279,10 +300,12 @@ class MemoryLedger:
             self._personas[row.persona_id] = replace(self._personas[row.persona_id], status="active", record=result)
         elif row.operation == "create":
             self._personas.pop(row.persona_id, None)
+            self._keys.pop(row.persona_id, None)
             self._refs.pop(row.id, None)
-        self._event(row.id, status)
+        self.outbox.put(row, status, self._event(row.id, status), error)
 
-    def _event(self, job_id: str, kind: str, data: Json | None = None) -> None:
+    def _event(self, job_id: str, kind: str, data: Json | None = None) -> int:
         events = self._events.setdefault(job_id, [])
         events.append(EventRow(len(events) + 1, self._clock(), kind, data or {}))
         self._changed.notify_all()
+        return len(events)

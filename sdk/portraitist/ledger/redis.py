@@ -20,6 +20,8 @@ from typing import Any, Literal
 
 from ..errors import InvalidRequest, NotFound, QueueUnavailable, StorageError, StorageFull
 from . import rules
+from .outbox.protocol import PROGRESS_S
+from .outbox.redis import RedisOutbox
 from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
 
 LANES: tuple[Lane, ...] = ("serve", "tune")  # in the order of service
@@ -73,13 +75,17 @@ class RedisLedger:
         self._clock = clock  # tests only; else the server's
         self._prefix = prefix
         self._redis = open_redis(url)
-        source = resources.files(__package__).joinpath("ledger.lua").read_text()
+        source = "".join(resources.files(__package__).joinpath(name).read_text() for name in ("outbox.lua", "ledger.lua"))
         self._script = self._redis.register_script(source)  # sent again by itself when the server has forgotten it
 
     def of(self, tenant: str) -> RedisLedger:
         ledger = copy(self)
         ledger.tenant = tenant
         return ledger
+
+    @property
+    def outbox(self) -> RedisOutbox:
+        return RedisOutbox(self)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -99,6 +105,8 @@ class RedisLedger:
             blobs=list(job.blobs),
             key=job.key,
             creates=job.creates,
+            wrapped_key=job.wrapped_key,
+            webhook=_dump(job.webhook),
         )
         if tag == "persona":
             rules.usable(_persona(flat), job.persona_id)
@@ -167,6 +175,29 @@ class RedisLedger:
         rules.usable(None, id_or_name)
         raise AssertionError("not reached")
 
+    def wrapped_key(self, persona_id: str) -> str:
+        row = self.persona(persona_id)
+        with self._typed():
+            found = self._redis.hget(self._prefix + "wrapped_keys", row.id)
+        if found is None:
+            raise rules.keyless(persona_id)
+        return str(found)
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._typed():
+            keys = self._redis.hgetall(self._prefix + "wrapped_keys")
+        for persona_id, wrapped in keys.items():  # one that is deleted meanwhile must not come back
+            self._run("rewrap", persona_id=persona_id, wrapped_key=change(persona_id, wrapped))
+        return len(keys)
+
+    def secret(self, new: str | None) -> str | None:
+        """The installation's own master key; `new` becomes it when there is none."""
+        with self._typed():
+            if new is not None:
+                self._redis.setnx(self._prefix + "secret", new)
+            found = self._redis.get(self._prefix + "secret")
+        return None if found is None else str(found)
+
     def personas(self) -> list[PersonaRow]:
         with self._typed():
             ids = [i for tenant in self._tenants() for i in self._redis.smembers(self._key("active", tenant))]
@@ -202,7 +233,7 @@ class RedisLedger:
         return bool(self._held("heartbeat", job_id, token, lease_s=lease_s)[0])
 
     def progress(self, job_id: str, token: int, data: Json) -> None:
-        self._held("progress", job_id, token, data=json.dumps(data))
+        self._held("progress", job_id, token, data=json.dumps(data), progress_s=PROGRESS_S)
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         self._held("refer", job_id, token, blobs=list(blobs))
@@ -388,7 +419,7 @@ def _job(found: Any) -> JobRow | None:
     number = {
         name: None if h.get(name) is None else float(h[name]) for name in ("cancel_requested", "started", "finished")
     }
-    data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error")}
+    data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error", "webhook")}
     values: dict[str, Any] = {
         **{name: h[name] for name in ("id", "tenant", "operation", "persona_id", "status", "body_hash", "lane", "worker")},
         **{name: int(h[name]) for name in ("priority", "attempts", "token")},

@@ -19,6 +19,8 @@ from typing import Any, Literal
 
 from ..errors import NotFound, StorageError, StorageFull
 from . import rules
+from .outbox.sqlite import SCHEMA as OUTBOX_SCHEMA
+from .outbox.sqlite import SqliteOutbox
 from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
 
 _SCHEMA = """
@@ -27,7 +29,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     body_hash TEXT NOT NULL, shape TEXT NOT NULL, key TEXT, lane TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '', lease_until REAL NOT NULL DEFAULT 0,
     cancel_requested REAL, result TEXT, error TEXT, created REAL NOT NULL, started REAL, finished REAL,
-    tenant TEXT NOT NULL DEFAULT 'default', priority INTEGER NOT NULL DEFAULT 0, trace TEXT);
+    tenant TEXT NOT NULL DEFAULT 'default', priority INTEGER NOT NULL DEFAULT 0, trace TEXT, webhook TEXT);
 CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, lane, created);
 CREATE INDEX IF NOT EXISTS jobs_by_persona ON jobs (persona_id);
 CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_tenant_key ON jobs (tenant, key) WHERE key IS NOT NULL;
@@ -40,16 +42,17 @@ CREATE INDEX IF NOT EXISTS refs_by_job ON refs (job_id);
 CREATE TABLE IF NOT EXISTS personas (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL,
     tenant TEXT NOT NULL DEFAULT 'default');
+CREATE TABLE IF NOT EXISTS wrapped_keys (persona_id TEXT PRIMARY KEY, wrapped TEXT NOT NULL) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS personas_by_tenant_name ON personas (tenant, name) WHERE status != 'deleted';
 DROP INDEX IF EXISTS personas_by_name;
 """
 # Columns that homes made by an earlier version lack.
 _ADDED = {
-    "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0", "trace": "TEXT"},
+    "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0", "trace": "TEXT", "webhook": "TEXT"},
     "personas": {"tenant": "TEXT NOT NULL DEFAULT 'default'"},
 }
 _JOB_COLUMNS = ", ".join(JobRow.__dataclass_fields__)
-_JSON_COLUMNS = ("request", "shape", "result", "error")
+_JSON_COLUMNS = ("request", "shape", "result", "error", "webhook")
 
 
 class SqliteLedger:
@@ -65,7 +68,7 @@ class SqliteLedger:
                 have = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
                 for name in columns.keys() - have if have else ():
                     db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
-            for statement in _SCHEMA.split(";"):
+            for statement in (_SCHEMA + OUTBOX_SCHEMA).split(";"):
                 db.execute(statement)
         self._inode = os.stat(self.path).st_ino
 
@@ -73,6 +76,10 @@ class SqliteLedger:
         ledger = copy(self)
         ledger.tenant = tenant
         return ledger
+
+    @property
+    def outbox(self) -> SqliteOutbox:
+        return SqliteOutbox(self)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -89,11 +96,12 @@ class SqliteLedger:
                     "INSERT INTO personas (id, tenant, name, status, job_id) VALUES (?, ?, ?, 'creating', ?)",
                     (job.persona_id, tenant, job.creates, job.id),
                 )
+                db.execute("INSERT INTO wrapped_keys VALUES (?, ?)", (job.persona_id, job.wrapped_key))
             elif job.persona_id:
                 rules.usable(self._persona_row(db, "id = ? AND tenant = ?", job.persona_id, tenant), job.persona_id)
             db.execute(
                 "INSERT INTO jobs (id, tenant, operation, persona_id, status, request, body_hash, shape, key, lane, priority,"
-                " trace, created) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+                " trace, created, webhook) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     job.id,
                     tenant,
@@ -107,6 +115,7 @@ class SqliteLedger:
                     job.priority,
                     job.trace,
                     self._clock(),
+                    _dump(job.webhook),
                 ),
             )
             db.executemany("INSERT OR IGNORE INTO refs VALUES (?, ?)", [(digest, job.id) for digest in job.blobs])
@@ -172,6 +181,23 @@ class SqliteLedger:
             assert row is not None
             return row
 
+    def wrapped_key(self, persona_id: str) -> str:
+        row = self.persona(persona_id)
+        with self._read() as db:
+            found = db.execute("SELECT wrapped FROM wrapped_keys WHERE persona_id = ?", (row.id,)).fetchone()
+        if found is None:
+            raise rules.keyless(persona_id)
+        return str(found["wrapped"])
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._write() as db:
+            rows = db.execute("SELECT * FROM wrapped_keys").fetchall()
+            for row in rows:
+                wrapped = change(row["persona_id"], row["wrapped"])
+                db.execute("UPDATE wrapped_keys SET wrapped = ? WHERE persona_id = ?", (wrapped, row["persona_id"]))
+        self._truncate_log()
+        return len(rows)
+
     def personas(self) -> list[PersonaRow]:
         with self._read() as db:
             rows = db.execute(
@@ -192,8 +218,11 @@ class SqliteLedger:
             blobs = [
                 row["digest"] for row in db.execute(f"SELECT DISTINCT digest FROM refs WHERE {its}", (persona_id,))
             ]
+            db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (persona_id,))
             db.execute(f"DELETE FROM refs WHERE {its}", (persona_id,))
             db.execute(f"DELETE FROM events WHERE {its}", (persona_id,))
+            db.execute("UPDATE jobs SET webhook = NULL WHERE persona_id = ?", (persona_id,))
+            db.execute("DELETE FROM deliveries WHERE persona_id = ?", (persona_id,))
             for job_id in jobs:
                 row = self._get(db, job_id)
                 if row.status not in TERMINAL:
@@ -209,8 +238,7 @@ class SqliteLedger:
                 (rules.tombstone(persona.name), persona_id),
             )
             kept = self._referenced(db, blobs)
-        with self._read() as db:  # without this the old pages would stay readable in the write-ahead log
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._truncate_log()
         return Removed(tuple(b for b in blobs if b not in kept), tuple(jobs))
 
     # -- the worker's side ---------------------------------------------------------------------------------------
@@ -237,8 +265,8 @@ class SqliteLedger:
 
     def progress(self, job_id: str, token: int, data: Json) -> None:
         with self._write(durable=False) as db:
-            self._held(db, job_id, token)
-            self._event(db, job_id, "progress", data)
+            row = self._held(db, job_id, token)
+            self.outbox.put(db, row, "progress", self._event(db, job_id, "progress", data), data)
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         with self._write(durable=False) as db:
@@ -315,6 +343,11 @@ class SqliteLedger:
             db.close()
             self._local.db = None
 
+    def _truncate_log(self) -> None:
+        """Without this, old pages would stay readable in the write-ahead log."""
+        with self._read() as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # -- inside a transaction --------------------------------------------------------------------------------------
 
     def _get(self, db: sqlite3.Connection, job_id: str) -> JobRow:
@@ -351,14 +384,16 @@ class SqliteLedger:
             )
         elif row.operation == "create":  # the name is free again, and nothing of the photos is kept
             db.execute("DELETE FROM personas WHERE id = ? AND status = 'creating'", (row.persona_id,))
+            db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (row.persona_id,))
             db.execute("DELETE FROM refs WHERE job_id = ?", (row.id,))
-        self._event(db, row.id, status)
+        self.outbox.put(db, row, status, self._event(db, row.id, status), error)
 
-    def _event(self, db: sqlite3.Connection, job_id: str, kind: str, data: Json | None = None) -> None:
-        db.execute(
-            "INSERT INTO events SELECT ?, ifnull(max(seq), 0) + 1, ?, ?, ? FROM events WHERE job_id = ?",
+    def _event(self, db: sqlite3.Connection, job_id: str, kind: str, data: Json | None = None) -> int:
+        made = db.execute(
+            "INSERT INTO events SELECT ?, ifnull(max(seq), 0) + 1, ?, ?, ? FROM events WHERE job_id = ? RETURNING seq",
             (job_id, self._clock(), kind, json.dumps(data or {}), job_id),
         )
+        return int(made.fetchone()["seq"])
 
     def _referenced(self, db: sqlite3.Connection, blobs: list[str], tenant: str | None = None) -> set[str]:
         found: set[str] = set()
