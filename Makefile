@@ -39,6 +39,7 @@ secrets:
 	cd secrets && printf 'redis://:%s@queue:6379/0\n' "$$(cat queue_password)" > queue_url
 	cd secrets && printf '[default]\naws_access_key_id = portraitist\naws_secret_access_key = %s\n' "$$(cat store_password)" \
 		> store_credentials
+	cd secrets && head -c 32 /dev/urandom | base64 | tr '+/' '-_' > master_key
 	chmod 644 secrets/*
 
 # Personalises an example person, makes, edits and restores pictures of them, and writes demo/report.html.

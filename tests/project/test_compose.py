@@ -19,6 +19,7 @@ import yaml
 from portraitist.cli.admin import worker
 from portraitist.errors import PortraitistError, QueueUnavailable
 from portraitist.ledger import RedisLedger
+from portraitist.vault.keyring import check
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,6 +58,7 @@ def test_named_volumes_are_declared(compose):
 def test_secrets_are_files_and_stand_nowhere_else(compose, secret_files):
     """`make secrets` makes each file that a service reads, and no value of them is in the file."""
     used = {name for service in compose["services"].values() for name in service.get("secrets", [])}
+    check((secret_files / "master_key").read_text().strip(), "master_key")
     assert used == compose["secrets"].keys() == {path.name for path in secret_files.iterdir()}
     for name, secret in compose["secrets"].items():
         assert secret == {"file": f"./secrets/{name}"} and (secret_files / name).read_text()
