@@ -6,12 +6,16 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import InvalidRequest, StorageError
 from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
 from .ledger.redis import without_password
 from .store import FolderStore, FsspecStore, Store, TenantStore
 from .transport import EmbeddedTransport, RedisTransport, Transport
+
+if TYPE_CHECKING:
+    from .webhooks import Webhook
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -22,6 +26,7 @@ class Backend:
     store: Store
     transport: Transport
     home: Path | None = None  # embedded only
+    webhook: Webhook | None = None  # for jobs that are submitted without one of their own
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ from .backend import Backend
 from .errors import InvalidRequest, StorageError
 from .ledger import JobRow, NewJob
 from .ledger.protocol import Lane
+from .webhooks.wire import Webhook
 
 _R = TypeVar("_R", bound=BaseModel)
 
@@ -38,9 +39,11 @@ def submit(
     key: str | None = None,
     creates: str | None = None,
     lane: Lane | None = None,
+    webhook: Webhook | None = None,
 ) -> JobRow:
     """Queue `request`, or find the earlier job that asked for the same. `uploads`: the blobs that were put for it."""
     body = request.model_dump(mode="json")
+    told = webhook or backend.webhook
     job = NewJob(
         id="job_" + secrets.token_hex(10),
         request=body,
@@ -50,6 +53,7 @@ def submit(
         creates=creates,
         lane=lane or ("tune" if creates is not None else "serve"),
         shape=shape,
+        webhook=None if told is None else told.to_dict(),
     )
     backend.store.sync(uploads)
     with tracing.submission(job) as traced:
