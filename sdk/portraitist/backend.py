@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import InvalidRequest, StorageError
 from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
 from .ledger.redis import without_password
-from .store import FolderStore, FsspecStore, Store, TenantStore
+from .store import FolderStore, FsspecStore, SealedStore, Store, TenantStore
 from .transport import EmbeddedTransport, RedisTransport, Transport
+from .vault import Keyring, in_file, in_memory, new_secret
 
 if TYPE_CHECKING:
     from .webhooks import Webhook
@@ -26,7 +27,13 @@ class Backend:
     store: Store
     transport: Transport
     home: Path | None = None  # embedded only
+    keyring: Keyring = field(default_factory=lambda: Keyring(in_memory()))
     webhook: Webhook | None = None  # for jobs that are submitted without one of their own
+
+    def sealed(self, persona_id: str, job_id: str = "") -> SealedStore:
+        """The persona's part of the store, to read, or to write what belongs to a job. NotFound, PersonaDeleted."""
+        key = self.keyring.unwrap(self.ledger.wrapped_key(persona_id), persona_id)
+        return SealedStore(self.store, key, job_id)
 
     @property
     def name(self) -> str:
@@ -67,7 +74,8 @@ def embedded(home: str | Path | None = None, *, create: bool = True) -> Backend:
     if create:
         _make(folder, "home")
     store = FolderStore(folder, create=create)
-    return Backend(SqliteLedger(folder / "ledger.sqlite3"), store, EmbeddedTransport(folder), folder)
+    keyring = Keyring(in_file(folder / "master.key"))
+    return Backend(SqliteLedger(folder / "ledger.sqlite3"), store, EmbeddedTransport(folder), folder, keyring)
 
 
 def cluster(url: str, store: str | Path | None = None, *, create: bool = True) -> Backend:
@@ -79,7 +87,9 @@ def cluster(url: str, store: str | Path | None = None, *, create: bool = True) -
             "PORTRAITIST_STORE",
             param="store",
         )
-    return Backend(RedisLedger(url), open_store(location, create=create), RedisTransport(url))
+    ledger = RedisLedger(url)
+    keyring = Keyring(lambda create: ledger.secret(new_secret() if create else None))
+    return Backend(ledger, open_store(location, create=create), RedisTransport(url), keyring=keyring)
 
 
 def open_store(location: str | Path, *, create: bool = True) -> Store:

@@ -19,7 +19,7 @@ from .photos import PhotoLike, gather, stored
 from .priors.library import Priors
 from .requests import CreatePersona
 from .results import PersonaRecord
-from .submission import build, new_persona_id, submit
+from .submission import Uploads, build, new_persona_id, submit
 from .targets import check_name
 from .webhooks.resource import Webhooks
 from .webhooks.wire import Webhook
@@ -140,9 +140,11 @@ class Personas:
             Priors(self._backend).usable(prior)
         known = _labels(labels)
         wanted = _attributes(attributes, known)
+        persona_id = new_persona_id()
+        uploads = Uploads(self._backend, persona_id, new=True)
         request = build(
             CreatePersona,
-            persona_id=new_persona_id(),
+            persona_id=persona_id,
             name=name,
             photos=[],
             attributes=wanted,
@@ -152,14 +154,13 @@ class Personas:
             seed=seed,
         )
         for file, source in gather(photos):
-            request.photos.append(stored(self._backend.store, file, source, known.pop(file, {})))
+            request.photos.append(stored(uploads, file, source, known.pop(file, {})))
         if known:
             names = ", ".join(photo.name for photo in request.photos[:5])
             raise InvalidRequest(
                 f"labels name {min(known)!r}, which is not among the photos ({names}, …); use the bare file names",
                 param="labels",
             )
-        uploads = [photo.blob for photo in request.photos if photo.blob]
         row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name, webhook=webhook)
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job

@@ -358,6 +358,32 @@ def test_delete_while_it_is_being_created(ledger):
     assert ledger.submit(creation(2))[1]
 
 
+# -- data keys -------------------------------------------------------------------------------------------------------
+
+
+def test_the_data_key_lives_and_dies_with_the_persona(ledger):
+    def keyed(number, name):
+        return replace(creation(number, name), wrapped_key=f"w{number}")
+
+    ledger.submit(keyed(1, "ana"))
+    assert ledger.wrapped_key("per_1") == "w1"  # the job that makes her needs it
+    with pytest.raises(Conflict):
+        ledger.submit(replace(keyed(2, "ana"), body_hash="y"))
+    row = claim(ledger)
+    ledger.finish(row.id, row.token, "succeeded", result={"persona_id": "per_1"})
+    ledger.submit(keyed(3, "bob"))
+    assert ledger.rewrap(lambda persona_id, wrapped: f"{persona_id} {wrapped}") == 2
+    assert ledger.wrapped_key("per_1") == "per_1 w1"
+    ledger.cancel("job_3")
+    for gone in ("per_2", "per_3"):
+        with pytest.raises(NotFound):
+            ledger.wrapped_key(gone)
+    ledger.delete_persona("per_1")
+    with pytest.raises(PersonaDeleted):
+        ledger.wrapped_key("per_1")
+    assert ledger.rewrap(lambda persona_id, wrapped: wrapped) == 0
+
+
 # -- jobs about nobody -----------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """Webhooks from real workers, embedded and in a cluster, to a real receiver."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import pytest
 import portraitist
 from portraitist import webhooks
 from portraitist.errors import InvalidImage, JobCancelled
-from portraitist.webhooks import secrets, wire
+from portraitist.vault import new_secret
 
 from .fleet import Fleet
 from .processes import running, until
@@ -63,15 +64,14 @@ def receiver(monkeypatch):
 
 @pytest.fixture
 def fleet(tmp_path, fake_operations, monkeypatch):
-    """Its workers know a signing secret, and so do we."""
-    monkeypatch.setenv(secrets.VARIABLE, wire.secret_of(b"the operator's own secret, 32 b."))
+    """With a master key of its operator's."""
+    monkeypatch.setenv("PORTRAITIST_MASTER_KEY", new_secret())
     fleet = Fleet(tmp_path, lease_s=1.0)
     yield fleet
     fleet.stop()
 
 
-def test_embedded(receiver, studio, create, monkeypatch):
-    monkeypatch.delenv(secrets.VARIABLE, raising=False)
+def test_embedded(receiver, studio, create):
     told = portraitist.connect(home=studio._backend.home, webhook=receiver.webhook)
     ana = create(told, "ana").wait(timeout=60)
     ana.synthesize(wait=False, webhook=portraitist.Webhook(receiver.webhook.url, events=("failed",))).wait(timeout=30)
@@ -134,7 +134,7 @@ def test_cluster_and_a_sender_that_is_killed(receiver, fleet, create):
     other = portraitist.connect(fleet.server.url, store=fleet.store, tenant="other")
     assert other.webhooks.secret() != acme.webhooks.secret()
     kept = "".join(map(str, dump(fleet.server.client))) + fleet.log.read_text()
-    for secret in (*secrets.masters(None), acme.webhooks.secret()):
+    for secret in (os.environ["PORTRAITIST_MASTER_KEY"], acme.webhooks.secret()):
         assert secret.removeprefix("whsec_") not in kept
 
 

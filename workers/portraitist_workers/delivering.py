@@ -1,4 +1,4 @@
-"""Sends webhooks from the ledger's outbox, in every worker that knows the signing secret. At least once each; by one sender at a time."""
+"""Sends webhooks from the ledger's outbox, in every worker. Each at least once, by one sender at a time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
+from portraitist.backend import Backend
 from portraitist.errors import DownloadFailed, PortraitistError, UrlRefused
-from portraitist.ledger import Ledger
 from portraitist.ledger.outbox import DeliveryRow
 from portraitist.outbound.client import Outbound
-from portraitist.webhooks.secrets import VARIABLE, masters, of_tenant
 from portraitist.webhooks.wire import body, headers
 
 from . import execution
@@ -31,20 +29,18 @@ LONGEST_ASKED_S = 3600.0  # how far a receiver's Retry-After is believed
 
 
 class Sender:
-    """Call `look` all the time. `home`: of an embedded worker."""
+    """Call `look` all the time."""
 
-    def __init__(self, ledger: Ledger, home: Path | None = None, outbound: Outbound | None = None) -> None:
-        self._ledger, self._masters = ledger, masters(home)
+    def __init__(self, backend: Backend, outbound: Outbound | None = None) -> None:
+        self._ledger, self._keyring = backend.ledger, backend.keyring
         self._outbound = outbound or Outbound.from_environment()
         self._pool = ThreadPoolExecutor(AT_ONCE, "portraitist-webhook")
         self._free = threading.Semaphore(AT_ONCE)
         self._looked = 0.0
-        if not self._masters:
-            log.info("%s is not set: this worker sends no webhooks", VARIABLE)
 
     def look(self) -> None:
         """One round: start sending what is due. Raises QueueUnavailable, StorageError."""
-        if not self._masters or time.monotonic() - self._looked < LOOK_S:
+        if time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
         places = 0
@@ -61,7 +57,7 @@ class Sender:
 
     def pending(self, within_s: float) -> bool:
         """Whether one is due, or being sent, within so many seconds."""
-        return bool(self._masters) and any(d.due < time.time() + within_s for d in self._ledger.outbox.list(dead=False, limit=1))
+        return any(d.due < time.time() + within_s for d in self._ledger.outbox.list(dead=False, limit=1))
 
     def _send(self, delivery: DeliveryRow) -> None:
         try:
@@ -84,7 +80,7 @@ class Sender:
     def _attempt(self, delivery: DeliveryRow) -> tuple[str, float | None]:
         """("", _) when it was accepted; else why not, and when to try again (None: never)."""
         payload = body(delivery)
-        signed = headers(delivery, payload, [of_tenant(master, delivery.tenant) for master in self._masters])
+        signed = headers(delivery, payload, self._keyring.webhook_keys(delivery.tenant))
         try:
             answer = self._outbound.post(delivery.url, payload, signed, timeout_s=TIMEOUT_S)
         except UrlRefused as error:

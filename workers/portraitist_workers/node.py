@@ -50,7 +50,7 @@ class Node:
         self._busy, self._restart = busy, restart
         self._listening = time.monotonic()
         self._reaper = Reaper(backend, transport, info.node)
-        self._sender = Sender(backend.ledger)
+        self._sender = Sender(backend)
         self._children: set[int] = set()  # also those that died and whose job was not yet given back
         self._since: dict[tuple[str, int, str], float] = {}  # (job id, token, what) -> since when
         self._reported = -REPORT_S

@@ -41,7 +41,7 @@ class Supervisor:
 
     def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float) -> None:
         self._ledger, self._store, self._lock, self._idle_s = backend.ledger, backend.store, lock, idle_s
-        self._sender = Sender(backend.ledger, backend.home)
+        self._sender = Sender(backend)
         self._sent: dict[str, float] = {}
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._busy = time.monotonic()

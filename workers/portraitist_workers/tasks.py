@@ -46,7 +46,7 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
 
 
 def _run(backend: Backend, job_id: str) -> bool:
-    return execute(backend.ledger, backend.store, job_id, run=_operations(), worker=worker_name())
+    return execute(backend, job_id, run=_operations(), worker=worker_name())
 
 
 @functools.cache

@@ -11,6 +11,7 @@
 --   tenants       set     every tenant that has ever submitted a job
 --   keys:TENANT, names:TENANT    hashes: idempotency key -> job id, persona name -> persona id
 --   persona:ID    hash    a PersonaRow;  active:TENANT: set of ids;  tombstones:TENANT: set of hashed names
+--   wrapped_keys  hash    persona id -> her data key, wrapped;  secret: the installation's own master key, if it has one
 --   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
 --   stats         hash    stale: writes that were refused because their token was old
 
@@ -104,6 +105,7 @@ local function finish(id, row, status, result, error)
     local name = call('HGET', persona, 'name')
     if name then call('HDEL', key('names', row.tenant), name) end
     call('DEL', persona)
+    call('HDEL', P .. 'wrapped_keys', row.persona_id)
     forget(id)
   end
   outbox.put(row, status, event(id, status), error)
@@ -129,6 +131,7 @@ function steps.submit()
     call('HSET', names, a.creates, a.persona_id)
     call('HSET', key('persona', a.persona_id), 'id', a.persona_id, 'tenant', a.owner, 'name', a.creates, 'status', 'creating',
       'job_id', a.id)
+    call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
   elseif a.persona_id ~= '' then
     local persona = hash(key('persona', a.persona_id))
     if not persona or persona.tenant ~= a.owner then return { 'persona', {} } end
@@ -178,6 +181,7 @@ function steps.delete_persona()
   local persona = visible(key('persona', a.persona_id))
   if not persona or persona.status == 'deleted' then return { persona and 'deleted' or 'none' } end
   local jobs, blobs = call('ZRANGE', key('persona_jobs', a.persona_id), 0, -1), {}
+  call('HDEL', P .. 'wrapped_keys', a.persona_id)
   for _, id in ipairs(jobs) do
     for _, digest in ipairs(forget(id)) do blobs[digest] = true end
     call('DEL', key('events', id))
@@ -267,6 +271,12 @@ function steps.requeue()
     finish(a.id, row, a.status, nil, a.error)
   end
   return reply('ok', a.id)
+end
+
+function steps.rewrap()
+  if call('HEXISTS', P .. 'wrapped_keys', a.persona_id) == 1 then
+    call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
+  end
 end
 
 function steps.expired()

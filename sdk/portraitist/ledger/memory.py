@@ -29,6 +29,7 @@ class MemoryLedger:
         self._events: dict[str, list[EventRow]] = {}
         self._personas: dict[str, PersonaRow] = {}
         self._refs: dict[str, set[str]] = {}  # job id -> digests
+        self._keys: dict[str, str] = {}  # persona id -> wrapped data key
         self._deliveries: dict[str, DeliveryRow] = {}
 
     def of(self, tenant: str) -> MemoryLedger:
@@ -53,6 +54,7 @@ class MemoryLedger:
                     if persona.name == job.creates and persona.status != "deleted":
                         holder = self._jobs[persona.job_id]
                         return rules.same_or_conflict(job, holder, f"the name {job.creates!r}"), False
+                self._keys[job.persona_id] = job.wrapped_key
                 self._personas[job.persona_id] = PersonaRow(
                     job.persona_id, tenant, job.creates, "creating", None, job.id
                 )
@@ -135,6 +137,15 @@ class MemoryLedger:
             rules.usable(None, id_or_name)
             raise AssertionError("not reached")
 
+    def wrapped_key(self, persona_id: str) -> str:
+        with self._changed:
+            return self._keys[self.persona(persona_id).id]
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._changed:
+            self._keys = {persona_id: change(persona_id, wrapped) for persona_id, wrapped in self._keys.items()}
+            return len(self._keys)
+
     def personas(self) -> list[PersonaRow]:
         with self._changed:
             rows = self._of(self.tenant, self._personas.values())
@@ -150,6 +161,7 @@ class MemoryLedger:
             assert persona is not None
             jobs = [r.id for r in self._jobs.values() if r.persona_id == persona_id]
             blobs = set().union(*(self._refs.pop(job_id, set()) for job_id in jobs))
+            self._keys.pop(persona_id, None)
             for job_id in jobs:
                 self._events[job_id] = []
                 if self._jobs[job_id].status not in TERMINAL:
@@ -288,6 +300,7 @@ class MemoryLedger:
             self._personas[row.persona_id] = replace(self._personas[row.persona_id], status="active", record=result)
         elif row.operation == "create":
             self._personas.pop(row.persona_id, None)
+            self._keys.pop(row.persona_id, None)
             self._refs.pop(row.id, None)
         self.outbox.put(row, status, self._event(row.id, status), error)
 

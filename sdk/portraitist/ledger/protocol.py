@@ -20,7 +20,7 @@ Times are seconds since the epoch, by the ledger's own clock. Methods raise `Not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -52,6 +52,7 @@ class NewJob:
     creates: str | None = None  # the name to reserve, if this job makes a persona
     lane: Lane = "serve"
     shape: Json = field(default_factory=dict)  # how the SDK arranges the pictures of the result
+    wrapped_key: str = ""  # of the persona that it makes: her data key, wrapped with the master key
     tenant: str = DEFAULT_TENANT  # a ledger `of` a tenant puts its own here
     trace: str | None = None  # the submission's W3C traceparent, when the app is traced
     priority: int = 0  # higher goes first, among the tenant's own jobs of that lane
@@ -150,6 +151,12 @@ class Ledger(Protocol):
 
     def persona(self, id_or_name: str) -> PersonaRow:
         """An active persona, or one being created. NotFound; PersonaDeleted if only a deleted one matches."""
+
+    def wrapped_key(self, persona_id: str) -> str:
+        """The data key of a persona, also of one being created. NotFound, PersonaDeleted."""
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        """Replace every wrapped key by `change(persona_id, wrapped)`; how many."""
 
     def personas(self) -> list[PersonaRow]:
         """The active ones, by name."""

@@ -105,6 +105,7 @@ class RedisLedger:
             blobs=list(job.blobs),
             key=job.key,
             creates=job.creates,
+            wrapped_key=job.wrapped_key,
             webhook=_dump(job.webhook),
         )
         if tag == "persona":
@@ -173,6 +174,29 @@ class RedisLedger:
             raise rules.deleted(id_or_name)
         rules.usable(None, id_or_name)
         raise AssertionError("not reached")
+
+    def wrapped_key(self, persona_id: str) -> str:
+        row = self.persona(persona_id)
+        with self._typed():
+            found = self._redis.hget(self._prefix + "wrapped_keys", row.id)
+        if found is None:
+            raise rules.keyless(persona_id)
+        return str(found)
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._typed():
+            keys = self._redis.hgetall(self._prefix + "wrapped_keys")
+        for persona_id, wrapped in keys.items():  # one that is deleted meanwhile must not come back
+            self._run("rewrap", persona_id=persona_id, wrapped_key=change(persona_id, wrapped))
+        return len(keys)
+
+    def secret(self, new: str | None) -> str | None:
+        """The installation's own master key; `new` becomes it when there is none."""
+        with self._typed():
+            if new is not None:
+                self._redis.setnx(self._prefix + "secret", new)
+            found = self._redis.get(self._prefix + "secret")
+        return None if found is None else str(found)
 
     def personas(self) -> list[PersonaRow]:
         with self._typed():

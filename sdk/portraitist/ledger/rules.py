@@ -49,6 +49,13 @@ def deleted(id_or_name: str) -> PersonaDeleted:
     )
 
 
+def keyless(persona_id: str) -> PersonaDeleted:
+    return PersonaDeleted(
+        f"persona {persona_id!r} was deleted just now, or made by a version that did not encrypt; create it again from photos",
+        param="persona_id",
+    )
+
+
 def no_delivery(delivery_id: str) -> NotFound:
     return NotFound(
         f"there is no webhook {delivery_id!r} waiting or given up; it was delivered, or dropped with its persona", param="id"

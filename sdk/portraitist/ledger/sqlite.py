@@ -42,6 +42,7 @@ CREATE INDEX IF NOT EXISTS refs_by_job ON refs (job_id);
 CREATE TABLE IF NOT EXISTS personas (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL,
     tenant TEXT NOT NULL DEFAULT 'default');
+CREATE TABLE IF NOT EXISTS wrapped_keys (persona_id TEXT PRIMARY KEY, wrapped TEXT NOT NULL) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS personas_by_tenant_name ON personas (tenant, name) WHERE status != 'deleted';
 DROP INDEX IF EXISTS personas_by_name;
 """
@@ -95,6 +96,7 @@ class SqliteLedger:
                     "INSERT INTO personas (id, tenant, name, status, job_id) VALUES (?, ?, ?, 'creating', ?)",
                     (job.persona_id, tenant, job.creates, job.id),
                 )
+                db.execute("INSERT INTO wrapped_keys VALUES (?, ?)", (job.persona_id, job.wrapped_key))
             elif job.persona_id:
                 rules.usable(self._persona_row(db, "id = ? AND tenant = ?", job.persona_id, tenant), job.persona_id)
             db.execute(
@@ -179,6 +181,23 @@ class SqliteLedger:
             assert row is not None
             return row
 
+    def wrapped_key(self, persona_id: str) -> str:
+        row = self.persona(persona_id)
+        with self._read() as db:
+            found = db.execute("SELECT wrapped FROM wrapped_keys WHERE persona_id = ?", (row.id,)).fetchone()
+        if found is None:
+            raise rules.keyless(persona_id)
+        return str(found["wrapped"])
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._write() as db:
+            rows = db.execute("SELECT * FROM wrapped_keys").fetchall()
+            for row in rows:
+                wrapped = change(row["persona_id"], row["wrapped"])
+                db.execute("UPDATE wrapped_keys SET wrapped = ? WHERE persona_id = ?", (wrapped, row["persona_id"]))
+        self._truncate_log()
+        return len(rows)
+
     def personas(self) -> list[PersonaRow]:
         with self._read() as db:
             rows = db.execute(
@@ -199,6 +218,7 @@ class SqliteLedger:
             blobs = [
                 row["digest"] for row in db.execute(f"SELECT DISTINCT digest FROM refs WHERE {its}", (persona_id,))
             ]
+            db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (persona_id,))
             db.execute(f"DELETE FROM refs WHERE {its}", (persona_id,))
             db.execute(f"DELETE FROM events WHERE {its}", (persona_id,))
             db.execute("UPDATE jobs SET webhook = NULL WHERE persona_id = ?", (persona_id,))
@@ -218,8 +238,7 @@ class SqliteLedger:
                 (rules.tombstone(persona.name), persona_id),
             )
             kept = self._referenced(db, blobs)
-        with self._read() as db:  # without this the old pages would stay readable in the write-ahead log
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._truncate_log()
         return Removed(tuple(b for b in blobs if b not in kept), tuple(jobs))
 
     # -- the worker's side ---------------------------------------------------------------------------------------
@@ -324,6 +343,11 @@ class SqliteLedger:
             db.close()
             self._local.db = None
 
+    def _truncate_log(self) -> None:
+        """Without this, old pages would stay readable in the write-ahead log."""
+        with self._read() as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # -- inside a transaction --------------------------------------------------------------------------------------
 
     def _get(self, db: sqlite3.Connection, job_id: str) -> JobRow:
@@ -360,6 +384,7 @@ class SqliteLedger:
             )
         elif row.operation == "create":  # the name is free again, and nothing of the photos is kept
             db.execute("DELETE FROM personas WHERE id = ? AND status = 'creating'", (row.persona_id,))
+            db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (row.persona_id,))
             db.execute("DELETE FROM refs WHERE job_id = ?", (row.id,))
         self.outbox.put(db, row, status, self._event(db, row.id, status), error)
 

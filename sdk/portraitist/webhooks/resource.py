@@ -5,10 +5,9 @@ from __future__ import annotations
 import builtins
 
 from ..backend import Backend
-from ..errors import InvalidRequest
 from ..ledger import DEFAULT_TENANT
 from ..ledger.outbox import DeliveryRow
-from .secrets import VARIABLE, masters, of_tenant
+from .wire import secret_of
 
 
 class Webhooks:
@@ -20,13 +19,8 @@ class Webhooks:
     def secret(self) -> str:
         """What this tenant's webhooks are signed with, for `webhooks.verify`: keep it where the endpoint runs, like a password.
 
-        In a cluster InvalidRequest, unless the operator's secret is in this process's environment too."""
-        known = masters(self._backend.home)
-        if not known:
-            raise InvalidRequest(
-                f"{VARIABLE} is not set here; run `portraitist webhooks secret` where it is, and store what it prints", param=VARIABLE
-            )
-        return of_tenant(known[0], self._backend.ledger.tenant or DEFAULT_TENANT)
+        Derived from the master key (docs/storage.md): there is nothing to set up, and it changes only with that key."""
+        return secret_of(self._backend.keyring.webhook_keys(self._backend.ledger.tenant or DEFAULT_TENANT)[0])
 
     def list(self, *, dead: bool | None = None, limit: int = 100) -> builtins.list[DeliveryRow]:
         """By the time of the next attempt. dead=True: only those that were given up."""

@@ -74,14 +74,14 @@ def body(delivery: DeliveryRow) -> bytes:
     return json.dumps({"type": f"job.{delivery.kind}", "timestamp": when, "data": data}, separators=(",", ":")).encode()
 
 
-def headers(delivery: DeliveryRow, payload: bytes, secrets: Iterable[str]) -> dict[str, str]:
-    """Signed now, with every secret: while one is replaced, both are good."""
+def headers(delivery: DeliveryRow, payload: bytes, keys: Iterable[bytes]) -> dict[str, str]:
+    """Signed now, with every key: while one is replaced, both are good."""
     stamp = str(int(time.time()))
     return {
         "Content-Type": "application/json",
         "webhook-id": delivery.id,
         "webhook-timestamp": stamp,
-        "webhook-signature": " ".join(_sign(key_of(secret), delivery.id, stamp, payload) for secret in secrets),
+        "webhook-signature": " ".join(_sign(key, delivery.id, stamp, payload) for key in keys),
     }
 
 

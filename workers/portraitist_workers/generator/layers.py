@@ -49,7 +49,7 @@ def upsample2x(image: Tensor) -> Tensor:
 def smooth(x: Tensor) -> Tensor:
     """The [1, 3, 3, 1] low-pass of the up-convolution with its gain 4 left out: [B, C, 2H+1, 2W+1] -> [B, C, 2H, 2W]."""
     C = x.shape[1]
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 8
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0]).to(x) / 8
     kernel = (taps[:, None] * taps[None, :]).expand(C, 1, 4, 4)
     return F.conv2d(x, kernel, padding=1, groups=C)
 
@@ -116,8 +116,9 @@ class ModulatedConv(nn.Module):
         return self._remember(name, self.weight, lambda: compute().detach())
 
     def remembered(self) -> Iterator[Tensor]:
-        """The tensors that are kept beside the weight."""
-        return (value for _, value in self._cache.values() if isinstance(value, Tensor))
+        """The tensors that are kept beside the weight. (A kernel in the weight's own format is the weight.)"""
+        kept = (value for _, value in self._cache.values() if isinstance(value, Tensor))
+        return (value for value in kept if value.data_ptr() != self.weight.data_ptr())
 
     @property
     def silent(self) -> bool:

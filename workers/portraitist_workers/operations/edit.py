@@ -123,8 +123,8 @@ def edit_latent(model: PersonaModel, tuned: Generator, judge: Judge, w: Tensor, 
     def measure(latents: Tensor) -> Tensor:
         return torch.cat([judge.attributes(render(tuned, part))[0] for part in latents.split(16)])
 
-    change = torch.zeros(B, len(model.axes.names))
-    wanted = torch.full((B, len(names)), float("nan"))
+    change = w.new_zeros(B, len(model.axes.names))
+    wanted = w.new_full((B, len(names)), float("nan"))
     coordinates = model.axes.coordinates(w.mean(1))[0]
     for b, values in enumerate(targets):
         for name, value in values.items():

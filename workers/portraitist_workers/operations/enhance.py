@@ -141,7 +141,7 @@ class DegradedLoss:
     def __call__(self, image: Tensor, observed: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
         degraded = degrade.apply(self.chain, image, mask=self.seen.mask)
         a, b = degraded, observed
-        loss = torch.zeros(len(a))
+        loss = a.new_zeros(len(a))
         level = 0
         while a.shape[-1] >= 8:
             loss = loss + (a - b).abs().flatten(1).mean(1)
@@ -154,7 +154,7 @@ class DegradedLoss:
 
 def attribute_penalty(model: PersonaModel, w_plus: Tensor, targets: dict[str, float]) -> Tensor:
     """lambda sum_m | c_m(w) - a_m | in spreads of the attribute (MyStyle++ eq. 9)."""
-    penalty = torch.zeros([])
+    penalty = w_plus.new_zeros([])
     if targets:
         coordinates = model.axes.coordinates(w_plus.mean(1))[0]
         for name, value in targets.items():

@@ -62,7 +62,7 @@ def set_values(model: PersonaModel, judge: Judge, w: Tensor, targets: list[dict[
     # Open loop along the person's axes first; the loop corrects from there.
     coordinates = model.axes.coordinates(w)
     change = torch.zeros_like(coordinates)
-    wanted = torch.full((len(w), len(names)), float("nan"))
+    wanted = w.new_full((len(w), len(names)), float("nan"))
     for b, values in enumerate(targets):
         for name, value in values.items():
             change[b, model.axes.names.index(name)] = value - coordinates[b, model.axes.names.index(name)]
