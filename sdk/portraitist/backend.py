@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import InvalidRequest, StorageError
 from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
@@ -14,6 +15,9 @@ from .setting import setting
 from .store import FolderStore, FsspecStore, SealedStore, Store, TenantStore
 from .transport import EmbeddedTransport, RedisTransport, Transport
 from .vault import Keyring, in_file, in_memory, new_secret
+
+if TYPE_CHECKING:
+    from .webhooks import Webhook
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -25,6 +29,7 @@ class Backend:
     transport: Transport
     home: Path | None = None  # embedded only
     keyring: Keyring = field(default_factory=lambda: Keyring(in_memory()))
+    webhook: Webhook | None = None  # for jobs that are submitted without one of their own
 
     def sealed(self, persona_id: str, job_id: str = "") -> SealedStore:
         """The persona's part of the store, to read, or to write what belongs to a job. NotFound, PersonaDeleted."""

@@ -1,4 +1,4 @@
-"""Master keys: what wraps the personas' data keys and signs receipts.
+"""Master keys: what wraps the personas' data keys and signs receipts and webhooks.
 
 The operator's is in $PORTRAITIST_MASTER_KEY or in the file $PORTRAITIST_MASTER_KEY_FILE: 32 bytes as base64 (`portraitist keys
 new` makes one). Several, separated by commas or lines, are for changing it: the first wraps, all unwrap. Without one, the
@@ -8,6 +8,7 @@ installation has a secret of its own: embedded in `master.key` in the home folde
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import re
 from collections.abc import Callable
@@ -76,6 +77,11 @@ class Keyring:
             for secret in self._secrets
         ]
         return [Ed25519PrivateKey.from_private_bytes(seed) for seed in derived]
+
+    def webhook_keys(self, tenant: str) -> list[bytes]:
+        """What the tenant's webhooks are signed with, one per master key. Knowing one tenant's says nothing about another's."""
+        masters = [base64.urlsafe_b64decode(secret) for secret in self._secrets]
+        return [hmac.digest(master, b"portraitist webhooks of " + tenant.encode(), "sha256") for master in masters]
 
     @cached_property
     def _fernet(self) -> MultiFernet:
