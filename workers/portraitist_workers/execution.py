@@ -51,13 +51,9 @@ def worker_name() -> str:
     return f"{os.environ.get('PORTRAITIST_NODE') or socket.gethostname()}/{os.getpid()}"
 
 
-def execute(backend: Backend, job_id: str, *, run: Run, worker: str, lease_s: float = LEASE_S) -> bool:
-    """Claim `job_id` and do it. Returns when the outcome is in the ledger, or is somebody else's business; False: it could
-    not be claimed."""
-    ledger = backend.ledger
-    row = ledger.claim(job_id, worker=worker, lease_s=lease_s)
-    if row is None:
-        return False
+def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S) -> None:
+    """Do a job that was just claimed. Returns when the outcome is in the ledger, or is somebody else's business."""
+    ledger, job_id = backend.ledger, row.id
     with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
         try:
             request = with_photos(_REQUEST.validate_python(row.request), context)
@@ -66,11 +62,11 @@ def execute(backend: Backend, job_id: str, *, run: Run, worker: str, lease_s: fl
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
         except LeaseLost:
             log.warning("job %s was taken away; its work is dropped", job_id)
-            return True
+            return
         except JobCancelled:
             if context.lost:
                 log.warning("job %s was taken away; its work is dropped", job_id)
-                return True
+                return
             outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
         except Exception as error:
             if not isinstance(error, PortraitistError):
@@ -82,7 +78,6 @@ def execute(backend: Backend, job_id: str, *, run: Run, worker: str, lease_s: fl
         backend.store.drop_checkpoint(job_id)
     except StorageError:
         log.warning("the checkpoint of job %s could not be dropped", job_id, exc_info=True)
-    return True
 
 
 def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> bool:

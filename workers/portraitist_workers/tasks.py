@@ -13,54 +13,41 @@ from types import ModuleType
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from portraitist.backend import Backend, cluster, embedded
-from portraitist.errors import NotFound, QueueUnavailable
+from portraitist.errors import QueueUnavailable
 from portraitist.ledger.protocol import Lane
-from portraitist.transport import wakeups
+from portraitist.transport import RedisTransport, wakeups
 
 from . import warmth
 from .app import app
-from .execution import execute, worker_name
+from .execution import LEASE_S, execute, worker_name
 from .telemetry import tracing
 from .telemetry.monitor import child_is_warm
 
 log = logging.getLogger(__name__)
 
-_LOOK_AHEAD = 4  # so many queued jobs a worker looks at: one about a persona that is warm here goes first, ...
-_PATIENCE_S = 1.0  # ... unless the one at the head has waited for so long
-
 
 @app.task(name=wakeups.TASK, max_retries=2)
 def run_job(job_id: str, lane: Lane | None = None) -> None:
-    """Do `job_id` if nobody else has it. With a lane: else do the first job that is queued there, so that a wake-up for a job
-    that is over makes up for one that was lost."""
+    """With a lane (a cluster): do the job whose turn it is there, whichever this wake-up was sent for. Else (the embedded
+    worker, whose supervisor knows whose turn it is): do `job_id`."""
     backend = _backend()
+    ledger = backend.ledger
     try:
-        wanted = [job_id] if lane is None else _warm_first(backend, job_id, lane)
-        if not any(_run(backend, wanted_id) for wanted_id in wanted) and lane is not None:
-            any(_run(backend, other) for other in backend.ledger.queued(lane=lane, limit=_LOOK_AHEAD))
+        who = {"worker": worker_name(), "lease_s": LEASE_S}
+        row = ledger.take(lane, **who, prefer=_operations().warm()) if lane else ledger.claim(job_id, **who)
+        if row is not None:
+            execute(backend, row, run=_operations().run)
+            _wake_next(backend, row.lane)
         warmth.tell(backend, _operations())
     except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
         log.warning("job %s: %s", job_id, error)
 
 
-def _warm_first(backend: Backend, job_id: str, lane: Lane) -> list[str]:
-    """`job_id`, after one that waits beside it and whose persona is warm here, if nobody's patience is tried by that."""
-    warm = set(_operations().warm())
-    waiting = [id for id in backend.ledger.queued(lane=lane, limit=_LOOK_AHEAD) if id != job_id] if warm else []
-    if not waiting:
-        return [job_id]
-    try:
-        rows = [backend.ledger.job(id) for id in (job_id, *waiting)]
-    except NotFound:  # a wake-up of a job that is no longer known
-        return [job_id]
-    if rows[0].persona_id in warm or min(row.created for row in rows) < time.time() - _PATIENCE_S:
-        return [job_id]
-    beside = [row.id for row in rows[1:] if row.persona_id in warm]
-    return [*beside[:1], job_id]
-
-
-def _run(backend: Backend, job_id: str) -> bool:
-    return execute(backend, job_id, run=_operations().run, worker=worker_name())
+def _wake_next(backend: Backend, lane: Lane) -> None:
+    """A job whose tenant was at its quota of running jobs has had its wake-up in vain."""
+    transport = backend.transport
+    if isinstance(transport, RedisTransport) and (next_ := backend.ledger.queued(lane=lane, limit=1)) and not transport.waiting(lane):
+        transport.wake(next_[0], lane)
 
 
 @functools.cache
