@@ -20,6 +20,7 @@ _HOME = {
     "persona": ("Persona",),
     "consent": ("Consent",),
     "photos": ("Link",),
+    "webhooks.wire": ("Webhook", "WebhookEvent"),
     "picture": ("Grid", "Picture"),
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
     "attributes": ("ATTRIBUTES", "DEFAULT_ATTRIBUTES", "Attribute"),
@@ -124,6 +125,8 @@ __all__ = [
     "UnknownAttribute",
     "UrlRefused",
     "WaitTimeout",
+    "Webhook",
+    "WebhookEvent",
     "__version__",
     "connect",
 ]
@@ -171,11 +174,12 @@ if TYPE_CHECKING:
     from .priors.record import PriorRecord
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect
+    from .webhooks.wire import Webhook, WebhookEvent
 
 
 def __getattr__(name: str) -> object:
-    if name == "priors":  # the module: portraitist.priors.add(...) works on the default folder
-        return importlib.import_module(".priors", __name__)
+    if name in ("priors", "webhooks"):  # modules: portraitist.priors.add(...), portraitist.webhooks.verify(...)
+        return importlib.import_module(f".{name}", __name__)
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'portraitist' has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)

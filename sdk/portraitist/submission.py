@@ -16,6 +16,7 @@ from .errors import InvalidRequest, PortraitistError, QueueUnavailable, StorageE
 from .ledger import JobRow, NewJob
 from .ledger.protocol import Lane
 from .store import SealedStore
+from .webhooks.wire import Webhook
 
 _R = TypeVar("_R", bound=BaseModel)
 
@@ -67,9 +68,11 @@ def submit(
     key: str | None = None,
     creates: str | None = None,
     lane: Lane | None = None,
+    webhook: Webhook | None = None,
 ) -> JobRow:
     """Queue `request`, or find the earlier job that asked for the same."""
     body = request.model_dump(mode="json")
+    told = webhook or backend.webhook
     contents = uploads.contents if uploads else {}
     job = NewJob(
         id=uploads.job_id if uploads else new_job_id(),
@@ -82,6 +85,7 @@ def submit(
         shape=shape,
         wrapped_key=uploads.wrapped_key if uploads else "",
         priority=backend.priority,
+        webhook=None if told is None else told.to_dict(),
     )
     if uploads:
         uploads.sync()
@@ -97,7 +101,7 @@ def submit(
     if uploads and not new:
         uploads.withdraw()
     if row.status not in ("succeeded", "failed", "cancelled"):
-        backend.transport.wake(row.id, row.lane)
+        backend.transport.wake(row.id, row.lane, row.persona_id)
     return row
 
 
