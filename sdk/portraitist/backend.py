@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .errors import InvalidRequest, StorageError
 from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
 from .ledger.redis import without_password
+from .setting import setting
 from .store import FolderStore, FsspecStore, SealedStore, Store, TenantStore
 from .transport import EmbeddedTransport, RedisTransport, Transport
 from .vault import Keyring, in_file, in_memory, new_secret
@@ -108,7 +109,7 @@ def open_backend(
     url: str | None = None, home: str | Path | None = None, store: str | Path | None = None, *, create: bool = True
 ) -> Backend:
     """`url=None`: $PORTRAITIST_URL unless `home` is given, and embedded without either."""
-    url = url or (os.environ.get("PORTRAITIST_URL") if home is None else None)
+    url = url or (setting("PORTRAITIST_URL") if home is None else None)
     if not url:
         if store is not None:
             raise InvalidRequest("store=… goes with a url; an embedded studio keeps all in home=…", param="store")

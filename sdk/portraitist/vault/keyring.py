@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest, StorageError
+from ..setting import setting
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -96,16 +97,9 @@ class Keyring:
 
 
 def _operators() -> list[str]:
-    text, where = os.environ.get("PORTRAITIST_MASTER_KEY", ""), "PORTRAITIST_MASTER_KEY"
-    if not text and (path := os.environ.get("PORTRAITIST_MASTER_KEY_FILE")):
-        where = f"PORTRAITIST_MASTER_KEY_FILE ({path})"
-        try:
-            text = Path(path).expanduser().read_text()
-        except OSError as error:
-            raise InvalidRequest(f"{where} cannot be read: {error.strerror}; check the path", param=where) from error
-    secrets = [part for part in re.split(r"[,\s]+", text) if part]
+    secrets = [part for part in re.split(r"[,\s]+", setting("PORTRAITIST_MASTER_KEY") or "") if part]
     for secret in secrets:
-        check(secret, where)
+        check(secret, "PORTRAITIST_MASTER_KEY")
     return secrets
 
 
