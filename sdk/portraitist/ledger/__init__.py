@@ -1,13 +1,14 @@
 """The ledger: the one truth about jobs and personas. `protocol` says what every adapter must do."""
 
 from .memory import MemoryLedger
-from .protocol import DEFAULT_TENANT, MAX_ATTEMPTS, EventRow, JobRow, LeaseLost, Ledger, NewJob, PersonaRow, Removed
+from .protocol import DEFAULT_TENANT, MAX_ATTEMPTS, Deletion, EventRow, JobRow, LeaseLost, Ledger, NewJob, PersonaRow
 from .redis import RedisLedger
 from .sqlite import SqliteLedger
 
 __all__ = [
     "DEFAULT_TENANT",
     "MAX_ATTEMPTS",
+    "Deletion",
     "EventRow",
     "JobRow",
     "LeaseLost",
@@ -16,6 +17,5 @@ __all__ = [
     "NewJob",
     "PersonaRow",
     "RedisLedger",
-    "Removed",
     "SqliteLedger",
 ]

@@ -22,7 +22,7 @@ from ..errors import InvalidRequest, NotFound, QueueUnavailable, StorageError, S
 from . import rules
 from .outbox.protocol import PROGRESS_S
 from .outbox.redis import RedisOutbox
-from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
+from .protocol import TERMINAL, Deletion, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Status
 
 LANES: tuple[Lane, ...] = ("serve", "tune")  # in the order of service
 KEEP_EVENTS_S = 7 * 24 * 3600  # of a job that is over; its row and result stay
@@ -207,21 +207,37 @@ class RedisLedger:
                 rows = [_persona(found) for found in pipe.execute()]
         return sorted((r for r in rows if r is not None and r.status == "active"), key=lambda r: r.name)
 
-    def delete_persona(self, persona_id: str) -> Removed:
+    def delete_persona(self, persona_id: str) -> Deletion:
         with self._typed():
             name = self._redis.hget(self._key("persona", persona_id), "name")  # it never changes
         tag, *rest = self._run(
             "delete_persona",
             persona_id=persona_id,
             tombstone=rules.tombstone(name or ""),
-            error=json.dumps(rules.deleted(persona_id).to_dict()),
+            error=json.dumps(rules.job_of_deleted()),
         )
         if tag == "none":
             rules.usable(None, persona_id)
         if tag == "deleted":
             raise rules.deleted(persona_id)
-        blobs, jobs = rest
-        return Removed(tuple(blobs), tuple(jobs))
+        return _deletion(rest[0])
+
+    def deletion(self, persona_id: str) -> Deletion:
+        with self._typed():
+            found = self._redis.hgetall(self._key("deletion", persona_id))
+        if not found or self.tenant not in (None, found["tenant"]):
+            raise rules.no_deletion(persona_id)
+        return _deletion(found)
+
+    def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
+        return [self.deletion(persona_id) for persona_id in self._run("unfinished_deletions", older_than_s=older_than_s)]
+
+    def close_deletion(self, persona_id: str, receipt: Json) -> Json:
+        tag, *rest = self._run("close_deletion", persona_id=persona_id, receipt=json.dumps(receipt))
+        if tag == "none":
+            raise rules.no_deletion(persona_id)
+        kept: Json = json.loads(rest[0])
+        return kept
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
@@ -317,6 +333,22 @@ class RedisLedger:
         if told.get("maxmemory-policy") != "noeviction":
             found.append("the server may forget jobs when its memory is full; set maxmemory-policy noeviction")
         return found
+
+    def rewrite_if_due(self) -> None:
+        """After deletions: have the server write its files anew, without what was deleted. They keep old lines until then."""
+        import redis
+
+        with self._typed():
+            if not self._redis.getdel(self._prefix + "rewrite"):
+                return
+            try:
+                told = self._redis.config_get("appendonly", "save")
+                if told.get("appendonly") == "yes":
+                    self._redis.bgrewriteaof()
+                if told.get("save"):
+                    self._redis.bgsave(schedule=True)
+            except redis.RedisError:  # one is under way that may have begun before the deletion; or a managed server forbids it
+                self._redis.set(self._prefix + "rewrite", 1)
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         digests = list(blobs)
@@ -434,6 +466,13 @@ def _job(found: Any) -> JobRow | None:
 
 def _event(entry: str, fields: dict[str, str]) -> EventRow:
     return EventRow(int(entry.split("-")[0]), float(fields["time"]), fields["kind"], json.loads(fields["data"]))
+
+
+def _deletion(found: Any) -> Deletion:
+    h = _pairs(found)
+    receipt = None if h.get("receipt") is None else json.loads(h["receipt"])
+    blobs, jobs = (tuple(h.get(name, "").split()) for name in ("blobs", "jobs"))
+    return Deletion(h["persona_id"], h["tenant"], float(h["time"]), blobs, jobs, receipt)
 
 
 def _persona(found: Any) -> PersonaRow | None:
