@@ -19,6 +19,8 @@ _HOME = {
     "studio": ("Studio", "connect"),
     "persona": ("Persona",),
     "photos": ("Link",),
+    "vault.receipts": ("Receipt",),
+    "webhooks.wire": ("Webhook", "WebhookEvent"),
     "picture": ("Grid", "Picture"),
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
     "attributes": ("ATTRIBUTES", "DEFAULT_ATTRIBUTES", "Attribute"),
@@ -29,6 +31,8 @@ _HOME = {
     "priors.record": ("PriorRecord",),
     "errors": (
         "Conflict",
+        "ConsentExpired",
+        "ConsentMissing",
         "DownloadFailed",
         "FaceNotFound",
         "InvalidImage",
@@ -40,12 +44,14 @@ _HOME = {
         "NotFound",
         "OutOfRange",
         "PersonaDeleted",
+        "PersonaExpired",
         "PhotosUnusable",
         "PortraitistError",
         "PriorNotCalibrated",
         "PriorRefused",
         "PriorUnavailable",
         "QueueUnavailable",
+        "QuotaExceeded",
         "SignatureInvalid",
         "StorageError",
         "StorageFull",
@@ -63,6 +69,8 @@ __all__ = [
     "AttributeReport",
     "Cancelled",
     "Conflict",
+    "ConsentExpired",
+    "ConsentMissing",
     "DownloadFailed",
     "Downsample",
     "Event",
@@ -87,6 +95,7 @@ __all__ = [
     "OutOfRange",
     "Persona",
     "PersonaDeleted",
+    "PersonaExpired",
     "PersonaRecord",
     "PhotoVerdict",
     "PhotosUnusable",
@@ -103,7 +112,9 @@ __all__ = [
     "Progress",
     "QueueUnavailable",
     "Queued",
+    "QuotaExceeded",
     "Reach",
+    "Receipt",
     "Running",
     "SignatureInvalid",
     "Status",
@@ -114,6 +125,8 @@ __all__ = [
     "UnknownAttribute",
     "UrlRefused",
     "WaitTimeout",
+    "Webhook",
+    "WebhookEvent",
     "__version__",
     "connect",
 ]
@@ -123,6 +136,8 @@ if TYPE_CHECKING:
     from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
     from .errors import (
         Conflict,
+        ConsentExpired,
+        ConsentMissing,
         DownloadFailed,
         FaceNotFound,
         InvalidImage,
@@ -134,12 +149,14 @@ if TYPE_CHECKING:
         NotFound,
         OutOfRange,
         PersonaDeleted,
+        PersonaExpired,
         PhotosUnusable,
         PortraitistError,
         PriorNotCalibrated,
         PriorRefused,
         PriorUnavailable,
         QueueUnavailable,
+        QuotaExceeded,
         SignatureInvalid,
         StorageError,
         StorageFull,
@@ -156,11 +173,13 @@ if TYPE_CHECKING:
     from .priors.record import PriorRecord
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect
+    from .vault.receipts import Receipt
+    from .webhooks.wire import Webhook, WebhookEvent
 
 
 def __getattr__(name: str) -> object:
-    if name == "priors":  # the module: portraitist.priors.add(...) works on the default folder
-        return importlib.import_module(".priors", __name__)
+    if name in ("priors", "webhooks"):  # modules: portraitist.priors.add(...), portraitist.webhooks.verify(...)
+        return importlib.import_module(f".{name}", __name__)
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'portraitist' has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)

@@ -19,6 +19,7 @@ from .store import is_digest
 from .submission import Uploads, build, submit
 from .targets import spread
 from .vault.receipts import Receipt
+from .webhooks.wire import Webhook
 
 Number: TypeAlias = float | Sequence[float]
 Output: TypeAlias = Picture | list[Picture] | Grid
@@ -85,6 +86,7 @@ class Persona:
         grid: None = None,
         seed: int = 0,
         strict: bool = False,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
     ) -> Picture: ...
@@ -96,6 +98,7 @@ class Persona:
         grid: None = None,
         seed: int = 0,
         strict: bool = False,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
     ) -> list[Picture]: ...
@@ -107,6 +110,7 @@ class Persona:
         grid: tuple[str, str],
         seed: int = 0,
         strict: bool = False,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: Number,
     ) -> Grid: ...
@@ -118,6 +122,7 @@ class Persona:
         grid: tuple[str, str] | None = None,
         seed: int = 0,
         strict: bool = False,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: Number,
     ) -> Output: ...
@@ -129,6 +134,7 @@ class Persona:
         grid: tuple[str, str] | None = None,
         seed: int = 0,
         strict: bool = False,
+        webhook: Webhook | None = None,
         wait: Literal[False],
         **values: Number,
     ) -> Job[Output]: ...
@@ -139,6 +145,7 @@ class Persona:
         grid: tuple[str, str] | None = None,  # two attributes over their reach: the first across, the second down
         seed: int = 0,  # the same seed gives the same pictures
         strict: bool = False,  # refuse (OutOfRange) what lies outside the person's reach, instead of clamping
+        webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = True,
         **values: Any,  # attribute=number, or =list of numbers (one list: a list of pictures, two: a Grid)
     ) -> Any:
@@ -152,7 +159,7 @@ class Persona:
             strict=strict,
             seed=seed,
         )
-        return self._submit(request, None, batch.shape, wait)
+        return self._submit(request, None, batch.shape, wait, webhook)
 
     # -- edit ------------------------------------------------------------------------------------------------------------
 
@@ -165,6 +172,7 @@ class Persona:
         space: str = "w_plus",
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
     ) -> Picture: ...
@@ -177,6 +185,7 @@ class Persona:
         space: str = "w_plus",
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: Number,
     ) -> Output: ...
@@ -189,6 +198,7 @@ class Persona:
         space: str = "w_plus",
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: Literal[False],
         **values: Number,
     ) -> Job[Output]: ...
@@ -200,6 +210,7 @@ class Persona:
         space: str = "w_plus",  # where the photo is sought: "w" edits most freely, "s" fits closest before any tuning
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: bool = True,
         **values: Any,
     ) -> Any:
@@ -215,7 +226,7 @@ class Persona:
             Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, relative=relative, space=space,
             strict=strict, seed=seed,
         )  # fmt: skip
-        return self._submit(request, uploads, batch.shape, wait)
+        return self._submit(request, uploads, batch.shape, wait, webhook)
 
     # -- enhance ---------------------------------------------------------------------------------------------------------
 
@@ -227,6 +238,7 @@ class Persona:
         *,
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
     ) -> Picture: ...
@@ -238,6 +250,7 @@ class Persona:
         *,
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: Literal[False],
         **values: float,
     ) -> Job[Picture]: ...
@@ -248,6 +261,7 @@ class Persona:
         *,
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: bool = True,
         **values: float,
     ) -> Any:
@@ -260,7 +274,7 @@ class Persona:
             Enhance, persona_id=self.id, photo=self._photo(photo, uploads), degradation=self._chain(degradation, uploads),
             values=batch.values[0], strict=strict, seed=seed,
         )  # fmt: skip
-        return self._submit(request, uploads, {"kind": "one"}, wait)
+        return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
 
     # -- delete ----------------------------------------------------------------------------------------------------------
 
@@ -272,9 +286,11 @@ class Persona:
 
     # --------------------------------------------------------------------------------------------------------------------
 
-    def _submit(self, request: Any, uploads: Uploads | None, shape: dict[str, Any], wait: bool) -> Any:
+    def _submit(
+        self, request: Any, uploads: Uploads | None, shape: dict[str, Any], wait: bool, webhook: Webhook | None
+    ) -> Any:
         # Not keyed: the same call twice is two jobs. (A create is: its name is its key.)
-        job: Job[Any] = Job(self._backend, submit(self._backend, request, uploads=uploads, shape=shape))
+        job: Job[Any] = Job(self._backend, submit(self._backend, request, uploads=uploads, shape=shape, webhook=webhook))
         return job.wait() if wait else job
 
     def _photo(self, photo: PhotoLike, uploads: Uploads) -> Photo:

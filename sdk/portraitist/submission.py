@@ -16,6 +16,7 @@ from .errors import InvalidRequest, PortraitistError, QueueUnavailable, StorageE
 from .ledger import JobRow, NewJob
 from .ledger.protocol import Lane
 from .store import SealedStore
+from .webhooks.wire import Webhook
 
 _R = TypeVar("_R", bound=BaseModel)
 
@@ -67,9 +68,11 @@ def submit(
     key: str | None = None,
     creates: str | None = None,
     lane: Lane | None = None,
+    webhook: Webhook | None = None,
 ) -> JobRow:
     """Queue `request`, or find the earlier job that asked for the same."""
     body = request.model_dump(mode="json")
+    told = webhook or backend.webhook
     contents = uploads.contents if uploads else {}
     job = NewJob(
         id=uploads.job_id if uploads else new_job_id(),
@@ -81,6 +84,7 @@ def submit(
         lane=lane or ("tune" if creates is not None else "serve"),
         shape=shape,
         wrapped_key=uploads.wrapped_key if uploads else "",
+        webhook=None if told is None else told.to_dict(),
     )
     if uploads:
         uploads.sync()

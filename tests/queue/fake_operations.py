@@ -9,7 +9,9 @@ error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: Memo
 import json
 import os
 import signal
+import sys
 import time
+import types
 
 from portraitist.errors import InvalidImage, PhotosUnusable
 from portraitist.results import (
@@ -74,8 +76,27 @@ def create(request, context):
     return record
 
 
+class _Warm:
+    """Stands in for `persona.warm.warm`, which needs torch: what this process keeps of personas."""
+
+    def __init__(self):
+        self.held = {}
+
+    def ids(self):
+        return tuple(self.held)
+
+    def forget(self, persona_id):
+        return self.held.pop(persona_id, None) is not None
+
+
+_warm = _Warm()
+if os.environ.get("PORTRAITIST_TEST_WARM"):
+    sys.modules["portraitist_workers.persona.warm"] = types.SimpleNamespace(warm=_warm)
+
+
 def pictures(request, context):
-    context.persona(request.persona_id)
+    record = context.persona(request.persona_id)
+    _warm.held[request.persona_id] = context.blob(record.weights)
     made = []
     for index, values in enumerate(request.values):
         context.on_step(Progress(stage="draw", step=index, steps=len(request.values)))

@@ -74,7 +74,8 @@ def test_json(cli):
     assert json.loads(cli("jobs", made["job"], "--json")[1])["id"] == made["job"]
     code, out, _ = cli("synthesize", "ana", "--yaw", "99", "--json")
     assert code == 2 and json.loads(out)["error"]["code"] == "out_of_range"
-    assert json.loads(cli("delete", "ana", "--json")[1]) == {"deleted": "ana"}
+    deleted = json.loads(cli("delete", "ana", "--json")[1])
+    assert deleted["deleted"] == "ana" and deleted["receipt"]["signature"]
     code, out, _ = cli("personas", "ana", "--json")
     assert code == 1 and json.loads(out)["error"]["code"] == "persona_deleted"
 

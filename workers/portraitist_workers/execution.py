@@ -24,6 +24,7 @@ from portraitist.errors import (
     StorageError,
 )
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
+from portraitist.ledger.protocol import TERMINAL
 from portraitist.requests import Request
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store
@@ -51,13 +52,9 @@ def worker_name() -> str:
     return f"{os.environ.get('PORTRAITIST_NODE') or socket.gethostname()}/{os.getpid()}"
 
 
-def execute(backend: Backend, job_id: str, *, run: Run, worker: str, lease_s: float = LEASE_S) -> bool:
-    """Claim `job_id` and do it. Returns when the outcome is in the ledger, or is somebody else's business; False: it could
-    not be claimed."""
-    ledger = backend.ledger
-    row = ledger.claim(job_id, worker=worker, lease_s=lease_s)
-    if row is None:
-        return False
+def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S) -> None:
+    """Do a job that was just claimed. Returns when the outcome is in the ledger, or is somebody else's business."""
+    ledger, job_id = backend.ledger, row.id
     with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
         try:
             request = with_photos(_REQUEST.validate_python(row.request), context)
@@ -65,12 +62,10 @@ def execute(backend: Backend, job_id: str, *, run: Run, worker: str, lease_s: fl
             context.sync()
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
         except LeaseLost:
-            log.warning("job %s was taken away; its work is dropped", job_id)
-            return True
+            return _taken_away(backend, job_id)
         except JobCancelled:
             if context.lost:
-                log.warning("job %s was taken away; its work is dropped", job_id)
-                return True
+                return _taken_away(backend, job_id)
             outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
         except Exception as error:
             if not isinstance(error, PortraitistError):
@@ -78,11 +73,20 @@ def execute(backend: Backend, job_id: str, *, run: Run, worker: str, lease_s: fl
             outcome = {"status": "failed", "error": _typed(error, row, context.stage).to_dict()}
         if _finish(ledger, row, outcome):
             attempt.over(outcome["status"])
+    _drop_checkpoint(backend, job_id)
+
+
+def _taken_away(backend: Backend, job_id: str) -> None:
+    log.warning("job %s was taken away; its work is dropped", job_id)
+    if backend.ledger.job(job_id).status in TERMINAL:  # its persona was deleted, perhaps while we were saving
+        _drop_checkpoint(backend, job_id)
+
+
+def _drop_checkpoint(backend: Backend, job_id: str) -> None:
     try:
         backend.store.drop_checkpoint(job_id)
     except StorageError:
         log.warning("the checkpoint of job %s could not be dropped", job_id, exc_info=True)
-    return True
 
 
 def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from portraitist.errors import PortraitistError
 from portraitist.ledger import JobRow
 from portraitist.transport import RedisTransport, WorkerInfo
 
+from .delivering import Sender
 from .execution import LEASE_S
 from .reaper import Reaper, give_back
 from .telemetry import metrics
@@ -49,6 +50,7 @@ class Node:
         self._busy, self._restart = busy, restart
         self._listening = time.monotonic()
         self._reaper = Reaper(backend, transport, info.node)
+        self._sender = Sender(backend)
         self._children: set[int] = set()  # also those that died and whose job was not yet given back
         self._since: dict[tuple[str, int, str], float] = {}  # (job id, token, what) -> since when
         self._reported = -REPORT_S
@@ -106,6 +108,7 @@ class Node:
             info = replace(self._info, jobs=tuple(sorted(held)), draining=self.draining)
             self._transport.report(info)
         self._reaper.look()
+        self._sender.look()
 
     @property
     def draining(self) -> bool:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
@@ -14,6 +15,7 @@ from ..backend import embedded, open_backend
 from ..errors import InvalidRequest, QueueUnavailable
 from ..jobs import Event
 from ..persona import Persona
+from ..setting import setting
 from ..studio import connect
 from ..transport import EmbeddedTransport
 from . import show
@@ -77,15 +79,18 @@ def cancel(job_id: str, home: Home = None, json: AsJson = False) -> None:
 def delete(
     persona: Annotated[str, typer.Argument(help="Its name or id.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    receipt: Annotated[Path | None, typer.Option(help="Write the signed receipt to this file.")] = None,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
-    """Remove a persona with its photos, weights and every picture made from it."""
+    """Remove a persona with its photos, weights and every picture made from it. Asked again by id: the receipt again."""
     studio = connect(home=home)
     if not yes and not json:
         typer.confirm(f"Delete {persona!r} with its photos, weights and every picture made from it?", abort=True)
-    studio.personas.delete(persona)
-    show.as_json({"deleted": persona}) if json else print(f"deleted {persona}")
+    signed = studio.personas.delete(persona)
+    if receipt is not None:
+        signed.save(receipt)
+    show.as_json({"deleted": persona, "receipt": signed.model_dump(mode="json")}) if json else print(f"deleted {persona}")
 
 
 def doctor(
@@ -132,7 +137,7 @@ def worker(
         raise InvalidRequest(f"--log {log!r}: use text or json", param="--log")
     os.environ["PORTRAITIST_LOG"] = log or os.environ.get("PORTRAITIST_LOG", "text")
     watched = ["--monitor", monitor] if monitor else []
-    url = url or (os.environ.get("PORTRAITIST_URL") if home is None else None)
+    url = url or (setting("PORTRAITIST_URL") if home is None else None)
     if url:
         return _cluster_worker(url, store, queues, device, grace, watched, stop)
     backend = embedded(home)

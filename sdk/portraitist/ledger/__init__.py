@@ -1,12 +1,26 @@
 """The ledger: the one truth about jobs and personas. `protocol` says what every adapter must do."""
 
 from .memory import MemoryLedger
-from .protocol import DEFAULT_TENANT, MAX_ATTEMPTS, Deletion, EventRow, JobRow, LeaseLost, Ledger, NewJob, PersonaRow
+from .protocol import (
+    DEFAULT_TENANT,
+    LANES,
+    MAX_ATTEMPTS,
+    Deletion,
+    EventRow,
+    JobRow,
+    LeaseLost,
+    Ledger,
+    NewJob,
+    PersonaRow,
+    Quotas,
+    TenantRow,
+)
 from .redis import RedisLedger
 from .sqlite import SqliteLedger
 
 __all__ = [
     "DEFAULT_TENANT",
+    "LANES",
     "MAX_ATTEMPTS",
     "Deletion",
     "EventRow",
@@ -16,6 +30,8 @@ __all__ = [
     "MemoryLedger",
     "NewJob",
     "PersonaRow",
+    "Quotas",
     "RedisLedger",
     "SqliteLedger",
+    "TenantRow",
 ]

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..errors import PortraitistError, QueueUnavailable
-from ..ledger.protocol import Lane
-from ..ledger.redis import LANES, open_redis, plain_url, typed, without_password
+from ..ledger.protocol import LANES, Lane
+from ..ledger.redis import open_redis, plain_url, typed, without_password
 from . import wakeups
 from .protocol import Capability
 

@@ -1,4 +1,4 @@
-"""Master keys: what wraps the personas' data keys and signs receipts.
+"""Master keys: what wraps the personas' data keys and signs receipts and webhooks.
 
 The operator's is in $PORTRAITIST_MASTER_KEY or in the file $PORTRAITIST_MASTER_KEY_FILE: 32 bytes as base64 (`portraitist keys
 new` makes one). Several, separated by commas or lines, are for changing it: the first wraps, all unwrap. Without one, the
@@ -8,6 +8,7 @@ installation has a secret of its own: embedded in `master.key` in the home folde
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import re
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest, StorageError
+from ..setting import setting
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -76,6 +78,11 @@ class Keyring:
         ]
         return [Ed25519PrivateKey.from_private_bytes(seed) for seed in derived]
 
+    def webhook_keys(self, tenant: str) -> list[bytes]:
+        """What the tenant's webhooks are signed with, one per master key. Knowing one tenant's says nothing about another's."""
+        masters = [base64.urlsafe_b64decode(secret) for secret in self._secrets]
+        return [hmac.digest(master, b"portraitist webhooks of " + tenant.encode(), "sha256") for master in masters]
+
     @cached_property
     def _fernet(self) -> MultiFernet:
         from cryptography.fernet import Fernet, MultiFernet
@@ -90,16 +97,9 @@ class Keyring:
 
 
 def _operators() -> list[str]:
-    text, where = os.environ.get("PORTRAITIST_MASTER_KEY", ""), "PORTRAITIST_MASTER_KEY"
-    if not text and (path := os.environ.get("PORTRAITIST_MASTER_KEY_FILE")):
-        where = f"PORTRAITIST_MASTER_KEY_FILE ({path})"
-        try:
-            text = Path(path).expanduser().read_text()
-        except OSError as error:
-            raise InvalidRequest(f"{where} cannot be read: {error.strerror}; check the path", param=where) from error
-    secrets = [part for part in re.split(r"[,\s]+", text) if part]
+    secrets = [part for part in re.split(r"[,\s]+", setting("PORTRAITIST_MASTER_KEY") or "") if part]
     for secret in secrets:
-        check(secret, where)
+        check(secret, "PORTRAITIST_MASTER_KEY")
     return secrets
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..atomic import write_atomically
-from ..errors import InvalidRequest, StorageError
+from ..errors import InvalidRequest, SignatureInvalid, StorageError
 from .keyring import Keyring
 
 
@@ -41,7 +41,7 @@ class Receipt(BaseModel):
         return made.model_copy(update={"signature": base64.b64encode(signature).decode()})
 
     def check(self, trusted: Collection[str]) -> None:
-        """Raises InvalidRequest when it was changed, or signed by another key than the `trusted` ones (base64)."""
+        """Raises SignatureInvalid when it was changed, or signed by another key than the `trusted` ones (base64)."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -49,11 +49,11 @@ class Receipt(BaseModel):
             key = Ed25519PublicKey.from_public_bytes(base64.b64decode(self.public_key))
             key.verify(base64.b64decode(self.signature), self._content())
         except (ValueError, InvalidSignature):
-            raise InvalidRequest(
+            raise SignatureInvalid(
                 "the receipt's signature does not belong to its content: it was changed or is no receipt", param="signature"
             ) from None
         if self.public_key not in trusted:
-            raise InvalidRequest(
+            raise SignatureInvalid(
                 f"the receipt is whole, but was signed with another key ({self.public_key}); ask the operator who issued it for their "
                 "public key and pass that (--key)",
                 param="public_key",
