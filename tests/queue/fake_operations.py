@@ -9,9 +9,7 @@ error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: Memo
 import json
 import os
 import signal
-import sys
 import time
-import types
 
 from portraitist.errors import InvalidImage, PhotosUnusable
 from portraitist.results import (
@@ -24,6 +22,20 @@ from portraitist.results import (
     Progress,
     Reach,
 )
+
+warmed = []  # ids of personas that it made pictures of
+
+
+def load():
+    pass
+
+
+def warm():
+    return tuple(warmed)
+
+
+def forget(persona_id):
+    warmed.remove(persona_id)
 
 
 def run(request, context):
@@ -76,27 +88,10 @@ def create(request, context):
     return record
 
 
-class _Warm:
-    """Stands in for `persona.warm.warm`, which needs torch: what this process keeps of personas."""
-
-    def __init__(self):
-        self.held = {}
-
-    def ids(self):
-        return tuple(self.held)
-
-    def forget(self, persona_id):
-        return self.held.pop(persona_id, None) is not None
-
-
-_warm = _Warm()
-if os.environ.get("PORTRAITIST_TEST_WARM"):
-    sys.modules["portraitist_workers.persona.warm"] = types.SimpleNamespace(warm=_warm)
-
-
 def pictures(request, context):
-    record = context.persona(request.persona_id)
-    _warm.held[request.persona_id] = context.blob(record.weights)
+    context.persona(request.persona_id)
+    if request.persona_id not in warmed:
+        warmed.append(request.persona_id)
     made = []
     for index, values in enumerate(request.values):
         context.on_step(Progress(stage="draw", step=index, steps=len(request.values)))

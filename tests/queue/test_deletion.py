@@ -124,7 +124,6 @@ class Cluster:
 @pytest.fixture(params=[Home, Cluster], ids=["embedded", "cluster"])
 def place(request, tmp_path, fake_operations, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_DELETIONS_S", "1")
-    monkeypatch.setenv("PORTRAITIST_TEST_WARM", "1")
     place = request.param(tmp_path, request.getfixturevalue("s3") if request.param is Cluster else None)
     yield place
     place.stop()
