@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _HOME = {
     "studio": ("Studio", "connect"),
     "persona": ("Persona",),
+    "consent": ("Consent",),
     "photos": ("Link",),
     "vault.receipts": ("Receipt",),
     "webhooks.wire": ("Webhook", "WebhookEvent"),
@@ -69,6 +70,7 @@ __all__ = [
     "AttributeReport",
     "Cancelled",
     "Conflict",
+    "Consent",
     "ConsentExpired",
     "ConsentMissing",
     "DownloadFailed",
@@ -133,6 +135,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES, Attribute
+    from .consent import Consent
     from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
     from .errors import (
         Conflict,

@@ -6,8 +6,6 @@ import os
 import secrets
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from functools import partial
@@ -247,26 +245,6 @@ def test_the_fleet_finishes_a_deletion_that_was_cut_off(studio, ana, monkeypatch
     sweeping.look_after_deletions(backend)
     assert not any(backend.store._store.has(blob) for blob in begun.blobs)
     assert sorted(begun.blobs) == delete(backend, ana.id).blobs
-
-
-def test_on_the_command_line(tmp_path, shared, create):
-    name = "to-be-deleted"
-    create(shared, name).wait(timeout=60)
-
-    def run(*words, code=0):
-        command = [sys.executable, "-m", "portraitist", *words, "--home", str(shared._backend.home)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == code, done.stderr
-        return done.stdout + done.stderr
-
-    file = str(tmp_path / "receipt.json")
-    run("delete", name, "--yes", "--receipt", file)
-    assert "genuine" in run("receipts", "verify", file)
-    key = run("receipts", "key").strip()
-    assert "genuine" in run("receipts", "verify", file, "--key", key)
-    forged = json.loads(open(file).read()) | {"tenant": "x"}
-    (tmp_path / "forged.json").write_text(json.dumps(forged))
-    assert "changed" in run("receipts", "verify", str(tmp_path / "forged.json"), code=1)
 
 
 def test_changing_the_master_key_makes_old_ledgers_useless(tmp_path, monkeypatch):

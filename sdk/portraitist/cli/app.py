@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError
-from . import admin, fleet, make, priors, vault, webhooks
+from . import admin, fleet, make, priors, tenants, vault, webhooks
 
 app = typer.Typer(
     name="portraitist",
@@ -37,6 +37,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 for command in _COMMANDS:
     app.command()(command)
 app.add_typer(priors.app)
+app.add_typer(tenants.app)
 app.add_typer(webhooks.app)
 app.add_typer(vault.keys)
 app.add_typer(vault.receipts)
