@@ -124,6 +124,7 @@ def worker(
     store: Store = None,
     queues: Annotated[str, typer.Option(help="Cluster: serve (seconds), tune (minutes), or both.")] = "serve,tune",
     device: Annotated[str, typer.Option(help="Cluster: cpu, cuda or cuda:N.")] = "cpu",
+    batch: Annotated[int, typer.Option(min=1, help="Cluster: how many synthesize jobs may share a pass (docs/queue.md).")] = 1,
     grace: Annotated[float, typer.Option(help="Cluster: seconds that a job may go on after SIGTERM.")] = 25.0,
     monitor: Monitor = None,
     log: Annotated[
@@ -138,7 +139,7 @@ def worker(
     watched = ["--monitor", monitor] if monitor else []
     url = url or (setting("PORTRAITIST_URL") if home is None else None)
     if url:
-        return _cluster_worker(url, store, queues, device, grace, watched, stop)
+        return _cluster_worker(url, store, queues, device, batch, grace, watched, stop)
     backend = embedded(home)
     transport = backend.transport
     assert isinstance(transport, EmbeddedTransport)
@@ -151,7 +152,7 @@ def worker(
 
 
 def _cluster_worker(
-    url: str, store: str | None, queues: str, device: str, grace: float, watched: list[str], stop: bool
+    url: str, store: str | None, queues: str, device: str, batch: int, grace: float, watched: list[str], stop: bool
 ) -> None:
     if stop:
         raise InvalidRequest("--stop is for the embedded worker; send this one's process SIGTERM", param="--stop")
@@ -164,7 +165,7 @@ def _cluster_worker(
     os.environ["PORTRAITIST_URL"] = url  # not on the command line, where everybody could read its password
     if store is not None:
         os.environ["PORTRAITIST_STORE"] = store
-    options = ["--queues", ",".join(lanes), "--device", device, "--grace", str(grace), *watched]
+    options = ["--queues", ",".join(lanes), "--device", device, "--batch", str(batch), "--grace", str(grace), *watched]
     _become(["portraitist_workers.cluster", *options])
 
 

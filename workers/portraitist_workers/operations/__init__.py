@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from pydantic import BaseModel
 
 from .context import Context, MemoryContext
 
-__all__ = ["Context", "MemoryContext", "forget", "load", "run", "warm"]
+__all__ = ["Context", "MemoryContext", "forget", "load", "run", "side_by_side", "warm"]
 
 _MODULES = {"create": "personalize", "synthesize": "synthesize", "edit": "edit", "enhance": "enhance",
             "calibrate": "calibrate"}
@@ -19,6 +21,13 @@ def run(request: BaseModel, context: Context) -> BaseModel:
     """Run `request` (a `portraitist.requests.Request`); the module is imported on first use, so that a worker starts fast."""
     module = importlib.import_module(f".{_MODULES[request.operation]}", __name__)  # type: ignore[attr-defined]
     return module.run(request, context)
+
+
+def side_by_side(count: int, slots: int) -> Callable[[], AbstractContextManager[None]]:
+    """For `count` threads to run one `synthesize` each in: pictures are made in shared passes of `slots` rows."""
+    from ..persona.together import Together
+
+    return Together(count, slots).member
 
 
 def warm() -> tuple[str, ...]:
