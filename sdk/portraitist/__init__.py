@@ -20,6 +20,7 @@ _HOME = {
     "persona": ("Persona",),
     "consent": ("Consent",),
     "photos": ("Link",),
+    "vault.receipts": ("Receipt",),
     "webhooks.wire": ("Webhook", "WebhookEvent"),
     "picture": ("Grid", "Picture"),
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
@@ -115,6 +116,7 @@ __all__ = [
     "Queued",
     "QuotaExceeded",
     "Reach",
+    "Receipt",
     "Running",
     "SignatureInvalid",
     "Status",
@@ -174,6 +176,7 @@ if TYPE_CHECKING:
     from .priors.record import PriorRecord
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect
+    from .vault.receipts import Receipt
     from .webhooks.wire import Webhook, WebhookEvent
 
 

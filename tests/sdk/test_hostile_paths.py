@@ -41,7 +41,7 @@ class Idle:
 
     capabilities = frozenset()
 
-    def wake(self, job_id, lane):
+    def wake(self, job_id, lane, persona_id=""):
         pass
 
     check = describe = wake
