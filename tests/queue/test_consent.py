@@ -7,10 +7,13 @@ import pytest
 
 import portraitist
 from portraitist import Consent
-from portraitist.errors import ConsentExpired, ConsentMissing, InvalidRequest, NotFound, PersonaExpired
+from portraitist.backend import embedded
+from portraitist.errors import ConsentExpired, ConsentMissing, InvalidRequest, NotFound, PersonaDeleted, PersonaExpired
 from portraitist.studio import Studio
 from portraitist.testing import fake_backend
 from portraitist.transport import Capability, InlineTransport
+
+from .processes import until
 
 PHOTOS = [("a.jpg", b"1"), ("b.jpg", b"2"), ("c.jpg", b"3")]
 GIVEN = {"subject": "user-17", "by": "user-17", "text": "I agree."}
@@ -105,7 +108,7 @@ def test_the_persona_ends_with_the_consent_or_sooner(backend, clock):
     picture = bob.synthesize(yaw=1)
     clock.now = bob.expires.timestamp() - 1
     assert bob.synthesize(yaw=2)
-    clock.now += 1
+    clock.now += 1.01  # a datetime has microseconds
     for use in (
         lambda: studio.personas.get("bob"),
         lambda: studio.personas.get(bob.id),
@@ -141,3 +144,72 @@ def test_what_a_consent_says():
         with pytest.raises(InvalidRequest, match=why) as refused:
             Consent(**wrong)
         assert refused.value.param == "consent"
+
+
+# -- what the workers do about it ------------------------------------------------------------------------------------
+
+
+def test_an_expired_persona_is_swept_with_all_that_was_made_from_it(backend, clock, monkeypatch):
+    from portraitist_workers import sweeping
+
+    studio = Studio(backend.of("acme"))
+    ana = studio.personas.create("ana", PHOTOS, retain_days=1, wait=True)
+    bob = studio.personas.create("bob", PHOTOS, wait=True)
+    ana.synthesize(yaw=1)
+    before = set(backend.store.older_than(-1))
+    clock.now = ana.expires.timestamp() - 1
+    sweeping.look_after_deletions(backend)
+    assert set(backend.store.older_than(-1)) == before
+    clock.now += 1.01
+    sweeping.look_after_deletions(backend)
+    with pytest.raises(PersonaDeleted):
+        studio.personas.get("ana")
+    left = set(backend.store.older_than(-1))
+    assert len(left) == 4 and left == backend.ledger.referenced(before) and bob.synthesize(yaw=1)  # 3 photos, weights
+    assert studio.personas.delete(ana.id).blobs  # the receipt
+
+
+def test_jobs_that_are_over_go_after_a_month_with_their_pictures(backend, clock, monkeypatch):
+    from portraitist_workers import sweeping
+
+    monkeypatch.setattr(sweeping, "SWEEP_AGE_S", -1)
+    studio = Studio(backend.of())
+    ana = studio.personas.create("ana", PHOTOS, wait=True)
+    job = ana.synthesize(yaw=1, wait=False)
+    picture = job.wait()
+    clock.now += 30 * 86400 - 1
+    sweeping.sweep(backend)
+    assert job.result() and picture.read()
+    clock.now += 2
+    monkeypatch.setattr(sweeping, "KEEP_JOBS_S", 0.0)
+    sweeping.sweep(backend)
+    assert picture.read()
+    monkeypatch.undo()
+    monkeypatch.setattr(sweeping, "SWEEP_AGE_S", -1)
+    sweeping.sweep(backend)
+    for gone in (picture.read, job.result, lambda: studio.jobs.get(job.id)):
+        with pytest.raises(NotFound):
+            gone()
+    assert ana.synthesize(yaw=1).read()
+
+
+def test_the_embedded_worker_sweeps(tmp_path, fake_operations, monkeypatch):
+    """A process of its own, by the clock on the wall."""
+    monkeypatch.setenv("PORTRAITIST_DELETIONS_S", "0.5")
+    studio = portraitist.connect(home=tmp_path / "home")
+    try:
+        ana = studio.personas.create("ana", PHOTOS, retain_days=10 / 86400)
+        ana.wait(timeout=60)
+        until(lambda: gone(studio), timeout=60)
+        until(lambda: not list((tmp_path / "home" / "blobs").glob("??/*")), timeout=60)
+    finally:
+        embedded(tmp_path / "home").transport.stop()
+
+
+def gone(studio):
+    try:
+        studio.personas.get("ana")
+    except PersonaDeleted:
+        return True
+    except PersonaExpired:
+        return False
