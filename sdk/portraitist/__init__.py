@@ -27,7 +27,11 @@ _HOME = {
     "priors.library": ("Priors",),
     "priors.prior": ("Prior", "PriorCheck"),
     "priors.record": ("PriorRecord",),
+    "provenance.credentials": ("Credentials",),
+    "provenance.search": ("MarkFound",),
+    "provenance.verify": ("Verdict", "verify"),
     "errors": (
+        "CertificateUnusable",
         "Conflict",
         "DownloadFailed",
         "FaceNotFound",
@@ -62,7 +66,9 @@ __all__ = [
     "Attribute",
     "AttributeReport",
     "Cancelled",
+    "CertificateUnusable",
     "Conflict",
+    "Credentials",
     "DownloadFailed",
     "Downsample",
     "Event",
@@ -80,6 +86,7 @@ __all__ = [
     "Jpeg",
     "LicenceNotAccepted",
     "Link",
+    "MarkFound",
     "Mask",
     "MotionBlur",
     "Noise",
@@ -113,15 +120,18 @@ __all__ = [
     "Succeeded",
     "UnknownAttribute",
     "UrlRefused",
+    "Verdict",
     "WaitTimeout",
     "__version__",
     "connect",
+    "verify",
 ]
 
 if TYPE_CHECKING:
     from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES, Attribute
     from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
     from .errors import (
+        CertificateUnusable,
         Conflict,
         DownloadFailed,
         FaceNotFound,
@@ -154,6 +164,9 @@ if TYPE_CHECKING:
     from .priors.library import Priors
     from .priors.prior import Prior, PriorCheck
     from .priors.record import PriorRecord
+    from .provenance.credentials import Credentials
+    from .provenance.search import MarkFound
+    from .provenance.verify import Verdict, verify
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect
 
