@@ -19,6 +19,7 @@ _HOME = {
     "studio": ("Studio", "connect"),
     "persona": ("Persona",),
     "photos": ("Link",),
+    "webhooks.wire": ("Webhook", "WebhookEvent"),
     "picture": ("Grid", "Picture"),
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
     "attributes": ("ATTRIBUTES", "DEFAULT_ATTRIBUTES", "Attribute"),
@@ -33,6 +34,8 @@ _HOME = {
     "errors": (
         "CertificateUnusable",
         "Conflict",
+        "ConsentExpired",
+        "ConsentMissing",
         "DownloadFailed",
         "FaceNotFound",
         "InvalidImage",
@@ -44,12 +47,14 @@ _HOME = {
         "NotFound",
         "OutOfRange",
         "PersonaDeleted",
+        "PersonaExpired",
         "PhotosUnusable",
         "PortraitistError",
         "PriorNotCalibrated",
         "PriorRefused",
         "PriorUnavailable",
         "QueueUnavailable",
+        "QuotaExceeded",
         "SignatureInvalid",
         "StorageError",
         "StorageFull",
@@ -68,6 +73,8 @@ __all__ = [
     "Cancelled",
     "CertificateUnusable",
     "Conflict",
+    "ConsentExpired",
+    "ConsentMissing",
     "Credentials",
     "DownloadFailed",
     "Downsample",
@@ -94,6 +101,7 @@ __all__ = [
     "OutOfRange",
     "Persona",
     "PersonaDeleted",
+    "PersonaExpired",
     "PersonaRecord",
     "PhotoVerdict",
     "PhotosUnusable",
@@ -110,6 +118,7 @@ __all__ = [
     "Progress",
     "QueueUnavailable",
     "Queued",
+    "QuotaExceeded",
     "Reach",
     "Running",
     "SignatureInvalid",
@@ -122,6 +131,8 @@ __all__ = [
     "UrlRefused",
     "Verdict",
     "WaitTimeout",
+    "Webhook",
+    "WebhookEvent",
     "__version__",
     "connect",
     "verify",
@@ -133,6 +144,8 @@ if TYPE_CHECKING:
     from .errors import (
         CertificateUnusable,
         Conflict,
+        ConsentExpired,
+        ConsentMissing,
         DownloadFailed,
         FaceNotFound,
         InvalidImage,
@@ -144,12 +157,14 @@ if TYPE_CHECKING:
         NotFound,
         OutOfRange,
         PersonaDeleted,
+        PersonaExpired,
         PhotosUnusable,
         PortraitistError,
         PriorNotCalibrated,
         PriorRefused,
         PriorUnavailable,
         QueueUnavailable,
+        QuotaExceeded,
         SignatureInvalid,
         StorageError,
         StorageFull,
@@ -169,11 +184,12 @@ if TYPE_CHECKING:
     from .provenance.verify import Verdict, verify
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect
+    from .webhooks.wire import Webhook, WebhookEvent
 
 
 def __getattr__(name: str) -> object:
-    if name == "priors":  # the module: portraitist.priors.add(...) works on the default folder
-        return importlib.import_module(".priors", __name__)
+    if name in ("priors", "webhooks"):  # modules: portraitist.priors.add(...), portraitist.webhooks.verify(...)
+        return importlib.import_module(f".{name}", __name__)
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'portraitist' has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)

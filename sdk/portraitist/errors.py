@@ -10,7 +10,11 @@ PortraitistError
 ├── PhotosUnusable            fewer than 3 usable photos; `.photos` holds the verdict on each
 ├── FaceNotFound              no face, or not this persona's face, in a picture to edit or enhance
 ├── NotFound                  no such persona, job or blob
-│   └── PersonaDeleted        it existed and was deleted
+│   ├── PersonaDeleted        it existed and was deleted
+│   └── PersonaExpired        its consent, or the time that it was to be kept, is over
+├── ConsentMissing            a persona cannot be created here without the person's recorded consent
+├── ConsentExpired            the consent for a persona to create is over already
+├── QuotaExceeded             the tenant has as many queued jobs or personas as it may; `.quota`, `.count`, `.limit`
 ├── Conflict                  the name or idempotency key is taken by a different request
 ├── PriorUnavailable          the generator's or a network's weights are missing or damaged
 │   ├── PriorRefused          a file to import that is no generator, or not one that can be read safely (`param`: the file)
@@ -95,6 +99,35 @@ class NotFound(PortraitistError):
 
 class PersonaDeleted(NotFound):
     """It existed and was deleted."""
+
+
+class PersonaExpired(NotFound):
+    """Its consent, or the time that it was to be kept, is over."""
+
+
+class ConsentMissing(PortraitistError):
+    """A persona cannot be created here without the person's recorded consent."""
+
+
+class ConsentExpired(PortraitistError):
+    """The consent for a persona to create is over already."""
+
+
+class QuotaExceeded(PortraitistError):
+    """The tenant has as many queued jobs or personas as it may have."""
+
+    @property
+    def quota(self) -> str | None:
+        """Which one: "queued" or "personas"."""
+        return self.details.get("quota")
+
+    @property
+    def count(self) -> int | None:
+        return self.details.get("count")
+
+    @property
+    def limit(self) -> int | None:
+        return self.details.get("limit")
 
 
 class Conflict(PortraitistError):

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from .backend import Backend
-from .ledger.redis import LANES
+from .ledger import LANES
 from .transport import RedisTransport
 
 

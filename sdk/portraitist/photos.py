@@ -17,10 +17,11 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 from .errors import InvalidImage, InvalidRequest
 from .outbound.urls import parse
 from .requests import Photo
-from .store import Store
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from .submission import Uploads
 
 PhotoLike: TypeAlias = "str | Link | os.PathLike[str] | bytes | tuple[str, bytes] | IO[bytes] | Image"
 
@@ -47,11 +48,11 @@ class Link:
         parse(self.url)
 
 
-def stored(store: Store, name: str, source: bytes | Link, labels: dict[str, float] | None = None) -> Photo:
+def stored(uploads: Uploads, name: str, source: bytes | Link, labels: dict[str, float] | None = None) -> Photo:
     """As it goes into a request: uploaded, or as an address."""
     if isinstance(source, Link):
         return Photo(name=name, url=source.url, labels=labels or {})
-    return Photo(name=name, blob=store.put(source), labels=labels or {})
+    return Photo(name=name, blob=uploads.add(source), labels=labels or {})
 
 
 def gather(photos: PhotoLike | Iterable[PhotoLike]) -> Iterator[tuple[str, bytes | Link]]:

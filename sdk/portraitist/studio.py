@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES
@@ -18,8 +19,10 @@ from .photos import PhotoLike, gather, stored
 from .priors.library import Priors
 from .requests import CreatePersona
 from .results import PersonaRecord
-from .submission import build, new_persona_id, submit
+from .submission import Uploads, build, new_persona_id, submit
 from .targets import check_name
+from .webhooks.resource import Webhooks
+from .webhooks.wire import Webhook
 
 _RESERVED = {
     "n",
@@ -31,6 +34,7 @@ _RESERVED = {
     "space",
     "photo",
     "degradation",
+    "webhook",
     "self",
 }  # arguments of the verbs
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -42,6 +46,7 @@ def connect(
     home: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
     tenant: str | None = None,
+    webhook: Webhook | None = None,
 ) -> Studio:
     """A studio. Without arguments: embedded, no server; everything in one folder (`home`, else $PORTRAITIST_HOME, else the
     user's data folder), the work in a local process that starts when there is something to do.
@@ -49,20 +54,22 @@ def connect(
     With `url` (or $PORTRAITIST_URL) as in "redis://host:6379/0": a cluster, whose `portraitist worker` processes do the work.
     Its bytes lie in `store` (or $PORTRAITIST_STORE): a folder that every client and worker has mounted, or any fsspec URL.
     Several customers on one backend are kept apart by `tenant` (or $PORTRAITIST_TENANT; default "default"): another tenant's persona
-    or job is unknown to this studio. Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""
+    or job is unknown to this studio. `webhook` is told of every job that is submitted without one of its own.
+    Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""
     home, store = (None if given is None else os.fspath(given) for given in (home, store))
-    return Studio(open_backend(url, home, store).of(tenant))
+    return Studio(replace(open_backend(url, home, store).of(tenant), webhook=webhook))
 
 
 class Studio:
     """`studio.personas` are the people it has learnt, `studio.jobs` the work that is waiting, running or done, `studio.priors` the
-    generators that a person can start from."""
+    generators that a person can start from, `studio.webhooks` what is waiting to be told."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.personas = Personas(backend)
         self.jobs = Jobs(backend)
         self.priors = Priors(backend)
+        self.webhooks = Webhooks(backend)
 
     def __repr__(self) -> str:
         return f"Studio({self._backend.name})"
@@ -89,6 +96,7 @@ class Personas:
         seed: int = ...,
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         idempotency_key: str | None = ...,
+        webhook: Webhook | None = ...,
         wait: Literal[False] = False,
     ) -> Job[Persona]: ...
     @overload
@@ -104,6 +112,7 @@ class Personas:
         seed: int = ...,
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         idempotency_key: str | None = ...,
+        webhook: Webhook | None = ...,
         wait: Literal[True],
     ) -> Persona: ...
     def create(
@@ -118,6 +127,7 @@ class Personas:
         seed: int = 0,
         labels: Mapping[str, Mapping[str, float]] | None = None,  # {"a.jpg": {"age": 34}}
         idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
+        webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = False,
     ) -> Any:
         """Learn a person from photos: a Job, whose `wait()` gives the Persona. Takes a minute or two.
@@ -130,9 +140,11 @@ class Personas:
             Priors(self._backend).usable(prior)
         known = _labels(labels)
         wanted = _attributes(attributes, known)
+        persona_id = new_persona_id()
+        uploads = Uploads(self._backend, persona_id, new=True)
         request = build(
             CreatePersona,
-            persona_id=new_persona_id(),
+            persona_id=persona_id,
             name=name,
             photos=[],
             attributes=wanted,
@@ -142,15 +154,14 @@ class Personas:
             seed=seed,
         )
         for file, source in gather(photos):
-            request.photos.append(stored(self._backend.store, file, source, known.pop(file, {})))
+            request.photos.append(stored(uploads, file, source, known.pop(file, {})))
         if known:
             names = ", ".join(photo.name for photo in request.photos[:5])
             raise InvalidRequest(
                 f"labels name {min(known)!r}, which is not among the photos ({names}, …); use the bare file names",
                 param="labels",
             )
-        uploads = [photo.blob for photo in request.photos if photo.blob]
-        row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name)
+        row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name, webhook=webhook)
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job
 

@@ -11,6 +11,7 @@ from portraitist.ledger import MemoryLedger, RedisLedger, SqliteLedger
 
 from .processes import PHOTOS
 from .redis_server import RedisServer
+from .s3_server import S3Server
 
 HERE = Path(__file__).parent
 
@@ -68,6 +69,21 @@ def redis_server(one_redis_server):
     """The session's server, empty."""
     one_redis_server.client.flushall()
     return one_redis_server
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory):
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    """The session's server, named in the environment as any S3 client wants it; `s3.bucket()` is a new bucket's URL."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
 
 
 ADAPTERS = {

@@ -7,27 +7,29 @@ from dataclasses import replace
 
 import pytest
 
-from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted
-from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, NewJob
+from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted, PersonaExpired, QuotaExceeded
+from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, NewJob, Quotas
 
 
-def creation(number, name="ana", body="x", key=None, blobs=()):
-    request = {"operation": "create", "persona_id": f"per_{number}", "name": name}
+def creation(number, name="ana", body="x", key=None, blobs=(), **more):
+    request = {"operation": "create", "persona_id": f"per_{number}", "name": name, **more}
     return NewJob(id=f"job_{number}", request=request, body_hash=body, creates=name, key=key, blobs=blobs, lane="tune")
 
 
-def synthesis(number, persona="per_1", body="x", key=None, blobs=()):
+def synthesis(number, persona="per_1", body="x", key=None, blobs=(), priority=0):
     request = {"operation": "synthesize", "persona_id": persona}
-    return NewJob(id=f"job_{number}", request=request, body_hash=body, key=key, blobs=blobs, shape={"kind": "one"})
+    return NewJob(
+        id=f"job_{number}", request=request, body_hash=body, key=key, blobs=blobs, shape={"kind": "one"}, priority=priority
+    )
 
 
 def claim(ledger, job_id="job_1", lease_s=10.0):
     return ledger.claim(job_id, worker="host/1", lease_s=lease_s)
 
 
-def created(ledger, number=1, name="ana", blobs=()):
+def created(ledger, number=1, name="ana", blobs=(), **more):
     """A persona that is there."""
-    ledger.submit(creation(number, name, blobs=blobs))
+    ledger.submit(creation(number, name, blobs=blobs, **more))
     row = claim(ledger, f"job_{number}")
     ledger.finish(row.id, row.token, "succeeded", result={"persona_id": f"per_{number}", "name": name})
 
@@ -358,6 +360,32 @@ def test_delete_while_it_is_being_created(ledger):
     assert ledger.submit(creation(2))[1]
 
 
+# -- data keys -------------------------------------------------------------------------------------------------------
+
+
+def test_the_data_key_lives_and_dies_with_the_persona(ledger):
+    def keyed(number, name):
+        return replace(creation(number, name), wrapped_key=f"w{number}")
+
+    ledger.submit(keyed(1, "ana"))
+    assert ledger.wrapped_key("per_1") == "w1"  # the job that makes her needs it
+    with pytest.raises(Conflict):
+        ledger.submit(replace(keyed(2, "ana"), body_hash="y"))
+    row = claim(ledger)
+    ledger.finish(row.id, row.token, "succeeded", result={"persona_id": "per_1"})
+    ledger.submit(keyed(3, "bob"))
+    assert ledger.rewrap(lambda persona_id, wrapped: f"{persona_id} {wrapped}") == 2
+    assert ledger.wrapped_key("per_1") == "per_1 w1"
+    ledger.cancel("job_3")
+    for gone in ("per_2", "per_3"):
+        with pytest.raises(NotFound):
+            ledger.wrapped_key(gone)
+    ledger.delete_persona("per_1")
+    with pytest.raises(PersonaDeleted):
+        ledger.wrapped_key("per_1")
+    assert ledger.rewrap(lambda persona_id, wrapped: wrapped) == 0
+
+
 # -- jobs about nobody -----------------------------------------------------------------------------------------------
 
 
@@ -445,3 +473,219 @@ def test_a_job_carries_its_trace(ledger):
     assert ledger.submit(replace(creation(1), trace=parent))[0].trace == parent
     assert ledger.claim("job_1", worker="h/1", lease_s=9).trace == parent
     assert ledger.submit(creation(2, name="other"))[0].trace is None
+
+
+# -- whose turn it is ------------------------------------------------------------------------------------------------
+
+
+def take(ledger, lane="serve"):
+    row = ledger.take(lane, worker="host/1", lease_s=10.0)
+    return row and row.id
+
+
+def calibration(number, tenant, lane="serve", priority=0):
+    """A job about no person, so that the queue can be tried without any."""
+    request = {"operation": "calibrate", "prior": "x"}
+    return NewJob(id=f"job_{number}", request=request, body_hash="x", lane=lane, tenant=tenant, priority=priority)
+
+
+def test_tenants_take_turns(ledger):
+    for number in range(6):
+        ledger.submit(calibration(number, "a"))
+    for number, tenant in ((6, "b"), (7, "b"), (8, "c"), (9, "c")):
+        ledger.submit(calibration(number, tenant))
+    order = ["job_0", "job_6", "job_8", "job_1", "job_7", "job_9", "job_2", "job_3", "job_4", "job_5"]
+    assert ledger.queued() == order and ledger.queued(limit=4) == order[:4]
+    assert [ledger.ahead(job_id) for job_id in order] == list(range(10))
+    taken = []
+    for _ in range(6):
+        assert ledger.queued(limit=1) == [order[len(taken)]]
+        taken.append(take(ledger))
+    assert taken == order[:6] and ledger.queued() == order[6:]
+    # c's two jobs end, so it has the fewest running, and goes before those that wait longer.
+    for job_id in ("job_8", "job_9"):
+        ledger.finish(job_id, ledger.job(job_id).token, "succeeded", result={})
+    ledger.submit(calibration(10, "c"))
+    assert take(ledger) == "job_10"
+    assert [take(ledger) for _ in range(5)] == ["job_2", "job_3", "job_4", "job_5", None]
+
+
+def test_one_at_a_time_is_round_robin(ledger):
+    """With a single worker nobody has a running job when it chooses; then the last service decides."""
+    for number in range(6):
+        ledger.submit(calibration(number, "ab"[number % 2]))
+    ledger.submit(calibration(7, "c"))
+    served = []
+    while (job_id := take(ledger)) is not None:
+        row = ledger.job(job_id)
+        ledger.finish(job_id, row.token, "succeeded", result={})
+        served.append(row.tenant)
+    assert "".join(served) == "abcabab"
+
+
+def test_a_given_back_job_counts_no_longer_as_running(ledger):
+    for number, tenant in ((1, "a"), (2, "a"), (3, "b")):
+        ledger.submit(calibration(number, tenant))
+    assert take(ledger) == "job_1"
+    ledger.requeue("job_1", ledger.job("job_1").token, reason="died")
+    assert ledger.queued() == ["job_3", "job_1", "job_2"]  # its place is kept, and a was served last
+
+
+def test_priority_is_among_the_tenants_own_jobs(ledger):
+    for number, tenant, priority in ((1, "a", 0), (2, "a", 5), (3, "a", -5), (4, "a", 5), (5, "b", 0), (6, "b", -9)):
+        ledger.submit(calibration(number, tenant, priority=priority))
+    ledger.submit(calibration(7, "a", lane="tune", priority=9))
+    order = ["job_2", "job_5", "job_4", "job_6", "job_1", "job_3"]
+    assert ledger.queued() == [*order, "job_7"] and ledger.queued(lane="tune") == ["job_7"]
+    assert [ledger.ahead(job_id) for job_id in (*order, "job_7")] == list(range(7))
+    assert [take(ledger) for _ in range(6)] == order and take(ledger) is None and take(ledger, "tune") == "job_7"
+
+
+def test_the_quota_of_running_jobs(ledger):
+    ledger.set_quotas("a", Quotas(running=1))
+    for number, tenant in ((1, "a"), (2, "a"), (3, "b"), (4, "b")):
+        ledger.submit(calibration(number, tenant))
+    assert take(ledger) == "job_1"
+    assert ledger.queued() == ["job_3", "job_4"] and ledger.depth("serve") == 3  # what can be claimed, what waits
+    assert claim(ledger, "job_2") is None and [take(ledger), take(ledger), take(ledger)] == ["job_3", "job_4", None]
+    ledger.finish("job_1", ledger.job("job_1").token, "succeeded", result={})
+    assert ledger.queued() == ["job_2"] and take(ledger) == "job_2"
+    ledger.submit(calibration(5, "a"))
+    assert take(ledger) is None
+    ledger.set_quotas("a", Quotas())
+    assert take(ledger) == "job_5"
+
+
+def test_the_quotas_of_queued_jobs_and_personas(ledger):
+    ledger.set_quotas("*", Quotas(queued=2))
+    ledger.set_quotas("b", Quotas(personas=1))
+    for number in (1, 2):
+        ledger.submit(calibration(number, "a"))
+    with pytest.raises(QuotaExceeded, match="'a' has 2 queued jobs, and its quota is 2; wait .*set-quota a --queued") as refused:
+        ledger.submit(calibration(3, "a"))
+    assert (refused.value.quota, refused.value.count, refused.value.limit) == ("queued", 2, 2)
+    take(ledger)
+    assert ledger.submit(calibration(3, "a"))[1]  # one runs, so one more may wait
+
+    b = ledger.of("b")
+    for number in range(10, 15):
+        b.submit(calibration(number, "b"))  # its own quotas stand in for those of all
+    b.submit(creation(20, "ana"))
+    assert b.submit(creation(21, "ana"))[1] is False  # the same again is no second one
+    with pytest.raises(QuotaExceeded, match="1 personas"):
+        b.submit(creation(22, "bob"))
+    b.cancel("job_20")
+    assert b.submit(creation(22, "bob"))[1]
+    rows = {row.name: row for row in ledger.tenants()}
+    assert (rows["a"].running, rows["a"].queued, rows["a"].personas, rows["a"].quotas) == (1, 2, 0, Quotas(queued=2))
+    assert (rows["b"].running, rows["b"].queued, rows["b"].personas, rows["b"].quotas) == (0, 6, 1, Quotas(personas=1))
+    assert [row.name for row in b.tenants()] == ["b"]
+
+
+def test_a_quota_holds_among_submitters_at_once(ledger):
+    ledger.set_quotas("a", Quotas(queued=5))
+    answers, barrier = [], threading.Barrier(10)
+
+    def send(number):
+        barrier.wait()
+        try:
+            answers.append(ledger.submit(calibration(number, "a"))[1])
+        except QuotaExceeded:
+            answers.append(False)
+        ledger.close()
+
+    threads = [threading.Thread(target=send, args=(n,)) for n in range(10)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert answers.count(True) == 5 and ledger.depth("serve") == 5
+
+
+def waits(ledger, clock, workers, oldest_first=False):
+    """10 tenants on `workers` workers, jobs of 1 s: one has submitted 80, then come 9 others with 4 each. How long each of
+    them waited for its last job, over its fair share: the time its jobs take when every tenant has a tenth of the workers."""
+    for number in range(80):
+        ledger.submit(calibration(number, "flood"))
+    start = clock.now
+    for number in range(36):
+        ledger.submit(calibration(100 + number, f"t{number % 9}"))
+    line, ends = [f"job_{n}" for n in (*range(80), *range(100, 136))], {}
+    while ledger.depth("serve"):
+        if oldest_first:
+            batch, line = [claim(ledger, job_id) for job_id in line[:workers]], line[workers:]
+        else:
+            batch = [row for _ in range(workers) if (row := ledger.take("serve", worker="host/1", lease_s=10.0))]
+        clock.now += 1.0
+        for row in batch:
+            ledger.finish(row.id, row.token, "succeeded", result={})
+            ends[row.tenant] = clock.now - start
+    del ends["flood"]
+    return [end / (4 * 10 / workers) for end in ends.values()]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_flood_of_one_tenant_makes_no_other_wait_over_twice_its_fair_share(ledger, clock, workers):
+    assert max(waits(ledger, clock, workers)) <= 1.1
+
+
+def test_the_control_oldest_first_does(ledger, clock):
+    assert max(waits(ledger, clock, 4, oldest_first=True)) > 2.0
+
+
+# -- ends ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_expired_persona_is_unusable_at_once(ledger, clock):
+    created(ledger, consent={"subject": "Ana"}, expires=clock.now + 100)
+    created(ledger, 2, "bob")
+    assert ledger.persona("ana").consent == {"subject": "Ana"} and ledger.persona("ana").expires == 1100.0
+    assert ledger.submit(synthesis(3))[1] and ledger.overdue() == []
+    clock.now += 100
+    row = ledger.persona("ana")
+    assert row.status == "expired" and row.record == {"persona_id": "per_1", "name": "ana"}
+    for call in (lambda: ledger.submit(synthesis(4)), lambda: ledger.submit(creation(5))):
+        with pytest.raises(PersonaExpired, match="expired on 1970"):
+            call()
+    assert [p.name for p in ledger.personas()] == ["bob"] and [p.id for p in ledger.overdue()] == ["per_1"]
+    assert ledger.of("other").overdue() == []
+    ledger.delete_persona("per_1")
+    with pytest.raises(PersonaDeleted):
+        ledger.persona("ana")
+    assert ledger.overdue() == [] and ledger.job("job_3").status == "cancelled"
+    created(ledger, 6, "ana")
+
+
+def test_a_creation_may_expire_before_it_is_done(ledger, clock):
+    ledger.submit(creation(1, expires=clock.now + 10))
+    row = claim(ledger)
+    clock.now += 10
+    ledger.finish("job_1", row.token, "succeeded", result={"name": "ana"})
+    assert ledger.personas() == [] and [p.id for p in ledger.overdue()] == ["per_1"]
+    ledger.submit(creation(2, "bob", expires=clock.now + 10))
+    ledger.cancel("job_2")
+    clock.now += 10
+    assert [p.id for p in ledger.overdue()] == ["per_1"]  # one that never came to be needs no deletion
+
+
+def test_jobs_that_are_over_are_forgotten_after_a_while(ledger, clock):
+    created(ledger, blobs=("photo",))
+    ledger.submit(synthesis(2, key="k", blobs=("input",)))
+    row = claim(ledger, "job_2")
+    ledger.finish("job_2", row.token, "succeeded", result={"pictures": []})
+    clock.now += 50
+    ledger.submit(synthesis(3))
+    ledger.cancel("job_3")
+    ledger.submit(synthesis(4))
+    clock.now += 51
+    assert ledger.of("other").forget(after_s=100) == 0 and ledger.forget(after_s=100) == 1
+    with pytest.raises(NotFound):
+        ledger.job("job_2")
+    assert ledger.referenced(["photo", "input"]) == {"photo"}  # the job that made ana stays with her
+    assert {r.id for r in ledger.jobs()} == {"job_1", "job_3", "job_4"} and ledger.persona("ana").status == "active"
+    assert ledger.submit(synthesis(5, key="k", body="other"))[1]  # the key is free
+    clock.now += 1000
+    assert ledger.forget(after_s=100, limit=1) == 1 and ledger.forget(after_s=100) == 0  # job_4 and job_5 still wait
+    ledger.delete_persona("per_1")
+    clock.now += 1000
+    assert ledger.forget(after_s=100) == 3 and ledger.jobs() == []
+    with pytest.raises(PersonaDeleted):
+        ledger.persona("ana")

@@ -8,11 +8,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
+from portraitist.backend import Backend
 from portraitist.errors import (
+    Conflict,
     JobCancelled,
     JobFailed,
     PersonaDeleted,
@@ -23,7 +26,7 @@ from portraitist.errors import (
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
 from portraitist.requests import Request
 from portraitist.results import PersonaRecord, Progress
-from portraitist.store import Store
+from portraitist.store import SealedStore, Store
 
 from .fetching import with_photos
 from .provenance.gallery import Gallery
@@ -49,13 +52,10 @@ def worker_name() -> str:
     return f"{os.environ.get('PORTRAITIST_NODE') or socket.gethostname()}/{os.getpid()}"
 
 
-def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str, lease_s: float = LEASE_S) -> bool:
-    """Claim `job_id` and do it. Returns when the outcome is in the ledger, or is somebody else's business; False: it could
-    not be claimed."""
-    row = ledger.claim(job_id, worker=worker, lease_s=lease_s)
-    if row is None:
-        return False
-    with Attempt(row) as attempt, JobContext(ledger, store, row, attempt, lease_s=lease_s) as context:
+def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S) -> None:
+    """Do a job that was just claimed. Returns when the outcome is in the ledger, or is somebody else's business."""
+    ledger, job_id = backend.ledger, row.id
+    with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
         try:
             request = with_photos(_REQUEST.validate_python(row.request), context)
             result = run(request, context)
@@ -63,11 +63,11 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
         except LeaseLost:
             log.warning("job %s was taken away; its work is dropped", job_id)
-            return True
+            return
         except JobCancelled:
             if context.lost:
                 log.warning("job %s was taken away; its work is dropped", job_id)
-                return True
+                return
             outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
         except Exception as error:
             if not isinstance(error, PortraitistError):
@@ -76,10 +76,9 @@ def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str,
         if _finish(ledger, row, outcome):
             attempt.over(outcome["status"])
     try:
-        store.drop_checkpoint(job_id)
+        backend.store.drop_checkpoint(job_id)
     except StorageError:
         log.warning("the checkpoint of job %s could not be dropped", job_id, exc_info=True)
-    return True
 
 
 def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> bool:
@@ -126,10 +125,10 @@ def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
 class JobContext(Gallery):
     """`operations.Context` on a ledger and a store. Use as a context manager: it renews the lease from a thread."""
 
-    def __init__(self, ledger: Ledger, store: Store, row: JobRow, attempt: Attempt, *, lease_s: float) -> None:
+    def __init__(self, backend: Backend, row: JobRow, attempt: Attempt, *, lease_s: float) -> None:
         self.stage = ""
         self.lost = False  # the job is no longer ours
-        self._ledger, self._store, self._row, self._attempt, self._lease_s = ledger, store, row, attempt, lease_s
+        self._backend, self._ledger, self._row, self._attempt, self._lease_s = backend, backend.ledger, row, attempt, lease_s
         self._cancelled = False
         self._written: list[str] = []
         self._told = 0.0
@@ -145,6 +144,12 @@ class JobContext(Gallery):
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join(timeout=5.0)
+
+    @cached_property
+    def _store(self) -> Store | SealedStore:
+        """The persona's part of the store; jobs about nobody (calibrating a prior) keep no secrets."""
+        row, backend = self._row, self._backend
+        return self._patiently(lambda: backend.sealed(row.persona_id, row.id)) if row.persona_id else backend.store
 
     # -- what operations call ------------------------------------------------------------------------------------
 
@@ -204,7 +209,11 @@ class JobContext(Gallery):
         except QueueUnavailable as error:  # whether there is a successor cannot be known
             self._away(error)
             return
-        self._store.save_checkpoint(self._row.id, data)
+        try:
+            self._store.save_checkpoint(self._row.id, data)
+        except Conflict:  # we were given up between two heartbeats, and our successor has saved its own
+            self.lost = True
+            self._listen()
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """`call()`, again and again while the ledger's server is away."""

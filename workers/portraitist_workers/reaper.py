@@ -12,9 +12,8 @@ import time
 
 from portraitist.backend import Backend
 from portraitist.errors import PortraitistError, QueueUnavailable
-from portraitist.ledger import JobRow, LeaseLost
+from portraitist.ledger import LANES, JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL, Lane
-from portraitist.ledger.redis import LANES
 from portraitist.transport import RedisTransport
 
 from .execution import LEASE_S

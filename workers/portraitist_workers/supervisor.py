@@ -20,6 +20,7 @@ from portraitist.ledger import JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL
 from portraitist.transport.lock import WorkerLock
 
+from .delivering import Sender
 from .execution import LEASE_S
 from .sweeping import SWEEP_S, sweep
 from .tasks import run_job
@@ -40,6 +41,7 @@ class Supervisor:
 
     def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float) -> None:
         self._ledger, self._store, self._lock, self._idle_s = backend.ledger, backend.store, lock, idle_s
+        self._sender = Sender(backend)
         self._sent: dict[str, float] = {}
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._busy = time.monotonic()
@@ -89,7 +91,8 @@ class Supervisor:
         if not running and now - self._swept > SWEEP_S:
             self._swept = now
             sweep(self._ledger, self._store)
-        if self._idle_s and now - self._busy > self._idle_s:
+        self._sender.look()
+        if self._idle_s and now - self._busy > self._idle_s and not self._sender.pending(self._idle_s):
             self._end_unless_needed()
 
     def stop(self) -> None:

@@ -6,63 +6,62 @@ import functools
 import importlib
 import logging
 import os
-import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 from celery.signals import worker_process_init, worker_process_shutdown
-from pydantic import BaseModel
 
 from portraitist.backend import Backend, cluster, embedded
 from portraitist.errors import QueueUnavailable
 from portraitist.ledger.protocol import Lane
-from portraitist.transport import wakeups
+from portraitist.transport import RedisTransport, wakeups
 
 from . import warmth
 from .app import app
-from .execution import execute, worker_name
+from .execution import LEASE_S, execute, worker_name
 from .telemetry import tracing
 from .telemetry.monitor import child_is_warm
 
 log = logging.getLogger(__name__)
 
-_LOOK_AHEAD = 4  # how many queued jobs a worker tries whose own wake-up came too late
-
 
 @app.task(name=wakeups.TASK, max_retries=2)
 def run_job(job_id: str, lane: Lane | None = None) -> None:
-    """Do `job_id` if nobody else has it. With a lane: else do the oldest job that is queued there, so that a wake-up for a job
-    that is over makes up for one that was lost."""
+    """With a lane (a cluster): do the job whose turn it is there, whichever this wake-up was sent for. Else (the embedded
+    worker, whose supervisor knows whose turn it is): do `job_id`."""
     backend = _backend()
+    ledger = backend.ledger
     try:
-        done = _run(backend, job_id)
-        if lane is not None and not done:
-            any(_run(backend, other) for other in backend.ledger.queued(lane=lane, limit=_LOOK_AHEAD))
-        warmth.tell(backend)
+        who = {"worker": worker_name(), "lease_s": LEASE_S}
+        row = ledger.take(lane, **who, prefer=_operations().warm()) if lane else ledger.claim(job_id, **who)
+        if row is not None:
+            execute(backend, row, run=_operations().run)
+            _wake_next(backend, row.lane)
+        warmth.tell(backend, _operations())
     except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
         log.warning("job %s: %s", job_id, error)
 
 
-def _run(backend: Backend, job_id: str) -> bool:
-    return execute(backend.ledger, backend.store, job_id, run=_operations(), worker=worker_name())
+def _wake_next(backend: Backend, lane: Lane) -> None:
+    """A job whose tenant was at its quota of running jobs has had its wake-up in vain."""
+    transport = backend.transport
+    if isinstance(transport, RedisTransport) and (next_ := backend.ledger.queued(lane=lane, limit=1)) and not transport.waiting(lane):
+        transport.wake(next_[0], lane)
 
 
 @functools.cache
 def _backend() -> Backend:
     url = os.environ.get("PORTRAITIST_URL")
     backend = cluster(url, create=False) if url else embedded(os.environ["PORTRAITIST_HOME"], create=False)
-    warmth.start(backend)
+    warmth.start(backend, _operations())
     return backend
 
 
 @functools.cache
-def _operations() -> Callable[[BaseModel, Any], BaseModel]:
-    """`operations.run`. The tests of the queue put a module of their own in its place, through the worker's environment."""
-    module = importlib.import_module(os.environ.get("PORTRAITIST_TEST_OPERATIONS", "portraitist_workers.operations"))
-    run: Callable[[BaseModel, Any], BaseModel] = module.run
-    return run
+def _operations() -> ModuleType:
+    """The tests of the queue put a module of their own in its place, through the worker's environment."""
+    return importlib.import_module(os.environ.get("PORTRAITIST_TEST_OPERATIONS", "portraitist_workers.operations"))
 
 
 @worker_process_init.connect
@@ -84,7 +83,7 @@ def _warm_up(**_: object) -> None:
 
     def load() -> None:
         if os.environ.get("PORTRAITIST_URL"):
-            getattr(sys.modules[_operations().__module__], "load", lambda: None)()
+            _operations().load()
         child_is_warm()
 
     threading.Thread(target=load, name="portraitist-warm-up", daemon=True).start()

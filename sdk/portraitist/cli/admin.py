@@ -14,6 +14,7 @@ from ..backend import embedded, open_backend
 from ..errors import InvalidRequest, QueueUnavailable
 from ..jobs import Event
 from ..persona import Persona
+from ..setting import setting
 from ..studio import connect
 from ..transport import EmbeddedTransport
 from . import show
@@ -132,7 +133,7 @@ def worker(
         raise InvalidRequest(f"--log {log!r}: use text or json", param="--log")
     os.environ["PORTRAITIST_LOG"] = log or os.environ.get("PORTRAITIST_LOG", "text")
     watched = ["--monitor", monitor] if monitor else []
-    url = url or (os.environ.get("PORTRAITIST_URL") if home is None else None)
+    url = url or (setting("PORTRAITIST_URL") if home is None else None)
     if url:
         return _cluster_worker(url, store, queues, device, grace, watched, stop)
     backend = embedded(home)

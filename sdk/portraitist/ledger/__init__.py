@@ -1,12 +1,26 @@
 """The ledger: the one truth about jobs and personas. `protocol` says what every adapter must do."""
 
 from .memory import MemoryLedger
-from .protocol import DEFAULT_TENANT, MAX_ATTEMPTS, EventRow, JobRow, LeaseLost, Ledger, NewJob, PersonaRow, Removed
+from .protocol import (
+    DEFAULT_TENANT,
+    LANES,
+    MAX_ATTEMPTS,
+    EventRow,
+    JobRow,
+    LeaseLost,
+    Ledger,
+    NewJob,
+    PersonaRow,
+    Quotas,
+    Removed,
+    TenantRow,
+)
 from .redis import RedisLedger
 from .sqlite import SqliteLedger
 
 __all__ = [
     "DEFAULT_TENANT",
+    "LANES",
     "MAX_ATTEMPTS",
     "EventRow",
     "JobRow",
@@ -15,7 +29,9 @@ __all__ = [
     "MemoryLedger",
     "NewJob",
     "PersonaRow",
+    "Quotas",
     "RedisLedger",
     "Removed",
     "SqliteLedger",
+    "TenantRow",
 ]

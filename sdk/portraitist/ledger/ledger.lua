@@ -6,11 +6,18 @@
 --   events:ID     stream  entry SEQ-0 = one event
 --   jobs, status:STATUS, persona_jobs:ID    sorted sets of job ids by number; the first two also as NAME:TENANT
 --   queue:LANE    sorted set of queued job ids by number
+--   waiting:LANE:TENANT   sorted set of the same, of one tenant, by priority and number
+--   line:LANE     sorted set of the tenants that may have a job claimed, by whose turn it is (see `in_line`)
+--   busy:LANE, turn:LANE  hashes: tenant -> its running jobs; -> when it was last served, counted by `services`
+--   quotas        hash: tenant or * -> JSON of `running`, `queued`, `personas`, as far as they are limited
+--   over          sorted set of ended job ids by when; without those that made a persona, until it is deleted
+--   expiring      sorted set of persona ids by their end
 --   running       sorted set of job ids by the end of their lease, by the server's clock
 --   held:WORKER   set of the running jobs of one worker process
 --   tenants       set     every tenant that has ever submitted a job
 --   keys:TENANT, names:TENANT    hashes: idempotency key -> job id, persona name -> persona id
 --   persona:ID    hash    a PersonaRow;  active:TENANT: set of ids;  tombstones:TENANT: set of hashed names
+--   wrapped_keys  hash    persona id -> her data key, wrapped;  secret: the installation's own master key, if it has one
 --   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
 --   stats         hash    stale: writes that were refused because their token was old
 
@@ -51,6 +58,37 @@ local function event(id, kind, data)
 end
 local outbox = open_outbox(P, a, now, stamp)
 
+local function ended(persona) return persona.expires and tonumber(persona.expires) <= now end
+
+local function quotas(tenant)
+  local text = call('HGET', P .. 'quotas', tenant) or call('HGET', P .. 'quotas', '*')
+  return text and cjson.decode(text) or {}
+end
+
+local function count(status, tenant) return call('ZCARD', key('status', status .. ':' .. tenant)) end
+
+local function full(tenant)
+  local limit = quotas(tenant).running
+  return limit and count('running', tenant) >= limit
+end
+
+-- Fewest running jobs of the lane first, then served longest ago; exact, as doubles are up to 2^53.
+local STEP = 1e12
+local function standing(lane, tenant)
+  return (call('HGET', key('busy', lane), tenant) or 0) * STEP + (call('HGET', key('turn', lane), tenant) or 0)
+end
+
+local function in_line(tenant)
+  local stands = not full(tenant)
+  for _, lane in ipairs({ 'serve', 'tune' }) do
+    if stands and call('EXISTS', key('waiting', lane .. ':' .. tenant)) == 1 then
+      call('ZADD', key('line', lane), standing(lane, tenant), tenant)
+    else
+      call('ZREM', key('line', lane), tenant)
+    end
+  end
+end
+
 local function move(id, row, status)
   if row.status then
     call('ZREM', key('status', row.status), id)
@@ -58,11 +96,21 @@ local function move(id, row, status)
   end
   call('ZADD', key('status', status), row.number, id)
   call('ZADD', key('status', status .. ':' .. row.tenant), row.number, id)
+  local waiting = key('waiting', row.lane .. ':' .. row.tenant)
   if status == 'queued' then
     call('ZADD', key('queue', row.lane), row.number, id)
+    call('ZADD', waiting, row.number - (row.priority or 0) * 1e13, id)
   else
     call('ZREM', key('queue', row.lane), id)
+    call('ZREM', waiting, id)
   end
+  if status == 'running' then
+    call('HINCRBY', key('busy', row.lane), row.tenant, 1)
+    call('HSET', key('turn', row.lane), row.tenant, call('INCR', P .. 'services'))
+  elseif row.status == 'running' and call('HINCRBY', key('busy', row.lane), row.tenant, -1) == 0 then
+    call('HDEL', key('busy', row.lane), row.tenant)
+  end
+  in_line(row.tenant)
   if status ~= 'running' then
     call('ZREM', P .. 'running', id)
     if row.worker and row.worker ~= '' then call('SREM', key('held', row.worker), id) end
@@ -104,8 +152,11 @@ local function finish(id, row, status, result, error)
     local name = call('HGET', persona, 'name')
     if name then call('HDEL', key('names', row.tenant), name) end
     call('DEL', persona)
+    call('ZREM', P .. 'expiring', row.persona_id)
+    call('HDEL', P .. 'wrapped_keys', row.persona_id)
     forget(id)
   end
+  if row.operation ~= 'create' or status ~= 'succeeded' then call('ZADD', P .. 'over', stamp(now), id) end
   outbox.put(row, status, event(id, status), error)
   call('EXPIRE', key('events', id), a.keep_events_s or 604800)
 end
@@ -125,14 +176,30 @@ function steps.submit()
   if holder then return reply('key', holder) end
   if a.creates then
     local taken = call('HGET', names, a.creates)
-    if taken then return reply('name', call('HGET', key('persona', taken), 'job_id')) end
+    if taken then
+      local persona = hash(key('persona', taken))
+      if ended(persona) then return { 'persona', taken } end
+      return reply('name', persona.job_id)
+    end
+  elseif a.persona_id ~= '' then
+    local persona = hash(key('persona', a.persona_id))
+    if not persona or persona.tenant ~= a.owner then return { 'persona' } end
+    if persona.status ~= 'active' or ended(persona) then return { 'persona', a.persona_id } end
+  end
+  local limits, held = quotas(a.owner), { queued = count('queued', a.owner), personas = call('HLEN', names) }
+  for _, quota in ipairs({ 'queued', a.creates and 'personas' or nil }) do
+    if limits[quota] and held[quota] >= limits[quota] then return { 'quota', quota, held[quota], limits[quota] } end
+  end
+  if a.creates then
     call('HSET', names, a.creates, a.persona_id)
     call('HSET', key('persona', a.persona_id), 'id', a.persona_id, 'tenant', a.owner, 'name', a.creates, 'status', 'creating',
       'job_id', a.id)
-  elseif a.persona_id ~= '' then
-    local persona = hash(key('persona', a.persona_id))
-    if not persona or persona.tenant ~= a.owner then return { 'persona', {} } end
-    if persona.status ~= 'active' then return { 'persona', call('HGETALL', key('persona', a.persona_id)) } end
+    if a.consent then call('HSET', key('persona', a.persona_id), 'consent', a.consent) end
+    if a.expires then
+      call('HSET', key('persona', a.persona_id), 'expires', stamp(a.expires))
+      call('ZADD', P .. 'expiring', stamp(a.expires), a.persona_id)
+    end
+    call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
   end
   local number = call('INCR', P .. 'number')
   call('SADD', P .. 'tenants', a.owner)
@@ -149,17 +216,36 @@ function steps.submit()
   call('ZADD', P .. 'jobs', number, a.id)
   call('ZADD', key('jobs', a.owner), number, a.id)
   call('ZADD', key('persona_jobs', a.persona_id), number, a.id)
-  move(a.id, { tenant = a.owner, lane = a.lane, number = number }, 'queued')
+  move(a.id, { tenant = a.owner, lane = a.lane, number = number, priority = a.priority }, 'queued')
   refer(a.id, a.blobs)
   event(a.id, 'queued')
   return reply('new', a.id)
 end
 
+-- A tenant's queued jobs in a lane, with the first `limit` ids.
+local function line(lane, tenant, limit)
+  local waiting = key('waiting', lane .. ':' .. tenant)
+  return { tenant, tonumber(call('HGET', key('busy', lane), tenant) or 0), tonumber(call('HGET', key('turn', lane), tenant) or 0),
+    call('ZCARD', waiting), call('ZRANGE', waiting, 0, limit - 1) }
+end
+
 function steps.ahead()
   local row = get(a.id)
-  if not row or row.status ~= 'queued' then return 0 end
-  local before = row.lane == 'tune' and call('ZCARD', key('queue', 'serve')) or 0
-  return before + call('ZRANK', key('queue', row.lane), a.id)
+  if not row or row.status ~= 'queued' then return {} end
+  local before, lines = row.lane == 'tune' and call('ZCARD', key('queue', 'serve')) or 0, {}
+  for _, tenant in ipairs(call('ZRANGE', key('line', row.lane), 0, -1)) do
+    if tenant ~= row.tenant then lines[#lines + 1] = line(row.lane, tenant, 0) end
+  end
+  local place = call('ZRANK', key('waiting', row.lane .. ':' .. row.tenant), a.id)
+  return { before, place, line(row.lane, row.tenant, 0), lines }
+end
+
+function steps.queued()
+  local lines = {}
+  for _, tenant in ipairs(call('ZRANGE', key('line', a.lane), 0, a.tenant and -1 or a.limit - 1)) do
+    if not a.tenant or tenant == a.tenant then lines[#lines + 1] = line(a.lane, tenant, a.limit) end
+  end
+  return lines
 end
 
 function steps.cancel()
@@ -178,6 +264,7 @@ function steps.delete_persona()
   local persona = visible(key('persona', a.persona_id))
   if not persona or persona.status == 'deleted' then return { persona and 'deleted' or 'none' } end
   local jobs, blobs = call('ZRANGE', key('persona_jobs', a.persona_id), 0, -1), {}
+  call('HDEL', P .. 'wrapped_keys', a.persona_id)
   for _, id in ipairs(jobs) do
     for _, digest in ipairs(forget(id)) do blobs[digest] = true end
     call('DEL', key('events', id))
@@ -191,12 +278,14 @@ function steps.delete_persona()
       'request', cjson.encode({ operation = row.operation, persona_id = row.persona_id }))
     call('HDEL', key('job', id), 'result')
     if row.status == 'failed' then call('HDEL', key('job', id), 'error') end
+    if row.finished then call('ZADD', P .. 'over', row.finished, id) end
   end
   if call('EXISTS', key('persona', a.persona_id)) == 1 then -- one whose creation was just stopped is gone already
     call('HDEL', key('names', persona.tenant), persona.name)
     call('SREM', key('active', persona.tenant), a.persona_id)
     call('HSET', key('persona', a.persona_id), 'status', 'deleted', 'name', a.tombstone)
-    call('HDEL', key('persona', a.persona_id), 'record')
+    call('HDEL', key('persona', a.persona_id), 'record', 'consent')
+    call('ZREM', P .. 'expiring', a.persona_id)
     call('SADD', key('tombstones', persona.tenant), a.tombstone)
   end
   local free = {}
@@ -206,9 +295,29 @@ function steps.delete_persona()
   return { 'ok', free, jobs }
 end
 
+-- Of the tenant whose turn it is, one of the first LOOK_AHEAD jobs may go before its first one, while that is younger than PATIENCE_S.
+local LOOK_AHEAD, PATIENCE_S = 4, 1
+function steps.take()
+  local tenant = call('ZRANGE', key('line', a.lane), 0, 0)[1]
+  if not tenant then return { 'none' } end
+  local waiting = call('ZRANGE', key('waiting', a.lane .. ':' .. tenant), 0, a.prefer and LOOK_AHEAD - 1 or 0)
+  a.id = waiting[1]
+  local first = a.prefer and get(a.id)
+  if first and now - first.created < PATIENCE_S then
+    for _, id in ipairs(waiting) do
+      local row = get(id)
+      if row and row.priority == first.priority and a.prefer[row.persona_id] then
+        a.id = id
+        break
+      end
+    end
+  end
+  return steps.claim()
+end
+
 function steps.claim()
   local row = get(a.id)
-  if not row or row.status ~= 'queued' then return { 'none' } end
+  if not row or row.status ~= 'queued' or full(row.tenant) then return { 'none' } end
   move(a.id, row, 'running')
   call('ZADD', P .. 'running', stamp(now + a.lease_s), a.id)
   call('SADD', key('held', a.worker), a.id)
@@ -269,8 +378,39 @@ function steps.requeue()
   return reply('ok', a.id)
 end
 
+function steps.rewrap()
+  if call('HEXISTS', P .. 'wrapped_keys', a.persona_id) == 1 then
+    call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
+  end
+end
+
 function steps.expired()
   return call('ZRANGEBYSCORE', P .. 'running', '-inf', '(' .. stamp(now))
+end
+
+function steps.set_quotas()
+  call('HSET', P .. 'quotas', a.of, a.quotas)
+  if a.of ~= '*' then call('SADD', P .. 'tenants', a.of) end
+  for _, tenant in ipairs(call('SMEMBERS', P .. 'tenants')) do in_line(tenant) end
+end
+
+function steps.forget()
+  local over = call('ZRANGEBYSCORE', P .. 'over', '-inf', '(' .. stamp(now - a.after_s), 'LIMIT', 0, a.limit)
+  local gone = 0
+  for _, id in ipairs(over) do
+    local row = get(id)
+    if row then
+      forget(id)
+      free_key(id, row)
+      for _, index in ipairs({ 'jobs', 'jobs:' .. row.tenant, 'status:' .. row.status, 'status:' .. row.status .. ':' .. row.tenant,
+        'persona_jobs:' .. row.persona_id, 'over' }) do
+        call('ZREM', P .. index, id)
+      end
+      call('DEL', key('job', id), key('events', id))
+      gone = gone + 1
+    end
+  end
+  return gone
 end
 
 return (steps[step] or outbox[step])()

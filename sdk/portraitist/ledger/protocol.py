@@ -13,6 +13,9 @@ The rules that every adapter keeps (`tests/queue/test_ledger_conformance.py` che
 * Blobs that a job mentions are recorded (`blobs`, `refer`), so that deletion finds them and nothing else.
 * Every job, persona, name, key and blob reference belongs to a tenant. `of(tenant)` is the ledger as that tenant sees it: what
   belongs to another one is unknown to it, in every method. Workers use the ledger that sees all.
+* Whose turn it is: lane "serve" before "tune"; in a lane, the tenant with the fewest running jobs, then the one that was served
+  longest ago; of its jobs, the one of the highest priority, then the oldest. A tenant at its quota of running jobs has no turn.
+* A persona has an end if its creation says so (`expires`). From then on it cannot be used, until somebody deletes it (`overdue`).
 
 Times are seconds since the epoch, by the ledger's own clock. Methods raise `NotFound`, `PersonaDeleted`, `Conflict`,
 `StorageError`, `StorageFull`, and `QueueUnavailable` when the ledger is on a server that cannot be reached.
@@ -20,7 +23,7 @@ Times are seconds since the epoch, by the ledger's own clock. Methods raise `Not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -33,6 +36,7 @@ DEFAULT_TENANT = "default"
 Json = dict[str, Any]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Lane = Literal["serve", "tune"]  # serve: seconds, goes first; tune: minutes
+LANES: tuple[Lane, ...] = ("serve", "tune")  # in the order of service
 TERMINAL: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -52,15 +56,26 @@ class NewJob:
     creates: str | None = None  # the name to reserve, if this job makes a persona
     lane: Lane = "serve"
     shape: Json = field(default_factory=dict)  # how the SDK arranges the pictures of the result
+    wrapped_key: str = ""  # of the persona that it makes: her data key, wrapped with the master key
     tenant: str = DEFAULT_TENANT  # a ledger `of` a tenant puts its own here
     trace: str | None = None  # the submission's W3C traceparent, when the app is traced
-    priority: int = 0  # higher goes first, among the tenant's own jobs of that lane
+    priority: int = 0  # -9 to 9; higher goes first, among the tenant's own jobs of that lane
     webhook: Json | None = None  # {"url": …, "events": […]}: whom to tell
 
     @property
     def persona_id(self) -> str:
         """Empty for jobs that are about no person."""
         return str(self.request.get("persona_id", ""))
+
+    @property
+    def consent(self) -> Json | None:
+        """Of the person whom a creation is about."""
+        return self.request.get("consent")
+
+    @property
+    def expires(self) -> float | None:
+        """When the persona that this job makes comes to its end."""
+        return self.request.get("expires")
 
 
 @dataclass(frozen=True)
@@ -103,9 +118,29 @@ class PersonaRow:
     id: str
     tenant: str
     name: str  # deleted: "" (a tombstone keeps no personal data)
-    status: Literal["creating", "active", "deleted"]
+    status: Literal["creating", "active", "expired", "deleted"]
     record: Json | None  # a portraitist.results.PersonaRecord, once active
     job_id: str
+    consent: Json | None = None  # a portraitist.Consent
+    expires: float | None = None
+
+
+@dataclass(frozen=True)
+class Quotas:
+    """Of one tenant; None: no limit."""
+
+    running: int | None = None  # jobs at the same time
+    queued: int | None = None  # jobs that wait
+    personas: int | None = None  # those being created too
+
+
+@dataclass(frozen=True)
+class TenantRow:
+    name: str
+    running: int
+    queued: int
+    personas: int
+    quotas: Quotas
 
 
 @dataclass(frozen=True)
@@ -132,7 +167,8 @@ class Ledger(Protocol):
         """Queue `job`, or return the earlier one that asked for the same (False).
 
         Same key or same persona name with another body: Conflict. A failed or cancelled job holds neither.
-        A persona that is unknown or still being created: NotFound; a deleted one: PersonaDeleted."""
+        A persona that is unknown or still being created: NotFound; one deleted or expired: PersonaDeleted, PersonaExpired.
+        Too many queued jobs or personas: QuotaExceeded."""
 
     def job(self, job_id: str) -> JobRow: ...
 
@@ -140,7 +176,7 @@ class Ledger(Protocol):
         """Newest first."""
 
     def ahead(self, job_id: str) -> int:
-        """How many queued jobs will be claimed before this one."""
+        """How many queued jobs will be claimed before this one, if nothing else is submitted and nothing ends."""
 
     def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
         """Events with seq > after; waits up to `wait_s` for the first. Empty after a terminal event: there is no more."""
@@ -149,7 +185,13 @@ class Ledger(Protocol):
         """Queued: cancelled at once. Running: flagged, its worker stops it. Over: unchanged."""
 
     def persona(self, id_or_name: str) -> PersonaRow:
-        """An active persona, or one being created. NotFound; PersonaDeleted if only a deleted one matches."""
+        """An active persona, or one expired or being created. NotFound; PersonaDeleted if only a deleted one matches."""
+
+    def wrapped_key(self, persona_id: str) -> str:
+        """The data key of a persona, also of one being created. NotFound, PersonaDeleted."""
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        """Replace every wrapped key by `change(persona_id, wrapped)`; how many."""
 
     def personas(self) -> list[PersonaRow]:
         """The active ones, by name."""
@@ -159,8 +201,12 @@ class Ledger(Protocol):
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
+    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+        """Claim the job of `lane` whose turn it is. A ledger of many workers may claim another one instead of the same tenant and
+        priority, about one of the personas `prefer`, if no job waits for long because of that."""
+
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
-        """Take a queued job, or None when somebody else has it or it is over."""
+        """Claim this job, or None when somebody else has it, it is over, or its tenant is at its quota of running jobs."""
 
     def heartbeat(self, job_id: str, token: int, *, lease_s: float) -> bool:
         """Renew the lease; True when cancellation was asked for."""
@@ -188,7 +234,7 @@ class Ledger(Protocol):
         the last attempt. count=False: the worker was asked to stop, which is no attempt."""
 
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
-        """Ids in the order to claim them: lane "serve" first, then by age."""
+        """Ids of what can be claimed now, in turn."""
 
     def depth(self, lane: Lane) -> int:
         """How many jobs are queued there."""
@@ -201,5 +247,20 @@ class Ledger(Protocol):
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         """Those of `blobs` that some job mentions."""
+
+    # -- the operator's side, and what the workers tidy up ---------------------------------------------------------
+
+    def tenants(self) -> list[TenantRow]:
+        """All that have jobs, personas or quotas, by name."""
+
+    def set_quotas(self, tenant: str, quotas: Quotas) -> None:
+        """Tenant "*": of all those that have none of their own."""
+
+    def overdue(self) -> list[PersonaRow]:
+        """Expired personas that were not deleted yet."""
+
+    def forget(self, *, after_s: float, limit: int = 1000) -> int:
+        """Remove the rows, events, keys and blob references of jobs that have been over for so long; how many there were. The
+        job that made a persona stays as long as the persona."""
 
     def close(self) -> None: ...

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import asdict
 from importlib import resources
 from typing import Any, Literal
 
@@ -22,9 +23,22 @@ from ..errors import InvalidRequest, NotFound, QueueUnavailable, StorageError, S
 from . import rules
 from .outbox.protocol import PROGRESS_S
 from .outbox.redis import RedisOutbox
-from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
+from .protocol import (
+    LANES,
+    TERMINAL,
+    EventRow,
+    JobRow,
+    Json,
+    Lane,
+    LeaseLost,
+    NewJob,
+    PersonaRow,
+    Quotas,
+    Removed,
+    Status,
+    TenantRow,
+)
 
-LANES: tuple[Lane, ...] = ("serve", "tune")  # in the order of service
 KEEP_EVENTS_S = 7 * 24 * 3600  # of a job that is over; its row and result stay
 _TIMEOUT_S = 2.0  # per try; with one more try, a dead server is told in less than 5 s
 _WAIT_S = 1.0  # the longest single wait for an event; shorter than the timeout
@@ -90,7 +104,7 @@ class RedisLedger:
     # -- the client's side ---------------------------------------------------------------------------------------
 
     def submit(self, job: NewJob) -> tuple[JobRow, bool]:
-        tag, flat = self._run(
+        tag, *rest = self._run(
             "submit",
             id=job.id,
             owner=self.tenant or job.tenant,
@@ -105,12 +119,17 @@ class RedisLedger:
             blobs=list(job.blobs),
             key=job.key,
             creates=job.creates,
+            consent=_dump(job.consent),
+            expires=job.expires,
+            wrapped_key=job.wrapped_key,
             webhook=_dump(job.webhook),
         )
-        if tag == "persona":
-            rules.usable(_persona(flat), job.persona_id)
-            raise NotFound(f"persona {job.persona_id!r} changed just now; call again", param="persona_id")
-        row = _job(flat)
+        if tag == "quota":
+            raise rules.quota_exceeded(self.tenant or job.tenant, *rest)
+        if tag == "persona":  # the one that cannot be used, or none
+            rules.usable(next(iter(self._personas(rest)), None), job.persona_id)
+            raise NotFound(f"persona {rest[0]!r} changed just now; call again", param="persona_id")
+        row = _job(rest[0])
         assert row is not None
         if tag == "key":
             return rules.same_or_conflict(job, row, f"the idempotency key {job.key!r}"), False
@@ -135,7 +154,11 @@ class RedisLedger:
         return [r for r in rows if status in (None, r.status)][:limit]
 
     def ahead(self, job_id: str) -> int:
-        return int(self._run("ahead", id=job_id))
+        found = self._run("ahead", id=job_id)
+        if not found:
+            return 0
+        before, place, mine, others = found
+        return int(before) + rules.ahead(rules.Line(*mine), place, [rules.Line(*other) for other in others])
 
     def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
         deadline, stream = time.monotonic() + wait_s, self._key("events", job_id)
@@ -163,8 +186,8 @@ class RedisLedger:
         with self._typed():
             tenants = self._tenants()
             named = [self._redis.hget(self._key("names", tenant), id_or_name) for tenant in tenants]
-            found = self._redis.hgetall(self._key("persona", next(filter(None, named), id_or_name)))
-            row = _persona(found) if found.get("tenant") in tenants else None
+            rows = self._personas([next(filter(None, named), id_or_name)])
+            row = next((row for row in rows if row.tenant in tenants), None)
             if row is not None and row.status != "deleted":
                 return row
             gone = rules.tombstone(id_or_name)
@@ -174,14 +197,34 @@ class RedisLedger:
         rules.usable(None, id_or_name)
         raise AssertionError("not reached")
 
+    def wrapped_key(self, persona_id: str) -> str:
+        row = self.persona(persona_id)
+        rules.not_expired(row)
+        with self._typed():
+            found = self._redis.hget(self._prefix + "wrapped_keys", row.id)
+        if found is None:
+            raise rules.keyless(persona_id)
+        return str(found)
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._typed():
+            keys = self._redis.hgetall(self._prefix + "wrapped_keys")
+        for persona_id, wrapped in keys.items():  # one that is deleted meanwhile must not come back
+            self._run("rewrap", persona_id=persona_id, wrapped_key=change(persona_id, wrapped))
+        return len(keys)
+
+    def secret(self, new: str | None) -> str | None:
+        """The installation's own master key; `new` becomes it when there is none."""
+        with self._typed():
+            if new is not None:
+                self._redis.setnx(self._prefix + "secret", new)
+            found = self._redis.get(self._prefix + "secret")
+        return None if found is None else str(found)
+
     def personas(self) -> list[PersonaRow]:
         with self._typed():
             ids = [i for tenant in self._tenants() for i in self._redis.smembers(self._key("active", tenant))]
-            with self._redis.pipeline(transaction=False) as pipe:
-                for persona_id in ids:
-                    pipe.hgetall(self._key("persona", persona_id))
-                rows = [_persona(found) for found in pipe.execute()]
-        return sorted((r for r in rows if r is not None and r.status == "active"), key=lambda r: r.name)
+        return sorted((r for r in self._personas(ids) if r.status == "active"), key=lambda r: r.name)
 
     def delete_persona(self, persona_id: str) -> Removed:
         with self._typed():
@@ -200,6 +243,10 @@ class RedisLedger:
         return Removed(tuple(blobs), tuple(jobs))
 
     # -- the worker's side ---------------------------------------------------------------------------------------
+
+    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+        tag, *rest = self._run("take", lane=lane, worker=worker, lease_s=lease_s, prefer=dict.fromkeys(prefer, 1) or None)
+        return _job(rest[0]) if tag == "ok" else None
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         tag, *rest = self._run("claim", id=job_id, worker=worker, lease_s=lease_s)
@@ -252,13 +299,14 @@ class RedisLedger:
         ids: list[str] = []
         for one in LANES:
             if lane in (None, one) and len(ids) < limit:
-                with self._typed():
-                    ids += self._redis.zrange(self._key("queue", one), 0, limit - len(ids) - 1)
-        return ids if self.tenant is None else [row.id for row in self._rows(ids)]
+                left = limit - len(ids)
+                ids += rules.in_turn([rules.Line(*line) for line in self._run("queued", lane=one, limit=left)], left)
+        return ids
 
     def depth(self, lane: Lane) -> int:
         with self._typed():
-            return int(self._redis.zcard(self._key("queue", lane)))
+            queue = self._key("queue", lane) if self.tenant is None else self._key("waiting", f"{lane}:{self.tenant}")
+            return int(self._redis.zcard(queue))
 
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         with self._typed():
@@ -305,6 +353,36 @@ class RedisLedger:
             jobs = {digest: ids & mine for digest, ids in jobs.items()}
         return {digest for digest, ids in jobs.items() if ids}
 
+    # -- the operator's side -----------------------------------------------------------------------------------------
+
+    def tenants(self) -> list[TenantRow]:
+        with self._typed():
+            names, quotas = sorted(self._tenants()), self._redis.hgetall(self._prefix + "quotas")
+            with self._redis.pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.zcard(self._key("status", f"running:{name}"))
+                    pipe.zcard(self._key("status", f"queued:{name}"))
+                    pipe.hlen(self._key("names", name))
+                counts = pipe.execute()
+        rows = []
+        for index, name in enumerate(names):
+            limits = json.loads(quotas.get(name) or quotas.get("*") or "{}")
+            running, queued, personas = counts[3 * index : 3 * index + 3]
+            rows.append(TenantRow(name, running, queued, personas, Quotas(**limits)))
+        return rows
+
+    def set_quotas(self, tenant: str, quotas: Quotas) -> None:
+        limits = {name: limit for name, limit in asdict(quotas).items() if limit is not None}
+        self._run("set_quotas", of=tenant, quotas=json.dumps(limits))
+
+    def overdue(self) -> list[PersonaRow]:
+        with self._typed():
+            ids = self._redis.zrangebyscore(self._prefix + "expiring", "-inf", self._now())
+        return [r for r in self._personas(ids) if r.status == "expired" and self.tenant in (None, r.tenant)]
+
+    def forget(self, *, after_s: float, limit: int = 1000) -> int:
+        return int(self._run("forget", after_s=after_s, limit=limit))
+
     def close(self) -> None:
         """Nothing: connections are pooled, and belong to no thread."""
 
@@ -334,6 +412,20 @@ class RedisLedger:
                 pipe.hgetall(self._key("job", job_id))
             rows = (_job(found) for found in pipe.execute())
             return [row for row in rows if row is not None and self.tenant in (None, row.tenant)]
+
+    def _now(self) -> float:
+        if self._clock is not None:
+            return self._clock()
+        seconds, micro = self._redis.time()
+        return float(seconds) + float(micro) / 1e6
+
+    def _personas(self, ids: Iterable[str]) -> list[PersonaRow]:
+        with self._typed(), self._redis.pipeline(transaction=False) as pipe:
+            for persona_id in ids:
+                pipe.hgetall(self._key("persona", persona_id))
+            rows = [row for found in pipe.execute() if (row := _persona(found)) is not None]
+            now = self._now() if any(row.expires for row in rows) else 0.0
+            return [rules.at(row, now) for row in rows]
 
     def _tenants(self) -> list[str]:
         return [self.tenant] if self.tenant is not None else sorted(self._redis.smembers(self._prefix + "tenants"))
@@ -408,13 +500,13 @@ def _job(found: Any) -> JobRow | None:
     return JobRow(**values)
 
 
-def _event(entry: str, fields: dict[str, str]) -> EventRow:
-    return EventRow(int(entry.split("-")[0]), float(fields["time"]), fields["kind"], json.loads(fields["data"]))
-
-
-def _persona(found: Any) -> PersonaRow | None:
-    h: dict[str, Any] = _pairs(found)
+def _persona(h: dict[str, Any]) -> PersonaRow | None:
     if not h:
         return None
-    record = None if h.get("record") is None else json.loads(h["record"])
-    return PersonaRow(h["id"], h["tenant"], h["name"], h["status"], record, h["job_id"])
+    record, consent = (None if h.get(name) is None else json.loads(h[name]) for name in ("record", "consent"))
+    expires = None if h.get("expires") is None else float(h["expires"])
+    return PersonaRow(h["id"], h["tenant"], h["name"], h["status"], record, h["job_id"], consent, expires)
+
+
+def _event(entry: str, fields: dict[str, str]) -> EventRow:
+    return EventRow(int(entry.split("-")[0]), float(fields["time"]), fields["kind"], json.loads(fields["data"]))

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -21,7 +21,21 @@ from ..errors import NotFound, StorageError, StorageFull
 from . import rules
 from .outbox.sqlite import SCHEMA as OUTBOX_SCHEMA
 from .outbox.sqlite import SqliteOutbox
-from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
+from .protocol import (
+    LANES,
+    TERMINAL,
+    EventRow,
+    JobRow,
+    Json,
+    Lane,
+    LeaseLost,
+    NewJob,
+    PersonaRow,
+    Quotas,
+    Removed,
+    Status,
+    TenantRow,
+)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -31,6 +45,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     cancel_requested REAL, result TEXT, error TEXT, created REAL NOT NULL, started REAL, finished REAL,
     tenant TEXT NOT NULL DEFAULT 'default', priority INTEGER NOT NULL DEFAULT 0, trace TEXT, webhook TEXT);
 CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, lane, created);
+CREATE INDEX IF NOT EXISTS jobs_by_turn ON jobs (status, lane, tenant, priority DESC, created);
+CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (finished);
 CREATE INDEX IF NOT EXISTS jobs_by_persona ON jobs (persona_id);
 CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_tenant_key ON jobs (tenant, key) WHERE key IS NOT NULL;
 DROP INDEX IF EXISTS jobs_by_key;
@@ -41,14 +57,17 @@ CREATE TABLE IF NOT EXISTS refs (digest TEXT NOT NULL, job_id TEXT NOT NULL, PRI
 CREATE INDEX IF NOT EXISTS refs_by_job ON refs (job_id);
 CREATE TABLE IF NOT EXISTS personas (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL,
-    tenant TEXT NOT NULL DEFAULT 'default');
+    tenant TEXT NOT NULL DEFAULT 'default', consent TEXT, expires REAL);
+CREATE TABLE IF NOT EXISTS wrapped_keys (persona_id TEXT PRIMARY KEY, wrapped TEXT NOT NULL) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS personas_by_tenant_name ON personas (tenant, name) WHERE status != 'deleted';
 DROP INDEX IF EXISTS personas_by_name;
+CREATE TABLE IF NOT EXISTS turns (lane TEXT NOT NULL, tenant TEXT NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (lane, tenant));
+CREATE TABLE IF NOT EXISTS quotas (tenant TEXT PRIMARY KEY, running INTEGER, queued INTEGER, personas INTEGER);
 """
 # Columns that homes made by an earlier version lack.
 _ADDED = {
     "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0", "trace": "TEXT", "webhook": "TEXT"},
-    "personas": {"tenant": "TEXT NOT NULL DEFAULT 'default'"},
+    "personas": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "consent": "TEXT", "expires": "REAL"},
 }
 _JOB_COLUMNS = ", ".join(JobRow.__dataclass_fields__)
 _JSON_COLUMNS = ("request", "shape", "result", "error", "webhook")
@@ -90,13 +109,19 @@ class SqliteLedger:
             if job.creates is not None:
                 named = "tenant = ? AND name = ? AND status != 'deleted'"
                 if (taken := self._persona_row(db, named, tenant, job.creates)) is not None:
+                    rules.not_expired(taken)
                     return rules.same_or_conflict(job, self._get(db, taken.job_id), f"the name {job.creates!r}"), False
-                db.execute(
-                    "INSERT INTO personas (id, tenant, name, status, job_id) VALUES (?, ?, ?, 'creating', ?)",
-                    (job.persona_id, tenant, job.creates, job.id),
-                )
             elif job.persona_id:
                 rules.usable(self._persona_row(db, "id = ? AND tenant = ?", job.persona_id, tenant), job.persona_id)
+            quotas = self._quotas(db, tenant)
+            _within(db, tenant, "queued", quotas.queued, "jobs WHERE tenant = ? AND status = 'queued'")
+            if job.creates is not None:
+                _within(db, tenant, "personas", quotas.personas, "personas WHERE tenant = ? AND status != 'deleted'")
+                db.execute(
+                    "INSERT INTO personas (id, tenant, name, status, job_id, consent, expires) VALUES (?, ?, ?, 'creating', ?, ?, ?)",
+                    (job.persona_id, tenant, job.creates, job.id, _dump(job.consent), job.expires),
+                )
+                db.execute("INSERT INTO wrapped_keys VALUES (?, ?)", (job.persona_id, job.wrapped_key))
             db.execute(
                 "INSERT INTO jobs (id, tenant, operation, persona_id, status, request, body_hash, shape, key, lane, priority,"
                 " trace, created, webhook) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -135,13 +160,18 @@ class SqliteLedger:
 
     def ahead(self, job_id: str) -> int:
         with self._read() as db:
-            (count,) = db.execute(
-                "SELECT count(*) FROM jobs a JOIN jobs b ON b.id = ? AND b.tenant = ifnull(?, b.tenant)"
-                " AND a.status = 'queued' AND b.status = 'queued'"
-                " AND (a.lane, a.created, a.rowid) < (b.lane, b.created, b.rowid)",  # 'serve' < 'tune'
-                (job_id, self.tenant),
+            row = self._find(db, "id = ? AND tenant = ifnull(?, tenant) AND status = 'queued'", job_id, self.tenant)
+            if row is None:
+                return 0
+            (place,) = db.execute(
+                "SELECT count(*) FROM jobs a JOIN jobs b ON b.id = ? AND a.status = b.status AND a.lane = b.lane"
+                " AND a.tenant = b.tenant AND (-a.priority, a.created, a.rowid) < (-b.priority, b.created, b.rowid)",
+                (job_id,),
             ).fetchone()
-            return int(count)
+            lines = {line.tenant: line for line in self._lines(db, row.lane, also=row.tenant)}
+            mine = lines.pop(row.tenant)
+            before = 0 if row.lane == "serve" else _count(db, "jobs WHERE status = 'queued' AND lane = 'serve'")
+            return before + rules.ahead(mine, place, lines.values())
 
     def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
         deadline, pause = time.monotonic() + wait_s, 0.01
@@ -179,12 +209,32 @@ class SqliteLedger:
             assert row is not None
             return row
 
+    def wrapped_key(self, persona_id: str) -> str:
+        row = self.persona(persona_id)
+        rules.not_expired(row)
+        with self._read() as db:
+            found = db.execute("SELECT wrapped FROM wrapped_keys WHERE persona_id = ?", (row.id,)).fetchone()
+        if found is None:
+            raise rules.keyless(persona_id)
+        return str(found["wrapped"])
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._write() as db:
+            rows = db.execute("SELECT * FROM wrapped_keys").fetchall()
+            for row in rows:
+                wrapped = change(row["persona_id"], row["wrapped"])
+                db.execute("UPDATE wrapped_keys SET wrapped = ? WHERE persona_id = ?", (wrapped, row["persona_id"]))
+        self._truncate_log()
+        return len(rows)
+
     def personas(self) -> list[PersonaRow]:
         with self._read() as db:
             rows = db.execute(
-                "SELECT * FROM personas WHERE status = 'active' AND tenant = ifnull(?, tenant) ORDER BY name", (self.tenant,)
+                "SELECT * FROM personas WHERE status = 'active' AND tenant = ifnull(?, tenant)"
+                " AND ifnull(expires > ?, 1) ORDER BY name",
+                (self.tenant, self._clock()),
             )
-            return [_persona(row) for row in rows]
+            return [self._persona(row) for row in rows]
 
     def delete_persona(self, persona_id: str) -> Removed:
         with self._write() as db:
@@ -199,6 +249,7 @@ class SqliteLedger:
             blobs = [
                 row["digest"] for row in db.execute(f"SELECT DISTINCT digest FROM refs WHERE {its}", (persona_id,))
             ]
+            db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (persona_id,))
             db.execute(f"DELETE FROM refs WHERE {its}", (persona_id,))
             db.execute(f"DELETE FROM events WHERE {its}", (persona_id,))
             db.execute("UPDATE jobs SET webhook = NULL WHERE persona_id = ?", (persona_id,))
@@ -214,29 +265,23 @@ class SqliteLedger:
                 )
                 db.execute("UPDATE jobs SET error = NULL WHERE id = ? AND status = 'failed'", (job_id,))
             db.execute(
-                "UPDATE personas SET status = 'deleted', record = NULL, name = ? WHERE id = ?",
+                "UPDATE personas SET status = 'deleted', record = NULL, consent = NULL, name = ? WHERE id = ?",
                 (rules.tombstone(persona.name), persona_id),
             )
             kept = self._referenced(db, blobs)
-        with self._read() as db:  # without this the old pages would stay readable in the write-ahead log
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._truncate_log()
         return Removed(tuple(b for b in blobs if b not in kept), tuple(jobs))
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
+    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+        with self._write(durable=False) as db:
+            found = rules.in_turn(self._lines(db, lane, first=1), 1)
+            return self._claim(db, found[0], worker, lease_s) if found else None
+
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         with self._write(durable=False) as db:
-            now = self._clock()
-            won = db.execute(
-                "UPDATE jobs SET status = 'running', attempts = attempts + 1, token = token + 1, worker = ?,"
-                " lease_until = ?, started = ifnull(started, ?) WHERE id = ? AND status = 'queued' AND tenant = ifnull(?, tenant)",
-                (worker, now + lease_s, now, job_id, self.tenant),
-            )
-            if won.rowcount == 0:
-                return None
-            row = self._get(db, job_id)
-            self._event(db, job_id, "started", {"attempt": row.attempts})
-            return row
+            return self._claim(db, job_id, worker, lease_s)
 
     def heartbeat(self, job_id: str, token: int, *, lease_s: float) -> bool:
         with self._write(durable=False) as db:
@@ -287,20 +332,12 @@ class SqliteLedger:
 
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
         with self._read() as db:
-            rows = db.execute(
-                "SELECT id FROM jobs WHERE status = 'queued' AND lane = ifnull(?, lane) AND tenant = ifnull(?, tenant)"
-                " ORDER BY lane, created, rowid LIMIT ?",
-                (lane, self.tenant, limit),
-            )
-            return [row["id"] for row in rows]
+            lanes = LANES if lane is None else (lane,)
+            return [i for one in lanes for i in rules.in_turn(self._lines(db, one, first=limit), limit)][:limit]
 
     def depth(self, lane: Lane) -> int:
         with self._read() as db:
-            (count,) = db.execute(
-                "SELECT count(*) FROM jobs WHERE status = 'queued' AND lane = ? AND tenant = ifnull(?, tenant)",
-                (lane, self.tenant),
-            ).fetchone()
-            return int(count)
+            return _count(db, "jobs WHERE status = 'queued' AND lane = ? AND tenant = ifnull(?, tenant)", lane, self.tenant)
 
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         with self._read() as db:
@@ -318,11 +355,57 @@ class SqliteLedger:
         with self._read() as db:
             return self._referenced(db, list(blobs), self.tenant)
 
+    # -- the operator's side -----------------------------------------------------------------------------------------
+
+    def tenants(self) -> list[TenantRow]:
+        with self._read() as db:
+            counted = {
+                name: (running, queued, personas)
+                for name, running, queued, personas in db.execute(
+                    "SELECT tenant, sum(kind = 'running'), sum(kind = 'queued'), sum(kind = 'persona') FROM ("
+                    " SELECT tenant, status AS kind FROM jobs UNION ALL"
+                    " SELECT tenant, 'persona' FROM personas WHERE status != 'deleted' UNION ALL"
+                    " SELECT tenant, '' FROM quotas WHERE tenant != '*') WHERE tenant = ifnull(?, tenant) GROUP BY tenant",
+                    (self.tenant,),
+                )
+            }
+            return [TenantRow(name, *counted[name], self._quotas(db, name)) for name in sorted(counted)]
+
+    def set_quotas(self, tenant: str, quotas: Quotas) -> None:
+        with self._write() as db:
+            values = (tenant, quotas.running, quotas.queued, quotas.personas)
+            db.execute("INSERT OR REPLACE INTO quotas (tenant, running, queued, personas) VALUES (?, ?, ?, ?)", values)
+
+    def overdue(self) -> list[PersonaRow]:
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT * FROM personas WHERE status != 'deleted' AND expires <= ? AND tenant = ifnull(?, tenant)",
+                (self._clock(), self.tenant),
+            )
+            return [self._persona(row) for row in rows]
+
+    def forget(self, *, after_s: float, limit: int = 1000) -> int:
+        with self._write() as db:
+            found = db.execute(
+                "SELECT id FROM jobs WHERE finished < ? AND tenant = ifnull(?, tenant)"
+                " AND id NOT IN (SELECT job_id FROM personas WHERE status != 'deleted') LIMIT ?",
+                (self._clock() - after_s, self.tenant, limit),
+            )
+            over = [(row["id"],) for row in found]
+            for table, column in (("jobs", "id"), ("events", "job_id"), ("refs", "job_id")):
+                db.executemany(f"DELETE FROM {table} WHERE {column} = ?", over)
+            return len(over)
+
     def close(self) -> None:
         """Close this thread's connection; another call opens it again."""
         if (db := getattr(self._local, "db", None)) is not None:
             db.close()
             self._local.db = None
+
+    def _truncate_log(self) -> None:
+        """Without this, old pages would stay readable in the write-ahead log."""
+        with self._read() as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # -- inside a transaction --------------------------------------------------------------------------------------
 
@@ -338,7 +421,57 @@ class SqliteLedger:
 
     def _persona_row(self, db: sqlite3.Connection, where: str, *values: Any) -> PersonaRow | None:
         row = db.execute(f"SELECT * FROM personas WHERE {where}", values).fetchone()
-        return None if row is None else _persona(row)
+        return None if row is None else self._persona(row)
+
+    def _persona(self, row: sqlite3.Row) -> PersonaRow:
+        values = dict(row)
+        for name in ("record", "consent"):
+            values[name] = None if values[name] is None else json.loads(values[name])
+        return rules.at(PersonaRow(**values), self._clock())
+
+    def _claim(self, db: sqlite3.Connection, job_id: str, worker: str, lease_s: float) -> JobRow | None:
+        row = self._find(db, "id = ? AND status = 'queued' AND tenant = ifnull(?, tenant)", job_id, self.tenant)
+        if row is None or self._full(db, row.tenant):
+            return None
+        now = self._clock()
+        db.execute(
+            "UPDATE jobs SET status = 'running', attempts = attempts + 1, token = token + 1, worker = ?,"
+            " lease_until = ?, started = ifnull(started, ?) WHERE id = ?",
+            (worker, now + lease_s, now, job_id),
+        )
+        turn = "INSERT OR REPLACE INTO turns SELECT ?, ?, ifnull(max(turn), 0) + 1 FROM turns"
+        db.execute(turn, (row.lane, row.tenant))
+        self._event(db, job_id, "started", {"attempt": row.attempts + 1})
+        return self._get(db, job_id)
+
+    def _quotas(self, db: sqlite3.Connection, tenant: str) -> Quotas:
+        found = db.execute(
+            "SELECT running, queued, personas FROM quotas WHERE tenant IN (?, '*') ORDER BY tenant = '*' LIMIT 1", (tenant,)
+        ).fetchone()
+        return Quotas(*found) if found else Quotas()
+
+    def _full(self, db: sqlite3.Connection, tenant: str) -> bool:
+        limit = self._quotas(db, tenant).running
+        return limit is not None and _count(db, "jobs WHERE status = 'running' AND tenant = ?", tenant) >= limit
+
+    def _lines(self, db: sqlite3.Connection, lane: Lane, *, first: int = 0, also: str | None = None) -> list[rules.Line]:
+        """Of the tenants that may have a job claimed, each with its `first` ids; and of `also`."""
+        counts = "SELECT tenant, count(*) FROM jobs WHERE status = ? AND lane = ? GROUP BY tenant"
+        queued = dict(map(tuple, db.execute(counts, ("queued", lane))))
+        running = dict(map(tuple, db.execute(counts, ("running", lane))))
+        turns = dict(map(tuple, db.execute("SELECT tenant, turn FROM turns WHERE lane = ?", (lane,))))
+        lines = []
+        for tenant, count in queued.items():
+            if tenant != also and (self._full(db, tenant) or (self.tenant not in (None, tenant) and also is None)):
+                continue
+            ids = db.execute(
+                "SELECT id FROM jobs WHERE status = 'queued' AND lane = ? AND tenant = ? ORDER BY priority DESC, created, rowid"
+                " LIMIT ?",
+                (lane, tenant, first),
+            )
+            line = rules.Line(tenant, running.get(tenant, 0), turns.get(tenant, 0), count, [row["id"] for row in ids])
+            lines.append(line)
+        return lines
 
     def _held(self, db: sqlite3.Connection, job_id: str, token: int) -> JobRow:
         row = self._find(db, "id = ? AND tenant = ifnull(?, tenant)", job_id, self.tenant)
@@ -360,6 +493,7 @@ class SqliteLedger:
             )
         elif row.operation == "create":  # the name is free again, and nothing of the photos is kept
             db.execute("DELETE FROM personas WHERE id = ? AND status = 'creating'", (row.persona_id,))
+            db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (row.persona_id,))
             db.execute("DELETE FROM refs WHERE job_id = ?", (row.id,))
         self.outbox.put(db, row, status, self._event(db, row.id, status), error)
 
@@ -448,6 +582,15 @@ def _typed(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _count(db: sqlite3.Connection, what: str, *values: Any) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {what}", values).fetchone()[0])
+
+
+def _within(db: sqlite3.Connection, tenant: str, quota: str, limit: int | None, what: str) -> None:
+    if limit is not None and (held := _count(db, what, tenant)) >= limit:
+        raise rules.quota_exceeded(tenant, quota, held, limit)
+
+
 def _dump(data: Json | None) -> str | None:
     return None if data is None else json.dumps(data)
 
@@ -457,9 +600,3 @@ def _job(row: sqlite3.Row) -> JobRow:
     for name in _JSON_COLUMNS:
         values[name] = None if values[name] is None else json.loads(values[name])
     return JobRow(**values)
-
-
-def _persona(row: sqlite3.Row) -> PersonaRow:
-    values = dict(row)
-    values["record"] = None if values["record"] is None else json.loads(values["record"])
-    return PersonaRow(**values)

@@ -164,7 +164,7 @@ def _judge_faces(photos: Sequence[Source], candidates: list[_Candidate], verdict
     """Fills `verdicts` of photos with faces; returns the accepted ones, the person's mean embedding and the networks used."""
     identity, attributes = load_identity(), load_attributes()
     tensors = to_tensor(np.stack([c.picture for c in candidates]))
-    embeddings = torch.cat([identity(x) for x in tensors.split(32)]).numpy()
+    embeddings = torch.cat([identity(x) for x in tensors.split(32)]).cpu().numpy()
     person = find_person(embeddings, [c.photo for c in candidates], [c.frame.size for c in candidates], identity.same_person)
 
     own = list(person.face_of.values())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import sys
 
 from pydantic import BaseModel
 
 from ..provenance.gallery import refuse_unmarked
 from .context import Context, MemoryContext
 
-__all__ = ["Context", "MemoryContext", "run"]
+__all__ = ["Context", "MemoryContext", "forget", "load", "run", "warm"]
 
 _MODULES = {"create": "personalize", "synthesize": "synthesize", "edit": "edit", "enhance": "enhance",
             "calibrate": "calibrate"}
@@ -21,6 +22,18 @@ def run(request: BaseModel, context: Context) -> BaseModel:
     result = module.run(request, context)
     refuse_unmarked(result, context)
     return result
+
+
+def warm() -> tuple[str, ...]:
+    """Ids of the personas that this process holds ready; nobody before torch is loaded."""
+    held = getattr(sys.modules.get("portraitist_workers.persona.warm"), "warm", None)
+    return held.ids() if held else ()
+
+
+def forget(persona_id: str) -> None:
+    """Drop a persona that was deleted from this process's memory."""
+    if persona_id in warm():
+        sys.modules["portraitist_workers.persona.warm"].warm.forget(persona_id)
 
 
 def load() -> None:

@@ -59,7 +59,7 @@ def run(request: Edit, context: Context) -> Pictures:
         pixels = keep_backdrop(pixels, original, heads)
         crops.append(mark_portrait(pixels))
         photos.append(paste(photo, subject.frame, pixels, original=original, others=subject.others, heads=heads))
-    images = image_io.to_tensor(np.stack([c.pixels for c in crops]))  # what is handed out is what is judged
+    images = image_io.to_tensor(np.stack([c.pixels for c in crops])).to(w)  # what is handed out is what is judged
     measured = judge.attributes(images)[0]
     reports = judge.reports(images, measured, requested=requested, targets=targets, seed=request.seed, before=measured_photo,
                             reach=record.reach)
@@ -132,8 +132,8 @@ def edit_latent(model: PersonaModel, tuned: Generator, judge: Judge, w: Tensor, 
     def measure(latents: Tensor) -> Tensor:
         return torch.cat([judge.attributes(render(tuned, part))[0] for part in latents.split(16)])
 
-    change = torch.zeros(B, len(model.axes.names))
-    wanted = torch.full((B, len(names)), float("nan"))
+    change = w.new_zeros(B, len(model.axes.names))
+    wanted = w.new_full((B, len(names)), float("nan"))
     coordinates = model.axes.coordinates(w.mean(1))[0]
     for b, values in enumerate(targets):
         for name, value in values.items():

@@ -143,7 +143,7 @@ class DegradedLoss:
     def __call__(self, image: Tensor, observed: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
         degraded = degrade.apply(self.chain, image, mask=self.seen.mask)
         a, b = degraded, observed
-        loss = torch.zeros(len(a))
+        loss = a.new_zeros(len(a))
         level = 0
         while a.shape[-1] >= 8:
             loss = loss + (a - b).abs().flatten(1).mean(1)
@@ -156,7 +156,7 @@ class DegradedLoss:
 
 def attribute_penalty(model: PersonaModel, w_plus: Tensor, targets: dict[str, float]) -> Tensor:
     """lambda sum_m | c_m(w) - a_m | in spreads of the attribute (MyStyle++ eq. 9)."""
-    penalty = torch.zeros([])
+    penalty = w_plus.new_zeros([])
     if targets:
         coordinates = model.axes.coordinates(w_plus.mean(1))[0]
         for name, value in targets.items():
@@ -171,7 +171,7 @@ def finish(request: Enhance, context: Context, judge: Judge, image: Tensor, seen
         image = blend(image, seen.naive, seen.mask)
     pixels = image_io.to_uint8(image)[0]
     restored = mark_portrait(pixels)
-    image = image_io.to_tensor(restored.pixels)  # what is handed out is what is judged
+    image = image_io.to_tensor(restored.pixels).to(image)  # what is handed out is what is judged
     measured = judge.attributes(image)[0]
     report = judge.reports(image, measured, requested=[request.values], targets=[targets], seed=request.seed)[0]
     degraded = degrade.apply(chain, image, mask=seen.mask)

@@ -101,7 +101,7 @@ def attribute_values(request: CreatePersona, photos: Tensor, names: tuple[str, .
                     f"{{{attribute!r}: ...}}}} for every photo", param=name,
                 )
         columns.append(column)
-    return torch.tensor(columns).T.contiguous()
+    return torch.tensor(columns).T.contiguous().to(photos)
 
 
 def invert(prior: library.Prior, photos: Tensor, loss: Reconstruction, preset: Preset, clock: Stages) -> Tensor:

@@ -36,7 +36,7 @@ def run(request: Synthesize, context: Context) -> Pictures:
     w = draw(model, len(targets), request.seed, shared=request.same_person_state)
     images = render(model.generator, set_values(model, judge, w, targets))
     marked = [mark_portrait(pixels) for pixels in to_uint8(images)]
-    images = to_tensor(np.stack([m.pixels for m in marked]))  # what is handed out is what is judged
+    images = to_tensor(np.stack([m.pixels for m in marked])).to(images)  # what is handed out is what is judged
     measured = judge.attributes(images)[0]
     reports = judge.reports(images, measured, requested=request.values, targets=targets, seed=request.seed)
     pictures = []
@@ -68,7 +68,7 @@ def set_values(model: PersonaModel, judge: Judge, w: Tensor, targets: list[dict[
     # Open loop along the person's axes first; the loop corrects from there.
     coordinates = model.axes.coordinates(w)
     change = torch.zeros_like(coordinates)
-    wanted = torch.full((len(w), len(names)), float("nan"))
+    wanted = w.new_full((len(w), len(names)), float("nan"))
     for b, values in enumerate(targets):
         for name, value in values.items():
             change[b, model.axes.names.index(name)] = value - coordinates[b, model.axes.names.index(name)]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from portraitist.errors import PriorUnavailable, StorageError
 
+from ..device import device
 from ..generator import Generator
 from ..priors import library
 from .axes import Axes
@@ -51,7 +52,7 @@ class PersonaModel:
             "attributes": self.axes.names, "measured": self.response.names, "photos": self.photos,
         }
         # One entry, because safetensors writes several in random order, and equal personas must be equal bytes.
-        return save_tensors({k: v.detach().contiguous() for k, v in tensors.items()}, metadata={"persona": json.dumps(header)})
+        return save_tensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata={"persona": json.dumps(header)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PersonaModel:
@@ -59,7 +60,7 @@ class PersonaModel:
         try:
             length = int.from_bytes(data[:8], "little")
             header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["persona"])
-            tensors = load_tensors(data)
+            tensors = {name: tensor.to(device()) for name, tensor in load_tensors(data).items()}
         except (ValueError, KeyError) as error:
             raise StorageError(f"the persona's weights are damaged: {error}. Create the persona again.") from error
         prior = library.load(header["prior"].split("@")[0])

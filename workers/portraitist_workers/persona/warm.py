@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from portraitist.results import PersonaRecord
 
@@ -67,20 +67,15 @@ class _Held:
 
 def nbytes(model: PersonaModel) -> int:
     """What a model takes beyond its prior, kernels remembered in other formats and the judge's pictures included."""
-    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in _tensors(model)}
-    shared = {t.untyped_storage().data_ptr() for t in _module(model.prior.generator)}
-    return sum(size for pointer, size in storages.items() if pointer not in shared)
+    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(model))
 
 
 def _tensors(model: PersonaModel) -> Iterator[Tensor]:
+    synthesis = model.generator.synthesis
     yield from (model.anchors, model.embeddings, model.axes.steps, model.response.steps, judge_for(model).anchor_images)
-    yield from _module(model.generator)
-
-
-def _module(module: nn.Module) -> Iterator[Tensor]:
-    yield from module.parameters()
-    yield from module.buffers()
-    for layer in module.modules():
+    yield from synthesis.parameters()
+    yield from synthesis.buffers()
+    for layer, _ in synthesis.walk():
         if isinstance(layer, ModulatedConv):
             yield from layer.remembered()
 
