@@ -18,7 +18,9 @@ __version__ = "0.1.0"
 _HOME = {
     "studio": ("Studio", "connect"),
     "persona": ("Persona",),
+    "consent": ("Consent",),
     "photos": ("Link",),
+    "vault.receipts": ("Receipt",),
     "webhooks.wire": ("Webhook", "WebhookEvent"),
     "picture": ("Grid", "Picture"),
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
@@ -73,6 +75,7 @@ __all__ = [
     "Cancelled",
     "CertificateUnusable",
     "Conflict",
+    "Consent",
     "ConsentExpired",
     "ConsentMissing",
     "Credentials",
@@ -120,6 +123,7 @@ __all__ = [
     "Queued",
     "QuotaExceeded",
     "Reach",
+    "Receipt",
     "Running",
     "SignatureInvalid",
     "Status",
@@ -140,6 +144,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES, Attribute
+    from .consent import Consent
     from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
     from .errors import (
         CertificateUnusable,
@@ -184,6 +189,7 @@ if TYPE_CHECKING:
     from .provenance.verify import Verdict, verify
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect
+    from .vault.receipts import Receipt
     from .webhooks.wire import Webhook, WebhookEvent
 
 

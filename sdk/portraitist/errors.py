@@ -21,7 +21,7 @@ PortraitistError
 │   └── PriorNotCalibrated    an imported prior whose W has not been measured yet
 ├── CertificateUnusable       the certificate that pictures are signed with, or its key, cannot be used
 ├── DownloadFailed            a file could not be fetched, or is not what it should be
-├── SignatureInvalid          a webhook that we did not sign, that was changed, or that is too old
+├── SignatureInvalid          a webhook or receipt that we did not sign, that was changed, or (webhook) that is too old
 ├── StorageError              the store could not be read or written (`StorageFull` when the disk is full)
 │   └── StorageFull
 ├── QueueUnavailable          no worker process, or no Redis server, could be started or reached
@@ -155,7 +155,7 @@ class DownloadFailed(PortraitistError):
 
 
 class SignatureInvalid(PortraitistError):
-    """A webhook that we did not sign, that was changed, or that is too old."""
+    """A webhook or a receipt that we did not sign, that was changed, or (webhooks) that is too old."""
 
 
 class StorageError(PortraitistError):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, overload
 
 from .backend import Backend
+from .consent import Consent
 from .degradations import DEGRADATIONS, Mask
 from .degradations import Degradation as AnyDegradation
+from .deletion import delete
 from .errors import InvalidRequest
 from .jobs import Job
 from .photos import PhotoLike, read, read_bytes, stored
@@ -17,6 +20,7 @@ from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
 from .submission import Uploads, build, submit
 from .targets import spread
+from .vault.receipts import Receipt
 from .webhooks.wire import Webhook
 
 Number: TypeAlias = float | Sequence[float]
@@ -68,6 +72,18 @@ class Persona:
     def reach(self) -> Reaches:
         """Per attribute: how far this person can be moved, where photos are missing, which to add next."""
         return Reaches((r.attribute, r) for r in self.record.reach)
+
+    @property
+    def consent(self) -> Consent | None:
+        """The person's, as it was recorded; None: made by a version that did not."""
+        found = self._backend.ledger.persona(self.id).consent
+        return None if found is None else Consent.model_validate(found)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When it ends: unusable from then on, and deleted."""
+        end = self._backend.ledger.persona(self.id).expires
+        return None if end is None else datetime.fromtimestamp(end, UTC)
 
     @property
     def preview(self) -> bytes | None:
@@ -276,9 +292,11 @@ class Persona:
 
     # -- delete ----------------------------------------------------------------------------------------------------------
 
-    def delete(self) -> None:
-        """Remove record, weights, photos and every picture made from them. What remains is the fact that it was deleted."""
-        delete(self._backend, self.id)
+    def delete(self) -> Receipt:
+        """Remove record, weights, photos and every picture made from them, and destroy the key with which they were stored, so
+        that no backup of the store can be read. Jobs stop; workers forget within a minute. What remains is the signed receipt;
+        asked again, the same one."""
+        return delete(self._backend, self.id)
 
     # --------------------------------------------------------------------------------------------------------------------
 
@@ -314,11 +332,3 @@ class Persona:
     def _uploaded(self, mask: Mask, uploads: Uploads) -> Mask:
         known = is_digest(mask.image)  # of an earlier request about this person
         return Mask(uploads.add(self._backend.sealed(self.id).get(mask.image) if known else read_bytes(mask.source())[1]))
-
-
-def delete(backend: Backend, persona_id: str) -> None:
-    removed = backend.ledger.delete_persona(persona_id)
-    for digest in removed.blobs:
-        backend.store.erase(digest)
-    for job_id in removed.jobs:
-        backend.store.drop_checkpoint(job_id)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter
 
 from portraitist.backend import Backend
+from portraitist.consent import check
 from portraitist.errors import (
     Conflict,
     JobCancelled,
@@ -24,7 +25,8 @@ from portraitist.errors import (
     StorageError,
 )
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
-from portraitist.requests import Request
+from portraitist.ledger.protocol import TERMINAL
+from portraitist.requests import CreatePersona, Request
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store
 
@@ -57,17 +59,18 @@ def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S
     ledger, job_id = backend.ledger, row.id
     with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
         try:
-            request = with_photos(_REQUEST.validate_python(row.request), context)
+            request = _REQUEST.validate_python(row.request)
+            if isinstance(request, CreatePersona):
+                check(request.consent, shared=backend.shared, now=time.time())
+            request = with_photos(request, context)
             result = run(request, context)
             context.sync()
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
         except LeaseLost:
-            log.warning("job %s was taken away; its work is dropped", job_id)
-            return
+            return _taken_away(backend, job_id)
         except JobCancelled:
             if context.lost:
-                log.warning("job %s was taken away; its work is dropped", job_id)
-                return
+                return _taken_away(backend, job_id)
             outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
         except Exception as error:
             if not isinstance(error, PortraitistError):
@@ -75,6 +78,16 @@ def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S
             outcome = {"status": "failed", "error": _typed(error, row, context.stage).to_dict()}
         if _finish(ledger, row, outcome):
             attempt.over(outcome["status"])
+    _drop_checkpoint(backend, job_id)
+
+
+def _taken_away(backend: Backend, job_id: str) -> None:
+    log.warning("job %s was taken away; its work is dropped", job_id)
+    if backend.ledger.job(job_id).status in TERMINAL:  # its persona was deleted, perhaps while we were saving
+        _drop_checkpoint(backend, job_id)
+
+
+def _drop_checkpoint(backend: Backend, job_id: str) -> None:
     try:
         backend.store.drop_checkpoint(job_id)
     except StorageError:

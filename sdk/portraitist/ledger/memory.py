@@ -17,6 +17,7 @@ from .outbox.protocol import DeliveryRow
 from .protocol import (
     LANES,
     TERMINAL,
+    Deletion,
     EventRow,
     JobRow,
     Json,
@@ -25,7 +26,6 @@ from .protocol import (
     NewJob,
     PersonaRow,
     Quotas,
-    Removed,
     Status,
     TenantRow,
 )
@@ -48,6 +48,7 @@ class MemoryLedger:
         self._turns: dict[tuple[Lane, str], int] = {}  # (lane, tenant) -> place of its last service among all services
         self._services = count(1)
         self._keys: dict[str, str] = {}  # persona id -> wrapped data key
+        self._deletions: dict[str, Deletion] = {}
         self._deliveries: dict[str, DeliveryRow] = {}
 
     def of(self, tenant: str) -> MemoryLedger:
@@ -181,7 +182,7 @@ class MemoryLedger:
             rows = (rules.at(row, self._clock()) for row in self._of(self.tenant, self._personas.values()))
             return sorted((r for r in rows if r.status == "active"), key=lambda r: r.name)
 
-    def delete_persona(self, persona_id: str) -> Removed:
+    def delete_persona(self, persona_id: str) -> Deletion:
         with self._changed:
             persona = self._personas.get(persona_id)
             if persona is None or not self._mine(persona):
@@ -195,19 +196,47 @@ class MemoryLedger:
             for job_id in jobs:
                 self._events[job_id] = []
                 if self._jobs[job_id].status not in TERMINAL:
-                    self._end(self._jobs[job_id], "cancelled", None, rules.deleted(persona_id).to_dict())
+                    self._end(self._jobs[job_id], "cancelled", None, rules.job_of_deleted())
                 row = self._jobs[job_id]
-                request = {"operation": row.operation, "persona_id": persona_id}
                 error = None if row.status == "failed" else row.error
                 self._jobs[job_id] = replace(
-                    row, request=request, shape={}, result=None, error=error, key=None, body_hash="", webhook=None
+                    row,
+                    persona_id="",
+                    request={"operation": row.operation},
+                    shape={},
+                    result=None,
+                    error=error,
+                    key=None,
+                    body_hash="",
+                    webhook=None,
                 )
             self.outbox.drop_jobs(jobs)
             if persona_id in self._personas:
                 name = rules.tombstone(persona.name)
                 self._personas[persona_id] = replace(persona, status="deleted", record=None, consent=None, name=name)
             self._changed.notify_all()
-            return Removed(tuple(blobs.difference(*self._refs.values())), tuple(jobs))
+            free = tuple(blobs.difference(*self._refs.values()))
+            self._deletions[persona_id] = Deletion(persona_id, persona.tenant, self._clock(), free, tuple(jobs))
+            return self._deletions[persona_id]
+
+    def deletion(self, persona_id: str) -> Deletion:
+        with self._changed:
+            found = self._deletions.get(persona_id)
+            if found is None or self.tenant not in (None, found.tenant):
+                raise rules.no_deletion(persona_id)
+            return found
+
+    def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
+        with self._changed:
+            limit = self._clock() - older_than_s
+            return [d for d in self._deletions.values() if d.receipt is None and d.time <= limit]
+
+    def close_deletion(self, persona_id: str, receipt: Json) -> Json:
+        with self._changed:
+            found = self.deletion(persona_id)
+            if found.receipt is None:
+                self._deletions[persona_id] = replace(found, blobs=(), jobs=(), receipt=receipt)
+            return found.receipt or receipt
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
@@ -311,9 +340,12 @@ class MemoryLedger:
             states = [(r.tenant, r.status) for r in jobs]
             names = {r.tenant for r in jobs} | {*living} | {t for t in self._quotas if t != "*" and self.tenant in (None, t)}
             return [
-                TenantRow(t, states.count((t, "running")), states.count((t, "queued")), living.count(t), self._quotas_of(t))
+                TenantRow(t, states.count((t, "running")), states.count((t, "queued")), living.count(t), self.quotas(t))
                 for t in sorted(names)
             ]
+
+    def quotas(self, tenant: str) -> Quotas:
+        return self._quotas.get(tenant) or self._quotas.get("*") or Quotas()
 
     def set_quotas(self, tenant: str, quotas: Quotas) -> None:
         with self._changed:
@@ -343,16 +375,13 @@ class MemoryLedger:
     def _mine(self, row: JobRow | PersonaRow | None) -> bool:
         return row is not None and self.tenant in (None, row.tenant)
 
-    def _quotas_of(self, tenant: str) -> Quotas:
-        return self._quotas.get(tenant) or self._quotas.get("*") or Quotas()
-
     def _within(self, tenant: str, quota: Literal["queued", "personas"], held: int) -> None:
-        limit = getattr(self._quotas_of(tenant), quota)
+        limit = getattr(self.quotas(tenant), quota)
         if limit is not None and held >= limit:
             raise rules.quota_exceeded(tenant, quota, held, limit)
 
     def _full(self, tenant: str) -> bool:
-        limit = self._quotas_of(tenant).running
+        limit = self.quotas(tenant).running
         return limit is not None and sum(r.status == "running" for r in self._of(tenant, self._jobs.values())) >= limit
 
     def _lines(self, lane: Lane, *, also: str | None = None) -> list[rules.Line]:

@@ -144,11 +144,15 @@ class TenantRow:
 
 
 @dataclass(frozen=True)
-class Removed:
-    """What a deleted persona leaves for the caller to erase from the store."""
+class Deletion:
+    """What is left of a deleted persona: what is to be erased from the store, and once that is done the receipt instead."""
 
+    persona_id: str
+    tenant: str
+    time: float
     blobs: tuple[str, ...]  # digests that no other job mentions
     jobs: tuple[str, ...]  # their checkpoints
+    receipt: Json | None = None  # a portraitist.vault.receipts.Receipt
 
 
 class Ledger(Protocol):
@@ -188,7 +192,7 @@ class Ledger(Protocol):
         """An active persona, or one expired or being created. NotFound; PersonaDeleted if only a deleted one matches."""
 
     def wrapped_key(self, persona_id: str) -> str:
-        """The data key of a persona, also of one being created. NotFound, PersonaDeleted."""
+        """The data key of a persona, also of one being created. NotFound, PersonaDeleted, PersonaExpired."""
 
     def rewrap(self, change: Callable[[str, str], str]) -> int:
         """Replace every wrapped key by `change(persona_id, wrapped)`; how many."""
@@ -196,8 +200,18 @@ class Ledger(Protocol):
     def personas(self) -> list[PersonaRow]:
         """The active ones, by name."""
 
-    def delete_persona(self, persona_id: str) -> Removed:
-        """Remove the record, stop its jobs, scrub their requests, results and events, leave a tombstone. One atomic step."""
+    def delete_persona(self, persona_id: str) -> Deletion:
+        """Remove record and data key, stop its jobs, scrub their requests, results and events, leave a tombstone. One atomic
+        step. NotFound; PersonaDeleted when that was done before."""
+
+    def deletion(self, persona_id: str) -> Deletion:
+        """Of a persona that was deleted. NotFound."""
+
+    def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
+        """Those that were begun so long ago and have no receipt yet."""
+
+    def close_deletion(self, persona_id: str, receipt: Json) -> Json:
+        """Everything is erased: keep the receipt. The one that is kept, if there is one already."""
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
@@ -252,6 +266,8 @@ class Ledger(Protocol):
 
     def tenants(self) -> list[TenantRow]:
         """All that have jobs, personas or quotas, by name."""
+
+    def quotas(self, tenant: str) -> Quotas: ...
 
     def set_quotas(self, tenant: str, quotas: Quotas) -> None:
         """Tenant "*": of all those that have none of their own."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from pydantic import BaseModel
 
 from ..provenance.gallery import refuse_unmarked
 from .context import Context, MemoryContext
 
-__all__ = ["Context", "MemoryContext", "forget", "load", "run", "warm"]
+__all__ = ["Context", "MemoryContext", "forget", "load", "run", "side_by_side", "warm"]
 
 _MODULES = {"create": "personalize", "synthesize": "synthesize", "edit": "edit", "enhance": "enhance",
             "calibrate": "calibrate"}
@@ -22,6 +24,13 @@ def run(request: BaseModel, context: Context) -> BaseModel:
     result = module.run(request, context)
     refuse_unmarked(result, context)
     return result
+
+
+def side_by_side(count: int, slots: int) -> Callable[[], AbstractContextManager[None]]:
+    """For `count` threads to run one `synthesize` each in: pictures are made in shared passes of `slots` rows."""
+    from ..persona.together import Together
+
+    return Together(count, slots).member
 
 
 def warm() -> tuple[str, ...]:
