@@ -425,6 +425,7 @@ function steps.forget()
     if row then
       forget(id)
       free_key(id, row)
+      outbox.drop(id)
       for _, index in ipairs({ 'jobs', 'jobs:' .. row.tenant, 'status:' .. row.status, 'status:' .. row.status .. ':' .. row.tenant,
         'persona_jobs:' .. row.persona_id, 'over' }) do
         call('ZREM', P .. index, id)

@@ -365,6 +365,7 @@ class MemoryLedger:
             for job_id in over:
                 for table in (self._jobs, self._events, self._refs):
                     table.pop(job_id, None)
+            self.outbox.drop_jobs(over)
             return len(over)
 
     def close(self) -> None:

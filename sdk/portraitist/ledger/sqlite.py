@@ -427,7 +427,7 @@ class SqliteLedger:
                 (self._clock() - after_s, self.tenant, limit),
             )
             over = [(row["id"],) for row in found]
-            for table, column in (("jobs", "id"), ("events", "job_id"), ("refs", "job_id")):
+            for table, column in (("jobs", "id"), ("events", "job_id"), ("refs", "job_id"), ("deliveries", "job_id")):
                 db.executemany(f"DELETE FROM {table} WHERE {column} = ?", over)
             return len(over)
 
