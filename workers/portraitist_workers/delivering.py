@@ -19,7 +19,7 @@ from .telemetry import metrics
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5
+LOOK_S = 1.0
 AT_ONCE = 8
 LEASE_S = 4 * execution.LEASE_S  # a sender that died is followed by another after so long
 TIMEOUT_S = min(10.0, LEASE_S / 2)  # of one attempt
