@@ -26,11 +26,11 @@ from torch import Tensor
 from ...generator import Generator, GeneratorConfig
 from ..engine.canvas import Canvas
 from .labels import LabelNetwork, identity_codes
-from .losses import pyramid_l1, random_shift
+from .losses import edges_l1, pyramid_l1, random_shift, random_view
 from .pool import Pool
 
 CONFIG = GeneratorConfig(
-    resolution=128, z_dim=256, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=256
+    resolution=256, z_dim=256, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=256
 )
 BACKGROUND_WEIGHT = 0.3  # only an 8 x 8 code describes the background; full weight would spend the capacity on it
 SAVE_SECONDS = 120
@@ -44,6 +44,7 @@ class Phase:
     lr: float  # at its start ...
     lr_end: float  # ... and at its end (geometric)
     perceptual: float = 0.0  # weight of LPIPS; L1 first, LPIPS from the first step melts identities together
+    edges: float = 0.0  # weight of the differences between neighbours
     ema: float = 0.998
 
 
@@ -54,7 +55,9 @@ PHASES = (  # small batches: early on, the number of updates counts, not their p
     Phase(128, 16, 36_000, 1.2e-3, 1.2e-3, perceptual=0.3, ema=0.999),
     Phase(128, 16, 16_000, 1.2e-3, 1e-4, perceptual=0.3, ema=0.998),  # a look at what a falling rate brings
     Phase(128, 16, 110_000, 1.2e-3, 1e-3, perceptual=0.4, ema=0.999),
-    Phase(128, 16, 40_000, 1e-3, 5e-5, perceptual=0.4, ema=0.998),  # the fall is worth as much as the steps before it
+    Phase(128, 16, 122_000, 1e-3, 5e-5, perceptual=0.4, ema=0.998),  # the fall is worth as much as the steps before it
+    Phase(256, 8, 60_000, 1e-3, 8e-4, perceptual=0.3, edges=0.5, ema=0.998),
+    Phase(256, 8, 40_000, 8e-4, 5e-5, perceptual=0.4, edges=0.5, ema=0.998),
 )
 
 
@@ -93,6 +96,8 @@ class Trainer:
         weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha
         l1 = pyramid_l1(fake, image, weight)
         losses = {"l1": l1}
+        if phase.edges:
+            losses["edges"] = edges_l1(fake, image) * phase.edges
         if phase.perceptual and lpips is not None:
             losses["lpips"] = self._perceptual(lpips, fake, image) * phase.perceptual
         self.optimizer.zero_grad(set_to_none=True)
@@ -103,6 +108,7 @@ class Trainer:
         return {k: float(v.detach()) for k, v in losses.items()}
 
     def _perceptual(self, lpips, fake: Tensor, image: Tensor) -> Tensor:
+        fake, image = random_view(fake, image, size=128, rng=self.shift_rng)
         fake, image = random_shift(fake, image, pixels=8, rng=self.shift_rng)
         with torch.autocast("cpu", torch.bfloat16):
             return lpips(fake, image).float().mean()
