@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := .stamps/install
 
-.PHONY: install test test-chaos lint unit redis demo bench clean
+.PHONY: install test test-chaos lint unit redis secrets demo bench clean
 
 install: $(STAMP)
 
@@ -30,6 +30,17 @@ redis:
 # The cluster's promises in full: storms of kills, outages, load. About half an hour; prints the figures.
 test-chaos: install redis
 	$(BIN)/pytest -m chaos -s tests/queue/test_chaos.py
+
+# Passwords for docker-compose.yml, made once. The folder is yours alone; the files in it are read by the containers' users.
+WORD := head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n'
+secrets:
+	mkdir -m 700 secrets
+	cd secrets && $(WORD) > queue_password && $(WORD) > store_password
+	cd secrets && printf 'redis://:%s@queue:6379/0\n' "$$(cat queue_password)" > queue_url
+	cd secrets && printf '[default]\naws_access_key_id = portraitist\naws_secret_access_key = %s\n' "$$(cat store_password)" \
+		> store_credentials
+	cd secrets && head -c 32 /dev/urandom | base64 | tr '+/' '-_' > master_key
+	chmod 644 secrets/*
 
 # Personalises an example person, makes, edits and restores pictures of them, and writes demo/report.html.
 demo: install

@@ -18,6 +18,10 @@ __version__ = "0.1.0"
 _HOME = {
     "studio": ("Studio", "connect"),
     "persona": ("Persona",),
+    "consent": ("Consent",),
+    "photos": ("Link",),
+    "vault.receipts": ("Receipt",),
+    "webhooks.wire": ("Webhook", "WebhookEvent"),
     "picture": ("Grid", "Picture"),
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
     "attributes": ("ATTRIBUTES", "DEFAULT_ATTRIBUTES", "Attribute"),
@@ -28,6 +32,8 @@ _HOME = {
     "priors.record": ("PriorRecord",),
     "errors": (
         "Conflict",
+        "ConsentExpired",
+        "ConsentMissing",
         "DownloadFailed",
         "FaceNotFound",
         "InvalidImage",
@@ -39,15 +45,19 @@ _HOME = {
         "NotFound",
         "OutOfRange",
         "PersonaDeleted",
+        "PersonaExpired",
         "PhotosUnusable",
         "PortraitistError",
         "PriorNotCalibrated",
         "PriorRefused",
         "PriorUnavailable",
         "QueueUnavailable",
+        "QuotaExceeded",
+        "SignatureInvalid",
         "StorageError",
         "StorageFull",
         "UnknownAttribute",
+        "UrlRefused",
         "WaitTimeout",
     ),
 }
@@ -60,6 +70,9 @@ __all__ = [
     "AttributeReport",
     "Cancelled",
     "Conflict",
+    "Consent",
+    "ConsentExpired",
+    "ConsentMissing",
     "DownloadFailed",
     "Downsample",
     "Event",
@@ -76,6 +89,7 @@ __all__ = [
     "JobFailed",
     "Jpeg",
     "LicenceNotAccepted",
+    "Link",
     "Mask",
     "MotionBlur",
     "Noise",
@@ -83,6 +97,7 @@ __all__ = [
     "OutOfRange",
     "Persona",
     "PersonaDeleted",
+    "PersonaExpired",
     "PersonaRecord",
     "PhotoVerdict",
     "PhotosUnusable",
@@ -99,24 +114,33 @@ __all__ = [
     "Progress",
     "QueueUnavailable",
     "Queued",
+    "QuotaExceeded",
     "Reach",
+    "Receipt",
     "Running",
+    "SignatureInvalid",
     "Status",
     "StorageError",
     "StorageFull",
     "Studio",
     "Succeeded",
     "UnknownAttribute",
+    "UrlRefused",
     "WaitTimeout",
+    "Webhook",
+    "WebhookEvent",
     "__version__",
     "connect",
 ]
 
 if TYPE_CHECKING:
     from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES, Attribute
+    from .consent import Consent
     from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
     from .errors import (
         Conflict,
+        ConsentExpired,
+        ConsentMissing,
         DownloadFailed,
         FaceNotFound,
         InvalidImage,
@@ -128,30 +152,37 @@ if TYPE_CHECKING:
         NotFound,
         OutOfRange,
         PersonaDeleted,
+        PersonaExpired,
         PhotosUnusable,
         PortraitistError,
         PriorNotCalibrated,
         PriorRefused,
         PriorUnavailable,
         QueueUnavailable,
+        QuotaExceeded,
+        SignatureInvalid,
         StorageError,
         StorageFull,
         UnknownAttribute,
+        UrlRefused,
         WaitTimeout,
     )
     from .jobs import Cancelled, Event, Failed, Job, Queued, Running, Status, Succeeded
     from .persona import Persona
+    from .photos import Link
     from .picture import Grid, Picture
     from .priors.library import Priors
     from .priors.prior import Prior, PriorCheck
     from .priors.record import PriorRecord
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect
+    from .vault.receipts import Receipt
+    from .webhooks.wire import Webhook, WebhookEvent
 
 
 def __getattr__(name: str) -> object:
-    if name == "priors":  # the module: portraitist.priors.add(...) works on the default folder
-        return importlib.import_module(".priors", __name__)
+    if name in ("priors", "webhooks"):  # modules: portraitist.priors.add(...), portraitist.webhooks.verify(...)
+        return importlib.import_module(f".{name}", __name__)
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'portraitist' has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)

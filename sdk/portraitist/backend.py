@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import InvalidRequest, StorageError
-from .ledger import Ledger, RedisLedger, SqliteLedger
+from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
 from .ledger.redis import without_password
-from .store import FolderStore, FsspecStore, Store
-from .transport import EmbeddedTransport, RedisTransport, Transport
+from .setting import setting
+from .store import FolderStore, FsspecStore, SealedStore, Store, TenantStore
+from .transport import Capability, EmbeddedTransport, RedisTransport, Transport
+from .vault import Keyring, in_file, in_memory, new_secret
+
+if TYPE_CHECKING:
+    from .webhooks import Webhook
+
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -19,11 +28,41 @@ class Backend:
     store: Store
     transport: Transport
     home: Path | None = None  # embedded only
+    keyring: Keyring = field(default_factory=lambda: Keyring(in_memory()))
+    priority: int = 0  # of the jobs that are submitted through it
+    webhook: Webhook | None = None  # for jobs that are submitted without one of their own
+
+    @property
+    def shared(self) -> bool:
+        """A cluster's; else it is one user's own."""
+        return Capability.MULTI_HOST in self.transport.capabilities
+
+    def sealed(self, persona_id: str, job_id: str = "") -> SealedStore:
+        """The persona's part of the store, to read, or to write what belongs to a job. NotFound, PersonaDeleted."""
+        key = self.keyring.unwrap(self.ledger.wrapped_key(persona_id), persona_id)
+        return SealedStore(self.store, key, job_id)
 
     @property
     def name(self) -> str:
         url = getattr(self.ledger, "url", None)
         return repr(str(self.home)) if self.home else repr(without_password(url)) if url else "in memory"
+
+    def of(self, tenant: str | None = None) -> Backend:
+        """The same backend as one tenant sees it, by default $PORTRAITIST_TENANT or "default". Workers and operators use the one
+        that sees all."""
+        name = check_tenant(tenant or os.environ.get("PORTRAITIST_TENANT") or DEFAULT_TENANT)
+        return replace(self, ledger=self.ledger.of(name), store=TenantStore(self.store, self.ledger, name))
+
+
+def check_tenant(name: str) -> str:
+    """Raises InvalidRequest for what cannot be a tenant's name."""
+    if not isinstance(name, str) or not _TENANT.fullmatch(name):
+        raise InvalidRequest(
+            f"{str(name)[:80]!r} cannot be a tenant's name; use 1 to 64 of a-z, A-Z, 0-9, '.', '-' and '_', beginning with a "
+            "letter or digit (an id of your own, not an e-mail address: it is shown in logs)",
+            param="tenant",
+        )
+    return name
 
 
 def default_home() -> Path:
@@ -42,7 +81,8 @@ def embedded(home: str | Path | None = None, *, create: bool = True) -> Backend:
     if create:
         _make(folder, "home")
     store = FolderStore(folder, create=create)
-    return Backend(SqliteLedger(folder / "ledger.sqlite3"), store, EmbeddedTransport(folder), folder)
+    keyring = Keyring(in_file(folder / "master.key"))
+    return Backend(SqliteLedger(folder / "ledger.sqlite3"), store, EmbeddedTransport(folder), folder, keyring)
 
 
 def cluster(url: str, store: str | Path | None = None, *, create: bool = True) -> Backend:
@@ -54,7 +94,9 @@ def cluster(url: str, store: str | Path | None = None, *, create: bool = True) -
             "PORTRAITIST_STORE",
             param="store",
         )
-    return Backend(RedisLedger(url), open_store(location, create=create), RedisTransport(url))
+    ledger = RedisLedger(url)
+    keyring = Keyring(lambda create: ledger.secret(new_secret() if create else None))
+    return Backend(ledger, open_store(location, create=create), RedisTransport(url), keyring=keyring)
 
 
 def open_store(location: str | Path, *, create: bool = True) -> Store:
@@ -73,7 +115,7 @@ def open_backend(
     url: str | None = None, home: str | Path | None = None, store: str | Path | None = None, *, create: bool = True
 ) -> Backend:
     """`url=None`: $PORTRAITIST_URL unless `home` is given, and embedded without either."""
-    url = url or (os.environ.get("PORTRAITIST_URL") if home is None else None)
+    url = url or (setting("PORTRAITIST_URL") if home is None else None)
     if not url:
         if store is not None:
             raise InvalidRequest("store=… goes with a url; an embedded studio keeps all in home=…", param="store")

@@ -50,9 +50,9 @@ class Mask(_Degradation):
         if isinstance(image, bytes):
             image = _INLINE + base64.b64encode(image).decode()
         elif hasattr(image, "save"):  # a PIL image
-            from .photos import read
+            from .photos import read_bytes
 
-            image = _INLINE + base64.b64encode(read(image)[1]).decode()
+            image = _INLINE + base64.b64encode(read_bytes(image)[1]).decode()
         elif isinstance(image, os.PathLike):
             image = os.fspath(image)
         super().__init__(image=image, **data)

@@ -5,16 +5,22 @@ PortraitistError
 │   ├── UnknownAttribute      an attribute name that this persona or SDK does not know
 │   ├── OutOfRange            a value outside the attribute's range, or (strict=True) outside the person's reach
 │   ├── InvalidImage          a file that is not a usable picture (`param` names the file)
+│   ├── UrlRefused            an address that is not connected to: not https, malformed, or not on the public internet
 │   └── LicenceNotAccepted    weights whose licence must be accepted before they are imported
 ├── PhotosUnusable            fewer than 3 usable photos; `.photos` holds the verdict on each
 ├── FaceNotFound              no face, or not this persona's face, in a picture to edit or enhance
 ├── NotFound                  no such persona, job or blob
-│   └── PersonaDeleted        it existed and was deleted
+│   ├── PersonaDeleted        it existed and was deleted
+│   └── PersonaExpired        its consent, or the time that it was to be kept, is over
+├── ConsentMissing            a persona cannot be created here without the person's recorded consent
+├── ConsentExpired            the consent for a persona to create is over already
+├── QuotaExceeded             the tenant has as many queued jobs or personas as it may; `.quota`, `.count`, `.limit`
 ├── Conflict                  the name or idempotency key is taken by a different request
 ├── PriorUnavailable          the generator's or a network's weights are missing or damaged
 │   ├── PriorRefused          a file to import that is no generator, or not one that can be read safely (`param`: the file)
 │   └── PriorNotCalibrated    an imported prior whose W has not been measured yet
-├── DownloadFailed            a known file could not be fetched, or is not what it should be
+├── DownloadFailed            a file could not be fetched, or is not what it should be
+├── SignatureInvalid          a webhook or receipt that we did not sign, that was changed, or (webhook) that is too old
 ├── StorageError              the store could not be read or written (`StorageFull` when the disk is full)
 │   └── StorageFull
 ├── QueueUnavailable          no worker process, or no Redis server, could be started or reached
@@ -66,6 +72,10 @@ class InvalidImage(InvalidRequest):
     """A file that is not a usable picture; `param` names the file."""
 
 
+class UrlRefused(InvalidRequest):
+    """An address that is not connected to: not https, malformed, or not on the public internet."""
+
+
 class LicenceNotAccepted(InvalidRequest):
     """The weights' licence must be accepted before they are imported; the message quotes it."""
 
@@ -90,6 +100,35 @@ class PersonaDeleted(NotFound):
     """It existed and was deleted."""
 
 
+class PersonaExpired(NotFound):
+    """Its consent, or the time that it was to be kept, is over."""
+
+
+class ConsentMissing(PortraitistError):
+    """A persona cannot be created here without the person's recorded consent."""
+
+
+class ConsentExpired(PortraitistError):
+    """The consent for a persona to create is over already."""
+
+
+class QuotaExceeded(PortraitistError):
+    """The tenant has as many queued jobs or personas as it may have."""
+
+    @property
+    def quota(self) -> str | None:
+        """Which one: "queued" or "personas"."""
+        return self.details.get("quota")
+
+    @property
+    def count(self) -> int | None:
+        return self.details.get("count")
+
+    @property
+    def limit(self) -> int | None:
+        return self.details.get("limit")
+
+
 class Conflict(PortraitistError):
     """The name or idempotency key is taken by a different request."""
 
@@ -107,7 +146,11 @@ class PriorNotCalibrated(PriorUnavailable):
 
 
 class DownloadFailed(PortraitistError):
-    """A known file could not be fetched, or what came is not what it should be."""
+    """A file could not be fetched, or what came is not what it should be."""
+
+
+class SignatureInvalid(PortraitistError):
+    """A webhook or a receipt that we did not sign, that was changed, or (webhooks) that is too old."""
 
 
 class StorageError(PortraitistError):

@@ -179,7 +179,7 @@ class Job(Generic[T]):
             raise _error(row)
         if row.result is None:
             raise PersonaDeleted(
-                f"the result of job {self.id} was deleted together with persona {row.persona_id}",
+                f"the result of job {self.id} was deleted together with its persona",
                 param="persona_id",
                 job_id=self.id,
             )
@@ -193,7 +193,7 @@ class Job(Generic[T]):
             return cast(T, Priors(self._backend).get(str(row.result["name"])))
         from .picture import arranged
 
-        return cast(T, arranged(Pictures.model_validate(row.result).pictures, row.shape, self._backend.store))
+        return cast(T, arranged(Pictures.model_validate(row.result).pictures, row.shape, self._backend.sealed(row.persona_id)))
 
 
 def _error(row: JobRow) -> PortraitistError:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, overload
 
 from .backend import Backend
+from .consent import Consent
 from .degradations import DEGRADATIONS, Mask
 from .degradations import Degradation as AnyDegradation
+from .deletion import delete
 from .errors import InvalidRequest
 from .jobs import Job
-from .ledger import rules
-from .photos import PhotoLike, read
+from .photos import PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
 from .requests import Edit, Enhance, Photo, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
-from .submission import build, submit
+from .submission import Uploads, build, submit
 from .targets import spread
+from .vault.receipts import Receipt
+from .webhooks.wire import Webhook
 
 Number: TypeAlias = float | Sequence[float]
 Output: TypeAlias = Picture | list[Picture] | Grid
@@ -70,9 +74,21 @@ class Persona:
         return Reaches((r.attribute, r) for r in self.record.reach)
 
     @property
+    def consent(self) -> Consent | None:
+        """The person's, as it was recorded; None: made by a version that did not."""
+        found = self._backend.ledger.persona(self.id).consent
+        return None if found is None else Consent.model_validate(found)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When it ends: unusable from then on, and deleted."""
+        end = self._backend.ledger.persona(self.id).expires
+        return None if end is None else datetime.fromtimestamp(end, UTC)
+
+    @property
     def preview(self) -> bytes | None:
         """A contact sheet (PNG)."""
-        return None if self.record.preview is None else self._backend.store.get(self.record.preview)
+        return None if self.record.preview is None else self._backend.sealed(self.id).get(self.record.preview)
 
     # -- synthesize ------------------------------------------------------------------------------------------------------
 
@@ -84,6 +100,7 @@ class Persona:
         grid: None = None,
         seed: int = 0,
         strict: bool = False,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
     ) -> Picture: ...
@@ -95,6 +112,7 @@ class Persona:
         grid: None = None,
         seed: int = 0,
         strict: bool = False,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
     ) -> list[Picture]: ...
@@ -106,6 +124,7 @@ class Persona:
         grid: tuple[str, str],
         seed: int = 0,
         strict: bool = False,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: Number,
     ) -> Grid: ...
@@ -117,6 +136,7 @@ class Persona:
         grid: tuple[str, str] | None = None,
         seed: int = 0,
         strict: bool = False,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: Number,
     ) -> Output: ...
@@ -128,6 +148,7 @@ class Persona:
         grid: tuple[str, str] | None = None,
         seed: int = 0,
         strict: bool = False,
+        webhook: Webhook | None = None,
         wait: Literal[False],
         **values: Number,
     ) -> Job[Output]: ...
@@ -138,6 +159,7 @@ class Persona:
         grid: tuple[str, str] | None = None,  # two attributes over their reach: the first across, the second down
         seed: int = 0,  # the same seed gives the same pictures
         strict: bool = False,  # refuse (OutOfRange) what lies outside the person's reach, instead of clamping
+        webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = True,
         **values: Any,  # attribute=number, or =list of numbers (one list: a list of pictures, two: a Grid)
     ) -> Any:
@@ -151,7 +173,7 @@ class Persona:
             strict=strict,
             seed=seed,
         )
-        return self._submit(request, [], batch.shape, wait)
+        return self._submit(request, None, batch.shape, wait, webhook)
 
     # -- edit ------------------------------------------------------------------------------------------------------------
 
@@ -164,6 +186,7 @@ class Persona:
         space: str = "w_plus",
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
     ) -> Picture: ...
@@ -176,6 +199,7 @@ class Persona:
         space: str = "w_plus",
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: Number,
     ) -> Output: ...
@@ -188,6 +212,7 @@ class Persona:
         space: str = "w_plus",
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: Literal[False],
         **values: Number,
     ) -> Job[Output]: ...
@@ -199,6 +224,7 @@ class Persona:
         space: str = "w_plus",  # where the photo is sought: "w" edits most freely, "s" fits closest before any tuning
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: bool = True,
         **values: Any,
     ) -> Any:
@@ -209,12 +235,12 @@ class Persona:
                 "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
             )
         batch = spread(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
-        uploads: list[str] = []
+        uploads = Uploads(self._backend, self.id)
         request = build(
             Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, relative=relative, space=space,
             strict=strict, seed=seed,
         )  # fmt: skip
-        return self._submit(request, uploads, batch.shape, wait)
+        return self._submit(request, uploads, batch.shape, wait, webhook)
 
     # -- enhance ---------------------------------------------------------------------------------------------------------
 
@@ -226,6 +252,7 @@ class Persona:
         *,
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
     ) -> Picture: ...
@@ -237,6 +264,7 @@ class Persona:
         *,
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: Literal[False],
         **values: float,
     ) -> Job[Picture]: ...
@@ -247,6 +275,7 @@ class Persona:
         *,
         strict: bool = False,
         seed: int = 0,
+        webhook: Webhook | None = None,
         wait: bool = True,
         **values: float,
     ) -> Any:
@@ -254,33 +283,34 @@ class Persona:
         batch = spread(values, persona=self.name, reach=self.reach, strict=strict)
         if len(batch.values) != 1:
             raise InvalidRequest("enhance() makes one picture; give each attribute one value", param=next(iter(values)))
-        uploads: list[str] = []
+        uploads = Uploads(self._backend, self.id)
         request = build(
             Enhance, persona_id=self.id, photo=self._photo(photo, uploads), degradation=self._chain(degradation, uploads),
             values=batch.values[0], strict=strict, seed=seed,
         )  # fmt: skip
-        return self._submit(request, uploads, {"kind": "one"}, wait)
+        return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
 
     # -- delete ----------------------------------------------------------------------------------------------------------
 
-    def delete(self) -> None:
-        """Remove record, weights, photos and every picture made from them. What remains is the fact that it was deleted."""
-        delete(self._backend, self.id)
+    def delete(self) -> Receipt:
+        """Remove record, weights, photos and every picture made from them, and destroy the key with which they were stored, so
+        that no backup of the store can be read. Jobs stop; workers forget within a minute. What remains is the signed receipt;
+        asked again, the same one."""
+        return delete(self._backend, self.id)
 
     # --------------------------------------------------------------------------------------------------------------------
 
-    def _submit(self, request: Any, uploads: list[str], shape: dict[str, Any], wait: bool) -> Any:
+    def _submit(
+        self, request: Any, uploads: Uploads | None, shape: dict[str, Any], wait: bool, webhook: Webhook | None
+    ) -> Any:
         # Not keyed: the same call twice is two jobs. (A create is: its name is its key.)
-        job: Job[Any] = Job(self._backend, submit(self._backend, request, uploads=uploads, shape=shape))
+        job: Job[Any] = Job(self._backend, submit(self._backend, request, uploads=uploads, shape=shape, webhook=webhook))
         return job.wait() if wait else job
 
-    def _photo(self, photo: PhotoLike, uploads: list[str]) -> Photo:
-        rules.usable(self._backend.ledger.persona(self.id), self.id)  # before the upload
-        name, data = read(photo)
-        uploads.append(self._backend.store.put(data))
-        return Photo(name=name, blob=uploads[-1])
+    def _photo(self, photo: PhotoLike, uploads: Uploads) -> Photo:
+        return stored(uploads, *read(photo))
 
-    def _chain(self, degradation: Degradations, uploads: list[str]) -> Any:
+    def _chain(self, degradation: Degradations, uploads: Uploads) -> Any:
         if isinstance(degradation, str):
             if degradation != "auto":
                 raise InvalidRequest(
@@ -299,16 +329,6 @@ class Persona:
             raise InvalidRequest("degradation is an empty list; leave it out to have it estimated", param="degradation")
         return [self._uploaded(step, uploads) if isinstance(step, Mask) else step for step in chain]
 
-    def _uploaded(self, mask: Mask, uploads: list[str]) -> Mask:
-        if is_digest(mask.image):
-            return mask
-        uploads.append(self._backend.store.put(read(mask.source())[1]))
-        return Mask(uploads[-1])
-
-
-def delete(backend: Backend, persona_id: str) -> None:
-    removed = backend.ledger.delete_persona(persona_id)
-    for digest in removed.blobs:
-        backend.store.erase(digest)
-    for job_id in removed.jobs:
-        backend.store.drop_checkpoint(job_id)
+    def _uploaded(self, mask: Mask, uploads: Uploads) -> Mask:
+        known = is_digest(mask.image)  # of an earlier request about this person
+        return Mask(uploads.add(self._backend.sealed(self.id).get(mask.image) if known else read_bytes(mask.source())[1]))

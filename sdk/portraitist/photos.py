@@ -1,40 +1,69 @@
 """What a caller may hand over as a photo, and turning it into (name, bytes). Nothing is decoded here; the worker does that.
 
-A photo is a path, bytes, a (name, bytes) pair, a file opened for reading, or a PIL image. Names are for messages only.
+A photo is a path, bytes, a (name, bytes) pair, a file opened for reading, a PIL image, or an https address, which the worker
+fetches. Names are for messages only.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
 from .errors import InvalidImage, InvalidRequest
+from .outbound.urls import parse
+from .requests import Photo
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PhotoLike: TypeAlias = "str | os.PathLike[str] | bytes | tuple[str, bytes] | IO[bytes] | Image"
+    from .submission import Uploads
+
+PhotoLike: TypeAlias = "str | Link | os.PathLike[str] | bytes | tuple[str, bytes] | IO[bytes] | Image"
 
 MAX_BYTES = 64 * 2**20  # one file
 MAX_PHOTOS = 1000
+MAX_LINKS = 100  # photos by address in one call
 # What we look for in a folder. The worker decides by content; a wrong suffix is its business to refuse, with a reason.
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .bmp .gif .tif .tiff .heic .heif .avif .jp2 .psd .ico .tga".split()
 )
 
+_SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # also of those that Link refuses; never taken for a path
 
-def gather(photos: PhotoLike | Iterable[PhotoLike]) -> Iterator[tuple[str, bytes]]:
+
+@dataclass(frozen=True)
+class Link:
+    """A photo by its https address, which the worker fetches. Wrap what users give you: plain text may also be a path of yours.
+
+    Raises UrlRefused for what is no http or https address; whether it may be connected to, the worker decides."""
+
+    url: str
+
+    def __post_init__(self) -> None:
+        parse(self.url)
+
+
+def stored(uploads: Uploads, name: str, source: bytes | Link, labels: dict[str, float] | None = None) -> Photo:
+    """As it goes into a request: uploaded, or as an address."""
+    if isinstance(source, Link):
+        return Photo(name=name, url=source.url, labels=labels or {})
+    return Photo(name=name, blob=uploads.add(source), labels=labels or {})
+
+
+def gather(photos: PhotoLike | Iterable[PhotoLike]) -> Iterator[tuple[str, bytes | Link]]:
     """All photos of a folder (its files with a picture's suffix, by name), of a list, or the one that is given.
     One after the other, so that a big folder need not fit into memory."""
     items: Iterable[PhotoLike]
-    if isinstance(photos, (str, os.PathLike)):
+    if _is_single(photos):
+        items = [cast("PhotoLike", photos)]
+    elif isinstance(photos, (str, os.PathLike)):
         path = Path(photos).expanduser()
         items = _in_folder(path) if path.is_dir() else [path]
-    elif _is_single(photos):
-        items = [cast("PhotoLike", photos)]
     elif isinstance(photos, Iterable) and not isinstance(photos, Mapping):
         items = cast("Iterable[PhotoLike]", photos)
     else:
@@ -43,12 +72,16 @@ def gather(photos: PhotoLike | Iterable[PhotoLike]) -> Iterator[tuple[str, bytes
             param="photos",
         )
     seen: dict[str, int] = {}
+    links = 0
     for count, item in enumerate(items, 1):
         if count > MAX_PHOTOS:
             raise InvalidRequest(
                 f"more than {MAX_PHOTOS} photos; one persona takes no more, pick the best", param="photos"
             )
         name, data = read(item, default=f"photo-{count}")
+        links += isinstance(data, Link)
+        if links > MAX_LINKS:
+            raise InvalidRequest(f"more than {MAX_LINKS} photos by address in one call; pick the best", param="photos")
         # Verdicts speak of photos by name, so two files of one name (from different folders) must differ: a.jpg, a.jpg (2).
         seen[name] = seen.get(name, 0) + 1
         yield (name if seen[name] == 1 else f"{name} ({seen[name]})"), data
@@ -56,8 +89,16 @@ def gather(photos: PhotoLike | Iterable[PhotoLike]) -> Iterator[tuple[str, bytes
         raise InvalidRequest("photos is empty; give at least 3 photos of the person, better 10 to 20", param="photos")
 
 
-def read(photo: Any, *, default: str = "photo") -> tuple[str, bytes]:
-    """(name, bytes) of one photo. Raises InvalidImage naming it when it cannot be read, is empty or too large."""
+def read(photo: Any, *, default: str = "photo") -> tuple[str, bytes | Link]:
+    """(name, bytes or address) of one photo. Raises InvalidImage naming it when it cannot be read, is empty or too large."""
+    if _is_address(photo):
+        link = photo if isinstance(photo, Link) else Link(photo)
+        return parse(link.url).name or default, link
+    return read_bytes(photo, default=default)
+
+
+def read_bytes(photo: Any, *, default: str = "photo") -> tuple[str, bytes]:
+    """As `read`, for what must be at hand."""
     if isinstance(photo, (str, os.PathLike)):
         path = Path(photo).expanduser()
         return path.name, _read_file(path)
@@ -83,13 +124,16 @@ def read(photo: Any, *, default: str = "photo") -> tuple[str, bytes]:
     )
 
 
+def _is_address(photo: object) -> bool:
+    return isinstance(photo, Link) or (isinstance(photo, str) and _SCHEME.match(photo) is not None)
+
+
 def _is_single(photos: object) -> bool:
     pair = (
         isinstance(photos, tuple) and len(photos) == 2 and isinstance(photos[0], str) and isinstance(photos[1], bytes)
     )
-    return (
-        pair or isinstance(photos, (bytes, bytearray, memoryview)) or hasattr(photos, "read") or hasattr(photos, "save")
-    )
+    readable = isinstance(photos, (bytes, bytearray, memoryview)) or hasattr(photos, "read") or hasattr(photos, "save")
+    return pair or readable or _is_address(photos)
 
 
 def _in_folder(folder: Path) -> list[PhotoLike]:

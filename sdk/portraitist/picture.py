@@ -13,7 +13,7 @@ from .atomic import write_atomically
 from .errors import InvalidRequest, StorageError
 from .results import Picture as Wire
 from .results import PictureReport
-from .store import Store
+from .store import SealedStore
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Picture:
     """One picture. `report` says what was asked, what was achieved, and how far to trust it."""
 
-    def __init__(self, wire: Wire, store: Store) -> None:
+    def __init__(self, wire: Wire, store: SealedStore) -> None:
         self.report: PictureReport = wire.report
         self._wire, self._store = wire, store
 
@@ -105,7 +105,7 @@ def sheet(images: Sequence[Image], *, columns: int, gap: int = 2) -> Image:
     return page
 
 
-def arranged(wires: list[Wire], shape: dict[str, Any], store: Store) -> Picture | list[Picture] | Grid:
+def arranged(wires: list[Wire], shape: dict[str, Any], store: SealedStore) -> Picture | list[Picture] | Grid:
     """One picture, a list or a grid, as `targets.spread` laid it down."""
     pictures = [Picture(wire, store) for wire in wires]
     if shape.get("kind") == "grid":

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .attributes import DEFAULT_ATTRIBUTES
+from .consent import Consent
 from .degradations import Degradation
 
 
@@ -15,10 +16,12 @@ class _Request(BaseModel):
 
 
 class Photo(_Request):
-    """One uploaded picture: its original file name (for messages only), its blob, and the app's own labels for it."""
+    """One picture: its original file name (for messages only), its blob, and the app's own labels for it."""
 
     name: str
-    blob: str  # sha256 hex digest in the store
+    blob: str = ""  # sha256 hex digest in the store; empty while it is only an address
+    url: str = ""  # where the worker fetches it; empty once it has
+    fault: str = ""  # why it could not be fetched
     labels: dict[str, float] = {}  # values of custom attributes, e.g. {"age": 34}
 
 
@@ -34,6 +37,8 @@ class CreatePersona(_Request):
     preset: Literal["fast", "balanced", "best"] = "balanced"
     prior: str = "default"
     seed: int = 0
+    consent: Consent | None = None
+    expires: float | None = None  # seconds since the epoch: the persona's end
 
 
 class Synthesize(_Request):

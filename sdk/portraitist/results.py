@@ -16,7 +16,7 @@ class PhotoVerdict(_Result):
 
     name: str
     accepted: bool
-    code: str = "ok"  # ok, no_face, too_small, blurred, exposure, duplicate, other_person, occluded, undecodable
+    code: str = "ok"  # ok, no_face, too_small, blurred, exposure, duplicate, other_person, occluded, undecodable, not_fetched
     reason: str = ""  # a sentence for the person who took the photo, with the remedy
     figures: dict[str, float] = {}  # face_px, sharpness, brightness, identity, ... units in docs/photos.md
     attributes: dict[str, float] = {}  # estimated values, when a face was measured

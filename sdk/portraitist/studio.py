@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES
 from .backend import Backend, open_backend
+from .consent import Consent, check, end_of
+from .deletion import delete
 from .errors import InvalidRequest, NotFound, PersonaDeleted
 from .jobs import AnyJob, Job, Status
 from .ledger import protocol, rules
-from .persona import Persona, delete
-from .photos import PhotoLike, gather
+from .persona import Persona
+from .photos import PhotoLike, gather, stored
 from .priors.library import Priors
-from .requests import CreatePersona, Photo
+from .requests import CreatePersona
 from .results import PersonaRecord
-from .submission import build, new_persona_id, submit
+from .submission import Uploads, build, new_persona_id, submit
 from .targets import check_name
+from .vault.receipts import Receipt
+from .webhooks.resource import Webhooks
+from .webhooks.wire import Webhook
 
 _RESERVED = {
     "n",
@@ -31,6 +38,7 @@ _RESERVED = {
     "space",
     "photo",
     "degradation",
+    "webhook",
     "self",
 }  # arguments of the verbs
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -41,29 +49,40 @@ def connect(
     *,
     home: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
+    tenant: str | None = None,
+    webhook: Webhook | None = None,
 ) -> Studio:
     """A studio. Without arguments: embedded, no server; everything in one folder (`home`, else $PORTRAITIST_HOME, else the
     user's data folder), the work in a local process that starts when there is something to do.
 
     With `url` (or $PORTRAITIST_URL) as in "redis://host:6379/0": a cluster, whose `portraitist worker` processes do the work.
     Its bytes lie in `store` (or $PORTRAITIST_STORE): a folder that every client and worker has mounted, or any fsspec URL.
+    Several customers on one backend are kept apart by `tenant` (or $PORTRAITIST_TENANT; default "default"): another tenant's persona
+    or job is unknown to this studio. `webhook` is told of every job that is submitted without one of its own.
     Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""
     home, store = (None if given is None else os.fspath(given) for given in (home, store))
-    return Studio(open_backend(url, home, store))
+    return Studio(replace(open_backend(url, home, store).of(tenant), webhook=webhook))
 
 
 class Studio:
     """`studio.personas` are the people it has learnt, `studio.jobs` the work that is waiting, running or done, `studio.priors` the
-    generators that a person can start from."""
+    generators that a person can start from, `studio.webhooks` what is waiting to be told."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.personas = Personas(backend)
         self.jobs = Jobs(backend)
         self.priors = Priors(backend)
+        self.webhooks = Webhooks(backend)
 
     def __repr__(self) -> str:
         return f"Studio({self._backend.name})"
+
+    def with_priority(self, priority: int) -> Studio:
+        """The same studio, whose jobs go before (1 to 9) or after (-1 to -9) your others. Other tenants' are not concerned."""
+        if priority not in range(-9, 10):
+            raise InvalidRequest(f"priority={priority!r}: expected a whole number from -9 to 9", param="priority")
+        return Studio(replace(self._backend, priority=priority))
 
     def describe(self) -> dict[str, object]:
         """Where it keeps things, and whether a worker is running."""
@@ -85,8 +104,11 @@ class Personas:
         organizer: str = ...,
         prior: str = ...,
         seed: int = ...,
+        consent: Consent | None = ...,
+        retain_days: float | None = ...,
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         idempotency_key: str | None = ...,
+        webhook: Webhook | None = ...,
         wait: Literal[False] = False,
     ) -> Job[Persona]: ...
     @overload
@@ -100,37 +122,47 @@ class Personas:
         organizer: str = ...,
         prior: str = ...,
         seed: int = ...,
+        consent: Consent | None = ...,
+        retain_days: float | None = ...,
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         idempotency_key: str | None = ...,
+        webhook: Webhook | None = ...,
         wait: Literal[True],
     ) -> Persona: ...
     def create(
         self,
         name: str,  # unique among your personas; free again once the persona is deleted or its creation failed
-        photos: PhotoLike | Iterable[PhotoLike],  # a folder, or paths, bytes, (name, bytes) pairs, PIL images
+        photos: PhotoLike | Iterable[PhotoLike],  # a folder, or paths, bytes, (name, bytes) pairs, PIL images, https addresses
         *,
         attributes: Sequence[str] = DEFAULT_ATTRIBUTES,  # what shall be controllable; own ones need `labels`
         preset: str = "balanced",  # fast, balanced, best
         organizer: str = "auto",  # auto, regression, mystyle_pp, mystyle_pp_sefa, mystyle
         prior: str = "default",  # or one of `studio.priors`
         seed: int = 0,
+        consent: Consent | None = None,  # the person's; required in a cluster
+        retain_days: float | None = None,  # delete the persona after so many days, even if the consent lasts longer
         labels: Mapping[str, Mapping[str, float]] | None = None,  # {"a.jpg": {"age": 34}}
         idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
+        webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = False,
     ) -> Any:
         """Learn a person from photos: a Job, whose `wait()` gives the Persona. Takes a minute or two.
 
-        The same call again returns the same job. Another call with the same name raises Conflict. Other errors:
-        UnknownAttribute, InvalidRequest, InvalidImage (a file is missing), NotFound and PriorNotCalibrated (`prior`); from the
-        job: PhotosUnusable."""
+        The same call again returns the same job. Another call with the same name raises Conflict. Other errors: UnknownAttribute,
+        InvalidRequest, InvalidImage (a file is missing), NotFound and PriorNotCalibrated (`prior`), ConsentMissing, ConsentExpired,
+        QuotaExceeded; from the job: PhotosUnusable."""
         name = _checked_name(name)
         if self._backend.home is not None:
             Priors(self._backend).usable(prior)
+        consent = consent or Consent.nobody_asked(name)
+        check(consent, shared=self._backend.shared, now=time.time())
         known = _labels(labels)
         wanted = _attributes(attributes, known)
+        persona_id = new_persona_id()
+        uploads = Uploads(self._backend, persona_id, new=True)
         request = build(
             CreatePersona,
-            persona_id=new_persona_id(),
+            persona_id=persona_id,
             name=name,
             photos=[],
             attributes=wanted,
@@ -138,22 +170,23 @@ class Personas:
             preset=preset,
             prior=prior,
             seed=seed,
+            consent=consent,
+            expires=end_of(consent, retain_days, now=time.time()),
         )
-        for file, data in gather(photos):
-            request.photos.append(Photo(name=file, blob=self._backend.store.put(data), labels=known.pop(file, {})))
+        for file, source in gather(photos):
+            request.photos.append(stored(uploads, file, source, known.pop(file, {})))
         if known:
             names = ", ".join(photo.name for photo in request.photos[:5])
             raise InvalidRequest(
                 f"labels name {min(known)!r}, which is not among the photos ({names}, …); use the bare file names",
                 param="labels",
             )
-        uploads = [photo.blob for photo in request.photos]
-        row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name)
+        row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name, webhook=webhook)
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job
 
     def get(self, name_or_id: str) -> Persona:
-        """NotFound (also while it is still being created), PersonaDeleted."""
+        """NotFound (also while it is still being created), PersonaDeleted, PersonaExpired."""
         row = self._backend.ledger.persona(name_or_id)
         rules.usable(row, row.id)
         return Persona(self._backend, PersonaRecord.model_validate(row.record))
@@ -164,9 +197,12 @@ class Personas:
             Persona(self._backend, PersonaRecord.model_validate(row.record)) for row in self._backend.ledger.personas()
         ]
 
-    def delete(self, name_or_id: str) -> None:
-        """As `Persona.delete`; one that is still being created is stopped and removed."""
-        delete(self._backend, self._backend.ledger.persona(name_or_id).id)
+    def delete(self, name_or_id: str) -> Receipt:
+        """As `Persona.delete`; one that is still being created is stopped and removed. Asked again by id, the same receipt; by
+        name, PersonaDeleted (another person may have it by now)."""
+        if name_or_id.startswith("per_"):
+            return delete(self._backend, name_or_id)
+        return delete(self._backend, self._backend.ledger.persona(name_or_id).id)
 
     def __contains__(self, name_or_id: object) -> bool:
         try:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from . import tracing
 from .backend import Backend
-from .errors import InvalidRequest, StorageError
+from .errors import InvalidRequest, PortraitistError, QueueUnavailable, StorageError
 from .ledger import JobRow, NewJob
 from .ledger.protocol import Lane
+from .store import SealedStore
+from .webhooks.wire import Webhook
 
 _R = TypeVar("_R", bound=BaseModel)
 
@@ -28,45 +31,95 @@ def build(model: type[_R], **values: Any) -> _R:
         raise InvalidRequest(f"{where}={first['input']!r}: {first['msg'].lower()}", param=where) from error
 
 
+class Uploads:
+    """The pictures that a call hands over, sealed with the persona's key: in the store before the job is in the ledger, and
+    erased again when it is refused. `new`: the persona is made by this job."""
+
+    def __init__(self, backend: Backend, persona_id: str, *, new: bool = False) -> None:
+        self.job_id = new_job_id()
+        self.wrapped_key = ""
+        self.contents: dict[str, str] = {}  # blob -> SHA-256 of the content
+        if new:
+            key, self.wrapped_key = backend.keyring.new_key(persona_id)
+            self._store = SealedStore(backend.store, key, self.job_id)
+        else:
+            self._store = backend.sealed(persona_id, self.job_id)
+
+    def add(self, data: bytes) -> str:
+        """The blob."""
+        digest = self._store.put(data)
+        self.contents[digest] = hashlib.sha256(data).hexdigest()
+        return digest
+
+    def sync(self) -> None:
+        self._store.sync(self.contents)
+
+    def withdraw(self) -> None:
+        for digest in self.contents:
+            self._store.erase(digest)
+
+
 def submit(
     backend: Backend,
     request: BaseModel,
     *,
-    uploads: Sequence[str],
+    uploads: Uploads | None = None,
     shape: dict[str, Any],
     key: str | None = None,
     creates: str | None = None,
     lane: Lane | None = None,
+    webhook: Webhook | None = None,
 ) -> JobRow:
-    """Queue `request`, or find the earlier job that asked for the same. `uploads`: the blobs that were put for it."""
+    """Queue `request`, or find the earlier job that asked for the same."""
     body = request.model_dump(mode="json")
+    told = webhook or backend.webhook
+    contents = uploads.contents if uploads else {}
     job = NewJob(
-        id="job_" + secrets.token_hex(10),
+        id=uploads.job_id if uploads else new_job_id(),
         request=body,
-        body_hash=body_hash(body),
-        blobs=tuple(dict.fromkeys(uploads)),
+        body_hash=body_hash(body, contents),
+        blobs=tuple(contents),
         key=key,
         creates=creates,
         lane=lane or ("tune" if creates is not None else "serve"),
         shape=shape,
+        wrapped_key=uploads.wrapped_key if uploads else "",
+        priority=backend.priority,
+        webhook=None if told is None else told.to_dict(),
     )
-    backend.store.sync(uploads)
-    row, new = backend.ledger.submit(job)
-    if new and not all(backend.store.has(digest) for digest in uploads):
-        # Somebody deleted a persona with the same photo, between our upload and our submission.
-        backend.ledger.cancel(row.id)
-        raise StorageError("an uploaded photo was deleted together with another persona; call again", job_id=row.id)
+    if uploads:
+        uploads.sync()
+    try:
+        with tracing.submission(job) as traced:
+            row, new = backend.ledger.submit(traced)
+    except (QueueUnavailable, StorageError):
+        raise  # whether it was accepted is not known; if not, the uploads are swept
+    except PortraitistError:
+        if uploads:
+            uploads.withdraw()
+        raise
+    if uploads and not new:
+        uploads.withdraw()
     if row.status not in ("succeeded", "failed", "cancelled"):
-        backend.transport.wake(row.id, row.lane)
+        backend.transport.wake(row.id, row.lane, row.persona_id)
     return row
 
 
-def body_hash(request: Mapping[str, Any]) -> str:
-    """Equal for requests that ask for the same. A new persona's id is drawn at random, so it does not count."""
+def body_hash(request: Mapping[str, Any], contents: Mapping[str, str]) -> str:
+    """Equal for requests that ask for the same. A new persona's id is drawn at random, and blobs are sealed with a key of hers:
+    the id does not count, and of blobs their content. Of a call that is sent again, the first consent stands."""
     body = dict(request)
     if body["operation"] == "create":
-        del body["persona_id"]
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        for name in ("persona_id", "consent", "expires"):
+            del body[name]
+    text = json.dumps(body, sort_keys=True)
+    for blob, content in contents.items():
+        text = text.replace(blob, content)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def new_job_id() -> str:
+    return "job_" + secrets.token_hex(10)
 
 
 def new_persona_id() -> str:

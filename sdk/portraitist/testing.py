@@ -21,7 +21,7 @@ from pydantic import BaseModel, TypeAdapter
 from .attributes import ATTRIBUTES
 from .backend import Backend
 from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
-from .ledger import JobRow, LeaseLost, MemoryLedger, rules
+from .ledger import JobRow, LeaseLost, Ledger, MemoryLedger, rules
 from .requests import CalibratePrior, CreatePersona, Edit, Enhance, Request, Synthesize
 from .results import AttributeReport, PersonaRecord, PhotoVerdict, Picture, PictureReport, Pictures, Progress, Reach
 from .store import MemoryStore
@@ -43,14 +43,19 @@ Run = Callable[[Any, FakeContext], BaseModel]
 
 def fake_studio(run: Run | None = None) -> Studio:
     """A Studio in memory whose jobs are done by `run`, by default `plain_pictures`."""
-    ledger, store = MemoryLedger(), MemoryStore()
+    return Studio(fake_backend(run).of())
+
+
+def fake_backend(run: Run | None = None, *, ledger: Ledger | None = None) -> Backend:
+    """What several tenants share: `Studio(backend.of("acme"))`."""
 
     def execute(job_id: str) -> None:
-        row = ledger.claim(job_id, worker="inline", lease_s=3600.0)
+        row = backend.ledger.claim(job_id, worker="inline", lease_s=3600.0)
         if row is not None:
-            _execute(ledger, store, row, run or plain_pictures)
+            _execute(backend, row, run or plain_pictures)
 
-    return Studio(Backend(ledger, store, InlineTransport(execute)))
+    backend = Backend(ledger or MemoryLedger(), MemoryStore(), InlineTransport(execute))
+    return backend
 
 
 def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
@@ -90,9 +95,10 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
 
 
 class _Context:
-    def __init__(self, ledger: MemoryLedger, store: MemoryStore, row: JobRow) -> None:
-        self._ledger, self._store, self._row = ledger, store, row
-        self.blob = store.get
+    def __init__(self, backend: Backend, row: JobRow) -> None:
+        self._ledger, self._row = backend.ledger, row
+        self._store = backend.sealed(row.persona_id, row.id)
+        self.blob = self._store.get
 
     def put(self, data: bytes) -> str:
         digest = self._store.put(data)
@@ -110,11 +116,12 @@ class _Context:
         self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
 
 
-def _execute(ledger: MemoryLedger, store: MemoryStore, row: JobRow, run: Run) -> None:
+def _execute(backend: Backend, row: JobRow, run: Run) -> None:
+    ledger = backend.ledger
     try:
         try:
             request: Any = TypeAdapter(Request).validate_python(row.request)
-            result = run(request, _Context(ledger, store, row)).model_dump(mode="json")
+            result = run(request, _Context(backend, row)).model_dump(mode="json")
             ledger.finish(row.id, row.token, "succeeded", result=result)
         except JobCancelled:
             ledger.finish(row.id, row.token, "cancelled", error=rules.cancelled_error(row.id))

@@ -3,9 +3,10 @@
 steps, dt      so many steps of so many seconds; each saves a checkpoint, so a resumed run goes on where it was
 kill_at        the process kills itself at this step, on the first `kills` attempts (default: all)
 deaf           1: never reports progress, so it cannot hear a cancellation
-error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: MemoryError
+error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: MemoryError, 5: a fault that quotes the photo's name
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -22,6 +23,25 @@ from portraitist.results import (
     Progress,
     Reach,
 )
+
+SLOW, BRIEF, POISON = 9001, 9002, 9003  # seeds of pictures
+warmed = []  # ids of personas that it made pictures of
+
+
+def load():
+    pass
+
+
+def side_by_side(count, slots):
+    return lambda: contextlib.nullcontext()
+
+
+def warm():
+    return tuple(warmed)
+
+
+def forget(persona_id):
+    warmed.remove(persona_id)
 
 
 def run(request, context):
@@ -76,6 +96,14 @@ def create(request, context):
 
 def pictures(request, context):
     context.persona(request.persona_id)
+    if request.persona_id not in warmed:
+        warmed.append(request.persona_id)
+    if request.seed == SLOW:  # does not listen
+        time.sleep(60)
+    if request.seed == BRIEF:
+        time.sleep(0.5)
+    if request.seed == POISON:
+        os.kill(os.getpid(), signal.SIGKILL)
     made = []
     for index, values in enumerate(request.values):
         context.on_step(Progress(stage="draw", step=index, steps=len(request.values)))
@@ -105,6 +133,8 @@ def _misbehave(error, name):
         raise ZeroDivisionError("on purpose")
     if error == 4:
         raise MemoryError
+    if error == 5:
+        raise OSError(f"cannot decode {name}")
 
 
 def _png(shade):

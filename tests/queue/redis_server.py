@@ -25,20 +25,22 @@ def program():
 class RedisServer:
     """aof: it keeps what it has accepted, through `kill` and `start`."""
 
-    def __init__(self, folder, *, aof=False):
-        self._folder, self._aof, self._program = folder, aof, program()
+    def __init__(self, folder, *, aof=False, password=""):
+        self._folder, self._aof, self._password, self._program = folder, aof, password, program()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = f"redis://:{password}@127.0.0.1:{self.port}/0" if password else f"redis://127.0.0.1:{self.port}/0"
         self.client = redis.Redis.from_url(self.url, decode_responses=True)
         self.process = None
         self.start()
 
     def start(self):
         options = ["--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", self._folder]
+        options += ["--rdbcompression", "no"]  # so that a test can search its files
         options += ["--appendonly", "yes" if self._aof else "no", "--appendfsync", "always"]
         options += ["--maxmemory-policy", "noeviction", "--logfile", self._folder / "redis.log"]
+        options += ["--requirepass", self._password] if self._password else []
         self.process = subprocess.Popen([self._program, *map(str, options)])
         deadline = time.monotonic() + 15
         while True:

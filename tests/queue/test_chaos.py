@@ -5,19 +5,19 @@ CHAOS_SCALE (default 1) multiplies the numbers of jobs and kills, to have a shor
 
 import os
 import random
-import signal
 import statistics
 import threading
 import time
 
-import psutil
 import pytest
 
 from portraitist import Running
 from portraitist.errors import JobCancelled, QueueUnavailable
 
 from .fleet import Fleet, starts
+from .plain_celery import VISIBILITY_S, PlainFleet
 from .processes import PHOTOS, row, until
+from .storm import WORKERS, storm, submitter
 
 pytestmark = pytest.mark.chaos
 SCALE = float(os.environ.get("CHAOS_SCALE", "1"))
@@ -45,51 +45,20 @@ def script(**values):
 
 def test_1_no_accepted_job_is_lost(fleet, figures):
     """Workers and children killed, workers told to quit, the server killed, the messages deleted; every job ends."""
-    choose, count = random.Random(0), scaled(1000)
-    fleet.add(4)
+    count = scaled(1000)
+    fleet.add(WORKERS)
     fleet.ready()
     jobs = []
 
-    def submit(number):
-        while True:  # as an app would: its create has a name, so doing it again is safe
-            try:
-                jobs.append(fleet.studio.personas.create(f"p{number}", PHOTOS, labels=script(steps=3, dt=0.05)))
-                return
-            except QueueUnavailable:
-                time.sleep(0.2)
+    def submit(number):  # doing it again is safe: a create has a name
+        jobs.append(fleet.studio.personas.create(f"p{number}", PHOTOS, labels=script(steps=3, dt=0.05)))
 
-    submitter = threading.Thread(target=lambda: [submit(number) for number in range(count)])
-    submitter.start()
-    blows = (
-        ["worker"] * scaled(50)
-        + ["child"] * scaled(50)
-        + ["quit"] * scaled(10)
-        + ["server"] * scaled(5)
-        + ["messages"] * scaled(3)
-    )
-    choose.shuffle(blows)
-    began, done = time.monotonic(), dict.fromkeys(blows, 0)
-    for blow in blows:
-        time.sleep(choose.uniform(0.2, 1.0) if SCALE >= 1 else 0.5)
-        until(lambda: len(fleet.alive()) > 0)
-        victim = choose.choice(fleet.alive())
-        if blow == "worker":
-            victim.kill()
-        elif blow == "quit":
-            victim.send_signal(signal.SIGQUIT)
-        elif blow == "child":
-            children = [c.pid for c in psutil.Process(victim.pid).children() if "spawn_main" in " ".join(c.cmdline())]
-            [os.kill(pid, signal.SIGKILL) for pid in children]
-        elif blow == "server":
-            fleet.server.kill()
-            time.sleep(choose.uniform(0.1, 2.0))
-            fleet.server.start()
-        else:
-            fleet.forget_messages()
-        done[blow] += 1
-        fleet.add(4 - len(fleet.alive()))
-    submitter.join()
-    storm = time.monotonic() - began
+    app = submitter(submit, count, scale=SCALE)
+    app.start()
+    began = time.monotonic()
+    done = storm(fleet, scale=SCALE)
+    app.join()
+    stormy = time.monotonic() - began
     rows = until(lambda: _all_over(fleet, jobs), timeout=3600)
     people = {p.name for p in fleet.studio.personas.list()}
     states = {status: sum(r.status == status for r in rows) for status in ("succeeded", "failed")}
@@ -100,10 +69,45 @@ def test_1_no_accepted_job_is_lost(fleet, figures):
         assert kinds.count("succeeded") + kinds.count("failed") == 1 and r.attempts <= 3
     again = sum(r.attempts > 1 for r in rows)
     figures(
-        f"{count} jobs, blows {done} within {storm:.0f} s: {states['succeeded']} succeeded, {states['failed']} given up after 3 "
+        f"{count} jobs, blows {done} within {stormy:.0f} s: {states['succeeded']} succeeded, {states['failed']} given up after 3 "
         f"attempts, 0 missing, {again} took more than one attempt, {fleet.ledger.refused()} stale writes refused, all over after "
         f"{time.monotonic() - began:.0f} s"
     )
+
+
+@pytest.mark.parametrize("without", [(), ("messages",)], ids=["same-storm", "no-message-deleted"])
+def test_1_plain_celery(tmp_path, figures, without):
+    """Beside promise 1: nothing is asserted but that the figures add up."""
+    fleet, count, accepted = PlainFleet(tmp_path), scaled(1000), []
+    try:
+        fleet.add(WORKERS)
+        fleet.ready()
+
+        def submit(number):  # one that failed is sent again, and may have arrived the first time
+            fleet.submit(number)
+            accepted.append(number)
+
+        app = submitter(submit, count, scale=SCALE)
+        app.start()
+        began = time.monotonic()
+        done = storm(fleet, scale=SCALE, without=without)
+        app.join()
+        stormy = time.monotonic() - began
+        quiet, last = time.monotonic(), None
+        while time.monotonic() - quiet < 3 * VISIBILITY_S:  # nothing has moved, though every message had time to come back
+            state = (fleet.waiting(), fleet.notes.stat().st_size)
+            if state != last:
+                quiet, last = time.monotonic(), state
+            time.sleep(0.5)
+        ends, begun, left = fleet.told("end"), fleet.told("start"), fleet.waiting()
+        lost = [number for number in accepted if number not in ends]
+        assert len(accepted) == count and len(ends) + len(lost) == count
+        figures(
+            f"{count} jobs, blows {done} within {stormy:.0f} s: {len(ends)} done, {len(lost)} lost ({left} messages left), "
+            f"{sum(n > 1 for n in ends.values())} done more than once, {sum(n > 1 for n in begun.values())} started more than once"
+        )
+    finally:
+        fleet.stop()
 
 
 def _all_over(fleet, jobs):

@@ -1,56 +1,35 @@
-"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS, and nothing else changes."""
+"""What every ledger must do (`portraitist.ledger.protocol`). A new adapter is added to ADAPTERS in
+conftest.py, and nothing else changes."""
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
-from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted
-from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, MemoryLedger, NewJob, RedisLedger, SqliteLedger
-
-ADAPTERS = {
-    "memory": lambda folder, clock, redis: MemoryLedger(clock=clock),
-    "sqlite": lambda folder, clock, redis: SqliteLedger(folder / "ledger.sqlite3", clock=clock),
-    "redis": lambda folder, clock, redis: RedisLedger(redis().url, clock=clock),
-}
+from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted, PersonaExpired, QuotaExceeded
+from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, NewJob, Quotas
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture(params=ADAPTERS)
-def ledger(request, tmp_path, clock):
-    ledger = ADAPTERS[request.param](tmp_path, clock, lambda: request.getfixturevalue("redis_server"))
-    yield ledger
-    ledger.close()
-
-
-def creation(number, name="ana", body="x", key=None, blobs=()):
-    request = {"operation": "create", "persona_id": f"per_{number}", "name": name}
+def creation(number, name="ana", body="x", key=None, blobs=(), **more):
+    request = {"operation": "create", "persona_id": f"per_{number}", "name": name, **more}
     return NewJob(id=f"job_{number}", request=request, body_hash=body, creates=name, key=key, blobs=blobs, lane="tune")
 
 
-def synthesis(number, persona="per_1", body="x", key=None, blobs=()):
+def synthesis(number, persona="per_1", body="x", key=None, blobs=(), priority=0):
     request = {"operation": "synthesize", "persona_id": persona}
-    return NewJob(id=f"job_{number}", request=request, body_hash=body, key=key, blobs=blobs, shape={"kind": "one"})
+    return NewJob(
+        id=f"job_{number}", request=request, body_hash=body, key=key, blobs=blobs, shape={"kind": "one"}, priority=priority
+    )
 
 
 def claim(ledger, job_id="job_1", lease_s=10.0):
     return ledger.claim(job_id, worker="host/1", lease_s=lease_s)
 
 
-def created(ledger, number=1, name="ana", blobs=()):
+def created(ledger, number=1, name="ana", blobs=(), **more):
     """A persona that is there."""
-    ledger.submit(creation(number, name, blobs=blobs))
+    ledger.submit(creation(number, name, blobs=blobs, **more))
     row = claim(ledger, f"job_{number}")
     ledger.finish(row.id, row.token, "succeeded", result={"persona_id": f"per_{number}", "name": name})
 
@@ -172,6 +151,7 @@ def test_a_requeued_job_fences_its_old_worker(ledger):
         lambda: ledger.heartbeat("job_1", old.token, lease_s=1.0),
         lambda: ledger.progress("job_1", old.token, {}),
         lambda: ledger.refer("job_1", old.token, ["b"]),
+        lambda: ledger.amend("job_1", old.token, {"by": "old"}),
         lambda: ledger.finish("job_1", old.token, "succeeded", result={"by": "old"}),
         lambda: ledger.requeue("job_1", old.token, reason="again"),
     ):
@@ -183,6 +163,15 @@ def test_a_requeued_job_fences_its_old_worker(ledger):
         ledger.finish("job_1", new.token, "failed", error={})
     assert ledger.job("job_1").result == {"by": "new"}
     assert kinds(ledger) == ["queued", "started", "requeued", "started", "succeeded"]
+
+
+def test_an_amended_request_is_what_the_next_attempt_finds(ledger):
+    row, _ = ledger.submit(creation(1))
+    held = claim(ledger)
+    ledger.amend("job_1", held.token, {**row.request, "photos": ["a blob"]})
+    ledger.requeue("job_1", held.token, reason="died")
+    assert claim(ledger).request == {**row.request, "photos": ["a blob"]}
+    assert ledger.submit(creation(9))[0].id == "job_1"  # what was asked for is still the same
 
 
 def test_poison_stops_after_the_last_attempt(ledger):
@@ -338,14 +327,36 @@ def test_delete_leaves_a_tombstone_and_nothing_else(ledger):
             call()
     with pytest.raises(PersonaDeleted):
         ledger.delete_persona("per_1")
+    assert ledger.jobs(persona_id="per_1") == []
     for job_id in ("job_1", "job_2"):
         row = ledger.job(job_id)
         assert row.status == "succeeded" and row.result is None and row.key is None
-        assert set(row.request) == {"operation", "persona_id"}
+        assert set(row.request) == {"operation"} and row.persona_id == ""
         assert ledger.events(job_id) == []
     assert [p.name for p in ledger.personas()] == ["bob"]
     created(ledger, 20, "ana")  # the name is free
     assert ledger.persona("ana").id == "per_20"
+
+
+def test_a_deletion_is_remembered_until_it_is_signed_for(ledger, clock):
+    created(ledger, blobs=("photo",))
+    with pytest.raises(NotFound):
+        ledger.deletion("per_1")
+    clock.now = 2000.0
+    begun = ledger.delete_persona("per_1")
+    assert begun == ledger.deletion("per_1") and (begun.time, begun.receipt) == (2000.0, None)
+    assert begun.blobs == ("photo",) and begun.jobs == ("job_1",) and begun.tenant == "default"
+    assert ledger.unfinished_deletions(10.0) == []
+    clock.now = 2011.0
+    assert ledger.unfinished_deletions(10.0) == [begun]
+    assert ledger.close_deletion("per_1", {"signature": "a"}) == {"signature": "a"}
+    assert ledger.close_deletion("per_1", {"signature": "b"}) == {"signature": "a"}  # the first stays
+    assert ledger.unfinished_deletions(0.0) == []
+    done = ledger.deletion("per_1")
+    assert (done.blobs, done.jobs, done.receipt) == ((), (), {"signature": "a"})
+    for call in (lambda: ledger.of("other").deletion("per_1"), lambda: ledger.of("other").close_deletion("per_1", {})):
+        with pytest.raises(NotFound):
+            call()
 
 
 def test_delete_stops_running_and_queued_jobs(ledger):
@@ -364,11 +375,37 @@ def test_delete_stops_running_and_queued_jobs(ledger):
 def test_delete_while_it_is_being_created(ledger):
     ledger.submit(creation(1, blobs=("photo",)))
     row = claim(ledger)
-    ledger.delete_persona("per_1")
+    assert ledger.delete_persona("per_1").blobs == ("photo",) == ledger.deletion("per_1").blobs
     with pytest.raises(LeaseLost):
         ledger.finish("job_1", row.token, "succeeded", result={})
     assert ledger.referenced(["photo"]) == set() and ledger.personas() == []
     assert ledger.submit(creation(2))[1]
+
+
+# -- data keys -------------------------------------------------------------------------------------------------------
+
+
+def test_the_data_key_lives_and_dies_with_the_persona(ledger):
+    def keyed(number, name):
+        return replace(creation(number, name), wrapped_key=f"w{number}")
+
+    ledger.submit(keyed(1, "ana"))
+    assert ledger.wrapped_key("per_1") == "w1"  # the job that makes her needs it
+    with pytest.raises(Conflict):
+        ledger.submit(replace(keyed(2, "ana"), body_hash="y"))
+    row = claim(ledger)
+    ledger.finish(row.id, row.token, "succeeded", result={"persona_id": "per_1"})
+    ledger.submit(keyed(3, "bob"))
+    assert ledger.rewrap(lambda persona_id, wrapped: f"{persona_id} {wrapped}") == 2
+    assert ledger.wrapped_key("per_1") == "per_1 w1"
+    ledger.cancel("job_3")
+    for gone in ("per_2", "per_3"):
+        with pytest.raises(NotFound):
+            ledger.wrapped_key(gone)
+    ledger.delete_persona("per_1")
+    with pytest.raises(PersonaDeleted):
+        ledger.wrapped_key("per_1")
+    assert ledger.rewrap(lambda persona_id, wrapped: wrapped) == 0
 
 
 # -- jobs about nobody -----------------------------------------------------------------------------------------------
@@ -383,3 +420,294 @@ def test_a_job_about_no_person(ledger):
     row = claim(ledger, "job_9")
     ledger.finish(row.id, row.token, "succeeded", result={"name": "x"})
     assert ledger.job("job_9").result == {"name": "x"} and ledger.job("job_9").request["prior"] == "x"
+
+
+# -- tenants ---------------------------------------------------------------------------------------------------------
+
+
+def test_tenants_share_no_name_and_no_key(ledger):
+    one, two = ledger.of("one"), ledger.of("two")
+    for number, mine in ((1, one), (2, two)):
+        row, new = mine.submit(creation(number, "ana", key="k", body=str(number)))
+        assert new and row.tenant == mine.tenant
+        claim(ledger, row.id)
+        ledger.finish(row.id, ledger.job(row.id).token, "succeeded", result={"name": "ana"})
+        assert mine.persona("ana").id == f"per_{number}" and mine.persona("ana").tenant == mine.tenant
+    assert [p.id for p in one.personas()] == ["per_1"] and len(ledger.personas()) == 2
+    one.delete_persona("per_1")
+    with pytest.raises(PersonaDeleted):
+        one.persona("ana")
+    assert two.persona("ana").id == "per_2"
+
+
+def test_a_tenant_sees_nothing_of_another(ledger):
+    """Every method that takes an id answers for another tenant's as for one that never was."""
+    one, two = ledger.of("one"), ledger.of("two")
+    one.submit(creation(1, blobs=("photo",)))
+    row = claim(ledger)
+    ledger.finish("job_1", row.token, "succeeded", result={"name": "ana"})
+    one.submit(synthesis(2))
+    running = claim(ledger, "job_2")
+    one.submit(synthesis(3, key="k"))
+    two.submit(creation(4, "bob", blobs=("bobs",)))
+
+    verbs = {
+        "submit": lambda job, persona: two.submit(synthesis(9, persona=persona)),
+        "job": lambda job, persona: two.job(job),
+        "jobs": lambda job, persona: two.jobs(persona_id=persona),
+        "ahead": lambda job, persona: two.ahead(job),
+        "events": lambda job, persona: two.events(job),
+        "cancel": lambda job, persona: two.cancel(job),
+        "persona": lambda job, persona: two.persona(persona),
+        "delete_persona": lambda job, persona: two.delete_persona(persona),
+        "claim": lambda job, persona: claim(two, job),
+        "heartbeat": lambda job, persona: two.heartbeat(job, running.token, lease_s=1.0),
+        "progress": lambda job, persona: two.progress(job, running.token, {}),
+        "refer": lambda job, persona: two.refer(job, running.token, ["b"]),
+        "amend": lambda job, persona: two.amend(job, running.token, {}),
+        "finish": lambda job, persona: two.finish(job, running.token, "failed", error={}),
+        "requeue": lambda job, persona: two.requeue(job, running.token, reason="x"),
+    }
+
+    def answer(verb, job, persona):
+        try:
+            return repr(verbs[verb](job, persona))
+        except Exception as error:
+            return f"{type(error).__name__} {error}".replace(job, "JOB").replace(persona, "PERSONA")
+
+    for verb in verbs:
+        for job in ("job_1", "job_2", "job_3"):
+            assert answer(verb, job, "per_1") == answer(verb, "job_0", "per_0"), verb
+    assert [r.id for r in two.jobs()] == ["job_4"] and two.jobs(status="running") == two.running() == two.personas() == []
+    assert two.queued() == ["job_4"] and two.referenced(["photo", "bobs"]) == {"bobs"}
+    with pytest.raises(NotFound):
+        two.persona("ana")
+    assert [ledger.job(f"job_{n}").status for n in (1, 2, 3)] == ["succeeded", "running", "queued"]
+    # The control: to their own tenant, and to the workers, they are there.
+    for sees in (one, ledger):
+        assert sees.job("job_2").status == "running" and sees.persona("ana").id == "per_1"
+        assert sees.heartbeat("job_2", running.token, lease_s=1.0) is False
+        assert sees.referenced(["photo"]) == {"photo"} and "job_3" in sees.queued()
+
+
+def test_a_job_carries_its_trace(ledger):
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert ledger.submit(replace(creation(1), trace=parent))[0].trace == parent
+    assert ledger.claim("job_1", worker="h/1", lease_s=9).trace == parent
+    assert ledger.submit(creation(2, name="other"))[0].trace is None
+
+
+# -- whose turn it is ------------------------------------------------------------------------------------------------
+
+
+def take(ledger, lane="serve"):
+    row = ledger.take(lane, worker="host/1", lease_s=10.0)
+    return row and row.id
+
+
+def calibration(number, tenant, lane="serve", priority=0):
+    """A job about no person, so that the queue can be tried without any."""
+    request = {"operation": "calibrate", "prior": "x"}
+    return NewJob(id=f"job_{number}", request=request, body_hash="x", lane=lane, tenant=tenant, priority=priority)
+
+
+def test_tenants_take_turns(ledger):
+    for number in range(6):
+        ledger.submit(calibration(number, "a"))
+    for number, tenant in ((6, "b"), (7, "b"), (8, "c"), (9, "c")):
+        ledger.submit(calibration(number, tenant))
+    order = ["job_0", "job_6", "job_8", "job_1", "job_7", "job_9", "job_2", "job_3", "job_4", "job_5"]
+    assert ledger.queued() == order and ledger.queued(limit=4) == order[:4]
+    assert [ledger.ahead(job_id) for job_id in order] == list(range(10))
+    taken = []
+    for _ in range(6):
+        assert ledger.queued(limit=1) == [order[len(taken)]]
+        taken.append(take(ledger))
+    assert taken == order[:6] and ledger.queued() == order[6:]
+    # c's two jobs end, so it has the fewest running, and goes before those that wait longer.
+    for job_id in ("job_8", "job_9"):
+        ledger.finish(job_id, ledger.job(job_id).token, "succeeded", result={})
+    ledger.submit(calibration(10, "c"))
+    assert take(ledger) == "job_10"
+    assert [take(ledger) for _ in range(5)] == ["job_2", "job_3", "job_4", "job_5", None]
+
+
+def test_one_at_a_time_is_round_robin(ledger):
+    """With a single worker nobody has a running job when it chooses; then the last service decides."""
+    for number in range(6):
+        ledger.submit(calibration(number, "ab"[number % 2]))
+    ledger.submit(calibration(7, "c"))
+    served = []
+    while (job_id := take(ledger)) is not None:
+        row = ledger.job(job_id)
+        ledger.finish(job_id, row.token, "succeeded", result={})
+        served.append(row.tenant)
+    assert "".join(served) == "abcabab"
+
+
+def test_a_given_back_job_counts_no_longer_as_running(ledger):
+    for number, tenant in ((1, "a"), (2, "a"), (3, "b")):
+        ledger.submit(calibration(number, tenant))
+    assert take(ledger) == "job_1"
+    ledger.requeue("job_1", ledger.job("job_1").token, reason="died")
+    assert ledger.queued() == ["job_3", "job_1", "job_2"]  # its place is kept, and a was served last
+
+
+def test_priority_is_among_the_tenants_own_jobs(ledger):
+    for number, tenant, priority in ((1, "a", 0), (2, "a", 5), (3, "a", -5), (4, "a", 5), (5, "b", 0), (6, "b", -9)):
+        ledger.submit(calibration(number, tenant, priority=priority))
+    ledger.submit(calibration(7, "a", lane="tune", priority=9))
+    order = ["job_2", "job_5", "job_4", "job_6", "job_1", "job_3"]
+    assert ledger.queued() == [*order, "job_7"] and ledger.queued(lane="tune") == ["job_7"]
+    assert [ledger.ahead(job_id) for job_id in (*order, "job_7")] == list(range(7))
+    assert [take(ledger) for _ in range(6)] == order and take(ledger) is None and take(ledger, "tune") == "job_7"
+
+
+def test_the_quota_of_running_jobs(ledger):
+    ledger.set_quotas("a", Quotas(running=1))
+    for number, tenant in ((1, "a"), (2, "a"), (3, "b"), (4, "b")):
+        ledger.submit(calibration(number, tenant))
+    assert take(ledger) == "job_1"
+    assert ledger.queued() == ["job_3", "job_4"] and ledger.depth("serve") == 3  # what can be claimed, what waits
+    assert claim(ledger, "job_2") is None and [take(ledger), take(ledger), take(ledger)] == ["job_3", "job_4", None]
+    ledger.finish("job_1", ledger.job("job_1").token, "succeeded", result={})
+    assert ledger.queued() == ["job_2"] and take(ledger) == "job_2"
+    ledger.submit(calibration(5, "a"))
+    assert take(ledger) is None
+    ledger.set_quotas("a", Quotas())
+    assert take(ledger) == "job_5"
+
+
+def test_the_quotas_of_queued_jobs_and_personas(ledger):
+    ledger.set_quotas("*", Quotas(queued=2))
+    ledger.set_quotas("b", Quotas(personas=1))
+    for number in (1, 2):
+        ledger.submit(calibration(number, "a"))
+    with pytest.raises(QuotaExceeded, match="'a' has 2 queued jobs, and its quota is 2; wait .*set-quota a --queued") as refused:
+        ledger.submit(calibration(3, "a"))
+    assert (refused.value.quota, refused.value.count, refused.value.limit) == ("queued", 2, 2)
+    take(ledger)
+    assert ledger.submit(calibration(3, "a"))[1]  # one runs, so one more may wait
+
+    b = ledger.of("b")
+    for number in range(10, 15):
+        b.submit(calibration(number, "b"))  # its own quotas stand in for those of all
+    b.submit(creation(20, "ana"))
+    assert b.submit(creation(21, "ana"))[1] is False  # the same again is no second one
+    with pytest.raises(QuotaExceeded, match="1 personas"):
+        b.submit(creation(22, "bob"))
+    b.cancel("job_20")
+    assert b.submit(creation(22, "bob"))[1]
+    rows = {row.name: row for row in ledger.tenants()}
+    assert (rows["a"].running, rows["a"].queued, rows["a"].personas, rows["a"].quotas) == (1, 2, 0, Quotas(queued=2))
+    assert (rows["b"].running, rows["b"].queued, rows["b"].personas, rows["b"].quotas) == (0, 6, 1, Quotas(personas=1))
+    assert [row.name for row in b.tenants()] == ["b"]
+
+
+def test_a_quota_holds_among_submitters_at_once(ledger):
+    ledger.set_quotas("a", Quotas(queued=5))
+    answers, barrier = [], threading.Barrier(10)
+
+    def send(number):
+        barrier.wait()
+        try:
+            answers.append(ledger.submit(calibration(number, "a"))[1])
+        except QuotaExceeded:
+            answers.append(False)
+        ledger.close()
+
+    threads = [threading.Thread(target=send, args=(n,)) for n in range(10)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert answers.count(True) == 5 and ledger.depth("serve") == 5
+
+
+def waits(ledger, clock, workers, oldest_first=False):
+    """10 tenants on `workers` workers, jobs of 1 s: one has submitted 80, then come 9 others with 4 each. How long each of
+    them waited for its last job, over its fair share: the time its jobs take when every tenant has a tenth of the workers."""
+    for number in range(80):
+        ledger.submit(calibration(number, "flood"))
+    start = clock.now
+    for number in range(36):
+        ledger.submit(calibration(100 + number, f"t{number % 9}"))
+    line, ends = [f"job_{n}" for n in (*range(80), *range(100, 136))], {}
+    while ledger.depth("serve"):
+        if oldest_first:
+            batch, line = [claim(ledger, job_id) for job_id in line[:workers]], line[workers:]
+        else:
+            batch = [row for _ in range(workers) if (row := ledger.take("serve", worker="host/1", lease_s=10.0))]
+        clock.now += 1.0
+        for row in batch:
+            ledger.finish(row.id, row.token, "succeeded", result={})
+            ends[row.tenant] = clock.now - start
+    del ends["flood"]
+    return [end / (4 * 10 / workers) for end in ends.values()]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_flood_of_one_tenant_makes_no_other_wait_over_twice_its_fair_share(ledger, clock, workers):
+    assert max(waits(ledger, clock, workers)) <= 1.1
+
+
+def test_the_control_oldest_first_does(ledger, clock):
+    assert max(waits(ledger, clock, 4, oldest_first=True)) > 2.0
+
+
+# -- ends ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_expired_persona_is_unusable_at_once(ledger, clock):
+    created(ledger, consent={"subject": "Ana"}, expires=clock.now + 100)
+    created(ledger, 2, "bob")
+    assert ledger.persona("ana").consent == {"subject": "Ana"} and ledger.persona("ana").expires == 1100.0
+    assert ledger.submit(synthesis(3))[1] and ledger.overdue() == []
+    clock.now += 100
+    row = ledger.persona("ana")
+    assert row.status == "expired" and row.record == {"persona_id": "per_1", "name": "ana"}
+    for call in (lambda: ledger.submit(synthesis(4)), lambda: ledger.submit(creation(5))):
+        with pytest.raises(PersonaExpired, match="expired on 1970"):
+            call()
+    assert [p.name for p in ledger.personas()] == ["bob"] and [p.id for p in ledger.overdue()] == ["per_1"]
+    assert ledger.of("other").overdue() == []
+    ledger.delete_persona("per_1")
+    with pytest.raises(PersonaDeleted):
+        ledger.persona("ana")
+    assert ledger.overdue() == [] and ledger.job("job_3").status == "cancelled"
+    created(ledger, 6, "ana")
+
+
+def test_a_creation_may_expire_before_it_is_done(ledger, clock):
+    ledger.submit(creation(1, expires=clock.now + 10))
+    row = claim(ledger)
+    clock.now += 10
+    ledger.finish("job_1", row.token, "succeeded", result={"name": "ana"})
+    assert ledger.personas() == [] and [p.id for p in ledger.overdue()] == ["per_1"]
+    ledger.submit(creation(2, "bob", expires=clock.now + 10))
+    ledger.cancel("job_2")
+    clock.now += 10
+    assert [p.id for p in ledger.overdue()] == ["per_1"]  # one that never came to be needs no deletion
+
+
+def test_jobs_that_are_over_are_forgotten_after_a_while(ledger, clock):
+    created(ledger, blobs=("photo",))
+    ledger.submit(synthesis(2, key="k", blobs=("input",)))
+    row = claim(ledger, "job_2")
+    ledger.finish("job_2", row.token, "succeeded", result={"pictures": []})
+    clock.now += 50
+    ledger.submit(synthesis(3))
+    ledger.cancel("job_3")
+    ledger.submit(synthesis(4))
+    clock.now += 51
+    assert ledger.of("other").forget(after_s=100) == 0 and ledger.forget(after_s=100) == 1
+    with pytest.raises(NotFound):
+        ledger.job("job_2")
+    assert ledger.referenced(["photo", "input"]) == {"photo"}  # the job that made ana stays with her
+    assert {r.id for r in ledger.jobs()} == {"job_1", "job_3", "job_4"} and ledger.persona("ana").status == "active"
+    assert ledger.submit(synthesis(5, key="k", body="other"))[1]  # the key is free
+    clock.now += 1000
+    assert ledger.forget(after_s=100, limit=1) == 1 and ledger.forget(after_s=100) == 0  # job_4 and job_5 still wait
+    ledger.delete_persona("per_1")
+    clock.now += 1000
+    assert ledger.forget(after_s=100) == 3 and ledger.jobs() == []
+    with pytest.raises(PersonaDeleted):
+        ledger.persona("ana")

@@ -72,3 +72,34 @@ def test_deletion_reaches_the_bytes_of_the_file(tmp_path):
     raw = b"".join(file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith("-shm"))
     assert b"Secret" not in raw
     assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_home_of_an_earlier_version_goes_on_as_the_default_tenants(tmp_path):
+    """Before there were tenants: the schema of version 0.1.0, with a persona and a queued job in it."""
+    path = tmp_path / "l.sqlite3"
+    db = sqlite3.connect(path)
+    db.executescript("""
+        CREATE TABLE jobs (
+            id TEXT PRIMARY KEY, operation TEXT NOT NULL, persona_id TEXT NOT NULL, status TEXT NOT NULL, request TEXT NOT NULL,
+            body_hash TEXT NOT NULL, shape TEXT NOT NULL, key TEXT, lane TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+            token INTEGER NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '', lease_until REAL NOT NULL DEFAULT 0,
+            cancel_requested REAL, result TEXT, error TEXT, created REAL NOT NULL, started REAL, finished REAL);
+        CREATE UNIQUE INDEX jobs_by_key ON jobs (key) WHERE key IS NOT NULL;
+        CREATE TABLE personas (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL);
+        CREATE UNIQUE INDEX personas_by_name ON personas (name) WHERE status != 'deleted';
+        INSERT INTO personas VALUES ('per_1', 'ana', 'active', '{"name": "ana"}', 'job_1');
+        INSERT INTO jobs (id, operation, persona_id, status, request, body_hash, shape, key, lane, created) VALUES
+            ('job_1', 'create', 'per_1', 'succeeded', '{}', 'x', '{}', 'k', 'tune', 1.0),
+            ('job_2', 'synthesize', 'per_1', 'queued', '{}', 'x', '{}', NULL, 'serve', 2.0);
+    """)
+    db.commit()
+    db.close()
+    for _ in range(2):  # opening it again changes nothing more
+        ledger = SqliteLedger(path).of("default")
+    assert ledger.persona("ana").id == "per_1" and ledger.persona("ana").tenant == "default"
+    assert ledger.claim("job_2", worker="w", lease_s=1).priority == 0
+    other = ledger.of("acme")
+    assert other.jobs() == other.personas() == []
+    job = NewJob("job_3", {"operation": "create", "persona_id": "per_3", "name": "ana"}, "x", creates="ana", key="k")
+    assert other.submit(job)[1]  # name and key are free there

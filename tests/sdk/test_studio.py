@@ -288,7 +288,7 @@ def test_enhance(studio, ana, tmp_path):
     ):
         ana.enhance(b"x", [portraitist.GaussianBlur(1.5), portraitist.Mask(mask), portraitist.Jpeg(30)])
         digest = asked()[1]["image"]
-        assert Image.open(io.BytesIO(studio._backend.store.get(digest))).size == (5, 5)
+        assert Image.open(io.BytesIO(studio._backend.sealed(ana.id).get(digest))).size == (5, 5)
     for bad in ("blur", [], [7], 7, {"kind": "jpeg"}):
         with pytest.raises(InvalidRequest):
             ana.enhance(b"x", bad)

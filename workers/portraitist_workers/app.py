@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import setup_logging
 
 from portraitist.ledger.redis import plain_url
 from portraitist.transport import wakeups
+
+from .telemetry import logs
 
 _URL = os.environ.get("PORTRAITIST_URL")  # of the cluster; none: the embedded worker
 
@@ -29,6 +32,7 @@ app.conf.update(
     task_acks_on_failure_or_timeout=True,
     task_reject_on_worker_lost=True,
     task_retry_on_worker_lost=True,
+    worker_proc_alive_timeout=120.0,  # seconds; with the default of 4, a busy machine's children are killed while they start
     worker_lost_wait=0.3,  # seconds until a killed child's place is free again (default 10)
     # With True, a broker restart turned running jobs into lost ones (and Celery 6 makes True the default).
     worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -37,3 +41,9 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
 )
+
+
+@setup_logging.connect(weak=False)
+def _log_as_we_do(**_: object) -> None:
+    """In the main process and in every child, instead of Celery's own handlers."""
+    logs.set_up()

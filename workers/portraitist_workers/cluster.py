@@ -17,9 +17,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from functools import partial
 
-from .process import set_for_children, set_up_logging
+from .process import children, set_for_children
+from .telemetry import logs
+from .telemetry.monitor import Monitor, clean_up, prepare
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +36,19 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--queues", default="serve,tune", help="serve (seconds), tune (minutes), or both")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--batch", type=int, default=1, help="how many synthesize jobs may share a pass")
     parser.add_argument("--grace", type=float, default=25.0, help="seconds that a job may go on after SIGTERM")
+    parser.add_argument("--monitor", help="[HOST:]PORT where it answers /live, /ready and /metrics")
     options = parser.parse_args(argv)
     if not options.url or not options.store:
         parser.error("name the Redis server and the store")
-    set_up_logging()
+    logs.set_up()
 
     from portraitist import __version__
     from portraitist.backend import cluster
     from portraitist.errors import QueueUnavailable
     from portraitist.ledger import RedisLedger
-    from portraitist.transport import RedisTransport, WorkerInfo
+    from portraitist.transport import RedisTransport, WorkerInfo, wakeups
 
     backend = cluster(options.url, options.store)
     transport = backend.transport
@@ -58,8 +62,11 @@ def main(argv: list[str] | None = None) -> int:
     host, queues = socket.gethostname(), tuple(options.queues.split(","))
     node_name = f"{host}-{secrets.token_hex(3)}"  # never the same again: an old row must not look like ours
     os.environ.update(PORTRAITIST_URL=options.url, PORTRAITIST_STORE=str(options.store), PORTRAITIST_NODE=node_name)
+    os.environ["PORTRAITIST_BATCH"] = str(options.batch)
     _choose(options.device)
     set_for_children()
+    if options.monitor:
+        prepare()
 
     from celery.signals import worker_ready, worker_shutdown
     from celery.worker import state
@@ -69,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
 
     worker = app.Worker(
         hostname=f"portraitist@{node_name}",
-        queues=list(queues),
+        queues=[*queues, wakeups.own_queue(node_name)],
         loglevel="WARNING",
         without_gossip=True,
         without_mingle=True,
@@ -77,9 +84,7 @@ def main(argv: list[str] | None = None) -> int:
         quiet=True,
     )
 
-    def pids() -> Iterable[int]:
-        return [process.pid for process in worker.pool._pool._pool if process.pid]
-
+    pids = partial(children, worker)
     info = WorkerInfo(node_name, host, os.getpid(), queues, options.device, __version__, time.time())
 
     def restart() -> None:
@@ -94,6 +99,16 @@ def main(argv: list[str] | None = None) -> int:
         restart=restart,
         grace_s=options.grace,
     )
+
+    if options.monitor:
+        Monitor(
+            options.monitor,
+            backend,
+            ticked=lambda: node.ticked,
+            pids=pids,
+            draining=lambda: node.draining,
+            leads=lambda: node.leads,
+        )
 
     def end(number: int, _: object) -> None:
         if number == signal.SIGQUIT or state.should_stop is not None:
@@ -114,6 +129,7 @@ def main(argv: list[str] | None = None) -> int:
     @worker_shutdown.connect(weak=False)
     def over(**_: object) -> None:
         node.sign_off()
+        clean_up()
 
     worker.start()
     return 0

@@ -15,9 +15,12 @@ import socket
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
-from .process import set_for_children, set_up_logging
+from .process import children, set_for_children
+from .telemetry import logs
+from .telemetry.monitor import Monitor, prepare
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,8 +32,9 @@ def main(argv: list[str] | None = None) -> int:
         default=float(os.environ.get("PORTRAITIST_IDLE_S", "600")),
         help="end after so many idle seconds (0: never)",
     )
+    parser.add_argument("--monitor", help="[HOST:]PORT where it answers /live, /ready and /metrics")
     options = parser.parse_args(argv)
-    set_up_logging()
+    logs.set_up()
 
     from portraitist.backend import embedded
     from portraitist.transport.lock import WorkerLock
@@ -45,6 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     os.environ["PORTRAITIST_HOME"] = str(home)
     os.environ.pop("PORTRAITIST_URL", None)  # of a cluster that this worker does not belong to
     set_for_children()
+    if options.monitor:
+        prepare()
 
     from .supervisor import Supervisor
 
@@ -62,7 +68,11 @@ def main(argv: list[str] | None = None) -> int:
             signal.signal(number, lambda *_: supervisor.stop())
         threading.Thread(target=supervisor.run, name="portraitist-supervisor", daemon=True).start()
 
-    app.Worker(loglevel="WARNING", without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True).start()
+    worker = app.Worker(loglevel="WARNING", without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True)
+    if options.monitor:
+        pids = partial(children, worker)
+        Monitor(options.monitor, backend, ticked=lambda: supervisor.ticked, pids=pids)
+    worker.start()
     return 0
 
 

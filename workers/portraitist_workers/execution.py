@@ -8,11 +8,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
+from portraitist.backend import Backend
+from portraitist.consent import check
 from portraitist.errors import (
+    Conflict,
     JobCancelled,
     JobFailed,
     PersonaDeleted,
@@ -21,9 +25,13 @@ from portraitist.errors import (
     StorageError,
 )
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
-from portraitist.requests import Request
+from portraitist.ledger.protocol import TERMINAL
+from portraitist.requests import CreatePersona, Request
 from portraitist.results import PersonaRecord, Progress
-from portraitist.store import Store
+from portraitist.store import SealedStore, Store
+
+from .fetching import with_photos
+from .telemetry import Attempt
 
 log = logging.getLogger(__name__)
 
@@ -45,50 +53,57 @@ def worker_name() -> str:
     return f"{os.environ.get('PORTRAITIST_NODE') or socket.gethostname()}/{os.getpid()}"
 
 
-def execute(ledger: Ledger, store: Store, job_id: str, *, run: Run, worker: str, lease_s: float = LEASE_S) -> bool:
-    """Claim `job_id` and do it. Returns when the outcome is in the ledger, or is somebody else's business; False: it could
-    not be claimed."""
-    row = ledger.claim(job_id, worker=worker, lease_s=lease_s)
-    if row is None:
-        return False
-    context = JobContext(ledger, store, row, lease_s=lease_s)
-    with context:
+def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S) -> None:
+    """Do a job that was just claimed. Returns when the outcome is in the ledger, or is somebody else's business."""
+    ledger, job_id = backend.ledger, row.id
+    with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
         try:
             request = _REQUEST.validate_python(row.request)
+            if isinstance(request, CreatePersona):
+                check(request.consent, shared=backend.shared, now=time.time())
+            request = with_photos(request, context)
             result = run(request, context)
             context.sync()
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
         except LeaseLost:
-            log.warning("job %s was taken away; its work is dropped", job_id)
-            return True
+            return _taken_away(backend, job_id)
         except JobCancelled:
             if context.lost:
-                log.warning("job %s was taken away; its work is dropped", job_id)
-                return True
+                return _taken_away(backend, job_id)
             outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
         except Exception as error:
             if not isinstance(error, PortraitistError):
                 log.exception("job %s failed in stage %s", job_id, context.stage)
             outcome = {"status": "failed", "error": _typed(error, row, context.stage).to_dict()}
-        _finish(ledger, row, outcome)
+        if _finish(ledger, row, outcome):
+            attempt.over(outcome["status"])
+    _drop_checkpoint(backend, job_id)
+
+
+def _taken_away(backend: Backend, job_id: str) -> None:
+    log.warning("job %s was taken away; its work is dropped", job_id)
+    if backend.ledger.job(job_id).status in TERMINAL:  # its persona was deleted, perhaps while we were saving
+        _drop_checkpoint(backend, job_id)
+
+
+def _drop_checkpoint(backend: Backend, job_id: str) -> None:
     try:
-        store.drop_checkpoint(job_id)
+        backend.store.drop_checkpoint(job_id)
     except StorageError:
         log.warning("the checkpoint of job %s could not be dropped", job_id, exc_info=True)
-    return True
 
 
-def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> None:
-    """A full disk, or a server that is away, must not turn a finished job into a lost one: keep trying while somebody may
-    free some space or start it again."""
+def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> bool:
+    """False: the job is no longer ours. A full disk, or a server that is away, must not turn a finished job into a lost one:
+    keep trying while somebody may free some space or start it again."""
     began = time.monotonic()
     while True:
         try:
             ledger.finish(row.id, row.token, **outcome)
-            return
+            return True
         except LeaseLost:
             log.warning("job %s was taken away before it could be finished; its work is dropped", row.id)
-            return
+            return False
         except (StorageError, QueueUnavailable) as error:
             patience = FINISH_PATIENCE_S if isinstance(error, StorageError) else OUTAGE_PATIENCE_S
             if time.monotonic() - began > patience:
@@ -122,10 +137,10 @@ def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
 class JobContext:
     """`operations.Context` on a ledger and a store. Use as a context manager: it renews the lease from a thread."""
 
-    def __init__(self, ledger: Ledger, store: Store, row: JobRow, *, lease_s: float) -> None:
+    def __init__(self, backend: Backend, row: JobRow, attempt: Attempt, *, lease_s: float) -> None:
         self.stage = ""
         self.lost = False  # the job is no longer ours
-        self._ledger, self._store, self._row, self._lease_s = ledger, store, row, lease_s
+        self._backend, self._ledger, self._row, self._attempt, self._lease_s = backend, backend.ledger, row, attempt, lease_s
         self._cancelled = False
         self._written: list[str] = []
         self._told = 0.0
@@ -140,6 +155,12 @@ class JobContext:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join(timeout=5.0)
+
+    @cached_property
+    def _store(self) -> Store | SealedStore:
+        """The persona's part of the store; jobs about nobody (calibrating a prior) keep no secrets."""
+        row, backend = self._row, self._backend
+        return self._patiently(lambda: backend.sealed(row.persona_id, row.id)) if row.persona_id else backend.store
 
     # -- what operations call ------------------------------------------------------------------------------------
 
@@ -160,6 +181,12 @@ class JobContext:
             raise
         return digest
 
+    def amend(self, request: BaseModel) -> None:
+        """Later attempts find this request instead."""
+        self.sync()
+        body = request.model_dump(mode="json")
+        self._patiently(lambda: self._ledger.amend(self._row.id, self._row.token, body))
+
     def sync(self) -> None:
         """Make everything that was put durable, before the ledger says that the job has succeeded."""
         self._store.sync(self._written)
@@ -174,6 +201,8 @@ class JobContext:
         now = time.monotonic()
         if progress.stage == self.stage and progress.step < progress.steps and now - self._told < PROGRESS_S:
             return
+        if progress.stage != self.stage:
+            self._attempt.stage(progress.stage)
         self.stage, self._told = progress.stage, now
         try:
             self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
@@ -191,7 +220,11 @@ class JobContext:
         except QueueUnavailable as error:  # whether there is a successor cannot be known
             self._away(error)
             return
-        self._store.save_checkpoint(self._row.id, data)
+        try:
+            self._store.save_checkpoint(self._row.id, data)
+        except Conflict:  # we were given up between two heartbeats, and our successor has saved its own
+            self.lost = True
+            self._listen()
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """`call()`, again and again while the ledger's server is away."""

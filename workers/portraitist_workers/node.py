@@ -15,8 +15,11 @@ from portraitist.errors import PortraitistError
 from portraitist.ledger import JobRow
 from portraitist.transport import RedisTransport, WorkerInfo
 
+from .delivering import Sender
 from .execution import LEASE_S
 from .reaper import Reaper, give_back
+from .telemetry import metrics
+from .telemetry.monitor import clean_up
 
 log = logging.getLogger(__name__)
 
@@ -47,15 +50,19 @@ class Node:
         self._busy, self._restart = busy, restart
         self._listening = time.monotonic()
         self._reaper = Reaper(backend, transport, info.node)
+        self._sender = Sender(backend)
         self._children: set[int] = set()  # also those that died and whose job was not yet given back
         self._since: dict[tuple[str, int, str], float] = {}  # (job id, token, what) -> since when
         self._reported = -REPORT_S
+        self._held: set[str] = set()  # the jobs that we last told of
         self._drain_until: float | None = None
         self._ending = threading.Lock()
+        self.ticked = time.monotonic()  # when the loop last turned
 
     def run(self) -> None:
         away = False
         while True:
+            self.ticked = time.monotonic()
             try:
                 self.look()
                 if away:
@@ -93,14 +100,25 @@ class Node:
                     give_back(self._backend, row, "its worker process died")
             if not alive and not rows:
                 self._children.discard(pid)
+                metrics.child_died()
         self._since = {key: since for key, since in self._since.items() if key[0] in held}
         if held or self._busy() or not any(self._transport.waiting(lane) for lane in self._info.queues):
             self._listening = time.monotonic()
-        if time.monotonic() - self._reported > REPORT_S:
-            self._reported = time.monotonic()
-            info = replace(self._info, jobs=tuple(sorted(held)), draining=self._drain_until is not None)
+        if time.monotonic() - self._reported > REPORT_S or held != self._held:
+            self._reported, self._held = time.monotonic(), held
+            info = replace(self._info, jobs=tuple(sorted(held)), draining=self.draining)
             self._transport.report(info)
         self._reaper.look()
+        self._sender.look()
+
+    @property
+    def draining(self) -> bool:
+        return self._drain_until is not None
+
+    @property
+    def leads(self) -> bool:
+        """Whether its reaper is the one of all that acts."""
+        return self._reaper.leads
 
     def drain(self) -> None:
         """Finish the running job, but not for longer than the grace; Celery takes no new one meanwhile."""
@@ -121,6 +139,7 @@ class Node:
         except PortraitistError as error:  # the lease will tell
             log.warning("%s", error)
         self.sign_off()
+        clean_up()
         os._exit(0)  # Celery's own shutdown would wait for the child that we just killed
 
     def _start_anew(self) -> None:
@@ -140,11 +159,18 @@ class Node:
 
     def _watch(self, row: JobRow, pid: int, *, silent: bool) -> None:
         if self._long(row, "cancelled", row.cancel_requested is not None, CANCEL_GRACE_S):
-            _kill(pid)
-            give_back(self._backend, row, "it did not stop when asked to")
+            self._kill_for(row, pid, "it did not stop when asked to")
         elif self._long(row, "silent", silent, SILENT_S):
-            _kill(pid)
-            give_back(self._backend, row, "its worker process stopped answering")
+            self._kill_for(row, pid, "its worker process stopped answering")
+
+    def _kill_for(self, row: JobRow, pid: int, reason: str) -> None:
+        """The process must go because of `row`; what it does beside that is not to blame."""
+        _kill(pid)
+        for other in self._ledger.running(worker=row.worker):
+            if other.id == row.id:
+                give_back(self._backend, row, reason)
+            else:
+                give_back(self._backend, other, "a job beside it had to be stopped", count=False)
 
     def _long(self, row: JobRow, what: str, now_true: bool, seconds: float) -> bool:
         """Whether something has been true for so long, by our own clock."""

@@ -1,21 +1,15 @@
-"""What the processes of every worker have in common: logging, and the environment that their children compute in."""
+"""A worker's children: who they are, and the environment that they compute in."""
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
-import warnings
+from typing import Any
 
 
-def set_up_logging() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("portraitist_workers").setLevel(logging.INFO)
-    logging.getLogger("celery").setLevel(logging.WARNING)
-    logging.getLogger("kombu").setLevel(logging.ERROR)  # it warns that memory:// names no host
-    warnings.filterwarnings(
-        "ignore", message="(?s).*superuser privileges"
-    )  # messages are JSON: nothing in them can run
+def children(worker: Any) -> list[int]:
+    """Process ids of a Celery worker's children; none before it has started."""
+    pool = getattr(worker.pool, "_pool", None)
+    return [process.pid for process in pool._pool if process.pid] if pool is not None else []
 
 
 def set_for_children() -> None:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from portraitist.backend import Backend
 from portraitist.errors import PortraitistError, QueueUnavailable
-from portraitist.ledger import JobRow, LeaseLost
+from portraitist.ledger import LANES, JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL, Lane
-from portraitist.ledger.redis import LANES
 from portraitist.transport import RedisTransport
 
 from .execution import LEASE_S
-from .sweeping import SWEEP_S, sweep
+from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
+from .telemetry import logs, metrics
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Reaper:
     def __init__(self, backend: Backend, transport: RedisTransport, node: str) -> None:
         self._backend, self._ledger, self._transport, self._node = backend, backend.ledger, transport, node
         self._looked = time.monotonic()
+        self.leads = False  # whether we were the one that acts, when we last looked
         self._silent: dict[tuple[str, int], float] = {}  # (job id, token) -> since when we see its lease over
         self._short: dict[Lane, float] = {}  # lane -> since when it has too few wake-ups
 
@@ -44,7 +46,8 @@ class Reaper:
             return
         self._looked = now
         try:
-            if not self._transport.lead(self._node, 3 * REAP_S):
+            self.leads = self._transport.lead(self._node, 3 * REAP_S)
+            if not self.leads:
                 self._silent, self._short = {}, {}
                 return
             self._take_back()
@@ -53,14 +56,15 @@ class Reaper:
         except QueueUnavailable:
             self._silent, self._short = {}, {}  # what we saw before the outage says nothing about what is after it
             raise
-        if self._transport.first("sweep", SWEEP_S):
-            threading.Thread(target=self._sweep, name="portraitist-sweep", daemon=True).start()  # it may take minutes
+        for what, period_s, task in (("sweep", SWEEP_S, sweep), ("deletions", DELETIONS_S, look_after_deletions)):
+            if self._transport.first(what, period_s):  # aside: it may take minutes
+                threading.Thread(target=self._tidy, args=(task,), name=f"portraitist-{what}", daemon=True).start()
 
-    def _sweep(self) -> None:
+    def _tidy(self, task: Callable[[Backend], None]) -> None:
         try:
-            sweep(self._ledger, self._backend.store)
+            task(self._backend)
         except PortraitistError as error:
-            log.warning("sweeping was broken off: %s", error)
+            log.warning("tidying up was broken off: %s", error)
 
     def _take_back(self) -> None:
         now, seen = time.monotonic(), {}
@@ -90,10 +94,12 @@ def give_back(backend: Backend, row: JobRow, reason: str, *, count: bool = True)
         after = backend.ledger.requeue(row.id, row.token, reason=reason, count=count)
     except LeaseLost:
         return  # it finished after all, or somebody else was faster
-    log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status)
+    log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status, extra=logs.about(row))
+    metrics.requeued(reason)
     if after.status == "queued":
         backend.transport.wake(row.id, row.lane)
     elif after.status in TERMINAL:
+        metrics.ended(row, after.status)
         try:
             backend.store.drop_checkpoint(row.id)
         except PortraitistError as error:

@@ -20,9 +20,12 @@ from portraitist.ledger import JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL
 from portraitist.transport.lock import WorkerLock
 
+from .delivering import Sender
 from .execution import LEASE_S
-from .sweeping import SWEEP_S, sweep
+from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
 from .tasks import run_job
+from .telemetry import logs, metrics
+from .telemetry.monitor import clean_up
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +40,16 @@ class Supervisor:
     """`run` is the loop (in a thread of the worker's main process); `idle_s` = 0 never ends by itself."""
 
     def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float) -> None:
-        self._ledger, self._store, self._lock, self._idle_s = backend.ledger, backend.store, lock, idle_s
+        self._backend, self._ledger, self._store = backend, backend.ledger, backend.store
+        self._lock, self._idle_s = lock, idle_s
+        self._sender = Sender(backend)
         self._sent: dict[str, float] = {}
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._busy = time.monotonic()
-        self._swept = -SWEEP_S
+        self._swept, self._tidied = -SWEEP_S, -DELETIONS_S
         self._ending = threading.Lock()  # whoever takes it ends the process; the others leave it alone
         self._code, self._compared = code_stamp(), time.monotonic()
+        self.ticked = time.monotonic()  # when the loop last turned
 
     def recover(self) -> None:
         """We hold the lock, so no job can be running: what says so was left by a worker that died."""
@@ -52,6 +58,7 @@ class Supervisor:
 
     def run(self) -> None:
         while True:
+            self.ticked = time.monotonic()
             try:
                 self.look()
             except StorageError as error:
@@ -84,8 +91,12 @@ class Supervisor:
                     run_job.delay(job_id)
         if not running and now - self._swept > SWEEP_S:
             self._swept = now
-            sweep(self._ledger, self._store)
-        if self._idle_s and now - self._busy > self._idle_s:
+            sweep(self._backend)
+        if now - self._tidied > DELETIONS_S:
+            self._tidied = now
+            look_after_deletions(self._backend)
+        self._sender.look()
+        if self._idle_s and now - self._busy > self._idle_s and not self._sender.pending(self._idle_s):
             self._end_unless_needed()
 
     def stop(self) -> None:
@@ -97,6 +108,7 @@ class Supervisor:
                 _kill(row)
         except PortraitistError as error:
             log.warning("%s", error)
+        clean_up()
         os._exit(0)  # Celery's own shutdown would wait for the child that we just killed
 
     def _watch(self, row: JobRow) -> None:
@@ -114,8 +126,10 @@ class Supervisor:
     def _requeue(self, row: JobRow, reason: str, *, count: bool = True) -> None:
         try:
             after = self._ledger.requeue(row.id, row.token, reason=reason, count=count)
-            log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status)
+            log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status, extra=logs.about(row))
+            metrics.requeued(reason)
             if after.status in TERMINAL:
+                metrics.ended(row, after.status)
                 self._store.drop_checkpoint(row.id)
         except LeaseLost:
             pass  # it finished after all
@@ -131,6 +145,7 @@ class Supervisor:
             self._ending.release()
             return
         log.info("idle; ending")
+        clean_up()
         os._exit(0)
 
     def _outdated(self, now: float) -> bool:

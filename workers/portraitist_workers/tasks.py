@@ -8,55 +8,92 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import Any
 
-from celery.signals import worker_process_init
-from pydantic import BaseModel
+from celery.signals import worker_process_init, worker_process_shutdown
 
 from portraitist.backend import Backend, cluster, embedded
 from portraitist.errors import QueueUnavailable
+from portraitist.ledger import JobRow, Ledger
 from portraitist.ledger.protocol import Lane
-from portraitist.transport import wakeups
+from portraitist.transport import RedisTransport, wakeups
 
+from . import warmth
 from .app import app
-from .execution import execute, worker_name
+from .execution import LEASE_S, execute, worker_name
+from .telemetry import tracing
+from .telemetry.monitor import child_is_warm
 
 log = logging.getLogger(__name__)
 
-_LOOK_AHEAD = 4  # how many queued jobs a worker tries whose own wake-up came too late
+_BATCH = int(os.environ.get("PORTRAITIST_BATCH", "1"))  # jobs in one pass
 
 
 @app.task(name=wakeups.TASK, max_retries=2)
 def run_job(job_id: str, lane: Lane | None = None) -> None:
-    """Do `job_id` if nobody else has it. With a lane: else do the oldest job that is queued there, so that a wake-up for a job
-    that is over makes up for one that was lost."""
+    """With a lane (a cluster): do the job whose turn it is there, whichever this wake-up was sent for. Else (the embedded
+    worker, whose supervisor knows whose turn it is): do `job_id`."""
     backend = _backend()
+    ledger = backend.ledger
     try:
-        done = _run(backend, job_id)
-        if lane is not None and not done:
-            any(_run(backend, other) for other in backend.ledger.queued(lane=lane, limit=_LOOK_AHEAD))
+        who: dict[str, Any] = {"worker": worker_name(), "lease_s": LEASE_S}
+        row = ledger.take(lane, **who, prefer=_operations().warm()) if lane else ledger.claim(job_id, **who)
+        if row is not None:
+            _do(backend, [row, *_companions(ledger, row, who)])
+            _wake_next(backend, row.lane)
+        warmth.tell(backend, _operations())
     except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
         log.warning("job %s: %s", job_id, error)
 
 
-def _run(backend: Backend, job_id: str) -> bool:
-    return execute(backend.ledger, backend.store, job_id, run=_operations(), worker=worker_name())
+def _companions(ledger: Ledger, row: JobRow, who: dict[str, Any]) -> list[JobRow]:
+    """More jobs like `row`, claimed in their turn, as far as the batch goes. Only first attempts: what has brought a process
+    down before runs alone."""
+    found: list[JobRow] = []
+    if _BATCH > 1 and row.operation == "synthesize" and row.attempts == 1:
+        for job_id in ledger.queued(lane=row.lane, limit=_BATCH - 1):
+            waiting = ledger.job(job_id)
+            if waiting.operation == "synthesize" and waiting.attempts == 0 and (claimed := ledger.claim(job_id, **who)):
+                found.append(claimed)
+    return found
+
+
+def _do(backend: Backend, rows: list[JobRow]) -> None:
+    run = _operations().run
+    if _BATCH == 1 or rows[0].operation != "synthesize":
+        return execute(backend, rows[0], run=run)
+    member = _operations().side_by_side(len(rows), _BATCH)
+
+    def one(row: JobRow) -> None:
+        with member():
+            execute(backend, row, run=run)
+
+    with ThreadPoolExecutor(len(rows)) as pool:
+        list(pool.map(one, rows))
+    return None
+
+
+def _wake_next(backend: Backend, lane: Lane) -> None:
+    """A job whose tenant was at its quota of running jobs has had its wake-up in vain."""
+    transport = backend.transport
+    if isinstance(transport, RedisTransport) and (next_ := backend.ledger.queued(lane=lane, limit=1)) and not transport.waiting(lane):
+        transport.wake(next_[0], lane)
 
 
 @functools.cache
 def _backend() -> Backend:
-    if url := os.environ.get("PORTRAITIST_URL"):
-        return cluster(url, create=False)
-    return embedded(os.environ["PORTRAITIST_HOME"], create=False)
+    url = os.environ.get("PORTRAITIST_URL")
+    backend = cluster(url, create=False) if url else embedded(os.environ["PORTRAITIST_HOME"], create=False)
+    warmth.start(backend, _operations())
+    return backend
 
 
 @functools.cache
-def _operations() -> Callable[[BaseModel, Any], BaseModel]:
-    """`operations.run`. The tests of the queue put a module of their own in its place, through the worker's environment."""
-    module = importlib.import_module(os.environ.get("PORTRAITIST_TEST_OPERATIONS", "portraitist_workers.operations"))
-    run: Callable[[BaseModel, Any], BaseModel] = module.run
-    return run
+def _operations() -> ModuleType:
+    """The tests of the queue put a module of their own in its place, through the worker's environment."""
+    return importlib.import_module(os.environ.get("PORTRAITIST_TEST_OPERATIONS", "portraitist_workers.operations"))
 
 
 @worker_process_init.connect
@@ -70,3 +107,20 @@ def _die_with_parent(**_: object) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="portraitist-parent-watch", daemon=True).start()
+
+
+@worker_process_init.connect
+def _warm_up(**_: object) -> None:
+    """Aside, so that a job that waits need not. Embedded workers come and go: they load when there is a job."""
+
+    def load() -> None:
+        if os.environ.get("PORTRAITIST_URL"):
+            _operations().load()
+        child_is_warm()
+
+    threading.Thread(target=load, name="portraitist-warm-up", daemon=True).start()
+
+
+@worker_process_shutdown.connect
+def _flush(**_: object) -> None:
+    tracing.flush()

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
@@ -14,10 +15,11 @@ from ..backend import embedded, open_backend
 from ..errors import InvalidRequest, QueueUnavailable
 from ..jobs import Event
 from ..persona import Persona
+from ..setting import setting
 from ..studio import connect
 from ..transport import EmbeddedTransport
 from . import show
-from .options import AsJson, Home, Store, Url
+from .options import AsJson, Home, Monitor, Store, Tenant, Url
 
 _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
@@ -25,16 +27,17 @@ _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 def personas(
     name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None,
     home: Home = None,
+    tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
-    """List the people it has learnt, or show one: photos, verdicts, reach."""
-    studio = connect(home=home)
+    """List the people it has learnt, or show one: photos, verdicts, reach, consent."""
+    studio = connect(home=home, tenant=tenant)
     if name is not None:
         one = studio.personas.get(name)
-        show.as_json(one.record.model_dump(mode="json")) if json else show.persona(one)
+        show.as_json(show.persona_data(one)) if json else show.persona(one)
         return
     people = studio.personas.list()
-    show.as_json([p.record.model_dump(mode="json") for p in people]) if json else show.personas(people)
+    show.as_json([show.persona_data(p) for p in people]) if json else show.personas(people)
 
 
 def jobs(
@@ -43,10 +46,11 @@ def jobs(
     status: Annotated[str | None, typer.Option(help=f"Only {', '.join(_STATES)} ones.")] = None,
     limit: Annotated[int, typer.Option(min=1)] = 20,
     home: Home = None,
+    tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
     """List jobs, newest first, or show one."""
-    studio = connect(home=home)
+    studio = connect(home=home, tenant=tenant)
     if job_id is None:
         if status is not None and status not in _STATES:
             raise InvalidRequest(f"--status {status!r}: use {', '.join(_STATES)}", param="--status")
@@ -67,9 +71,9 @@ def jobs(
         show.jobs([job])
 
 
-def cancel(job_id: str, home: Home = None, json: AsJson = False) -> None:
+def cancel(job_id: str, home: Home = None, tenant: Tenant = None, json: AsJson = False) -> None:
     """Stop a job. One that is over stays as it is."""
-    job = connect(home=home).jobs.get(job_id)
+    job = connect(home=home, tenant=tenant).jobs.get(job_id)
     now = job.cancel()
     show.as_json(show.job_data(job)) if json else print(show.status(now))
 
@@ -77,15 +81,19 @@ def cancel(job_id: str, home: Home = None, json: AsJson = False) -> None:
 def delete(
     persona: Annotated[str, typer.Argument(help="Its name or id.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    receipt: Annotated[Path | None, typer.Option(help="Write the signed receipt to this file.")] = None,
     home: Home = None,
+    tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
-    """Remove a persona with its photos, weights and every picture made from it."""
-    studio = connect(home=home)
+    """Remove a persona with its photos, weights and every picture made from it. Asked again by id: the receipt again."""
+    studio = connect(home=home, tenant=tenant)
     if not yes and not json:
         typer.confirm(f"Delete {persona!r} with its photos, weights and every picture made from it?", abort=True)
-    studio.personas.delete(persona)
-    show.as_json({"deleted": persona}) if json else print(f"deleted {persona}")
+    signed = studio.personas.delete(persona)
+    if receipt is not None:
+        signed.save(receipt)
+    show.as_json({"deleted": persona, "receipt": signed.model_dump(mode="json")}) if json else print(f"deleted {persona}")
 
 
 def doctor(
@@ -120,13 +128,22 @@ def worker(
     store: Store = None,
     queues: Annotated[str, typer.Option(help="Cluster: serve (seconds), tune (minutes), or both.")] = "serve,tune",
     device: Annotated[str, typer.Option(help="Cluster: cpu, cuda or cuda:N.")] = "cpu",
+    batch: Annotated[int, typer.Option(min=1, help="Cluster: how many synthesize jobs may share a pass (docs/queue.md).")] = 1,
     grace: Annotated[float, typer.Option(help="Cluster: seconds that a job may go on after SIGTERM.")] = 25.0,
+    monitor: Monitor = None,
+    log: Annotated[
+        str | None, typer.Option(help="text or json lines; default: $PORTRAITIST_LOG, else text.")
+    ] = None,
 ) -> None:
     """Run a worker in the foreground. Embedded (the SDK starts one by itself when it needs one), or with --url: one of a
     cluster's, which SIGTERM drains."""
-    url = url or (os.environ.get("PORTRAITIST_URL") if home is None else None)
+    if log not in (None, "text", "json"):
+        raise InvalidRequest(f"--log {log!r}: use text or json", param="--log")
+    os.environ["PORTRAITIST_LOG"] = log or os.environ.get("PORTRAITIST_LOG", "text")
+    watched = ["--monitor", monitor] if monitor else []
+    url = url or (setting("PORTRAITIST_URL") if home is None else None)
     if url:
-        return _cluster_worker(url, store, queues, device, grace, stop)
+        return _cluster_worker(url, store, queues, device, batch, grace, watched, stop)
     backend = embedded(home)
     transport = backend.transport
     assert isinstance(transport, EmbeddedTransport)
@@ -135,10 +152,12 @@ def worker(
         return
     if transport.describe()["alive"]:
         raise QueueUnavailable(f"a worker is already running for {transport.home}; `portraitist worker --stop` ends it")
-    _become(["portraitist_workers.embedded", "--home", str(transport.home), "--idle", str(idle)])
+    _become(["portraitist_workers.embedded", "--home", str(transport.home), "--idle", str(idle), *watched])
 
 
-def _cluster_worker(url: str, store: str | None, queues: str, device: str, grace: float, stop: bool) -> None:
+def _cluster_worker(
+    url: str, store: str | None, queues: str, device: str, batch: int, grace: float, watched: list[str], stop: bool
+) -> None:
     if stop:
         raise InvalidRequest("--stop is for the embedded worker; send this one's process SIGTERM", param="--stop")
     lanes = [lane.strip() for lane in queues.split(",")]
@@ -150,7 +169,8 @@ def _cluster_worker(url: str, store: str | None, queues: str, device: str, grace
     os.environ["PORTRAITIST_URL"] = url  # not on the command line, where everybody could read its password
     if store is not None:
         os.environ["PORTRAITIST_STORE"] = store
-    _become(["portraitist_workers.cluster", "--queues", ",".join(lanes), "--device", device, "--grace", str(grace)])
+    options = ["--queues", ",".join(lanes), "--device", device, "--batch", str(batch), "--grace", str(grace), *watched]
+    _become(["portraitist_workers.cluster", *options])
 
 
 def demo(context: typer.Context) -> None:

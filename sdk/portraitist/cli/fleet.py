@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Annotated
 
+import typer
 from rich.table import Table
 
-from ..backend import Backend, open_backend
+from .. import overview
+from ..backend import open_backend
+from ..errors import InvalidRequest, QueueUnavailable
 from ..ledger import RedisLedger
-from ..ledger.redis import LANES
-from ..transport import RedisTransport
 from . import show
-from .options import AsJson, Home, Store, Url
+from .options import AsJson, Home, Monitor, Store, Url
 
 
 def workers(url: Url = None, store: Store = None, home: Home = None, json: AsJson = False) -> None:
-    """List the workers that are alive, and what they do."""
-    found = _workers(open_backend(url, home, store))
+    """List the workers that are alive, what they do, and how many personas they hold ready (which ones: --json)."""
+    found = overview.workers(open_backend(url, home, store))
     if json:
         return show.as_json(found)
-    table = Table("worker", "pid", "queues", "device", "up", "doing", box=None, pad_edge=False)
+    table = Table("worker", "pid", "queues", "device", "up", "warm", "doing", box=None, pad_edge=False)
     for w in found:
         doing = ", ".join(w["jobs"]) or "nothing"
         up = f"{(time.time() - w['started']) / 60:.0f} min"
@@ -30,6 +31,7 @@ def workers(url: Url = None, store: Store = None, home: Home = None, json: AsJso
             ",".join(w["queues"]),
             w["device"],
             up,
+            str(len(w["warm"])),
             doing + (", ending" if w["draining"] else ""),
         )
     show.console.print(table if found else "no workers; `portraitist worker` starts one")
@@ -38,7 +40,7 @@ def workers(url: Url = None, store: Store = None, home: Home = None, json: AsJso
 def queues(url: Url = None, store: Store = None, home: Home = None, json: AsJson = False) -> None:
     """How many jobs wait and run in each queue, and how many workers serve it."""
     backend = open_backend(url, home, store)
-    found = _queues(backend)
+    found = overview.queues(backend)
     if json:
         return show.as_json(found)
     table = Table("queue", "waiting", "oldest", "running", "workers", "wake-ups", box=None, pad_edge=False)
@@ -53,29 +55,22 @@ def queues(url: Url = None, store: Store = None, home: Home = None, json: AsJson
             show.console.print(f"[yellow]the Redis server: {risk}[/]")
 
 
-def _workers(backend: Backend) -> list[dict[str, Any]]:
-    if isinstance(backend.transport, RedisTransport):
-        return [{**vars(w), "queues": list(w.queues), "jobs": list(w.jobs)} for w in backend.transport.workers()]
-    state = backend.transport.describe()
-    if not state["alive"]:
-        return []
-    jobs = [row.id for row in backend.ledger.running()]
-    one = {"node": "embedded", "pid": state.get("pid"), "queues": list(LANES), "device": "cpu", "jobs": jobs}
-    return [{**one, "version": state.get("version"), "started": state.get("started"), "draining": False}]
+def health(
+    monitor: Monitor = None,
+    live: Annotated[bool, typer.Option("--live", help="Only whether its loop turns, not whether it can work now.")] = False,
+) -> None:
+    """Ask the worker that runs here with --monitor whether it is well; exit code 1 if not. For container health checks."""
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
 
-
-def _queues(backend: Backend) -> dict[str, dict[str, Any]]:
-    ledger, serving = backend.ledger, [w["queues"] for w in _workers(backend)]
-    running = [row.lane for row in ledger.running()]
-    found: dict[str, dict[str, Any]] = {}
-    for lane in LANES:
-        first = ledger.queued(lane=lane, limit=1)
-        found[lane] = {
-            "waiting": ledger.depth(lane),
-            "oldest_s": max(0.0, time.time() - ledger.job(first[0]).created) if first else None,
-            "running": running.count(lane),
-            "workers": sum(lane in queues for queues in serving),
-        }
-        if isinstance(backend.transport, RedisTransport):
-            found[lane]["wake_ups"] = backend.transport.waiting(lane)
-    return found
+    if not monitor:
+        raise InvalidRequest("name the worker's address: --monitor PORT, or PORTRAITIST_MONITOR", param="--monitor")
+    port = monitor.rpartition(":")[2]
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/{'live' if live else 'ready'}", timeout=8) as answer:
+            print(answer.read().decode().strip())
+    except HTTPError as error:
+        print(error.read().decode().strip())
+        raise typer.Exit(1) from None
+    except OSError as error:
+        raise QueueUnavailable(f"no worker answers on port {port}: {error}; start one with --monitor {port}") from error

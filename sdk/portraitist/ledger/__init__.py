@@ -1,12 +1,28 @@
 """The ledger: the one truth about jobs and personas. `protocol` says what every adapter must do."""
 
 from .memory import MemoryLedger
-from .protocol import MAX_ATTEMPTS, EventRow, JobRow, LeaseLost, Ledger, NewJob, PersonaRow, Removed
+from .protocol import (
+    DEFAULT_TENANT,
+    LANES,
+    MAX_ATTEMPTS,
+    Deletion,
+    EventRow,
+    JobRow,
+    LeaseLost,
+    Ledger,
+    NewJob,
+    PersonaRow,
+    Quotas,
+    TenantRow,
+)
 from .redis import RedisLedger
 from .sqlite import SqliteLedger
 
 __all__ = [
+    "DEFAULT_TENANT",
+    "LANES",
     "MAX_ATTEMPTS",
+    "Deletion",
     "EventRow",
     "JobRow",
     "LeaseLost",
@@ -14,7 +30,8 @@ __all__ = [
     "MemoryLedger",
     "NewJob",
     "PersonaRow",
+    "Quotas",
     "RedisLedger",
-    "Removed",
     "SqliteLedger",
+    "TenantRow",
 ]

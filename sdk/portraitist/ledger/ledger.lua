@@ -1,14 +1,25 @@
--- The atomic steps of the Redis ledger (redis.py sends this one script for all of them).
+-- The atomic steps of the Redis ledger (redis.py sends this one script, after outbox.lua, for all of them).
 -- KEYS[1]: prefix of every key.  ARGV[1]: the step's name.  ARGV[2]: its arguments, a JSON object without nulls.
+-- With a `tenant` among them, only that tenant's jobs and personas exist.
 --
 --   job:ID        hash    a JobRow; what is None is absent; `number` is its place in the order of submission, `seq` its last event
 --   events:ID     stream  entry SEQ-0 = one event
---   jobs, status:STATUS, persona_jobs:ID    sorted sets of job ids by number
+--   jobs, status:STATUS, persona_jobs:ID    sorted sets of job ids by number; the first two also as NAME:TENANT
 --   queue:LANE    sorted set of queued job ids by number
+--   waiting:LANE:TENANT   sorted set of the same, of one tenant, by priority and number
+--   line:LANE     sorted set of the tenants that may have a job claimed, by whose turn it is (see `in_line`)
+--   busy:LANE, turn:LANE  hashes: tenant -> its running jobs; -> when it was last served, counted by `services`
+--   quotas        hash: tenant or * -> JSON of `running`, `queued`, `personas`, as far as they are limited
+--   over          sorted set of ended job ids by when; without those that made a persona, until it is deleted
+--   expiring      sorted set of persona ids by their end
 --   running       sorted set of job ids by the end of their lease, by the server's clock
 --   held:WORKER   set of the running jobs of one worker process
---   keys, names   hashes: idempotency key -> job id, persona name -> persona id
---   persona:ID    hash    a PersonaRow;  active: set of ids;  tombstones: set of hashed names
+--   tenants       set     every tenant that has ever submitted a job
+--   keys:TENANT, names:TENANT    hashes: idempotency key -> job id, persona name -> persona id
+--   persona:ID    hash    a PersonaRow;  active:TENANT: set of ids;  tombstones:TENANT: set of hashed names
+--   wrapped_keys  hash    persona id -> her data key, wrapped;  secret: the installation's own master key, if it has one
+--   deletion:ID   hash    a Deletion;  deletions: sorted set of ids of those without a receipt, by time;  rewrite: set when the
+--                         server's files are to be written anew
 --   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
 --   stats         hash    stale: writes that were refused because their token was old
 
@@ -30,7 +41,11 @@ local function hash(name)
   for i = 1, #flat, 2 do row[flat[i]] = flat[i + 1] end
   return #flat > 0 and row or nil
 end
-local function get(id) return hash(key('job', id)) end
+local function visible(name)
+  local row = hash(name)
+  return row and (not a.tenant or row.tenant == a.tenant) and row or nil
+end
+local function get(id) return visible(key('job', id)) end
 local function reply(tag, id) return { tag, call('HGETALL', key('job', id)) } end
 
 -- Larger than every earlier token of the job, also of those that a power cut may have taken from the append-only file.
@@ -41,16 +56,63 @@ end
 local function event(id, kind, data)
   local seq = call('HINCRBY', key('job', id), 'seq', 1)
   call('XADD', key('events', id), string.format('%d-0', seq), 'time', stamp(now), 'kind', kind, 'data', data or '{}')
+  return seq
+end
+local outbox = open_outbox(P, a, now, stamp)
+
+local function ended(persona) return persona.expires and tonumber(persona.expires) <= now end
+
+local function quotas(tenant)
+  local text = call('HGET', P .. 'quotas', tenant) or call('HGET', P .. 'quotas', '*')
+  return text and cjson.decode(text) or {}
+end
+
+local function count(status, tenant) return call('ZCARD', key('status', status .. ':' .. tenant)) end
+
+local function full(tenant)
+  local limit = quotas(tenant).running
+  return limit and count('running', tenant) >= limit
+end
+
+-- Fewest running jobs of the lane first, then served longest ago; exact, as doubles are up to 2^53.
+local STEP = 1e12
+local function standing(lane, tenant)
+  return (call('HGET', key('busy', lane), tenant) or 0) * STEP + (call('HGET', key('turn', lane), tenant) or 0)
+end
+
+local function in_line(tenant)
+  local stands = not full(tenant)
+  for _, lane in ipairs({ 'serve', 'tune' }) do
+    if stands and call('EXISTS', key('waiting', lane .. ':' .. tenant)) == 1 then
+      call('ZADD', key('line', lane), standing(lane, tenant), tenant)
+    else
+      call('ZREM', key('line', lane), tenant)
+    end
+  end
 end
 
 local function move(id, row, status)
-  if row.status then call('ZREM', key('status', row.status), id) end
+  if row.status then
+    call('ZREM', key('status', row.status), id)
+    call('ZREM', key('status', row.status .. ':' .. row.tenant), id)
+  end
   call('ZADD', key('status', status), row.number, id)
+  call('ZADD', key('status', status .. ':' .. row.tenant), row.number, id)
+  local waiting = key('waiting', row.lane .. ':' .. row.tenant)
   if status == 'queued' then
     call('ZADD', key('queue', row.lane), row.number, id)
+    call('ZADD', waiting, row.number - (row.priority or 0) * 1e13, id)
   else
     call('ZREM', key('queue', row.lane), id)
+    call('ZREM', waiting, id)
   end
+  if status == 'running' then
+    call('HINCRBY', key('busy', row.lane), row.tenant, 1)
+    call('HSET', key('turn', row.lane), row.tenant, call('INCR', P .. 'services'))
+  elseif row.status == 'running' and call('HINCRBY', key('busy', row.lane), row.tenant, -1) == 0 then
+    call('HDEL', key('busy', row.lane), row.tenant)
+  end
+  in_line(row.tenant)
   if status ~= 'running' then
     call('ZREM', P .. 'running', id)
     if row.worker and row.worker ~= '' then call('SREM', key('held', row.worker), id) end
@@ -73,7 +135,8 @@ local function forget(id)
 end
 
 local function free_key(id, row)
-  if row.key and call('HGET', P .. 'keys', row.key) == id then call('HDEL', P .. 'keys', row.key) end
+  local keys = key('keys', row.tenant)
+  if row.key and call('HGET', keys, row.key) == id then call('HDEL', keys, row.key) end
   call('HDEL', key('job', id), 'key')
 end
 
@@ -86,14 +149,17 @@ local function finish(id, row, status, result, error)
   local persona = key('persona', row.persona_id)
   if row.operation == 'create' and status == 'succeeded' then
     call('HSET', persona, 'status', 'active', 'record', result)
-    call('SADD', P .. 'active', row.persona_id)
+    call('SADD', key('active', row.tenant), row.persona_id)
   elseif row.operation == 'create' then -- the name is free again, and nothing of the photos is kept
     local name = call('HGET', persona, 'name')
-    if name then call('HDEL', P .. 'names', name) end
+    if name then call('HDEL', key('names', row.tenant), name) end
     call('DEL', persona)
+    call('ZREM', P .. 'expiring', row.persona_id)
+    call('HDEL', P .. 'wrapped_keys', row.persona_id)
     forget(id)
   end
-  event(id, status)
+  if row.operation ~= 'create' or status ~= 'succeeded' then call('ZADD', P .. 'over', stamp(now), id) end
+  outbox.put(row, status, event(id, status), error)
   call('EXPIRE', key('events', id), a.keep_events_s or 604800)
 end
 
@@ -106,38 +172,82 @@ end
 local steps = {}
 
 function steps.submit()
-  if call('EXISTS', key('job', a.id)) == 1 then return reply('new', a.id) end -- the same call, sent again by the client
-  local holder = a.key and call('HGET', P .. 'keys', a.key)
+  local names, keys = key('names', a.owner), key('keys', a.owner)
+  if get(a.id) then return reply('new', a.id) end -- the same call, sent again by the client
+  local holder = a.key and call('HGET', keys, a.key)
   if holder then return reply('key', holder) end
   if a.creates then
-    local taken = call('HGET', P .. 'names', a.creates)
-    if taken then return reply('name', call('HGET', key('persona', taken), 'job_id')) end
-    call('HSET', P .. 'names', a.creates, a.persona_id)
-    call('HSET', key('persona', a.persona_id), 'id', a.persona_id, 'name', a.creates, 'status', 'creating', 'job_id', a.id)
-  elseif a.persona_id ~= '' and call('HGET', key('persona', a.persona_id), 'status') ~= 'active' then
-    return { 'persona', call('HGETALL', key('persona', a.persona_id)) }
+    local taken = call('HGET', names, a.creates)
+    if taken then
+      local persona = hash(key('persona', taken))
+      if ended(persona) then return { 'persona', taken } end
+      return reply('name', persona.job_id)
+    end
+  elseif a.persona_id ~= '' then
+    local persona = hash(key('persona', a.persona_id))
+    if not persona or persona.tenant ~= a.owner then return { 'persona' } end
+    if persona.status ~= 'active' or ended(persona) then return { 'persona', a.persona_id } end
+  end
+  local limits, held = quotas(a.owner), { queued = count('queued', a.owner), personas = call('HLEN', names) }
+  for _, quota in ipairs({ 'queued', a.creates and 'personas' or nil }) do
+    if limits[quota] and held[quota] >= limits[quota] then return { 'quota', quota, held[quota], limits[quota] } end
+  end
+  if a.creates then
+    call('HSET', names, a.creates, a.persona_id)
+    call('HSET', key('persona', a.persona_id), 'id', a.persona_id, 'tenant', a.owner, 'name', a.creates, 'status', 'creating',
+      'job_id', a.id)
+    if a.consent then call('HSET', key('persona', a.persona_id), 'consent', a.consent) end
+    if a.expires then
+      call('HSET', key('persona', a.persona_id), 'expires', stamp(a.expires))
+      call('ZADD', P .. 'expiring', stamp(a.expires), a.persona_id)
+    end
+    call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
   end
   local number = call('INCR', P .. 'number')
-  call('HSET', key('job', a.id), 'id', a.id, 'operation', a.operation, 'persona_id', a.persona_id, 'request', a.request,
-    'body_hash', a.body_hash, 'shape', a.shape, 'lane', a.lane, 'attempts', '0', 'token', '0', 'worker', '',
+  call('SADD', P .. 'tenants', a.owner)
+  call('HSET', key('job', a.id), 'id', a.id, 'tenant', a.owner, 'operation', a.operation, 'persona_id', a.persona_id,
+    'request', a.request, 'body_hash', a.body_hash, 'shape', a.shape, 'lane', a.lane, 'priority', a.priority,
+    'attempts', '0', 'token', '0', 'worker', '',
     'lease_until', '0', 'created', stamp(now), 'number', number)
+  if a.webhook then call('HSET', key('job', a.id), 'webhook', a.webhook) end
+  if a.trace then call('HSET', key('job', a.id), 'trace', a.trace) end
   if a.key then
     call('HSET', key('job', a.id), 'key', a.key)
-    call('HSET', P .. 'keys', a.key, a.id)
+    call('HSET', keys, a.key, a.id)
   end
   call('ZADD', P .. 'jobs', number, a.id)
+  call('ZADD', key('jobs', a.owner), number, a.id)
   call('ZADD', key('persona_jobs', a.persona_id), number, a.id)
-  move(a.id, { lane = a.lane, number = number }, 'queued')
+  move(a.id, { tenant = a.owner, lane = a.lane, number = number, priority = a.priority }, 'queued')
   refer(a.id, a.blobs)
   event(a.id, 'queued')
   return reply('new', a.id)
 end
 
+-- A tenant's queued jobs in a lane, with the first `limit` ids.
+local function line(lane, tenant, limit)
+  local waiting = key('waiting', lane .. ':' .. tenant)
+  return { tenant, tonumber(call('HGET', key('busy', lane), tenant) or 0), tonumber(call('HGET', key('turn', lane), tenant) or 0),
+    call('ZCARD', waiting), call('ZRANGE', waiting, 0, limit - 1) }
+end
+
 function steps.ahead()
   local row = get(a.id)
-  if not row or row.status ~= 'queued' then return 0 end
-  local before = row.lane == 'tune' and call('ZCARD', key('queue', 'serve')) or 0
-  return before + call('ZRANK', key('queue', row.lane), a.id)
+  if not row or row.status ~= 'queued' then return {} end
+  local before, lines = row.lane == 'tune' and call('ZCARD', key('queue', 'serve')) or 0, {}
+  for _, tenant in ipairs(call('ZRANGE', key('line', row.lane), 0, -1)) do
+    if tenant ~= row.tenant then lines[#lines + 1] = line(row.lane, tenant, 0) end
+  end
+  local place = call('ZRANK', key('waiting', row.lane .. ':' .. row.tenant), a.id)
+  return { before, place, line(row.lane, row.tenant, 0), lines }
+end
+
+function steps.queued()
+  local lines = {}
+  for _, tenant in ipairs(call('ZRANGE', key('line', a.lane), 0, a.tenant and -1 or a.limit - 1)) do
+    if not a.tenant or tenant == a.tenant then lines[#lines + 1] = line(a.lane, tenant, a.limit) end
+  end
+  return lines
 end
 
 function steps.cancel()
@@ -153,9 +263,10 @@ function steps.cancel()
 end
 
 function steps.delete_persona()
-  local persona = hash(key('persona', a.persona_id))
+  local persona = visible(key('persona', a.persona_id))
   if not persona or persona.status == 'deleted' then return { persona and 'deleted' or 'none' } end
   local jobs, blobs = call('ZRANGE', key('persona_jobs', a.persona_id), 0, -1), {}
+  call('HDEL', P .. 'wrapped_keys', a.persona_id)
   for _, id in ipairs(jobs) do
     for _, digest in ipairs(forget(id)) do blobs[digest] = true end
     call('DEL', key('events', id))
@@ -163,28 +274,73 @@ function steps.delete_persona()
     local row = get(id)
     if not TERMINAL[row.status] then finish(id, row, 'cancelled', nil, a.error) end
     free_key(id, row)
-    call('HSET', key('job', id), 'shape', '{}', 'body_hash', '',
-      'request', cjson.encode({ operation = row.operation, persona_id = row.persona_id }))
+    outbox.drop(id)
+    call('HDEL', key('job', id), 'webhook')
+    call('HSET', key('job', id), 'shape', '{}', 'body_hash', '', 'persona_id', '',
+      'request', cjson.encode({ operation = row.operation }))
     call('HDEL', key('job', id), 'result')
     if row.status == 'failed' then call('HDEL', key('job', id), 'error') end
+    if row.finished then call('ZADD', P .. 'over', row.finished, id) end
   end
   if call('EXISTS', key('persona', a.persona_id)) == 1 then -- one whose creation was just stopped is gone already
-    call('HDEL', P .. 'names', persona.name)
-    call('SREM', P .. 'active', a.persona_id)
+    call('HDEL', key('names', persona.tenant), persona.name)
+    call('SREM', key('active', persona.tenant), a.persona_id)
     call('HSET', key('persona', a.persona_id), 'status', 'deleted', 'name', a.tombstone)
-    call('HDEL', key('persona', a.persona_id), 'record')
-    call('SADD', P .. 'tombstones', a.tombstone)
+    call('HDEL', key('persona', a.persona_id), 'record', 'consent')
+    call('ZREM', P .. 'expiring', a.persona_id)
+    call('SADD', key('tombstones', persona.tenant), a.tombstone)
   end
   local free = {}
   for digest in pairs(blobs) do
     if call('EXISTS', key('refs', digest)) == 0 then free[#free + 1] = digest end
   end
-  return { 'ok', free, jobs }
+  call('DEL', key('persona_jobs', a.persona_id))
+  call('HSET', key('deletion', a.persona_id), 'persona_id', a.persona_id, 'tenant', persona.tenant, 'time', stamp(now),
+    'blobs', table.concat(free, ' '), 'jobs', table.concat(jobs, ' '))
+  call('ZADD', P .. 'deletions', stamp(now), a.persona_id)
+  call('SET', P .. 'rewrite', 1)
+  return { 'ok', call('HGETALL', key('deletion', a.persona_id)) }
+end
+
+function steps.unfinished_deletions()
+  return call('ZRANGEBYSCORE', P .. 'deletions', '-inf', stamp(now - a.older_than_s))
+end
+
+function steps.close_deletion()
+  local row = visible(key('deletion', a.persona_id))
+  if not row then return { 'none' } end
+  if not row.receipt then
+    call('HSET', key('deletion', a.persona_id), 'receipt', a.receipt)
+    call('HDEL', key('deletion', a.persona_id), 'blobs', 'jobs')
+    call('ZREM', P .. 'deletions', a.persona_id)
+    call('SET', P .. 'rewrite', 1)
+  end
+  return { 'ok', row.receipt or a.receipt }
+end
+
+-- Of the tenant whose turn it is, one of the first LOOK_AHEAD jobs may go before its first one, while that is younger than PATIENCE_S.
+local LOOK_AHEAD, PATIENCE_S = 4, 1
+function steps.take()
+  local tenant = call('ZRANGE', key('line', a.lane), 0, 0)[1]
+  if not tenant then return { 'none' } end
+  local waiting = call('ZRANGE', key('waiting', a.lane .. ':' .. tenant), 0, a.prefer and LOOK_AHEAD - 1 or 0)
+  a.id = waiting[1]
+  local first = a.prefer and get(a.id)
+  if first and now - first.created < PATIENCE_S then
+    for _, id in ipairs(waiting) do
+      local row = get(id)
+      if row and row.priority == first.priority and a.prefer[row.persona_id] then
+        a.id = id
+        break
+      end
+    end
+  end
+  return steps.claim()
 end
 
 function steps.claim()
   local row = get(a.id)
-  if not row or row.status ~= 'queued' then return { 'none' } end
+  if not row or row.status ~= 'queued' or full(row.tenant) then return { 'none' } end
   move(a.id, row, 'running')
   call('ZADD', P .. 'running', stamp(now + a.lease_s), a.id)
   call('SADD', key('held', a.worker), a.id)
@@ -204,14 +360,21 @@ function steps.heartbeat()
 end
 
 function steps.progress()
-  if not held() then return { 'stale' } end
-  event(a.id, 'progress', a.data)
+  local row = held()
+  if not row then return { 'stale' } end
+  outbox.put(row, 'progress', event(a.id, 'progress', a.data), a.data)
   return { 'ok' }
 end
 
 function steps.refer()
   if not held() then return { 'stale' } end
   refer(a.id, a.blobs)
+  return { 'ok' }
+end
+
+function steps.amend()
+  if not held() then return { 'stale' } end
+  call('HSET', key('job', a.id), 'request', a.request)
   return { 'ok' }
 end
 
@@ -238,8 +401,39 @@ function steps.requeue()
   return reply('ok', a.id)
 end
 
+function steps.rewrap()
+  if call('HEXISTS', P .. 'wrapped_keys', a.persona_id) == 1 then
+    call('HSET', P .. 'wrapped_keys', a.persona_id, a.wrapped_key)
+  end
+end
+
 function steps.expired()
   return call('ZRANGEBYSCORE', P .. 'running', '-inf', '(' .. stamp(now))
 end
 
-return steps[step]()
+function steps.set_quotas()
+  call('HSET', P .. 'quotas', a.of, a.quotas)
+  if a.of ~= '*' then call('SADD', P .. 'tenants', a.of) end
+  for _, tenant in ipairs(call('SMEMBERS', P .. 'tenants')) do in_line(tenant) end
+end
+
+function steps.forget()
+  local over = call('ZRANGEBYSCORE', P .. 'over', '-inf', '(' .. stamp(now - a.after_s), 'LIMIT', 0, a.limit)
+  local gone = 0
+  for _, id in ipairs(over) do
+    local row = get(id)
+    if row then
+      forget(id)
+      free_key(id, row)
+      for _, index in ipairs({ 'jobs', 'jobs:' .. row.tenant, 'status:' .. row.status, 'status:' .. row.status .. ':' .. row.tenant,
+        'persona_jobs:' .. row.persona_id, 'over' }) do
+        call('ZREM', P .. index, id)
+      end
+      call('DEL', key('job', id), key('events', id))
+      gone = gone + 1
+    end
+  end
+  return gone
+end
+
+return (steps[step] or outbox[step])()

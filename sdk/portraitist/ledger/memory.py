@@ -4,43 +4,91 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from copy import copy
 from dataclasses import replace
-from typing import Literal
+from itertools import count
+from typing import Literal, TypeVar
 
 from ..errors import NotFound
 from . import rules
-from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
+from .outbox.memory import MemoryOutbox
+from .outbox.protocol import DeliveryRow
+from .protocol import (
+    LANES,
+    TERMINAL,
+    Deletion,
+    EventRow,
+    JobRow,
+    Json,
+    Lane,
+    LeaseLost,
+    NewJob,
+    PersonaRow,
+    Quotas,
+    Status,
+    TenantRow,
+)
+
+_Row = TypeVar("_Row", JobRow, PersonaRow, DeliveryRow)
 
 
 class MemoryLedger:
     """Thread-safe; everything is gone with the process."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self.tenant: str | None = None
         self._clock = clock
         self._changed = threading.Condition(threading.RLock())
         self._jobs: dict[str, JobRow] = {}  # in the order of submission
         self._events: dict[str, list[EventRow]] = {}
         self._personas: dict[str, PersonaRow] = {}
         self._refs: dict[str, set[str]] = {}  # job id -> digests
+        self._quotas: dict[str, Quotas] = {}
+        self._turns: dict[tuple[Lane, str], int] = {}  # (lane, tenant) -> place of its last service among all services
+        self._services = count(1)
+        self._keys: dict[str, str] = {}  # persona id -> wrapped data key
+        self._deletions: dict[str, Deletion] = {}
+        self._deliveries: dict[str, DeliveryRow] = {}
+
+    def of(self, tenant: str) -> MemoryLedger:
+        ledger = copy(self)
+        ledger.tenant = tenant
+        return ledger
+
+    @property
+    def outbox(self) -> MemoryOutbox:
+        return MemoryOutbox(self, self._deliveries)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
     def submit(self, job: NewJob) -> tuple[JobRow, bool]:
         with self._changed:
-            for row in self._jobs.values():
+            tenant = self.tenant or job.tenant
+            for row in self._of(tenant, self._jobs.values()):
                 if job.key is not None and row.key == job.key:
                     return rules.same_or_conflict(job, row, f"the idempotency key {job.key!r}"), False
             if job.creates is not None:
-                for persona in self._personas.values():
+                for persona in self._of(tenant, self._personas.values()):
                     if persona.name == job.creates and persona.status != "deleted":
+                        rules.not_expired(rules.at(persona, self._clock()))
                         holder = self._jobs[persona.job_id]
                         return rules.same_or_conflict(job, holder, f"the name {job.creates!r}"), False
-                self._personas[job.persona_id] = PersonaRow(job.persona_id, job.creates, "creating", None, job.id)
             elif job.persona_id:
-                rules.usable(self._personas.get(job.persona_id), job.persona_id)
+                persona_row = self._personas.get(job.persona_id)
+                known = persona_row is not None and persona_row.tenant == tenant
+                rules.usable(rules.at(persona_row, self._clock()) if persona_row and known else None, job.persona_id)
+            self._within(tenant, "queued", sum(r.status == "queued" for r in self._of(tenant, self._jobs.values())))
+            if job.creates is not None:
+                held = sum(p.status != "deleted" for p in self._of(tenant, self._personas.values()))
+                self._within(tenant, "personas", held)
+                self._keys[job.persona_id] = job.wrapped_key
+                self._personas[job.persona_id] = PersonaRow(
+                    job.persona_id, tenant, job.creates, "creating", None, job.id, job.consent, job.expires
+                )
             self._jobs[job.id] = JobRow(
                 id=job.id,
+                tenant=tenant,
                 operation=job.request["operation"],
                 persona_id=job.persona_id,
                 status="queued",
@@ -49,6 +97,8 @@ class MemoryLedger:
                 shape=job.shape,
                 key=job.key,
                 lane=job.lane,
+                priority=job.priority,
+                trace=job.trace,
                 attempts=0,
                 token=0,
                 worker="",
@@ -59,6 +109,7 @@ class MemoryLedger:
                 created=self._clock(),
                 started=None,
                 finished=None,
+                webhook=job.webhook,
             )
             self._refs[job.id] = set(job.blobs)
             self._event(job.id, "queued")
@@ -66,19 +117,25 @@ class MemoryLedger:
 
     def job(self, job_id: str) -> JobRow:
         with self._changed:
-            if job_id not in self._jobs:
+            if not self._mine(self._jobs.get(job_id)):
                 raise NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
             return self._jobs[job_id]
 
     def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
         with self._changed:
-            rows = [r for r in self._jobs.values() if status in (None, r.status) and persona_id in (None, r.persona_id)]
+            mine = self._of(self.tenant, self._jobs.values())
+            rows = [r for r in mine if status in (None, r.status) and persona_id in (None, r.persona_id)]
             return rows[::-1][:limit]
 
     def ahead(self, job_id: str) -> int:
         with self._changed:
-            line = self.queued(limit=len(self._jobs))
-            return line.index(job_id) if job_id in line else 0
+            row = self._jobs.get(job_id)
+            if row is None or not self._mine(row) or row.status != "queued":
+                return 0
+            lines = {line.tenant: line for line in self._lines(row.lane, also=row.tenant)}
+            mine = lines.pop(row.tenant)
+            before = 0 if row.lane == "serve" else sum(r.status == "queued" and r.lane == "serve" for r in self._jobs.values())
+            return before + rules.ahead(mine, mine.ids.index(job_id), lines.values())
 
     def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
         def ready() -> bool:
@@ -100,52 +157,100 @@ class MemoryLedger:
 
     def persona(self, id_or_name: str) -> PersonaRow:
         with self._changed:
-            for row in self._personas.values():
+            mine = list(self._of(self.tenant, self._personas.values()))
+            for row in mine:
                 if row.status != "deleted" and id_or_name in (row.id, row.name):
-                    return row
-            if any(id_or_name == r.id or rules.tombstone(id_or_name) == r.name for r in self._personas.values()):
+                    return rules.at(row, self._clock())
+            if any(id_or_name == r.id or rules.tombstone(id_or_name) == r.name for r in mine):
                 raise rules.deleted(id_or_name)
             rules.usable(None, id_or_name)
             raise AssertionError("not reached")
 
+    def wrapped_key(self, persona_id: str) -> str:
+        with self._changed:
+            row = self.persona(persona_id)
+            rules.not_expired(row)
+            return self._keys[row.id]
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._changed:
+            self._keys = {persona_id: change(persona_id, wrapped) for persona_id, wrapped in self._keys.items()}
+            return len(self._keys)
+
     def personas(self) -> list[PersonaRow]:
         with self._changed:
-            return sorted((r for r in self._personas.values() if r.status == "active"), key=lambda r: r.name)
+            rows = (rules.at(row, self._clock()) for row in self._of(self.tenant, self._personas.values()))
+            return sorted((r for r in rows if r.status == "active"), key=lambda r: r.name)
 
-    def delete_persona(self, persona_id: str) -> Removed:
+    def delete_persona(self, persona_id: str) -> Deletion:
         with self._changed:
             persona = self._personas.get(persona_id)
-            if persona is None:
+            if persona is None or not self._mine(persona):
                 rules.usable(None, persona_id)
             elif persona.status == "deleted":
                 raise rules.deleted(persona_id)
             assert persona is not None
             jobs = [r.id for r in self._jobs.values() if r.persona_id == persona_id]
             blobs = set().union(*(self._refs.pop(job_id, set()) for job_id in jobs))
+            self._keys.pop(persona_id, None)
             for job_id in jobs:
                 self._events[job_id] = []
                 if self._jobs[job_id].status not in TERMINAL:
-                    self._end(self._jobs[job_id], "cancelled", None, rules.deleted(persona_id).to_dict())
+                    self._end(self._jobs[job_id], "cancelled", None, rules.job_of_deleted())
                 row = self._jobs[job_id]
-                request = {"operation": row.operation, "persona_id": persona_id}
                 error = None if row.status == "failed" else row.error
                 self._jobs[job_id] = replace(
-                    row, request=request, shape={}, result=None, error=error, key=None, body_hash=""
+                    row,
+                    persona_id="",
+                    request={"operation": row.operation},
+                    shape={},
+                    result=None,
+                    error=error,
+                    key=None,
+                    body_hash="",
+                    webhook=None,
                 )
+            self.outbox.drop_jobs(jobs)
             if persona_id in self._personas:
                 name = rules.tombstone(persona.name)
-                self._personas[persona_id] = replace(persona, status="deleted", record=None, name=name)
+                self._personas[persona_id] = replace(persona, status="deleted", record=None, consent=None, name=name)
             self._changed.notify_all()
-            return Removed(tuple(blobs - self.referenced(blobs)), tuple(jobs))
+            free = tuple(blobs.difference(*self._refs.values()))
+            self._deletions[persona_id] = Deletion(persona_id, persona.tenant, self._clock(), free, tuple(jobs))
+            return self._deletions[persona_id]
+
+    def deletion(self, persona_id: str) -> Deletion:
+        with self._changed:
+            found = self._deletions.get(persona_id)
+            if found is None or self.tenant not in (None, found.tenant):
+                raise rules.no_deletion(persona_id)
+            return found
+
+    def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
+        with self._changed:
+            limit = self._clock() - older_than_s
+            return [d for d in self._deletions.values() if d.receipt is None and d.time <= limit]
+
+    def close_deletion(self, persona_id: str, receipt: Json) -> Json:
+        with self._changed:
+            found = self.deletion(persona_id)
+            if found.receipt is None:
+                self._deletions[persona_id] = replace(found, blobs=(), jobs=(), receipt=receipt)
+            return found.receipt or receipt
 
     # -- the worker's side ---------------------------------------------------------------------------------------
+
+    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+        with self._changed:
+            return next((self.claim(job_id, worker=worker, lease_s=lease_s) for job_id in self.queued(lane=lane, limit=1)), None)
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         with self._changed:
             row = self._jobs.get(job_id)
-            if row is None or row.status != "queued":
+            if row is None or not self._mine(row) or row.status != "queued" or self._full(row.tenant):
                 return None
             now = self._clock()
+            self._turns[row.lane, row.tenant] = next(self._services)
             self._jobs[job_id] = replace(
                 row,
                 status="running",
@@ -166,13 +271,17 @@ class MemoryLedger:
 
     def progress(self, job_id: str, token: int, data: Json) -> None:
         with self._changed:
-            self._held(job_id, token)
-            self._event(job_id, "progress", data)
+            row = self._held(job_id, token)
+            self.outbox.put(row, "progress", self._event(job_id, "progress", data), data)
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         with self._changed:
             self._held(job_id, token)
             self._refs.setdefault(job_id, set()).update(blobs)
+
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        with self._changed:
+            self._jobs[job_id] = replace(self._held(job_id, token), request=request)
 
     def finish(
         self,
@@ -202,32 +311,99 @@ class MemoryLedger:
 
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
         with self._changed:
-            rows = [r for r in self._jobs.values() if r.status == "queued" and lane in (None, r.lane)]
-            return [r.id for r in sorted(rows, key=lambda r: r.lane)][:limit]  # stable: by age within a lane
+            lanes = LANES if lane is None else (lane,)
+            return [job_id for one in lanes for job_id in rules.in_turn(self._lines(one), limit)][:limit]
 
     def depth(self, lane: Lane) -> int:
         with self._changed:
-            return sum(r.status == "queued" and r.lane == lane for r in self._jobs.values())
+            return sum(r.status == "queued" and r.lane == lane for r in self._of(self.tenant, self._jobs.values()))
 
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         with self._changed:
-            return [r for r in self._jobs.values() if r.status == "running" and worker in (None, r.worker)]
+            rows = self._of(self.tenant, self._jobs.values())
+            return [r for r in rows if r.status == "running" and worker in (None, r.worker)]
 
     def expired(self) -> list[JobRow]:
         return [row for row in self.running() if row.lease_until < self._clock()]
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         with self._changed:
-            return set(blobs) & set().union(*self._refs.values())
+            mine = (refs for job_id, refs in self._refs.items() if self._mine(self._jobs[job_id]))
+            return set(blobs) & set().union(*mine)
+
+    # -- the operator's side -----------------------------------------------------------------------------------------
+
+    def tenants(self) -> list[TenantRow]:
+        with self._changed:
+            jobs, personas = list(self._of(self.tenant, self._jobs.values())), self._of(self.tenant, self._personas.values())
+            living = [p.tenant for p in personas if p.status != "deleted"]
+            states = [(r.tenant, r.status) for r in jobs]
+            names = {r.tenant for r in jobs} | {*living} | {t for t in self._quotas if t != "*" and self.tenant in (None, t)}
+            return [
+                TenantRow(t, states.count((t, "running")), states.count((t, "queued")), living.count(t), self.quotas(t))
+                for t in sorted(names)
+            ]
+
+    def quotas(self, tenant: str) -> Quotas:
+        return self._quotas.get(tenant) or self._quotas.get("*") or Quotas()
+
+    def set_quotas(self, tenant: str, quotas: Quotas) -> None:
+        with self._changed:
+            self._quotas[tenant] = quotas
+
+    def overdue(self) -> list[PersonaRow]:
+        with self._changed:
+            rows = (rules.at(row, self._clock()) for row in self._of(self.tenant, self._personas.values()))
+            return [row for row in rows if row.status == "expired"]
+
+    def forget(self, *, after_s: float, limit: int = 1000) -> int:
+        with self._changed:
+            kept = {p.job_id for p in self._personas.values() if p.status != "deleted"}
+            before = self._clock() - after_s
+            rows = self._of(self.tenant, self._jobs.values())
+            over = [r.id for r in rows if r.finished is not None and r.finished < before and r.id not in kept][:limit]
+            for job_id in over:
+                for table in (self._jobs, self._events, self._refs):
+                    table.pop(job_id, None)
+            return len(over)
 
     def close(self) -> None:
         pass
 
     # -- under the lock ----------------------------------------------------------------------------------------------
 
+    def _mine(self, row: JobRow | PersonaRow | None) -> bool:
+        return row is not None and self.tenant in (None, row.tenant)
+
+    def _within(self, tenant: str, quota: Literal["queued", "personas"], held: int) -> None:
+        limit = getattr(self.quotas(tenant), quota)
+        if limit is not None and held >= limit:
+            raise rules.quota_exceeded(tenant, quota, held, limit)
+
+    def _full(self, tenant: str) -> bool:
+        limit = self.quotas(tenant).running
+        return limit is not None and sum(r.status == "running" for r in self._of(tenant, self._jobs.values())) >= limit
+
+    def _lines(self, lane: Lane, *, also: str | None = None) -> list[rules.Line]:
+        """Of the tenants that may have a job claimed, and of `also`."""
+        lines: dict[str, rules.Line] = {}
+        rows = [r for r in self._of(None if also else self.tenant, self._jobs.values()) if r.lane == lane]
+        queued = sorted((r for r in rows if r.status == "queued"), key=lambda r: -r.priority)  # stable: by age within
+        running = [r.tenant for r in rows if r.status == "running"]
+        for tenant in {r.tenant for r in queued}:
+            if tenant == also or not self._full(tenant):
+                ids = [r.id for r in queued if r.tenant == tenant]
+                turn = self._turns.get((lane, tenant), 0)
+                lines[tenant] = rules.Line(tenant, running.count(tenant), turn, len(ids), ids)
+        return list(lines.values())
+
+    @staticmethod
+    def _of(tenant: str | None, rows: Iterable[_Row]) -> Iterator[_Row]:
+        return (row for row in rows if tenant in (None, row.tenant))
+
     def _held(self, job_id: str, token: int) -> JobRow:
         row = self._jobs.get(job_id)
-        if row is None or row.status != "running" or row.token != token:
+        if row is None or not self._mine(row) or row.status != "running" or row.token != token:
             raise LeaseLost(f"job {job_id}: token {token} is no longer current")
         return row
 
@@ -246,10 +422,12 @@ class MemoryLedger:
             self._personas[row.persona_id] = replace(self._personas[row.persona_id], status="active", record=result)
         elif row.operation == "create":
             self._personas.pop(row.persona_id, None)
+            self._keys.pop(row.persona_id, None)
             self._refs.pop(row.id, None)
-        self._event(row.id, status)
+        self.outbox.put(row, status, self._event(row.id, status), error)
 
-    def _event(self, job_id: str, kind: str, data: Json | None = None) -> None:
+    def _event(self, job_id: str, kind: str, data: Json | None = None) -> int:
         events = self._events.setdefault(job_id, [])
         events.append(EventRow(len(events) + 1, self._clock(), kind, data or {}))
         self._changed.notify_all()
+        return len(events)

@@ -12,16 +12,33 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import asdict
 from importlib import resources
 from typing import Any, Literal
 
 from ..errors import InvalidRequest, NotFound, QueueUnavailable, StorageError, StorageFull
 from . import rules
-from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
+from .outbox.protocol import PROGRESS_S
+from .outbox.redis import RedisOutbox
+from .protocol import (
+    LANES,
+    TERMINAL,
+    Deletion,
+    EventRow,
+    JobRow,
+    Json,
+    Lane,
+    LeaseLost,
+    NewJob,
+    PersonaRow,
+    Quotas,
+    Status,
+    TenantRow,
+)
 
-LANES: tuple[Lane, ...] = ("serve", "tune")  # in the order of service
 KEEP_EVENTS_S = 7 * 24 * 3600  # of a job that is over; its row and result stay
 _TIMEOUT_S = 2.0  # per try; with one more try, a dead server is told in less than 5 s
 _WAIT_S = 1.0  # the longest single wait for an event; shorter than the timeout
@@ -68,32 +85,51 @@ class RedisLedger:
 
     def __init__(self, url: str, *, prefix: str = "{portraitist}:", clock: Callable[[], float] | None = None) -> None:
         self.url = url
+        self.tenant: str | None = None
         self._clock = clock  # tests only; else the server's
         self._prefix = prefix
         self._redis = open_redis(url)
-        source = resources.files(__package__).joinpath("ledger.lua").read_text()
+        source = "".join(resources.files(__package__).joinpath(name).read_text() for name in ("outbox.lua", "ledger.lua"))
         self._script = self._redis.register_script(source)  # sent again by itself when the server has forgotten it
+
+    def of(self, tenant: str) -> RedisLedger:
+        ledger = copy(self)
+        ledger.tenant = tenant
+        return ledger
+
+    @property
+    def outbox(self) -> RedisOutbox:
+        return RedisOutbox(self)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
     def submit(self, job: NewJob) -> tuple[JobRow, bool]:
-        tag, flat = self._run(
+        tag, *rest = self._run(
             "submit",
             id=job.id,
+            owner=self.tenant or job.tenant,
             operation=job.request["operation"],
             persona_id=job.persona_id,
             request=json.dumps(job.request),
             body_hash=job.body_hash,
             shape=json.dumps(job.shape),
             lane=job.lane,
+            priority=job.priority,
+            trace=job.trace,
             blobs=list(job.blobs),
             key=job.key,
             creates=job.creates,
+            consent=_dump(job.consent),
+            expires=job.expires,
+            wrapped_key=job.wrapped_key,
+            webhook=_dump(job.webhook),
         )
-        if tag == "persona":
-            rules.usable(_persona(flat), job.persona_id)
-            raise NotFound(f"persona {job.persona_id!r} changed just now; call again", param="persona_id")
-        row = _job(flat)
+        if tag == "quota":
+            raise rules.quota_exceeded(self.tenant or job.tenant, *rest)
+        if tag == "persona":  # the one that cannot be used, or none
+            rules.usable(next(iter(self._personas(rest)), None), job.persona_id)
+            raise NotFound(f"persona {rest[0]!r} changed just now; call again", param="persona_id")
+        row = _job(rest[0])
         assert row is not None
         if tag == "key":
             return rules.same_or_conflict(job, row, f"the idempotency key {job.key!r}"), False
@@ -102,36 +138,36 @@ class RedisLedger:
         return row, True
 
     def job(self, job_id: str) -> JobRow:
-        with self._typed():
-            row = _job(self._redis.hgetall(self._key("job", job_id)))
-        if row is None:
+        found = self._rows([job_id])
+        if not found:
             raise _no_job(job_id)
-        return row
+        return found[0]
 
     def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
-        index = (
-            self._key("persona_jobs", persona_id)
-            if persona_id is not None
-            else self._prefix + "jobs"
-            if status is None
-            else self._key("status", status)
-        )
+        if persona_id is not None:
+            index = self._key("persona_jobs", persona_id)
+        else:
+            index = self._prefix + ":".join(filter(None, ("jobs" if status is None else f"status:{status}", self.tenant)))
         with self._typed():
             ids = self._redis.zrevrange(index, 0, -1 if persona_id is not None else limit - 1)
         rows = self._rows(ids)
         return [r for r in rows if status in (None, r.status)][:limit]
 
     def ahead(self, job_id: str) -> int:
-        return int(self._run("ahead", id=job_id))
+        found = self._run("ahead", id=job_id)
+        if not found:
+            return 0
+        before, place, mine, others = found
+        return int(before) + rules.ahead(rules.Line(*mine), place, [rules.Line(*other) for other in others])
 
     def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
         deadline, stream = time.monotonic() + wait_s, self._key("events", job_id)
         while True:
             with self._typed(), self._redis.pipeline() as pipe:  # one transaction: the last event must not slip between
-                pipe.hget(self._key("job", job_id), "status")
+                pipe.hmget(self._key("job", job_id), "status", "tenant")
                 pipe.xrange(stream, min=f"{after + 1}-0")
-                status, entries = pipe.execute()
-            if status is None:
+                (status, tenant), entries = pipe.execute()
+            if status is None or self.tenant not in (None, tenant):
                 raise _no_job(job_id)
             left = deadline - time.monotonic()
             if entries or status in TERMINAL or left <= 0:
@@ -148,42 +184,85 @@ class RedisLedger:
 
     def persona(self, id_or_name: str) -> PersonaRow:
         with self._typed():
-            named = self._redis.hget(self._prefix + "names", id_or_name)
-            row = _persona(self._redis.hgetall(self._key("persona", named or id_or_name)))
+            tenants = self._tenants()
+            named = [self._redis.hget(self._key("names", tenant), id_or_name) for tenant in tenants]
+            rows = self._personas([next(filter(None, named), id_or_name)])
+            row = next((row for row in rows if row.tenant in tenants), None)
             if row is not None and row.status != "deleted":
                 return row
-            known = row is not None or self._redis.sismember(self._prefix + "tombstones", rules.tombstone(id_or_name))
+            gone = rules.tombstone(id_or_name)
+            known = row is not None or any(self._redis.sismember(self._key("tombstones", t), gone) for t in tenants)
         if known:
             raise rules.deleted(id_or_name)
         rules.usable(None, id_or_name)
         raise AssertionError("not reached")
 
+    def wrapped_key(self, persona_id: str) -> str:
+        row = self.persona(persona_id)
+        rules.not_expired(row)
+        with self._typed():
+            found = self._redis.hget(self._prefix + "wrapped_keys", row.id)
+        if found is None:
+            raise rules.keyless(persona_id)
+        return str(found)
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._typed():
+            keys = self._redis.hgetall(self._prefix + "wrapped_keys")
+        for persona_id, wrapped in keys.items():  # one that is deleted meanwhile must not come back
+            self._run("rewrap", persona_id=persona_id, wrapped_key=change(persona_id, wrapped))
+        return len(keys)
+
+    def secret(self, new: str | None) -> str | None:
+        """The installation's own master key; `new` becomes it when there is none."""
+        with self._typed():
+            if new is not None:
+                self._redis.setnx(self._prefix + "secret", new)
+            found = self._redis.get(self._prefix + "secret")
+        return None if found is None else str(found)
+
     def personas(self) -> list[PersonaRow]:
         with self._typed():
-            ids = self._redis.smembers(self._prefix + "active")
-            with self._redis.pipeline(transaction=False) as pipe:
-                for persona_id in ids:
-                    pipe.hgetall(self._key("persona", persona_id))
-                rows = [_persona(found) for found in pipe.execute()]
-        return sorted((r for r in rows if r is not None and r.status == "active"), key=lambda r: r.name)
+            ids = [i for tenant in self._tenants() for i in self._redis.smembers(self._key("active", tenant))]
+        return sorted((r for r in self._personas(ids) if r.status == "active"), key=lambda r: r.name)
 
-    def delete_persona(self, persona_id: str) -> Removed:
+    def delete_persona(self, persona_id: str) -> Deletion:
         with self._typed():
             name = self._redis.hget(self._key("persona", persona_id), "name")  # it never changes
         tag, *rest = self._run(
             "delete_persona",
             persona_id=persona_id,
             tombstone=rules.tombstone(name or ""),
-            error=json.dumps(rules.deleted(persona_id).to_dict()),
+            error=json.dumps(rules.job_of_deleted()),
         )
         if tag == "none":
             rules.usable(None, persona_id)
         if tag == "deleted":
             raise rules.deleted(persona_id)
-        blobs, jobs = rest
-        return Removed(tuple(blobs), tuple(jobs))
+        return _deletion(rest[0])
+
+    def deletion(self, persona_id: str) -> Deletion:
+        with self._typed():
+            found = self._redis.hgetall(self._key("deletion", persona_id))
+        if not found or self.tenant not in (None, found["tenant"]):
+            raise rules.no_deletion(persona_id)
+        return _deletion(found)
+
+    def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
+        return [self.deletion(persona_id) for persona_id in self._run("unfinished_deletions", older_than_s=older_than_s)]
+
+    def close_deletion(self, persona_id: str, receipt: Json) -> Json:
+        tag, *rest = self._run("close_deletion", persona_id=persona_id, receipt=json.dumps(receipt))
+        if tag == "none":
+            raise rules.no_deletion(persona_id)
+        kept: Json = json.loads(rest[0])
+        return kept
 
     # -- the worker's side ---------------------------------------------------------------------------------------
+
+    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+        tag, *rest = self._run("take", lane=lane, worker=worker, lease_s=lease_s, prefer=dict.fromkeys(prefer, 1) or None)
+        return _job(rest[0]) if tag == "ok" else None
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         tag, *rest = self._run("claim", id=job_id, worker=worker, lease_s=lease_s)
@@ -193,10 +272,13 @@ class RedisLedger:
         return bool(self._held("heartbeat", job_id, token, lease_s=lease_s)[0])
 
     def progress(self, job_id: str, token: int, data: Json) -> None:
-        self._held("progress", job_id, token, data=json.dumps(data))
+        self._held("progress", job_id, token, data=json.dumps(data), progress_s=PROGRESS_S)
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         self._held("refer", job_id, token, blobs=list(blobs))
+
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        self._held("amend", job_id, token, request=json.dumps(request))
 
     def finish(
         self,
@@ -211,8 +293,7 @@ class RedisLedger:
 
     def requeue(self, job_id: str, token: int, *, reason: str, count: bool = True) -> JobRow:
         while True:
-            with self._typed():
-                row = _job(self._redis.hgetall(self._key("job", job_id)))
+            row = next(iter(self._rows([job_id])), None)
             if row is None:
                 raise LeaseLost(f"job {job_id} does not exist")
             status, event, error = rules.after_death(row, reason, count)
@@ -234,13 +315,14 @@ class RedisLedger:
         ids: list[str] = []
         for one in LANES:
             if lane in (None, one) and len(ids) < limit:
-                with self._typed():
-                    ids += self._redis.zrange(self._key("queue", one), 0, limit - len(ids) - 1)
+                left = limit - len(ids)
+                ids += rules.in_turn([rules.Line(*line) for line in self._run("queued", lane=one, limit=left)], left)
         return ids
 
     def depth(self, lane: Lane) -> int:
         with self._typed():
-            return int(self._redis.zcard(self._key("queue", lane)))
+            queue = self._key("queue", lane) if self.tenant is None else self._key("waiting", f"{lane}:{self.tenant}")
+            return int(self._redis.zcard(queue))
 
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         with self._typed():
@@ -276,12 +358,65 @@ class RedisLedger:
             found.append("the server may forget jobs when its memory is full; set maxmemory-policy noeviction")
         return found
 
+    def rewrite_if_due(self) -> None:
+        """After deletions: have the server write its files anew, without what was deleted. They keep old lines until then."""
+        import redis
+
+        with self._typed():
+            if not self._redis.getdel(self._prefix + "rewrite"):
+                return
+            try:
+                told = self._redis.config_get("appendonly", "save")
+                if told.get("appendonly") == "yes":
+                    self._redis.bgrewriteaof()
+                if told.get("save"):
+                    self._redis.bgsave(schedule=True)
+            except redis.RedisError:  # one is under way that may have begun before the deletion; or a managed server forbids it
+                self._redis.set(self._prefix + "rewrite", 1)
+
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         digests = list(blobs)
         with self._typed(), self._redis.pipeline(transaction=False) as pipe:
             for digest in digests:
-                pipe.exists(self._key("refs", digest))
-            return {digest for digest, found in zip(digests, pipe.execute(), strict=True) if found}
+                pipe.smembers(self._key("refs", digest))
+            jobs = dict(zip(digests, pipe.execute(), strict=True))
+        if self.tenant is not None:
+            mine = {row.id for row in self._rows(set().union(*jobs.values()))}
+            jobs = {digest: ids & mine for digest, ids in jobs.items()}
+        return {digest for digest, ids in jobs.items() if ids}
+
+    # -- the operator's side -----------------------------------------------------------------------------------------
+
+    def tenants(self) -> list[TenantRow]:
+        with self._typed():
+            names, texts = sorted(self._tenants()), self._redis.hgetall(self._prefix + "quotas")
+            with self._redis.pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.zcard(self._key("status", f"running:{name}"))
+                    pipe.zcard(self._key("status", f"queued:{name}"))
+                    pipe.hlen(self._key("names", name))
+                counts = pipe.execute()
+        rows = []
+        for index, name in enumerate(names):
+            running, queued, personas = counts[3 * index : 3 * index + 3]
+            rows.append(TenantRow(name, running, queued, personas, _quotas(texts.get(name), texts.get("*"))))
+        return rows
+
+    def quotas(self, tenant: str) -> Quotas:
+        with self._typed():
+            return _quotas(*self._redis.hmget(self._prefix + "quotas", tenant, "*"))
+
+    def set_quotas(self, tenant: str, quotas: Quotas) -> None:
+        limits = {name: limit for name, limit in asdict(quotas).items() if limit is not None}
+        self._run("set_quotas", of=tenant, quotas=json.dumps(limits))
+
+    def overdue(self) -> list[PersonaRow]:
+        with self._typed():
+            ids = self._redis.zrangebyscore(self._prefix + "expiring", "-inf", self._now())
+        return [r for r in self._personas(ids) if r.status == "expired" and self.tenant in (None, r.tenant)]
+
+    def forget(self, *, after_s: float, limit: int = 1000) -> int:
+        return int(self._run("forget", after_s=after_s, limit=limit))
 
     def close(self) -> None:
         """Nothing: connections are pooled, and belong to no thread."""
@@ -294,6 +429,7 @@ class RedisLedger:
     def _run(self, step: str, **arguments: Any) -> Any:
         if self._clock is not None:
             arguments["now"] = self._clock()
+        arguments["tenant"] = self.tenant
         arguments["keep_events_s"] = KEEP_EVENTS_S
         body = json.dumps({name: value for name, value in arguments.items() if value is not None})
         with self._typed():
@@ -309,7 +445,25 @@ class RedisLedger:
         with self._typed(), self._redis.pipeline(transaction=False) as pipe:
             for job_id in ids:
                 pipe.hgetall(self._key("job", job_id))
-            return [row for found in pipe.execute() if (row := _job(found)) is not None]
+            rows = (_job(found) for found in pipe.execute())
+            return [row for row in rows if row is not None and self.tenant in (None, row.tenant)]
+
+    def _now(self) -> float:
+        if self._clock is not None:
+            return self._clock()
+        seconds, micro = self._redis.time()
+        return float(seconds) + float(micro) / 1e6
+
+    def _personas(self, ids: Iterable[str]) -> list[PersonaRow]:
+        with self._typed(), self._redis.pipeline(transaction=False) as pipe:
+            for persona_id in ids:
+                pipe.hgetall(self._key("persona", persona_id))
+            rows = [row for found in pipe.execute() if (row := _persona(found)) is not None]
+            now = self._now() if any(row.expires for row in rows) else 0.0
+            return [rules.at(row, now) for row in rows]
+
+    def _tenants(self) -> list[str]:
+        return [self.tenant] if self.tenant is not None else sorted(self._redis.smembers(self._prefix + "tenants"))
 
     @contextmanager
     def _typed(self) -> Iterator[None]:
@@ -352,6 +506,10 @@ def _no_job(job_id: str) -> NotFound:
     return NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
 
 
+def _quotas(own: str | None, everybodys: str | None) -> Quotas:
+    return Quotas(**json.loads(own or everybodys or "{}"))
+
+
 def _dump(data: Json | None) -> str | None:
     return None if data is None else json.dumps(data)
 
@@ -368,26 +526,33 @@ def _job(found: Any) -> JobRow | None:
     number = {
         name: None if h.get(name) is None else float(h[name]) for name in ("cancel_requested", "started", "finished")
     }
-    data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error")}
+    data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error", "webhook")}
     values: dict[str, Any] = {
-        **{name: h[name] for name in ("id", "operation", "persona_id", "status", "body_hash", "lane", "worker")},
-        **{name: int(h[name]) for name in ("attempts", "token")},
+        **{name: h[name] for name in ("id", "tenant", "operation", "persona_id", "status", "body_hash", "lane", "worker")},
+        **{name: int(h[name]) for name in ("priority", "attempts", "token")},
         **{name: float(h[name]) for name in ("lease_until", "created")},
         **{name: json.loads(h[name]) for name in ("request", "shape")},
         **number,
         **data,
-        "key": h.get("key"),
+        **{name: h.get(name) for name in ("key", "trace")},
     }
     return JobRow(**values)
 
 
-def _event(entry: str, fields: dict[str, str]) -> EventRow:
-    return EventRow(int(entry.split("-")[0]), float(fields["time"]), fields["kind"], json.loads(fields["data"]))
+def _deletion(found: Any) -> Deletion:
+    h = _pairs(found)
+    receipt = None if h.get("receipt") is None else json.loads(h["receipt"])
+    blobs, jobs = (tuple(h.get(name, "").split()) for name in ("blobs", "jobs"))
+    return Deletion(h["persona_id"], h["tenant"], float(h["time"]), blobs, jobs, receipt)
 
 
-def _persona(found: Any) -> PersonaRow | None:
-    h: dict[str, Any] = _pairs(found)
+def _persona(h: dict[str, Any]) -> PersonaRow | None:
     if not h:
         return None
-    record = None if h.get("record") is None else json.loads(h["record"])
-    return PersonaRow(h["id"], h["name"], h["status"], record, h["job_id"])
+    record, consent = (None if h.get(name) is None else json.loads(h[name]) for name in ("record", "consent"))
+    expires = None if h.get("expires") is None else float(h["expires"])
+    return PersonaRow(h["id"], h["tenant"], h["name"], h["status"], record, h["job_id"], consent, expires)
+
+
+def _event(entry: str, fields: dict[str, str]) -> EventRow:
+    return EventRow(int(entry.split("-")[0]), float(fields["time"]), fields["kind"], json.loads(fields["data"]))

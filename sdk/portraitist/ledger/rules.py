@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
-from ..errors import Conflict, JobCancelled, JobFailed, NotFound, PersonaDeleted
+from ..errors import Conflict, JobCancelled, JobFailed, NotFound, PersonaDeleted, PersonaExpired, QuotaExceeded
 from .protocol import MAX_ATTEMPTS, JobRow, Json, NewJob, PersonaRow, Status
 
 
@@ -34,6 +37,7 @@ def usable(persona: PersonaRow | None, persona_id: str) -> None:
         )
     if persona.status == "deleted":
         raise deleted(persona_id)
+    not_expired(persona)
     if persona.status == "creating":
         raise NotFound(
             f"persona {persona.name!r} is still being created; wait for job {persona.job_id}",
@@ -42,10 +46,92 @@ def usable(persona: PersonaRow | None, persona_id: str) -> None:
         )
 
 
+def at(persona: PersonaRow, now: float) -> PersonaRow:
+    """As it is at this time."""
+    over = persona.status in ("creating", "active") and persona.expires is not None and persona.expires <= now
+    return replace(persona, status="expired") if over else persona
+
+
 def deleted(id_or_name: str) -> PersonaDeleted:
     return PersonaDeleted(
         f"persona {id_or_name!r} was deleted with everything made from it; create it again from photos",
         param="persona_id",
+    )
+
+
+def job_of_deleted() -> Json:
+    """The error of a job that was stopped by deleting its persona. It names nobody."""
+    return PersonaDeleted("the job's persona was deleted with everything made from it; create it again from photos").to_dict()
+
+
+def no_deletion(persona_id: str) -> NotFound:
+    return NotFound(f"there is no persona {persona_id!r}, nor was one deleted", param="persona_id")
+
+
+def not_expired(persona: PersonaRow) -> None:
+    if persona.status != "expired":
+        return
+    day = datetime.fromtimestamp(persona.expires or 0.0).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    raise PersonaExpired(
+        f"persona {persona.name!r} expired on {day}, when its consent or the time that it was to be kept ended; it is being deleted. "
+        "To go on, delete it and create it again with a consent that lasts",
+        param="persona_id",
+    )
+
+
+def keyless(persona_id: str) -> PersonaDeleted:
+    return PersonaDeleted(
+        f"persona {persona_id!r} was deleted just now, or made by a version that did not encrypt; create it again from photos",
+        param="persona_id",
+    )
+
+
+def quota_exceeded(tenant: str, quota: str, count: int, limit: int) -> QuotaExceeded:
+    what, remedy = {
+        "queued": ("queued jobs", "wait until some are done, cancel some"),
+        "personas": ("personas", "delete some"),
+    }[quota]
+    return QuotaExceeded(
+        f"tenant {tenant!r} has {count} {what}, and its quota is {limit}; {remedy}, or have the operator raise it "
+        f"(portraitist tenants set-quota {tenant} --{quota} …)",
+        param="tenant",
+        quota=quota,
+        count=count,
+        limit=limit,
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One tenant's queued jobs in one lane."""
+
+    tenant: str
+    running: int  # its running jobs of that lane
+    turn: int  # grows from service to service; 0: never served
+    count: int
+    ids: Sequence[str] = ()  # the first ones in its own order
+
+
+def in_turn(lines: Iterable[Line], limit: int) -> list[str]:
+    """The queued jobs in the order of their turns, as if none of those running ended."""
+    order = sorted(
+        (line.running + place, line.turn, line.tenant, job_id) for line in lines for place, job_id in enumerate(line.ids)
+    )
+    return [job_id for *_, job_id in order[:limit]]
+
+
+def ahead(mine: Line, place: int, others: Iterable[Line]) -> int:
+    """How many go before the job at `place` (0, 1, …) of `mine`, by the same order."""
+    before = place
+    for other in others:
+        earlier = (other.turn, other.tenant) < (mine.turn, mine.tenant)
+        before += min(other.count, max(0, mine.running + place - other.running + earlier))
+    return before
+
+
+def no_delivery(delivery_id: str) -> NotFound:
+    return NotFound(
+        f"there is no webhook {delivery_id!r} waiting or given up; it was delivered, or dropped with its persona", param="id"
     )
 
 

@@ -11,35 +11,69 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import NotFound, StorageError, StorageFull
 from . import rules
-from .protocol import TERMINAL, EventRow, JobRow, Json, Lane, LeaseLost, NewJob, PersonaRow, Removed, Status
+from .outbox.sqlite import SCHEMA as OUTBOX_SCHEMA
+from .outbox.sqlite import SqliteOutbox
+from .protocol import (
+    LANES,
+    TERMINAL,
+    Deletion,
+    EventRow,
+    JobRow,
+    Json,
+    Lane,
+    LeaseLost,
+    NewJob,
+    PersonaRow,
+    Quotas,
+    Status,
+    TenantRow,
+)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, operation TEXT NOT NULL, persona_id TEXT NOT NULL, status TEXT NOT NULL, request TEXT NOT NULL,
     body_hash TEXT NOT NULL, shape TEXT NOT NULL, key TEXT, lane TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '', lease_until REAL NOT NULL DEFAULT 0,
-    cancel_requested REAL, result TEXT, error TEXT, created REAL NOT NULL, started REAL, finished REAL);
+    cancel_requested REAL, result TEXT, error TEXT, created REAL NOT NULL, started REAL, finished REAL,
+    tenant TEXT NOT NULL DEFAULT 'default', priority INTEGER NOT NULL DEFAULT 0, trace TEXT, webhook TEXT);
 CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, lane, created);
+CREATE INDEX IF NOT EXISTS jobs_by_turn ON jobs (status, lane, tenant, priority DESC, created);
+CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (finished);
 CREATE INDEX IF NOT EXISTS jobs_by_persona ON jobs (persona_id);
-CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_key ON jobs (key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_tenant_key ON jobs (tenant, key) WHERE key IS NOT NULL;
+DROP INDEX IF EXISTS jobs_by_key;
 CREATE TABLE IF NOT EXISTS events (
     job_id TEXT NOT NULL, seq INTEGER NOT NULL, time REAL NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL,
     PRIMARY KEY (job_id, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refs (digest TEXT NOT NULL, job_id TEXT NOT NULL, PRIMARY KEY (digest, job_id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS refs_by_job ON refs (job_id);
 CREATE TABLE IF NOT EXISTS personas (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS personas_by_name ON personas (name) WHERE status != 'deleted';
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL,
+    tenant TEXT NOT NULL DEFAULT 'default', consent TEXT, expires REAL);
+CREATE TABLE IF NOT EXISTS wrapped_keys (persona_id TEXT PRIMARY KEY, wrapped TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deletions (
+    persona_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, time REAL NOT NULL, blobs TEXT NOT NULL, jobs TEXT NOT NULL, receipt TEXT
+    ) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS personas_by_tenant_name ON personas (tenant, name) WHERE status != 'deleted';
+DROP INDEX IF EXISTS personas_by_name;
+CREATE TABLE IF NOT EXISTS turns (lane TEXT NOT NULL, tenant TEXT NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (lane, tenant));
+CREATE TABLE IF NOT EXISTS quotas (tenant TEXT PRIMARY KEY, running INTEGER, queued INTEGER, personas INTEGER);
 """
+# Columns that homes made by an earlier version lack.
+_ADDED = {
+    "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0", "trace": "TEXT", "webhook": "TEXT"},
+    "personas": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "consent": "TEXT", "expires": "REAL"},
+}
 _JOB_COLUMNS = ", ".join(JobRow.__dataclass_fields__)
-_JSON_COLUMNS = ("request", "shape", "result", "error")
+_JSON_COLUMNS = ("request", "shape", "result", "error", "webhook")
 
 
 class SqliteLedger:
@@ -47,32 +81,56 @@ class SqliteLedger:
 
     def __init__(self, path: str | Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = Path(path)
+        self.tenant: str | None = None
         self._clock = clock
         self._local = threading.local()
         with self._write() as db:
-            for statement in _SCHEMA.split(";"):
+            for table, columns in _ADDED.items():
+                have = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
+                for name in columns.keys() - have if have else ():
+                    db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
+            for statement in (_SCHEMA + OUTBOX_SCHEMA).split(";"):
                 db.execute(statement)
         self._inode = os.stat(self.path).st_ino
+
+    def of(self, tenant: str) -> SqliteLedger:
+        ledger = copy(self)
+        ledger.tenant = tenant
+        return ledger
+
+    @property
+    def outbox(self) -> SqliteOutbox:
+        return SqliteOutbox(self)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
     def submit(self, job: NewJob) -> tuple[JobRow, bool]:
+        tenant = self.tenant or job.tenant
         with self._write() as db:
-            if job.key is not None and (holder := self._find(db, "key = ?", job.key)) is not None:
+            if job.key is not None and (holder := self._find(db, "tenant = ? AND key = ?", tenant, job.key)) is not None:
                 return rules.same_or_conflict(job, holder, f"the idempotency key {job.key!r}"), False
             if job.creates is not None:
-                if (taken := self._persona_row(db, "name = ? AND status != 'deleted'", job.creates)) is not None:
+                named = "tenant = ? AND name = ? AND status != 'deleted'"
+                if (taken := self._persona_row(db, named, tenant, job.creates)) is not None:
+                    rules.not_expired(taken)
                     return rules.same_or_conflict(job, self._get(db, taken.job_id), f"the name {job.creates!r}"), False
-                db.execute(
-                    "INSERT INTO personas VALUES (?, ?, 'creating', NULL, ?)", (job.persona_id, job.creates, job.id)
-                )
             elif job.persona_id:
-                rules.usable(self._persona_row(db, "id = ?", job.persona_id), job.persona_id)
+                rules.usable(self._persona_row(db, "id = ? AND tenant = ?", job.persona_id, tenant), job.persona_id)
+            quotas = self._quotas(db, tenant)
+            _within(db, tenant, "queued", quotas.queued, "jobs WHERE tenant = ? AND status = 'queued'")
+            if job.creates is not None:
+                _within(db, tenant, "personas", quotas.personas, "personas WHERE tenant = ? AND status != 'deleted'")
+                db.execute(
+                    "INSERT INTO personas (id, tenant, name, status, job_id, consent, expires) VALUES (?, ?, ?, 'creating', ?, ?, ?)",
+                    (job.persona_id, tenant, job.creates, job.id, _dump(job.consent), job.expires),
+                )
+                db.execute("INSERT INTO wrapped_keys VALUES (?, ?)", (job.persona_id, job.wrapped_key))
             db.execute(
-                "INSERT INTO jobs (id, operation, persona_id, status, request, body_hash, shape, key, lane, created)"
-                " VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO jobs (id, tenant, operation, persona_id, status, request, body_hash, shape, key, lane, priority,"
+                " trace, created, webhook) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     job.id,
+                    tenant,
                     job.request["operation"],
                     job.persona_id,
                     json.dumps(job.request),
@@ -80,7 +138,10 @@ class SqliteLedger:
                     json.dumps(job.shape),
                     job.key,
                     job.lane,
+                    job.priority,
+                    job.trace,
                     self._clock(),
+                    _dump(job.webhook),
                 ),
             )
             db.executemany("INSERT OR IGNORE INTO refs VALUES (?, ?)", [(digest, job.id) for digest in job.blobs])
@@ -95,19 +156,25 @@ class SqliteLedger:
         with self._read() as db:
             rows = db.execute(
                 f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = ifnull(?, status) AND persona_id = ifnull(?, persona_id)"
-                " ORDER BY created DESC, rowid DESC LIMIT ?",
-                (status, persona_id, limit),
+                " AND tenant = ifnull(?, tenant) ORDER BY created DESC, rowid DESC LIMIT ?",
+                (status, persona_id, self.tenant, limit),
             )
             return [_job(row) for row in rows]
 
     def ahead(self, job_id: str) -> int:
         with self._read() as db:
-            (count,) = db.execute(
-                "SELECT count(*) FROM jobs a JOIN jobs b ON b.id = ? AND a.status = 'queued' AND b.status = 'queued'"
-                " AND (a.lane, a.created, a.rowid) < (b.lane, b.created, b.rowid)",  # 'serve' < 'tune'
+            row = self._find(db, "id = ? AND tenant = ifnull(?, tenant) AND status = 'queued'", job_id, self.tenant)
+            if row is None:
+                return 0
+            (place,) = db.execute(
+                "SELECT count(*) FROM jobs a JOIN jobs b ON b.id = ? AND a.status = b.status AND a.lane = b.lane"
+                " AND a.tenant = b.tenant AND (-a.priority, a.created, a.rowid) < (-b.priority, b.created, b.rowid)",
                 (job_id,),
             ).fetchone()
-            return int(count)
+            lines = {line.tenant: line for line in self._lines(db, row.lane, also=row.tenant)}
+            mine = lines.pop(row.tenant)
+            before = 0 if row.lane == "serve" else _count(db, "jobs WHERE status = 'queued' AND lane = 'serve'")
+            return before + rules.ahead(mine, place, lines.values())
 
     def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
         deadline, pause = time.monotonic() + wait_s, 0.01
@@ -136,22 +203,45 @@ class SqliteLedger:
 
     def persona(self, id_or_name: str) -> PersonaRow:
         with self._read() as db:
-            row = self._persona_row(db, "(id = ? OR name = ?) AND status != 'deleted'", id_or_name, id_or_name)
-            if row is None and self._persona_row(db, "id = ? OR name = ?", id_or_name, rules.tombstone(id_or_name)):
+            known = "tenant = ifnull(?, tenant) AND (id = ? OR name = ?)"
+            row = self._persona_row(db, known + " AND status != 'deleted'", self.tenant, id_or_name, id_or_name)
+            if row is None and self._persona_row(db, known, self.tenant, id_or_name, rules.tombstone(id_or_name)):
                 raise rules.deleted(id_or_name)
             if row is None:
                 rules.usable(None, id_or_name)
             assert row is not None
             return row
 
+    def wrapped_key(self, persona_id: str) -> str:
+        row = self.persona(persona_id)
+        rules.not_expired(row)
+        with self._read() as db:
+            found = db.execute("SELECT wrapped FROM wrapped_keys WHERE persona_id = ?", (row.id,)).fetchone()
+        if found is None:
+            raise rules.keyless(persona_id)
+        return str(found["wrapped"])
+
+    def rewrap(self, change: Callable[[str, str], str]) -> int:
+        with self._write() as db:
+            rows = db.execute("SELECT * FROM wrapped_keys").fetchall()
+            for row in rows:
+                wrapped = change(row["persona_id"], row["wrapped"])
+                db.execute("UPDATE wrapped_keys SET wrapped = ? WHERE persona_id = ?", (wrapped, row["persona_id"]))
+        self._truncate_log()
+        return len(rows)
+
     def personas(self) -> list[PersonaRow]:
         with self._read() as db:
-            rows = db.execute("SELECT * FROM personas WHERE status = 'active' ORDER BY name")
-            return [_persona(row) for row in rows]
+            rows = db.execute(
+                "SELECT * FROM personas WHERE status = 'active' AND tenant = ifnull(?, tenant)"
+                " AND ifnull(expires > ?, 1) ORDER BY name",
+                (self.tenant, self._clock()),
+            )
+            return [self._persona(row) for row in rows]
 
-    def delete_persona(self, persona_id: str) -> Removed:
+    def delete_persona(self, persona_id: str) -> Deletion:
         with self._write() as db:
-            persona = self._persona_row(db, "id = ?", persona_id)
+            persona = self._persona_row(db, "id = ? AND tenant = ifnull(?, tenant)", persona_id, self.tenant)
             if persona is None:
                 rules.usable(None, persona_id)
             elif persona.status == "deleted":
@@ -162,42 +252,67 @@ class SqliteLedger:
             blobs = [
                 row["digest"] for row in db.execute(f"SELECT DISTINCT digest FROM refs WHERE {its}", (persona_id,))
             ]
+            db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (persona_id,))
             db.execute(f"DELETE FROM refs WHERE {its}", (persona_id,))
             db.execute(f"DELETE FROM events WHERE {its}", (persona_id,))
+            db.execute("UPDATE jobs SET webhook = NULL WHERE persona_id = ?", (persona_id,))
+            db.execute("DELETE FROM deliveries WHERE persona_id = ?", (persona_id,))
             for job_id in jobs:
                 row = self._get(db, job_id)
                 if row.status not in TERMINAL:
-                    self._end(db, row, "cancelled", None, rules.deleted(persona_id).to_dict())
-                request = {"operation": row.operation, "persona_id": persona_id}
+                    self._end(db, row, "cancelled", None, rules.job_of_deleted())
                 db.execute(
-                    "UPDATE jobs SET request = ?, shape = '{}', result = NULL, key = NULL, body_hash = '' WHERE id = ?",
-                    (json.dumps(request), job_id),
+                    "UPDATE jobs SET request = ?, persona_id = '', shape = '{}', result = NULL, key = NULL, body_hash = ''"
+                    " WHERE id = ?",
+                    (json.dumps({"operation": row.operation}), job_id),
                 )
                 db.execute("UPDATE jobs SET error = NULL WHERE id = ? AND status = 'failed'", (job_id,))
             db.execute(
-                "UPDATE personas SET status = 'deleted', record = NULL, name = ? WHERE id = ?",
+                "UPDATE personas SET status = 'deleted', record = NULL, consent = NULL, name = ? WHERE id = ?",
                 (rules.tombstone(persona.name), persona_id),
             )
             kept = self._referenced(db, blobs)
-        with self._read() as db:  # without this the old pages would stay readable in the write-ahead log
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return Removed(tuple(b for b in blobs if b not in kept), tuple(jobs))
+            free = [blob for blob in blobs if blob not in kept]
+            db.execute(
+                "INSERT INTO deletions VALUES (?, ?, ?, ?, ?, NULL)",
+                (persona_id, persona.tenant, self._clock(), " ".join(free), " ".join(jobs)),
+            )
+        self._truncate_log()
+        return self.deletion(persona_id)
+
+    def deletion(self, persona_id: str) -> Deletion:
+        with self._read() as db:
+            row = db.execute(
+                "SELECT * FROM deletions WHERE persona_id = ? AND tenant = ifnull(?, tenant)", (persona_id, self.tenant)
+            ).fetchone()
+        if row is None:
+            raise rules.no_deletion(persona_id)
+        return _deletion(row)
+
+    def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
+        with self._read() as db:
+            limit = self._clock() - older_than_s
+            return [_deletion(r) for r in db.execute("SELECT * FROM deletions WHERE receipt IS NULL AND time <= ?", (limit,))]
+
+    def close_deletion(self, persona_id: str, receipt: Json) -> Json:
+        with self._write() as db:
+            db.execute(
+                "UPDATE deletions SET receipt = ?, blobs = '', jobs = '' WHERE persona_id = ? AND receipt IS NULL",
+                (json.dumps(receipt), persona_id),
+            )
+        self._truncate_log()
+        return self.deletion(persona_id).receipt or receipt
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
+    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+        with self._write(durable=False) as db:
+            found = rules.in_turn(self._lines(db, lane, first=1), 1)
+            return self._claim(db, found[0], worker, lease_s) if found else None
+
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         with self._write(durable=False) as db:
-            now = self._clock()
-            won = db.execute(
-                "UPDATE jobs SET status = 'running', attempts = attempts + 1, token = token + 1, worker = ?,"
-                " lease_until = ?, started = ifnull(started, ?) WHERE id = ? AND status = 'queued'",
-                (worker, now + lease_s, now, job_id),
-            )
-            if won.rowcount == 0:
-                return None
-            row = self._get(db, job_id)
-            self._event(db, job_id, "started", {"attempt": row.attempts})
-            return row
+            return self._claim(db, job_id, worker, lease_s)
 
     def heartbeat(self, job_id: str, token: int, *, lease_s: float) -> bool:
         with self._write(durable=False) as db:
@@ -207,13 +322,18 @@ class SqliteLedger:
 
     def progress(self, job_id: str, token: int, data: Json) -> None:
         with self._write(durable=False) as db:
-            self._held(db, job_id, token)
-            self._event(db, job_id, "progress", data)
+            row = self._held(db, job_id, token)
+            self.outbox.put(db, row, "progress", self._event(db, job_id, "progress", data), data)
 
     def refer(self, job_id: str, token: int, blobs: Iterable[str]) -> None:
         with self._write(durable=False) as db:
             self._held(db, job_id, token)
             db.executemany("INSERT OR IGNORE INTO refs VALUES (?, ?)", [(digest, job_id) for digest in blobs])
+
+    def amend(self, job_id: str, token: int, request: Json) -> None:
+        with self._write() as db:
+            self._held(db, job_id, token)
+            db.execute("UPDATE jobs SET request = ? WHERE id = ?", (json.dumps(request), job_id))
 
     def finish(
         self,
@@ -243,21 +363,19 @@ class SqliteLedger:
 
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
         with self._read() as db:
-            rows = db.execute(
-                "SELECT id FROM jobs WHERE status = 'queued' AND lane = ifnull(?, lane) ORDER BY lane, created, rowid LIMIT ?",
-                (lane, limit),
-            )
-            return [row["id"] for row in rows]
+            lanes = LANES if lane is None else (lane,)
+            return [i for one in lanes for i in rules.in_turn(self._lines(db, one, first=limit), limit)][:limit]
 
     def depth(self, lane: Lane) -> int:
         with self._read() as db:
-            found = db.execute("SELECT count(*) FROM jobs WHERE status = 'queued' AND lane = ?", (lane,)).fetchone()
-            return int(found[0])
+            return _count(db, "jobs WHERE status = 'queued' AND lane = ? AND tenant = ifnull(?, tenant)", lane, self.tenant)
 
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         with self._read() as db:
             rows = db.execute(
-                f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = 'running' AND worker = ifnull(?, worker)", (worker,)
+                f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = 'running' AND worker = ifnull(?, worker)"
+                " AND tenant = ifnull(?, tenant)",
+                (worker, self.tenant),
             )
             return [_job(row) for row in rows]
 
@@ -266,7 +384,52 @@ class SqliteLedger:
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         with self._read() as db:
-            return self._referenced(db, list(blobs))
+            return self._referenced(db, list(blobs), self.tenant)
+
+    # -- the operator's side -----------------------------------------------------------------------------------------
+
+    def tenants(self) -> list[TenantRow]:
+        with self._read() as db:
+            counted = {
+                name: (running, queued, personas)
+                for name, running, queued, personas in db.execute(
+                    "SELECT tenant, sum(kind = 'running'), sum(kind = 'queued'), sum(kind = 'persona') FROM ("
+                    " SELECT tenant, status AS kind FROM jobs UNION ALL"
+                    " SELECT tenant, 'persona' FROM personas WHERE status != 'deleted' UNION ALL"
+                    " SELECT tenant, '' FROM quotas WHERE tenant != '*') WHERE tenant = ifnull(?, tenant) GROUP BY tenant",
+                    (self.tenant,),
+                )
+            }
+            return [TenantRow(name, *counted[name], self._quotas(db, name)) for name in sorted(counted)]
+
+    def quotas(self, tenant: str) -> Quotas:
+        with self._read() as db:
+            return self._quotas(db, tenant)
+
+    def set_quotas(self, tenant: str, quotas: Quotas) -> None:
+        with self._write() as db:
+            values = (tenant, quotas.running, quotas.queued, quotas.personas)
+            db.execute("INSERT OR REPLACE INTO quotas (tenant, running, queued, personas) VALUES (?, ?, ?, ?)", values)
+
+    def overdue(self) -> list[PersonaRow]:
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT * FROM personas WHERE status != 'deleted' AND expires <= ? AND tenant = ifnull(?, tenant)",
+                (self._clock(), self.tenant),
+            )
+            return [self._persona(row) for row in rows]
+
+    def forget(self, *, after_s: float, limit: int = 1000) -> int:
+        with self._write() as db:
+            found = db.execute(
+                "SELECT id FROM jobs WHERE finished < ? AND tenant = ifnull(?, tenant)"
+                " AND id NOT IN (SELECT job_id FROM personas WHERE status != 'deleted') LIMIT ?",
+                (self._clock() - after_s, self.tenant, limit),
+            )
+            over = [(row["id"],) for row in found]
+            for table, column in (("jobs", "id"), ("events", "job_id"), ("refs", "job_id")):
+                db.executemany(f"DELETE FROM {table} WHERE {column} = ?", over)
+            return len(over)
 
     def close(self) -> None:
         """Close this thread's connection; another call opens it again."""
@@ -274,10 +437,15 @@ class SqliteLedger:
             db.close()
             self._local.db = None
 
+    def _truncate_log(self) -> None:
+        """Without this, old pages would stay readable in the write-ahead log."""
+        with self._read() as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # -- inside a transaction --------------------------------------------------------------------------------------
 
     def _get(self, db: sqlite3.Connection, job_id: str) -> JobRow:
-        row = self._find(db, "id = ?", job_id)
+        row = self._find(db, "id = ? AND tenant = ifnull(?, tenant)", job_id, self.tenant)
         if row is None:
             raise NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
         return row
@@ -288,10 +456,60 @@ class SqliteLedger:
 
     def _persona_row(self, db: sqlite3.Connection, where: str, *values: Any) -> PersonaRow | None:
         row = db.execute(f"SELECT * FROM personas WHERE {where}", values).fetchone()
-        return None if row is None else _persona(row)
+        return None if row is None else self._persona(row)
+
+    def _persona(self, row: sqlite3.Row) -> PersonaRow:
+        values = dict(row)
+        for name in ("record", "consent"):
+            values[name] = None if values[name] is None else json.loads(values[name])
+        return rules.at(PersonaRow(**values), self._clock())
+
+    def _claim(self, db: sqlite3.Connection, job_id: str, worker: str, lease_s: float) -> JobRow | None:
+        row = self._find(db, "id = ? AND status = 'queued' AND tenant = ifnull(?, tenant)", job_id, self.tenant)
+        if row is None or self._full(db, row.tenant):
+            return None
+        now = self._clock()
+        db.execute(
+            "UPDATE jobs SET status = 'running', attempts = attempts + 1, token = token + 1, worker = ?,"
+            " lease_until = ?, started = ifnull(started, ?) WHERE id = ?",
+            (worker, now + lease_s, now, job_id),
+        )
+        turn = "INSERT OR REPLACE INTO turns SELECT ?, ?, ifnull(max(turn), 0) + 1 FROM turns"
+        db.execute(turn, (row.lane, row.tenant))
+        self._event(db, job_id, "started", {"attempt": row.attempts + 1})
+        return self._get(db, job_id)
+
+    def _quotas(self, db: sqlite3.Connection, tenant: str) -> Quotas:
+        found = db.execute(
+            "SELECT running, queued, personas FROM quotas WHERE tenant IN (?, '*') ORDER BY tenant = '*' LIMIT 1", (tenant,)
+        ).fetchone()
+        return Quotas(*found) if found else Quotas()
+
+    def _full(self, db: sqlite3.Connection, tenant: str) -> bool:
+        limit = self._quotas(db, tenant).running
+        return limit is not None and _count(db, "jobs WHERE status = 'running' AND tenant = ?", tenant) >= limit
+
+    def _lines(self, db: sqlite3.Connection, lane: Lane, *, first: int = 0, also: str | None = None) -> list[rules.Line]:
+        """Of the tenants that may have a job claimed, each with its `first` ids; and of `also`."""
+        counts = "SELECT tenant, count(*) FROM jobs WHERE status = ? AND lane = ? GROUP BY tenant"
+        queued = dict(map(tuple, db.execute(counts, ("queued", lane))))
+        running = dict(map(tuple, db.execute(counts, ("running", lane))))
+        turns = dict(map(tuple, db.execute("SELECT tenant, turn FROM turns WHERE lane = ?", (lane,))))
+        lines = []
+        for tenant, count in queued.items():
+            if tenant != also and (self._full(db, tenant) or (self.tenant not in (None, tenant) and also is None)):
+                continue
+            ids = db.execute(
+                "SELECT id FROM jobs WHERE status = 'queued' AND lane = ? AND tenant = ? ORDER BY priority DESC, created, rowid"
+                " LIMIT ?",
+                (lane, tenant, first),
+            )
+            line = rules.Line(tenant, running.get(tenant, 0), turns.get(tenant, 0), count, [row["id"] for row in ids])
+            lines.append(line)
+        return lines
 
     def _held(self, db: sqlite3.Connection, job_id: str, token: int) -> JobRow:
-        row = self._find(db, "id = ?", job_id)
+        row = self._find(db, "id = ? AND tenant = ifnull(?, tenant)", job_id, self.tenant)
         if row is None or row.status != "running" or row.token != token:
             raise LeaseLost(f"job {job_id}: token {token} is no longer current")
         return row
@@ -310,21 +528,27 @@ class SqliteLedger:
             )
         elif row.operation == "create":  # the name is free again, and nothing of the photos is kept
             db.execute("DELETE FROM personas WHERE id = ? AND status = 'creating'", (row.persona_id,))
+            db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (row.persona_id,))
             db.execute("DELETE FROM refs WHERE job_id = ?", (row.id,))
-        self._event(db, row.id, status)
+        self.outbox.put(db, row, status, self._event(db, row.id, status), error)
 
-    def _event(self, db: sqlite3.Connection, job_id: str, kind: str, data: Json | None = None) -> None:
-        db.execute(
-            "INSERT INTO events SELECT ?, ifnull(max(seq), 0) + 1, ?, ?, ? FROM events WHERE job_id = ?",
+    def _event(self, db: sqlite3.Connection, job_id: str, kind: str, data: Json | None = None) -> int:
+        made = db.execute(
+            "INSERT INTO events SELECT ?, ifnull(max(seq), 0) + 1, ?, ?, ? FROM events WHERE job_id = ? RETURNING seq",
             (job_id, self._clock(), kind, json.dumps(data or {}), job_id),
         )
+        return int(made.fetchone()["seq"])
 
-    def _referenced(self, db: sqlite3.Connection, blobs: list[str]) -> set[str]:
+    def _referenced(self, db: sqlite3.Connection, blobs: list[str], tenant: str | None = None) -> set[str]:
         found: set[str] = set()
         for start in range(0, len(blobs), 500):  # SQLite allows a limited number of parameters
             part = blobs[start : start + 500]
             marks = ",".join("?" * len(part))
-            found.update(r["digest"] for r in db.execute(f"SELECT digest FROM refs WHERE digest IN ({marks})", part))
+            rows = db.execute(
+                f"SELECT digest FROM refs JOIN jobs ON id = job_id WHERE tenant = ifnull(?, tenant) AND digest IN ({marks})",
+                (tenant, *part),
+            )
+            found.update(row["digest"] for row in rows)
         return found
 
     # -- connections: one per thread and process ------------------------------------------------------------------------
@@ -393,6 +617,15 @@ def _typed(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _count(db: sqlite3.Connection, what: str, *values: Any) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {what}", values).fetchone()[0])
+
+
+def _within(db: sqlite3.Connection, tenant: str, quota: str, limit: int | None, what: str) -> None:
+    if limit is not None and (held := _count(db, what, tenant)) >= limit:
+        raise rules.quota_exceeded(tenant, quota, held, limit)
+
+
 def _dump(data: Json | None) -> str | None:
     return None if data is None else json.dumps(data)
 
@@ -404,7 +637,7 @@ def _job(row: sqlite3.Row) -> JobRow:
     return JobRow(**values)
 
 
-def _persona(row: sqlite3.Row) -> PersonaRow:
-    values = dict(row)
-    values["record"] = None if values["record"] is None else json.loads(values["record"])
-    return PersonaRow(**values)
+def _deletion(row: sqlite3.Row) -> Deletion:
+    receipt = None if row["receipt"] is None else json.loads(row["receipt"])
+    blobs, jobs = (tuple(row[name].split()) for name in ("blobs", "jobs"))
+    return Deletion(row["persona_id"], row["tenant"], row["time"], blobs, jobs, receipt)

@@ -26,7 +26,7 @@ __all__ = ["OFFICIAL", "Prior", "PriorCheck", "PriorRecord", "Priors", "add", "c
 def _priors() -> Priors:
     from ..backend import embedded
 
-    return Priors(embedded())
+    return Priors(embedded().of())
 
 
 def add(

@@ -187,7 +187,7 @@ class Priors:
         request = build(
             CalibratePrior, prior=name, generator_sha256=prior.record.generator_sha256, samples=samples, seed=seed
         )
-        job: Job[Prior] = Job(self._backend, submit(self._backend, request, uploads=[], shape={}, lane="tune"))
+        job: Job[Prior] = Job(self._backend, submit(self._backend, request, shape={}, lane="tune"))
         return job.wait() if wait else job
 
     def usable(self, name: str) -> None:

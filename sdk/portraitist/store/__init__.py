@@ -4,5 +4,16 @@ from .folder import FolderStore
 from .memory import MemoryStore
 from .protocol import Store, digest_of, is_digest
 from .remote import FsspecStore
+from .sealed import SealedStore
+from .tenant import TenantStore
 
-__all__ = ["FolderStore", "FsspecStore", "MemoryStore", "Store", "digest_of", "is_digest"]
+__all__ = [
+    "FolderStore",
+    "FsspecStore",
+    "MemoryStore",
+    "SealedStore",
+    "Store",
+    "TenantStore",
+    "digest_of",
+    "is_digest",
+]

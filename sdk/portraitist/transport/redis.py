@@ -6,18 +6,20 @@ import json
 import logging
 import socket
 import threading
+import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..errors import PortraitistError, QueueUnavailable
-from ..ledger.protocol import Lane
-from ..ledger.redis import LANES, open_redis, plain_url, typed, without_password
+from ..ledger.protocol import LANES, Lane
+from ..ledger.redis import open_redis, plain_url, typed, without_password
 from . import wakeups
 from .protocol import Capability
 
 log = logging.getLogger(__name__)
 
 ALIVE_S = 10  # a worker that has not reported for so long is taken off the list
+WARM_S = 60  # ... and so long what it said about the personas that it holds
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class WorkerInfo:
     started: float  # seconds since the epoch, by its host's clock
     jobs: tuple[str, ...] = field(default=())  # those it is doing
     draining: bool = False  # it was asked to end, and finishes its job
+    warm: tuple[str, ...] = field(default=())  # persona ids that it holds ready, the most recently used last
 
 
 class RedisTransport:
@@ -45,17 +48,19 @@ class RedisTransport:
         self._prefix = prefix
         self._redis = open_redis(url)
         self._app: Any = None
+        self._told_warm: tuple[tuple[str, ...], float] = (), 0.0  # personas, when
         self._lock = threading.Lock()
 
     # -- wake-ups ------------------------------------------------------------------------------------------------
 
-    def wake(self, job_id: str, lane: Lane) -> None:
+    def wake(self, job_id: str, lane: Lane, persona_id: str = "") -> None:
         """Raises nothing: the job is in the ledger, and the reaper sends what could not be sent."""
         try:
+            node = self._ready_for(persona_id, lane) if persona_id else None
             self._celery().send_task(
                 wakeups.TASK,
                 args=[job_id, lane],
-                queue=lane,
+                queue=lane if node is None else wakeups.own_queue(node),
                 retry=True,
                 retry_policy={"max_retries": 1, "interval_start": 0.1},
             )
@@ -63,6 +68,24 @@ class RedisTransport:
             raise
         except Exception as error:  # kombu's and redis-py's families, and the socket's
             log.warning("the wake-up of job %s could not be sent (the reaper will): %s", job_id, error)
+
+    def _ready_for(self, persona_id: str, lane: Lane) -> str | None:
+        """A worker of that lane that holds the persona ready and has nothing to do. (If it is gone when the wake-up comes, or
+        busy again, the reaper wakes the others two seconds later.)"""
+        with typed(self.url):
+            nodes = sorted(self._redis.smembers(self._key("warm_at", persona_id)))
+            if not nodes:
+                return None
+            with self._redis.pipeline(transaction=False) as pipe:
+                for node in nodes:
+                    pipe.get(self._key("worker", node))
+                    pipe.llen(wakeups.PREFIX + wakeups.own_queue(node))
+                answers = pipe.execute()
+        for node, told, backlog in zip(nodes, answers[::2], answers[1::2], strict=True):
+            worker = json.loads(told or "{}")
+            if lane in worker.get("queues", ()) and not worker["jobs"] and not worker["draining"] and not backlog:
+                return str(node)
+        return None
 
     def waiting(self, lane: Lane) -> int:
         """Wake-ups that no worker has taken yet."""
@@ -94,26 +117,49 @@ class RedisTransport:
     def report(self, worker: WorkerInfo) -> None:
         with typed(self.url), self._redis.pipeline() as pipe:
             pipe.sadd(self._prefix + "workers", worker.node)
-            pipe.set(self._worker(worker.node), json.dumps(asdict(worker)), ex=ALIVE_S)
+            pipe.set(self._key("worker", worker.node), json.dumps(asdict(worker)), ex=ALIVE_S)
+            pipe.execute()
+
+    def report_warm(self, node: str, personas: tuple[str, ...]) -> None:
+        """Which personas `node` holds ready, the most recently used last. Call it often: it is sent when it has changed, and
+        now and then."""
+        before, told = self._told_warm
+        if set(personas) == set(before) and time.monotonic() - told < WARM_S / 3:
+            return
+        gone, self._told_warm = set(before) - set(personas), (personas, time.monotonic())
+        with typed(self.url), self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(self._key("warm", node), json.dumps(personas), ex=WARM_S)
+            for persona_id in personas:
+                pipe.sadd(self._key("warm_at", persona_id), node)
+                pipe.expire(self._key("warm_at", persona_id), WARM_S)
+            for persona_id in gone:
+                pipe.srem(self._key("warm_at", persona_id), node)
             pipe.execute()
 
     def sign_off(self, node: str) -> None:
         with typed(self.url), self._redis.pipeline() as pipe:
             pipe.srem(self._prefix + "workers", node)
-            pipe.delete(self._worker(node))
+            pipe.delete(self._key("worker", node), self._key("warm", node), *wakeups.traces(node))
             pipe.execute()
 
     def workers(self) -> list[WorkerInfo]:
         """Those that reported lately, by host and start."""
         with typed(self.url):
             nodes = sorted(self._redis.smembers(self._prefix + "workers"))
-            found = self._redis.mget([self._worker(node) for node in nodes]) if nodes else []
+            found = self._redis.mget([self._key("worker", node) for node in nodes]) if nodes else []
+            warm = self._redis.mget([self._key("warm", node) for node in nodes]) if nodes else []
             gone = [node for node, text in zip(nodes, found, strict=True) if text is None]
             if gone:
                 self._redis.srem(self._prefix + "workers", *gone)
+                self._redis.delete(*(key for node in gone for key in (self._key("warm", node), *wakeups.traces(node))))
         known = WorkerInfo.__dataclass_fields__  # a newer worker may tell more
-        told = [{k: v for k, v in json.loads(text).items() if k in known} for text in found if text is not None]
-        workers = [WorkerInfo(**{**t, "queues": tuple(t["queues"]), "jobs": tuple(t["jobs"])}) for t in told]
+        workers = []
+        for text, held in zip(found, warm, strict=True):
+            if text is not None:
+                told: dict[str, Any] = {k: v for k, v in json.loads(text).items() if k in known}
+                told["warm"] = json.loads(held or "[]")
+                told |= {k: tuple(v) for k, v in told.items() if isinstance(v, list)}
+                workers.append(WorkerInfo(**told))
         return sorted(workers, key=lambda w: (w.host, w.started))
 
     def lead(self, node: str, seconds: float) -> bool:
@@ -131,8 +177,8 @@ class RedisTransport:
 
     # --------------------------------------------------------------------------------------------------------------------
 
-    def _worker(self, node: str) -> str:
-        return f"{self._prefix}worker:{node}"
+    def _key(self, kind: str, name: str) -> str:
+        return f"{self._prefix}{kind}:{name}"
 
     def _celery(self) -> Any:
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -40,7 +41,7 @@ class BundledAttributes:
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         values, deviation = self.network(at_side(images, SIDE))
-        return values.clamp(min=values.new_tensor(self._low), max=values.new_tensor(self._high)), deviation
+        return values.clamp(min=torch.tensor(self._low).to(values), max=torch.tensor(self._high).to(values)), deviation
 
     def occlusion(self, images: Tensor) -> Tensor:
         return self.network.all_outputs(at_side(images, SIDE))[2].sigmoid()

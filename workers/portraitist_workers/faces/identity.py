@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..device import device
 from .attributes import at_side
 from .networks import FOLDER, SIDE, load_network
 from .perceptual import hub_checkpoints
@@ -98,4 +99,4 @@ def _load_facenet() -> nn.Module:
         network = InceptionResnetV1(pretrained=None)
         weights = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({k: v for k, v in weights.items() if not k.startswith("logits.")})
-    return network.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False).to(device())

@@ -17,6 +17,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from portraitist.errors import InvalidImage
 
+from ..device import device
+
 FORMATS = ("JPEG", "PNG", "WEBP")  # by content; the file's extension is never looked at
 MAX_BYTES = 100_000_000            # of the file
 MAX_PIXELS = 50_000_000            # 8.2k x 6.1k; decoding one takes at most ~0.6 GB
@@ -130,9 +132,10 @@ def _encode(image: np.ndarray, **options) -> bytes:
 
 
 def to_tensor(images: np.ndarray) -> torch.Tensor:
-    """uint8 [H, W, 3] or [N, H, W, 3] -> float [N, 3, H, W] in [-1, 1]."""
+    """uint8 [H, W, 3] or [N, H, W, 3] -> float [N, 3, H, W] in [-1, 1], on the process's device."""
     images = images[None] if images.ndim == 3 else images
-    return torch.from_numpy(np.require(images, requirements=["C", "W"])).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    pixels = torch.from_numpy(np.require(images, requirements=["C", "W"])).to(device())
+    return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_uint8(images: torch.Tensor) -> np.ndarray:

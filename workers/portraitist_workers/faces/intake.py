@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from portraitist.errors import InvalidImage, PhotosUnusable
+from portraitist.errors import DownloadFailed, InvalidImage, PhotosUnusable
 from portraitist.results import PhotoVerdict
 
 from . import quality
@@ -39,7 +39,8 @@ COVERED = 0.9          # probability that something covers the face; above: refu
 MIN_FACE_SHARE = 0.35  # of the largest face in the photo: smaller ones are bystanders unless they are the person
 _DECODE_SIDE = 1600    # px: larger JPEGs are decoded at a half, quarter or eighth, unless their faces turn out small
 
-Source = tuple[str, bytes | Callable[[], bytes]]  # a photo's name and its bytes, or how to get them
+# A photo's name and its bytes, how to get them, or why there are none.
+Source = tuple[str, bytes | Callable[[], bytes] | DownloadFailed]
 
 
 @dataclass(eq=False)
@@ -87,8 +88,9 @@ def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable
     candidates: list[_Candidate] = []
     for index, found in enumerate(_faces_of_each(photos, side)):
         name = photos[index][0]
-        if isinstance(found, InvalidImage):
-            verdicts[index] = PhotoVerdict(name=name, accepted=False, code="undecodable", reason=found.message)
+        if isinstance(found, (InvalidImage, DownloadFailed)):
+            code = "not_fetched" if isinstance(found, DownloadFailed) else "undecodable"
+            verdicts[index] = PhotoVerdict(name=name, accepted=False, code=code, reason=found.message)
         elif not found:
             verdicts[index] = refusal(name, "no_face")
         else:
@@ -114,8 +116,8 @@ def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable
     return Intake(finished, accepted, warnings, networks, mean)
 
 
-def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage | list[tuple[Frame, float, np.ndarray]]]:
-    """Per photo its faces (frame in photo px, probability, crop), or why it could not be decoded.
+def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage | DownloadFailed | list[tuple[Frame, float, np.ndarray]]]:
+    """Per photo its faces (frame in photo px, probability, crop), or why it could not be had or decoded.
 
     The next photo is decoded while the faces of this one are sought.
     """
@@ -129,7 +131,7 @@ def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage
             assert pending is not None
             result = pending.result()
             pending = submit(index + 1) if index + 1 < len(photos) else None
-            if isinstance(result, InvalidImage):
+            if isinstance(result, (InvalidImage, DownloadFailed)):
                 yield result
                 continue
             image, factor = result
@@ -138,15 +140,18 @@ def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage
             if factor > 1 and frames and max(f.size for f in frames) < 1.5 * side:  # too coarse a decode for this face
                 name, data = photos[index]
                 full = _decoded(name, data() if callable(data) else data, max_side=None)
-                assert not isinstance(full, InvalidImage)
+                assert not isinstance(full, (InvalidImage, DownloadFailed))
                 image, frames, factor = full[0], [f.scaled(factor) for f in frames], 1.0
             largest = max((f.size for f in frames), default=0)
             yield [(f.scaled(factor), face.probability, crop(image, f, side)) for f, face in zip(frames, faces, strict=True)
                    if f.size >= MIN_FACE_SHARE * largest or f.size * factor >= side]
 
 
-def _decoded(name: str, data: bytes, max_side: int | None = _DECODE_SIDE) -> tuple[np.ndarray, float] | InvalidImage:
+def _decoded(name: str, data: bytes | DownloadFailed, max_side: int | None = _DECODE_SIDE
+             ) -> tuple[np.ndarray, float] | InvalidImage | DownloadFailed:
     """The picture and by how much it was shrunk in decoding."""
+    if isinstance(data, DownloadFailed):
+        return data
     try:
         return decode_about(data, name, max_side)
     except InvalidImage as error:
@@ -159,7 +164,7 @@ def _judge_faces(photos: Sequence[Source], candidates: list[_Candidate], verdict
     """Fills `verdicts` of photos with faces; returns the accepted ones, the person's mean embedding and the networks used."""
     identity, attributes = load_identity(), load_attributes()
     tensors = to_tensor(np.stack([c.picture for c in candidates]))
-    embeddings = torch.cat([identity(x) for x in tensors.split(32)]).numpy()
+    embeddings = torch.cat([identity(x) for x in tensors.split(32)]).cpu().numpy()
     person = find_person(embeddings, [c.photo for c in candidates], [c.frame.size for c in candidates], identity.same_person)
 
     own = list(person.face_of.values())

@@ -21,6 +21,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from portraitist.errors import PriorUnavailable
 
+from ..device import device
+
 SIDE = 128  # px of the aligned faces that the networks see
 FOLDER = Path(__file__).parent.parent / "priors" / "default"
 
@@ -252,4 +254,4 @@ def load_network(kind: str, folder: Path = FOLDER) -> tuple[Any, dict[str, Any]]
                                "train it with `python -m portraitist_workers.priors.training.face_networks`",
                                param=str(path)) from None
     _fold_batch_norm(network.eval().requires_grad_(False))
-    return network.to(memory_format=torch.channels_last), json.loads(header["measured"])
+    return network.to(device(), memory_format=torch.channels_last), json.loads(header["measured"])

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..device import device
 from .networks import load_network
 from .torchvision_border import ensure_torchvision
 
@@ -96,7 +97,7 @@ def published_lpips(net: str) -> nn.Module:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return lpips.LPIPS(net=net, verbose=False).eval().requires_grad_(False)
+        return lpips.LPIPS(net=net, verbose=False).eval().requires_grad_(False).to(device())
 
 
 def _unit(features: Tensor) -> Tensor:

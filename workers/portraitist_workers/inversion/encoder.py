@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from portraitist.errors import PriorUnavailable
 
+from ..device import device
+
 WIDTHS = (32, 64, 96, 160, 256)  # channels after each halving, 128 px -> 4 px
 INPUT = 128  # pixels; other sizes are resized
 
@@ -72,4 +74,4 @@ def load(path: Path) -> Encoder:
         encoder.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         raise PriorUnavailable(f"cannot read the encoder {path}: {error}. Reinstall portraitist.", param=str(path)) from error
-    return encoder.eval().requires_grad_(False)
+    return encoder.eval().requires_grad_(False).to(device())

@@ -41,7 +41,7 @@ def tune_to_photo(
     rng = torch.Generator().manual_seed(seed)
     held_w = held = None
     if anchors is not None:
-        held_w = anchors[torch.randperm(len(anchors), generator=rng)[:2]]
+        held_w = anchors[torch.randperm(len(anchors), generator=rng)[:2].to(anchors.device)]
         held_w = torch.lerp(w if w.ndim == 2 else w.mean(1), held_w, 0.5)  # half way: where edits of this photo go
         with torch.no_grad():
             held = generator.synthesis(held_w, dtype=dtype)

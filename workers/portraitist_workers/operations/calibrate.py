@@ -17,6 +17,7 @@ from portraitist.priors import record as manifest
 from portraitist.priors.record import Calibration, PriorRecord
 from portraitist.requests import CalibratePrior
 
+from ..device import device
 from ..faces.attributes import load_attributes
 from ..faces.identity import load_identity
 from ..generator.formats import native
@@ -40,7 +41,7 @@ def run(request: CalibratePrior, context: Context) -> PriorRecord:
     record = manifest.read(folder)
     if record.generator_sha256 != request.generator_sha256:
         raise Conflict(f"prior {request.prior!r} was replaced since its calibration was asked for; call again", param="prior")
-    generator, _ = native.load(folder / "generator.safetensors")
+    generator = native.load(folder / "generator.safetensors")[0].to(device())
     estimator = load_attributes()
     count = request.samples or samples.default_count(record.resolution)
 

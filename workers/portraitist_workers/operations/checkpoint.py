@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..device import device
 from ..persona.tuning import Tuning
 from .context import Context
 
@@ -24,7 +25,7 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         data = self.context.load_checkpoint()
-        self.content = torch.load(io.BytesIO(data), weights_only=True) if data else {}
+        self.content = torch.load(io.BytesIO(data), map_location=device(), weights_only=True) if data else {}
 
     def get(self, key: str):
         return self.content.get(key)

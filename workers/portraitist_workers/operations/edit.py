@@ -20,10 +20,11 @@ from ..inversion.pivotal import tune_to_photo
 from ..inversion.reconstruction import Reconstruction
 from ..persona.control import solve
 from ..persona.judge import Judge, judge_for
-from ..persona.model import PersonaModel, load_model, render
+from ..persona.model import PersonaModel, render
 from ..persona.presets import PRESETS, Preset
 from ..persona.projection import project
 from ..persona.requests import resolve
+from ..persona.warm import warm
 from ..precision import optimisation_dtype
 from .context import Context
 from .subject import find
@@ -33,7 +34,7 @@ def run(request: Edit, context: Context) -> Pictures:
     """One picture per item of `request.values`. Raises InvalidImage, FaceNotFound, UnknownAttribute, OutOfRange."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
-    model = load_model(record, context)
+    model = warm.load(record, context)
     preset = PRESETS[record.preset]
     judge = judge_for(model)
     photo = image_io.decode(context.blob(request.photo.blob), request.photo.name)
@@ -122,8 +123,8 @@ def edit_latent(model: PersonaModel, tuned: Generator, judge: Judge, w: Tensor, 
     def measure(latents: Tensor) -> Tensor:
         return torch.cat([judge.attributes(render(tuned, part))[0] for part in latents.split(16)])
 
-    change = torch.zeros(B, len(model.axes.names))
-    wanted = torch.full((B, len(names)), float("nan"))
+    change = w.new_zeros(B, len(model.axes.names))
+    wanted = w.new_full((B, len(names)), float("nan"))
     coordinates = model.axes.coordinates(w.mean(1))[0]
     for b, values in enumerate(targets):
         for name, value in values.items():

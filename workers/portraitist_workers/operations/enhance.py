@@ -22,10 +22,11 @@ from ..faces.paste import paste
 from ..inversion.pivotal import tune_to_photo
 from ..persona.axes import spread
 from ..persona.judge import Judge, judge_for
-from ..persona.model import PersonaModel, load_model, render
+from ..persona.model import PersonaModel, render
 from ..persona.presets import PRESETS
 from ..persona.projection import project
 from ..persona.requests import resolve
+from ..persona.warm import warm
 from ..precision import optimisation_dtype
 from ..restoration import degrade, estimate
 from .context import Context
@@ -51,7 +52,7 @@ def run(request: Enhance, context: Context) -> Pictures:
     """Raises InvalidImage, FaceNotFound, InvalidRequest, UnknownAttribute, OutOfRange."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
-    model = load_model(record, context)
+    model = warm.load(record, context)
     preset = PRESETS[record.preset]
     judge = judge_for(model)
     targets = resolve(request.values, record.reach, strict=request.strict)
@@ -140,7 +141,7 @@ class DegradedLoss:
     def __call__(self, image: Tensor, observed: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
         degraded = degrade.apply(self.chain, image, mask=self.seen.mask)
         a, b = degraded, observed
-        loss = torch.zeros(len(a))
+        loss = a.new_zeros(len(a))
         level = 0
         while a.shape[-1] >= 8:
             loss = loss + (a - b).abs().flatten(1).mean(1)
@@ -153,7 +154,7 @@ class DegradedLoss:
 
 def attribute_penalty(model: PersonaModel, w_plus: Tensor, targets: dict[str, float]) -> Tensor:
     """lambda sum_m | c_m(w) - a_m | in spreads of the attribute (MyStyle++ eq. 9)."""
-    penalty = torch.zeros([])
+    penalty = w_plus.new_zeros([])
     if targets:
         coordinates = model.axes.coordinates(w_plus.mean(1))[0]
         for name, value in targets.items():

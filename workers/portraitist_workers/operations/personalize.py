@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from portraitist.errors import InvalidRequest
+from portraitist.errors import DownloadFailed, InvalidRequest
 from portraitist.requests import CreatePersona
 from portraitist.results import PersonaRecord
 
@@ -31,7 +31,7 @@ from .checkpoint import Checkpoint
 from .context import Context
 from .progress import Stages
 
-DEFAULT_ORGANIZER = "regression"  # favoured at 8, 16 and 40 photos: docs/benchmarks/personalize.md
+DEFAULT_ORGANIZER = "regression"  # least leakage at 8, 16 and 40 photos: docs/benchmarks/personalize-*photos.md
 
 
 def run(request: CreatePersona, context: Context) -> PersonaRecord:
@@ -41,8 +41,8 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     preset = PRESETS[request.preset]
     checkpoint = Checkpoint(context)
 
-    intake = check_photos([(p.name, context.blob(p.blob)) for p in request.photos], side=prior.resolution,
-                          on_step=clock.steps("intake"))
+    sources = [(p.name, DownloadFailed(p.fault) if p.fault else context.blob(p.blob)) for p in request.photos]
+    intake = check_photos(sources, side=prior.resolution, on_step=clock.steps("intake"))
     photos = to_tensor(np.stack([a.picture for a in intake.accepted]))  # [N, 3, R, R]
     names = tuple(a.name for a in intake.accepted)
     values = attribute_values(request, photos, names)  # [N, M]
@@ -99,7 +99,7 @@ def attribute_values(request: CreatePersona, photos: Tensor, names: tuple[str, .
                     f"{{{attribute!r}: ...}}}} for every photo", param=name,
                 )
         columns.append(column)
-    return torch.tensor(columns).T.contiguous()
+    return torch.tensor(columns).T.contiguous().to(photos)
 
 
 def invert(prior: library.Prior, photos: Tensor, loss: Reconstruction, preset: Preset, clock: Stages) -> Tensor:

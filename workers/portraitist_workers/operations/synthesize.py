@@ -14,8 +14,9 @@ from ..faces.image_io import encode_png, to_uint8
 from ..persona import hull
 from ..persona.control import solve
 from ..persona.judge import Judge, judge_for
-from ..persona.model import PersonaModel, load_model, render
+from ..persona.model import PersonaModel, render
 from ..persona.requests import resolve
+from ..persona.warm import warm
 from ..precision import optimisation_dtype
 from .context import Context
 
@@ -25,7 +26,7 @@ def run(request: Synthesize, context: Context) -> Pictures:
     begun = time.monotonic()
     record = context.persona(request.persona_id)
     targets = [resolve(values, record.reach, strict=request.strict) for values in request.values]
-    model = load_model(record, context)
+    model = warm.load(record, context)
     judge = judge_for(model)
     context.on_step(Progress(stage="synthesize", step=0, steps=len(targets)))
 
@@ -61,7 +62,7 @@ def set_values(model: PersonaModel, judge: Judge, w: Tensor, targets: list[dict[
     # Open loop along the person's axes first; the loop corrects from there.
     coordinates = model.axes.coordinates(w)
     change = torch.zeros_like(coordinates)
-    wanted = torch.full((len(w), len(names)), float("nan"))
+    wanted = w.new_full((len(w), len(names)), float("nan"))
     for b, values in enumerate(targets):
         for name, value in values.items():
             change[b, model.axes.names.index(name)] = value - coordinates[b, model.axes.names.index(name)]

@@ -30,7 +30,7 @@ def encode(tuned: Generator, prior: Generator, *, step: float = STEP) -> dict[st
         scale = (rows.square().mean(1).sqrt() * step).clamp(min=1e-8).half().float()
         codes.append((rows / scale[:, None]).round().clamp(-127, 127).to(torch.int8).flatten())
         scales.append(scale)
-    packed = lzma.compress(torch.cat(codes).numpy().tobytes(), lzma.FORMAT_RAW, filters=_FILTERS)
+    packed = lzma.compress(torch.cat(codes).cpu().numpy().tobytes(), lzma.FORMAT_RAW, filters=_FILTERS)
     return {
         "delta.codes": torch.frombuffer(bytearray(packed), dtype=torch.uint8),
         "delta.scales": torch.cat(scales).half(),
@@ -41,11 +41,12 @@ def decode(tensors: dict[str, Tensor], prior: Generator) -> Generator:
     """The tuned generator. Raises ValueError when the delta does not fit the prior."""
     size = sum(p.numel() for p in prior.synthesis.parameters())
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
-    raw = decompressor.decompress(tensors["delta.codes"].numpy().tobytes(), max_length=size + 1)
+    raw = decompressor.decompress(tensors["delta.codes"].cpu().numpy().tobytes(), max_length=size + 1)
     if len(raw) != size:
         raise ValueError(f"the delta holds {len(raw)} weights, the prior {size}: it belongs to another prior")
-    codes, scales = torch.from_numpy(np.frombuffer(raw, np.int8).copy()), tensors["delta.scales"].float()
-    tuned = copy.deepcopy(prior)
+    scales = tensors["delta.scales"].float()
+    codes = torch.from_numpy(np.frombuffer(raw, np.int8).copy()).to(scales.device)
+    tuned = copy.deepcopy(prior, {id(prior.mapping): prior.mapping})  # nothing of a persona lies in the mapping
     at_code = at_scale = 0
     with torch.no_grad():
         for parameter in tuned.synthesis.parameters():

@@ -32,11 +32,11 @@ class Response:
 
         Weighted, damped least squares in units of each attribute's spread.
         """
-        scale = torch.tensor([spread(n) for n in self.names])
+        scale = torch.tensor([spread(n) for n in self.names]).to(error)
         J = self.matrix / scale[:, None] * scale[None, :]  # measured spreads per spread of step
         e = error / scale
         weighted = importance.unsqueeze(2) * J  # [B, A, A]
-        gram = weighted.transpose(1, 2) @ weighted + damping * torch.eye(len(scale))
+        gram = weighted.transpose(1, 2) @ weighted + damping * torch.eye(len(scale), device=scale.device)
         right = (weighted.transpose(1, 2) @ (importance * e).unsqueeze(2)).squeeze(2)
         return torch.linalg.solve(gram, right) * scale
 
@@ -79,7 +79,7 @@ def solve(
     Each round moves by the damped correction; the round with the smallest weighted error wins. No attribute's step
     exceeds `limit` spreads in total, so a deaf attribute cannot drive the latent out of the person's space.
     """
-    scale = torch.tensor([spread(n) for n in response.names])
+    scale = torch.tensor([spread(n) for n in response.names]).to(targets)
     asked = ~targets.isnan()
     wanted = torch.where(asked, targets, held)
     importance = torch.where(asked, 1.0, torch.where(held.isnan(), 0.0, hold_weight))

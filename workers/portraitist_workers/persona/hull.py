@@ -34,12 +34,12 @@ def sample(anchors: Tensor, count: int, generator: torch.Generator, *, mixed: in
     mixed = min(mixed, N)
     rows = []
     for _ in range(count):
-        chosen = torch.randperm(N, generator=generator)[:mixed]
+        chosen = torch.randperm(N, generator=generator)[:mixed].to(anchors.device)
         weights = torch.empty(mixed).exponential_(generator=generator)
         weights[0] = 0.0
         weights = (1 - LEADING) * weights / weights.sum()
         weights[0] = LEADING
-        rows.append(weights @ anchors[chosen])
+        rows.append(weights.to(anchors.device) @ anchors[chosen])
     return torch.stack(rows)
 
 
@@ -51,7 +51,7 @@ def nearest_alpha(anchors: Tensor, w: Tensor, *, ridge: float = 1e-2, steps: int
     N = anchors.shape[0]
     gram = anchors @ anchors.T
     scale = gram.diagonal().mean()
-    alpha = torch.full((N,), 1 / N)
+    alpha = anchors.new_full((N,), 1 / N)
     rate = 1 / (torch.linalg.eigvalsh(gram)[-1] + ridge * scale)
     target = anchors @ w
     for _ in range(steps * 10):
@@ -67,5 +67,5 @@ def project_simplex(alpha: Tensor, beta: float = BETA) -> Tensor:
     shifted = alpha + beta
     ordered, _ = shifted.sort(descending=True)
     excess = ordered.cumsum(0) - total
-    last = int((ordered - excess / torch.arange(1, N + 1) > 0).nonzero()[-1])
+    last = int((ordered - excess / torch.arange(1, N + 1, device=alpha.device) > 0).nonzero()[-1])
     return (shifted - excess[last] / (last + 1)).clamp(min=0) - beta

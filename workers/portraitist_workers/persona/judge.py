@@ -60,7 +60,8 @@ class Judge:
     """Judges pictures of one persona; the anchors' own pictures stand for the photos, which are not kept."""
 
     def __init__(self, model: PersonaModel) -> None:
-        self.model = model
+        # The model itself is not kept: it would keep itself alive by way of `_judges`.
+        self.embeddings, self.photos, self.identity_network = model.embeddings, model.photos, model.identity_network
         self.attributes, self.identity, self.perceptual = load_attributes(), load_identity(), load_perceptual()
         self.scale = leave_one_out(model.embeddings)
         self.anchor_images = render(model.generator, model.anchors)
@@ -78,14 +79,14 @@ class Judge:
         reach: Sequence[Reach] = (),
     ) -> list[PictureReport]:
         """images [B, 3, R, R]; measured [B, A] in the order of the attribute network; `before` [A]: an edited photo's values."""
-        same_network = self.identity.name == self.model.identity_network
-        scores = identity_scores(self.identity(images), self.model.embeddings) if same_network else None
+        same_network = self.identity.name == self.identity_network
+        scores = identity_scores(self.identity(images), self.embeddings) if same_network else None
         reports = []
         for b in range(len(images)):
             nearest, distance = self._nearest_photo(images[b : b + 1])
             report = PictureReport(
                 attributes=self._attributes(measured[b], requested[b], targets[b], before),
-                nearest_photo=self.model.photos[nearest],
+                nearest_photo=self.photos[nearest],
                 nearest_photo_distance=round(distance, 4),
                 networks={"attributes": self.attributes.name, "identity": self.identity.name, "perceptual": self.perceptual.name},
                 seed=seed,

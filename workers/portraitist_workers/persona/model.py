@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
@@ -12,17 +11,16 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from portraitist.errors import PriorUnavailable, StorageError
-from portraitist.results import PersonaRecord
 
+from ..device import device
 from ..generator import Generator
-from ..operations.context import Context
 from ..priors import library
 from .axes import Axes
 from .compact import decode, encode
 from .control import Response
+from .together import current
 
 FORMAT = "portraitist-persona-1"
-WARM = 8  # personas kept in memory by one worker
 
 
 @dataclass(eq=False)
@@ -55,7 +53,7 @@ class PersonaModel:
             "attributes": self.axes.names, "measured": self.response.names, "photos": self.photos,
         }
         # One entry, because safetensors writes several in random order, and equal personas must be equal bytes.
-        return save_tensors({k: v.detach().contiguous() for k, v in tensors.items()}, metadata={"persona": json.dumps(header)})
+        return save_tensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata={"persona": json.dumps(header)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PersonaModel:
@@ -63,7 +61,7 @@ class PersonaModel:
         try:
             length = int.from_bytes(data[:8], "little")
             header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["persona"])
-            tensors = load_tensors(data)
+            tensors = {name: tensor.to(device()) for name, tensor in load_tensors(data).items()}
         except (ValueError, KeyError) as error:
             raise StorageError(f"the persona's weights are damaged: {error}. Create the persona again.") from error
         prior = library.load(header["prior"].split("@")[0])
@@ -80,22 +78,9 @@ class PersonaModel:
                    header["identity_network"], tuple(header["photos"]))
 
 
-_warm: OrderedDict[str, PersonaModel] = OrderedDict()
-
-
-def load_model(record: PersonaRecord, context: Context) -> PersonaModel:
-    """The persona's model; the last few used stay warm in this process."""
-    if record.weights in _warm:
-        _warm.move_to_end(record.weights)
-        return _warm[record.weights]
-    model = PersonaModel.from_bytes(context.blob(record.weights))
-    _warm[record.weights] = model
-    while len(_warm) > WARM:
-        _warm.popitem(last=False)
-    return model
-
-
 @torch.no_grad()
 def render(generator: Generator, w: Tensor, *, batch: int = 16, dtype: torch.dtype = torch.float32) -> Tensor:
     """Images [B, 3, R, R] of w [B, D] or w_plus, in batches. Pictures that are handed out are made in fp32."""
+    if (together := current()) is not None:
+        return together.render(generator, w, dtype)
     return torch.cat([generator.synthesis(part, dtype=dtype) for part in w.split(batch)])

@@ -30,7 +30,7 @@ class Organizer(Protocol):
 
 def _standardised(names: tuple[str, ...], values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """values [N, M] -> (z [N, M], mean [M], scale [M])."""
-    scale = torch.tensor([spread(n, values[:, m]) for m, n in enumerate(names)])
+    scale = torch.tensor([spread(n, values[:, m]) for m, n in enumerate(names)]).to(values)
     mean = values.mean(0)
     return (values - mean) / scale, mean, scale
 
@@ -58,14 +58,14 @@ class Regression:
         z, mean, scale = _standardised(self.names, values)
         origin = anchors.mean(0)
         prior = self.prior_steps * scale[:, None]
-        gram = z.T @ z + self.shrinkage * torch.eye(len(scale))
+        gram = z.T @ z + self.shrinkage * torch.eye(len(scale), device=scale.device)
         learnt = torch.linalg.solve(gram, z.T @ (anchors - origin) + self.shrinkage * prior) - prior
         if self.sitting is not None:
             learnt = learnt - learnt @ self.sitting.T @ self.sitting
         return Axes(self.names, origin, mean, (prior + learnt) / scale[:, None])
 
     def loss(self, anchors: Tensor, values: Tensor, axes: Axes) -> Tensor:
-        scale = torch.tensor([spread(n, values[:, m]) for m, n in enumerate(axes.names)])
+        scale = torch.tensor([spread(n, values[:, m]) for m, n in enumerate(axes.names)]).to(values)
         return ((axes.coordinates(anchors) - values) / scale).square().mean()
 
 
@@ -111,7 +111,7 @@ class BinMeans:
             used.add(best)
             p, v = projections[:, best], values[:, m]
             slope = ((p - p.mean()) * (v - v.mean())).sum() / (p - p.mean()).square().sum().clamp(min=1e-9)
-            steps.append(pool[best] / (slope if slope.abs() > 1e-6 else torch.tensor(1e-6)))
+            steps.append(pool[best] / (slope if slope.abs() > 1e-6 else torch.tensor(1e-6).to(slope)))
         return Axes(self.names, origin, values.mean(0), torch.stack(steps))
 
     @staticmethod
@@ -155,11 +155,11 @@ class Frozen:
             d = torch.nn.functional.normalize(directions[m], dim=0)
             p, v = centred @ d, values[:, m] - values[:, m].mean()
             slope = (p * v).sum() / p.square().sum().clamp(min=1e-9)
-            steps.append(d / (slope if slope.abs() > 1e-6 else torch.tensor(1e-6)))
+            steps.append(d / (slope if slope.abs() > 1e-6 else torch.tensor(1e-6).to(slope)))
         return Axes(self.names, origin, values.mean(0), torch.stack(steps))
 
     def loss(self, anchors: Tensor, values: Tensor, axes: Axes) -> Tensor:
-        return torch.zeros([])
+        return anchors.new_zeros([])
 
 
 def sefa_directions(affine_weights: list[Tensor], count: int = 64) -> Tensor:

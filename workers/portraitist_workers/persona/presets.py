@@ -1,4 +1,4 @@
-"""How much work a persona gets. Times and quality: docs/benchmarks/personalize.md (16 photos, 2 CPU cores)."""
+"""How much work a persona gets. Times and quality: docs/benchmarks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ class Preset:
     project_steps: int  # alpha projection of a photo to edit or enhance
 
 
-# 16 photos of one test person (ada), one thread of a shared 2-core CPU with native bf16; reconstruction LPIPS-squeeze.
+# One test person (ada), 16 photos, one thread of a shared 2-core CPU with native bf16: seconds to personalise, LPIPS-squeeze of
+# those photos and of 8 others after an edit's tuning, seconds per edit (docs/benchmarks/personalize-fast, -ada, -best).
 PRESETS = {
-    "fast": Preset(20, Schedule(steps=80), edit_steps=20, project_steps=30),  # 38 s, LPIPS 0.044
-    "balanced": Preset(40, Schedule(steps=180), edit_steps=30, project_steps=30),  # 100 s, LPIPS 0.021
-    "best": Preset(80, Schedule(steps=600), edit_steps=120, project_steps=100),  # not measured yet; about 200 s by its steps
+    "fast": Preset(20, Schedule(steps=80), edit_steps=20, project_steps=30),  # 49 s, 0.023 and 0.018, 5 s
+    "balanced": Preset(40, Schedule(steps=180), edit_steps=30, project_steps=30),  # 98 s, 0.019 and 0.016, 7 s
+    "best": Preset(80, Schedule(steps=600), edit_steps=120, project_steps=100),  # 243 s, 0.013 and 0.011, 26 s
 }

@@ -112,7 +112,7 @@ class Tuning:
             rng = torch.Generator().manual_seed(self.seed * 7919 + epoch)
             epoch_order.append(torch.randperm(N, generator=rng))
         order = torch.cat(epoch_order)
-        return order[first - (first // N) * N :][:B]
+        return order[first - (first // N) * N :][:B].to(self.photos.device)
 
     def state(self) -> dict:
         """Everything that changes, as tensors and numbers (for `torch.save`, read back with weights_only=True)."""

@@ -17,6 +17,7 @@ from portraitist.errors import PriorNotCalibrated, PriorUnavailable
 from portraitist.priors import Priors
 from portraitist.priors import record as manifest
 
+from ..device import device
 from ..generator import Generator
 from ..generator.formats import native
 from ..inversion import encoder as encoder_file
@@ -52,7 +53,7 @@ class Prior:
     def steps_for(self, names: tuple[str, ...]) -> Tensor:
         """[M, D] directions of the named attributes; zeros for those the prior does not know."""
         known = dict(zip(self.attributes, self.steps, strict=True))
-        return torch.stack([known.get(n, torch.zeros(self.steps.shape[1])) for n in names])
+        return torch.stack([known.get(n, self.steps.new_zeros(self.steps.shape[1])) for n in names])
 
 
 def load(name: str = "default", folder: Path = DEFAULT) -> Prior:
@@ -81,12 +82,12 @@ def _load(name: str, folder: Path, record: str) -> Prior:
         _check_files(folder, manifest.PriorRecord.model_validate_json(record))
     try:
         with safe_open(str(folder / "latents.safetensors"), framework="pt") as file:
-            sitting = file.get_tensor("sitting").float() if "sitting" in file.keys() else None
-            w_std, steps = file.get_tensor("w_std").float(), file.get_tensor("steps").float()
+            sitting = file.get_tensor("sitting").float().to(device()) if "sitting" in file.keys() else None
+            w_std, steps = (file.get_tensor(name).float().to(device()) for name in ("w_std", "steps"))
             attributes = tuple(json.loads(file.metadata()["attributes"]))
     except (OSError, SafetensorError, KeyError) as error:
         raise PriorUnavailable(f"cannot read {folder / 'latents.safetensors'}: {error}. Reinstall portraitist.") from error
-    generator = generator.to(memory_format=torch.channels_last)
+    generator = generator.to(device(), memory_format=torch.channels_last)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Prior(name, digest, generator, encoder_file.load(folder / "encoder.safetensors"), w_std, attributes, steps,
                  steps[:0] if sitting is None else sitting)

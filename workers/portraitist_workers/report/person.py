@@ -14,6 +14,7 @@ from .embed import img, opened, tiles
 _VERDICTS = {
     "no_face": "no face", "too_small": "too small", "blurred": "blurred", "exposure": "badly exposed", "duplicate": "duplicate",
     "other_person": "another person", "occluded": "covered", "undecodable": "not readable",
+    "not_fetched": "not fetched",
 }  # fmt: skip
 # Figure of intake -> what the reader sees. Units and thresholds: docs/photos.md.
 _FIGURES = {

@@ -29,7 +29,7 @@ def apply(chain: Sequence[Degradation], image: Tensor, *, mask: Tensor | None = 
                 image = motion_blur(image, length, angle)
             case Noise(sigma=sigma):
                 if rng is not None:
-                    image = image + torch.randn(image.shape, generator=rng) * (sigma / 127.5)
+                    image = image + torch.randn(image.shape, generator=rng).to(image.device) * (sigma / 127.5)
             case Jpeg(quality=quality):
                 image = jpeg(image, quality)
             case Greyscale():

@@ -47,7 +47,7 @@ class Directions:
 def find(generator: Generator, estimator: AttributeEstimator, identity: Callable[[Tensor], Tensor], drawn: Samples, w_mean: Tensor,
          w_std: Tensor, *, dtype: torch.dtype = torch.float32, on_step: Callable[[int, int], None] | None = None) -> Directions:
     names = estimator.names
-    scale = torch.tensor([spread(n) for n in names])
+    scale = torch.tensor([spread(n) for n in names]).to(drawn.values)
     w, A = drawn.w, len(names)
     batch = max(1, 2**18 // generator.config.resolution**2)
 
@@ -67,11 +67,11 @@ def find(generator: Generator, estimator: AttributeEstimator, identity: Callable
         first = _bounded(slope * w_std / scale[:, None], scale, w_std)
         response = _normalised(measure_response(names, first, w[:probes], measure), scale)
         # A unit step along axis i changes attribute j by response[j, i]: mixing the axes by the inverse makes it the identity.
-        inverse = torch.linalg.solve(response.T @ response + DAMPING * torch.eye(A), response.T)
+        inverse = torch.linalg.solve(response.T @ response + DAMPING * torch.eye(A, device=scale.device), response.T)
         mixed = _bounded((inverse.T @ (first * scale[:, None])) / scale[:, None], scale, w_std)
         again = _normalised(measure_response(names, mixed, w[probes : 2 * probes], measure), scale)
         steps, response = (mixed, again) if _error(again) < _error(response) else (first, response)
-        others = response.abs() * (1 - torch.eye(A))
+        others = response.abs() * (1 - torch.eye(A, device=scale.device))
         before = identity(pictures(w[:probes]))
         alike = [float((identity(pictures(w[:probes] + step * s)) * before).sum(1).mean()) for step, s in zip(steps, scale, strict=True)]
         figures = (response.diagonal(), others.sum(0) / max(A - 1, 1), alike, drawn.values.std(0))
@@ -82,7 +82,7 @@ def find(generator: Generator, estimator: AttributeEstimator, identity: Callable
 def jacobian(generator: Generator, estimator: AttributeEstimator, w: Tensor, *, batch: int = 16,
              dtype: torch.dtype = torch.float32, on_step: Callable[[int, int], None] | None = None) -> Tensor:
     """[A, D]: mean gradient of each attribute over w [N, D]."""
-    A, total = len(estimator.names), torch.zeros(len(estimator.names), w.shape[1])
+    A, total = len(estimator.names), w.new_zeros(len(estimator.names), w.shape[1])
     for first in range(0, len(w), batch):
         latents = w[first : first + batch].detach().clone().requires_grad_(True)
         with torch.enable_grad():
@@ -98,13 +98,13 @@ def shortest(slope: Tensor, kept: Tensor) -> Tensor:
     """[A, D]: smallest moves that change one attribute by one and the others not at all, orthogonal to `kept` [K, D] orthonormal."""
     free = slope - slope @ kept.T @ kept
     gram = slope @ free.T
-    return torch.linalg.solve(gram + 1e-4 * gram.diagonal().mean().clamp(min=1e-9) * torch.eye(len(gram)), free)
+    return torch.linalg.solve(gram + 1e-4 * gram.diagonal().mean().clamp(min=1e-9) * torch.eye(len(gram), device=gram.device), free)
 
 
 def seen(drawn: Samples, identity: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
     """Of every sample: its identity embedding [N, E], and the mean colours of both upper corners [N, 6]."""
     embeddings, colours = [], []
-    for rows in torch.arange(len(drawn.w)).split(64):
+    for rows in torch.arange(len(drawn.w), device=drawn.w.device).split(64):
         images = drawn.pictures(rows)
         embeddings.append(identity(images))
         top = images[:, :, :CORNER]
@@ -122,14 +122,14 @@ def held(w: Tensor, w_mean: Tensor, w_std: Tensor, embeddings: Tensor, colours: 
         return w.new_zeros(0, D)
     x = (w - w_mean) / w_std
     y = (wanted - wanted.mean(0)) / wanted.std(0).clamp(min=1e-4)
-    slope = torch.linalg.solve(x.T @ x + RIDGE * N * torch.eye(D), x.T @ y).T
+    slope = torch.linalg.solve(x.T @ x + RIDGE * N * torch.eye(D, device=x.device), x.T @ y).T
     return torch.linalg.svd(slope, full_matrices=False)[2]
 
 
 def backdrop_directions(w: Tensor, colours: Tensor) -> Tensor:
     """Orthonormal [K, D]: where w moves with the backdrop, as the bundled prior's `sitting`."""
     z = (colours - colours.mean(0)) / colours.std(0).clamp(min=1e-4)
-    slope = torch.linalg.solve(z.T @ z + 1e-2 * len(z) * torch.eye(z.shape[1]), z.T @ (w - w.mean(0)))
+    slope = torch.linalg.solve(z.T @ z + 1e-2 * len(z) * torch.eye(z.shape[1], device=z.device), z.T @ (w - w.mean(0)))
     return torch.linalg.svd(slope, full_matrices=False)[2].contiguous()
 
 
@@ -139,7 +139,7 @@ def _normalised(response: Response, scale: Tensor) -> Tensor:
 
 
 def _error(response: Tensor) -> float:
-    return float((response - torch.eye(len(response))).square().sum())
+    return float((response - torch.eye(len(response), device=response.device)).square().sum())
 
 
 def _bounded(steps: Tensor, scale: Tensor, w_std: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from portraitist.atomic import write_atomically
 
+from ...device import device
 from ...faces.attributes import AttributeEstimator, at_side
 from ...generator import Generator
 
@@ -42,7 +43,7 @@ def default_count(resolution: int) -> int:
 @torch.no_grad()
 def w_statistics(generator: Generator, seed: int) -> tuple[Tensor, Tensor]:
     """(mean, standard deviation) of w [D]."""
-    z = torch.randn(STATISTICS, generator.config.z_dim, generator=torch.Generator().manual_seed(seed))
+    z = _z(generator, STATISTICS, seed)
     w = torch.cat([generator.mapping(part) for part in z.split(2048)])
     return w.mean(0), w.std(0).clamp(min=1e-5)
 
@@ -65,8 +66,7 @@ def draw(generator: Generator, estimator: AttributeEstimator, count: int, folder
 
 @torch.no_grad()
 def _draw(generator: Generator, estimator: AttributeEstimator, count: int, seed: int, dtype: torch.dtype) -> dict[str, Tensor]:
-    z = torch.randn(count, generator.config.z_dim, generator=torch.Generator().manual_seed(seed))
-    w = generator.mapping(z)
+    w = generator.mapping(_z(generator, count, seed))
     batch = max(1, 2**19 // generator.config.resolution**2)  # memory: 32 at 128 px, one at 1024 px
     images, values = [], []
     for part in w.split(batch):
@@ -76,9 +76,14 @@ def _draw(generator: Generator, estimator: AttributeEstimator, count: int, seed:
     return {"w": w.contiguous(), "images": torch.cat(images).contiguous(), "values": torch.cat(values).contiguous()}
 
 
+def _z(generator: Generator, count: int, seed: int) -> Tensor:
+    z = torch.randn(count, generator.config.z_dim, generator=torch.Generator().manual_seed(seed))
+    return z.to(generator.mapping.w_avg.device)
+
+
 def _read(path: Path, count: int) -> dict[str, Tensor] | None:
     try:
-        shard = load(path.read_bytes())
+        shard = {name: tensor.to(device()) for name, tensor in load(path.read_bytes()).items()}
     except (OSError, SafetensorError):
         return None
     return shard if {"w", "images", "values"} <= set(shard) and len(shard["w"]) == count else None

@@ -1,0 +1,41 @@
+"""Who is alive and doing what, and how much waits: for the command line and for metrics."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from .backend import Backend
+from .ledger import LANES
+from .transport import RedisTransport
+
+
+def workers(backend: Backend) -> list[dict[str, Any]]:
+    """`transport.WorkerInfo` of each, as dictionaries."""
+    if isinstance(backend.transport, RedisTransport):
+        listed = [vars(w) for w in backend.transport.workers()]
+        return [{k: list(v) if isinstance(v, tuple) else v for k, v in w.items()} for w in listed]
+    state = backend.transport.describe()
+    if not state["alive"]:
+        return []
+    jobs = [row.id for row in backend.ledger.running()]
+    one = {"node": "embedded", "pid": state.get("pid"), "queues": list(LANES), "device": "cpu", "jobs": jobs, "warm": []}
+    return [{**one, "version": state.get("version"), "started": state.get("started"), "draining": False}]
+
+
+def queues(backend: Backend) -> dict[str, dict[str, Any]]:
+    """Per lane: jobs waiting and running, age of the oldest in seconds, workers, wake-ups that nobody has taken."""
+    ledger, serving = backend.ledger, [w["queues"] for w in workers(backend)]
+    running = [row.lane for row in ledger.running()]
+    found: dict[str, dict[str, Any]] = {}
+    for lane in LANES:
+        first = ledger.queued(lane=lane, limit=1)
+        found[lane] = {
+            "waiting": ledger.depth(lane),
+            "oldest_s": max(0.0, time.time() - ledger.job(first[0]).created) if first else None,
+            "running": running.count(lane),
+            "workers": sum(lane in queues for queues in serving),
+        }
+        if isinstance(backend.transport, RedisTransport):
+            found[lane]["wake_ups"] = backend.transport.waiting(lane)
+    return found

@@ -1,0 +1,34 @@
+"""Operations compute on the device they are told, with nothing left on the CPU: on a stand-in for a GPU (elsewhere.py)."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from portraitist.requests import Synthesize
+from portraitist_workers import operations
+
+from .elsewhere import ELSEWHERE, Elsewhere, Remote
+from .people import context, persona_id
+
+
+def test_every_operation_keeps_to_its_device():
+    script, env = Path(__file__).with_name("everywhere.py"), {**os.environ, "PORTRAITIST_DEVICE": "meta"}
+    done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    made = json.loads(done.stdout)
+    assert set(made) == {"create", "synthesize", "edit", "enhance", "estimate"}
+    request = Synthesize(persona_id=persona_id(1), values=[{"yaw": 8, "smile": 0.6}, {}], seed=3)
+    assert made["synthesize"] == [p.blob for p in operations.run(request, context(1)).pictures]  # a seed means the same
+
+
+def test_the_stand_in_notices_a_stray_tensor():
+    with Elsewhere():
+        there = torch.ones(3).to(ELSEWHERE)
+        assert isinstance(there * 2, Remote) and not isinstance(there.cpu(), Remote)
+        with pytest.raises(AssertionError, match="mixes devices"):
+            there + torch.ones(3)

@@ -1,0 +1,31 @@
+"""Where tensors live: one device per worker process, named by PORTRAITIST_DEVICE (`portraitist worker --device`).
+
+The borders are few: networks and personas come onto it where they are loaded, photos in `image_io.to_tensor`, and pictures
+leave it in `to_uint8`. What lies between follows the tensors it is given. Random numbers are drawn on the CPU everywhere, so
+that a seed means the same on every device. Faces are sought on the CPU.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+
+import torch
+
+
+@functools.cache
+def device() -> torch.device:
+    """cpu by default. The first call sets how a GPU computes."""
+    chosen = torch.device(os.environ.get("PORTRAITIST_DEVICE", "cpu"))
+    if chosen.type == "cuda":
+        _be_repeatable()
+    return chosen
+
+
+def _be_repeatable() -> None:
+    """The same job gives the same bits: no kernels that add in varying order, no choosing of kernels by stopwatch. And what is
+    float32 is that: TF32 would round pictures to 10 bits (optimisation is in bfloat16 anyway, see `precision`)."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False

@@ -1,0 +1,51 @@
+"""Beside the jobs of one worker process: tells which personas are warm here, and forgets those that were deleted."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from types import ModuleType
+
+from portraitist.backend import Backend
+from portraitist.errors import NotFound, PersonaDeleted, PortraitistError
+from portraitist.transport import RedisTransport
+
+from .sweeping import DELETIONS_S
+
+log = logging.getLogger(__name__)
+
+LOOK_S = DELETIONS_S  # a deleted persona is out of a worker's memory after so many seconds
+
+
+def start(backend: Backend, operations: ModuleType) -> None:
+    """Look after this process's warm personas from a thread, for as long as it lives."""
+    threading.Thread(target=_run, args=(backend, operations), name="portraitist-warmth", daemon=True).start()
+
+
+def tell(backend: Backend, operations: ModuleType) -> None:
+    """Who is warm here, for `portraitist workers` and for those who send wake-ups. Raises QueueUnavailable."""
+    if isinstance(backend.transport, RedisTransport):
+        backend.transport.report_warm(os.environ["PORTRAITIST_NODE"], operations.warm())
+
+
+def look(backend: Backend, operations: ModuleType) -> None:
+    """One round: forget who was deleted, tell who is left."""
+    for persona_id in operations.warm():
+        try:
+            backend.ledger.persona(persona_id)
+        except (NotFound, PersonaDeleted):
+            operations.forget(persona_id)
+            log.info("a deleted persona is forgotten here")  # whose, no log may tell
+    tell(backend, operations)
+
+
+def _run(backend: Backend, operations: ModuleType) -> None:
+    pause = threading.Event()
+    while not pause.wait(LOOK_S):
+        try:
+            look(backend, operations)
+        except PortraitistError as error:  # the next look will do
+            log.debug("%s", error)
+        finally:
+            backend.ledger.close()
