@@ -32,7 +32,7 @@ class Heads:
         """In two FFHQ crops [S, S, 3] uint8. Raises PriorUnavailable when there is no parser."""
         parser = load_parser()
         background = parser(to_tensor(np.stack([original, edited])))[:, parser.names.index("background")]
-        before, after = 1 - background.numpy()
+        before, after = 1 - background.cpu().numpy()
         return cls(before, after)
 
     @property
