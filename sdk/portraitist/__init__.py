@@ -30,7 +30,11 @@ _HOME = {
     "priors.library": ("Priors",),
     "priors.prior": ("Prior", "PriorCheck"),
     "priors.record": ("PriorRecord",),
+    "provenance.credentials": ("Credentials",),
+    "provenance.search": ("MarkFound",),
+    "provenance.verify": ("Verdict", "verify"),
     "errors": (
+        "CertificateUnusable",
         "Conflict",
         "ConsentExpired",
         "ConsentMissing",
@@ -69,10 +73,12 @@ __all__ = [
     "Attribute",
     "AttributeReport",
     "Cancelled",
+    "CertificateUnusable",
     "Conflict",
     "Consent",
     "ConsentExpired",
     "ConsentMissing",
+    "Credentials",
     "DownloadFailed",
     "Downsample",
     "Event",
@@ -90,6 +96,7 @@ __all__ = [
     "Jpeg",
     "LicenceNotAccepted",
     "Link",
+    "MarkFound",
     "Mask",
     "MotionBlur",
     "Noise",
@@ -126,11 +133,13 @@ __all__ = [
     "Succeeded",
     "UnknownAttribute",
     "UrlRefused",
+    "Verdict",
     "WaitTimeout",
     "Webhook",
     "WebhookEvent",
     "__version__",
     "connect",
+    "verify",
 ]
 
 if TYPE_CHECKING:
@@ -138,6 +147,7 @@ if TYPE_CHECKING:
     from .consent import Consent
     from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
     from .errors import (
+        CertificateUnusable,
         Conflict,
         ConsentExpired,
         ConsentMissing,
@@ -174,6 +184,9 @@ if TYPE_CHECKING:
     from .priors.library import Priors
     from .priors.prior import Prior, PriorCheck
     from .priors.record import PriorRecord
+    from .provenance.credentials import Credentials
+    from .provenance.search import MarkFound
+    from .provenance.verify import Verdict, verify
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect
     from .vault.receipts import Receipt

@@ -19,6 +19,7 @@ PortraitistError
 ├── PriorUnavailable          the generator's or a network's weights are missing or damaged
 │   ├── PriorRefused          a file to import that is no generator, or not one that can be read safely (`param`: the file)
 │   └── PriorNotCalibrated    an imported prior whose W has not been measured yet
+├── CertificateUnusable       the certificate that pictures are signed with, or its key, cannot be used
 ├── DownloadFailed            a file could not be fetched, or is not what it should be
 ├── SignatureInvalid          a webhook or receipt that we did not sign, that was changed, or (webhook) that is too old
 ├── StorageError              the store could not be read or written (`StorageFull` when the disk is full)
@@ -143,6 +144,10 @@ class PriorRefused(PriorUnavailable):
 
 class PriorNotCalibrated(PriorUnavailable):
     """An imported prior whose W has not been measured yet: calibrate it first."""
+
+
+class CertificateUnusable(PortraitistError):
+    """The certificate that pictures are signed with, or its key, cannot be used; `param` names the setting."""
 
 
 class DownloadFailed(PortraitistError):

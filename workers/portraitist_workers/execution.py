@@ -31,6 +31,7 @@ from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store
 
 from .fetching import with_photos
+from .provenance.gallery import Gallery
 from .telemetry import Attempt
 
 log = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
     return typed
 
 
-class JobContext:
+class JobContext(Gallery):
     """`operations.Context` on a ledger and a store. Use as a context manager: it renews the lease from a thread."""
 
     def __init__(self, backend: Backend, row: JobRow, attempt: Attempt, *, lease_s: float) -> None:
@@ -147,6 +148,7 @@ class JobContext:
         self._said = -30.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"lease-{row.id}", daemon=True)
+        super().__init__()
 
     def __enter__(self) -> JobContext:
         self._thread.start()

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError
-from . import admin, fleet, make, priors, tenants, vault, webhooks
+from . import admin, fleet, make, priors, tenants, vault, verify, webhooks
 
 app = typer.Typer(
     name="portraitist",
@@ -24,6 +24,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     make.synthesize,
     make.edit,
     make.enhance,
+    verify.verify,
     admin.personas,
     admin.jobs,
     admin.cancel,

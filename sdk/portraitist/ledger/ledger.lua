@@ -303,7 +303,11 @@ function steps.delete_persona()
 end
 
 function steps.unfinished_deletions()
-  return call('ZRANGEBYSCORE', P .. 'deletions', '-inf', stamp(now - a.older_than_s))
+  local ids = {}
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deletions', '-inf', stamp(now - a.older_than_s))) do
+    if visible(key('deletion', id)) then ids[#ids + 1] = id end
+  end
+  return ids
 end
 
 function steps.close_deletion()
@@ -425,6 +429,7 @@ function steps.forget()
     if row then
       forget(id)
       free_key(id, row)
+      outbox.drop(id)
       for _, index in ipairs({ 'jobs', 'jobs:' .. row.tenant, 'status:' .. row.status, 'status:' .. row.status .. ':' .. row.tenant,
         'persona_jobs:' .. row.persona_id, 'over' }) do
         call('ZREM', P .. index, id)

@@ -253,6 +253,9 @@ class Ledger(Protocol):
     def depth(self, lane: Lane) -> int:
         """How many jobs are queued there."""
 
+    def oldest(self, lane: Lane) -> float | None:
+        """Since when the oldest of them has been there."""
+
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         """`worker`: only what this process holds."""
 
@@ -276,7 +279,7 @@ class Ledger(Protocol):
         """Expired personas that were not deleted yet."""
 
     def forget(self, *, after_s: float, limit: int = 1000) -> int:
-        """Remove the rows, events, keys and blob references of jobs that have been over for so long; how many there were. The
+        """Remove the rows, events, keys, blob references and webhooks of jobs that have been over for so long; how many there were. The
         job that made a persona stays as long as the persona."""
 
     def close(self) -> None: ...
