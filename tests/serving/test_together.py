@@ -13,7 +13,7 @@ from portraitist_workers.generator.crowd import crowd
 from portraitist_workers.persona.model import render
 from portraitist_workers.persona.together import Together
 
-from .people import context, persona_id
+from .people import context, persona_id, pixels
 
 SLOTS = 3
 
@@ -36,8 +36,9 @@ def side_by_side(*calls, slots=SLOTS):
 
 
 def pictures(number, **more):
-    result = operations.run(Synthesize(persona_id=persona_id(number), **more), context(number))
-    return [p.blob for p in result.pictures]
+    world = context(number)
+    result = operations.run(Synthesize(persona_id=persona_id(number), **more), world)
+    return [pixels(world, p) for p in result.pictures]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -64,7 +65,7 @@ def test_company_changes_no_bit():
     together = side_by_side(*calls)
     assert together == [side_by_side(call)[0] for call in calls]
     assert together[2:0:-1] == side_by_side(calls[2], calls[1])
-    assert len({blob for blobs in together for blob in blobs}) == 8  # and they are eight pictures
+    assert len({digest for digests in together for digest in digests}) == 8  # and they are eight pictures
 
 
 def test_one_that_fails_or_stops_spoils_nobody():

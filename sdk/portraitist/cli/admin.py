@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
@@ -80,16 +81,19 @@ def cancel(job_id: str, home: Home = None, tenant: Tenant = None, json: AsJson =
 def delete(
     persona: Annotated[str, typer.Argument(help="Its name or id.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    receipt: Annotated[Path | None, typer.Option(help="Write the signed receipt to this file.")] = None,
     home: Home = None,
     tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
-    """Remove a persona with its photos, weights and every picture made from it."""
+    """Remove a persona with its photos, weights and every picture made from it. Asked again by id: the receipt again."""
     studio = connect(home=home, tenant=tenant)
     if not yes and not json:
         typer.confirm(f"Delete {persona!r} with its photos, weights and every picture made from it?", abort=True)
-    studio.personas.delete(persona)
-    show.as_json({"deleted": persona}) if json else print(f"deleted {persona}")
+    signed = studio.personas.delete(persona)
+    if receipt is not None:
+        signed.save(receipt)
+    show.as_json({"deleted": persona, "receipt": signed.model_dump(mode="json")}) if json else print(f"deleted {persona}")
 
 
 def doctor(
