@@ -79,21 +79,21 @@ def passes(runs: int) -> str:
             print(rows[-1], flush=True)
     note = (
         "## One pass for several people\n\nMilliseconds of the generator's pass, one picture of 128 px each. *One by one*: a pass per "
-        "person. *Crowd*: one pass with each person's own weights (generator/crowd.py: grouped convolutions), the stacking of the weights not "
-        "counted. *Same person*: as many pictures of one person in one pass. The ways take turns; the smallest of the times counts."
+        "person. *Crowd*: one pass with each person's own weights (generator/crowd.py: grouped convolutions), their stacking not counted. "
+        "*Same person*: as many pictures of one person in one pass. Processor time; the ways take turns, the smallest of each counts."
     )
     header = ("format", "people", "one by one, ms", "crowd, ms", "gain", "same person, ms", "gain")
     return f"{note}\n\n{table(header, rows)}"
 
 
 def compare(ways: list[Callable[[], object]], runs: int) -> list[float]:
-    """Smallest milliseconds of each, taking turns, so that whatever else runs disturbs all alike."""
+    """Smallest milliseconds of processor time of each, taking turns, so that whatever else runs disturbs all alike."""
     times: list[list[float]] = [[] for _ in ways]
     for _ in range(runs + 1):
         for way, mine in zip(ways, times, strict=True):
-            began = time.perf_counter()
+            began = time.process_time()
             way()
-            mine.append(1000 * (time.perf_counter() - began))
+            mine.append(1000 * (time.process_time() - began))
     return [min(mine[1:]) for mine in times]
 
 
@@ -114,7 +114,7 @@ def job(runs: int) -> str:
     [run() for run in kinds.values()]
     rows = [[name, f"{compare([run], runs)[0]:.0f}"] for name, run in kinds.items()]
     size = nbytes(warm.load(people.record(1), world)) / 2**20
-    return f"## The operation alone\n\nSmallest milliseconds, warm but for the first line. A warm persona takes {size:.0f} MB.\n\n" + table(
+    return f"## The operation alone\n\nSmallest milliseconds of processor time, warm but for the first line. A warm persona takes {size:.0f} MB.\n\n" + table(
         ("what", "ms"), rows)
 
 
