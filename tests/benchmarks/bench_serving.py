@@ -114,8 +114,8 @@ def job(runs: int) -> str:
     [run() for run in kinds.values()]
     rows = [[name, f"{compare([run], runs)[0]:.0f}"] for name, run in kinds.items()]
     size = nbytes(warm.load(people.record(1), world)) / 2**20
-    return f"## The operation alone\n\nSmallest milliseconds of processor time, warm but for the first line. A warm persona takes {size:.0f} MB.\n\n" + table(
-        ("what", "ms"), rows)
+    note = f"Smallest milliseconds of processor time, warm but for the first line. A warm persona takes {size:.0f} MB."
+    return f"## The operation alone\n\n{note}\n\n{table(('what', 'ms'), rows)}"
 
 
 def settle(studio: portraitist.Studio, count: int) -> list[portraitist.Persona]:

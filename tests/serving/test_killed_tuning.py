@@ -5,6 +5,7 @@ The short form, one kill of a real worker, is in tests/queue/test_end_to_end.py.
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,7 +28,8 @@ pytestmark = pytest.mark.chaos
 
 def attempt(home, job_id, kill_at, log):
     command = [sys.executable, HERE / "one_attempt.py", home, job_id, str(kill_at), log]
-    return subprocess.run(command, capture_output=True, text=True).returncode
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stderr[-2000:] if done.returncode > 0 else ""
 
 
 def test_twenty_kills(tmp_path):
@@ -35,13 +37,13 @@ def test_twenty_kills(tmp_path):
     backend = replace(embedded(home), transport=InlineTransport(lambda job_id: None))  # nobody takes the jobs but us
     studio, ledger = Studio(backend.of()), backend.ledger
     whole, broken = (studio.personas.create(name, PHOTOS, preset="fast", seed=4) for name in ("whole", "broken"))
-    assert attempt(home, whole.id, 0, tmp_path / "whole.log") == 0
+    assert attempt(home, whole.id, 0, tmp_path / "whole.log") == (0, "")
 
     kills = sorted(random.sample(range(1, STEPS), KILLS))
-    steps, redone = 0, []
+    steps, redone, before = 0, [], {}
     for number, kill_at in enumerate([*kills, 0]):
         log = tmp_path / f"{number}.log"
-        assert attempt(home, broken.id, kill_at, log) == (-9 if kill_at else 0)
+        assert attempt(home, broken.id, kill_at, log) == (-signal.SIGKILL if kill_at else 0, "")
         lines = [line.split() for line in log.read_text().splitlines()]
         done = {int(step): float(seconds) for step, seconds in lines}
         if number:  # where it began, and how long the attempt before had worked beyond that

@@ -23,6 +23,7 @@ from portraitist.transport import RedisTransport, wakeups
 from . import warmth
 from .app import app
 from .execution import LEASE_S, execute, worker_name
+from .room import ROOM
 from .telemetry import tracing
 from .telemetry.monitor import child_is_warm
 
@@ -39,7 +40,7 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
     ledger = backend.ledger
     try:
         who: dict[str, Any] = {"worker": worker_name(), "lease_s": LEASE_S}
-        row = ledger.take(lane, **who, prefer=_operations().warm()) if lane else ledger.claim(job_id, **who)
+        row = ledger.take(lane, **who, prefer=_operations().warm(), room=ROOM) if lane else ledger.claim(job_id, **who)
         if row is not None:
             _do(backend, [row, *_companions(ledger, row, who)])
             _wake_next(backend, row.lane)

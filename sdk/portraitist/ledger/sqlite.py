@@ -305,7 +305,9 @@ class SqliteLedger:
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
-    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+    def take(
+        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
+    ) -> JobRow | None:
         with self._write(durable=False) as db:
             found = rules.in_turn(self._lines(db, lane, first=1), 1)
             return self._claim(db, found[0], worker, lease_s) if found else None
