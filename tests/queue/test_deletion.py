@@ -9,6 +9,7 @@ import sqlite3
 import time
 from contextlib import suppress
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +21,7 @@ from portraitist.store import MemoryStore, SealedStore
 from portraitist.testing import fake_studio
 from portraitist.vault import Keyring, in_memory
 from portraitist.vault.receipts import Receipt, public_keys
-from portraitist_workers import sweeping
+from portraitist_workers import sweeping, warmth
 
 from .fleet import Fleet
 from .processes import row, running, until
@@ -259,6 +260,24 @@ def test_changing_the_master_key_makes_old_ledgers_useless(tmp_path, monkeypatch
     assert embedded(tmp_path / "home").keyring.unwrap(moved, "per_1") == key
     with pytest.raises(StorageError):
         embedded(tmp_path / "backup").keyring.unwrap(wrapped, "per_1")
+
+
+def test_a_worker_that_cannot_ask_who_was_deleted_forgets_everybody(monkeypatch):
+    class Away:
+        def persona(self, _):
+            raise portraitist.QueueUnavailable("on purpose")
+
+        def close(self):
+            pass
+
+    held = ["per_1", "per_2"]
+    operations = SimpleNamespace(warm=lambda: tuple(held), forget=held.remove)
+    monkeypatch.setattr(warmth, "LOOK_S", 0.05)
+    monkeypatch.setattr(warmth, "FORGET_S", 0.3)
+    warmth.start(SimpleNamespace(ledger=Away(), transport=None), operations)
+    time.sleep(0.15)
+    assert held  # a short outage costs nothing
+    until(lambda: not held)
 
 
 # -- garbage ---------------------------------------------------------------------------------------------------------

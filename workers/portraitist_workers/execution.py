@@ -23,6 +23,7 @@ from portraitist.errors import (
     PortraitistError,
     QueueUnavailable,
     StorageError,
+    StorageUnavailable,
 )
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
 from portraitist.ledger.protocol import TERMINAL
@@ -168,11 +169,11 @@ class JobContext(Gallery):
     # -- what operations call ------------------------------------------------------------------------------------
 
     def blob(self, digest: str) -> bytes:
-        return self._store.get(digest)
+        return self._patiently(lambda: self._store.get(digest))
 
     def put(self, data: bytes) -> str:
         self._listen()
-        digest = self._store.put(data)
+        digest = self._patiently(lambda: self._store.put(data))
         self._written.append(digest)
         try:
             self._patiently(lambda: self._ledger.refer(self._row.id, self._row.token, [digest]))
@@ -213,7 +214,7 @@ class JobContext(Gallery):
             self._away(error)
 
     def load_checkpoint(self) -> bytes | None:
-        return self._store.load_checkpoint(self._row.id)
+        return self._patiently(lambda: self._store.load_checkpoint(self._row.id))
 
     def save_checkpoint(self, data: bytes) -> None:
         self._listen()
@@ -225,28 +226,30 @@ class JobContext(Gallery):
             return
         try:
             self._store.save_checkpoint(self._row.id, data)
+        except StorageUnavailable as error:  # the work goes on; a crash now would cost a little more
+            self._away(error)
         except Conflict:  # we were given up between two heartbeats, and our successor has saved its own
             self.lost = True
             self._listen()
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        """`call()`, again and again while the ledger's server is away."""
+        """`call()`, again and again while the ledger's or the store's server is away."""
         deadline = time.monotonic() + OUTAGE_PATIENCE_S
         while True:
             try:
                 return call()
-            except QueueUnavailable as error:
+            except (QueueUnavailable, StorageUnavailable) as error:
                 if time.monotonic() > deadline:
                     raise
                 self._away(error)
                 time.sleep(0.5)
                 self._listen()
 
-    def _away(self, error: QueueUnavailable) -> None:
+    def _away(self, error: PortraitistError) -> None:
         """Meanwhile nothing can be told, no checkpoint saved and no lease renewed. Said once, not for every step."""
         if time.monotonic() - self._said > 30.0:
             self._said = time.monotonic()
-            log.warning("job %s goes on without the ledger: %s", self._row.id, error)
+            log.warning("job %s goes on as far as it can: %s", self._row.id, error)
 
     # -- the lease -----------------------------------------------------------------------------------------------
 
