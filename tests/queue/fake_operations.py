@@ -115,7 +115,8 @@ def pictures(request, context):
             seed=request.seed,
         )
         made.append(Picture(blob=context.put(_png(index + request.seed)), report=report))
-    return Pictures(pictures=made)
+    columns = getattr(request, "columns", None)
+    return Pictures(pictures=made, sheet=context.put(_png(columns)) if columns else None)
 
 
 def enhance(request, context):
