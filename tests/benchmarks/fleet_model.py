@@ -135,6 +135,17 @@ def over_the_day(per_day: float, days: float, *, swing: float, peak_hour: float 
     return times[rng.uniform(size=len(times)) < rate]
 
 
+def in_sittings(starts: np.ndarray, *, mean: float, pause: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(times [N] ascending, which sitting [N]): each sitting is a geometric number of requests, exponential pauses between."""
+    sizes = rng.geometric(1 / mean, len(starts))
+    which = np.repeat(np.arange(len(starts)), sizes)
+    total = np.cumsum(rng.exponential(pause, len(which)))
+    first = np.repeat(total[np.cumsum(sizes) - sizes], sizes)  # a sitting's first request comes at its start
+    times = starts[which] + total - first
+    order = np.argsort(times, kind="stable")
+    return times[order], which[order]
+
+
 def popular(count: int, people: int, *, exponent: float, rng: np.random.Generator) -> np.ndarray:
     """[count] persona numbers below `people`; the k-th most asked for has a share of k^-exponent (Zipf)."""
     shares = np.arange(1, people + 1) ** -exponent

@@ -56,5 +56,8 @@ def test_arrivals_follow_the_day():
     times = m.over_the_day(50_000, 2, swing=0.8, peak_hour=20.0, rng=rng) % 86_400 / 3600
     by_hour = np.bincount(times.astype(int), minlength=24)
     assert by_hour.sum() == pytest.approx(100_000, rel=0.02) and by_hour[[19, 20]].min() > 7 * by_hour[[7, 8]].max()
+    at, which = m.in_sittings(np.arange(1000) * 10.0, mean=5.0, pause=40.0, rng=rng)
+    assert len(at) == pytest.approx(5000, rel=0.1) and (np.diff(at) >= 0).all() and set(which) == set(range(1000))
+    assert at[which == 7].min() == 70.0 and np.diff(at[which == np.bincount(which).argmax()]).mean() < 200
     who = m.popular(100_000, 1000, exponent=1.0, rng=rng)
     assert who.min() == 0 and who.max() < 1000 and (who == 0).mean() == pytest.approx(1 / 7.485, rel=0.1)  # H(1000)
