@@ -100,7 +100,7 @@ def submit(
     if uploads and not new:
         uploads.withdraw()
     if row.status not in ("succeeded", "failed", "cancelled"):
-        backend.transport.wake(row.id, row.lane)
+        backend.transport.wake(row.id, row.lane, row.persona_id)
     return row
 
 

@@ -23,6 +23,20 @@ from portraitist.results import (
     Reach,
 )
 
+warmed = []  # ids of personas that it made pictures of
+
+
+def load():
+    pass
+
+
+def warm():
+    return tuple(warmed)
+
+
+def forget(persona_id):
+    warmed.remove(persona_id)
+
 
 def run(request, context):
     return {"create": create, "synthesize": pictures, "edit": pictures, "enhance": enhance}[request.operation](
@@ -76,6 +90,8 @@ def create(request, context):
 
 def pictures(request, context):
     context.persona(request.persona_id)
+    if request.persona_id not in warmed:
+        warmed.append(request.persona_id)
     made = []
     for index, values in enumerate(request.values):
         context.on_step(Progress(stage="draw", step=index, steps=len(request.values)))

@@ -99,7 +99,7 @@ def test_queues_and_workers_on_the_command_line(fleet, studio, create):
     until(lambda: sum(len(w.jobs) for w in fleet.transport.workers()) >= 2)
     workers = ask("workers")
     assert {w["pid"] for w in workers} == {w.pid for w in fleet.alive()} and workers[0]["queues"] == ["serve", "tune"]
-    assert workers[0]["warm"] == []
+    assert all("warm" in w for w in workers)
     [job.cancel() for job in blockers]
 
 
@@ -316,3 +316,34 @@ def test_what_is_wrong_is_told(tmp_path):
         studio.personas.list()
     assert time.monotonic() - began < 5.0 and "secret" not in str(caught.value) + repr(studio)
     assert studio.describe()["alive"] is False
+
+
+# -- warm workers ------------------------------------------------------------------------------------------------------
+
+
+def test_a_wake_up_goes_to_the_worker_that_is_warm(fleet, studio, create):
+    person = create(studio).wait(timeout=30)
+    person.synthesize()
+    node = until(lambda: [w.node for w in fleet.transport.workers() if person.id in w.warm])[0]
+    done = 0
+    for seed in range(12):
+        until(lambda: not any(w.jobs for w in fleet.transport.workers()))
+        job = person.synthesize(wait=False, seed=100 + seed)
+        job.wait(timeout=30)
+        done += row(studio, job).worker.startswith(node + "/")
+    assert done >= 10, done  # of three workers, chance would give four
+
+
+def test_a_warm_worker_that_is_gone_delays_nobody_for_long(fleet, studio, create):
+    person = create(studio).wait(timeout=30)
+    person.synthesize()
+    node = until(lambda: [w for w in fleet.transport.workers() if person.id in w.warm])[0]
+    os.kill(node.pid, signal.SIGSTOP)  # it still counts as alive and warm, and takes nothing
+    try:
+        assert person.synthesize(seed=7)
+    finally:
+        os.kill(node.pid, signal.SIGKILL)
+    fleet.add()
+    fleet.ready()
+    until(lambda: node.node not in {w.node for w in fleet.transport.workers()}, timeout=30)
+    assert not fleet.server.client.keys(f"*{node.node}*")

@@ -1,5 +1,6 @@
 """What is particular to the Redis ledger: a full server, a server that forgot the script, the wrong address."""
 
+import dataclasses
 import signal
 import threading
 import time
@@ -133,3 +134,26 @@ def test_a_wrong_kind_of_key_is_a_storage_error(redis_server, ledger):
     redis_server.client.set("{portraitist}:jobs", "text")
     with pytest.raises(StorageError, match="refused a command"):
         ledger.jobs()
+
+
+def test_of_the_tenant_whose_turn_it_is_a_job_about_a_preferred_persona_goes_first(redis_server):
+    now = [1000.0]
+    ledger = RedisLedger(redis_server.url, clock=lambda: now[0])
+
+    def waits(number, tenant="default", priority=0):
+        ledger.submit(dataclasses.replace(creation(number), tenant=tenant, priority=priority))
+
+    def take(*personas):
+        return ledger.take("tune", worker="w/1", lease_s=60, prefer=personas).id
+
+    waits(1)
+    waits(2, tenant="other")
+    waits(3)
+    waits(4)
+    waits(5, priority=-1)
+    assert take("per_4", "per_2") == "job_4"  # before job_1, of its own tenant
+    assert take("per_3") == "job_2"  # the other tenant's turn
+    assert take("per_5") == "job_1"  # job_5 has a lower priority
+    now[0] += 5.0
+    waits(6)
+    assert take("per_6") == "job_3"  # which has waited for long enough

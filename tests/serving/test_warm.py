@@ -75,5 +75,5 @@ def test_a_worker_forgets_who_was_deleted():
         here.ledger.finish(job.id, token, "succeeded", result=record(number).model_dump(mode="json"))
         warm.load(record(number), context(number))
     here.ledger.delete_persona(persona_id(1))
-    warmth.look(here)
+    warmth.look(here, operations)
     assert persona_id(1) not in warm.ids() and persona_id(2) in warm.ids()

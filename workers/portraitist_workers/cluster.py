@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     from portraitist.backend import cluster
     from portraitist.errors import QueueUnavailable
     from portraitist.ledger import RedisLedger
-    from portraitist.transport import RedisTransport, WorkerInfo
+    from portraitist.transport import RedisTransport, WorkerInfo, wakeups
 
     backend = cluster(options.url, options.store)
     transport = backend.transport
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
 
     worker = app.Worker(
         hostname=f"portraitist@{node_name}",
-        queues=list(queues),
+        queues=[*queues, wakeups.own_queue(node_name)],
         loglevel="WARNING",
         without_gossip=True,
         without_mingle=True,

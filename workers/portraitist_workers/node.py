@@ -54,6 +54,7 @@ class Node:
         self._children: set[int] = set()  # also those that died and whose job was not yet given back
         self._since: dict[tuple[str, int, str], float] = {}  # (job id, token, what) -> since when
         self._reported = -REPORT_S
+        self._held: set[str] = set()  # the jobs that we last told of
         self._drain_until: float | None = None
         self._ending = threading.Lock()
         self.ticked = time.monotonic()  # when the loop last turned
@@ -103,8 +104,8 @@ class Node:
         self._since = {key: since for key, since in self._since.items() if key[0] in held}
         if held or self._busy() or not any(self._transport.waiting(lane) for lane in self._info.queues):
             self._listening = time.monotonic()
-        if time.monotonic() - self._reported > REPORT_S:
-            self._reported = time.monotonic()
+        if time.monotonic() - self._reported > REPORT_S or held != self._held:
+            self._reported, self._held = time.monotonic(), held
             info = replace(self._info, jobs=tuple(sorted(held)), draining=self.draining)
             self._transport.report(info)
         self._reaper.look()

@@ -6,14 +6,11 @@ import functools
 import importlib
 import logging
 import os
-import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 from celery.signals import worker_process_init, worker_process_shutdown
-from pydantic import BaseModel
 
 from portraitist.backend import Backend, cluster, embedded
 from portraitist.errors import QueueUnavailable
@@ -34,13 +31,14 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
     """With a lane (a cluster): do the job whose turn it is there, whichever this wake-up was sent for. Else (the embedded
     worker, whose supervisor knows whose turn it is): do `job_id`."""
     backend = _backend()
-    ledger, who = backend.ledger, worker_name()
+    ledger = backend.ledger
     try:
-        row = ledger.take(lane, worker=who, lease_s=LEASE_S) if lane else ledger.claim(job_id, worker=who, lease_s=LEASE_S)
+        who = {"worker": worker_name(), "lease_s": LEASE_S}
+        row = ledger.take(lane, **who, prefer=_operations().warm()) if lane else ledger.claim(job_id, **who)
         if row is not None:
-            execute(backend, row, run=_operations())
+            execute(backend, row, run=_operations().run)
             _wake_next(backend, row.lane)
-        warmth.tell(backend)
+        warmth.tell(backend, _operations())
     except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
         log.warning("job %s: %s", job_id, error)
 
@@ -56,16 +54,14 @@ def _wake_next(backend: Backend, lane: Lane) -> None:
 def _backend() -> Backend:
     url = os.environ.get("PORTRAITIST_URL")
     backend = cluster(url, create=False) if url else embedded(os.environ["PORTRAITIST_HOME"], create=False)
-    warmth.start(backend)
+    warmth.start(backend, _operations())
     return backend
 
 
 @functools.cache
-def _operations() -> Callable[[BaseModel, Any], BaseModel]:
-    """`operations.run`. The tests of the queue put a module of their own in its place, through the worker's environment."""
-    module = importlib.import_module(os.environ.get("PORTRAITIST_TEST_OPERATIONS", "portraitist_workers.operations"))
-    run: Callable[[BaseModel, Any], BaseModel] = module.run
-    return run
+def _operations() -> ModuleType:
+    """The tests of the queue put a module of their own in its place, through the worker's environment."""
+    return importlib.import_module(os.environ.get("PORTRAITIST_TEST_OPERATIONS", "portraitist_workers.operations"))
 
 
 @worker_process_init.connect
@@ -87,7 +83,7 @@ def _warm_up(**_: object) -> None:
 
     def load() -> None:
         if os.environ.get("PORTRAITIST_URL"):
-            getattr(sys.modules[_operations().__module__], "load", lambda: None)()
+            _operations().load()
         child_is_warm()
 
     threading.Thread(target=load, name="portraitist-warm-up", daemon=True).start()

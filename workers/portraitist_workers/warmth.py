@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
+from types import ModuleType
 
 from portraitist.backend import Backend
 from portraitist.errors import NotFound, PersonaDeleted, PortraitistError
@@ -16,39 +16,33 @@ log = logging.getLogger(__name__)
 LOOK_S = 21.0  # a deleted persona is out of a worker's memory after so many seconds
 
 
-def start(backend: Backend) -> None:
+def start(backend: Backend, operations: ModuleType) -> None:
     """Look after this process's warm personas from a thread, for as long as it lives."""
-    threading.Thread(target=_run, args=(backend,), name="portraitist-warmth", daemon=True).start()
+    threading.Thread(target=_run, args=(backend, operations), name="portraitist-warmth", daemon=True).start()
 
 
-def warm_ids() -> tuple[str, ...]:
-    """Nobody before torch is loaded."""
-    warm = getattr(sys.modules.get("portraitist_workers.persona.warm"), "warm", None)
-    return warm.ids() if warm else ()
-
-
-def tell(backend: Backend) -> None:
+def tell(backend: Backend, operations: ModuleType) -> None:
     """Who is warm here, for `portraitist workers` and for those who send wake-ups. Raises QueueUnavailable."""
     if isinstance(backend.transport, RedisTransport):
-        backend.transport.report_warm(os.environ["PORTRAITIST_NODE"], warm_ids())
+        backend.transport.report_warm(os.environ["PORTRAITIST_NODE"], operations.warm())
 
 
-def look(backend: Backend) -> None:
+def look(backend: Backend, operations: ModuleType) -> None:
     """One round: forget who was deleted, tell who is left."""
-    for persona_id in warm_ids():
+    for persona_id in operations.warm():
         try:
             backend.ledger.persona(persona_id)
         except (NotFound, PersonaDeleted):
-            sys.modules["portraitist_workers.persona.warm"].warm.forget(persona_id)
+            operations.forget(persona_id)
             log.info("persona %s was deleted and is forgotten here", persona_id)
-    tell(backend)
+    tell(backend, operations)
 
 
-def _run(backend: Backend) -> None:
+def _run(backend: Backend, operations: ModuleType) -> None:
     pause = threading.Event()
     while not pause.wait(LOOK_S):
         try:
-            look(backend)
+            look(backend, operations)
         except PortraitistError as error:  # the next look will do
             log.debug("%s", error)
         finally:

@@ -295,10 +295,23 @@ function steps.delete_persona()
   return { 'ok', free, jobs }
 end
 
+-- Of the tenant whose turn it is, one of the first LOOK_AHEAD jobs may go before its first one, while that is younger than PATIENCE_S.
+local LOOK_AHEAD, PATIENCE_S = 4, 1
 function steps.take()
   local tenant = call('ZRANGE', key('line', a.lane), 0, 0)[1]
   if not tenant then return { 'none' } end
-  a.id = call('ZRANGE', key('waiting', a.lane .. ':' .. tenant), 0, 0)[1]
+  local waiting = call('ZRANGE', key('waiting', a.lane .. ':' .. tenant), 0, a.prefer and LOOK_AHEAD - 1 or 0)
+  a.id = waiting[1]
+  local first = a.prefer and get(a.id)
+  if first and now - first.created < PATIENCE_S then
+    for _, id in ipairs(waiting) do
+      local row = get(id)
+      if row and row.priority == first.priority and a.prefer[row.persona_id] then
+        a.id = id
+        break
+      end
+    end
+  end
   return steps.claim()
 end
 

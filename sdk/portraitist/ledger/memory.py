@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from copy import copy
 from dataclasses import replace
 from itertools import count
@@ -211,7 +211,7 @@ class MemoryLedger:
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
-    def take(self, lane: Lane, *, worker: str, lease_s: float) -> JobRow | None:
+    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
         with self._changed:
             return next((self.claim(job_id, worker=worker, lease_s=lease_s) for job_id in self.queued(lane=lane, limit=1)), None)
 

@@ -23,7 +23,7 @@ Times are seconds since the epoch, by the ledger's own clock. Methods raise `Not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -201,8 +201,9 @@ class Ledger(Protocol):
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
-    def take(self, lane: Lane, *, worker: str, lease_s: float) -> JobRow | None:
-        """Claim the job of `lane` whose turn it is."""
+    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+        """Claim the job of `lane` whose turn it is. A ledger of many workers may claim another one instead of the same tenant and
+        priority, about one of the personas `prefer`, if no job waits for long because of that."""
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         """Claim this job, or None when somebody else has it, it is over, or its tenant is at its quota of running jobs."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict
@@ -244,8 +244,8 @@ class RedisLedger:
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
-    def take(self, lane: Lane, *, worker: str, lease_s: float) -> JobRow | None:
-        tag, *rest = self._run("take", lane=lane, worker=worker, lease_s=lease_s)
+    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+        tag, *rest = self._run("take", lane=lane, worker=worker, lease_s=lease_s, prefer=dict.fromkeys(prefer, 1) or None)
         return _job(rest[0]) if tag == "ok" else None
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:

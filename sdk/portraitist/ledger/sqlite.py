@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -274,7 +274,7 @@ class SqliteLedger:
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
-    def take(self, lane: Lane, *, worker: str, lease_s: float) -> JobRow | None:
+    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
         with self._write(durable=False) as db:
             found = rules.in_turn(self._lines(db, lane, first=1), 1)
             return self._claim(db, found[0], worker, lease_s) if found else None

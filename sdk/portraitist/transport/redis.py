@@ -53,13 +53,14 @@ class RedisTransport:
 
     # -- wake-ups ------------------------------------------------------------------------------------------------
 
-    def wake(self, job_id: str, lane: Lane) -> None:
+    def wake(self, job_id: str, lane: Lane, persona_id: str = "") -> None:
         """Raises nothing: the job is in the ledger, and the reaper sends what could not be sent."""
         try:
+            node = self._ready_for(persona_id, lane) if persona_id else None
             self._celery().send_task(
                 wakeups.TASK,
                 args=[job_id, lane],
-                queue=lane,
+                queue=lane if node is None else wakeups.own_queue(node),
                 retry=True,
                 retry_policy={"max_retries": 1, "interval_start": 0.1},
             )
@@ -67,6 +68,24 @@ class RedisTransport:
             raise
         except Exception as error:  # kombu's and redis-py's families, and the socket's
             log.warning("the wake-up of job %s could not be sent (the reaper will): %s", job_id, error)
+
+    def _ready_for(self, persona_id: str, lane: Lane) -> str | None:
+        """A worker of that lane that holds the persona ready and has nothing to do. (If it is gone when the wake-up comes, or
+        busy again, the reaper wakes the others two seconds later.)"""
+        with typed(self.url):
+            nodes = sorted(self._redis.smembers(self._key("warm_at", persona_id)))
+            if not nodes:
+                return None
+            with self._redis.pipeline(transaction=False) as pipe:
+                for node in nodes:
+                    pipe.get(self._key("worker", node))
+                    pipe.llen(wakeups.PREFIX + wakeups.own_queue(node))
+                answers = pipe.execute()
+        for node, told, backlog in zip(nodes, answers[::2], answers[1::2], strict=True):
+            worker = json.loads(told or "{}")
+            if lane in worker.get("queues", ()) and not worker["jobs"] and not worker["draining"] and not backlog:
+                return str(node)
+        return None
 
     def waiting(self, lane: Lane) -> int:
         """Wake-ups that no worker has taken yet."""
@@ -120,7 +139,7 @@ class RedisTransport:
     def sign_off(self, node: str) -> None:
         with typed(self.url), self._redis.pipeline() as pipe:
             pipe.srem(self._prefix + "workers", node)
-            pipe.delete(self._key("worker", node), self._key("warm", node))
+            pipe.delete(self._key("worker", node), self._key("warm", node), *wakeups.traces(node))
             pipe.execute()
 
     def workers(self) -> list[WorkerInfo]:
@@ -132,6 +151,7 @@ class RedisTransport:
             gone = [node for node, text in zip(nodes, found, strict=True) if text is None]
             if gone:
                 self._redis.srem(self._prefix + "workers", *gone)
+                self._redis.delete(*(key for node in gone for key in (self._key("warm", node), *wakeups.traces(node))))
         known = WorkerInfo.__dataclass_fields__  # a newer worker may tell more
         workers = []
         for text, held in zip(found, warm, strict=True):

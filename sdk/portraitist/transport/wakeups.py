@@ -12,6 +12,16 @@ PREFIX = "{portraitist}:celery:"  # of every key that Celery makes
 VISIBILITY_S = 3600  # a message that its worker has not acknowledged by then is delivered again, which does no harm
 
 
+def own_queue(node: str) -> str:
+    """The queue that only this worker serves: for jobs about personas that it holds ready."""
+    return f"at.{node}"
+
+
+def traces(node: str) -> tuple[str, ...]:
+    """The keys that Celery makes for it."""
+    return tuple(PREFIX + kind + own_queue(node) for kind in ("", "_kombu.binding.", "_kombu.binding_permanent."))
+
+
 def broker_options(*, socket_timeout_s: float) -> dict[str, Any]:
     """`broker_transport_options`."""
     return {
