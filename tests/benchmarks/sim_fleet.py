@@ -152,7 +152,7 @@ def one_day(world: World, people: int, asks: float, serve: int, tune: int):
     who = visitor[which]
     kind = rng.choice(3, len(arrive), p=world.shares)
     service = m.around(np.array([world.synthesize_s, world.edit_s, world.enhance_s])[kind], world.spread, len(arrive), rng)
-    lane = m.Lane(workers=serve, dispatch=0.005, load=world.load_s, warm=world.warm, failures=failures)
+    lane = m.Lane(workers=serve, dispatch=0.005, load=world.load_s, warm=world.warm, look=4, patience=1.0, failures=failures)
     yield "serve", serve, m.simulate(lane, arrive, service, who), arrive > 3600 * (HOURS[0] + 1)
     arrive = _evening(people * world.new_per_day, world, rng)
     lane = m.Lane(workers=tune, dispatch=0.005, failures=failures, checkpoint=5.0)

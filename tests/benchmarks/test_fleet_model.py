@@ -41,6 +41,16 @@ def test_a_free_worker_that_holds_the_persona_goes_first():
     assert few.warm_hits == 0
 
 
+def test_under_a_backlog_what_is_warm_comes_first():
+    """Jobs about 7, 8, 7 at once: the worker does both of 7 first, if it may look so far and the job of 8 has not waited long."""
+    arrive, work, who = np.array([0.0, 0.1, 0.2]), np.ones(3), np.array([7, 8, 7])
+    order = [
+        np.argsort(m.simulate(m.Lane(workers=1, load=1.0, warm=1, look=look, patience=patience), arrive, work, who).latency + arrive)
+        for look, patience in ((2, 5.0), (1, 5.0), (2, 1.0))
+    ]
+    assert [o.tolist() for o in order] == [[0, 2, 1], [0, 1, 2], [0, 1, 2]]
+
+
 def test_failures_cost_work_and_end():
     """A failure per second of work: a job of 5 s is given up after three attempts, unless it keeps what it has done."""
     arrive, work = 1000.0 * np.arange(200), np.full(200, 5.0)
