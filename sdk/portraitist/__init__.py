@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _HOME = {
     "studio": ("Studio", "connect"),
     "persona": ("Persona",),
+    "consent": ("Consent",),
     "photos": ("Link",),
     "webhooks.wire": ("Webhook", "WebhookEvent"),
     "picture": ("Grid", "Picture"),
@@ -68,6 +69,7 @@ __all__ = [
     "AttributeReport",
     "Cancelled",
     "Conflict",
+    "Consent",
     "ConsentExpired",
     "ConsentMissing",
     "DownloadFailed",
@@ -131,6 +133,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES, Attribute
+    from .consent import Consent
     from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
     from .errors import (
         Conflict,

@@ -13,7 +13,7 @@ from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
 from .ledger.redis import without_password
 from .setting import setting
 from .store import FolderStore, FsspecStore, SealedStore, Store, TenantStore
-from .transport import EmbeddedTransport, RedisTransport, Transport
+from .transport import Capability, EmbeddedTransport, RedisTransport, Transport
 from .vault import Keyring, in_file, in_memory, new_secret
 
 if TYPE_CHECKING:
@@ -29,7 +29,13 @@ class Backend:
     transport: Transport
     home: Path | None = None  # embedded only
     keyring: Keyring = field(default_factory=lambda: Keyring(in_memory()))
+    priority: int = 0  # of the jobs that are submitted through it
     webhook: Webhook | None = None  # for jobs that are submitted without one of their own
+
+    @property
+    def shared(self) -> bool:
+        """A cluster's; else it is one user's own."""
+        return Capability.MULTI_HOST in self.transport.capabilities
 
     def sealed(self, persona_id: str, job_id: str = "") -> SealedStore:
         """The persona's part of the store, to read, or to write what belongs to a job. NotFound, PersonaDeleted."""

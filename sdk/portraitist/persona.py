@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, overload
 
 from .backend import Backend
+from .consent import Consent
 from .degradations import DEGRADATIONS, Mask
 from .degradations import Degradation as AnyDegradation
 from .errors import InvalidRequest
@@ -68,6 +70,18 @@ class Persona:
     def reach(self) -> Reaches:
         """Per attribute: how far this person can be moved, where photos are missing, which to add next."""
         return Reaches((r.attribute, r) for r in self.record.reach)
+
+    @property
+    def consent(self) -> Consent | None:
+        """The person's, as it was recorded; None: made by a version that did not."""
+        found = self._backend.ledger.persona(self.id).consent
+        return None if found is None else Consent.model_validate(found)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When it ends: unusable from then on, and deleted."""
+        end = self._backend.ledger.persona(self.id).expires
+        return None if end is None else datetime.fromtimestamp(end, UTC)
 
     @property
     def preview(self) -> bytes | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .attributes import DEFAULT_ATTRIBUTES
+from .consent import Consent
 from .degradations import Degradation
 
 
@@ -36,6 +37,8 @@ class CreatePersona(_Request):
     preset: Literal["fast", "balanced", "best"] = "balanced"
     prior: str = "default"
     seed: int = 0
+    consent: Consent | None = None
+    expires: float | None = None  # seconds since the epoch: the persona's end
 
 
 class Synthesize(_Request):

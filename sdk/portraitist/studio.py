@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any, Literal, overload
 
 from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES
 from .backend import Backend, open_backend
+from .consent import Consent, check, end_of
 from .errors import InvalidRequest, NotFound, PersonaDeleted
 from .jobs import AnyJob, Job, Status
 from .ledger import protocol, rules
@@ -74,6 +76,12 @@ class Studio:
     def __repr__(self) -> str:
         return f"Studio({self._backend.name})"
 
+    def with_priority(self, priority: int) -> Studio:
+        """The same studio, whose jobs go before (1 to 9) or after (-1 to -9) your others. Other tenants' are not concerned."""
+        if priority not in range(-9, 10):
+            raise InvalidRequest(f"priority={priority!r}: expected a whole number from -9 to 9", param="priority")
+        return Studio(replace(self._backend, priority=priority))
+
     def describe(self) -> dict[str, object]:
         """Where it keeps things, and whether a worker is running."""
         return self._backend.transport.describe()
@@ -94,6 +102,8 @@ class Personas:
         organizer: str = ...,
         prior: str = ...,
         seed: int = ...,
+        consent: Consent | None = ...,
+        retain_days: float | None = ...,
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
@@ -110,6 +120,8 @@ class Personas:
         organizer: str = ...,
         prior: str = ...,
         seed: int = ...,
+        consent: Consent | None = ...,
+        retain_days: float | None = ...,
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
@@ -125,6 +137,8 @@ class Personas:
         organizer: str = "auto",  # auto, regression, mystyle_pp, mystyle_pp_sefa, mystyle
         prior: str = "default",  # or one of `studio.priors`
         seed: int = 0,
+        consent: Consent | None = None,  # the person's; required in a cluster
+        retain_days: float | None = None,  # delete the persona after so many days, even if the consent lasts longer
         labels: Mapping[str, Mapping[str, float]] | None = None,  # {"a.jpg": {"age": 34}}
         idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
@@ -132,12 +146,14 @@ class Personas:
     ) -> Any:
         """Learn a person from photos: a Job, whose `wait()` gives the Persona. Takes a minute or two.
 
-        The same call again returns the same job. Another call with the same name raises Conflict. Other errors:
-        UnknownAttribute, InvalidRequest, InvalidImage (a file is missing), NotFound and PriorNotCalibrated (`prior`); from the
-        job: PhotosUnusable."""
+        The same call again returns the same job. Another call with the same name raises Conflict. Other errors: UnknownAttribute,
+        InvalidRequest, InvalidImage (a file is missing), NotFound and PriorNotCalibrated (`prior`), ConsentMissing, ConsentExpired,
+        QuotaExceeded; from the job: PhotosUnusable."""
         name = _checked_name(name)
         if self._backend.home is not None:
             Priors(self._backend).usable(prior)
+        consent = consent or Consent.nobody_asked(name)
+        check(consent, shared=self._backend.shared, now=time.time())
         known = _labels(labels)
         wanted = _attributes(attributes, known)
         persona_id = new_persona_id()
@@ -152,6 +168,8 @@ class Personas:
             preset=preset,
             prior=prior,
             seed=seed,
+            consent=consent,
+            expires=end_of(consent, retain_days, now=time.time()),
         )
         for file, source in gather(photos):
             request.photos.append(stored(uploads, file, source, known.pop(file, {})))
@@ -166,7 +184,7 @@ class Personas:
         return job.wait() if wait else job
 
     def get(self, name_or_id: str) -> Persona:
-        """NotFound (also while it is still being created), PersonaDeleted."""
+        """NotFound (also while it is still being created), PersonaDeleted, PersonaExpired."""
         row = self._backend.ledger.persona(name_or_id)
         rules.usable(row, row.id)
         return Persona(self._backend, PersonaRecord.model_validate(row.record))

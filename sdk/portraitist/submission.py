@@ -84,6 +84,7 @@ def submit(
         lane=lane or ("tune" if creates is not None else "serve"),
         shape=shape,
         wrapped_key=uploads.wrapped_key if uploads else "",
+        priority=backend.priority,
         webhook=None if told is None else told.to_dict(),
     )
     if uploads:
@@ -106,10 +107,11 @@ def submit(
 
 def body_hash(request: Mapping[str, Any], contents: Mapping[str, str]) -> str:
     """Equal for requests that ask for the same. A new persona's id is drawn at random, and blobs are sealed with a key of hers:
-    the id does not count, and of blobs their content."""
+    the id does not count, and of blobs their content. Of a call that is sent again, the first consent stands."""
     body = dict(request)
     if body["operation"] == "create":
-        del body["persona_id"]
+        for name in ("persona_id", "consent", "expires"):
+            del body[name]
     text = json.dumps(body, sort_keys=True)
     for blob, content in contents.items():
         text = text.replace(blob, content)

@@ -21,7 +21,7 @@ from pydantic import BaseModel, TypeAdapter
 from .attributes import ATTRIBUTES
 from .backend import Backend
 from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
-from .ledger import JobRow, LeaseLost, MemoryLedger, rules
+from .ledger import JobRow, LeaseLost, Ledger, MemoryLedger, rules
 from .requests import CalibratePrior, CreatePersona, Edit, Enhance, Request, Synthesize
 from .results import AttributeReport, PersonaRecord, PhotoVerdict, Picture, PictureReport, Pictures, Progress, Reach
 from .store import MemoryStore
@@ -43,14 +43,19 @@ Run = Callable[[Any, FakeContext], BaseModel]
 
 def fake_studio(run: Run | None = None) -> Studio:
     """A Studio in memory whose jobs are done by `run`, by default `plain_pictures`."""
+    return Studio(fake_backend(run).of())
+
+
+def fake_backend(run: Run | None = None, *, ledger: Ledger | None = None) -> Backend:
+    """What several tenants share: `Studio(backend.of("acme"))`."""
 
     def execute(job_id: str) -> None:
         row = backend.ledger.claim(job_id, worker="inline", lease_s=3600.0)
         if row is not None:
             _execute(backend, row, run or plain_pictures)
 
-    backend = Backend(MemoryLedger(), MemoryStore(), InlineTransport(execute))
-    return Studio(backend.of())
+    backend = Backend(ledger or MemoryLedger(), MemoryStore(), InlineTransport(execute))
+    return backend
 
 
 def plain_pictures(request: Any, context: FakeContext) -> BaseModel:

@@ -24,6 +24,7 @@ def fake_operations():
     patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
     patch.setenv("PORTRAITIST_IDLE_S", "60")
     patch.setenv("OMP_NUM_THREADS", "1")
+    patch.setenv("PORTRAITIST_CONSENT", "optional")  # of people who are made up
     yield
     patch.undo()
 

@@ -8,17 +8,23 @@ import typer
 from PIL import Image
 
 import portraitist
-from portraitist.cli import admin, main, make
+from portraitist.cli import admin, main, make, tenants
 from portraitist.doctor import Check
-from portraitist.testing import fake_studio
+from portraitist.studio import Studio
+from portraitist.testing import fake_backend
 
 
 @pytest.fixture
 def cli(monkeypatch, capsys, tmp_path):
     """cli("create", "ana", ...) -> (exit code, stdout, stderr), on the fake studio, in an empty folder."""
-    studio = fake_studio()
-    monkeypatch.setattr(make, "connect", lambda home=None: studio)
-    monkeypatch.setattr(admin, "connect", lambda home=None: studio)
+    backend = fake_backend()
+
+    def connect(home=None, tenant=None):
+        return Studio(backend.of(tenant))
+
+    monkeypatch.setattr(make, "connect", connect)
+    monkeypatch.setattr(admin, "connect", connect)
+    monkeypatch.setattr(tenants, "open_backend", lambda url, home, store: backend)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
     folder = tmp_path / "photos"
@@ -33,7 +39,7 @@ def cli(monkeypatch, capsys, tmp_path):
         out, err = capsys.readouterr()
         return ended.value.code, out, err
 
-    call.studio = studio
+    call.studio = connect()
     return call
 
 
@@ -186,3 +192,35 @@ def test_a_cluster_worker_refuses_what_is_wrong(cli, tmp_path):
         assert code == 2 and wrong[0] in err
     code, _, err = cli("worker", *address)
     assert code == 1 and "cannot be reached" in err
+
+
+def test_tenants(cli):
+    assert cli("create", "ana", "photos", "--tenant", "acme")[0] == 0
+    assert "ana" in cli("personas", "--tenant", "acme")[1] and "no personas" in cli("personas")[1]
+    code, _, err = cli("synthesize", "ana")
+    assert code == 1 and "there is no persona 'ana'" in err
+    assert cli("tenants", "set-quota", "acme", "--queued", "0", "--personas", "5") == (
+        0,
+        "acme: running any, queued 0, personas 5\n",
+        "",
+    )
+    code, _, err = cli("synthesize", "ana", "--tenant", "acme")
+    assert code == 1 and "0 queued jobs, and its quota is 0" in err
+    assert cli("tenants", "set-quota", "acme", "--queued", "none")[1] == "acme: running any, queued any, personas 5\n"
+    assert "1 of 5" in cli("tenants", "list")[1]
+    assert [row["name"] for row in json.loads(cli("tenants", "list", "--json")[1])] == ["acme"]
+    assert cli("tenants", "set-quota", "acme", "--running", "-1")[0] == 2
+    assert cli("personas", "--tenant", "a/b")[0] == 2
+
+
+def test_consent_and_retention(cli, tmp_path):
+    consent = {"subject": "Ana", "by": "Ana", "text": "I agree.", "expires": "2099-12-31"}
+    (tmp_path / "consent.json").write_text(json.dumps(consent))
+    assert cli("create", "ana", "photos", "--consent", "consent.json", "--retain-days", "30")[0] == 0
+    assert cli("create", "bob", "photos")[0] == 0
+    assert "by Ana, until 20" in cli("personas")[1] and "none recorded" in cli("personas")[1]
+    assert "Ana, given by Ana on" in cli("personas", "ana")[1] and "you answer for it" in cli("personas", "bob")[1]
+    told = json.loads(cli("personas", "ana", "--json")[1])
+    assert told["consent"]["subject"] == "Ana" and told["expires"].startswith("20")
+    (tmp_path / "consent.json").write_text("[]")
+    assert cli("create", "cy", "photos", "--consent", "consent.json")[0] == 2

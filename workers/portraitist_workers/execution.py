@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter
 
 from portraitist.backend import Backend
+from portraitist.consent import check
 from portraitist.errors import (
     Conflict,
     JobCancelled,
@@ -24,7 +25,7 @@ from portraitist.errors import (
     StorageError,
 )
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
-from portraitist.requests import Request
+from portraitist.requests import CreatePersona, Request
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store
 
@@ -56,7 +57,10 @@ def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S
     ledger, job_id = backend.ledger, row.id
     with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
         try:
-            request = with_photos(_REQUEST.validate_python(row.request), context)
+            request = _REQUEST.validate_python(row.request)
+            if isinstance(request, CreatePersona):
+                check(request.consent, shared=backend.shared, now=time.time())
+            request = with_photos(request, context)
             result = run(request, context)
             context.sync()
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}

@@ -18,7 +18,7 @@ from ..setting import setting
 from ..studio import connect
 from ..transport import EmbeddedTransport
 from . import show
-from .options import AsJson, Home, Monitor, Store, Url
+from .options import AsJson, Home, Monitor, Store, Tenant, Url
 
 _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
@@ -26,16 +26,17 @@ _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 def personas(
     name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None,
     home: Home = None,
+    tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
-    """List the people it has learnt, or show one: photos, verdicts, reach."""
-    studio = connect(home=home)
+    """List the people it has learnt, or show one: photos, verdicts, reach, consent."""
+    studio = connect(home=home, tenant=tenant)
     if name is not None:
         one = studio.personas.get(name)
-        show.as_json(one.record.model_dump(mode="json")) if json else show.persona(one)
+        show.as_json(show.persona_data(one)) if json else show.persona(one)
         return
     people = studio.personas.list()
-    show.as_json([p.record.model_dump(mode="json") for p in people]) if json else show.personas(people)
+    show.as_json([show.persona_data(p) for p in people]) if json else show.personas(people)
 
 
 def jobs(
@@ -44,10 +45,11 @@ def jobs(
     status: Annotated[str | None, typer.Option(help=f"Only {', '.join(_STATES)} ones.")] = None,
     limit: Annotated[int, typer.Option(min=1)] = 20,
     home: Home = None,
+    tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
     """List jobs, newest first, or show one."""
-    studio = connect(home=home)
+    studio = connect(home=home, tenant=tenant)
     if job_id is None:
         if status is not None and status not in _STATES:
             raise InvalidRequest(f"--status {status!r}: use {', '.join(_STATES)}", param="--status")
@@ -68,9 +70,9 @@ def jobs(
         show.jobs([job])
 
 
-def cancel(job_id: str, home: Home = None, json: AsJson = False) -> None:
+def cancel(job_id: str, home: Home = None, tenant: Tenant = None, json: AsJson = False) -> None:
     """Stop a job. One that is over stays as it is."""
-    job = connect(home=home).jobs.get(job_id)
+    job = connect(home=home, tenant=tenant).jobs.get(job_id)
     now = job.cancel()
     show.as_json(show.job_data(job)) if json else print(show.status(now))
 
@@ -79,10 +81,11 @@ def delete(
     persona: Annotated[str, typer.Argument(help="Its name or id.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     home: Home = None,
+    tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
     """Remove a persona with its photos, weights and every picture made from it."""
-    studio = connect(home=home)
+    studio = connect(home=home, tenant=tenant)
     if not yes and not json:
         typer.confirm(f"Delete {persona!r} with its photos, weights and every picture made from it?", abort=True)
     studio.personas.delete(persona)

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError
-from . import admin, fleet, make, priors, webhooks
+from . import admin, fleet, make, priors, tenants, webhooks
 
 app = typer.Typer(
     name="portraitist",
@@ -37,6 +37,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 for command in _COMMANDS:
     app.command()(command)
 app.add_typer(priors.app)
+app.add_typer(tenants.app)
 app.add_typer(webhooks.app)
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}  # the demo reads its options itself, --help too
 app.command(add_help_option=False, context_settings=_PASS_ON)(admin.demo)

@@ -15,7 +15,7 @@ from ..persona import Output
 from ..picture import Grid, Picture
 from ..studio import connect
 from . import options, show
-from .options import AsJson, EyesOpen, Home, MouthOpen, NoWait, Out, Pitch, Roll, Seed, Set, Smile, Strict, Yaw
+from .options import AsJson, EyesOpen, Home, MouthOpen, NoWait, Out, Pitch, Roll, Seed, Set, Smile, Strict, Tenant, Yaw
 
 PersonaName = Annotated[str, typer.Argument(metavar="PERSONA", help="Its name or id.")]
 
@@ -30,13 +30,18 @@ def create(
         Path | None, typer.Option(help='JSON with attributes of your own: {"a.jpg": {"age": 34}}.')
     ] = None,
     prior: Annotated[str, typer.Option(help="The generator to start from.")] = "default",
+    consent: Annotated[
+        Path | None, typer.Option(help='JSON with the person\'s consent: {"subject": …, "by": …, "text": …}; a cluster needs it.')
+    ] = None,
+    retain_days: Annotated[float | None, typer.Option(help="Delete the persona after so many days.")] = None,
     seed: Seed = 0,
     no_wait: NoWait = False,
     home: Home = None,
+    tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
     """Learn a person from photos. Takes a minute or two; Ctrl-C leaves the job running."""
-    studio = connect(home=home)
+    studio = connect(home=home, tenant=tenant)
     job = studio.personas.create(
         name,
         photos[0] if len(photos) == 1 else photos,
@@ -46,12 +51,14 @@ def create(
         prior=prior,
         seed=seed,
         labels=options.labels(labels),
+        consent=options.consent(consent),
+        retain_days=retain_days,
     )
     if no_wait:
         return _started(job, json)
     persona = job.wait(progress=not json)
     if json:
-        show.as_json({"job": job.id, "persona": persona.record.model_dump(mode="json")})
+        show.as_json({"job": job.id, "persona": show.persona_data(persona)})
     else:
         show.persona(persona)
 
@@ -72,11 +79,12 @@ def synthesize(
     out: Out = None,
     no_wait: NoWait = False,
     home: Home = None,
+    tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
     """New portraits. Lists make a sweep (--yaw=-20,0,20) or, two of them, a grid."""
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
-    person = connect(home=home).personas.get(persona)
+    person = connect(home=home, tenant=tenant).personas.get(persona)
     axes: Any = None if grid is None else tuple(a.strip() for a in grid.split(","))
     asked: Any = options.values(named, own)
     job = person.synthesize(n=n, grid=axes, seed=seed, strict=strict, wait=False, **asked)
@@ -100,11 +108,12 @@ def edit(
     out: Out = None,
     no_wait: NoWait = False,
     home: Home = None,
+    tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
     """Change the named attributes of a real photo; everything else stays as it is."""
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
-    person = connect(home=home).personas.get(persona)
+    person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
     job = person.edit(photo, relative=relative, space=space, seed=seed, strict=strict, wait=False, **asked)
     _deliver(job, f"{photo.stem}-{person.name}", out, no_wait, json)
@@ -129,11 +138,12 @@ def enhance(
     out: Out = None,
     no_wait: NoWait = False,
     home: Home = None,
+    tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
     """Restore a degraded photo; attributes steer what the damage left open."""
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
-    person = connect(home=home).personas.get(persona)
+    person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
     job = person.enhance(photo, options.degradation(degradation), seed=seed, strict=strict, wait=False, **asked)
     _deliver(job, f"{photo.stem}-restored", out, no_wait, json)

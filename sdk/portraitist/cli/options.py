@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..attributes import ATTRIBUTES
+from ..consent import Consent
 from ..degradations import DEGRADATIONS
 from ..degradations import Degradation as AnyDegradation
 from ..errors import InvalidRequest
@@ -29,6 +30,9 @@ Monitor = Annotated[
         envvar="PORTRAITIST_MONITOR",
         help="Where a worker answers /live, /ready and /metrics; default: nowhere.",
     ),
+]
+Tenant = Annotated[
+    str | None, typer.Option("--tenant", help="Whose personas and jobs; default: $PORTRAITIST_TENANT or 'default'.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same pictures.")]
@@ -84,6 +88,19 @@ def labels(path: Path | None) -> dict[str, dict[str, float]] | None:
     if not isinstance(found, dict) or not all(isinstance(v, dict) for v in found.values()):
         raise InvalidRequest(f'--labels {path}: expected {{"a.jpg": {{"age": 34}}, ...}}', param="--labels")
     return found
+
+
+def consent(path: Path | None) -> Consent | None:
+    """A JSON file {"subject": "Ana", "by": "Ana", "text": "I agree that …", "expires": "2027-12-31"}."""
+    if path is None:
+        return None
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"--consent {path}: {error}; expected a JSON file", param="--consent") from error
+    if not isinstance(found, dict):
+        raise InvalidRequest(f'--consent {path}: expected {{"subject": …, "by": …, "text": …}}', param="--consent")
+    return Consent(**found)
 
 
 def _numbers(name: str, text: str) -> float | list[float]:

@@ -54,6 +54,25 @@ def persona(p: Persona) -> None:
     console.print(table)
     for warning in p.record.warnings:
         console.print(f"[yellow]{escape(warning)}[/]")
+    if (c := p.consent) is not None:
+        told = f"{c.subject}, given by {c.by} on {_day(c.when)}: {c.scope} (text {c.text_hash[:12]}…)"
+        console.print(escape("consent: " + ("none recorded; you answer for it" if c.assumed else told)), soft_wrap=True)
+    if p.expires is not None:
+        console.print(f"expires {_day(p.expires)}")
+
+
+def persona_data(p: Persona) -> dict[str, Any]:
+    """For --json."""
+    consent, expires = p.consent, p.expires
+    return {
+        **p.record.model_dump(mode="json"),
+        "consent": None if consent is None else consent.model_dump(mode="json"),
+        "expires": None if expires is None else expires.isoformat(),
+    }
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone().strftime("%Y-%m-%d")
 
 
 def picture(where: str, report: PictureReport) -> None:
@@ -73,10 +92,13 @@ def picture(where: str, report: PictureReport) -> None:
 
 
 def personas(people: list[Persona]) -> None:
-    table = Table("name", "photos", "attributes", "preset", "id", box=None, pad_edge=False)
+    table = Table("name", "photos", "attributes", "preset", "id", "consent", box=None, pad_edge=False)
     for p in people:
-        accepted = sum(v.accepted for v in p.photos)
-        table.add_row(escape(p.name), f"{accepted} of {len(p.photos)}", ", ".join(p.reach), p.record.preset, p.id)
+        accepted = f"{sum(v.accepted for v in p.photos)} of {len(p.photos)}"
+        consent, expires = p.consent, p.expires
+        told = "none recorded" if consent is None or consent.assumed else f"by {consent.by}"
+        told += "" if expires is None else f", until {_day(expires)}"
+        table.add_row(escape(p.name), accepted, ", ".join(p.reach), p.record.preset, p.id, escape(told))
     console.print(table if people else "no personas yet; `portraitist create NAME PHOTOS` makes one")
 
 

@@ -311,9 +311,12 @@ class MemoryLedger:
             states = [(r.tenant, r.status) for r in jobs]
             names = {r.tenant for r in jobs} | {*living} | {t for t in self._quotas if t != "*" and self.tenant in (None, t)}
             return [
-                TenantRow(t, states.count((t, "running")), states.count((t, "queued")), living.count(t), self._quotas_of(t))
+                TenantRow(t, states.count((t, "running")), states.count((t, "queued")), living.count(t), self.quotas(t))
                 for t in sorted(names)
             ]
+
+    def quotas(self, tenant: str) -> Quotas:
+        return self._quotas.get(tenant) or self._quotas.get("*") or Quotas()
 
     def set_quotas(self, tenant: str, quotas: Quotas) -> None:
         with self._changed:
@@ -343,16 +346,13 @@ class MemoryLedger:
     def _mine(self, row: JobRow | PersonaRow | None) -> bool:
         return row is not None and self.tenant in (None, row.tenant)
 
-    def _quotas_of(self, tenant: str) -> Quotas:
-        return self._quotas.get(tenant) or self._quotas.get("*") or Quotas()
-
     def _within(self, tenant: str, quota: Literal["queued", "personas"], held: int) -> None:
-        limit = getattr(self._quotas_of(tenant), quota)
+        limit = getattr(self.quotas(tenant), quota)
         if limit is not None and held >= limit:
             raise rules.quota_exceeded(tenant, quota, held, limit)
 
     def _full(self, tenant: str) -> bool:
-        limit = self._quotas_of(tenant).running
+        limit = self.quotas(tenant).running
         return limit is not None and sum(r.status == "running" for r in self._of(tenant, self._jobs.values())) >= limit
 
     def _lines(self, lane: Lane, *, also: str | None = None) -> list[rules.Line]:

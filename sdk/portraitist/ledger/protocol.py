@@ -188,7 +188,7 @@ class Ledger(Protocol):
         """An active persona, or one expired or being created. NotFound; PersonaDeleted if only a deleted one matches."""
 
     def wrapped_key(self, persona_id: str) -> str:
-        """The data key of a persona, also of one being created. NotFound, PersonaDeleted."""
+        """The data key of a persona, also of one being created. NotFound, PersonaDeleted, PersonaExpired."""
 
     def rewrap(self, change: Callable[[str, str], str]) -> int:
         """Replace every wrapped key by `change(persona_id, wrapped)`; how many."""
@@ -252,6 +252,8 @@ class Ledger(Protocol):
 
     def tenants(self) -> list[TenantRow]:
         """All that have jobs, personas or quotas, by name."""
+
+    def quotas(self, tenant: str) -> Quotas: ...
 
     def set_quotas(self, tenant: str, quotas: Quotas) -> None:
         """Tenant "*": of all those that have none of their own."""

@@ -357,7 +357,7 @@ class RedisLedger:
 
     def tenants(self) -> list[TenantRow]:
         with self._typed():
-            names, quotas = sorted(self._tenants()), self._redis.hgetall(self._prefix + "quotas")
+            names, texts = sorted(self._tenants()), self._redis.hgetall(self._prefix + "quotas")
             with self._redis.pipeline(transaction=False) as pipe:
                 for name in names:
                     pipe.zcard(self._key("status", f"running:{name}"))
@@ -366,10 +366,13 @@ class RedisLedger:
                 counts = pipe.execute()
         rows = []
         for index, name in enumerate(names):
-            limits = json.loads(quotas.get(name) or quotas.get("*") or "{}")
             running, queued, personas = counts[3 * index : 3 * index + 3]
-            rows.append(TenantRow(name, running, queued, personas, Quotas(**limits)))
+            rows.append(TenantRow(name, running, queued, personas, _quotas(texts.get(name), texts.get("*"))))
         return rows
+
+    def quotas(self, tenant: str) -> Quotas:
+        with self._typed():
+            return _quotas(*self._redis.hmget(self._prefix + "quotas", tenant, "*"))
 
     def set_quotas(self, tenant: str, quotas: Quotas) -> None:
         limits = {name: limit for name, limit in asdict(quotas).items() if limit is not None}
@@ -469,6 +472,10 @@ def typed(url: str) -> Iterator[None]:
 
 def _no_job(job_id: str) -> NotFound:
     return NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
+
+
+def _quotas(own: str | None, everybodys: str | None) -> Quotas:
+    return Quotas(**json.loads(own or everybodys or "{}"))
 
 
 def _dump(data: Json | None) -> str | None:

@@ -371,6 +371,10 @@ class SqliteLedger:
             }
             return [TenantRow(name, *counted[name], self._quotas(db, name)) for name in sorted(counted)]
 
+    def quotas(self, tenant: str) -> Quotas:
+        with self._read() as db:
+            return self._quotas(db, tenant)
+
     def set_quotas(self, tenant: str, quotas: Quotas) -> None:
         with self._write() as db:
             values = (tenant, quotas.running, quotas.queued, quotas.personas)

@@ -53,7 +53,7 @@ def parse(url: str) -> Target:
     if not isinstance(url, str) or len(url) > MAX_LENGTH:
         raise _refused("a URL", f"is no text of at most {MAX_LENGTH} characters")
     shown = repr(re.split(r"[?#]", url)[0][:100])
-    if any(c <= " " or c == "\\" or c == "\x7f" for c in url):
+    if any(c <= " " or c in "\\\x7f" or "\ud800" <= c <= "\udfff" for c in url):  # the last: half characters
         raise _refused(shown, "holds spaces, control characters or backslashes; percent-encode them")
     if (found := _URL.fullmatch(url)) is None:
         raise _refused(shown.split("@")[-1], "is not of the form https://host/path")
