@@ -43,7 +43,7 @@ class RealFleet:
     def __enter__(self) -> RealFleet:
         os.environ["PORTRAITIST_TEST_OPERATIONS"] = "fake_operations"
         os.environ["PYTHONPATH"] = os.pathsep.join([str(QUEUE_TESTS), os.environ.get("PYTHONPATH", "")])
-        os.environ["OMP_NUM_THREADS"] = "1"
+        os.environ |= {"OMP_NUM_THREADS": "1", "PORTRAITIST_CONSENT": "optional"}
         self._folder = tempfile.TemporaryDirectory()
         self._fleet = Fleet(Path(self._folder.name), aof=True, lease_s=15.0)
         self._fleet.add(self.workers)
