@@ -31,7 +31,16 @@ from starlette.datastructures import UploadFile
 from starlette.middleware.sessions import SessionMiddleware
 
 import portraitist
-from portraitist import Conflict, InvalidRequest, Link, NotFound, PortraitistError, QueueUnavailable, webhooks
+from portraitist import (
+    Conflict,
+    InvalidRequest,
+    Link,
+    NotFound,
+    PortraitistError,
+    QueueUnavailable,
+    QuotaExceeded,
+    webhooks,
+)
 
 HERE = Path(__file__).parent
 URL = os.environ.get("APP_URL", "http://127.0.0.1:8000")
@@ -134,7 +143,9 @@ async def learn(request: Request, studio: Mine) -> dict[str, str]:
         photos: list[Any] = [(f.filename or "", await f.read()) for f in files]
         # Link: what a user types is never taken for a path on this machine.
         photos += [Link(line.strip()) for line in str(form.get("addresses") or "").splitlines() if line.strip()]
-    create = functools.partial(studio.personas.create, ME, photos, preset=PRESET)
+    user = request.session["user"]
+    consent = portraitist.Consent(subject=user, by=user, text=TERMS)
+    create = functools.partial(studio.personas.create, ME, photos, preset=PRESET, consent=consent)
     return {"job": (await run_in_threadpool(create)).id}
 
 
@@ -192,7 +203,7 @@ async def webhook(tenant: str, request: Request) -> None:
 
 @app.exception_handler(PortraitistError)
 def refused(request: Request, error: PortraitistError) -> JSONResponse:
-    statuses = {NotFound: 404, Conflict: 409, QueueUnavailable: 503, InvalidRequest: 422}
+    statuses = {NotFound: 404, Conflict: 409, QuotaExceeded: 429, QueueUnavailable: 503, InvalidRequest: 422}
     status = next((code for cls, code in statuses.items() if isinstance(error, cls)), 400)
     return JSONResponse({"detail": error.message, "code": error.code}, status)
 

@@ -20,6 +20,7 @@ _HOME = {
     "persona": ("Persona",),
     "consent": ("Consent",),
     "photos": ("Link",),
+    "vault.receipts": ("Receipt",),
     "webhooks.wire": ("Webhook", "WebhookEvent"),
     "picture": ("Grid", "Picture"),
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
@@ -29,7 +30,11 @@ _HOME = {
     "priors.library": ("Priors",),
     "priors.prior": ("Prior", "PriorCheck"),
     "priors.record": ("PriorRecord",),
+    "provenance.credentials": ("Credentials",),
+    "provenance.search": ("MarkFound",),
+    "provenance.verify": ("Verdict", "verify"),
     "errors": (
+        "CertificateUnusable",
         "Conflict",
         "ConsentExpired",
         "ConsentMissing",
@@ -68,10 +73,12 @@ __all__ = [
     "Attribute",
     "AttributeReport",
     "Cancelled",
+    "CertificateUnusable",
     "Conflict",
     "Consent",
     "ConsentExpired",
     "ConsentMissing",
+    "Credentials",
     "DownloadFailed",
     "Downsample",
     "Event",
@@ -89,6 +96,7 @@ __all__ = [
     "Jpeg",
     "LicenceNotAccepted",
     "Link",
+    "MarkFound",
     "Mask",
     "MotionBlur",
     "Noise",
@@ -115,6 +123,7 @@ __all__ = [
     "Queued",
     "QuotaExceeded",
     "Reach",
+    "Receipt",
     "Running",
     "SignatureInvalid",
     "Status",
@@ -124,11 +133,13 @@ __all__ = [
     "Succeeded",
     "UnknownAttribute",
     "UrlRefused",
+    "Verdict",
     "WaitTimeout",
     "Webhook",
     "WebhookEvent",
     "__version__",
     "connect",
+    "verify",
 ]
 
 if TYPE_CHECKING:
@@ -136,6 +147,7 @@ if TYPE_CHECKING:
     from .consent import Consent
     from .degradations import Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
     from .errors import (
+        CertificateUnusable,
         Conflict,
         ConsentExpired,
         ConsentMissing,
@@ -172,8 +184,12 @@ if TYPE_CHECKING:
     from .priors.library import Priors
     from .priors.prior import Prior, PriorCheck
     from .priors.record import PriorRecord
+    from .provenance.credentials import Credentials
+    from .provenance.search import MarkFound
+    from .provenance.verify import Verdict, verify
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
     from .studio import Studio, connect
+    from .vault.receipts import Receipt
     from .webhooks.wire import Webhook, WebhookEvent
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -16,10 +17,12 @@ from typing import Literal
 from .backend import Backend, default_home, embedded
 from .errors import PortraitistError
 from .priors.library import Priors
+from .provenance import certificate
 from .transport import EmbeddedTransport
 
 _ROOM_WARN, _ROOM_FAIL = 2 * 2**30, 200 * 2**20  # bytes
 _NETWORKS = {"generator", "encoder", "latents", "attributes", "perceptual", "identity"}
+_RENEW_DAYS = 30
 _WORKER = "pip install 'portraitist[worker]'"
 
 
@@ -33,7 +36,8 @@ class Check:
 
 def examine(home: str | os.PathLike[str] | None = None, *, start: bool = True) -> list[Check]:
     """All checks, in the order in which to mend things. Never raises."""
-    checks = [_python(), _torch_pair(), _package("celery", "5.7"), _package("safetensors", "0.5"), _weights()]
+    packages = [_package(name, least) for name, least in (("celery", "5.7"), ("safetensors", "0.5"), ("c2pa-python", "0.38"))]
+    checks = [_python(), _torch_pair(), *packages, _weights()]
     folder = default_home() if home is None else Path(home)
     try:
         backend = embedded(folder)
@@ -43,7 +47,7 @@ def examine(home: str | os.PathLike[str] | None = None, *, start: bool = True) -
             *checks,
             Check("home", "fail", error.message, "choose a writable folder with --home or PORTRAITIST_HOME"),
         ]
-    checks += [Check("home", "ok", f"{folder} can be written"), _room(folder), _priors(backend)]
+    checks += [Check("home", "ok", f"{folder} can be written"), _room(folder), _priors(backend), _certificate(folder)]
     if start:
         checks.append(_worker(backend))
     return checks
@@ -125,6 +129,23 @@ def _priors(backend: Backend) -> Check:
     if waiting := [p.name for p in priors.list() if not p.calibrated]:
         return Check("priors", "ok", f"bundled, {len(folders)} imported; not calibrated yet: {', '.join(waiting)}")
     return Check("priors", "ok", f"bundled, {len(folders)} imported")
+
+
+def _certificate(home: Path) -> Check:
+    """What pictures are signed with."""
+    try:
+        used = certificate.in_use(home)
+    except ImportError:
+        return Check("certificate", "fail", "the package cryptography is not installed", _WORKER)
+    except PortraitistError as error:
+        return Check("certificate", "fail", error.message, "mend PORTRAITIST_C2PA_CERT and PORTRAITIST_C2PA_KEY, or unset both")
+    if used.test:
+        remedy = "in production, set PORTRAITIST_C2PA_CERT and PORTRAITIST_C2PA_KEY"
+        return Check("certificate", "ok", "pictures are signed with a test certificate that nobody vouches for", remedy)
+    left = (used.expires - datetime.now(UTC)).days
+    state: Literal["ok", "warn"] = "ok" if left >= _RENEW_DAYS else "warn"
+    return Check("certificate", state, f"pictures are signed with {os.environ['PORTRAITIST_C2PA_CERT']}, valid for {left} days",
+                 "" if state == "ok" else "renew it, and start the workers anew")
 
 
 def _room(folder: Path) -> Check:

@@ -19,8 +19,9 @@ PortraitistError
 ├── PriorUnavailable          the generator's or a network's weights are missing or damaged
 │   ├── PriorRefused          a file to import that is no generator, or not one that can be read safely (`param`: the file)
 │   └── PriorNotCalibrated    an imported prior whose W has not been measured yet
+├── CertificateUnusable       the certificate that pictures are signed with, or its key, cannot be used
 ├── DownloadFailed            a file could not be fetched, or is not what it should be
-├── SignatureInvalid          a webhook that we did not sign, that was changed, or that is too old
+├── SignatureInvalid          a webhook or receipt that we did not sign, that was changed, or (webhook) that is too old
 ├── StorageError              the store could not be read or written (`StorageFull` when the disk is full)
 │   └── StorageFull
 ├── QueueUnavailable          no worker process, or no Redis server, could be started or reached
@@ -145,12 +146,16 @@ class PriorNotCalibrated(PriorUnavailable):
     """An imported prior whose W has not been measured yet: calibrate it first."""
 
 
+class CertificateUnusable(PortraitistError):
+    """The certificate that pictures are signed with, or its key, cannot be used; `param` names the setting."""
+
+
 class DownloadFailed(PortraitistError):
     """A file could not be fetched, or what came is not what it should be."""
 
 
 class SignatureInvalid(PortraitistError):
-    """A webhook that we did not sign, that was changed, or that is too old."""
+    """A webhook or a receipt that we did not sign, that was changed, or (webhooks) that is too old."""
 
 
 class StorageError(PortraitistError):

@@ -179,7 +179,7 @@ class Job(Generic[T]):
             raise _error(row)
         if row.result is None:
             raise PersonaDeleted(
-                f"the result of job {self.id} was deleted together with persona {row.persona_id}",
+                f"the result of job {self.id} was deleted together with its persona",
                 param="persona_id",
                 job_id=self.id,
             )

@@ -10,6 +10,7 @@ from .backend import Backend
 from .consent import Consent
 from .degradations import DEGRADATIONS, Mask
 from .degradations import Degradation as AnyDegradation
+from .deletion import delete
 from .errors import InvalidRequest
 from .jobs import Job
 from .photos import PhotoLike, read, read_bytes, stored
@@ -19,6 +20,7 @@ from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
 from .submission import Uploads, build, submit
 from .targets import spread
+from .vault.receipts import Receipt
 from .webhooks.wire import Webhook
 
 Number: TypeAlias = float | Sequence[float]
@@ -290,9 +292,11 @@ class Persona:
 
     # -- delete ----------------------------------------------------------------------------------------------------------
 
-    def delete(self) -> None:
-        """Remove record, weights, photos and every picture made from them. What remains is the fact that it was deleted."""
-        delete(self._backend, self.id)
+    def delete(self) -> Receipt:
+        """Remove record, weights, photos and every picture made from them, and destroy the key with which they were stored, so
+        that no backup of the store can be read. Jobs stop; workers forget within a minute. What remains is the signed receipt;
+        asked again, the same one."""
+        return delete(self._backend, self.id)
 
     # --------------------------------------------------------------------------------------------------------------------
 
@@ -328,11 +332,3 @@ class Persona:
     def _uploaded(self, mask: Mask, uploads: Uploads) -> Mask:
         known = is_digest(mask.image)  # of an earlier request about this person
         return Mask(uploads.add(self._backend.sealed(self.id).get(mask.image) if known else read_bytes(mask.source())[1]))
-
-
-def delete(backend: Backend, persona_id: str) -> None:
-    removed = backend.ledger.delete_persona(persona_id)
-    for digest in removed.blobs:
-        backend.store.erase(digest)
-    for job_id in removed.jobs:
-        backend.store.drop_checkpoint(job_id)

@@ -13,16 +13,18 @@ from typing import Any, Literal, overload
 from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES
 from .backend import Backend, open_backend
 from .consent import Consent, check, end_of
+from .deletion import delete
 from .errors import InvalidRequest, NotFound, PersonaDeleted
 from .jobs import AnyJob, Job, Status
 from .ledger import protocol, rules
-from .persona import Persona, delete
+from .persona import Persona
 from .photos import PhotoLike, gather, stored
 from .priors.library import Priors
 from .requests import CreatePersona
 from .results import PersonaRecord
 from .submission import Uploads, build, new_persona_id, submit
 from .targets import check_name
+from .vault.receipts import Receipt
 from .webhooks.resource import Webhooks
 from .webhooks.wire import Webhook
 
@@ -195,9 +197,12 @@ class Personas:
             Persona(self._backend, PersonaRecord.model_validate(row.record)) for row in self._backend.ledger.personas()
         ]
 
-    def delete(self, name_or_id: str) -> None:
-        """As `Persona.delete`; one that is still being created is stopped and removed."""
-        delete(self._backend, self._backend.ledger.persona(name_or_id).id)
+    def delete(self, name_or_id: str) -> Receipt:
+        """As `Persona.delete`; one that is still being created is stopped and removed. Asked again by id, the same receipt; by
+        name, PersonaDeleted (another person may have it by now)."""
+        if name_or_id.startswith("per_"):
+            return delete(self._backend, name_or_id)
+        return delete(self._backend, self._backend.ledger.persona(name_or_id).id)
 
     def __contains__(self, name_or_id: object) -> bool:
         try:

@@ -6,6 +6,7 @@ deaf           1: never reports progress, so it cannot hear a cancellation
 error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: MemoryError, 5: a fault that quotes the photo's name
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -23,11 +24,16 @@ from portraitist.results import (
     Reach,
 )
 
+SLOW, BRIEF, POISON = 9001, 9002, 9003  # seeds of pictures
 warmed = []  # ids of personas that it made pictures of
 
 
 def load():
     pass
+
+
+def side_by_side(count, slots):
+    return lambda: contextlib.nullcontext()
 
 
 def warm():
@@ -92,6 +98,12 @@ def pictures(request, context):
     context.persona(request.persona_id)
     if request.persona_id not in warmed:
         warmed.append(request.persona_id)
+    if request.seed == SLOW:  # does not listen
+        time.sleep(60)
+    if request.seed == BRIEF:
+        time.sleep(0.5)
+    if request.seed == POISON:
+        os.kill(os.getpid(), signal.SIGKILL)
     made = []
     for index, values in enumerate(request.values):
         context.on_step(Progress(stage="draw", step=index, steps=len(request.values)))

@@ -23,12 +23,12 @@ class Fleet:
         self.studio = portraitist.connect(self.server.url, store=self.store)
         self.ledger, self.transport = self.studio._backend.ledger, self.studio._backend.transport
 
-    def add(self, count=1, queues="serve,tune", grace=5.0, monitor=None, log="text"):
+    def add(self, count=1, queues="serve,tune", grace=5.0, monitor=None, log="text", more=()):
         """Start workers, without waiting for them."""
         env = {**os.environ, "PORTRAITIST_URL": self.server.url, "PORTRAITIST_STORE": str(self.store)}
         env |= {"PORTRAITIST_LEASE_S": str(self.lease_s), "PORTRAITIST_LOG": log}
         command = [sys.executable, "-m", "portraitist_workers.cluster", "--queues", queues, "--grace", str(grace)]
-        command += ["--monitor", str(monitor)] if monitor else []
+        command += [*(["--monitor", str(monitor)] if monitor else []), *more]
         for _ in range(count):
             with open(self.log, "ab") as log:
                 self.workers.append(subprocess.Popen(command, env=env, stdout=log, stderr=log))

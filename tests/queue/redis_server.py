@@ -37,6 +37,7 @@ class RedisServer:
 
     def start(self):
         options = ["--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", self._folder]
+        options += ["--rdbcompression", "no"]  # so that a test can search its files
         options += ["--appendonly", "yes" if self._aof else "no", "--appendfsync", "always"]
         options += ["--maxmemory-policy", "noeviction", "--logfile", self._folder / "redis.log"]
         options += ["--requirepass", self._password] if self._password else []

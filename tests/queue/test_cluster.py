@@ -1,5 +1,6 @@
 """The cluster's promises in short form, with a real Redis server and real Celery workers. Long forms: test_chaos.py."""
 
+import itertools
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 import portraitist
 from portraitist import Cancelled, Queued, Running
 from portraitist.errors import Conflict, InvalidRequest, JobCancelled, JobFailed, QueueUnavailable
-from portraitist.ledger import LeaseLost
+from portraitist.ledger import LeaseLost, Quotas, RedisLedger
 
 from .fleet import Fleet, child_gone, starts
 from .processes import PHOTOS, child_pid, row, running, until
@@ -316,6 +317,28 @@ def test_what_is_wrong_is_told(tmp_path):
         studio.personas.list()
     assert time.monotonic() - began < 5.0 and "secret" not in str(caught.value) + repr(studio)
     assert studio.describe()["alive"] is False
+
+
+# -- tenants -----------------------------------------------------------------------------------------------------------
+
+
+def test_workers_serve_tenants_in_turn_and_keep_their_quotas(fleet, create):
+    """One floods the queue; another comes later and is done early; a third may run one job at a time."""
+    one, two, three = (portraitist.connect(fleet.server.url, store=fleet.store, tenant=t) for t in ("one", "two", "three"))
+    RedisLedger(fleet.server.url).set_quotas("three", Quotas(running=1))
+    flood = [create(one, steps=1, dt=0.3) for _ in range(15)]
+    modest = [create(two, steps=1, dt=0.3) for _ in range(2)]
+    slow = [create(three, steps=1, dt=0.3) for _ in range(3)]
+    for job in flood + modest + slow:
+        job.wait(timeout=60)
+    ended = sorted((row(studio, job).finished, studio is two) for studio, jobs in ((one, flood), (two, modest)) for job in jobs)
+    assert [mine for _, mine in ended[:-5]].count(True) == 2  # 2 of 17 came last, but were not last
+    spans = sorted((row(three, job).started, row(three, job).finished) for job in slow)
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
+    assert {"one", "two", "three"} <= {t.name for t in RedisLedger(fleet.server.url).tenants()}
+    command = [sys.executable, "-m", "portraitist", "tenants", "list", "--url", fleet.server.url, "--store", fleet.store]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "0 of 1" in told and "one" in told
 
 
 # -- warm workers ------------------------------------------------------------------------------------------------------

@@ -327,14 +327,36 @@ def test_delete_leaves_a_tombstone_and_nothing_else(ledger):
             call()
     with pytest.raises(PersonaDeleted):
         ledger.delete_persona("per_1")
+    assert ledger.jobs(persona_id="per_1") == []
     for job_id in ("job_1", "job_2"):
         row = ledger.job(job_id)
         assert row.status == "succeeded" and row.result is None and row.key is None
-        assert set(row.request) == {"operation", "persona_id"}
+        assert set(row.request) == {"operation"} and row.persona_id == ""
         assert ledger.events(job_id) == []
     assert [p.name for p in ledger.personas()] == ["bob"]
     created(ledger, 20, "ana")  # the name is free
     assert ledger.persona("ana").id == "per_20"
+
+
+def test_a_deletion_is_remembered_until_it_is_signed_for(ledger, clock):
+    created(ledger, blobs=("photo",))
+    with pytest.raises(NotFound):
+        ledger.deletion("per_1")
+    clock.now = 2000.0
+    begun = ledger.delete_persona("per_1")
+    assert begun == ledger.deletion("per_1") and (begun.time, begun.receipt) == (2000.0, None)
+    assert begun.blobs == ("photo",) and begun.jobs == ("job_1",) and begun.tenant == "default"
+    assert ledger.unfinished_deletions(10.0) == []
+    clock.now = 2011.0
+    assert ledger.unfinished_deletions(10.0) == [begun]
+    assert ledger.close_deletion("per_1", {"signature": "a"}) == {"signature": "a"}
+    assert ledger.close_deletion("per_1", {"signature": "b"}) == {"signature": "a"}  # the first stays
+    assert ledger.unfinished_deletions(0.0) == []
+    done = ledger.deletion("per_1")
+    assert (done.blobs, done.jobs, done.receipt) == ((), (), {"signature": "a"})
+    for call in (lambda: ledger.of("other").deletion("per_1"), lambda: ledger.of("other").close_deletion("per_1", {})):
+        with pytest.raises(NotFound):
+            call()
 
 
 def test_delete_stops_running_and_queued_jobs(ledger):
@@ -353,7 +375,7 @@ def test_delete_stops_running_and_queued_jobs(ledger):
 def test_delete_while_it_is_being_created(ledger):
     ledger.submit(creation(1, blobs=("photo",)))
     row = claim(ledger)
-    ledger.delete_persona("per_1")
+    assert ledger.delete_persona("per_1").blobs == ("photo",) == ledger.deletion("per_1").blobs
     with pytest.raises(LeaseLost):
         ledger.finish("job_1", row.token, "succeeded", result={})
     assert ledger.referenced(["photo"]) == set() and ledger.personas() == []

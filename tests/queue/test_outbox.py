@@ -175,6 +175,14 @@ def test_deleting_a_persona_drops_its_deliveries(ledger):
         ledger.outbox.resend(dead.id)
 
 
+def test_forgetting_a_job_drops_its_deliveries(ledger, clock):
+    finished(ledger, 1, "failed", error={})
+    ledger.outbox.settle(take(ledger)[0], error="no")
+    clock.now += 100
+    finished(ledger, 2)
+    assert ledger.forget(after_s=50) == 1 and [d.job_id for d in ledger.outbox.list()] == ["job_2"]
+
+
 def test_a_tenant_sees_its_own(ledger):
     for number, tenant in ((1, "one"), (2, "two")):
         mine = ledger.of(tenant)

@@ -176,7 +176,7 @@ provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
 trace.set_tracer_provider(provider)
 studio = portraitist.connect(sys.argv[1], store=sys.argv[2])
 with trace.get_tracer("app").start_as_current_span("sign-up"):
-    script = {"a.jpg": {"steps": 3, "dt": 0.02, "kill_at": 1, "kills": 1}}
+    script = {"a.jpg": {"steps": 3, "dt": 0.5, "kill_at": 1, "kills": 1}}  # the first attempt lives to tell its wait
     job = studio.personas.create("traced", [("a.jpg", b"1")], labels=script)
 job.wait(timeout=60)
 """

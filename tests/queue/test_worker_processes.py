@@ -361,7 +361,7 @@ def test_delete_removes_every_byte(studio, create):
     for call in (
         ana.synthesize,
         lambda: ana.edit(b"x", yaw=1),
-        ana.delete,
+        lambda: studio.personas.delete("ana"),
         lambda: studio.personas.get("ana"),
         job.wait,
     ):

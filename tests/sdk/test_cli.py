@@ -8,7 +8,7 @@ import typer
 from PIL import Image
 
 import portraitist
-from portraitist.cli import admin, main, make, tenants
+from portraitist.cli import admin, main, make, tenants, vault
 from portraitist.doctor import Check
 from portraitist.studio import Studio
 from portraitist.testing import fake_backend
@@ -80,7 +80,8 @@ def test_json(cli):
     assert json.loads(cli("jobs", made["job"], "--json")[1])["id"] == made["job"]
     code, out, _ = cli("synthesize", "ana", "--yaw", "99", "--json")
     assert code == 2 and json.loads(out)["error"]["code"] == "out_of_range"
-    assert json.loads(cli("delete", "ana", "--json")[1]) == {"deleted": "ana"}
+    deleted = json.loads(cli("delete", "ana", "--json")[1])
+    assert deleted["deleted"] == "ana" and deleted["receipt"]["signature"]
     code, out, _ = cli("personas", "ana", "--json")
     assert code == 1 and json.loads(out)["error"]["code"] == "persona_deleted"
 
@@ -224,3 +225,21 @@ def test_consent_and_retention(cli, tmp_path):
     assert told["consent"]["subject"] == "Ana" and told["expires"].startswith("20")
     (tmp_path / "consent.json").write_text("[]")
     assert cli("create", "cy", "photos", "--consent", "consent.json")[0] == 2
+
+
+def test_receipts_and_master_keys(cli, tmp_path, monkeypatch):
+    backend = cli.studio._backend
+    monkeypatch.setattr(vault, "open_backend", lambda url, home, store: backend)
+    cli("create", "ana", "photos")
+    assert cli("keys", "rewrap")[1].startswith("1 data key")
+    assert cli("delete", "ana", "--yes", "--receipt", "receipt.json")[0] == 0
+    key = cli("receipts", "key")[1].strip()
+    for own in ((), ("--key", key)):
+        code, out, _ = cli("receipts", "verify", "receipt.json", *own)
+        assert code == 0 and "genuine" in out
+    code, _, err = cli("receipts", "verify", "receipt.json", "--key", "another")
+    assert code == 1 and "another key" in err
+    (tmp_path / "forged.json").write_text((tmp_path / "receipt.json").read_text().replace("default", "others"))
+    code, _, err = cli("receipts", "verify", "forged.json")
+    assert code == 1 and "changed" in err
+    assert len(cli("keys", "new")[1].strip()) == 44 and cli("receipts", "verify", "photos/a.jpg")[0] == 2

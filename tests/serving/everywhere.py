@@ -1,4 +1,4 @@
-"""Every operation, short, on the device named by PORTRAITIST_DEVICE; prints the digests of what came out.
+"""Every operation, short, on the device named by PORTRAITIST_DEVICE; prints digests of the weights and pixels that came out.
 
     PORTRAITIST_DEVICE=meta python everywhere.py      (test_device.py compares it with cpu)
 """
@@ -21,7 +21,7 @@ from portraitist_workers.device import device  # noqa: E402
 from portraitist_workers.persona import presets, tuning  # noqa: E402
 from portraitist_workers.priors import library  # noqa: E402
 from serving.elsewhere import Elsewhere, Remote  # noqa: E402
-from serving.people import context, persona_id  # noqa: E402
+from serving.people import context, persona_id, pixels  # noqa: E402
 
 EXAMPLES = HERE.parent.parent / "examples"
 
@@ -42,7 +42,7 @@ def main():
     made = {}
     for name in sys.argv[1:] or requests:
         result = operations.run(requests[name], world)
-        made[name] = [result.weights] if name == "create" else [picture.blob for picture in result.pictures]
+        made[name] = [result.weights] if name == "create" else [pixels(world, p) for p in result.pictures]
     generator = library.load().generator
     assert isinstance(next(generator.parameters()).data, Remote) == (device().type == "meta")
     print(json.dumps(made))

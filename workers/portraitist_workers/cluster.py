@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--queues", default="serve,tune", help="serve (seconds), tune (minutes), or both")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--batch", type=int, default=1, help="how many synthesize jobs may share a pass")
     parser.add_argument("--grace", type=float, default=25.0, help="seconds that a job may go on after SIGTERM")
     parser.add_argument("--monitor", help="[HOST:]PORT where it answers /live, /ready and /metrics")
     options = parser.parse_args(argv)
@@ -61,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     host, queues = socket.gethostname(), tuple(options.queues.split(","))
     node_name = f"{host}-{secrets.token_hex(3)}"  # never the same again: an old row must not look like ours
     os.environ.update(PORTRAITIST_URL=options.url, PORTRAITIST_STORE=str(options.store), PORTRAITIST_NODE=node_name)
+    os.environ["PORTRAITIST_BATCH"] = str(options.batch)
     _choose(options.device)
     set_for_children()
     if options.monitor:

@@ -25,11 +25,13 @@ from portraitist.errors import (
     StorageError,
 )
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
+from portraitist.ledger.protocol import TERMINAL
 from portraitist.requests import CreatePersona, Request
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store
 
 from .fetching import with_photos
+from .provenance.gallery import Gallery
 from .telemetry import Attempt
 
 log = logging.getLogger(__name__)
@@ -65,12 +67,10 @@ def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S
             context.sync()
             outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
         except LeaseLost:
-            log.warning("job %s was taken away; its work is dropped", job_id)
-            return
+            return _taken_away(backend, job_id)
         except JobCancelled:
             if context.lost:
-                log.warning("job %s was taken away; its work is dropped", job_id)
-                return
+                return _taken_away(backend, job_id)
             outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
         except Exception as error:
             if not isinstance(error, PortraitistError):
@@ -78,6 +78,16 @@ def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S
             outcome = {"status": "failed", "error": _typed(error, row, context.stage).to_dict()}
         if _finish(ledger, row, outcome):
             attempt.over(outcome["status"])
+    _drop_checkpoint(backend, job_id)
+
+
+def _taken_away(backend: Backend, job_id: str) -> None:
+    log.warning("job %s was taken away; its work is dropped", job_id)
+    if backend.ledger.job(job_id).status in TERMINAL:  # its persona was deleted, perhaps while we were saving
+        _drop_checkpoint(backend, job_id)
+
+
+def _drop_checkpoint(backend: Backend, job_id: str) -> None:
     try:
         backend.store.drop_checkpoint(job_id)
     except StorageError:
@@ -125,7 +135,7 @@ def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
     return typed
 
 
-class JobContext:
+class JobContext(Gallery):
     """`operations.Context` on a ledger and a store. Use as a context manager: it renews the lease from a thread."""
 
     def __init__(self, backend: Backend, row: JobRow, attempt: Attempt, *, lease_s: float) -> None:
@@ -138,6 +148,7 @@ class JobContext:
         self._said = -30.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"lease-{row.id}", daemon=True)
+        super().__init__()
 
     def __enter__(self) -> JobContext:
         self._thread.start()

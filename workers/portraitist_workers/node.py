@@ -159,11 +159,18 @@ class Node:
 
     def _watch(self, row: JobRow, pid: int, *, silent: bool) -> None:
         if self._long(row, "cancelled", row.cancel_requested is not None, CANCEL_GRACE_S):
-            _kill(pid)
-            give_back(self._backend, row, "it did not stop when asked to")
+            self._kill_for(row, pid, "it did not stop when asked to")
         elif self._long(row, "silent", silent, SILENT_S):
-            _kill(pid)
-            give_back(self._backend, row, "its worker process stopped answering")
+            self._kill_for(row, pid, "its worker process stopped answering")
+
+    def _kill_for(self, row: JobRow, pid: int, reason: str) -> None:
+        """The process must go because of `row`; what it does beside that is not to blame."""
+        _kill(pid)
+        for other in self._ledger.running(worker=row.worker):
+            if other.id == row.id:
+                give_back(self._backend, row, reason)
+            else:
+                give_back(self._backend, other, "a job beside it had to be stopped", count=False)
 
     def _long(self, row: JobRow, what: str, now_true: bool, seconds: float) -> bool:
         """Whether something has been true for so long, by our own clock."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from portraitist.backend import Backend
 from portraitist.errors import PortraitistError, QueueUnavailable
@@ -17,7 +18,7 @@ from portraitist.ledger.protocol import TERMINAL, Lane
 from portraitist.transport import RedisTransport
 
 from .execution import LEASE_S
-from .sweeping import SWEEP_S, sweep
+from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
 from .telemetry import logs, metrics
 
 log = logging.getLogger(__name__)
@@ -55,14 +56,15 @@ class Reaper:
         except QueueUnavailable:
             self._silent, self._short = {}, {}  # what we saw before the outage says nothing about what is after it
             raise
-        if self._transport.first("sweep", SWEEP_S):
-            threading.Thread(target=self._sweep, name="portraitist-sweep", daemon=True).start()  # it may take minutes
+        for what, period_s, task in (("sweep", SWEEP_S, sweep), ("deletions", DELETIONS_S, look_after_deletions)):
+            if self._transport.first(what, period_s):  # aside: it may take minutes
+                threading.Thread(target=self._tidy, args=(task,), name=f"portraitist-{what}", daemon=True).start()
 
-    def _sweep(self) -> None:
+    def _tidy(self, task: Callable[[Backend], None]) -> None:
         try:
-            sweep(self._ledger, self._backend.store)
+            task(self._backend)
         except PortraitistError as error:
-            log.warning("sweeping was broken off: %s", error)
+            log.warning("tidying up was broken off: %s", error)
 
     def _take_back(self) -> None:
         now, seen = time.monotonic(), {}

@@ -22,7 +22,7 @@ from portraitist.transport.lock import WorkerLock
 
 from .delivering import Sender
 from .execution import LEASE_S
-from .sweeping import SWEEP_S, sweep
+from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
 from .tasks import run_job
 from .telemetry import logs, metrics
 from .telemetry.monitor import clean_up
@@ -40,12 +40,13 @@ class Supervisor:
     """`run` is the loop (in a thread of the worker's main process); `idle_s` = 0 never ends by itself."""
 
     def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float) -> None:
-        self._ledger, self._store, self._lock, self._idle_s = backend.ledger, backend.store, lock, idle_s
+        self._backend, self._ledger, self._store = backend, backend.ledger, backend.store
+        self._lock, self._idle_s = lock, idle_s
         self._sender = Sender(backend)
         self._sent: dict[str, float] = {}
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._busy = time.monotonic()
-        self._swept = -SWEEP_S
+        self._swept, self._tidied = -SWEEP_S, -DELETIONS_S
         self._ending = threading.Lock()  # whoever takes it ends the process; the others leave it alone
         self._code, self._compared = code_stamp(), time.monotonic()
         self.ticked = time.monotonic()  # when the loop last turned
@@ -90,7 +91,10 @@ class Supervisor:
                     run_job.delay(job_id)
         if not running and now - self._swept > SWEEP_S:
             self._swept = now
-            sweep(self._ledger, self._store)
+            sweep(self._backend)
+        if now - self._tidied > DELETIONS_S:
+            self._tidied = now
+            look_after_deletions(self._backend)
         self._sender.look()
         if self._idle_s and now - self._busy > self._idle_s and not self._sender.pending(self._idle_s):
             self._end_unless_needed()

@@ -1,20 +1,32 @@
-"""Erasing what nobody refers to: uploads that were never submitted, photos of failed creations, dead checkpoints."""
+"""Erasing what nobody refers to (uploads that were never submitted, photos of failed creations, dead checkpoints), what was kept for
+its time (jobs that are over, personas that expired), and what a deletion that was cut off has left."""
 
 from __future__ import annotations
 
+import logging
+import os
 from itertools import islice
 
+from portraitist.backend import Backend
+from portraitist.deletion import delete, finish
 from portraitist.errors import NotFound
-from portraitist.ledger import Ledger
+from portraitist.ledger import RedisLedger
 from portraitist.ledger.protocol import TERMINAL
-from portraitist.store import Store
+
+log = logging.getLogger(__name__)
 
 SWEEP_S = 3600.0  # how often ...
 SWEEP_AGE_S = 24 * 3600.0  # ... and how old a blob must be (a client uploads first and submits then)
-_AT_ONCE = 1000  # digests per question to the ledger
+_AT_ONCE = 1000  # digests or jobs per question to the ledger
+KEEP_JOBS_S = 86400 * float(os.environ.get("PORTRAITIST_KEEP_JOBS_DAYS", "30"))  # that are over, with their pictures; 0: for ever
+# Seconds: how often deletions are looked after (here, and for copies in memory), and how long whoever asked for one is given.
+DELETIONS_S = float(os.environ.get("PORTRAITIST_DELETIONS_S", "20"))
 
 
-def sweep(ledger: Ledger, store: Store) -> None:
+def sweep(backend: Backend) -> None:
+    ledger, store = backend.ledger, backend.store
+    while KEEP_JOBS_S and ledger.forget(after_s=KEEP_JOBS_S, limit=_AT_ONCE) == _AT_ONCE:
+        pass
     candidates = iter(store.older_than(SWEEP_AGE_S))
     while old := list(islice(candidates, _AT_ONCE)):
         for digest in set(old) - ledger.referenced(old):
@@ -26,3 +38,14 @@ def sweep(ledger: Ledger, store: Store) -> None:
             over = True
         if over:
             store.drop_checkpoint(job_id)
+
+
+def look_after_deletions(backend: Backend) -> None:
+    """Delete who has expired, finish deletions whose client was killed, and take what was deleted out of the server's files."""
+    for persona in backend.ledger.overdue():
+        delete(backend, persona.id)
+        log.info("persona %s has expired and was deleted", persona.id)
+    for deletion in backend.ledger.unfinished_deletions(DELETIONS_S):
+        finish(backend, deletion)
+    if isinstance(backend.ledger, RedisLedger):
+        backend.ledger.rewrite_if_due()

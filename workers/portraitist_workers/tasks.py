@@ -8,12 +8,15 @@ import logging
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
+from typing import Any
 
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from portraitist.backend import Backend, cluster, embedded
 from portraitist.errors import QueueUnavailable
+from portraitist.ledger import JobRow, Ledger
 from portraitist.ledger.protocol import Lane
 from portraitist.transport import RedisTransport, wakeups
 
@@ -25,6 +28,8 @@ from .telemetry.monitor import child_is_warm
 
 log = logging.getLogger(__name__)
 
+_BATCH = int(os.environ.get("PORTRAITIST_BATCH", "1"))  # jobs in one pass
+
 
 @app.task(name=wakeups.TASK, max_retries=2)
 def run_job(job_id: str, lane: Lane | None = None) -> None:
@@ -33,14 +38,41 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
     backend = _backend()
     ledger = backend.ledger
     try:
-        who = {"worker": worker_name(), "lease_s": LEASE_S}
+        who: dict[str, Any] = {"worker": worker_name(), "lease_s": LEASE_S}
         row = ledger.take(lane, **who, prefer=_operations().warm()) if lane else ledger.claim(job_id, **who)
         if row is not None:
-            execute(backend, row, run=_operations().run)
+            _do(backend, [row, *_companions(ledger, row, who)])
             _wake_next(backend, row.lane)
         warmth.tell(backend, _operations())
     except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
         log.warning("job %s: %s", job_id, error)
+
+
+def _companions(ledger: Ledger, row: JobRow, who: dict[str, Any]) -> list[JobRow]:
+    """More jobs like `row`, claimed in their turn, as far as the batch goes. Only first attempts: what has brought a process
+    down before runs alone."""
+    found: list[JobRow] = []
+    if _BATCH > 1 and row.operation == "synthesize" and row.attempts == 1:
+        for job_id in ledger.queued(lane=row.lane, limit=_BATCH - 1):
+            waiting = ledger.job(job_id)
+            if waiting.operation == "synthesize" and waiting.attempts == 0 and (claimed := ledger.claim(job_id, **who)):
+                found.append(claimed)
+    return found
+
+
+def _do(backend: Backend, rows: list[JobRow]) -> None:
+    run = _operations().run
+    if _BATCH == 1 or rows[0].operation != "synthesize":
+        return execute(backend, rows[0], run=run)
+    member = _operations().side_by_side(len(rows), _BATCH)
+
+    def one(row: JobRow) -> None:
+        with member():
+            execute(backend, row, run=run)
+
+    with ThreadPoolExecutor(len(rows)) as pool:
+        list(pool.map(one, rows))
+    return None
 
 
 def _wake_next(backend: Backend, lane: Lane) -> None:

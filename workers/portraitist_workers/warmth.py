@@ -11,9 +11,11 @@ from portraitist.backend import Backend
 from portraitist.errors import NotFound, PersonaDeleted, PortraitistError
 from portraitist.transport import RedisTransport
 
+from .sweeping import DELETIONS_S
+
 log = logging.getLogger(__name__)
 
-LOOK_S = 21.0  # a deleted persona is out of a worker's memory after so many seconds
+LOOK_S = DELETIONS_S  # a deleted persona is out of a worker's memory after so many seconds
 
 
 def start(backend: Backend, operations: ModuleType) -> None:
@@ -34,7 +36,7 @@ def look(backend: Backend, operations: ModuleType) -> None:
             backend.ledger.persona(persona_id)
         except (NotFound, PersonaDeleted):
             operations.forget(persona_id)
-            log.info("persona %s was deleted and is forgotten here", persona_id)
+            log.info("a deleted persona is forgotten here")  # whose, no log may tell
     tell(backend, operations)
 
 

@@ -51,7 +51,7 @@ function slider(name, low, high, unit) {
   const input = document.createElement("input");
   const value = document.createElement("output");
   Object.assign(input, { type: "range", name, min: low, max: high, step: (high - low) / 50, value: (low + high) / 2 });
-  const say = () => (value.textContent = `${(+input.value).toFixed(high - low > 5 ? 0 : 2)} ${unit === "degrees" ? "°" : unit}`);
+  const say = () => (value.textContent = unit === "deg" ? `${Math.round(input.value) || 0}°` : `${(+input.value).toFixed(2)} ${unit}`);
   input.addEventListener("input", say);
   input.addEventListener("change", draw);
   say();

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
@@ -80,16 +81,19 @@ def cancel(job_id: str, home: Home = None, tenant: Tenant = None, json: AsJson =
 def delete(
     persona: Annotated[str, typer.Argument(help="Its name or id.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    receipt: Annotated[Path | None, typer.Option(help="Write the signed receipt to this file.")] = None,
     home: Home = None,
     tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
-    """Remove a persona with its photos, weights and every picture made from it."""
+    """Remove a persona with its photos, weights and every picture made from it. Asked again by id: the receipt again."""
     studio = connect(home=home, tenant=tenant)
     if not yes and not json:
         typer.confirm(f"Delete {persona!r} with its photos, weights and every picture made from it?", abort=True)
-    studio.personas.delete(persona)
-    show.as_json({"deleted": persona}) if json else print(f"deleted {persona}")
+    signed = studio.personas.delete(persona)
+    if receipt is not None:
+        signed.save(receipt)
+    show.as_json({"deleted": persona, "receipt": signed.model_dump(mode="json")}) if json else print(f"deleted {persona}")
 
 
 def doctor(
@@ -124,6 +128,7 @@ def worker(
     store: Store = None,
     queues: Annotated[str, typer.Option(help="Cluster: serve (seconds), tune (minutes), or both.")] = "serve,tune",
     device: Annotated[str, typer.Option(help="Cluster: cpu, cuda or cuda:N.")] = "cpu",
+    batch: Annotated[int, typer.Option(min=1, help="Cluster: how many synthesize jobs may share a pass (docs/queue.md).")] = 1,
     grace: Annotated[float, typer.Option(help="Cluster: seconds that a job may go on after SIGTERM.")] = 25.0,
     monitor: Monitor = None,
     log: Annotated[
@@ -138,7 +143,7 @@ def worker(
     watched = ["--monitor", monitor] if monitor else []
     url = url or (setting("PORTRAITIST_URL") if home is None else None)
     if url:
-        return _cluster_worker(url, store, queues, device, grace, watched, stop)
+        return _cluster_worker(url, store, queues, device, batch, grace, watched, stop)
     backend = embedded(home)
     transport = backend.transport
     assert isinstance(transport, EmbeddedTransport)
@@ -151,7 +156,7 @@ def worker(
 
 
 def _cluster_worker(
-    url: str, store: str | None, queues: str, device: str, grace: float, watched: list[str], stop: bool
+    url: str, store: str | None, queues: str, device: str, batch: int, grace: float, watched: list[str], stop: bool
 ) -> None:
     if stop:
         raise InvalidRequest("--stop is for the embedded worker; send this one's process SIGTERM", param="--stop")
@@ -164,7 +169,7 @@ def _cluster_worker(
     os.environ["PORTRAITIST_URL"] = url  # not on the command line, where everybody could read its password
     if store is not None:
         os.environ["PORTRAITIST_STORE"] = store
-    options = ["--queues", ",".join(lanes), "--device", device, "--grace", str(grace), *watched]
+    options = ["--queues", ",".join(lanes), "--device", device, "--batch", str(batch), "--grace", str(grace), *watched]
     _become(["portraitist_workers.cluster", *options])
 
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError
-from . import admin, fleet, make, priors, tenants, webhooks
+from . import admin, fleet, make, priors, tenants, vault, verify, webhooks
 
 app = typer.Typer(
     name="portraitist",
@@ -24,6 +24,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     make.synthesize,
     make.edit,
     make.enhance,
+    verify.verify,
     admin.personas,
     admin.jobs,
     admin.cancel,
@@ -39,6 +40,8 @@ for command in _COMMANDS:
 app.add_typer(priors.app)
 app.add_typer(tenants.app)
 app.add_typer(webhooks.app)
+app.add_typer(vault.keys)
+app.add_typer(vault.receipts)
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}  # the demo reads its options itself, --help too
 app.command(add_help_option=False, context_settings=_PASS_ON)(admin.demo)
 

@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from ..backend import open_backend
 from ..studio import connect
 from . import show
-from .options import AsJson, Home, Store, Url
+from .options import AsJson, Home, Store, Tenant, Url
 
 app = typer.Typer(name="webhooks", help="Webhooks that wait or were given up.", no_args_is_help=True)
 
@@ -54,7 +54,7 @@ def resend(
 
 @app.command()
 def secret(
-    tenant: Annotated[str | None, typer.Option(help="Default: $PORTRAITIST_TENANT, or the only one.")] = None,
+    tenant: Tenant = None,
     home: Home = None,
     url: Url = None,
     store: Store = None,

@@ -5,6 +5,7 @@ from .protocol import (
     DEFAULT_TENANT,
     LANES,
     MAX_ATTEMPTS,
+    Deletion,
     EventRow,
     JobRow,
     LeaseLost,
@@ -12,7 +13,6 @@ from .protocol import (
     NewJob,
     PersonaRow,
     Quotas,
-    Removed,
     TenantRow,
 )
 from .redis import RedisLedger
@@ -22,6 +22,7 @@ __all__ = [
     "DEFAULT_TENANT",
     "LANES",
     "MAX_ATTEMPTS",
+    "Deletion",
     "EventRow",
     "JobRow",
     "LeaseLost",
@@ -31,7 +32,6 @@ __all__ = [
     "PersonaRow",
     "Quotas",
     "RedisLedger",
-    "Removed",
     "SqliteLedger",
     "TenantRow",
 ]

@@ -18,6 +18,8 @@
 --   keys:TENANT, names:TENANT    hashes: idempotency key -> job id, persona name -> persona id
 --   persona:ID    hash    a PersonaRow;  active:TENANT: set of ids;  tombstones:TENANT: set of hashed names
 --   wrapped_keys  hash    persona id -> her data key, wrapped;  secret: the installation's own master key, if it has one
+--   deletion:ID   hash    a Deletion;  deletions: sorted set of ids of those without a receipt, by time;  rewrite: set when the
+--                         server's files are to be written anew
 --   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
 --   stats         hash    stale: writes that were refused because their token was old
 
@@ -274,8 +276,8 @@ function steps.delete_persona()
     free_key(id, row)
     outbox.drop(id)
     call('HDEL', key('job', id), 'webhook')
-    call('HSET', key('job', id), 'shape', '{}', 'body_hash', '',
-      'request', cjson.encode({ operation = row.operation, persona_id = row.persona_id }))
+    call('HSET', key('job', id), 'shape', '{}', 'body_hash', '', 'persona_id', '',
+      'request', cjson.encode({ operation = row.operation }))
     call('HDEL', key('job', id), 'result')
     if row.status == 'failed' then call('HDEL', key('job', id), 'error') end
     if row.finished then call('ZADD', P .. 'over', row.finished, id) end
@@ -292,7 +294,28 @@ function steps.delete_persona()
   for digest in pairs(blobs) do
     if call('EXISTS', key('refs', digest)) == 0 then free[#free + 1] = digest end
   end
-  return { 'ok', free, jobs }
+  call('DEL', key('persona_jobs', a.persona_id))
+  call('HSET', key('deletion', a.persona_id), 'persona_id', a.persona_id, 'tenant', persona.tenant, 'time', stamp(now),
+    'blobs', table.concat(free, ' '), 'jobs', table.concat(jobs, ' '))
+  call('ZADD', P .. 'deletions', stamp(now), a.persona_id)
+  call('SET', P .. 'rewrite', 1)
+  return { 'ok', call('HGETALL', key('deletion', a.persona_id)) }
+end
+
+function steps.unfinished_deletions()
+  return call('ZRANGEBYSCORE', P .. 'deletions', '-inf', stamp(now - a.older_than_s))
+end
+
+function steps.close_deletion()
+  local row = visible(key('deletion', a.persona_id))
+  if not row then return { 'none' } end
+  if not row.receipt then
+    call('HSET', key('deletion', a.persona_id), 'receipt', a.receipt)
+    call('HDEL', key('deletion', a.persona_id), 'blobs', 'jobs')
+    call('ZREM', P .. 'deletions', a.persona_id)
+    call('SET', P .. 'rewrite', 1)
+  end
+  return { 'ok', row.receipt or a.receipt }
 end
 
 -- Of the tenant whose turn it is, one of the first LOOK_AHEAD jobs may go before its first one, while that is younger than PATIENCE_S.
@@ -402,6 +425,7 @@ function steps.forget()
     if row then
       forget(id)
       free_key(id, row)
+      outbox.drop(id)
       for _, index in ipairs({ 'jobs', 'jobs:' .. row.tenant, 'status:' .. row.status, 'status:' .. row.status .. ':' .. row.tenant,
         'persona_jobs:' .. row.persona_id, 'over' }) do
         call('ZREM', P .. index, id)

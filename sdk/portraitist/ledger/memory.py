@@ -17,6 +17,7 @@ from .outbox.protocol import DeliveryRow
 from .protocol import (
     LANES,
     TERMINAL,
+    Deletion,
     EventRow,
     JobRow,
     Json,
@@ -25,7 +26,6 @@ from .protocol import (
     NewJob,
     PersonaRow,
     Quotas,
-    Removed,
     Status,
     TenantRow,
 )
@@ -48,6 +48,7 @@ class MemoryLedger:
         self._turns: dict[tuple[Lane, str], int] = {}  # (lane, tenant) -> place of its last service among all services
         self._services = count(1)
         self._keys: dict[str, str] = {}  # persona id -> wrapped data key
+        self._deletions: dict[str, Deletion] = {}
         self._deliveries: dict[str, DeliveryRow] = {}
 
     def of(self, tenant: str) -> MemoryLedger:
@@ -181,7 +182,7 @@ class MemoryLedger:
             rows = (rules.at(row, self._clock()) for row in self._of(self.tenant, self._personas.values()))
             return sorted((r for r in rows if r.status == "active"), key=lambda r: r.name)
 
-    def delete_persona(self, persona_id: str) -> Removed:
+    def delete_persona(self, persona_id: str) -> Deletion:
         with self._changed:
             persona = self._personas.get(persona_id)
             if persona is None or not self._mine(persona):
@@ -195,19 +196,47 @@ class MemoryLedger:
             for job_id in jobs:
                 self._events[job_id] = []
                 if self._jobs[job_id].status not in TERMINAL:
-                    self._end(self._jobs[job_id], "cancelled", None, rules.deleted(persona_id).to_dict())
+                    self._end(self._jobs[job_id], "cancelled", None, rules.job_of_deleted())
                 row = self._jobs[job_id]
-                request = {"operation": row.operation, "persona_id": persona_id}
                 error = None if row.status == "failed" else row.error
                 self._jobs[job_id] = replace(
-                    row, request=request, shape={}, result=None, error=error, key=None, body_hash="", webhook=None
+                    row,
+                    persona_id="",
+                    request={"operation": row.operation},
+                    shape={},
+                    result=None,
+                    error=error,
+                    key=None,
+                    body_hash="",
+                    webhook=None,
                 )
             self.outbox.drop_jobs(jobs)
             if persona_id in self._personas:
                 name = rules.tombstone(persona.name)
                 self._personas[persona_id] = replace(persona, status="deleted", record=None, consent=None, name=name)
             self._changed.notify_all()
-            return Removed(tuple(blobs.difference(*self._refs.values())), tuple(jobs))
+            free = tuple(blobs.difference(*self._refs.values()))
+            self._deletions[persona_id] = Deletion(persona_id, persona.tenant, self._clock(), free, tuple(jobs))
+            return self._deletions[persona_id]
+
+    def deletion(self, persona_id: str) -> Deletion:
+        with self._changed:
+            found = self._deletions.get(persona_id)
+            if found is None or self.tenant not in (None, found.tenant):
+                raise rules.no_deletion(persona_id)
+            return found
+
+    def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
+        with self._changed:
+            limit = self._clock() - older_than_s
+            return [d for d in self._deletions.values() if d.receipt is None and d.time <= limit]
+
+    def close_deletion(self, persona_id: str, receipt: Json) -> Json:
+        with self._changed:
+            found = self.deletion(persona_id)
+            if found.receipt is None:
+                self._deletions[persona_id] = replace(found, blobs=(), jobs=(), receipt=receipt)
+            return found.receipt or receipt
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
@@ -336,6 +365,7 @@ class MemoryLedger:
             for job_id in over:
                 for table in (self._jobs, self._events, self._refs):
                     table.pop(job_id, None)
+            self.outbox.drop_jobs(over)
             return len(over)
 
     def close(self) -> None:

@@ -144,11 +144,15 @@ class TenantRow:
 
 
 @dataclass(frozen=True)
-class Removed:
-    """What a deleted persona leaves for the caller to erase from the store."""
+class Deletion:
+    """What is left of a deleted persona: what is to be erased from the store, and once that is done the receipt instead."""
 
+    persona_id: str
+    tenant: str
+    time: float
     blobs: tuple[str, ...]  # digests that no other job mentions
     jobs: tuple[str, ...]  # their checkpoints
+    receipt: Json | None = None  # a portraitist.vault.receipts.Receipt
 
 
 class Ledger(Protocol):
@@ -196,8 +200,18 @@ class Ledger(Protocol):
     def personas(self) -> list[PersonaRow]:
         """The active ones, by name."""
 
-    def delete_persona(self, persona_id: str) -> Removed:
-        """Remove the record, stop its jobs, scrub their requests, results and events, leave a tombstone. One atomic step."""
+    def delete_persona(self, persona_id: str) -> Deletion:
+        """Remove record and data key, stop its jobs, scrub their requests, results and events, leave a tombstone. One atomic
+        step. NotFound; PersonaDeleted when that was done before."""
+
+    def deletion(self, persona_id: str) -> Deletion:
+        """Of a persona that was deleted. NotFound."""
+
+    def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
+        """Those that were begun so long ago and have no receipt yet."""
+
+    def close_deletion(self, persona_id: str, receipt: Json) -> Json:
+        """Everything is erased: keep the receipt. The one that is kept, if there is one already."""
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
@@ -262,7 +276,7 @@ class Ledger(Protocol):
         """Expired personas that were not deleted yet."""
 
     def forget(self, *, after_s: float, limit: int = 1000) -> int:
-        """Remove the rows, events, keys and blob references of jobs that have been over for so long; how many there were. The
+        """Remove the rows, events, keys, blob references and webhooks of jobs that have been over for so long; how many there were. The
         job that made a persona stays as long as the persona."""
 
     def close(self) -> None: ...

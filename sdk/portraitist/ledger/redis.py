@@ -26,6 +26,7 @@ from .outbox.redis import RedisOutbox
 from .protocol import (
     LANES,
     TERMINAL,
+    Deletion,
     EventRow,
     JobRow,
     Json,
@@ -34,7 +35,6 @@ from .protocol import (
     NewJob,
     PersonaRow,
     Quotas,
-    Removed,
     Status,
     TenantRow,
 )
@@ -226,21 +226,37 @@ class RedisLedger:
             ids = [i for tenant in self._tenants() for i in self._redis.smembers(self._key("active", tenant))]
         return sorted((r for r in self._personas(ids) if r.status == "active"), key=lambda r: r.name)
 
-    def delete_persona(self, persona_id: str) -> Removed:
+    def delete_persona(self, persona_id: str) -> Deletion:
         with self._typed():
             name = self._redis.hget(self._key("persona", persona_id), "name")  # it never changes
         tag, *rest = self._run(
             "delete_persona",
             persona_id=persona_id,
             tombstone=rules.tombstone(name or ""),
-            error=json.dumps(rules.deleted(persona_id).to_dict()),
+            error=json.dumps(rules.job_of_deleted()),
         )
         if tag == "none":
             rules.usable(None, persona_id)
         if tag == "deleted":
             raise rules.deleted(persona_id)
-        blobs, jobs = rest
-        return Removed(tuple(blobs), tuple(jobs))
+        return _deletion(rest[0])
+
+    def deletion(self, persona_id: str) -> Deletion:
+        with self._typed():
+            found = self._redis.hgetall(self._key("deletion", persona_id))
+        if not found or self.tenant not in (None, found["tenant"]):
+            raise rules.no_deletion(persona_id)
+        return _deletion(found)
+
+    def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
+        return [self.deletion(persona_id) for persona_id in self._run("unfinished_deletions", older_than_s=older_than_s)]
+
+    def close_deletion(self, persona_id: str, receipt: Json) -> Json:
+        tag, *rest = self._run("close_deletion", persona_id=persona_id, receipt=json.dumps(receipt))
+        if tag == "none":
+            raise rules.no_deletion(persona_id)
+        kept: Json = json.loads(rest[0])
+        return kept
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
@@ -341,6 +357,22 @@ class RedisLedger:
         if told.get("maxmemory-policy") != "noeviction":
             found.append("the server may forget jobs when its memory is full; set maxmemory-policy noeviction")
         return found
+
+    def rewrite_if_due(self) -> None:
+        """After deletions: have the server write its files anew, without what was deleted. They keep old lines until then."""
+        import redis
+
+        with self._typed():
+            if not self._redis.getdel(self._prefix + "rewrite"):
+                return
+            try:
+                told = self._redis.config_get("appendonly", "save")
+                if told.get("appendonly") == "yes":
+                    self._redis.bgrewriteaof()
+                if told.get("save"):
+                    self._redis.bgsave(schedule=True)
+            except redis.RedisError:  # one is under way that may have begun before the deletion; or a managed server forbids it
+                self._redis.set(self._prefix + "rewrite", 1)
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
         digests = list(blobs)
@@ -505,6 +537,13 @@ def _job(found: Any) -> JobRow | None:
         **{name: h.get(name) for name in ("key", "trace")},
     }
     return JobRow(**values)
+
+
+def _deletion(found: Any) -> Deletion:
+    h = _pairs(found)
+    receipt = None if h.get("receipt") is None else json.loads(h["receipt"])
+    blobs, jobs = (tuple(h.get(name, "").split()) for name in ("blobs", "jobs"))
+    return Deletion(h["persona_id"], h["tenant"], float(h["time"]), blobs, jobs, receipt)
 
 
 def _persona(h: dict[str, Any]) -> PersonaRow | None:

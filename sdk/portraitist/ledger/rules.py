@@ -59,6 +59,15 @@ def deleted(id_or_name: str) -> PersonaDeleted:
     )
 
 
+def job_of_deleted() -> Json:
+    """The error of a job that was stopped by deleting its persona. It names nobody."""
+    return PersonaDeleted("the job's persona was deleted with everything made from it; create it again from photos").to_dict()
+
+
+def no_deletion(persona_id: str) -> NotFound:
+    return NotFound(f"there is no persona {persona_id!r}, nor was one deleted", param="persona_id")
+
+
 def not_expired(persona: PersonaRow) -> None:
     if persona.status != "expired":
         return

@@ -24,6 +24,7 @@ from .outbox.sqlite import SqliteOutbox
 from .protocol import (
     LANES,
     TERMINAL,
+    Deletion,
     EventRow,
     JobRow,
     Json,
@@ -32,7 +33,6 @@ from .protocol import (
     NewJob,
     PersonaRow,
     Quotas,
-    Removed,
     Status,
     TenantRow,
 )
@@ -59,6 +59,9 @@ CREATE TABLE IF NOT EXISTS personas (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, record TEXT, job_id TEXT NOT NULL,
     tenant TEXT NOT NULL DEFAULT 'default', consent TEXT, expires REAL);
 CREATE TABLE IF NOT EXISTS wrapped_keys (persona_id TEXT PRIMARY KEY, wrapped TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deletions (
+    persona_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, time REAL NOT NULL, blobs TEXT NOT NULL, jobs TEXT NOT NULL, receipt TEXT
+    ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS personas_by_tenant_name ON personas (tenant, name) WHERE status != 'deleted';
 DROP INDEX IF EXISTS personas_by_name;
 CREATE TABLE IF NOT EXISTS turns (lane TEXT NOT NULL, tenant TEXT NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (lane, tenant));
@@ -236,7 +239,7 @@ class SqliteLedger:
             )
             return [self._persona(row) for row in rows]
 
-    def delete_persona(self, persona_id: str) -> Removed:
+    def delete_persona(self, persona_id: str) -> Deletion:
         with self._write() as db:
             persona = self._persona_row(db, "id = ? AND tenant = ifnull(?, tenant)", persona_id, self.tenant)
             if persona is None:
@@ -257,11 +260,11 @@ class SqliteLedger:
             for job_id in jobs:
                 row = self._get(db, job_id)
                 if row.status not in TERMINAL:
-                    self._end(db, row, "cancelled", None, rules.deleted(persona_id).to_dict())
-                request = {"operation": row.operation, "persona_id": persona_id}
+                    self._end(db, row, "cancelled", None, rules.job_of_deleted())
                 db.execute(
-                    "UPDATE jobs SET request = ?, shape = '{}', result = NULL, key = NULL, body_hash = '' WHERE id = ?",
-                    (json.dumps(request), job_id),
+                    "UPDATE jobs SET request = ?, persona_id = '', shape = '{}', result = NULL, key = NULL, body_hash = ''"
+                    " WHERE id = ?",
+                    (json.dumps({"operation": row.operation}), job_id),
                 )
                 db.execute("UPDATE jobs SET error = NULL WHERE id = ? AND status = 'failed'", (job_id,))
             db.execute(
@@ -269,8 +272,36 @@ class SqliteLedger:
                 (rules.tombstone(persona.name), persona_id),
             )
             kept = self._referenced(db, blobs)
+            free = [blob for blob in blobs if blob not in kept]
+            db.execute(
+                "INSERT INTO deletions VALUES (?, ?, ?, ?, ?, NULL)",
+                (persona_id, persona.tenant, self._clock(), " ".join(free), " ".join(jobs)),
+            )
         self._truncate_log()
-        return Removed(tuple(b for b in blobs if b not in kept), tuple(jobs))
+        return self.deletion(persona_id)
+
+    def deletion(self, persona_id: str) -> Deletion:
+        with self._read() as db:
+            row = db.execute(
+                "SELECT * FROM deletions WHERE persona_id = ? AND tenant = ifnull(?, tenant)", (persona_id, self.tenant)
+            ).fetchone()
+        if row is None:
+            raise rules.no_deletion(persona_id)
+        return _deletion(row)
+
+    def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
+        with self._read() as db:
+            limit = self._clock() - older_than_s
+            return [_deletion(r) for r in db.execute("SELECT * FROM deletions WHERE receipt IS NULL AND time <= ?", (limit,))]
+
+    def close_deletion(self, persona_id: str, receipt: Json) -> Json:
+        with self._write() as db:
+            db.execute(
+                "UPDATE deletions SET receipt = ?, blobs = '', jobs = '' WHERE persona_id = ? AND receipt IS NULL",
+                (json.dumps(receipt), persona_id),
+            )
+        self._truncate_log()
+        return self.deletion(persona_id).receipt or receipt
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
@@ -396,7 +427,7 @@ class SqliteLedger:
                 (self._clock() - after_s, self.tenant, limit),
             )
             over = [(row["id"],) for row in found]
-            for table, column in (("jobs", "id"), ("events", "job_id"), ("refs", "job_id")):
+            for table, column in (("jobs", "id"), ("events", "job_id"), ("refs", "job_id"), ("deliveries", "job_id")):
                 db.executemany(f"DELETE FROM {table} WHERE {column} = ?", over)
             return len(over)
 
@@ -604,3 +635,9 @@ def _job(row: sqlite3.Row) -> JobRow:
     for name in _JSON_COLUMNS:
         values[name] = None if values[name] is None else json.loads(values[name])
     return JobRow(**values)
+
+
+def _deletion(row: sqlite3.Row) -> Deletion:
+    receipt = None if row["receipt"] is None else json.loads(row["receipt"])
+    blobs, jobs = (tuple(row[name].split()) for name in ("blobs", "jobs"))
+    return Deletion(row["persona_id"], row["tenant"], row["time"], blobs, jobs, receipt)

@@ -57,12 +57,14 @@ def smooth(x: Tensor) -> Tensor:
     return F.conv2d(x, kernel, padding=1, groups=C)
 
 
-def up_convolution(x: Tensor, weight: Tensor) -> Tensor:
-    """3x3 convolution with 2x up-sampling and smoothing, [B, I, H, W] -> [B, O, 2H, 2W], weight [O, I, 3, 3].
+def up_convolution(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+    """3x3 convolution with 2x up-sampling and smoothing, [B, I, H, W] -> [B, O, 2H, 2W], weight [O, I, 3, 3] (of `groups` one
+    below the other: their I channels of x each).
 
     Reference order: transposed convolution (stride 2), then the low-pass with gain 4. Here the gain sits in the kernel.
     """
-    x = F.conv_transpose2d(x, weight.transpose(0, 1) * 4, stride=2)
+    weight = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)  # [groups I, O, 3, 3]
+    x = F.conv_transpose2d(x, weight * 4, stride=2, groups=groups)
     return smooth(x)
 
 
@@ -139,15 +141,21 @@ class ModulatedConv(nn.Module):
         B, I = style.shape
         dtype = x.dtype
         kernel = self._constant(f"kernel {dtype}", lambda: self._kernel(dtype))
-        energy = self._constant("energy", lambda: self.weight.float().square().sum((2, 3)).t().contiguous())
-        demodulation = torch.rsqrt(style.float().square() @ energy + DEMODULATION_EPS) * SQRT2  # [B, O]
-        x = x * style.to(dtype).view(B, I, 1, 1)
-        x = up_convolution(x, kernel) if self.up else F.conv2d(x, kernel, padding=1)
-        shift = (self.bias * SQRT2).view(1, -1, 1, 1)
+        energy = self._constant("energy", lambda: self.weight.float().square().sum((-2, -1)).transpose(-2, -1).contiguous())
+        demodulation = torch.rsqrt(self._power(style.float(), energy) + DEMODULATION_EPS) * SQRT2  # [B, O]
+        x = self._convolve(x * style.to(dtype).view(B, I, 1, 1), kernel)
+        shift = (self.bias * SQRT2)[..., None, None]
         if noise is not None:
             shift = shift + noise * (self.noise_strength * SQRT2)
         x = _ScaleShiftLeaky.apply(x, demodulation.to(dtype).view(B, -1, 1, 1), shift.to(dtype))
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+
+    def _power(self, style: Tensor, energy: Tensor) -> Tensor:
+        """Squared length [B, O] of each sample's modulated kernels."""
+        return style.square() @ energy
+
+    def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
+        return up_convolution(x, kernel) if self.up else F.conv2d(x, kernel, padding=1)
 
     def _kernel(self, dtype: torch.dtype) -> Tensor:
         # The demodulation makes the kernel's scale irrelevant; nothing to normalise in fp32 and bf16.
@@ -167,8 +175,8 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         B, I, H, W = x.shape
-        kernels = self.weight.view(1, 3, I) * (style * self.gain).view(B, 1, I)  # [B, 3, I]
+        kernels = self.weight.view(-1, 3, I) * (style * self.gain).view(B, 1, I)  # [B, 3, I]
         pixels = x.permute(0, 2, 3, 1).reshape(B, H * W, I)  # a view when channels_last
-        rgb = torch.bmm(pixels, kernels.transpose(1, 2).to(x.dtype)).float() + self.bias
+        rgb = torch.bmm(pixels, kernels.transpose(1, 2).to(x.dtype)).float() + self.bias.view(-1, 1, 3)
         rgb = rgb.view(B, H, W, 3).permute(0, 3, 1, 2)
         return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)

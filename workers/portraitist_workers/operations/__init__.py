@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from pydantic import BaseModel
 
+from ..provenance.gallery import refuse_unmarked
 from .context import Context, MemoryContext
 
-__all__ = ["Context", "MemoryContext", "forget", "load", "run", "warm"]
+__all__ = ["Context", "MemoryContext", "forget", "load", "run", "side_by_side", "warm"]
 
 _MODULES = {"create": "personalize", "synthesize": "synthesize", "edit": "edit", "enhance": "enhance",
             "calibrate": "calibrate"}
@@ -18,7 +21,16 @@ _MODULES = {"create": "personalize", "synthesize": "synthesize", "edit": "edit",
 def run(request: BaseModel, context: Context) -> BaseModel:
     """Run `request` (a `portraitist.requests.Request`); the module is imported on first use, so that a worker starts fast."""
     module = importlib.import_module(f".{_MODULES[request.operation]}", __name__)  # type: ignore[attr-defined]
-    return module.run(request, context)
+    result = module.run(request, context)
+    refuse_unmarked(result, context)
+    return result
+
+
+def side_by_side(count: int, slots: int) -> Callable[[], AbstractContextManager[None]]:
+    """For `count` threads to run one `synthesize` each in: pictures are made in shared passes of `slots` rows."""
+    from ..persona.together import Together
+
+    return Together(count, slots).member
 
 
 def warm() -> tuple[str, ...]:

@@ -10,6 +10,9 @@ from typing import Protocol
 
 from portraitist.results import PersonaRecord, Progress
 
+from ..provenance.gallery import Gallery
+from ..provenance.origin import MarkedImage, Origin
+
 
 class Context(Protocol):
     """The queue's implementation is `portraitist_workers.tasks`; `MemoryContext` serves scripts, tests and benchmarks."""
@@ -19,6 +22,9 @@ class Context(Protocol):
 
     def put(self, data: bytes) -> str:
         """Store `data`, return its sha256 hex digest. Raises StorageFull, StorageError."""
+
+    def put_picture(self, picture: MarkedImage, origin: Origin) -> str:
+        """Store a picture to hand out, as a signed PNG. There is no other way: `run` refuses results with pictures that were only put."""
 
     def persona(self, persona_id: str) -> PersonaRecord:
         """The persona's record. Raises NotFound, PersonaDeleted."""
@@ -33,7 +39,7 @@ class Context(Protocol):
         """Replace the job's checkpoint atomically."""
 
 
-class MemoryContext:
+class MemoryContext(Gallery):
     """Everything in dictionaries, for running an operation in the calling process."""
 
     def __init__(self, on_step=None) -> None:
@@ -41,6 +47,7 @@ class MemoryContext:
         self.personas: dict[str, PersonaRecord] = {}
         self.checkpoint: bytes | None = None
         self._on_step = on_step
+        super().__init__()
 
     def blob(self, digest: str) -> bytes:
         from portraitist.errors import NotFound

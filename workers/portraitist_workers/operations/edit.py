@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +27,8 @@ from ..persona.projection import project
 from ..persona.requests import resolve
 from ..persona.warm import warm
 from ..precision import optimisation_dtype
+from ..provenance.marking import mark_part, mark_portrait
+from ..provenance.origin import Origin
 from .context import Context
 from .subject import find
 
@@ -37,7 +40,8 @@ def run(request: Edit, context: Context) -> Pictures:
     model = warm.load(record, context)
     preset = PRESETS[record.preset]
     judge = judge_for(model)
-    photo = image_io.decode(context.blob(request.photo.blob), request.photo.name)
+    file = context.blob(request.photo.blob)
+    photo = image_io.decode(file, request.photo.name)
     subject = find(photo, model, request.photo.name)
 
     def on_step(stage: str):
@@ -47,21 +51,26 @@ def run(request: Edit, context: Context) -> Pictures:
     measured_photo = judge.attributes(render(tuned, w))[0][0]
     requested = [absolute(values, measured_photo, judge, model, w, relative=request.relative) for values in request.values]
     targets = [resolve(values, record.reach, strict=request.strict) for values in requested]
-    edited_w, measured = edit_latent(model, tuned, judge, w, measured_photo, targets)
-    images = render(tuned, edited_w)
-    reports = judge.reports(images, measured, requested=requested, targets=targets, seed=request.seed, before=measured_photo,
-                            reach=record.reach)
-    pictures = []
+    edited_w = edit_latent(model, tuned, judge, w, measured_photo, targets)
+    crops, photos = [], []
     original = image_io.to_uint8(subject.pixels)[0]
-    for pixels, report in zip(image_io.to_uint8(images), reports, strict=True):
+    for pixels in image_io.to_uint8(render(tuned, edited_w)):
         heads = Heads.find(original, pixels)
         pixels = keep_backdrop(pixels, original, heads)
-        pasted = paste(photo, subject.frame, pixels, original=original, others=subject.others,
-                       heads=heads)
+        crops.append(mark_portrait(pixels))
+        photos.append(paste(photo, subject.frame, pixels, original=original, others=subject.others, heads=heads))
+    images = image_io.to_tensor(np.stack([c.pixels for c in crops])).to(w)  # what is handed out is what is judged
+    measured = judge.attributes(images)[0]
+    reports = judge.reports(images, measured, requested=requested, targets=targets, seed=request.seed, before=measured_photo,
+                            reach=record.reach)
+    pictures, origin = [], Origin("edit", file)
+    for crop, pasted, report in zip(crops, photos, reports, strict=True):
         report.outside_change = pasted.outside_change
+        delivered = mark_part(pasted.image, pasted.mask)
+        report.mark = delivered.score
         report.seconds = round((time.monotonic() - begun) / len(targets), 3)
-        pictures.append(Picture(blob=context.put(image_io.encode_png(pasted.image)),
-                                crop=context.put(image_io.encode_png(pixels)), report=report))
+        pictures.append(Picture(blob=context.put_picture(delivered, origin),
+                                crop=context.put_picture(crop, origin), report=report))
     return Pictures(pictures=pictures, seconds=round(time.monotonic() - begun, 3))
 
 
@@ -115,8 +124,8 @@ def absolute(values: dict[str, float], photo: Tensor, judge: Judge, model: Perso
 
 
 def edit_latent(model: PersonaModel, tuned: Generator, judge: Judge, w: Tensor, before: Tensor,
-                targets: list[dict[str, float]]) -> tuple[Tensor, Tensor]:
-    """Latents [B, num_ws, D] for `targets` with everything else held at `before` [A]; and what was measured, [B, A]."""
+                targets: list[dict[str, float]]) -> Tensor:
+    """Latents [B, num_ws, D] for `targets` with everything else held at `before` [A]."""
     names = model.response.names
     B = len(targets)
 
@@ -133,5 +142,4 @@ def edit_latent(model: PersonaModel, tuned: Generator, judge: Judge, w: Tensor, 
             if name in names:
                 wanted[b, names.index(name)] = value
     moved = model.axes.move(w.expand(B, -1, -1), change)
-    solved = solve(moved, wanted, before.expand(B, -1), model.response, measure)
-    return solved.w, solved.measured
+    return solve(moved, wanted, before.expand(B, -1), model.response, measure).w

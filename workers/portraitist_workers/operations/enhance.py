@@ -28,6 +28,8 @@ from ..persona.projection import project
 from ..persona.requests import resolve
 from ..persona.warm import warm
 from ..precision import optimisation_dtype
+from ..provenance.marking import mark_part, mark_portrait
+from ..provenance.origin import Origin
 from ..restoration import degrade, estimate
 from .context import Context
 from .subject import find
@@ -167,16 +169,22 @@ def finish(request: Enhance, context: Context, judge: Judge, image: Tensor, seen
     """Blend, paste, judge."""
     if seen.mask is not None:
         image = blend(image, seen.naive, seen.mask)
+    pixels = image_io.to_uint8(image)[0]
+    restored = mark_portrait(pixels)
+    image = image_io.to_tensor(restored.pixels).to(image)  # what is handed out is what is judged
     measured = judge.attributes(image)[0]
     report = judge.reports(image, measured, requested=[request.values], targets=[targets], seed=request.seed)[0]
     degraded = degrade.apply(chain, image, mask=seen.mask)
     report.consistency = round(psnr(degraded, seen.observed), 2)
     report.degradation = degrade.describe(chain)
-    pixels = image_io.to_uint8(image)[0]
     pasted = paste(seen.photo, seen.frame, pixels, others=seen.others)
     report.outside_change = pasted.outside_change
+    delivered = mark_part(pasted.image, pasted.mask)
+    report.mark = delivered.score
     report.seconds = round(time.monotonic() - begun, 3)
-    return Picture(blob=context.put(image_io.encode_png(pasted.image)), crop=context.put(image_io.encode_png(pixels)), report=report)
+    origin = Origin("enhance", context.blob(request.photo.blob))
+    return Picture(blob=context.put_picture(delivered, origin),
+                   crop=context.put_picture(restored, origin), report=report)
 
 
 def blend(image: Tensor, known: Tensor, mask: Tensor) -> Tensor:

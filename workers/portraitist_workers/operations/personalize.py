@@ -12,7 +12,7 @@ from portraitist.results import PersonaRecord
 
 from ..faces.attributes import load_attributes
 from ..faces.identity import load_identity
-from ..faces.image_io import encode_png, to_tensor, to_uint8
+from ..faces.image_io import to_tensor, to_uint8
 from ..faces.intake import check_photos
 from ..faces.perceptual import load_perceptual
 from ..inversion.optimize import refine_w
@@ -27,6 +27,8 @@ from ..persona.requests import measure_reach
 from ..persona.tuning import Tuning
 from ..precision import optimisation_dtype
 from ..priors import library
+from ..provenance.marking import mark_portrait, sheet
+from ..provenance.origin import MarkedImage, Origin
 from .checkpoint import Checkpoint
 from .context import Context
 from .progress import Stages
@@ -71,7 +73,7 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
         reach=measure_reach(request.attributes, values.tolist()), warnings=intake.warnings,
         figures={k: round(float(v), 4) for k, v in {**figures, **clock.seconds()}.items()},
         networks={"attributes": load_attributes().name, "identity": load_identity().name, "perceptual": load_perceptual().name},
-        versions=versions(), seed=request.seed, weights=context.put(weights), preview=context.put(encode_png(preview)),
+        versions=versions(), seed=request.seed, weights=context.put(weights), preview=context.put_picture(preview, Origin("create")),
     )
 
 
@@ -148,7 +150,7 @@ def calibrate(prior: library.Prior, generator, anchors: Tensor, axes: Axes, phot
 
 
 @torch.no_grad()
-def evaluate(model: PersonaModel, photos: Tensor, clock: Stages) -> tuple[dict[str, float], object]:
+def evaluate(model: PersonaModel, photos: Tensor, clock: Stages) -> tuple[dict[str, float], MarkedImage]:
     """How well the photos are reproduced, and a sheet with each photo above its reproduction."""
     clock.steps("evaluate")(0, 1, 0.0)
     images = render(model.generator, model.anchors)
@@ -162,7 +164,5 @@ def evaluate(model: PersonaModel, photos: Tensor, clock: Stages) -> tuple[dict[s
         "identity_photos": scale.mean(),
     }
     shown = min(len(photos), 12)
-    pairs = torch.cat([photos[:shown], images[:shown]])  # [2S, 3, R, R]
-    R = photos.shape[-1]
-    sheet = to_uint8(pairs).reshape(2, shown, R, R, 3).transpose(0, 2, 1, 3, 4).reshape(2 * R, shown * R, 3)
-    return {k: float(v) for k, v in figures.items()}, sheet
+    preview = sheet([list(to_uint8(photos[:shown])), [mark_portrait(pixels) for pixels in to_uint8(images[:shown])]])
+    return {k: float(v) for k, v in figures.items()}, preview

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from portraitist.requests import Synthesize
 from portraitist.results import Picture, Pictures, Progress
 
-from ..faces.image_io import encode_png, to_uint8
+from ..faces.image_io import to_tensor, to_uint8
 from ..persona import hull
 from ..persona.control import solve
 from ..persona.judge import Judge, judge_for
@@ -18,6 +19,8 @@ from ..persona.model import PersonaModel, render
 from ..persona.requests import resolve
 from ..persona.warm import warm
 from ..precision import optimisation_dtype
+from ..provenance.marking import mark_portrait
+from ..provenance.origin import Origin
 from .context import Context
 
 
@@ -32,12 +35,15 @@ def run(request: Synthesize, context: Context) -> Pictures:
 
     w = draw(model, len(targets), request.seed, shared=request.same_person_state)
     images = render(model.generator, set_values(model, judge, w, targets))
+    marked = [mark_portrait(pixels) for pixels in to_uint8(images)]
+    images = to_tensor(np.stack([m.pixels for m in marked])).to(images)  # what is handed out is what is judged
     measured = judge.attributes(images)[0]
     reports = judge.reports(images, measured, requested=request.values, targets=targets, seed=request.seed)
     pictures = []
-    for index, (pixels, report) in enumerate(zip(to_uint8(images), reports, strict=True)):
+    for index, (portrait, report) in enumerate(zip(marked, reports, strict=True)):
+        report.mark = portrait.score
         report.seconds = round((time.monotonic() - begun) / len(targets), 3)
-        pictures.append(Picture(blob=context.put(encode_png(pixels)), report=report))
+        pictures.append(Picture(blob=context.put_picture(portrait, Origin("synthesize")), report=report))
         context.on_step(Progress(stage="synthesize", step=index + 1, steps=len(targets)))
     return Pictures(pictures=pictures, seconds=round(time.monotonic() - begun, 3))
 

@@ -1,0 +1,57 @@
+"""keys, receipts: master keys, and checking that a deletion was signed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..backend import open_backend
+from ..vault import new_secret
+from ..vault.receipts import Receipt, public_keys
+from . import show
+from .options import AsJson, Home, Store, Url
+
+keys = typer.Typer(name="keys", help="Master keys, which wrap every persona's data key.", no_args_is_help=True)
+receipts = typer.Typer(name="receipts", help="Signed receipts of deletions.", no_args_is_help=True)
+
+
+@keys.command()
+def new() -> None:
+    """Print a new master key, for PORTRAITIST_MASTER_KEY on every client and worker."""
+    print(new_secret())
+
+
+@keys.command()
+def rewrap(url: Url = None, store: Store = None, home: Home = None, json: AsJson = False) -> None:
+    """Wrap every data key with the first master key. With PORTRAITIST_MASTER_KEY=NEW,OLD this changes the key; without OLD
+    afterwards, older backups of the ledger open nothing."""
+    backend = open_backend(url, home, store)
+    count = backend.ledger.rewrap(lambda persona_id, wrapped: backend.keyring.rewrap(wrapped, persona_id))
+    show.as_json({"rewrapped": count}) if json else print(f"{count} data keys are wrapped with the first master key")
+
+
+@receipts.command()
+def key(url: Url = None, store: Store = None, home: Home = None) -> None:
+    """Print the public key that this installation's receipts are signed with, to hand out."""
+    print(public_keys(open_backend(url, home, store).keyring)[0])
+
+
+@receipts.command()
+def verify(
+    file: str,
+    trusted: Annotated[list[str] | None, typer.Option("--key", help="Public keys to trust; without: this installation's own.")] = None,
+    url: Url = None,
+    store: Store = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Check a receipt's signature. Ends with 1 when it is wrong."""
+    receipt = Receipt.load(file)
+    receipt.check(trusted or public_keys(open_backend(url, home, store).keyring))
+    if json:
+        return show.as_json(receipt.model_dump(mode="json"))
+    print(
+        f"genuine: persona {receipt.persona_id} of tenant {receipt.tenant} was deleted on {receipt.completed:%Y-%m-%d %H:%M:%S} UTC, with "
+        f"{len(receipt.blobs)} objects and the traces of {len(receipt.jobs)} jobs"
+    )

@@ -1,0 +1,99 @@
+"""Promise 14: whatever the operations hand out is marked and signed. With the real engine, briefly trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from portraitist.degradations import Downsample
+from portraitist.doctor import _weights
+from portraitist.provenance.credentials import read
+from portraitist.provenance.search import find
+from portraitist.requests import CreatePersona, Edit, Enhance, Photo, Synthesize
+from portraitist.results import Picture, PictureReport, Pictures
+from portraitist_workers import operations
+from portraitist_workers.operations import MemoryContext, run
+from portraitist_workers.persona import presets
+from portraitist_workers.persona.tuning import Schedule
+from portraitist_workers.report.embed import tiles
+from provenance.conftest import decoded, small
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A context with a persona, and every picture that each verb made, with the photo behind it."""
+    if _weights().state != "ok":
+        pytest.skip("the bundled prior is not complete")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PORTRAITIST_HOME", str(tmp_path_factory.mktemp("home")))
+    patch.setitem(presets.PRESETS, "fast", presets.Preset(3, Schedule(steps=4), edit_steps=3, project_steps=3))
+    context = MemoryContext()
+
+    def upload(path):
+        return Photo(name=path.name, blob=context.put(path.read_bytes()))
+
+    photos = [upload(p) for p in sorted((EXAMPLES / "photos").glob("photo-*.jpg"))[:4]]
+    record = run(CreatePersona(persona_id="per_1", name="ana", photos=photos, preset="fast"), context)
+    context.personas["per_1"] = record
+    new, tiny = EXAMPLES / "new.jpg", EXAMPLES / "damaged" / "tiny.jpg"
+    person = {"persona_id": "per_1"}
+    results = [
+        (None, run(Synthesize(**person, values=[{"yaw": 4.0}, {"yaw": -4.0}, {}], seed=3), context)),
+        (new, run(Edit(**person, photo=upload(new), values=[{"smile": 0.6}, {"yaw": 5.0}]), context)),
+        (tiny, run(Enhance(**person, photo=upload(tiny), degradation=[Downsample(factor=8)]), context)),
+    ]
+    patch.undo()
+    return context, record, [(photo, picture) for photo, result in results for picture in result.pictures]
+
+
+def test_every_picture_is_signed(made):
+    context, record, pictures = made
+    files = [(photo, context.blob(d)) for photo, p in pictures for d in (p.blob, p.crop) if d is not None]
+    assert len(files) == 3 + 2 * 2 + 2
+    for photo, data in files:
+        told = read(data, "image/png")
+        assert told.state == "valid" and told.trust == "test" and told.tool.startswith("portraitist ")
+        assert told.made == ("created" if photo is None else "edited")
+        if photo is not None:
+            assert photo.name.encode() not in data and b"per_1" not in data
+    assert read(context.blob(record.preview), "image/png").state == "valid"
+
+
+def test_every_picture_shows_the_mark_at_half_size_and_jpeg_80(made):
+    context, _, pictures = made
+    for _, picture in pictures:
+        for digest in filter(None, (picture.blob, picture.crop)):
+            pixels = decoded(context.blob(digest))
+            assert find(small(pixels)).found
+            assert not find(pixels, key="another", thorough=False).found
+        assert picture.report.mark > 6.7
+
+
+def test_reproductions_are_marked_and_photos_are_not(made):
+    context, record, _ = made
+    photos, reproductions = tiles(Image.fromarray(decoded(context.blob(record.preview))))
+    assert all(find(np.asarray(r)).found for r in reproductions)
+    assert not any(find(np.asarray(p), thorough=False).found for p in photos)
+
+
+def test_pixels_outside_the_face_are_the_photos_own(made):
+    context, _, pictures = made
+    photo, picture = next((photo, p) for photo, p in pictures if photo and photo.name == "new.jpg")
+    changed = (decoded(context.blob(picture.blob)) != decoded(photo.read_bytes())).any(2)
+    assert picture.report.outside_change == 0 and not changed[:, :20].any() and changed.any()
+
+
+def test_a_picture_that_did_not_pass_the_door_is_not_handed_out(monkeypatch):
+    """Negative control of the door itself."""
+    module = type("module", (), {})()
+    module.run = lambda request, context: Pictures(
+        pictures=[Picture(blob=context.put(b"unmarked"), report=PictureReport())]
+    )
+    monkeypatch.setattr(operations.importlib, "import_module", lambda *_: module)
+    with pytest.raises(AssertionError, match="without its mark"):
+        run(Synthesize(persona_id="per_1"), MemoryContext())

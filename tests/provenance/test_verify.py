@@ -1,0 +1,174 @@
+"""Signed metadata and the verdict on a file: what is valid, what was tampered with, who signed."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from PIL import Image
+from typer.testing import CliRunner
+
+import portraitist
+from portraitist import verify
+from portraitist.cli.app import app
+from portraitist.doctor import _certificate
+from portraitist.provenance import certificate
+from portraitist_workers.provenance.marking import mark_portrait
+from portraitist_workers.provenance.origin import Origin
+from portraitist_workers.provenance.signing import signed_png
+
+
+@pytest.fixture
+def portrait():
+    rng = np.random.default_rng(1)
+    rough = rng.integers(0, 256, (16, 16, 3), np.uint8)
+    smooth = np.asarray(Image.fromarray(rough).resize((128, 128), Image.Resampling.BICUBIC))
+    return mark_portrait(np.clip(smooth + rng.normal(0, 3, smooth.shape), 0, 255).astype(np.uint8))
+
+
+@pytest.fixture
+def operators(tmp_path, monkeypatch):
+    """Settings of an operator whose certificate is no test certificate."""
+    monkeypatch.setattr(certificate, "TEST_ISSUER", "Example Ltd")
+    key, chain = certificate._made()
+    monkeypatch.undo()
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "chain.pem").write_bytes(chain)
+    return {"PORTRAITIST_C2PA_CERT": str(tmp_path / "chain.pem"), "PORTRAITIST_C2PA_KEY": str(tmp_path / "key.pem")}
+
+
+def test_valid_and_found(portrait, tmp_path):
+    path = tmp_path / "p.png"
+    path.write_bytes(signed_png(portrait, Origin("synthesize")))
+    verdict = verify(path)
+    assert verdict.generated and verdict.mark.found and verdict.mark.false_positive < 1e-6
+    told = verdict.credentials
+    assert (told.state, told.made, told.trust) == ("valid", "created", "test")
+    assert told.tool == f"portraitist {portraitist.__version__}" and told.signer.startswith(certificate.TEST_ISSUER)
+    assert np.array_equal(np.asarray(Image.open(path)), portrait.pixels)
+
+
+@pytest.mark.parametrize("where", [0.3, 0.6, 0.9])
+def test_a_changed_file_is_invalid(portrait, where):
+    data = bytearray(signed_png(portrait, Origin("edit", b"the photo")))
+    pixels = data.index(b"IDAT") + 4
+    data[pixels + int(where * (len(data) - pixels - 20))] ^= 1
+    try:
+        assert verify(bytes(data)).credentials.state == "invalid"
+    except portraitist.InvalidImage:
+        pass  # no longer a picture at all
+
+
+def test_metadata_of_another_picture_is_invalid(portrait):
+    """Cut out of one file and put into another."""
+    signed = signed_png(portrait, Origin("synthesize"))
+    start = signed.index(b"caBX") - 4
+    chunk = signed[start : start + 12 + int.from_bytes(signed[start : start + 4], "big")]
+    file = io.BytesIO()
+    Image.fromarray(255 - portrait.pixels).save(file, "PNG")
+    other = file.getvalue()
+    assert verify(other[:33] + chunk + other[33:]).credentials.state == "invalid"
+
+
+def test_saved_anew_the_mark_stays(portrait):
+    file = io.BytesIO()
+    Image.open(io.BytesIO(signed_png(portrait, Origin("synthesize")))).save(file, "JPEG", quality=80)
+    verdict = verify(file.getvalue())
+    assert verdict.credentials.state == "missing" and verdict.mark.found and verdict.generated
+
+
+def test_who_signed(portrait, operators, monkeypatch):
+    for name, path in operators.items():
+        monkeypatch.setenv(name, path)
+    data = signed_png(portrait, Origin("synthesize"))
+    assert verify(data).credentials.trust == "trusted"  # those who signed know their own
+    for name in operators:
+        monkeypatch.delenv(name)
+    told = verify(data).credentials
+    assert (told.state, told.trust, told.signer) == ("valid", "unknown", "Example Ltd, signer")
+    monkeypatch.setenv("PORTRAITIST_C2PA_TRUST", operators["PORTRAITIST_C2PA_CERT"])
+    assert verify(data).credentials.trust == "trusted"
+    monkeypatch.setenv("PORTRAITIST_C2PA_TRUST", "/nowhere.pem")
+    with pytest.raises(portraitist.CertificateUnusable, match="/nowhere.pem"):
+        verify(data)
+
+
+def test_the_test_certificate_is_made_once_and_is_private(own_home):
+    first = certificate.in_use()
+    file = own_home / "c2pa-test.pem"
+    assert first.test and stat.S_IMODE(file.stat().st_mode) == 0o600 and [p.name for p in own_home.iterdir()] == [file.name]
+    code = "from portraitist.provenance import certificate; print(certificate.in_use().chain.decode())"
+    again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert again.strip() == first.chain.decode().strip()
+
+
+def test_without_a_home_folder_it_stays_in_memory(tmp_path):
+    used = certificate.in_use(tmp_path / "none")
+    assert used.test and not (tmp_path / "none").exists() and certificate.in_use(tmp_path / "none") == used
+
+
+def test_unusable_certificates_are_told(operators, monkeypatch, tmp_path):
+    cert, key = operators.values()
+
+    def refused(match, cert, key):
+        monkeypatch.setenv("PORTRAITIST_C2PA_CERT", cert)
+        monkeypatch.setenv("PORTRAITIST_C2PA_KEY", key)
+        with pytest.raises(portraitist.CertificateUnusable, match=match):
+            certificate.in_use()
+        assert _certificate(tmp_path).state == "fail"
+
+    refused("KEY is not set", cert, "")
+    refused("cannot be read", str(tmp_path / "no.pem"), key)
+    refused("not PEM", key, key)
+    other, _ = certificate._made()
+    (tmp_path / "other.pem").write_bytes(other)
+    refused("not that of the first certificate", cert, str(tmp_path / "other.pem"))
+    loaded = serialization.load_pem_private_key(open(key, "rb").read(), None)
+    name = x509.Name([])
+    begins = datetime.now(UTC) - timedelta(days=9)
+    old = x509.CertificateBuilder(name, name, loaded.public_key(), 7, begins, begins + timedelta(days=2))
+    from cryptography.hazmat.primitives import hashes
+
+    (tmp_path / "old.pem").write_bytes(old.sign(loaded, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    refused("renew it", str(tmp_path / "old.pem"), key)
+
+
+def test_the_command(portrait, tmp_path):
+    def call(*files):
+        result = CliRunner().invoke(app, ["verify", "--json", *map(str, files)])
+        return result.exit_code, json.loads(result.stdout)
+
+    ours, plain = tmp_path / "ours.png", tmp_path / "plain.png"
+    ours.write_bytes(signed_png(portrait, Origin("enhance", b"photo")))
+    Image.new("RGB", (64, 64), "olive").save(plain)
+    code, (one,) = call(ours)
+    assert code == 0 and one["generated"] and one["credentials"]["made"] == "edited" and one["mark"]["found"]
+    code, (_, two) = call(ours, plain)
+    assert code == 1 and not two["generated"] and two["credentials"]["state"] == "missing"
+    shown = CliRunner().invoke(app, ["verify", str(ours)]).stdout
+    assert "valid" in shown and "nobody vouches" in shown and "found" in shown
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"x" * 40])
+def test_what_is_no_picture(data, tmp_path):
+    (tmp_path / "x.png").write_bytes(data)
+    with pytest.raises(portraitist.InvalidImage):
+        verify(tmp_path / "x.png")
+    with pytest.raises(portraitist.InvalidImage, match=r"no\.png"):
+        verify(tmp_path / "no.png")
+
+
+def test_verifying_needs_no_torch(portrait, tmp_path):
+    path = tmp_path / "p.png"
+    path.write_bytes(signed_png(portrait, Origin("synthesize")))
+    code = f"import sys, portraitist; print(portraitist.verify({str(path)!r}).generated, 'torch' in sys.modules, 'cv2' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["True", "False", "False"]
