@@ -47,6 +47,16 @@ class Backend:
         url = getattr(self.ledger, "url", None)
         return repr(str(self.home)) if self.home else repr(without_password(url)) if url else "in memory"
 
+    def risks(self) -> list[str]:
+        """Settings with which jobs can be lost or data be read by others; for a cluster."""
+        found = self.ledger.risks() if isinstance(self.ledger, RedisLedger) else []
+        if not self.keyring.operators:
+            found.append(
+                "the master key lies on it beside the keys that it wraps, so a copy of its data opens the store; set "
+                "PORTRAITIST_MASTER_KEY on every client and worker (`portraitist keys new` makes one)"
+            )
+        return found
+
     def of(self, tenant: str | None = None) -> Backend:
         """The same backend as one tenant sees it, by default $PORTRAITIST_TENANT or "default". Workers and operators use the one
         that sees all."""

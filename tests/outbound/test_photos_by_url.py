@@ -1,11 +1,15 @@
 """Photos by address: what the worker makes of them before the operation runs."""
 
 import pytest
+from typer.testing import CliRunner
 
+from portraitist.cli import make
+from portraitist.cli.app import app
 from portraitist.errors import DownloadFailed, JobCancelled, UrlRefused
 from portraitist.photos import Link, gather
 from portraitist.requests import CreatePersona, Edit, Photo
 from portraitist.store import MemoryStore
+from portraitist.testing import fake_studio
 from portraitist_workers.fetching import with_photos
 
 from .network import reply
@@ -89,3 +93,15 @@ def test_what_counts_as_an_address(tmp_path):
     ]
     assert list(gather("https://x.example/a.jpg")) == [("a.jpg", Link("https://x.example/a.jpg"))]
     assert list(gather(str(tmp_path))) == [("a.jpg", b"1")]
+
+
+def test_on_the_command_line(monkeypatch):
+    """Addresses arrive as such, not as paths."""
+    studio, asked = fake_studio(), []
+    monkeypatch.setattr(make, "connect", lambda **_: studio)
+    monkeypatch.setattr(studio.personas, "create", lambda name, photos, **_: asked.append(list(gather(photos))) or 1 / 0)
+    url = "https://x.example/a.jpg"
+    for given in ([url], [url, url]):
+        CliRunner().invoke(app, ["create", "ana", *given])
+    assert asked == [[("a.jpg", Link(url))], [("a.jpg", Link(url)), ("a.jpg (2)", Link(url))]]
+    assert make._stem(url + "?key=a/b") == "a" and make._stem("photos/a.b.jpg") == "a.b"

@@ -74,11 +74,12 @@ def test_delivered_and_verified(site, sender, ledger):
         webhooks.verify(body, headers, secret("other"))
 
 
-def test_retried_with_growing_pauses_then_given_up_and_sent_again(site, sender, ledger, clock):
+def test_retried_with_growing_pauses_then_given_up_and_sent_again(site, sender, ledger, clock, monkeypatch):
     status = [500]
     receiver = site(lambda h: reply(h, status[0]), "hooks.example")
     end(ledger)
-    pauses = []
+    pauses, outcomes = [], []
+    monkeypatch.setattr(delivering.metrics, "webhook_sent", outcomes.append)
     for attempt in range(1, delivering.ATTEMPTS + 1):
         sender()
         assert len(receiver.requests) == attempt
@@ -99,6 +100,7 @@ def test_retried_with_growing_pauses_then_given_up_and_sent_again(site, sender, 
     ledger.outbox.resend(waiting.id)
     sender()
     assert ledger.outbox.list() == [] and len(receiver.requests) == delivering.ATTEMPTS + 1
+    assert outcomes == ["retried"] * (delivering.ATTEMPTS - 1) + ["given_up", "delivered"]
 
 
 @pytest.mark.parametrize("status, dead", [(301, False), (307, False), (400, False), (410, True), (429, False), (503, False)])

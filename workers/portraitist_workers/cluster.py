@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     assert isinstance(transport, RedisTransport)
     assert isinstance(backend.ledger, RedisLedger)
     try:
-        for risk in backend.ledger.risks():
+        for risk in backend.risks():
             log.warning("the Redis server: %s", risk)
     except QueueUnavailable as error:  # Celery goes on trying
         log.warning("%s", error)

@@ -15,10 +15,11 @@ from portraitist.outbound.client import Outbound
 from portraitist.webhooks.wire import body, headers
 
 from . import execution
+from .telemetry import metrics
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5
+LOOK_S = 1.0
 AT_ONCE = 8
 LEASE_S = 4 * execution.LEASE_S  # a sender that died is followed by another after so long
 TIMEOUT_S = min(10.0, LEASE_S / 2)  # of one attempt
@@ -63,12 +64,14 @@ class Sender:
         try:
             error, pause = self._attempt(delivery)
             if not error or delivery.kind == "progress":  # which is out of date by the next attempt
+                metrics.webhook_sent("given_up" if error else "delivered")
                 self._ledger.outbox.settle(delivery)
-            else:
-                retry = pause if delivery.attempts < ATTEMPTS else None
-                then = "given up" if retry is None else f"again in {retry:.0f} s"
-                log.warning("webhook %s of job %s, attempt %d: %s; %s", delivery.id, delivery.job_id, delivery.attempts, error, then)
-                self._ledger.outbox.settle(delivery, error=error, retry_s=retry)
+                return
+            retry = pause if delivery.attempts < ATTEMPTS else None
+            then = "given up" if retry is None else f"again in {retry:.0f} s"
+            log.warning("webhook %s of job %s, attempt %d: %s; %s", delivery.id, delivery.job_id, delivery.attempts, error, then)
+            metrics.webhook_sent("given_up" if retry is None else "retried")
+            self._ledger.outbox.settle(delivery, error=error, retry_s=retry)
         except PortraitistError as failed:  # its lease runs out, and it is sent again
             log.warning("webhook %s: %s", delivery.id, failed)
         except Exception:

@@ -51,7 +51,7 @@ def queues(url: Url = None, store: Store = None, home: Home = None, json: AsJson
     if isinstance(backend.ledger, RedisLedger):
         if refused := backend.ledger.refused():
             show.console.print(f"{refused} late writes of workers that had lost their job were refused")
-        for risk in backend.ledger.risks():
+        for risk in backend.risks():
             show.console.print(f"[yellow]the Redis server: {risk}[/]")
 
 

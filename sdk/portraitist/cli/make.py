@@ -22,7 +22,7 @@ PersonaName = Annotated[str, typer.Argument(metavar="PERSONA", help="Its name or
 
 def create(
     name: Annotated[str, typer.Argument(help="What to call the person.")],
-    photos: Annotated[list[Path], typer.Argument(help="A folder, or photos.")],
+    photos: Annotated[list[str], typer.Argument(help="A folder, photos, or their https addresses.")],
     attributes: Annotated[str, typer.Option(help="What shall be controllable.")] = ",".join(DEFAULT_ATTRIBUTES),
     preset: Annotated[str, typer.Option(help="fast, balanced or best.")] = "balanced",
     organizer: Annotated[str, typer.Option(help="auto, regression, mystyle_pp, mystyle_pp_sefa or mystyle.")] = "auto",
@@ -93,7 +93,7 @@ def synthesize(
 
 def edit(
     persona: PersonaName,
-    photo: Annotated[Path, typer.Argument(help="A photo that shows the person.")],
+    photo: Annotated[str, typer.Argument(help="A photo that shows the person, or its https address.")],
     yaw: Yaw = None,
     pitch: Pitch = None,
     roll: Roll = None,
@@ -116,12 +116,12 @@ def edit(
     person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
     job = person.edit(photo, relative=relative, space=space, seed=seed, strict=strict, wait=False, **asked)
-    _deliver(job, f"{photo.stem}-{person.name}", out, no_wait, json)
+    _deliver(job, f"{_stem(photo)}-{person.name}", out, no_wait, json)
 
 
 def enhance(
     persona: PersonaName,
-    photo: Annotated[Path, typer.Argument(help="The degraded photo.")],
+    photo: Annotated[str, typer.Argument(help="The degraded photo, or its https address.")],
     degradation: Annotated[
         str,
         typer.Option(help="auto, or what happened, in order: gaussian-blur:1.5,downsample:4,jpeg:30; mask:hole.png."),
@@ -146,7 +146,11 @@ def enhance(
     person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
     job = person.enhance(photo, options.degradation(degradation), seed=seed, strict=strict, wait=False, **asked)
-    _deliver(job, f"{photo.stem}-restored", out, no_wait, json)
+    _deliver(job, f"{_stem(photo)}-restored", out, no_wait, json)
+
+
+def _stem(photo: str) -> str:
+    return Path(photo.partition("?")[0]).stem
 
 
 def _started(job: AnyJob, json: bool) -> None:

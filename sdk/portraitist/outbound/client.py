@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 from ..errors import DownloadFailed, UrlRefused
@@ -95,8 +96,7 @@ class Outbound:
             cut = _Cut(raw, deadline, late)
             try:
                 if target.scheme == "https":
-                    context = self._tls or ssl.create_default_context()
-                    raw = context.wrap_socket(raw, server_hostname=target.host)
+                    raw = self._context.wrap_socket(raw, server_hostname=target.host)
                 connection.sock = raw
                 connection.putrequest(method, target.path, skip_host=True, skip_accept_encoding=True)
                 sent = {"Host": target.netloc, "User-Agent": _USER_AGENT, "Accept-Encoding": "identity", "Connection": "close"}
@@ -131,6 +131,10 @@ class Outbound:
         if not trusted and not all(is_public(address) for address in addresses):
             raise UrlRefused(f"{target.origin} is not on the public internet; {_REMEDY}", param="url")
         return addresses
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return self._tls or ssl.create_default_context()
 
     def _resolved(self, target: Target, deadline: float) -> list[str]:
         """Empty when there is no answer in time. The operating system's resolver cannot be interrupted, only left alone."""

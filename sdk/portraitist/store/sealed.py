@@ -65,7 +65,7 @@ class SealedStore:
         try:
             if sealed[: len(MAGIC)] != MAGIC or len(sealed) < OVERHEAD:
                 raise InvalidTag
-            return self._cipher.decrypt(sealed[len(MAGIC) : start], sealed[start:], MAGIC + kind)
+            return self._cipher.decrypt(sealed[len(MAGIC) : start], memoryview(sealed)[start:], MAGIC + kind)
         except InvalidTag:
             raise StorageError(
                 f"{what} is damaged, or was written with another persona's key; restore it from a backup or create the persona again"

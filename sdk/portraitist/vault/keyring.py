@@ -83,6 +83,11 @@ class Keyring:
         masters = [base64.urlsafe_b64decode(secret) for secret in self._secrets]
         return [hmac.digest(master, b"portraitist webhooks of " + tenant.encode(), "sha256") for master in masters]
 
+    @property
+    def operators(self) -> bool:
+        """Whether the operator has set a master key; else it is the installation's own."""
+        return bool(_operators())
+
     @cached_property
     def _fernet(self) -> MultiFernet:
         from cryptography.fernet import Fernet, MultiFernet

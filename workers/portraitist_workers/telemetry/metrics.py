@@ -33,6 +33,7 @@ class Instruments:
         self.dropped = counter("dropped", "Attempts whose job was taken away meanwhile.", "operation")
         self.requeues = counter("requeues", "Attempts that this worker's main process ended, by reason.", "reason")
         self.child_deaths = counter("child_deaths", "Children of this worker that died.")
+        self.webhooks = counter("webhooks", "Attempts to deliver a webhook.", "outcome")  # delivered, retried, given_up
         self.store_bytes = counter("store_bytes", "Bytes that jobs read from the store and wrote to it.", "direction")
         self.job_seconds = histogram("job", "From claim to outcome, of one attempt.", "operation")
         self.queue_seconds = histogram("queue", "From submission to the first claim.", "lane")
@@ -60,6 +61,11 @@ def ended(row: JobRow, status: str) -> None:
 def requeued(reason: str) -> None:
     if (known := instruments()) is not None:
         known.requeues.labels(reason).inc()
+
+
+def webhook_sent(outcome: str) -> None:
+    if (known := instruments()) is not None:
+        known.webhooks.labels(outcome).inc()
 
 
 def child_died() -> None:
