@@ -78,12 +78,21 @@ class RealFleet:
         second, span = self._told(), time.monotonic() - at
         return Server(*((b - a) / span for a, b in zip(first, second, strict=True)))
 
-    def memory_per_job(self, count: int) -> float:
-        """Bytes of the server's memory that `count` jobs leave behind, each."""
-        client = self._fleet.server.client
-        before = client.info("memory")["used_memory"]
-        self.jobs([0.0] * count, [0.0] * count)
-        return (client.info("memory")["used_memory"] - before) / count
+    def memory(self, count: int) -> tuple[float, float]:
+        """Bytes of the server's memory that are left by a creation with its persona, and by a request for a picture; each the
+        mean of `count`."""
+        person = self._fleet.studio.personas.create(f"p{time.monotonic_ns()}", PHOTO).wait(timeout=60)
+
+        def requests() -> None:
+            for job in [person.synthesize(wait=False, yaw=10, smile=0.5, seed=seed) for seed in range(count)]:
+                job.wait(timeout=600)
+
+        left = []
+        for make in (lambda: self.jobs([0.0] * count, [0.0] * count), requests):
+            before = self._fleet.server.client.info("memory")["used_memory"]
+            make()
+            left.append((self._fleet.server.client.info("memory")["used_memory"] - before) / count)
+        return left[0], left[1]
 
     def _told(self) -> tuple[float, float]:
         info = self._fleet.server.client.info()

@@ -41,7 +41,8 @@ class World:
     photos_mb: float = 16 * 2.5  # 16 photos of 2.5 MB; assumed
     picture_mb: float = 0.06  # a portrait of 128 px with its crop; assumed, an edited photo may have several MB
     keep_days: float = 30.0  # how long pictures are kept; assumed
-    job_kb: float = 6.0  # of the server's memory per job; replaced by what is measured, where it is
+    job_kb: float = 6.0  # of the server's memory per request; replaced by what is measured, where it is
+    job_days: float = 30.0  # until the rows of jobs that are over are forgotten; the workers' default
     core_hour: float = 0.04  # price of a processor core, per hour; assumed
     gb_month: float = 0.023  # price of object storage; assumed
 
@@ -66,7 +67,7 @@ def against_theory(count: int) -> str:
 
 
 def against_real(count: int) -> tuple[str, float | None]:
-    """The section, and bytes of the server's memory per job."""
+    """The section, and bytes of the server's memory per request."""
     from .real_fleet import RealFleet
 
     workers, rng, rows = 3, np.random.default_rng(0), []
@@ -84,7 +85,7 @@ def against_real(count: int) -> tuple[str, float | None]:
             for name, figure in (("mean", np.mean), ("median", np.median), ("95th percentile", lambda w: np.percentile(w, 95))):
                 rows.append((f"{load:.0%}", name, *(f"{figure(w):.3f}" for w in waits)))
         idle = fleet.server(15.0)
-        memory = fleet.memory_per_job(100)
+        creation, request = fleet.memory(100)
         busy = _while_busy(fleet, workers)
     note = (
         f"## Against a real fleet\n\n{workers} Celery workers and a Redis server (`appendfsync always`) on this machine; jobs that "
@@ -103,10 +104,10 @@ def against_real(count: int) -> tuple[str, float | None]:
             ],
         )
         + f"\n\nThat is {1000 * busy.busy / workers:.1f} ms of processor time a second for a busy worker: one server's single thread is "
-        f"full (70 % busy) at about {0.7 * workers / busy.busy:.0f} of them. A finished job leaves {memory / 1024:.1f} KB in the "
-        "server's memory."
+        f"full (70 % busy) at about {0.7 * workers / busy.busy:.0f} of them. In its memory, a creation with its "
+        f"persona leaves {creation / 1024:.1f} KB, a request for a picture {request / 1024:.1f} KB until it is forgotten."
     )
-    return note + table(header, rows) + "\n\n" + cost, memory
+    return note + table(header, rows) + "\n\n" + cost, request
 
 
 def _while_busy(fleet, workers):
@@ -196,11 +197,11 @@ def storage_and_cost(world: World) -> str:
         jobs = people * (asks + world.new_per_day)
         rows.append((
             f"{people:,}", f"{asks:g}", f"{people * world.persona_mb / 1e6:.2f}", f"{people * world.photos_mb / 1e6:.1f}",
-            f"{pictures:.2f}", f"{jobs * world.job_kb / 1e6:.2f}", f"{work:,.0f}",
+            f"{pictures:.2f}", f"{jobs * world.job_days * world.job_kb / 1e6:,.0f}", f"{work:,.0f}",
             f"{30 * work * world.core_hour:,.0f}", f"{storage:,.0f}",
             f"{(30 * work * world.core_hour + storage) / people:.4f}",
         ))
-    header = ("personas", "requests each a day", "weights, TB", "photos, TB", "pictures kept, TB", "jobs: server memory, GB a day",
+    header = ("personas", "requests each a day", "weights, TB", "photos, TB", "pictures kept, TB", "jobs: server memory, GB",
               "core hours a day", "work, a month", "storage, a month", "a persona, a month")
     once = world.create_s / 3600 * world.core_hour
     return (
