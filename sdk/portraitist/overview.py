@@ -29,10 +29,10 @@ def queues(backend: Backend) -> dict[str, dict[str, Any]]:
     running = [row.lane for row in ledger.running()]
     found: dict[str, dict[str, Any]] = {}
     for lane in LANES:
-        first = ledger.queued(lane=lane, limit=1)
+        oldest = ledger.oldest(lane)
         found[lane] = {
             "waiting": ledger.depth(lane),
-            "oldest_s": max(0.0, time.time() - ledger.job(first[0]).created) if first else None,
+            "oldest_s": None if oldest is None else max(0.0, time.time() - oldest),
             "running": running.count(lane),
             "workers": sum(lane in queues for queues in serving),
         }

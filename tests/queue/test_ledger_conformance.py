@@ -198,6 +198,7 @@ def test_what_a_process_holds_and_whose_lease_is_over(ledger, clock):
     for number in (1, 2, 3):
         ledger.submit(creation(number, name=f"p{number}"))
     assert ledger.depth("tune") == 3 and ledger.depth("serve") == 0
+    assert ledger.oldest("tune") == 1000.0 and ledger.oldest("serve") is None
     one = ledger.claim("job_1", worker="a/1", lease_s=10.0)
     ledger.claim("job_2", worker="b/1", lease_s=20.0)
     assert [r.id for r in ledger.running(worker="a/1")] == ["job_1"] and ledger.running(worker="c/1") == []
@@ -449,6 +450,8 @@ def test_a_tenant_sees_nothing_of_another(ledger):
     one.submit(synthesis(2))
     running = claim(ledger, "job_2")
     one.submit(synthesis(3, key="k"))
+    one.submit(creation(7, "cy"))
+    one.delete_persona("per_7")
     two.submit(creation(4, "bob", blobs=("bobs",)))
 
     verbs = {
@@ -460,6 +463,9 @@ def test_a_tenant_sees_nothing_of_another(ledger):
         "cancel": lambda job, persona: two.cancel(job),
         "persona": lambda job, persona: two.persona(persona),
         "delete_persona": lambda job, persona: two.delete_persona(persona),
+        "wrapped_key": lambda job, persona: two.wrapped_key(persona),
+        "deletion": lambda job, persona: two.deletion(persona),
+        "close_deletion": lambda job, persona: two.close_deletion(persona, {"mine": 1}),
         "claim": lambda job, persona: claim(two, job),
         "heartbeat": lambda job, persona: two.heartbeat(job, running.token, lease_s=1.0),
         "progress": lambda job, persona: two.progress(job, running.token, {}),
@@ -476,8 +482,10 @@ def test_a_tenant_sees_nothing_of_another(ledger):
             return f"{type(error).__name__} {error}".replace(job, "JOB").replace(persona, "PERSONA")
 
     for verb in verbs:
-        for job in ("job_1", "job_2", "job_3"):
-            assert answer(verb, job, "per_1") == answer(verb, "job_0", "per_0"), verb
+        for job, persona in (("job_1", "per_1"), ("job_2", "per_1"), ("job_3", "per_1"), ("job_7", "per_7")):
+            assert answer(verb, job, persona) == answer(verb, "job_0", "per_0"), verb
+    assert two.unfinished_deletions(0.0) == [] and two.rewrap(lambda persona, key: "x") == 1  # bob, who is being created
+    assert [d.persona_id for d in one.unfinished_deletions(0.0)] == ["per_7"]
     assert [r.id for r in two.jobs()] == ["job_4"] and two.jobs(status="running") == two.running() == two.personas() == []
     assert two.queued() == ["job_4"] and two.referenced(["photo", "bobs"]) == {"bobs"}
     with pytest.raises(NotFound):

@@ -13,9 +13,10 @@ from portraitist.picture import Picture
 from portraitist.store import digest_of
 from portraitist.studio import Jobs, Personas, Studio
 from portraitist.testing import fake_backend
+from portraitist.webhooks.resource import Webhooks
 
 PHOTOS = [("a.jpg", b"1"), ("b.jpg", b"2"), ("c.jpg", b"3")]
-UNKNOWN = {"persona": "per_" + "0" * 20, "job": "job_" + "0" * 20, "blob": "0" * 64, "name": "nobody"}
+UNKNOWN = {"persona": "per_" + "0" * 20, "job": "job_" + "0" * 20, "blob": "0" * 64, "name": "nobody", "webhook": "msg_0"}
 
 
 @pytest.fixture
@@ -30,10 +31,11 @@ class Tenant:
         self.backend = backend.of(name)
         self.studio = Studio(self.backend)
         self.ana = self.studio.personas.create("ana-of-" + name, PHOTOS, idempotency_key="key", wait=True)
-        self.made = self.ana.synthesize(yaw=1, wait=False)
+        self.made = self.ana.synthesize(yaw=1, wait=False, webhook=portraitist.Webhook("https://example.com/"))
         self.picture = self.made.wait()
         self.backend.store.save_checkpoint(self.made.id, b"state")
         self.ids = {"persona": self.ana.id, "job": self.made.id, "blob": self.picture._wire.blob, "name": self.ana.name}
+        self.ids["webhook"] = self.studio.webhooks.list()[0].id
 
     def verbs(self, ids):
         """Every public verb that can be given an id, or be called on a handle that somebody made up from one."""
@@ -67,6 +69,7 @@ class Tenant:
             "Job.cancel": lambda: job.cancel(),
             "Picture.read": lambda: picture.read(),
             "Picture.crop": lambda: picture.crop,
+            "Webhooks.resend": lambda: studio.webhooks.resend(ids["webhook"]),
             "store.get": lambda: backend.store.get(ids["blob"]),
             "store.has": lambda: backend.store.has(ids["blob"]),
             "store.load_checkpoint": lambda: backend.store.load_checkpoint(ids["job"]),
@@ -106,6 +109,7 @@ def test_no_verb_crosses(backend):
         before = world(backend, other.backend.ledger.tenant)
         assert crossings(me, other.ids) == []
         assert [p.name for p in me.studio.personas.list()] == [me.ana.name]
+        assert [d.tenant for d in me.studio.webhooks.list()] == [me.backend.ledger.tenant]
         assert not {job.id for job in me.studio.jobs.list()} & {job.id for job in other.studio.jobs.list()}
         _, personas, blobs, checkpoint = world(backend, other.backend.ledger.tenant)
         assert (personas, checkpoint) == (before[1], before[3]) and set(before[2]) <= set(blobs)
@@ -125,8 +129,8 @@ def test_the_control_ones_own_are_told(backend):
 def test_all_verbs_are_tried(backend):
     """A new verb of the SDK must be added above."""
     tried = {name.split()[0] for name in Tenant(backend, "x").verbs(UNKNOWN)}
-    needs_no_id = {"Personas.create", "Personas.list", "Jobs.list", "Persona.photos", "Persona.reach"}
-    for cls in (Personas, Persona, Jobs, Job):
+    needs_no_id = {"Personas.create", "Personas.list", "Jobs.list", "Persona.photos", "Persona.reach", "Webhooks.list", "Webhooks.secret"}
+    for cls in (Personas, Persona, Jobs, Job, Webhooks):
         verbs = {f"{cls.__name__}.{name}" for name in vars(cls) if not name.startswith("_")}
         assert verbs <= tried | needs_no_id
 

@@ -303,7 +303,11 @@ function steps.delete_persona()
 end
 
 function steps.unfinished_deletions()
-  return call('ZRANGEBYSCORE', P .. 'deletions', '-inf', stamp(now - a.older_than_s))
+  local ids = {}
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deletions', '-inf', stamp(now - a.older_than_s))) do
+    if visible(key('deletion', id)) then ids[#ids + 1] = id end
+  end
+  return ids
 end
 
 function steps.close_deletion()

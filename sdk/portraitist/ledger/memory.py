@@ -30,7 +30,7 @@ from .protocol import (
     TenantRow,
 )
 
-_Row = TypeVar("_Row", JobRow, PersonaRow, DeliveryRow)
+_Row = TypeVar("_Row", JobRow, PersonaRow, DeliveryRow, Deletion)
 
 
 class MemoryLedger:
@@ -174,8 +174,9 @@ class MemoryLedger:
 
     def rewrap(self, change: Callable[[str, str], str]) -> int:
         with self._changed:
-            self._keys = {persona_id: change(persona_id, wrapped) for persona_id, wrapped in self._keys.items()}
-            return len(self._keys)
+            mine = [persona_id for persona_id in self._keys if self._mine(self._personas.get(persona_id))]
+            self._keys |= {persona_id: change(persona_id, self._keys[persona_id]) for persona_id in mine}
+            return len(mine)
 
     def personas(self) -> list[PersonaRow]:
         with self._changed:
@@ -229,7 +230,8 @@ class MemoryLedger:
     def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
         with self._changed:
             limit = self._clock() - older_than_s
-            return [d for d in self._deletions.values() if d.receipt is None and d.time <= limit]
+            mine = self._of(self.tenant, self._deletions.values())
+            return [d for d in mine if d.receipt is None and d.time <= limit]
 
     def close_deletion(self, persona_id: str, receipt: Json) -> Json:
         with self._changed:
@@ -317,6 +319,11 @@ class MemoryLedger:
     def depth(self, lane: Lane) -> int:
         with self._changed:
             return sum(r.status == "queued" and r.lane == lane for r in self._of(self.tenant, self._jobs.values()))
+
+    def oldest(self, lane: Lane) -> float | None:
+        with self._changed:
+            rows = self._of(self.tenant, self._jobs.values())
+            return min((r.created for r in rows if r.status == "queued" and r.lane == lane), default=None)
 
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         with self._changed:

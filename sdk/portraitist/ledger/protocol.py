@@ -253,6 +253,9 @@ class Ledger(Protocol):
     def depth(self, lane: Lane) -> int:
         """How many jobs are queued there."""
 
+    def oldest(self, lane: Lane) -> float | None:
+        """Since when the oldest of them has been there."""
+
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         """`worker`: only what this process holds."""
 

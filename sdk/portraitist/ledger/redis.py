@@ -209,9 +209,10 @@ class RedisLedger:
     def rewrap(self, change: Callable[[str, str], str]) -> int:
         with self._typed():
             keys = self._redis.hgetall(self._prefix + "wrapped_keys")
-        for persona_id, wrapped in keys.items():  # one that is deleted meanwhile must not come back
-            self._run("rewrap", persona_id=persona_id, wrapped_key=change(persona_id, wrapped))
-        return len(keys)
+        mine = [row.id for row in self._personas(keys) if self.tenant in (None, row.tenant)]
+        for persona_id in mine:  # one that is deleted meanwhile must not come back
+            self._run("rewrap", persona_id=persona_id, wrapped_key=change(persona_id, keys[persona_id]))
+        return len(mine)
 
     def secret(self, new: str | None) -> str | None:
         """The installation's own master key; `new` becomes it when there is none."""
@@ -321,8 +322,12 @@ class RedisLedger:
 
     def depth(self, lane: Lane) -> int:
         with self._typed():
-            queue = self._key("queue", lane) if self.tenant is None else self._key("waiting", f"{lane}:{self.tenant}")
-            return int(self._redis.zcard(queue))
+            return int(self._redis.zcard(self._lane(lane)))
+
+    def oldest(self, lane: Lane) -> float | None:
+        with self._typed():
+            ids = self._redis.zrange(self._lane(lane), 0, 0)
+        return next((row.created for row in self._rows(ids)), None)
 
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         with self._typed():
@@ -425,6 +430,10 @@ class RedisLedger:
 
     def _key(self, kind: str, name: str) -> str:
         return f"{self._prefix}{kind}:{name}"
+
+    def _lane(self, lane: Lane) -> str:
+        """All that is queued there, as far as we see it."""
+        return self._key("queue", lane) if self.tenant is None else self._key("waiting", f"{lane}:{self.tenant}")
 
     def _run(self, step: str, **arguments: Any) -> Any:
         if self._clock is not None:

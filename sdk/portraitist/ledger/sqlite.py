@@ -223,7 +223,8 @@ class SqliteLedger:
 
     def rewrap(self, change: Callable[[str, str], str]) -> int:
         with self._write() as db:
-            rows = db.execute("SELECT * FROM wrapped_keys").fetchall()
+            mine = "SELECT * FROM wrapped_keys WHERE persona_id IN (SELECT id FROM personas WHERE tenant = ifnull(?, tenant))"
+            rows = db.execute(mine, (self.tenant,)).fetchall()
             for row in rows:
                 wrapped = change(row["persona_id"], row["wrapped"])
                 db.execute("UPDATE wrapped_keys SET wrapped = ? WHERE persona_id = ?", (wrapped, row["persona_id"]))
@@ -292,13 +293,15 @@ class SqliteLedger:
     def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
         with self._read() as db:
             limit = self._clock() - older_than_s
-            return [_deletion(r) for r in db.execute("SELECT * FROM deletions WHERE receipt IS NULL AND time <= ?", (limit,))]
+            open_ = "SELECT * FROM deletions WHERE receipt IS NULL AND time <= ? AND tenant = ifnull(?, tenant)"
+            return [_deletion(row) for row in db.execute(open_, (limit, self.tenant))]
 
     def close_deletion(self, persona_id: str, receipt: Json) -> Json:
         with self._write() as db:
             db.execute(
-                "UPDATE deletions SET receipt = ?, blobs = '', jobs = '' WHERE persona_id = ? AND receipt IS NULL",
-                (json.dumps(receipt), persona_id),
+                "UPDATE deletions SET receipt = ?, blobs = '', jobs = '' WHERE persona_id = ? AND receipt IS NULL"
+                " AND tenant = ifnull(?, tenant)",
+                (json.dumps(receipt), persona_id, self.tenant),
             )
         self._truncate_log()
         return self.deletion(persona_id).receipt or receipt
@@ -369,6 +372,12 @@ class SqliteLedger:
     def depth(self, lane: Lane) -> int:
         with self._read() as db:
             return _count(db, "jobs WHERE status = 'queued' AND lane = ? AND tenant = ifnull(?, tenant)", lane, self.tenant)
+
+    def oldest(self, lane: Lane) -> float | None:
+        with self._read() as db:
+            queued = "SELECT min(created) FROM jobs WHERE status = 'queued' AND lane = ? AND tenant = ifnull(?, tenant)"
+            found: float | None = db.execute(queued, (lane, self.tenant)).fetchone()[0]
+            return found
 
     def running(self, *, worker: str | None = None) -> list[JobRow]:
         with self._read() as db:
