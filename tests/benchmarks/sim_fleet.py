@@ -1,17 +1,19 @@
 """How many workers for how many people? -> docs/benchmarks/fleet.md.
 
-    python -m tests.benchmarks.sim_fleet [--quick] [--no-real]
+    python -m tests.benchmarks.sim_fleet [--quick]
 
-First the simulator (fleet_model.py) is held against queueing theory, and against a real fleet of three workers; then it is run
-up to a million personas and a thousand workers. All assumptions are the fields of `World`.
+First the simulator (fleet_model.py) is held against queueing theory and, where there is a Redis server, against a real fleet of
+three workers; then it is run up to a million personas and a thousand workers. All assumptions are the fields of `World`.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from tests.queue.redis_server import PROGRAMS
 
 from . import fleet_model as m
 from .report import table, write
@@ -219,10 +221,9 @@ def assumptions(world: World) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="without the largest fleets")
-    parser.add_argument("--no-real", action="store_true", help="no real fleet (there is no Redis server)")
     args = parser.parse_args()
     world, sections = World(), [against_theory(100_000 if args.quick else 400_000)]
-    if not args.no_real:
+    if any(map(shutil.which, PROGRAMS)):
         section, memory = against_real(100 if args.quick else 200)
         sections.append(section)
         world = World(job_kb=memory / 1024)
