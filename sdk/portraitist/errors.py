@@ -23,7 +23,8 @@ PortraitistError
 ├── DownloadFailed            a file could not be fetched, or is not what it should be
 ├── SignatureInvalid          a webhook or receipt that we did not sign, that was changed, or (webhook) that is too old
 ├── StorageError              the store could not be read or written (`StorageFull` when the disk is full)
-│   └── StorageFull
+│   ├── StorageFull
+│   └── StorageUnavailable    its server could not be reached, or refuses for now
 ├── QueueUnavailable          no worker process, or no Redis server, could be started or reached
 ├── JobError                  a job ended without a result; `.job_id` says which
 │   ├── JobFailed             `.code` and `.stage` say why and where
@@ -164,6 +165,10 @@ class StorageError(PortraitistError):
 
 class StorageFull(StorageError):
     """The disk that holds the store is full."""
+
+
+class StorageUnavailable(StorageError):
+    """The store's server could not be reached, or refuses for now."""
 
 
 class QueueUnavailable(PortraitistError):

@@ -56,7 +56,7 @@ def connect(
     user's data folder), the work in a local process that starts when there is something to do.
 
     With `url` (or $PORTRAITIST_URL) as in "redis://host:6379/0": a cluster, whose `portraitist worker` processes do the work.
-    Its bytes lie in `store` (or $PORTRAITIST_STORE): a folder that every client and worker has mounted, or any fsspec URL.
+    Its bytes lie in `store` (or $PORTRAITIST_STORE): s3://bucket/folder, or a folder that every client and worker has mounted.
     Several customers on one backend are kept apart by `tenant` (or $PORTRAITIST_TENANT; default "default"): another tenant's persona
     or job is unknown to this studio. `webhook` is told of every job that is submitted without one of its own.
     Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""

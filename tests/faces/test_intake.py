@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from portraitist.errors import PhotosUnusable
+from portraitist.errors import DownloadFailed, PhotosUnusable
 from portraitist_workers.faces.image_io import encode_jpeg, read
 from portraitist_workers.faces.intake import check_photos
 
@@ -139,9 +139,10 @@ def test_copies_leave_one_the_sharpest():
 def test_too_few_usable_photos_raise_with_every_verdict(photos):
     bad = sources([photos / "bad-blurred.jpg", photos / "bad-no-face.jpg", *person_photos("ada")[:2]])
     with pytest.raises(PhotosUnusable) as caught:
-        check_photos([*bad, ("broken.jpg", b"\xff\xd8broken")])
+        check_photos([*bad, ("broken.jpg", b"\xff\xd8broken"), ("gone.jpg", DownloadFailed("https://x answered 404"))])
     verdicts = {v["name"]: v["code"] for v in caught.value.photos}
-    assert len(verdicts) == 5 and verdicts["broken.jpg"] == "undecodable"
+    assert len(verdicts) == 6 and verdicts["broken.jpg"] == "undecodable" and verdicts["gone.jpg"] == "not_fetched"
+    assert "404" in caught.value.photos[-1]["reason"] and "1 not_fetched" in caught.value.message
     assert "needed" in caught.value.message
     with pytest.raises(PhotosUnusable, match="0 of 0"):
         check_photos([])

@@ -15,6 +15,7 @@ from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.identity import load_identity
 from portraitist_workers.faces.image_io import read, to_tensor
 from portraitist_workers.faces.networks import FOLDER, load_network
+from portraitist_workers.faces.parser import load_parser
 from portraitist_workers.faces.perceptual import BundledPerceptual, load_perceptual
 
 from .conftest import PEOPLE, person_labels, person_photos
@@ -33,7 +34,7 @@ def faces() -> tuple[torch.Tensor, list[str], list[dict]]:
     return to_tensor(np.stack(pictures)), owners, labels
 
 
-@pytest.mark.parametrize("kind", ["attributes", "identity", "perceptual"])
+@pytest.mark.parametrize("kind", ["attributes", "identity", "parser", "perceptual"])
 def test_files_are_small_and_say_how_good_they_are(kind):
     assert (FOLDER / f"{kind}.safetensors").stat().st_size < 6_000_000
     _, measured = load_network(kind)
@@ -46,6 +47,37 @@ def test_a_missing_or_damaged_file_is_a_typed_error(tmp_path):
     (tmp_path / "identity.safetensors").write_bytes((FOLDER / "identity.safetensors").read_bytes()[:1000])
     with pytest.raises(PriorUnavailable, match="identity"):
         load_network("identity", tmp_path)
+
+
+# -- parts --
+
+def test_parts_are_where_they_are_in_a_face(faces):
+    images, _, _ = faces
+    parser = load_parser()
+    shares = parser(images)
+    assert torch.allclose(shares.sum(1), torch.ones(1), atol=1e-4)
+    part = shares.argmax(1)
+    y, x = torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")
+
+    def place(name: str) -> tuple[float, float]:
+        """Median place of a part, over all pictures."""
+        found = part == parser.names.index(name)
+        assert found.flatten(1).any(1).float().mean() > 0.9, name
+        return x.expand_as(found)[found].median().item(), y.expand_as(found)[found].median().item()
+
+    heights = [place(name)[1] for name in ("hair", "brows", "eyes", "nose", "lips", "neck")]
+    assert heights == sorted(heights)
+    assert all(abs(place(name)[0] - 64) < 8 for name in ("nose", "lips"))
+    frame = torch.ones(128, 128, dtype=torch.bool)
+    frame[6:, 6:-6] = False
+    assert (part[:, frame] == parser.names.index("background")).float().mean() > 0.6
+
+
+def test_parts_follow_a_larger_picture(faces):
+    images = torch.nn.functional.interpolate(faces[0][:4], scale_factor=2, mode="bilinear")
+    assert load_parser()(images).shape == (4, 10, 256, 256)
+    agreement = load_parser()(images)[:, :, ::2, ::2].argmax(1) == load_parser()(faces[0][:4]).argmax(1)
+    assert agreement.float().mean() > 0.95
 
 
 # -- attributes --

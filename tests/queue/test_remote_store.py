@@ -6,9 +6,14 @@ import time
 
 import pytest
 
-from portraitist.errors import Conflict, InvalidRequest, StorageError, StorageFull
-from portraitist.store import FsspecStore
+from portraitist.backend import Backend
+from portraitist.errors import Conflict, InvalidRequest, StorageError, StorageFull, StorageUnavailable
+from portraitist.ledger import MemoryLedger, NewJob
+from portraitist.store import FsspecStore, MemoryStore
 from portraitist.store.objects import Objects
+from portraitist.transport import InlineTransport
+from portraitist_workers.execution import JobContext
+from portraitist_workers.telemetry import Attempt
 
 JOB = "job_0123456789abcdef"
 
@@ -105,8 +110,8 @@ def test_no_bucket_no_server_no_permission(s3, monkeypatch):
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
         objects = Objects("s3://bucket/folder")
-        objects._fs = type(objects._fs)(config_kwargs={"retries": {"max_attempts": 1}}, skip_instance_cache=True, retries=1)
-        with pytest.raises(StorageError, match="the network"):
+        objects._fs = type(objects._fs)(config_kwargs={"retries": {"max_attempts": 1}}, skip_instance_cache=True)
+        with pytest.raises(StorageUnavailable, match="check address and network"):
             objects.write("x", b"x")
 
 
@@ -120,6 +125,42 @@ def test_broken_connections_are_tried_again(s3, monkeypatch):
     objects.write("x", b"arrives")
     assert objects.read("x") == b"arrives" and relay.broken == 4
     relay.close()
+
+
+def test_a_running_job_waits_for_the_store(monkeypatch):
+    class Away(MemoryStore):
+        """Each call fails the first time."""
+
+        failed = set()
+
+        def fail(self, what):
+            if what not in self.failed:
+                self.failed.add(what)
+                raise StorageUnavailable("on purpose")
+
+        def put(self, data):
+            self.fail("put")
+            return super().put(data)
+
+        def get(self, digest):
+            self.fail("get")
+            return super().get(digest)
+
+        def save_checkpoint(self, job_id, data):
+            self.fail("save")
+            super().save_checkpoint(job_id, data)
+
+    backend = Backend(MemoryLedger(), Away(), InlineTransport(lambda job_id: None))
+    _, wrapped = backend.keyring.new_key("per_1")
+    request = {"operation": "create", "persona_id": "per_1"}
+    backend.ledger.submit(NewJob(JOB, request, "h", creates="ana", lane="tune", wrapped_key=wrapped))
+    row = backend.ledger.claim(JOB, worker="a/1", lease_s=60)
+    with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=60) as context:
+        assert context.blob(context.put(b"x")) == b"x"
+        context.save_checkpoint(b"one")  # left out
+        assert context.load_checkpoint() is None
+        context.save_checkpoint(b"two")
+        assert context.load_checkpoint() == b"two" and Away.failed == {"put", "get", "save"}
 
 
 def test_where_there_are_no_conditions_and_no_whole_objects(tmp_path):

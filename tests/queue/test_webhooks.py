@@ -2,9 +2,11 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,7 +17,8 @@ from portraitist.errors import InvalidImage, JobCancelled
 from portraitist.vault import new_secret
 
 from .fleet import Fleet
-from .processes import running, until
+from .processes import PHOTOS, row, running, until
+from .storm import WORKERS, storm, submitter
 
 
 class Receiver:
@@ -136,6 +139,37 @@ def test_cluster_and_a_sender_that_is_killed(receiver, fleet, create):
     kept = "".join(map(str, dump(fleet.server.client))) + fleet.log.read_text()
     for secret in (os.environ["PORTRAITIST_MASTER_KEY"], acme.webhooks.secret()):
         assert secret.removeprefix("whsec_") not in kept
+
+
+@pytest.mark.chaos
+def test_through_a_storm_every_end_is_told(receiver, tmp_path, fake_operations):
+    """Workers, children and the server killed while jobs end; the receiver refuses some and is slow with others."""
+    scale, luck = float(os.environ.get("CHAOS_SCALE", "1")) / 4, random.Random(0)
+    count = round(1000 * scale)
+    receiver.answer = lambda: luck.choice([204] * 8 + [500, time.sleep(luck.choice([0, 0, 3])) or 204])
+    fleet = Fleet(tmp_path, aof=True)
+    try:
+        fleet.add(WORKERS)
+        fleet.ready()
+        studio = portraitist.connect(fleet.server.url, store=fleet.store, webhook=receiver.webhook)
+        jobs = []
+        app = submitter(lambda n: jobs.append(studio.personas.create(f"p{n}", PHOTOS).id), count, scale=scale)
+        began = time.monotonic()
+        app.start()
+        done = storm(fleet, scale=scale)
+        app.join()
+        until(lambda: all(studio.jobs.get(job).done for job in jobs), timeout=1800)
+        until(lambda: not studio.webhooks.list(), timeout=1800)
+        events = receiver.events(studio.webhooks.secret())
+        told = {(e.job_id, e.status) for e in events}
+        assert told == {(job, row(studio, studio.jobs.get(job)).status) for job in jobs} and len(told) == count
+        assert len({e.id for e in events}) == count
+        print(
+            f"\nwebhooks: {count} jobs, blows {done}: all {count} ends told, after {time.monotonic() - began:.0f} s; "
+            f"{len(events)} attempts reached the receiver, which refused one in ten"
+        )
+    finally:
+        fleet.stop()
 
 
 def dump(client):

@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Portraitist's cluster worker.")
     parser.add_argument("--url", default=os.environ.get("PORTRAITIST_URL"), help="the Redis server")
     parser.add_argument(
-        "--store", default=os.environ.get("PORTRAITIST_STORE"), help="folder that every client and worker has mounted"
+        "--store", default=os.environ.get("PORTRAITIST_STORE"), help="s3://bucket/folder, or a folder that all hosts have mounted"
     )
     parser.add_argument("--queues", default="serve,tune", help="serve (seconds), tune (minutes), or both")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")

@@ -23,6 +23,7 @@ from portraitist.errors import (
     PortraitistError,
     QueueUnavailable,
     StorageError,
+    StorageUnavailable,
 )
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
 from portraitist.ledger.protocol import TERMINAL
@@ -167,13 +168,13 @@ class JobContext(Gallery):
     # -- what operations call ------------------------------------------------------------------------------------
 
     def blob(self, digest: str) -> bytes:
-        data = self._store.get(digest)
+        data = self._patiently(lambda: self._store.get(digest))
         self._attempt.moved("read", len(data))
         return data
 
     def put(self, data: bytes) -> str:
         self._listen()
-        digest = self._store.put(data)
+        digest = self._patiently(lambda: self._store.put(data))
         self._attempt.moved("written", len(data))
         self._written.append(digest)
         try:
@@ -215,7 +216,7 @@ class JobContext(Gallery):
             self._away(error)
 
     def load_checkpoint(self) -> bytes | None:
-        return self._store.load_checkpoint(self._row.id)
+        return self._patiently(lambda: self._store.load_checkpoint(self._row.id))
 
     def save_checkpoint(self, data: bytes) -> None:
         self._listen()
@@ -227,28 +228,30 @@ class JobContext(Gallery):
             return
         try:
             self._store.save_checkpoint(self._row.id, data)
+        except StorageUnavailable as error:  # the work goes on; a crash now would cost a little more
+            self._away(error)
         except Conflict:  # we were given up between two heartbeats, and our successor has saved its own
             self.lost = True
             self._listen()
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        """`call()`, again and again while the ledger's server is away."""
+        """`call()`, again and again while the ledger's or the store's server is away."""
         deadline = time.monotonic() + OUTAGE_PATIENCE_S
         while True:
             try:
                 return call()
-            except QueueUnavailable as error:
+            except (QueueUnavailable, StorageUnavailable) as error:
                 if time.monotonic() > deadline:
                     raise
                 self._away(error)
                 time.sleep(0.5)
                 self._listen()
 
-    def _away(self, error: QueueUnavailable) -> None:
+    def _away(self, error: PortraitistError) -> None:
         """Meanwhile nothing can be told, no checkpoint saved and no lease renewed. Said once, not for every step."""
         if time.monotonic() - self._said > 30.0:
             self._said = time.monotonic()
-            log.warning("job %s goes on without the ledger: %s", self._row.id, error)
+            log.warning("job %s goes on as far as it can: %s", self._row.id, error)
 
     # -- the lease -----------------------------------------------------------------------------------------------
 

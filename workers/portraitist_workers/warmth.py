@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from types import ModuleType
 
 from portraitist.backend import Backend
+from portraitist.deletion import FORGET_S
 from portraitist.errors import NotFound, PersonaDeleted, PortraitistError
 from portraitist.transport import RedisTransport
 
@@ -41,11 +43,15 @@ def look(backend: Backend, operations: ModuleType) -> None:
 
 
 def _run(backend: Backend, operations: ModuleType) -> None:
-    pause = threading.Event()
+    pause, looked = threading.Event(), time.monotonic()
     while not pause.wait(LOOK_S):
         try:
             look(backend, operations)
+            looked = time.monotonic()
         except PortraitistError as error:  # the next look will do
             log.debug("%s", error)
+            if time.monotonic() - looked > FORGET_S - LOOK_S:  # who was deleted meanwhile cannot be known
+                for persona_id in operations.warm():
+                    operations.forget(persona_id)
         finally:
             backend.ledger.close()

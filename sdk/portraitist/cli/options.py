@@ -19,7 +19,9 @@ Home = Annotated[
 ]
 Store = Annotated[
     str | None,
-    typer.Option("--store", help="The cluster's folder for bytes, mounted everywhere; default: $PORTRAITIST_STORE."),
+    typer.Option(
+        "--store", help="The cluster's bytes: s3://bucket/folder, or a folder mounted everywhere; default: $PORTRAITIST_STORE."
+    ),
 ]
 Url = Annotated[str | None, typer.Option("--url", help="The cluster's Redis server; default: $PORTRAITIST_URL.")]
 Monitor = Annotated[

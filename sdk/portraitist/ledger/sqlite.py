@@ -7,18 +7,16 @@ IMMEDIATE transaction, so checks and writes cannot be torn apart. Keep the file 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
 from copy import copy
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import NotFound, StorageError, StorageFull
+from ..errors import NotFound
 from . import rules
+from . import sqlite_turns as turns
 from .outbox.sqlite import SCHEMA as OUTBOX_SCHEMA
 from .outbox.sqlite import SqliteOutbox
 from .protocol import (
@@ -36,6 +34,7 @@ from .protocol import (
     Status,
     TenantRow,
 )
+from .sqlite_file import SqliteFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -76,14 +75,13 @@ _JOB_COLUMNS = ", ".join(JobRow.__dataclass_fields__)
 _JSON_COLUMNS = ("request", "shape", "result", "error", "webhook")
 
 
-class SqliteLedger:
+class SqliteLedger(SqliteFile):
     """`path` is the database file; its folder must exist. Safe to share between threads and processes."""
 
     def __init__(self, path: str | Path, *, clock: Callable[[], float] = time.time) -> None:
-        self.path = Path(path)
+        super().__init__(path)
         self.tenant: str | None = None
         self._clock = clock
-        self._local = threading.local()
         with self._write() as db:
             for table, columns in _ADDED.items():
                 have = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
@@ -91,7 +89,7 @@ class SqliteLedger:
                     db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
             for statement in (_SCHEMA + OUTBOX_SCHEMA).split(";"):
                 db.execute(statement)
-        self._inode = os.stat(self.path).st_ino
+        self._prepared()
 
     def of(self, tenant: str) -> SqliteLedger:
         ledger = copy(self)
@@ -116,10 +114,8 @@ class SqliteLedger:
                     return rules.same_or_conflict(job, self._get(db, taken.job_id), f"the name {job.creates!r}"), False
             elif job.persona_id:
                 rules.usable(self._persona_row(db, "id = ? AND tenant = ?", job.persona_id, tenant), job.persona_id)
-            quotas = self._quotas(db, tenant)
-            _within(db, tenant, "queued", quotas.queued, "jobs WHERE tenant = ? AND status = 'queued'")
+            turns.check_room(db, tenant, job)
             if job.creates is not None:
-                _within(db, tenant, "personas", quotas.personas, "personas WHERE tenant = ? AND status != 'deleted'")
                 db.execute(
                     "INSERT INTO personas (id, tenant, name, status, job_id, consent, expires) VALUES (?, ?, ?, 'creating', ?, ?, ?)",
                     (job.persona_id, tenant, job.creates, job.id, _dump(job.consent), job.expires),
@@ -171,9 +167,9 @@ class SqliteLedger:
                 " AND a.tenant = b.tenant AND (-a.priority, a.created, a.rowid) < (-b.priority, b.created, b.rowid)",
                 (job_id,),
             ).fetchone()
-            lines = {line.tenant: line for line in self._lines(db, row.lane, also=row.tenant)}
+            lines = {line.tenant: line for line in turns.lines(db, row.lane, self.tenant, also=row.tenant)}
             mine = lines.pop(row.tenant)
-            before = 0 if row.lane == "serve" else _count(db, "jobs WHERE status = 'queued' AND lane = 'serve'")
+            before = 0 if row.lane == "serve" else turns.count(db, "jobs WHERE status = 'queued' AND lane = 'serve'")
             return before + rules.ahead(mine, place, lines.values())
 
     def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
@@ -310,7 +306,7 @@ class SqliteLedger:
 
     def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
         with self._write(durable=False) as db:
-            found = rules.in_turn(self._lines(db, lane, first=1), 1)
+            found = rules.in_turn(turns.lines(db, lane, self.tenant, first=1), 1)
             return self._claim(db, found[0], worker, lease_s) if found else None
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
@@ -367,11 +363,11 @@ class SqliteLedger:
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
         with self._read() as db:
             lanes = LANES if lane is None else (lane,)
-            return [i for one in lanes for i in rules.in_turn(self._lines(db, one, first=limit), limit)][:limit]
+            return [i for one in lanes for i in rules.in_turn(turns.lines(db, one, self.tenant, first=limit), limit)][:limit]
 
     def depth(self, lane: Lane) -> int:
         with self._read() as db:
-            return _count(db, "jobs WHERE status = 'queued' AND lane = ? AND tenant = ifnull(?, tenant)", lane, self.tenant)
+            return turns.count(db, "jobs WHERE status = 'queued' AND lane = ? AND tenant = ifnull(?, tenant)", lane, self.tenant)
 
     def oldest(self, lane: Lane) -> float | None:
         with self._read() as db:
@@ -409,11 +405,11 @@ class SqliteLedger:
                     (self.tenant,),
                 )
             }
-            return [TenantRow(name, *counted[name], self._quotas(db, name)) for name in sorted(counted)]
+            return [TenantRow(name, *counted[name], turns.quotas(db, name)) for name in sorted(counted)]
 
     def quotas(self, tenant: str) -> Quotas:
         with self._read() as db:
-            return self._quotas(db, tenant)
+            return turns.quotas(db, tenant)
 
     def set_quotas(self, tenant: str, quotas: Quotas) -> None:
         with self._write() as db:
@@ -440,17 +436,6 @@ class SqliteLedger:
                 db.executemany(f"DELETE FROM {table} WHERE {column} = ?", over)
             return len(over)
 
-    def close(self) -> None:
-        """Close this thread's connection; another call opens it again."""
-        if (db := getattr(self._local, "db", None)) is not None:
-            db.close()
-            self._local.db = None
-
-    def _truncate_log(self) -> None:
-        """Without this, old pages would stay readable in the write-ahead log."""
-        with self._read() as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
     # -- inside a transaction --------------------------------------------------------------------------------------
 
     def _get(self, db: sqlite3.Connection, job_id: str) -> JobRow:
@@ -475,7 +460,7 @@ class SqliteLedger:
 
     def _claim(self, db: sqlite3.Connection, job_id: str, worker: str, lease_s: float) -> JobRow | None:
         row = self._find(db, "id = ? AND status = 'queued' AND tenant = ifnull(?, tenant)", job_id, self.tenant)
-        if row is None or self._full(db, row.tenant):
+        if row is None or turns.full(db, row.tenant):
             return None
         now = self._clock()
         db.execute(
@@ -483,39 +468,9 @@ class SqliteLedger:
             " lease_until = ?, started = ifnull(started, ?) WHERE id = ?",
             (worker, now + lease_s, now, job_id),
         )
-        turn = "INSERT OR REPLACE INTO turns SELECT ?, ?, ifnull(max(turn), 0) + 1 FROM turns"
-        db.execute(turn, (row.lane, row.tenant))
+        turns.served(db, row.lane, row.tenant)
         self._event(db, job_id, "started", {"attempt": row.attempts + 1})
         return self._get(db, job_id)
-
-    def _quotas(self, db: sqlite3.Connection, tenant: str) -> Quotas:
-        found = db.execute(
-            "SELECT running, queued, personas FROM quotas WHERE tenant IN (?, '*') ORDER BY tenant = '*' LIMIT 1", (tenant,)
-        ).fetchone()
-        return Quotas(*found) if found else Quotas()
-
-    def _full(self, db: sqlite3.Connection, tenant: str) -> bool:
-        limit = self._quotas(db, tenant).running
-        return limit is not None and _count(db, "jobs WHERE status = 'running' AND tenant = ?", tenant) >= limit
-
-    def _lines(self, db: sqlite3.Connection, lane: Lane, *, first: int = 0, also: str | None = None) -> list[rules.Line]:
-        """Of the tenants that may have a job claimed, each with its `first` ids; and of `also`."""
-        counts = "SELECT tenant, count(*) FROM jobs WHERE status = ? AND lane = ? GROUP BY tenant"
-        queued = dict(map(tuple, db.execute(counts, ("queued", lane))))
-        running = dict(map(tuple, db.execute(counts, ("running", lane))))
-        turns = dict(map(tuple, db.execute("SELECT tenant, turn FROM turns WHERE lane = ?", (lane,))))
-        lines = []
-        for tenant, count in queued.items():
-            if tenant != also and (self._full(db, tenant) or (self.tenant not in (None, tenant) and also is None)):
-                continue
-            ids = db.execute(
-                "SELECT id FROM jobs WHERE status = 'queued' AND lane = ? AND tenant = ? ORDER BY priority DESC, created, rowid"
-                " LIMIT ?",
-                (lane, tenant, first),
-            )
-            line = rules.Line(tenant, running.get(tenant, 0), turns.get(tenant, 0), count, [row["id"] for row in ids])
-            lines.append(line)
-        return lines
 
     def _held(self, db: sqlite3.Connection, job_id: str, token: int) -> JobRow:
         row = self._find(db, "id = ? AND tenant = ifnull(?, tenant)", job_id, self.tenant)
@@ -559,80 +514,6 @@ class SqliteLedger:
             )
             found.update(row["digest"] for row in rows)
         return found
-
-    # -- connections: one per thread and process ------------------------------------------------------------------------
-
-    def _connection(self) -> sqlite3.Connection:
-        local = self._local
-        if getattr(local, "db", None) is None or local.pid != os.getpid():  # a connection must not cross a fork
-            if hasattr(self, "_inode"):
-                self._check_file()
-            local.db = sqlite3.connect(self.path, timeout=15.0, isolation_level=None)
-            local.pid = os.getpid()
-            local.checked = time.monotonic()
-            local.db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode = WAL", "secure_delete = ON", "temp_store = MEMORY"):
-                local.db.execute(f"PRAGMA {pragma}")
-        elif time.monotonic() - local.checked > 1.0:
-            self._check_file()
-            local.checked = time.monotonic()
-        db: sqlite3.Connection = local.db
-        return db
-
-    def _check_file(self) -> None:
-        """SQLite goes on happily with a file that was deleted under it; we must not."""
-        try:
-            same = os.stat(self.path).st_ino == self._inode
-        except OSError:
-            same = False
-        if not same:
-            raise StorageError(
-                f"the ledger {self.path} was removed or replaced while in use; connect again", param=str(self.path)
-            )
-
-    @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        with _typed(self.path):
-            yield self._connection()
-
-    @contextmanager
-    def _write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """One transaction. durable=False: a power cut (not a kill) may undo it, which costs nothing but repetition."""
-        with _typed(self.path):
-            db = self._connection()
-            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-
-
-@contextmanager
-def _typed(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        if "full" in str(error):
-            raise StorageFull(
-                f"the disk that holds {path} is full; free some space and try again", param=str(path)
-            ) from error
-        raise StorageError(
-            f"the ledger {path} cannot be used: {error}; check that its folder exists and is writable, on a local disk",
-            param=str(path),
-        ) from error
-
-
-def _count(db: sqlite3.Connection, what: str, *values: Any) -> int:
-    return int(db.execute(f"SELECT count(*) FROM {what}", values).fetchone()[0])
-
-
-def _within(db: sqlite3.Connection, tenant: str, quota: str, limit: int | None, what: str) -> None:
-    if limit is not None and (held := _count(db, what, tenant)) >= limit:
-        raise rules.quota_exceeded(tenant, quota, held, limit)
 
 
 def _dump(data: Json | None) -> str | None:

@@ -13,13 +13,14 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
-from ..errors import Conflict, InvalidRequest, PortraitistError, StorageError, StorageFull
+from ..errors import Conflict, InvalidRequest, PortraitistError, StorageError, StorageFull, StorageUnavailable
 
 _S3 = {"s3", "s3a"}
 _BUCKETS = _S3 | {"gs", "gcs", "abfs", "abfss", "az"}
 _WHOLE = _BUCKETS | {"memory"}  # an object is replaced in one step
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_CODES = ("XMinioStorageFull", "QuotaExceeded", "InsufficientCapacity")
+_BUSY_CODES = ("InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "500", "502", "503", "504")
 # seconds, tries; the defaults hang for minutes where a firewall drops packets
 _S3_SETTINGS = {"connect_timeout": 5, "read_timeout": 30, "retries": {"mode": "standard", "max_attempts": 5}}
 
@@ -168,6 +169,10 @@ class Objects:
                 ) from error
             if isinstance(error, FileNotFoundError):
                 self._check_bucket(what)
+            if _passes(error):
+                raise StorageUnavailable(
+                    f"{place}; check address and network, then call again (running jobs wait for it)", param="store"
+                ) from error
             raise StorageError(f"{place}; check the address, the credentials and the network", param="store") from error
 
 
@@ -175,6 +180,14 @@ def _code(error: BaseException) -> str:
     """What an S3 server calls the error; empty for others."""
     response = getattr(error.__cause__, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether it may go away by itself: no connection, no answer in time, a server that is overloaded or starting."""
+    if _code(error) in _BUSY_CODES or isinstance(error, (ConnectionError, TimeoutError)):
+        return True
+    names = {base.__name__ for base in type(error).__mro__}  # botocore's own families; it may not be installed
+    return bool(names & {"ConnectionError", "HTTPClientError", "ConnectTimeoutError", "ReadTimeoutError"})
 
 
 def _last(path: str) -> str:

@@ -1,4 +1,4 @@
-"""The bundled networks: attributes, identity and perceptual distance, trained on the engine's renders.
+"""The bundled networks: attributes, identity, face parts and perceptual distance, trained on the engine's renders.
 
 Small convolutional networks on aligned faces, [B, 3, 128, 128] in [-1, 1]. `priors/training/face_networks.py` trains
 them; `attributes.py`, `identity.py` and `perceptual.py` put them, or better ones that are installed, behind one interface.
@@ -95,6 +95,33 @@ class IdentityNetwork(nn.Module):
         return F.normalize(self.head(self.reduce(self.trunk(images)).flatten(1)).float(), dim=1)
 
 
+class ParserNetwork(nn.Module):
+    """Aligned faces [B, 3, S, S] -> logits [B, K, S, S] of the part of the face that each pixel shows; S a multiple of 16.
+
+    An encoder and a decoder with links between equal sizes (Ronneberger et al.: U-Net, 2015).
+    """
+
+    def __init__(self, names: list[str], widths: tuple[int, ...] = (16, 32, 64, 112, 160)) -> None:
+        super().__init__()
+        self.names = list(names)
+        self.first = ConvBlock(3, widths[0])
+        self.down = nn.ModuleList(
+            nn.Sequential(ConvBlock(a, b, stride=2), ResidualBlock(b)) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.up = nn.ModuleList(ConvBlock(a + b, a) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.head = nn.Conv2d(widths[0], len(names), 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = [self.first(images)]
+        for down in self.down:
+            features.append(down(features[-1]))
+        x = features.pop()
+        for up in reversed(self.up):
+            link = features.pop()
+            x = up(torch.cat([link, F.interpolate(x, scale_factor=2, mode="nearest")], 1))
+        return self.head(x).float()
+
+
 class Fire(nn.Module):
     """A 1x1 convolution to few channels, then 1x1 and 3x3 convolutions side by side (Iandola et al., SqueezeNet, 2016, 3.2)."""
 
@@ -183,7 +210,7 @@ def _charbonnier(x: Tensor, eps: float = 0.02) -> Tensor:
     return ((x.square() + eps**2).sqrt() - eps).mean((1, 2, 3))
 
 
-_KINDS = {"attributes": AttributeNetwork, "identity": IdentityNetwork, "perceptual": PerceptualNetwork}
+_KINDS = {"attributes": AttributeNetwork, "identity": IdentityNetwork, "parser": ParserNetwork, "perceptual": PerceptualNetwork}
 
 
 def save_network(path: Path, kind: str, network: nn.Module, arguments: dict[str, Any], measured: dict[str, Any]) -> None:
@@ -207,7 +234,7 @@ def _fold_batch_norm(module: nn.Module) -> None:
 @functools.cache
 @torch.inference_mode(False)  # weights made under the caller's inference mode could never see a gradient
 def load_network(kind: str, folder: Path = FOLDER) -> tuple[Any, dict[str, Any]]:
-    """The bundled network `kind` (attributes, identity, perceptual), ready to use, and its measured figures.
+    """The bundled network `kind` (attributes, identity, parser, perceptual), ready to use, and its measured figures.
 
     Cached per process; parameters are frozen. Raises PriorUnavailable.
     """

@@ -31,10 +31,14 @@ def distort(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def photo_like(images: Tensor, rng: np.random.Generator, *, shift: float = 0.06) -> Tensor:
-    """Crop error up to `shift` of the side, then resolution, colour, noise and JPEG losses, at random strengths."""
+    """Crop error up to `shift` of the side, then what cameras and messengers do."""
+    return camera_like(torch.cat([random_affine(x, rng, shift=shift, scale=0.06, angle=0.0) for x in images.split(GROUP)]), rng)
+
+
+def camera_like(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Resolution, colour, noise and JPEG losses, at random strengths."""
     out = []
     for x in images.split(GROUP):
-        x = random_affine(x, rng, shift=shift, scale=0.06, angle=0.0)
         if rng.random() < 0.5:
             x = _resolution(x, None, rng, low=1.0, high=3.0)
         if rng.random() < 0.4:

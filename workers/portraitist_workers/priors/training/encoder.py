@@ -20,8 +20,9 @@ from torch import Tensor
 from ...inversion.encoder import Encoder
 from ..engine.canvas import Canvas
 from .pool import Pool
-from .prior import CONFIG, Trainer, save_atomically
+from .prior import W_DIM, resume, save_atomically
 
+SIDE = 128  # px of what the encoder sees
 
 def augment(image: Tensor, rng: torch.Generator) -> Tensor:
     """Per-image shift (<= 4 %), scale, exposure, and for a part of the batch noise and loss of resolution."""
@@ -51,13 +52,12 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    trainer = Trainer(Canvas.load(args.canvas))
-    trainer.load(torch.load(args.state, weights_only=False))  # our own file
+    trainer = resume(args.state, Canvas.load(args.canvas))
     labels_to_w, generator = trainer.labels_ema.eval(), trainer.generator_ema.eval().requires_grad_(False)
     pool = Pool(args.pool)
     with torch.no_grad():
         w = torch.cat([labels_to_w(torch.from_numpy(x)) for x in pool.labels])
-    encoder = Encoder(CONFIG.w_dim).to(memory_format=torch.channels_last)
+    encoder = Encoder(W_DIM).to(memory_format=torch.channels_last)
     encoder.w_mean.copy_(w.mean(0))
     encoder.w_std.copy_(w.std(0).clamp(min=1e-4))
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01)
@@ -74,7 +74,7 @@ def main() -> None:
     while (elapsed := time.monotonic() - begun) < args.minutes * 60:
         for group in optimizer.param_groups:
             group["lr"] = 1e-3 * max(0.02, 1 - elapsed / (args.minutes * 60))
-        image, alpha, labels = pool.batch(32, CONFIG.resolution, rng)
+        image, alpha, labels = pool.batch(32, SIDE, rng)
         with torch.no_grad():
             target = labels_to_w(labels)
         with torch.autocast("cpu", torch.bfloat16):
@@ -82,8 +82,8 @@ def main() -> None:
         in_w = F.smooth_l1_loss((found - target) / encoder.w_std, torch.zeros_like(target), beta=0.5)
         # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
         fake = generator.synthesis(found[:16], noise="none", dtype=torch.bfloat16, until=64)
-        seen_as = F.avg_pool2d(image[:16], CONFIG.resolution // 64)
-        weight = 0.3 + 0.7 * F.avg_pool2d(alpha[:16], CONFIG.resolution // 64)
+        seen_as = F.avg_pool2d(image[:16], SIDE // 64)
+        weight = 0.3 + 0.7 * F.avg_pool2d(alpha[:16], SIDE // 64)
         in_pixels = ((fake - seen_as).abs() * weight).mean()
         optimizer.zero_grad(set_to_none=True)
         (in_w + 3 * in_pixels).backward()

@@ -26,7 +26,7 @@ from ..engine.labels import LABEL_FIELDS
 from . import mapping
 from .attribute_training import TARGETS
 from .pool import Pool
-from .prior import CONFIG, Trainer
+from .prior import W_DIM, resume
 
 LICENCE = (
     "Apache-2.0. Made from the Face Research Lab London Set (DeBruine & Jones 2017, CC-BY 4.0, consented) and ICT-FaceKit "
@@ -70,8 +70,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(Canvas.load(args.canvas))
-    trainer.load(torch.load(args.state, weights_only=False))  # our own file
+    trainer = resume(args.state, Canvas.load(args.canvas))
     labels = torch.from_numpy(Pool(args.pool).all_labels())
     with torch.no_grad():
         w = torch.cat([trainer.labels_ema(part) for part in labels.split(2048)])
@@ -82,7 +81,7 @@ def main() -> None:
     save_file({"w_std": w.std(0), "steps": attribute_steps(labels, w).contiguous(),
                "sitting": sitting_directions(labels, w).contiguous()}, str(args.out / "latents.safetensors"),
               metadata={"attributes": json.dumps(ESTIMATED)})
-    encoder = encoder_file.Encoder(CONFIG.w_dim)
+    encoder = encoder_file.Encoder(W_DIM)
     encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])
     encoder_file.save(encoder, args.out / "encoder.safetensors", metadata={"licence": LICENCE})
     print(json.dumps(metadata))

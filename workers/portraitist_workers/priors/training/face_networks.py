@@ -1,7 +1,7 @@
 """Train the bundled face networks on the engine's renders.
 
     python -m portraitist_workers.priors.training.face_networks --pool DIR --out DIR --minutes M \\
-        [--held-out DIR] [--identities DIR] [--tuned-pairs DIR] [--only perceptual attributes identity] [--save-to DIR]
+        [--held-out DIR] [--identities DIR] [--tuned-pairs DIR] [--only perceptual attributes identity parser] [--save-to DIR]
 
 Each network gets `--minutes` of processor time, with the learning rate falling to zero at their end. A checkpoint is written
 to `--out` every 30 s; the same command continues from it. The finished file with its measured accuracy goes to
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="checkpoints")
     parser.add_argument("--save-to", type=Path, default=FOLDER, help="finished networks (default: the package)")
     parser.add_argument("--minutes", type=float, default=8.0, help="processor time per network")
-    parser.add_argument("--only", nargs="+", default=["perceptual", "attributes", "identity"])
+    parser.add_argument("--only", nargs="+", default=["perceptual", "attributes", "identity", "parser"])
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -126,6 +126,10 @@ def main() -> None:
         from .identity_training import train_identity
 
         train_identity(pool, Pool(args.identities), args.out, args.minutes, args.save_to)
+    if "parser" in args.only:  # needs a pool rendered with --masks
+        from .parser_training import train_parser
+
+        train_parser(pool, held_out, args.out, args.minutes, args.save_to)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Losses of the paired phases: a pyramid of L1 and a shifted perceptual distance."""
+"""Losses of the paired phases: a pyramid of L1, edges, and what a perceptual distance is shown."""
 
 from __future__ import annotations
 
@@ -31,3 +31,23 @@ def random_shift(*images: Tensor, pixels: int, rng: torch.Generator) -> list[Ten
     dx, dy = torch.randint(0, 2 * pixels + 1, (2,), generator=rng).tolist()
     R = images[0].shape[-1]
     return [F.pad(x, (pixels,) * 4, mode="reflect")[:, :, dy : dy + R, dx : dx + R] for x in images]
+
+
+def edges_l1(image: Tensor, target: Tensor) -> Tensor:
+    """Mean L1 of the differences between neighbouring pixels. A perceptual distance prints a faint lattice into plain
+    backgrounds and does not see it; here every dot of it costs."""
+    return sum(
+        (image.diff(dim=dim) - target.diff(dim=dim)).abs().mean() for dim in (-1, -2)
+    )
+
+
+def random_view(*images: Tensor, size: int, rng: torch.Generator) -> list[Tensor]:
+    """Pictures larger than `size` as a perceptual distance is shown them: all of them at half the scale, or a window of `size`
+    pixels at full scale, by turns at random; it costs a quarter of the whole."""
+    R = images[0].shape[-1]
+    if R <= size:
+        return list(images)
+    if torch.rand((), generator=rng) < 0.5:
+        return [F.avg_pool2d(x, R // size) for x in images]
+    top, left = torch.randint(0, R - size + 1, (2,), generator=rng).tolist()
+    return [x[:, :, top : top + size, left : left + size] for x in images]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..engine.masks import CLASSES
+
 
 class Pool:
-    """All shards in `folder`, in memory: images uint8 [N, R, R, 3], alpha uint8 [N, R, R], labels float32 [N, L]."""
+    """All shards in `folder`: images uint8 [N, R, R, 3], alpha uint8 [N, R, R], labels float32 [N, L].
+
+    Pictures stay on the disk, mapped: 40,000 of 256 px are 10 GB, which the system's cache may keep or not.
+    """
 
     def __init__(self, folder: Path, *, limit: int | None = None) -> None:
         self.folder, self.limit = folder, limit
@@ -18,6 +24,7 @@ class Pool:
         self.images: list[np.ndarray] = []
         self.alpha: list[np.ndarray] = []
         self.labels: list[np.ndarray] = []
+        self.classes: list[np.ndarray | None] = []  # class maps, of pools rendered with --masks
         self.refresh()
 
     def refresh(self) -> bool:
@@ -26,10 +33,10 @@ class Pool:
         if self.limit is not None and len(self) >= self.limit:
             return False
         for path in new:
-            with np.load(path) as shard:
-                self.images.append(shard["images"])
-                self.alpha.append(shard["alpha"])
-                self.labels.append(shard["labels"])
+            self.images.append(map_member(path, "images"))
+            self.alpha.append(map_member(path, "alpha"))
+            self.labels.append(np.array(map_member(path, "labels")))
+            self.classes.append(map_member(path, "classes"))
             self.seen.add(path.name)
         return bool(new)
 
@@ -41,7 +48,7 @@ class Pool:
 
     def batch(self, size: int, resolution: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Random images [B, 3, r, r] in [-1, 1], foreground [B, 1, r, r] in [0, 1] and labels [B, L]."""
-        picks = [(s, int(rng.integers(len(self.labels[s])))) for s in rng.integers(len(self.labels), size=size)]
+        picks = self._pick(size, rng)
         images = torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(0, 3, 1, 2).float() / 127.5 - 1
         alpha = torch.from_numpy(np.stack([self.alpha[s][i] for s, i in picks]))[:, None].float() / 255
         labels = torch.from_numpy(np.stack([self.labels[s][i] for s, i in picks]))
@@ -50,3 +57,32 @@ class Pool:
             images = torch.nn.functional.avg_pool2d(images, factor)
             alpha = torch.nn.functional.avg_pool2d(alpha, factor)
         return images, alpha, labels
+
+    def class_batch(self, size: int, resolution: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Random images [B, 3, r, r] and the share of each pixel that belongs to each class, [B, K, r, r]."""
+        picks = self._pick(size, rng)
+        images = torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        maps = torch.from_numpy(np.stack([self.classes[s][i] for s, i in picks])).long()
+        shares = torch.nn.functional.one_hot(maps, len(CLASSES)).permute(0, 3, 1, 2).float()
+        factor = images.shape[-1] // resolution
+        return torch.nn.functional.avg_pool2d(images, factor), torch.nn.functional.avg_pool2d(shares, factor)
+
+    def _pick(self, size: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+        return [(s, int(rng.integers(len(self.labels[s])))) for s in rng.integers(len(self.labels), size=size)]
+
+
+def map_member(path: Path, name: str) -> np.ndarray | None:
+    """An array of an uncompressed .npz without reading it: `np.savez` stores each as a plain .npy at some offset."""
+    with zipfile.ZipFile(path) as archive:
+        if f"{name}.npy" not in archive.namelist():
+            return None
+        with archive.open(f"{name}.npy") as member:
+            version = np.lib.format.read_magic(member)
+            read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read_header(member)
+            header = member.tell()
+        start = archive.getinfo(f"{name}.npy").header_offset
+    with path.open("rb") as file:  # the local header repeats the name and has an extra field of its own length
+        file.seek(start + 26)
+        lengths = int.from_bytes(file.read(2), "little") + int.from_bytes(file.read(2), "little")
+    return np.memmap(path, dtype, mode="r", offset=start + 30 + lengths + header, shape=shape)

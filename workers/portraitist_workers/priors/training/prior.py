@@ -26,12 +26,10 @@ from torch import Tensor
 from ...generator import Generator, GeneratorConfig
 from ..engine.canvas import Canvas
 from .labels import LabelNetwork, identity_codes
-from .losses import pyramid_l1, random_shift
+from .losses import edges_l1, pyramid_l1, random_shift, random_view
 from .pool import Pool
 
-CONFIG = GeneratorConfig(
-    resolution=128, z_dim=256, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=256
-)
+W_DIM = 256
 BACKGROUND_WEIGHT = 0.3  # only an 8 x 8 code describes the background; full weight would spend the capacity on it
 SAVE_SECONDS = 120
 
@@ -44,6 +42,7 @@ class Phase:
     lr: float  # at its start ...
     lr_end: float  # ... and at its end (geometric)
     perceptual: float = 0.0  # weight of LPIPS; L1 first, LPIPS from the first step melts identities together
+    edges: float = 0.0  # weight of the differences between neighbours
     ema: float = 0.998
 
 
@@ -54,18 +53,24 @@ PHASES = (  # small batches: early on, the number of updates counts, not their p
     Phase(128, 16, 36_000, 1.2e-3, 1.2e-3, perceptual=0.3, ema=0.999),
     Phase(128, 16, 16_000, 1.2e-3, 1e-4, perceptual=0.3, ema=0.998),  # a look at what a falling rate brings
     Phase(128, 16, 110_000, 1.2e-3, 1e-3, perceptual=0.4, ema=0.999),
-    Phase(128, 16, 40_000, 1e-3, 5e-5, perceptual=0.4, ema=0.998),  # the fall is worth as much as the steps before it
+    Phase(128, 16, 122_000, 1e-3, 5e-5, perceptual=0.4, ema=0.998),  # the fall is worth as much as the steps before it
+    Phase(256, 8, 60_000, 1e-3, 8e-4, perceptual=0.3, edges=0.5, ema=0.998),
+    Phase(256, 8, 40_000, 8e-4, 5e-5, perceptual=0.4, edges=0.5, ema=0.998),
 )
+
+
+def config(resolution: int) -> GeneratorConfig:
+    return GeneratorConfig(resolution, z_dim=W_DIM, w_dim=W_DIM, mapping_layers=4, channel_base=4096, channel_max=256)
 
 
 class Trainer:
     """Networks, optimiser, position in the schedule; everything that has to survive a restart."""
 
-    def __init__(self, canvas: Canvas, seed: int = 0) -> None:
+    def __init__(self, canvas: Canvas, resolution: int = 128, seed: int = 0) -> None:
         torch.manual_seed(seed)  # initial weights
         codes = identity_codes(canvas)
-        self.generator = Generator(CONFIG)
-        self.labels = LabelNetwork(len(canvas.ids), codes.shape[1], CONFIG.w_dim)
+        self.generator = Generator(config(resolution))
+        self.labels = LabelNetwork(len(canvas.ids), codes.shape[1], W_DIM)
         self.labels.codes.copy_(codes)
         self.generator_ema, self.labels_ema = copy.deepcopy(self.generator), copy.deepcopy(self.labels)
         parameters = [*self.generator.synthesis.parameters(), *self.labels.parameters()]
@@ -77,11 +82,12 @@ class Trainer:
     def position(self) -> tuple[Phase, float]:
         """The current phase and how far through it we are, 0..1."""
         seen = self.seen
-        for phase in PHASES:
+        phases = [phase for phase in PHASES if phase.resolution <= self.generator.config.resolution]
+        for phase in phases:
             if seen < phase.images:
                 return phase, seen / phase.images
             seen -= phase.images
-        return PHASES[-1], 1.0
+        return phases[-1], 1.0
 
     def step(self, pool: Pool, lpips) -> dict[str, float]:
         phase, done = self.position()
@@ -93,6 +99,8 @@ class Trainer:
         weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha
         l1 = pyramid_l1(fake, image, weight)
         losses = {"l1": l1}
+        if phase.edges:
+            losses["edges"] = edges_l1(fake, image) * phase.edges
         if phase.perceptual and lpips is not None:
             losses["lpips"] = self._perceptual(lpips, fake, image) * phase.perceptual
         self.optimizer.zero_grad(set_to_none=True)
@@ -103,6 +111,7 @@ class Trainer:
         return {k: float(v.detach()) for k, v in losses.items()}
 
     def _perceptual(self, lpips, fake: Tensor, image: Tensor) -> Tensor:
+        fake, image = random_view(fake, image, size=128, rng=self.shift_rng)
         fake, image = random_shift(fake, image, pixels=8, rng=self.shift_rng)
         with torch.autocast("cpu", torch.bfloat16):
             return lpips(fake, image).float().mean()
@@ -121,11 +130,27 @@ class Trainer:
         }
 
     def load(self, state: dict) -> None:
-        for name in ("generator", "labels", "generator_ema", "labels_ema", "optimizer"):
+        """Go on from `state`. From a smaller generator's, the new blocks and the optimiser start anew."""
+        for name in ("labels", "labels_ema"):
             getattr(self, name).load_state_dict(state[name])
+        for name in ("generator", "generator_ema"):
+            missing, unexpected = getattr(self, name).load_state_dict(state[name], strict=False)
+            if unexpected:
+                raise ValueError(f"the state is of a generator of other sizes, with {unexpected[0]}: give its --resolution")
+        if not missing:
+            self.optimizer.load_state_dict(state["optimizer"])
         self.seen = state["seen"]
         self.rng.bit_generator.state = json.loads(state["rng"])
         self.shift_rng.set_state(state["shift_rng"])
+
+
+def resume(path: Path, canvas: Canvas) -> Trainer:
+    """The trainer whose state is in `path`, at that generator's resolution."""
+    state = torch.load(path, weights_only=False)  # our own file
+    blocks = (key.split(".")[2] for key in state["generator"] if key.startswith("synthesis.blocks."))
+    trainer = Trainer(canvas, max(map(int, blocks)))
+    trainer.load(state)
+    return trainer
 
 
 def save_atomically(state: dict, path: Path) -> None:
@@ -154,7 +179,7 @@ def contact_sheet(trainer: Trainer, pool: Pool, path: Path, count: int = 24) -> 
     """Render beside its regression, for a fixed set of images."""
     import cv2
 
-    image, _, labels = pool.batch(count, CONFIG.resolution, np.random.default_rng(1))
+    image, _, labels = pool.batch(count, trainer.generator.config.resolution, np.random.default_rng(1))
     resolution = trainer.position()[0].resolution
     fake = trainer.generator_ema.synthesis(trainer.labels_ema(labels), noise="none", until=resolution)
     fake = F.interpolate(fake, size=image.shape[-2:], mode="nearest")
@@ -169,13 +194,14 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, required=True, help="folder of shards made by engine.render pool")
     parser.add_argument("--canvas", type=Path, required=True, help="canvas cache made by engine.build")
     parser.add_argument("--out", type=Path, required=True, help="where state, log and contact sheets go")
+    parser.add_argument("--resolution", type=int, default=128, help="128, or 256 (from renders of that size)")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after this long")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    trainer, state_path = Trainer(Canvas.load(args.canvas)), args.out / "prior.pt"
+    trainer, state_path = Trainer(Canvas.load(args.canvas), args.resolution), args.out / "prior.pt"
     if state_path.exists():
         trainer.load(torch.load(state_path, weights_only=False))  # our own file
         print(f"resumed at {trainer.seen} images", flush=True)
