@@ -18,6 +18,7 @@ PROGRAMS = {  # name: the options it takes from here
     "bench_compact": ("quick", "people", "preset", "threads", "work", "prior"),
     "bench_generator": ("quick", "threads"),
     "bench_serving": ("quick", "threads"),
+    "sim_fleet": ("quick",),
 }
 
 
