@@ -209,7 +209,7 @@ function steps.submit()
   call('SADD', P .. 'tenants', a.owner)
   call('HSET', key('job', a.id), 'id', a.id, 'tenant', a.owner, 'operation', a.operation, 'persona_id', a.persona_id,
     'request', a.request, 'body_hash', a.body_hash, 'shape', a.shape, 'lane', a.lane, 'priority', a.priority,
-    'attempts', '0', 'token', '0', 'worker', '',
+    'attempts', '0', 'token', '0', 'worker', '', 'memory', a.memory,
     'lease_until', '0', 'created', stamp(now), 'number', number)
   if a.webhook then call('HSET', key('job', a.id), 'webhook', a.webhook) end
   if a.trace then call('HSET', key('job', a.id), 'trace', a.trace) end
@@ -323,24 +323,31 @@ function steps.close_deletion()
   return { 'ok', row.receipt or a.receipt }
 end
 
--- Of the tenant whose turn it is, one of the first LOOK_AHEAD jobs may go before its first one, while that is younger than PATIENCE_S.
-local LOOK_AHEAD, PATIENCE_S = 4, 1
-function steps.take()
-  local tenant = call('ZRANGE', key('line', a.lane), 0, 0)[1]
-  if not tenant then return { 'none' } end
-  local waiting = call('ZRANGE', key('waiting', a.lane .. ':' .. tenant), 0, a.prefer and LOOK_AHEAD - 1 or 0)
-  a.id = waiting[1]
-  local first = a.prefer and get(a.id)
-  if first and now - first.created < PATIENCE_S then
-    for _, id in ipairs(waiting) do
-      local row = get(id)
-      if row and row.priority == first.priority and a.prefer[row.persona_id] then
-        a.id = id
-        break
-      end
+-- Of the tenant whose turn it is, the first job, or rather one of the next about a persona of `prefer`, while the first is younger
+-- than PATIENCE_S. What needs more memory than `room` is passed over; so is a tenant whose first LOOK_AHEAD jobs do.
+local LOOK_AHEAD, PATIENCE_S, TENANTS = 8, 1, 16
+local function choose(tenant)
+  local first
+  for _, id in ipairs(call('ZRANGE', key('waiting', a.lane .. ':' .. tenant), 0, LOOK_AHEAD - 1)) do
+    local row = get(id)
+    if row and (not a.room or tonumber(row.memory or 0) <= a.room) then
+      first = first or row
+      if not a.prefer or now - first.created >= PATIENCE_S then return first end
+      if row.priority == first.priority and a.prefer[row.persona_id] then return row end
     end
   end
-  return steps.claim()
+  return first
+end
+
+function steps.take()
+  for _, tenant in ipairs(call('ZRANGE', key('line', a.lane), 0, TENANTS - 1)) do
+    local row = choose(tenant)
+    if row then
+      a.id = row.id
+      return steps.claim()
+    end
+  end
+  return { 'none' }
 end
 
 function steps.claim()
@@ -398,6 +405,7 @@ function steps.requeue()
   if a.status == 'queued' then
     move(a.id, row, 'queued')
     call('HSET', key('job', a.id), 'lease_until', '0', 'token', next_token(row))
+    if a.memory then call('HSET', key('job', a.id), 'memory', a.memory) end
     if a.refund then call('HINCRBY', key('job', a.id), 'attempts', '-1') end
     event(a.id, a.event, a.data)
   else
