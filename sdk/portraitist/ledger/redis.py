@@ -145,12 +145,14 @@ class RedisLedger:
         return found[0]
 
     def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
-        if persona_id is not None:
-            index = self._key("persona_jobs", persona_id)
-        else:
-            index = self._prefix + ":".join(filter(None, ("jobs" if status is None else f"status:{status}", self.tenant)))
         with self._typed():
-            ids = self._redis.zrevrange(index, 0, -1 if persona_id is not None else limit - 1)
+            if persona_id is not None:
+                ids = self._redis.zrevrange(self._key("persona_jobs", persona_id), 0, -1)
+            else:
+                kind, found = "jobs" if status is None else f"status:{status}", []
+                for tenant in self._tenants():
+                    found += self._redis.zrevrange(self._key(kind, tenant), 0, limit - 1, withscores=True)
+                ids = [job_id for job_id, _ in sorted(found, key=lambda pair: -float(pair[1]))[:limit]]
         rows = self._rows(ids)
         return [r for r in rows if status in (None, r.status)][:limit]
 
