@@ -78,6 +78,8 @@ def test_metrics_count_what_the_child_does(fleet, create):
     assert grown('portraitist_requeues_total{reason="its worker process died"}')() == 3
     until(lambda: grown("portraitist_child_deaths_total")() == 3)
     assert now['portraitist_stage_seconds_count{operation="create",stage="work"}'] >= 1
+    assert grown('portraitist_store_bytes_total{direction="read"}')() >= 33  # three photos of eleven and twelve bytes
+    assert grown('portraitist_store_bytes_total{direction="written"}')() > 0
     assert 0 < now['portraitist_queue_seconds_sum{lane="tune"}'] < 60
     until(lambda: "portraitist_workers" in str(values(port)))  # once its reaper leads
     assert values(port)['portraitist_workers{lane="tune"}'] == 1 and "portraitist_stale_writes_total" in values(port)

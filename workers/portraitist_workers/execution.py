@@ -168,11 +168,14 @@ class JobContext(Gallery):
     # -- what operations call ------------------------------------------------------------------------------------
 
     def blob(self, digest: str) -> bytes:
-        return self._patiently(lambda: self._store.get(digest))
+        data = self._patiently(lambda: self._store.get(digest))
+        self._attempt.moved("read", len(data))
+        return data
 
     def put(self, data: bytes) -> str:
         self._listen()
         digest = self._patiently(lambda: self._store.put(data))
+        self._attempt.moved("written", len(data))
         self._written.append(digest)
         try:
             self._patiently(lambda: self._ledger.refer(self._row.id, self._row.token, [digest]))
