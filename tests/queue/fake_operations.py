@@ -112,7 +112,8 @@ def pictures(request, context):
             seed=request.seed,
         )
         made.append(Picture(blob=context.put(_png(index + request.seed)), report=report))
-    return Pictures(pictures=made)
+    sheet = context.put(_png(255)) if getattr(request, "columns", 0) else None
+    return Pictures(pictures=made, sheet=sheet)
 
 
 def enhance(request, context):
