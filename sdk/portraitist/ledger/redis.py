@@ -115,6 +115,7 @@ class RedisLedger:
             shape=json.dumps(job.shape),
             lane=job.lane,
             priority=job.priority,
+            memory=job.memory,
             trace=job.trace,
             blobs=list(job.blobs),
             key=job.key,
@@ -144,12 +145,14 @@ class RedisLedger:
         return found[0]
 
     def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
-        if persona_id is not None:
-            index = self._key("persona_jobs", persona_id)
-        else:
-            index = self._prefix + ":".join(filter(None, ("jobs" if status is None else f"status:{status}", self.tenant)))
         with self._typed():
-            ids = self._redis.zrevrange(index, 0, -1 if persona_id is not None else limit - 1)
+            if persona_id is not None:
+                ids = self._redis.zrevrange(self._key("persona_jobs", persona_id), 0, -1)
+            else:
+                kind, found = "jobs" if status is None else f"status:{status}", []
+                for tenant in self._tenants():
+                    found += self._redis.zrevrange(self._key(kind, tenant), 0, limit - 1, withscores=True)
+                ids = [job_id for job_id, _ in sorted(found, key=lambda pair: -float(pair[1]))[:limit]]
         rows = self._rows(ids)
         return [r for r in rows if status in (None, r.status)][:limit]
 
@@ -261,8 +264,11 @@ class RedisLedger:
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
-    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
-        tag, *rest = self._run("take", lane=lane, worker=worker, lease_s=lease_s, prefer=dict.fromkeys(prefer, 1) or None)
+    def take(
+        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
+    ) -> JobRow | None:
+        preferred = dict.fromkeys(prefer, 1) or None
+        tag, *rest = self._run("take", lane=lane, worker=worker, lease_s=lease_s, prefer=preferred, room=room or None)
         return _job(rest[0]) if tag == "ok" else None
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
@@ -292,7 +298,8 @@ class RedisLedger:
     ) -> None:
         self._held("finish", job_id, token, status=status, result=_dump(result), error=_dump(error))
 
-    def requeue(self, job_id: str, token: int, *, reason: str, count: bool = True) -> JobRow:
+    def requeue(self, job_id: str, token: int, *, reason: str, count: bool = True, memory: int | None = None) -> JobRow:
+        """`memory`: it needs so much, as was found out."""
         while True:
             row = next(iter(self._rows([job_id])), None)
             if row is None:
@@ -308,6 +315,7 @@ class RedisLedger:
                 data=json.dumps({"reason": reason, "attempt": row.attempts}),
                 refund=None if count else True,
                 cancelling=row.cancel_requested is not None,
+                memory=memory,
             )
             if answer and (after := _job(answer[0])) is not None:
                 return after
@@ -319,6 +327,10 @@ class RedisLedger:
                 left = limit - len(ids)
                 ids += rules.in_turn([rules.Line(*line) for line in self._run("queued", lane=one, limit=left)], left)
         return ids
+
+    def beyond(self, lane: Lane, room: int, *, limit: int = 100) -> list[JobRow]:
+        """Of the first queued jobs, those that need more than `room` bytes."""
+        return [row for row in self._rows(self.queued(lane=lane, limit=limit)) if row.memory > room]
 
     def depth(self, lane: Lane) -> int:
         with self._typed():
@@ -544,6 +556,7 @@ def _job(found: Any) -> JobRow | None:
         **number,
         **data,
         **{name: h.get(name) for name in ("key", "trace")},
+        "memory": int(h.get("memory", 0)),
     }
     return JobRow(**values)
 

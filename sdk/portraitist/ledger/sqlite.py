@@ -71,7 +71,7 @@ _ADDED = {
     "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0", "trace": "TEXT", "webhook": "TEXT"},
     "personas": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "consent": "TEXT", "expires": "REAL"},
 }
-_JOB_COLUMNS = ", ".join(JobRow.__dataclass_fields__)
+_JOB_COLUMNS = ", ".join(name for name in JobRow.__dataclass_fields__ if name != "memory")
 _JSON_COLUMNS = ("request", "shape", "result", "error", "webhook")
 
 
@@ -304,7 +304,9 @@ class SqliteLedger(SqliteFile):
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
-    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+    def take(
+        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
+    ) -> JobRow | None:
         with self._write(durable=False) as db:
             found = rules.in_turn(turns.lines(db, lane, self.tenant, first=1), 1)
             return self._claim(db, found[0], worker, lease_s) if found else None
