@@ -52,14 +52,22 @@ def main() -> None:
     judges.distance()  # before the operations load theirs
     photos = torch.cat([held_out(person, prior.resolution) for person in ("ada", "bruno", "cora", "dario")])
     stages = invert(prior, photos)
+    shown = [(f"{i + 1}-{i + 10}", drawn[i : i + 10]) for i in range(0, 40, 10)]
+    inverted_rows = [("photos", photos[::2]), *((name.replace(", ", "\n"), images[::2]) for name, images in stages)]
     write("prior", "The bundled prior", [
         f"{prior.reference}, {prior.resolution} px. {judges.describe()}",
-        "## Random samples\n\nz ~ N(0, 1), truncation_psi 1, no selection. KID (kernel inception distance) over features of unit mean square; 0: as the renders that the prior learnt from. Precision: share of the samples that lie among renders; recall: share of the renders that lie among samples.\n\n" + table(("", ""), lines) + "\n\n"
-        + save(sheet([(f"{i + 1}-{i + 10}", drawn[i : i + 10]) for i in range(0, 40, 10)]), "prior-samples", args.work),
-        f"## Photos of people it never saw\n\n{len(photos)} held-out photos of the four test people, aligned.\n\n"
-        + table(("", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), inverted(stages, photos)) + "\n\n"
-        + save(sheet([("photos", photos[::2]), *((name.replace(", ", "\n"), images[::2]) for name, images in stages)]), "prior-inversion", args.work),
-        "## Networks\n\nAs measured on people that no training saw; the figures are in each file's header.\n\n" + table(("network", "figure", "value"), networks()),
+        "## Random samples",
+        "z ~ N(0, 1), truncation_psi 1, no selection. KID (kernel inception distance) over features of unit mean square; 0: as the renders "
+        "that the prior learnt from. Precision: share of the samples that lie among renders; recall: share of the renders that lie among "
+        "samples.",
+        table(("", ""), lines), save(sheet(shown), "prior-samples", args.work),
+        "## Photos of people it never saw",
+        f"{len(photos)} held-out photos of the four test people, aligned.",
+        table(("", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), inverted(stages, photos)),
+        save(sheet(inverted_rows), "prior-inversion", args.work),
+        "## Networks",
+        "As measured on people that no training saw; the figures are in each file's header.",
+        table(("network", "figure", "value"), networks()),
     ])
 
 
@@ -74,7 +82,8 @@ def samples(prior: library.Prior, count: int, seed: int = 0) -> Tensor:
 
 def sampled(drawn: Tensor, renders: Path | None) -> list[tuple[str, str]]:
     found = [len(detect_faces(cv2.resize(picture, None, fx=2, fy=2))) for picture in to_uint8(drawn)]
-    lines = [("pictures", str(len(drawn))), ("MTCNN finds exactly one face", f"{100 * sum(n == 1 for n in found) / len(found):.1f} % (wanted: 99 %)")]
+    alone = 100 * sum(n == 1 for n in found) / len(found)
+    lines = [("pictures", str(len(drawn))), ("MTCNN finds exactly one face", f"{alone:.1f} % (wanted: 99 %)")]
     if renders is None:
         return lines
     from portraitist_workers.priors.training.pool import Pool
@@ -89,7 +98,8 @@ def sampled(drawn: Tensor, renders: Path | None) -> list[tuple[str, str]]:
         theirs = real if points is ours else real[half:]
         value, error = distribution.kid(points, theirs)
         precision, recall = distribution.precision_recall(points[:1000], theirs[: len(points[:1000])])
-        lines += [(f"{label}: KID ({name})", f"{value:.4f} ± {error:.4f}"), (f"{label}: precision / recall", f"{precision:.2f} / {recall:.2f}")]
+        lines += [(f"{label}: KID ({name})", f"{value:.4f} ± {error:.4f}"),
+                  (f"{label}: precision / recall", f"{precision:.2f} / {recall:.2f}")]
     return lines
 
 
@@ -98,7 +108,8 @@ def invert(prior: library.Prior, photos: Tensor) -> list[tuple[str, Tensor]]:
     with torch.no_grad():
         w = prior.encoder(photos)
         stages = [("encoder", prior.generator.synthesis(w))]
-    w_plus = refine_w(prior.generator, photos, prior.generator.synthesis.as_w_plus(w).clone(), loss, steps=100, w_std=prior.w_std, dtype=dtype)
+    start = prior.generator.synthesis.as_w_plus(w).clone()
+    w_plus = refine_w(prior.generator, photos, start, loss, steps=100, w_std=prior.w_std, dtype=dtype)
     with torch.no_grad():
         stages.append(("100 steps, W+", prior.generator.synthesis(w_plus)))
         tuned = []
