@@ -18,6 +18,8 @@ PROGRAMS = {  # name: the options it takes from here
     "bench_compact": ("quick", "people", "preset", "threads", "work", "prior"),
     "bench_generator": ("quick", "threads"),
     "bench_prior": ("threads", "work"),
+    "bench_serving": ("quick", "threads"),
+    "sim_fleet": ("quick",),
 }
 
 
