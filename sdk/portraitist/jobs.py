@@ -193,7 +193,7 @@ class Job(Generic[T]):
             return cast(T, Priors(self._backend).get(str(row.result["name"])))
         from .picture import arranged
 
-        return cast(T, arranged(Pictures.model_validate(row.result).pictures, row.shape, self._backend.sealed(row.persona_id)))
+        return cast(T, arranged(Pictures.model_validate(row.result), row.shape, self._backend.sealed(row.persona_id)))
 
 
 def _error(row: JobRow) -> PortraitistError:

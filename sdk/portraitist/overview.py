@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from .backend import Backend
-from .ledger import LANES
+from .ledger import LANES, RedisLedger
+from .ledger.protocol import Lane
 from .transport import RedisTransport
 
 
@@ -19,8 +20,18 @@ def workers(backend: Backend) -> list[dict[str, Any]]:
     if not state["alive"]:
         return []
     jobs = [row.id for row in backend.ledger.running()]
-    one = {"node": "embedded", "pid": state.get("pid"), "queues": list(LANES), "device": "cpu", "jobs": jobs, "warm": []}
+    one = {"node": "embedded", "pid": state.get("pid"), "queues": list(LANES), "device": "cpu", "jobs": jobs, "warm": [], "memory": 0}
     return [{**one, "version": state.get("version"), "started": state.get("started"), "draining": False}]
+
+
+def too_large(backend: Backend, lane: Lane) -> list[dict[str, Any]]:
+    """Waiting jobs that no living worker of the lane has the memory for: id, the bytes needed, the most that a worker has."""
+    if not isinstance(backend.transport, RedisTransport) or not isinstance(backend.ledger, RedisLedger):
+        return []
+    room = [w.memory for w in backend.transport.workers() if lane in w.queues]
+    if not room or 0 in room:
+        return []
+    return [{"job": row.id, "needed": row.memory, "largest": max(room)} for row in backend.ledger.beyond(lane, max(room))]
 
 
 def queues(backend: Backend) -> dict[str, dict[str, Any]]:
@@ -38,4 +49,5 @@ def queues(backend: Backend) -> dict[str, dict[str, Any]]:
         }
         if isinstance(backend.transport, RedisTransport):
             found[lane]["wake_ups"] = backend.transport.waiting(lane)
+            found[lane]["too_large"] = too_large(backend, lane)
     return found

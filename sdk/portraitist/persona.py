@@ -169,6 +169,7 @@ class Persona:
             Synthesize,
             persona_id=self.id,
             values=batch.values,
+            columns=batch.columns,
             same_person_state=batch.varies,
             strict=strict,
             seed=seed,
@@ -237,8 +238,8 @@ class Persona:
         batch = spread(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
         uploads = Uploads(self._backend, self.id)
         request = build(
-            Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, relative=relative, space=space,
-            strict=strict, seed=seed,
+            Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, columns=batch.columns,
+            relative=relative, space=space, strict=strict, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, batch.shape, wait, webhook)
 

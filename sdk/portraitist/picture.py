@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .atomic import write_atomically
-from .errors import InvalidRequest, StorageError
+from .errors import InvalidRequest, NotFound, StorageError
 from .results import Picture as Wire
-from .results import PictureReport
+from .results import PictureReport, Pictures
 from .store import SealedStore
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class Picture:
         return self.image if self._wire.crop is None else _open(self._store.get(self._wire.crop))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it; the suffix chooses the format (.png keeps every pixel). Raises StorageError."""
-        target = Path(path).expanduser()
-        return _save(target, self.read() if target.suffix.lower() == ".png" else _encoded(self.image, target))
+        """Write it; the suffix chooses the format. .png is the file as delivered, with its signature; any other is encoded anew and
+        keeps the invisible mark alone (docs/provenance.md). Raises StorageError."""
+        return _save(Path(path).expanduser(), self)
 
     def __repr__(self) -> str:
         achieved = ", ".join(f"{name}={a.achieved:.3g}" for name, a in self.report.attributes.items())
@@ -57,9 +57,14 @@ class Grid(Sequence[Picture]):
     """Pictures over two attributes. `grid[row, column]`; as a sequence, row by row. `columns` and `rows` are (name, values)."""
 
     def __init__(
-        self, pictures: list[Picture], columns: tuple[str, list[float]], rows: tuple[str, list[float]]
+        self,
+        pictures: list[Picture],
+        columns: tuple[str, list[float]],
+        rows: tuple[str, list[float]],
+        sheet: str,
+        store: SealedStore,
     ) -> None:
-        self._pictures = pictures
+        self._pictures, self._sheet, self._store = pictures, sheet, store
         self.columns, self.rows = columns, rows
 
     def __len__(self) -> int:
@@ -76,40 +81,33 @@ class Grid(Sequence[Picture]):
     def __iter__(self) -> Iterator[Picture]:
         return iter(self._pictures)
 
+    def read(self) -> bytes:
+        """The sheet with all of them as a PNG file, signed as they are. NotFound once the persona was deleted."""
+        return self._store.get(self._sheet)
+
     @cached_property
     def image(self) -> Image:
-        """All of them on one sheet."""
-        return sheet([p.image for p in self._pictures], columns=len(self.columns[1]))
+        """The sheet as a PIL image."""
+        return _open(self.read())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the sheet."""
-        target = Path(path).expanduser()
-        return _save(target, _encoded(self.image, target))
+        """Write the sheet; as with a picture, .png keeps every pixel and the signature."""
+        return _save(Path(path).expanduser(), self)
 
     def __repr__(self) -> str:
         return f"Grid({self.columns[0]} across, {self.rows[0]} down, {len(self.rows[1])}×{len(self.columns[1])})"
 
     def _repr_png_(self) -> bytes:
-        return _encoded(self.image, Path("sheet.png"))
+        return self.read()
 
 
-def sheet(images: Sequence[Image], *, columns: int, gap: int = 2) -> Image:
-    """Images of one size side by side, `columns` to a row, `gap` white pixels between them."""
-    from PIL import Image as pil
-
-    width, height = images[0].size
-    rows = -(-len(images) // columns)
-    page = pil.new("RGB", (columns * (width + gap) - gap, rows * (height + gap) - gap), "white")
-    for index, image in enumerate(images):
-        page.paste(image, (index % columns * (width + gap), index // columns * (height + gap)))
-    return page
-
-
-def arranged(wires: list[Wire], shape: dict[str, Any], store: SealedStore) -> Picture | list[Picture] | Grid:
+def arranged(made: Pictures, shape: dict[str, Any], store: SealedStore) -> Picture | list[Picture] | Grid:
     """One picture, a list or a grid, as `targets.spread` laid it down."""
-    pictures = [Picture(wire, store) for wire in wires]
+    pictures = [Picture(wire, store) for wire in made.pictures]
     if shape.get("kind") == "grid":
-        return Grid(pictures, tuple(shape["columns"]), tuple(shape["rows"]))
+        if made.sheet is None:
+            raise NotFound("this grid was made without its sheet, by an older version; make it again", param="grid")
+        return Grid(pictures, tuple(shape["columns"]), tuple(shape["rows"]), made.sheet, store)
     if shape.get("kind") in ("list", "sweep"):
         return pictures
     return pictures[0]
@@ -137,7 +135,8 @@ def _encoded(image: Image, path: Path) -> bytes:
     return file.getvalue()
 
 
-def _save(path: Path, data: bytes) -> Path:
+def _save(path: Path, picture: Picture | Grid) -> Path:
+    data = picture.read() if path.suffix.lower() == ".png" else _encoded(picture.image, path)
     try:
         write_atomically(path, data, durable=False)
     except OSError as error:

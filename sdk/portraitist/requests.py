@@ -50,6 +50,7 @@ class Synthesize(_Request):
     same_person_state: bool = (
         False  # True: all pictures share one random draw (grids, sweeps); only the named values differ
     )
+    columns: int | None = Field(default=None, ge=1)  # also put all on one sheet, so many to a row
     strict: bool = False
     seed: int = 0
 
@@ -63,6 +64,7 @@ class Edit(_Request):
     values: list[dict[str, float]] = Field(min_length=1, max_length=64)
     relative: bool = False  # True: values are changes, not targets
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought; docs/persona.md
+    columns: int | None = Field(default=None, ge=1)  # also put all on one sheet, so many to a row
     strict: bool = False
     seed: int = 0
 

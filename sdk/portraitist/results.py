@@ -98,6 +98,7 @@ class Pictures(_Result):
     """Result of synthesize, edit and enhance."""
 
     pictures: list[Picture]
+    sheet: str | None = None  # blob: PNG of all of them, where it was asked for
     seconds: float = 0.0
 
 

@@ -15,6 +15,7 @@ from .backend import Backend
 from .errors import InvalidRequest, PortraitistError, QueueUnavailable, StorageError
 from .ledger import JobRow, NewJob
 from .ledger.protocol import Lane
+from .memory import needed
 from .store import SealedStore
 from .webhooks.wire import Webhook
 
@@ -85,6 +86,7 @@ def submit(
         shape=shape,
         wrapped_key=uploads.wrapped_key if uploads else "",
         priority=backend.priority,
+        memory=needed(body),
         webhook=None if told is None else told.to_dict(),
     )
     if uploads:
@@ -101,7 +103,7 @@ def submit(
     if uploads and not new:
         uploads.withdraw()
     if row.status not in ("succeeded", "failed", "cancelled"):
-        backend.transport.wake(row.id, row.lane, row.persona_id)
+        backend.transport.wake(row.id, row.lane, row.persona_id, row.memory)
     return row
 
 

@@ -36,6 +36,11 @@ class Batch:
         """Whether the pictures differ in named values only (a sweep or grid), not in the random draw."""
         return self.shape["kind"] in ("sweep", "grid")
 
+    @property
+    def columns(self) -> int | None:
+        """Of the sheet that a grid comes with."""
+        return len(self.shape["columns"][1]) if self.shape["kind"] == "grid" else None
+
 
 def spread(
     asked: Mapping[str, Any],

@@ -91,7 +91,8 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         reports = {n: AttributeReport(requested=v, target=v, achieved=v, error=0.0) for n, v in values.items()}
         blob = context.put(_colour(f"{request.model_dump_json()} {index}"))
         pictures.append(Picture(blob=blob, report=PictureReport(attributes=reports, seed=request.seed)))
-    return Pictures(pictures=pictures)
+    columns = None if isinstance(request, Enhance) else request.columns
+    return Pictures(pictures=pictures, sheet=context.put(_colour("sheet", columns, len(batch))) if columns else None)
 
 
 class _Context:
@@ -145,10 +146,11 @@ def _anything(name: str) -> Reach:
     return Reach(attribute=name, unit="", low=0.0, high=100.0)
 
 
-def _colour(text: str) -> bytes:
+def _colour(text: str, columns: int = 1, count: int = 1) -> bytes:
     from PIL import Image
 
     red, green, blue = hashlib.sha256(text.encode()).digest()[:3]
     file = io.BytesIO()
-    Image.new("RGB", (64, 64), (red, green, blue)).save(file, "PNG")
+    size = 66 * columns - 2, 66 * -(-count // columns) - 2  # as a sheet of so many
+    Image.new("RGB", size, (red, green, blue)).save(file, "PNG")
     return file.getvalue()

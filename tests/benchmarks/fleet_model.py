@@ -1,8 +1,9 @@
 """A fleet of workers as a discrete-event simulation: arrivals over the day, one queue, warm personas, failures and retries.
 
-One `simulate` is one lane (serve and tune share nothing but the server). It follows the ledger's rules: first come, first
-served; a free worker that holds the persona goes first; an attempt that dies is queued again after it was noticed, three
-times at most. Times are seconds.
+One `simulate` is one lane (serve and tune share nothing but the server). It follows the rules of ledger and transport, for one
+tenant: first come, first served; of the free workers, one that holds the persona goes first; a worker that finds a backlog may
+take a later job whose persona it holds; an attempt that dies is queued again after it was noticed, three times at most. Times are
+seconds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ class Lane:
     dispatch: float = 0.0  # between a worker being free, with a job waiting, and that job's start
     load: float = 0.0  # loading a persona that the worker does not hold
     warm: int = 0  # personas that a worker holds; 0: the job needs none
+    look: int = 1  # among so many of the oldest jobs, a worker prefers one whose persona it holds ...
+    patience: float = 0.0  # ... unless the oldest has waited for so long
     failures: float = 0.0  # per busy worker and second
     notice: float = 2.0  # until a dead attempt is queued again
     recover: float = 3.0  # until the worker has a new child
@@ -97,6 +100,17 @@ def simulate(lane: Lane, arrive: np.ndarray, service: np.ndarray, persona: np.nd
         busy += seconds
         heapq.heappush(later, (now + seconds, 0, worker, job))
 
+    def turn(now: float) -> int:
+        """Takes the next job from the queue."""
+        if who is not None and len(free) == 1 and now - arrive_at[queue[0]] < lane.patience:
+            held = holds[next(iter(free))]
+            for place in range(min(lane.look, len(queue))):
+                if who[queue[place]] in held:
+                    job = queue[place]
+                    del queue[place]
+                    return job
+        return queue.popleft()
+
     while nxt < count or later:
         if later and (nxt >= count or later[0][0] <= arrive_at[nxt]):
             now, what, worker, job = heapq.heappop(later)
@@ -119,7 +133,7 @@ def simulate(lane: Lane, arrive: np.ndarray, service: np.ndarray, persona: np.nd
             nxt += 1
             queue.append(job)
         while queue and free:
-            start(queue.popleft(), now)
+            start(turn(now), now)
         if now >= sample:
             result.queue.append((now, len(queue)))
             sample = now + 60.0
@@ -133,6 +147,17 @@ def over_the_day(per_day: float, days: float, *, swing: float, peak_hour: float 
     times = np.sort(rng.uniform(0, 86_400 * days, rng.poisson(top * 86_400 * days)))
     rate = (1 + swing * np.cos(2 * np.pi * (times / 86_400 - peak_hour / 24))) / (1 + swing)
     return times[rng.uniform(size=len(times)) < rate]
+
+
+def in_sittings(starts: np.ndarray, *, mean: float, pause: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(times [N] ascending, which sitting [N]): each sitting is a geometric number of requests, exponential pauses between."""
+    sizes = rng.geometric(1 / mean, len(starts))
+    which = np.repeat(np.arange(len(starts)), sizes)
+    total = np.cumsum(rng.exponential(pause, len(which)))
+    first = np.repeat(total[np.cumsum(sizes) - sizes], sizes)  # a sitting's first request comes at its start
+    times = starts[which] + total - first
+    order = np.argsort(times, kind="stable")
+    return times[order], which[order]
 
 
 def popular(count: int, people: int, *, exponent: float, rng: np.random.Generator) -> np.ndarray:

@@ -41,6 +41,16 @@ def test_a_free_worker_that_holds_the_persona_goes_first():
     assert few.warm_hits == 0
 
 
+def test_under_a_backlog_what_is_warm_comes_first():
+    """Jobs about 7, 8, 7 at once: the worker does both of 7 first, if it may look so far and the job of 8 has not waited long."""
+    arrive, work, who = np.array([0.0, 0.1, 0.2]), np.ones(3), np.array([7, 8, 7])
+    order = [
+        np.argsort(m.simulate(m.Lane(workers=1, load=1.0, warm=1, look=look, patience=patience), arrive, work, who).latency + arrive)
+        for look, patience in ((2, 5.0), (1, 5.0), (2, 1.0))
+    ]
+    assert [o.tolist() for o in order] == [[0, 2, 1], [0, 1, 2], [0, 1, 2]]
+
+
 def test_failures_cost_work_and_end():
     """A failure per second of work: a job of 5 s is given up after three attempts, unless it keeps what it has done."""
     arrive, work = 1000.0 * np.arange(200), np.full(200, 5.0)
@@ -56,5 +66,8 @@ def test_arrivals_follow_the_day():
     times = m.over_the_day(50_000, 2, swing=0.8, peak_hour=20.0, rng=rng) % 86_400 / 3600
     by_hour = np.bincount(times.astype(int), minlength=24)
     assert by_hour.sum() == pytest.approx(100_000, rel=0.02) and by_hour[[19, 20]].min() > 7 * by_hour[[7, 8]].max()
+    at, which = m.in_sittings(np.arange(1000) * 10.0, mean=5.0, pause=40.0, rng=rng)
+    assert len(at) == pytest.approx(5000, rel=0.1) and (np.diff(at) >= 0).all() and set(which) == set(range(1000))
+    assert at[which == 7].min() == 70.0 and np.diff(at[which == np.bincount(which).argmax()]).mean() < 200
     who = m.popular(100_000, 1000, exponent=1.0, rng=rng)
     assert who.min() == 0 and who.max() < 1000 and (who == 0).mean() == pytest.approx(1 / 7.485, rel=0.1)  # H(1000)

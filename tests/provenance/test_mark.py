@@ -47,12 +47,18 @@ def test_it_cannot_be_seen_and_is_the_same_each_time(portraits, marked):
     assert np.array_equal(marking.mark_portrait(portraits[0]).pixels, marked[0].pixels)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [small, lambda x: resized(jpeg(x, 80), 64), lambda x: jpeg(x, 50), lambda x: resized(x, 300), lambda x: resized(x, 90),
-     lambda x: np.clip(x * 0.7 + 20, 0, 255).astype(np.uint8)],
-    ids=["half, JPEG 80", "JPEG 80, half", "JPEG 50", "300 px", "90 px", "darker"],
-)
+DAMAGES = {
+    "half, JPEG 80": small,
+    "JPEG 80, half": lambda x: resized(jpeg(x, 80), 64),
+    "JPEG 50": lambda x: jpeg(x, 50),
+    "300 px": lambda x: resized(x, 300),
+    "90 px": lambda x: resized(x, 90),
+    "darker": lambda x: np.clip(x * 0.7 + 20, 0, 255).astype(np.uint8),
+    "mirrored": lambda x: small(x[:, ::-1]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_it_survives(marked, damage):
     assert all(find(damage(m.pixels), thorough=False).found for m in marked)
 

@@ -43,10 +43,11 @@ def made(tmp_path_factory):
     new, tiny = EXAMPLES / "new.jpg", EXAMPLES / "damaged" / "tiny.jpg"
     person = {"persona_id": "per_1"}
     results = [
-        (None, run(Synthesize(**person, values=[{"yaw": 4.0}, {"yaw": -4.0}, {}], seed=3), context)),
+        (None, run(Synthesize(**person, values=[{"yaw": 4.0}, {"yaw": -4.0}, {}], seed=3, columns=2), context)),
         (new, run(Edit(**person, photo=upload(new), values=[{"smile": 0.6}, {"yaw": 5.0}]), context)),
         (tiny, run(Enhance(**person, photo=upload(tiny), degradation=[Downsample(factor=8)]), context)),
     ]
+    context.sheet = results[0][1].sheet
     patch.undo()
     return context, record, [(photo, picture) for photo, result in results for picture in result.pictures]
 
@@ -61,7 +62,9 @@ def test_every_picture_is_signed(made):
         assert told.made == ("created" if photo is None else "edited")
         if photo is not None:
             assert photo.name.encode() not in data and b"per_1" not in data
-    assert read(context.blob(record.preview), "image/png").state == "valid"
+    for sheet in (context.sheet, record.preview):
+        assert read(context.blob(sheet), "image/png").state == "valid"
+    assert find(decoded(context.blob(context.sheet))).found
 
 
 def test_every_picture_shows_the_mark_at_half_size_and_jpeg_80(made):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.server
 import io
 import json
 import stat
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 
+import c2pa
 import numpy as np
 import pytest
 from cryptography import x509
@@ -21,6 +24,7 @@ from portraitist import verify
 from portraitist.cli.app import app
 from portraitist.doctor import _certificate
 from portraitist.provenance import certificate
+from portraitist_workers.provenance import signing
 from portraitist_workers.provenance.marking import mark_portrait
 from portraitist_workers.provenance.origin import Origin
 from portraitist_workers.provenance.signing import signed_png
@@ -85,6 +89,34 @@ def test_saved_anew_the_mark_stays(portrait):
     assert verdict.credentials.state == "missing" and verdict.mark.found and verdict.generated
 
 
+def test_metadata_elsewhere_is_not_fetched(portrait):
+    """The address is the file's choice: a way into the network of whoever verifies."""
+    asked = []
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        file, plain = io.BytesIO(), io.BytesIO()
+        Image.fromarray(portrait.pixels).save(plain, "PNG")
+        with c2pa.Builder(json.dumps({"claim_generator_info": [{"name": "x"}]}), context=signing._context()) as builder:
+            builder.set_no_embed()
+            builder.set_remote_url(f"http://127.0.0.1:{server.server_port}/elsewhere.c2pa")
+            builder.sign(signing._signer(certificate.in_use()), "image/png", plain, file)
+        told = verify(file.getvalue()).credentials
+        assert told.state == "missing" and told.problems and not asked
+        with pytest.raises(c2pa.C2paError):  # the library left to itself goes there
+            c2pa.Reader("image/png", io.BytesIO(file.getvalue()))
+        assert asked == ["/elsewhere.c2pa"]
+        server.shutdown()
+
+
 def test_who_signed(portrait, operators, monkeypatch):
     for name, path in operators.items():
         monkeypatch.setenv(name, path)
@@ -104,6 +136,7 @@ def test_who_signed(portrait, operators, monkeypatch):
 def test_the_test_certificate_is_made_once_and_is_private(own_home):
     first = certificate.in_use()
     file = own_home / "c2pa-test.pem"
+    assert _certificate(own_home).state == "ok" and "nobody vouches" in _certificate(own_home).detail
     assert first.test and stat.S_IMODE(file.stat().st_mode) == 0o600 and [p.name for p in own_home.iterdir()] == [file.name]
     code = "from portraitist.provenance import certificate; print(certificate.in_use().chain.decode())"
     again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

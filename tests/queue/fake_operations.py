@@ -3,7 +3,8 @@
 steps, dt      so many steps of so many seconds; each saves a checkpoint, so a resumed run goes on where it was
 kill_at        the process kills itself at this step, on the first `kills` attempts (default: all)
 deaf           1: never reports progress, so it cannot hear a cancellation
-error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: MemoryError, 5: a fault that quotes the photo's name
+error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: MemoryError
+memory         MemoryError on workers with less of it, in GB, 5: a fault that quotes the photo's name
 """
 
 import contextlib
@@ -53,6 +54,8 @@ def run(request, context):
 def create(request, context):
     script = request.photos[0].labels
     _misbehave(int(script.get("error", 0)), request.photos[0].name)
+    if int(os.environ.get("PORTRAITIST_MEMORY", 0)) < script.get("memory", 0) * 2**30:
+        raise MemoryError
     state = json.loads(context.load_checkpoint() or b'{"step": 0, "log": []}')
     first = state["step"]
     steps, dt = int(script.get("steps", 3)), script.get("dt", 0.0)
@@ -112,7 +115,8 @@ def pictures(request, context):
             seed=request.seed,
         )
         made.append(Picture(blob=context.put(_png(index + request.seed)), report=report))
-    return Pictures(pictures=made)
+    columns = getattr(request, "columns", None)
+    return Pictures(pictures=made, sheet=context.put(_png(columns)) if columns else None)
 
 
 def enhance(request, context):

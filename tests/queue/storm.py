@@ -1,12 +1,12 @@
 """The storm of promise 1, for whatever fleet it falls on: workers and children killed, workers told to quit, the server killed
 and started again, Celery's messages deleted."""
 
-import os
 import random
 import signal
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 
 import psutil
 from kombu.exceptions import KombuError
@@ -52,8 +52,8 @@ def storm(fleet, *, scale, seed=0, without=()):
         elif blow == "quit":
             victim.send_signal(signal.SIGQUIT)
         elif blow == "child":
-            children = [c.pid for c in psutil.Process(victim.pid).children() if "spawn_main" in " ".join(c.cmdline())]
-            [os.kill(pid, signal.SIGKILL) for pid in children]
+            with suppress(psutil.Error, ProcessLookupError):  # it is ending already
+                [c.kill() for c in psutil.Process(victim.pid).children() if "spawn_main" in " ".join(c.cmdline())]
         elif blow == "server":
             fleet.server.kill()
             time.sleep(choose.uniform(0.1, 2.0))

@@ -95,6 +95,7 @@ def test_queues_and_workers_on_the_command_line(fleet, studio, create):
         "running": 0,
         "workers": len(fleet.alive()),
         "wake_ups": 0,
+        "too_large": [],
     }
     assert queues["tune"]["running"] >= 2 and queues["tune"]["waiting"] <= 2
     until(lambda: sum(len(w.jobs) for w in fleet.transport.workers()) >= 2)

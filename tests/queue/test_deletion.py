@@ -71,6 +71,9 @@ class Home:
         db.close()
         return b"".join(path.read_bytes() for path in copy.glob("*") if path.is_file())
 
+    def log(self):
+        return (self.home / "worker.log").read_bytes()
+
     def warm(self):
         return ""
 
@@ -86,7 +89,7 @@ class Cluster:
         self.bucket = s3.files()
         self.fleet = Fleet(folder, aof=True, store=self.url)
         self.studio = self.fleet.studio
-        self.fleet.add()
+        self.fleet.add(log="json")
         self.fleet.ready()
 
     def store(self):
@@ -100,7 +103,8 @@ class Cluster:
             kind = client.type(key)
             read = {"hash": client.hgetall, "set": client.smembers, "stream": client.xrange, "string": client.get}
             read["list"] = read["zset"] = lambda key, kind=kind: getattr(client, kind[0] + "range")(key, 0, -1)
-            found[key] = f"{key} {read[kind](key)}".encode()
+            if kind != "none":  # it has just expired
+                found[key] = f"{key} {read[kind](key)}".encode()
         return found
 
     def files(self):
@@ -113,6 +117,9 @@ class Cluster:
             raw = raw.replace(json.dumps(receipt.model_dump(mode="json")).encode(), b"")
         return raw
 
+    def log(self):
+        return self.fleet.log.read_bytes()
+
     def warm(self):
         return str([worker.warm for worker in self.fleet.transport.workers()])
 
@@ -123,6 +130,7 @@ class Cluster:
 @pytest.fixture(params=[Home, Cluster], ids=["embedded", "cluster"])
 def place(request, tmp_path, fake_operations, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_DELETIONS_S", "1")
+    monkeypatch.setenv("PORTRAITIST_LOG", "json")  # tells more
     place = request.param(tmp_path, request.getfixturevalue("s3") if request.param is Cluster else None)
     yield place
     place.stop()
@@ -135,11 +143,14 @@ def found(needles, haystacks):
 
 def test_11_deletion_is_complete(place):
     studio, backend = place.studio, place.studio._backend
-    other = studio.personas.create(OTHER, [data for _, data in FILES]).wait(timeout=60)
-    ana = studio.personas.create(NAME, FILES, idempotency_key="anastasia-key").wait(timeout=60)
+    agreed = portraitist.Consent(subject=OTHER, by=OTHER, text="I agree")
+    other = studio.personas.create(OTHER, [data for _, data in FILES], consent=agreed).wait(timeout=60)
+    consent = portraitist.Consent(subject="user-anastasia", by="parent-of-anastasia", text="I agree")
+    hook = portraitist.Webhook("http://127.0.0.1:1/hook-of-anastasia")  # where nobody listens: it stays in the outbox
+    ana = studio.personas.create(NAME, FILES, idempotency_key="anastasia-key", consent=consent, webhook=hook).wait(timeout=60)
     ana.synthesize(yaw=3)
     ana.edit(FILES[0], yaw=3)
-    busy = studio.personas.create(UNFINISHED, FILES, labels={FILES[0][0]: {"steps": 1000, "dt": 0.05}})
+    busy = studio.personas.create(UNFINISHED, FILES, labels={FILES[0][0]: {"steps": 1000, "dt": 0.05}}, consent=consent)
     running(studio, busy, step=2)
 
     rows = [row(studio, busy), *backend.ledger.jobs(persona_id=ana.id)]
@@ -147,6 +158,7 @@ def test_11_deletion_is_complete(place):
     blobs |= {ana.record.weights.encode()}
     ids = {ana.id.encode(), busy.persona_id.encode()}
     told = {NAME.encode(), UNFINISHED.encode(), b"anastasia-key", *(name.encode() for name, _ in FILES)}
+    told |= {consent.subject.encode(), consent.by.encode(), b"hook-of-anastasia"}
     keys = {backend.ledger.wrapped_key(persona_id.decode()).encode() for persona_id in ids}
     content = {data[:40] for _, data in FILES} | {hashlib.sha256(data).hexdigest().encode() for _, data in FILES}
     checkpoint = {busy.id.encode()}
@@ -170,6 +182,9 @@ def test_11_deletion_is_complete(place):
     until(lambda: not found(told | keys | content, place.files()), timeout=60)  # the append-only file, written anew
     until(lambda: ana.id not in place.warm(), timeout=60)
     assert time.monotonic() - began < 60
+
+    until(lambda: busy.id.encode() in place.log())  # that it was taken away; whose it was, it does not tell
+    assert not found(ids | told | blobs | keys | content, {"": place.log()})
 
     # Only the receipts and the tombstones speak of her, by ids.
     needles = blobs | told | keys | content

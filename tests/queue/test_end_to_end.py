@@ -51,6 +51,8 @@ def test_killed_while_tuning_ends_with_the_same_weights(studio):
     portrait = broken.synthesize(yaw=5, smile=0.5, seed=7)
     again = whole.synthesize(yaw=5, smile=0.5, seed=7)
     assert portrait.image.tobytes() == again.image.tobytes()  # the signatures differ
+    told = portraitist.verify(portrait.read())
+    assert told.credentials.state == "valid" and told.mark.found
     whole.delete()
     assert store.has(broken.record.weights)
     broken.delete()

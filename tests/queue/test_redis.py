@@ -1,6 +1,8 @@
 """What is particular to the Redis ledger: a full server, a server that forgot the script, the wrong address."""
 
+import base64
 import dataclasses
+import json
 import signal
 import threading
 import time
@@ -9,7 +11,8 @@ import pytest
 
 from portraitist.errors import InvalidRequest, QueueUnavailable, StorageError, StorageFull
 from portraitist.ledger import NewJob, RedisLedger
-from portraitist.ledger.redis import without_password
+from portraitist.ledger.redis_server import without_password
+from portraitist.transport import RedisTransport, wakeups
 
 
 def creation(number, name=None, blobs=()):
@@ -131,9 +134,9 @@ def test_addresses():
 
 
 def test_a_wrong_kind_of_key_is_a_storage_error(redis_server, ledger):
-    redis_server.client.set("{portraitist}:jobs", "text")
+    redis_server.client.set("{portraitist}:jobs:default", "text")
     with pytest.raises(StorageError, match="refused a command"):
-        ledger.jobs()
+        ledger.of("default").jobs()
 
 
 def test_of_the_tenant_whose_turn_it_is_a_job_about_a_preferred_persona_goes_first(redis_server):
@@ -157,3 +160,13 @@ def test_of_the_tenant_whose_turn_it_is_a_job_about_a_preferred_persona_goes_fir
     now[0] += 5.0
     waits(6)
     assert take("per_6") == "job_3"  # which has waited for long enough
+
+
+def test_a_wake_up_holds_ids_only(redis_server):
+    """What lies in Celery's list is JSON, and names a job and its lane."""
+    RedisTransport(redis_server.url).wake("job_1", "tune")
+    (message,) = redis_server.client.lrange(wakeups.PREFIX + "tune", 0, -1)
+    envelope = json.loads(message)
+    assert envelope["content-type"] == "application/json" and envelope["headers"]["task"] == wakeups.TASK
+    arguments, keywords, _ = json.loads(base64.b64decode(envelope["body"]))
+    assert arguments == ["job_1", "tune"] and keywords == {}

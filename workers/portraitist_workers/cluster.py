@@ -14,6 +14,7 @@ import os
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--queues", default="serve,tune", help="serve (seconds), tune (minutes), or both")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--memory", help="what it has for a job, like 24GB; default: the GPU's, or this machine's")
     parser.add_argument("--batch", type=int, default=1, help="how many synthesize jobs may share a pass")
     parser.add_argument("--grace", type=float, default=25.0, help="seconds that a job may go on after SIGTERM")
     parser.add_argument("--monitor", help="[HOST:]PORT where it answers /live, /ready and /metrics")
@@ -44,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("name the Redis server and the store")
     logs.set_up()
 
-    from portraitist import __version__
+    from portraitist import __version__, memory
     from portraitist.backend import cluster
     from portraitist.errors import QueueUnavailable
     from portraitist.ledger import RedisLedger
@@ -64,6 +66,8 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.update(PORTRAITIST_URL=options.url, PORTRAITIST_STORE=str(options.store), PORTRAITIST_NODE=node_name)
     os.environ["PORTRAITIST_BATCH"] = str(options.batch)
     _choose(options.device)
+    room = memory.parse(options.memory) if options.memory else _measure(parser, options.device)
+    os.environ["PORTRAITIST_MEMORY"] = str(room)
     set_for_children()
     if options.monitor:
         prepare()
@@ -85,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
     )
 
     pids = partial(children, worker)
-    info = WorkerInfo(node_name, host, os.getpid(), queues, options.device, __version__, time.time())
+    info = WorkerInfo(node_name, host, os.getpid(), queues, options.device, __version__, time.time(), memory=room)
 
     def restart() -> None:
         os.execv(sys.executable, [sys.executable, "-m", "portraitist_workers.cluster", *(argv or sys.argv[1:])])
@@ -143,6 +147,18 @@ def _choose(device: str) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     elif number:
         os.environ["CUDA_VISIBLE_DEVICES"] = number
+
+
+def _measure(parser: argparse.ArgumentParser, device: str) -> int:
+    """Bytes. In a process of its own, since the main process does without torch; a GPU that is not there ends the worker here,
+    not its first job."""
+    if device == "cpu":
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    ask = "import torch; print(torch.cuda.get_device_properties(0).total_memory)"
+    asked = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
+    if asked.returncode:
+        parser.error(f"--device {device} cannot be used: {asked.stderr.strip().splitlines()[-1]}; `portraitist doctor` tells more")
+    return int(asked.stdout)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from portraitist.requests import CreatePersona, Request
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store
 
+from . import room
 from .fetching import with_photos
 from .provenance.gallery import Gallery
 from .telemetry import Attempt
@@ -74,6 +75,8 @@ def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S
                 return _taken_away(backend, job_id)
             outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
         except Exception as error:
+            if room.exhausted(error) and room.leave_to_a_larger_one(backend, row):
+                return
             if not isinstance(error, PortraitistError):
                 log.exception("job %s failed in stage %s", job_id, context.stage)
             outcome = {"status": "failed", "error": _typed(error, row, context.stage).to_dict()}
@@ -119,10 +122,8 @@ def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
     where = f"in stage {stage!r}" if stage else "before its first stage"
     if isinstance(error, PortraitistError):
         typed = error
-    elif isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        typed = JobFailed(
-            f"job {row.id} ran out of memory {where}; choose a smaller preset, fewer pictures per call or close other programs"
-        )
+    elif room.exhausted(error):
+        typed = JobFailed(f"job {row.id} ran out of memory {where}; {room.advice()}")
     elif isinstance(error, ImportError):
         typed = JobFailed(f"job {row.id} could not load what it needs {where}: {error}; run `portraitist doctor`")
     else:
@@ -168,11 +169,14 @@ class JobContext(Gallery):
     # -- what operations call ------------------------------------------------------------------------------------
 
     def blob(self, digest: str) -> bytes:
-        return self._patiently(lambda: self._store.get(digest))
+        data = self._patiently(lambda: self._store.get(digest))
+        self._attempt.moved("read", len(data))
+        return data
 
     def put(self, data: bytes) -> str:
         self._listen()
         digest = self._patiently(lambda: self._store.put(data))
+        self._attempt.moved("written", len(data))
         self._written.append(digest)
         try:
             self._patiently(lambda: self._ledger.refer(self._row.id, self._row.token, [digest]))

@@ -24,6 +24,7 @@ from .telemetry.monitor import clean_up
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
+ASK_S = 1.0  # how often it asks the server what need not be known at once: a thousand workers share it
 REPORT_S = 2.0
 STUCK_S = 10.0  # so long idle beside waiting wake-ups: Celery has stopped listening (after an outage, say)
 CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
@@ -53,6 +54,9 @@ class Node:
         self._sender = Sender(backend)
         self._children: set[int] = set()  # also those that died and whose job was not yet given back
         self._since: dict[tuple[str, int, str], float] = {}  # (job id, token, what) -> since when
+        self._asked = -ASK_S
+        self._late: set[str] = set()  # its jobs whose lease is over
+        self._wanted = False  # whether wake-ups wait that it could take
         self._reported = -REPORT_S
         self._held: set[str] = set()  # the jobs that we last told of
         self._drain_until: float | None = None
@@ -91,10 +95,9 @@ class Node:
         held: set[str] = set()
         for pid in list(self._children):
             rows, alive = self._ledger.running(worker=f"{self._info.node}/{pid}"), _alive(pid)
-            late = {row.id for row in self._ledger.expired()} if rows else set()
             for row in rows:
                 if alive:
-                    self._watch(row, pid, silent=row.id in late)
+                    self._watch(row, pid, silent=row.id in self._late)
                     held.add(row.id)
                 else:
                     give_back(self._backend, row, "its worker process died")
@@ -102,7 +105,11 @@ class Node:
                 self._children.discard(pid)
                 metrics.child_died()
         self._since = {key: since for key, since in self._since.items() if key[0] in held}
-        if held or self._busy() or not any(self._transport.waiting(lane) for lane in self._info.queues):
+        if time.monotonic() - self._asked > ASK_S:
+            self._asked = time.monotonic()
+            self._late = {row.id for row in self._ledger.expired()} if held else set()
+            self._wanted = any(self._transport.waiting(lane) for lane in self._info.queues)
+        if held or self._busy() or not self._wanted:
             self._listening = time.monotonic()
         if time.monotonic() - self._reported > REPORT_S or held != self._held:
             self._reported, self._held = time.monotonic(), held

@@ -85,7 +85,7 @@ class Reaper:
             del self._short[lane]
             log.info("%s: %d wake-ups are sent again", lane, missing)
             for job_id in queued[:missing]:
-                self._transport.wake(job_id, lane)
+                self._transport.wake(job_id, lane, memory=self._ledger.job(job_id).memory)
 
 
 def give_back(backend: Backend, row: JobRow, reason: str, *, count: bool = True) -> None:
@@ -97,7 +97,7 @@ def give_back(backend: Backend, row: JobRow, reason: str, *, count: bool = True)
     log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status, extra=logs.about(row))
     metrics.requeued(reason)
     if after.status == "queued":
-        backend.transport.wake(row.id, row.lane)
+        backend.transport.wake(row.id, row.lane, memory=after.memory)
     elif after.status in TERMINAL:
         metrics.ended(row, after.status)
         try:

@@ -9,13 +9,14 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from portraitist.backend import Backend, cluster, embedded
-from portraitist.errors import QueueUnavailable
+from portraitist.errors import NotFound, QueueUnavailable
 from portraitist.ledger import JobRow, Ledger
 from portraitist.ledger.protocol import Lane
 from portraitist.transport import RedisTransport, wakeups
@@ -23,6 +24,7 @@ from portraitist.transport import RedisTransport, wakeups
 from . import warmth
 from .app import app
 from .execution import LEASE_S, execute, worker_name
+from .room import ROOM
 from .telemetry import tracing
 from .telemetry.monitor import child_is_warm
 
@@ -39,7 +41,7 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
     ledger = backend.ledger
     try:
         who: dict[str, Any] = {"worker": worker_name(), "lease_s": LEASE_S}
-        row = ledger.take(lane, **who, prefer=_operations().warm()) if lane else ledger.claim(job_id, **who)
+        row = ledger.take(lane, **who, prefer=_operations().warm(), room=ROOM) if lane else ledger.claim(job_id, **who)
         if row is not None:
             _do(backend, [row, *_companions(ledger, row, who)])
             _wake_next(backend, row.lane)
@@ -52,7 +54,9 @@ def _companions(ledger: Ledger, row: JobRow, who: dict[str, Any]) -> list[JobRow
     """More jobs like `row`, claimed in their turn, as far as the batch goes. Only first attempts: what has brought a process
     down before runs alone."""
     found: list[JobRow] = []
-    if _BATCH > 1 and row.operation == "synthesize" and row.attempts == 1:
+    if _BATCH == 1 or row.operation != "synthesize" or row.attempts > 1:
+        return found
+    with suppress(QueueUnavailable, NotFound):  # what we have is done all the same
         for job_id in ledger.queued(lane=row.lane, limit=_BATCH - 1):
             waiting = ledger.job(job_id)
             if waiting.operation == "synthesize" and waiting.attempts == 0 and (claimed := ledger.claim(job_id, **who)):
@@ -78,8 +82,9 @@ def _do(backend: Backend, rows: list[JobRow]) -> None:
 def _wake_next(backend: Backend, lane: Lane) -> None:
     """A job whose tenant was at its quota of running jobs has had its wake-up in vain."""
     transport = backend.transport
-    if isinstance(transport, RedisTransport) and (next_ := backend.ledger.queued(lane=lane, limit=1)) and not transport.waiting(lane):
-        transport.wake(next_[0], lane)
+    if isinstance(transport, RedisTransport) and not transport.waiting(lane):
+        for job_id in backend.ledger.queued(lane=lane, limit=1):
+            transport.wake(job_id, lane)
 
 
 @functools.cache

@@ -128,6 +128,7 @@ def worker(
     store: Store = None,
     queues: Annotated[str, typer.Option(help="Cluster: serve (seconds), tune (minutes), or both.")] = "serve,tune",
     device: Annotated[str, typer.Option(help="Cluster: cpu, cuda or cuda:N.")] = "cpu",
+    memory: Annotated[str | None, typer.Option(help="Cluster: what it has for a job, like 24GB; default: as measured.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Cluster: how many synthesize jobs may share a pass (docs/queue.md).")] = 1,
     grace: Annotated[float, typer.Option(help="Cluster: seconds that a job may go on after SIGTERM.")] = 25.0,
     monitor: Monitor = None,
@@ -143,7 +144,7 @@ def worker(
     watched = ["--monitor", monitor] if monitor else []
     url = url or (setting("PORTRAITIST_URL") if home is None else None)
     if url:
-        return _cluster_worker(url, store, queues, device, batch, grace, watched, stop)
+        return _cluster_worker(url, store, queues, device, memory, batch, grace, watched, stop)
     backend = embedded(home)
     transport = backend.transport
     assert isinstance(transport, EmbeddedTransport)
@@ -156,7 +157,7 @@ def worker(
 
 
 def _cluster_worker(
-    url: str, store: str | None, queues: str, device: str, batch: int, grace: float, watched: list[str], stop: bool
+    url: str, store: str | None, queues: str, device: str, memory: str | None, batch: int, grace: float, watched: list[str], stop: bool
 ) -> None:
     if stop:
         raise InvalidRequest("--stop is for the embedded worker; send this one's process SIGTERM", param="--stop")
@@ -170,6 +171,7 @@ def _cluster_worker(
     if store is not None:
         os.environ["PORTRAITIST_STORE"] = store
     options = ["--queues", ",".join(lanes), "--device", device, "--batch", str(batch), "--grace", str(grace), *watched]
+    options += ["--memory", memory] if memory else []
     _become(["portraitist_workers.cluster", *options])
 
 

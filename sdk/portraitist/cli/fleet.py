@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from .. import overview
+from .. import memory, overview
 from ..backend import open_backend
 from ..errors import InvalidRequest, QueueUnavailable
 from ..ledger import RedisLedger
@@ -21,7 +21,7 @@ def workers(url: Url = None, store: Store = None, home: Home = None, json: AsJso
     found = overview.workers(open_backend(url, home, store))
     if json:
         return show.as_json(found)
-    table = Table("worker", "pid", "queues", "device", "up", "warm", "doing", box=None, pad_edge=False)
+    table = Table("worker", "pid", "queues", "device", "memory", "up", "warm", "doing", box=None, pad_edge=False)
     for w in found:
         doing = ", ".join(w["jobs"]) or "nothing"
         up = f"{(time.time() - w['started']) / 60:.0f} min"
@@ -30,6 +30,7 @@ def workers(url: Url = None, store: Store = None, home: Home = None, json: AsJso
             str(w["pid"]),
             ",".join(w["queues"]),
             w["device"],
+            memory.show(w["memory"]) if w.get("memory") else "",
             up,
             str(len(w["warm"])),
             doing + (", ending" if w["draining"] else ""),
@@ -48,6 +49,12 @@ def queues(url: Url = None, store: Store = None, home: Home = None, json: AsJson
         oldest = "" if q["oldest_s"] is None else f"{q['oldest_s']:.0f} s"
         table.add_row(name, str(q["waiting"]), oldest, str(q["running"]), str(q["workers"]), str(q.get("wake_ups", "")))
     show.console.print(table)
+    for name, q in found.items():
+        for job in q.get("too_large", []):
+            show.console.print(
+                f"[yellow]{name}: job {job['job']} needs at least {memory.show(job['needed'])} of memory, and the largest worker has "
+                f"{memory.show(job['largest'])}: start a larger one, or cancel it[/]"
+            )
     if isinstance(backend.ledger, RedisLedger):
         if refused := backend.ledger.refused():
             show.console.print(f"{refused} late writes of workers that had lost their job were refused")

@@ -242,7 +242,9 @@ class MemoryLedger:
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
-    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+    def take(
+        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
+    ) -> JobRow | None:
         with self._changed:
             return next((self.claim(job_id, worker=worker, lease_s=lease_s) for job_id in self.queued(lane=lane, limit=1)), None)
 

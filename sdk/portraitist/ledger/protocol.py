@@ -61,6 +61,7 @@ class NewJob:
     trace: str | None = None  # the submission's W3C traceparent, when the app is traced
     priority: int = 0  # -9 to 9; higher goes first, among the tenant's own jobs of that lane
     webhook: Json | None = None  # {"url": …, "events": […]}: whom to tell
+    memory: int = 0  # bytes that its worker must have; ledgers of one worker leave that aside
 
     @property
     def persona_id(self) -> str:
@@ -103,6 +104,7 @@ class JobRow:
     started: float | None
     finished: float | None
     webhook: Json | None
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -215,9 +217,12 @@ class Ledger(Protocol):
 
     # -- the worker's side ---------------------------------------------------------------------------------------
 
-    def take(self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = ()) -> JobRow | None:
+    def take(
+        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
+    ) -> JobRow | None:
         """Claim the job of `lane` whose turn it is. A ledger of many workers may claim another one instead of the same tenant and
-        priority, about one of the personas `prefer`, if no job waits for long because of that."""
+        priority, about one of the personas `prefer`, if no job waits for long because of that; and passes over
+        those that need more than `room` bytes (0: there is enough)."""
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         """Claim this job, or None when somebody else has it, it is over, or its tenant is at its quota of running jobs."""

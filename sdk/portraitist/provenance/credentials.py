@@ -38,6 +38,8 @@ def read(data: bytes, kind: str) -> Credentials:
     except c2pa.C2paError as error:
         if isinstance(error, c2pa.C2paError.ManifestNotFound):
             return Credentials("missing")
+        if str(error).startswith("Remote"):  # an address that a stranger chose is not asked
+            return Credentials("missing", problems=("said to be elsewhere, not fetched",))
         return Credentials("invalid", problems=(str(error),))
     manifest = manifests["manifests"][manifests["active_manifest"]]
     problems = tuple(s["code"] for s in manifests.get("validation_status", ()))

@@ -20,9 +20,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from ..setting import setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,8 +51,8 @@ class Pattern:
 
 
 def pattern(key: str | None = None) -> Pattern:
-    """The tile of `key`; None: $PORTRAITIST_MARK_KEY, or a key that everybody knows."""
-    return _pattern(key or os.environ.get("PORTRAITIST_MARK_KEY") or _PUBLIC_KEY)
+    """The tile of `key`; None: $PORTRAITIST_MARK_KEY (or the file $PORTRAITIST_MARK_KEY_FILE), or a key that everybody knows."""
+    return _pattern(key or setting("PORTRAITIST_MARK_KEY") or _PUBLIC_KEY)
 
 
 @functools.lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SMALLEST = 8  # the smallest tile that is looked for: a part of the longer side ...
 _FEWEST = 40  # ... and not less than so many pixels, below which the waves are gone
-_LARGEST = 1.3  # the largest, in longer sides: a crop shows a part of a tile
+_LARGEST = 1.5  # the largest, in longer sides: a crop shows a part of a tile
 _STEP = 1.015  # from one size to the next; half of that costs a mark an eighth of its score
 _STRIDE = mark.GRID // 4  # between windows
 _FINER = 2  # beginnings between samples, for the candidates
@@ -36,11 +36,13 @@ class MarkFound:
 def find(pixels: NDArray[np.uint8], *, key: str | None = None, thorough: bool = True) -> MarkFound:
     """The mark of `key` (None: the key in use) in `pixels` [H, W, 3]. `thorough`: if the picture as a whole does not show it, look for
     crops, enlargements, and marked faces in photos, too (up to some seconds)."""
+    import numpy as np
+
     tile = mark.pattern(key)
     brightness = mark.luminance(pixels)
     whole = mark.whitened(mark.resized(brightness, mark.GRID, mark.GRID))
-    score = float(mark.scores(whole, tile).max())
-    places = mark.GRID**2
+    score = float(mark.scores(np.stack([whole, whole[:, ::-1]]), tile).max())  # as it is, and mirrored
+    places = 2 * mark.GRID**2
     result = MarkFound(False, score, mark.false_positive(score, places))
     if result.false_positive < mark.CHANCE:
         return MarkFound(True, score, result.false_positive)

@@ -41,7 +41,7 @@ class EmbeddedTransport:
         self._failures = 0
         self._code = 0
 
-    def wake(self, job_id: str, lane: Lane, persona_id: str = "") -> None:
+    def wake(self, job_id: str, lane: Lane, persona_id: str = "", memory: int = 0) -> None:
         self.check()
 
     def check(self) -> None:

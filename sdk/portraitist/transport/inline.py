@@ -20,7 +20,7 @@ class InlineTransport:
         self._line: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def wake(self, job_id: str, lane: Lane, persona_id: str = "") -> None:
+    def wake(self, job_id: str, lane: Lane, persona_id: str = "", memory: int = 0) -> None:
         self._line.put(job_id)
         self.check()
 

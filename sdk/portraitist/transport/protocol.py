@@ -17,9 +17,9 @@ class Capability(Enum):
 class Transport(Protocol):
     capabilities: frozenset[Capability]
 
-    def wake(self, job_id: str, lane: Lane, persona_id: str = "") -> None:
-        """`job_id` was queued in `lane`: see to it that a worker looks, best one that holds `persona_id` ready. Raises
-        QueueUnavailable."""
+    def wake(self, job_id: str, lane: Lane, persona_id: str = "", memory: int = 0) -> None:
+        """`job_id` was queued in `lane`: see to it that a worker looks, best one that holds `persona_id` ready, and that
+        has `memory` bytes. Raises QueueUnavailable."""
 
     def check(self) -> None:
         """Called about once a second while a client waits: repair what can be repaired (restart a dead worker), raise

@@ -12,13 +12,14 @@ from typing import Any
 
 from ..errors import PortraitistError, QueueUnavailable
 from ..ledger.protocol import LANES, Lane
-from ..ledger.redis import open_redis, plain_url, typed, without_password
+from ..ledger.redis_server import open_redis, plain_url, typed, without_password
 from . import wakeups
 from .protocol import Capability
 
 log = logging.getLogger(__name__)
 
 ALIVE_S = 10  # a worker that has not reported for so long is taken off the list
+FLEET_S = 2.0  # how old a sender's knowledge of the workers and their memory may be
 WARM_S = 60  # ... and so long what it said about the personas that it holds
 
 
@@ -35,6 +36,7 @@ class WorkerInfo:
     started: float  # seconds since the epoch, by its host's clock
     jobs: tuple[str, ...] = field(default=())  # those it is doing
     draining: bool = False  # it was asked to end, and finishes its job
+    memory: int = 0  # bytes, of the GPU if it has one; 0: not known
     warm: tuple[str, ...] = field(default=())  # persona ids that it holds ready, the most recently used last
 
 
@@ -49,14 +51,18 @@ class RedisTransport:
         self._redis = open_redis(url)
         self._app: Any = None
         self._told_warm: tuple[tuple[str, ...], float] = (), 0.0  # personas, when
+        self._known_fleet: tuple[float, list[WorkerInfo]] = -FLEET_S, []
         self._lock = threading.Lock()
 
     # -- wake-ups ------------------------------------------------------------------------------------------------
 
-    def wake(self, job_id: str, lane: Lane, persona_id: str = "") -> None:
+    def wake(self, job_id: str, lane: Lane, persona_id: str = "", memory: int = 0) -> None:
         """Raises nothing: the job is in the ledger, and the reaper sends what could not be sent."""
         try:
-            node = self._ready_for(persona_id, lane) if persona_id else None
+            node = self._best_for(persona_id, lane, memory)
+        except PortraitistError:
+            node = None
+        try:
             self._celery().send_task(
                 wakeups.TASK,
                 args=[job_id, lane],
@@ -69,23 +75,35 @@ class RedisTransport:
         except Exception as error:  # kombu's and redis-py's families, and the socket's
             log.warning("the wake-up of job %s could not be sent (the reaper will): %s", job_id, error)
 
-    def _ready_for(self, persona_id: str, lane: Lane) -> str | None:
-        """A worker of that lane that holds the persona ready and has nothing to do. (If it is gone when the wake-up comes, or
-        busy again, the reaper wakes the others two seconds later.)"""
+    def _best_for(self, persona_id: str, lane: Lane, memory: int) -> str | None:
+        """The worker whose own queue is to have a wake-up; None: the common one. (If it is gone when the wake-up comes, or busy
+        again, the reaper wakes others two seconds later.)"""
         with typed(self.url):
-            nodes = sorted(self._redis.smembers(self._key("warm_at", persona_id)))
-            if not nodes:
-                return None
-            with self._redis.pipeline(transaction=False) as pipe:
-                for node in nodes:
-                    pipe.get(self._key("worker", node))
-                    pipe.llen(wakeups.PREFIX + wakeups.own_queue(node))
-                answers = pipe.execute()
+            holders = self._redis.smembers(self._key("warm_at", persona_id)) if persona_id else ()
+        fleet = [w for w in self._fleet() if lane in w.queues]
+        fitting = [w.node for w in fleet if not w.memory or w.memory >= memory]
+        nodes = sorted(set(fitting) & set(holders)) or (fitting if len(fitting) < len(fleet) else [])
+        if not nodes:
+            return None
+        with typed(self.url), self._redis.pipeline(transaction=False) as pipe:
+            for node in nodes:
+                pipe.get(self._key("worker", node))
+                pipe.llen(wakeups.PREFIX + wakeups.own_queue(node))
+            answers = pipe.execute()
+        load = {}
         for node, told, backlog in zip(nodes, answers[::2], answers[1::2], strict=True):
-            worker = json.loads(told or "{}")
-            if lane in worker.get("queues", ()) and not worker["jobs"] and not worker["draining"] and not backlog:
-                return str(node)
-        return None
+            if told and not (worker := json.loads(told))["draining"]:
+                load[node] = backlog + len(worker["jobs"])
+        idle = [node for node, jobs in load.items() if not jobs and node in holders]
+        if len(fitting) == len(fleet):  # any worker will do: only for one that is warm and idle is it worth while
+            return idle[0] if idle else None
+        return min(idle or load, key=lambda node: load[node], default=None)
+
+    def _fleet(self) -> list[WorkerInfo]:
+        """The workers, as they were a moment ago."""
+        if time.monotonic() - self._known_fleet[0] > FLEET_S:
+            self._known_fleet = time.monotonic(), self.workers()
+        return self._known_fleet[1]
 
     def waiting(self, lane: Lane) -> int:
         """Wake-ups that no worker has taken yet."""

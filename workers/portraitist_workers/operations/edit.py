@@ -27,7 +27,7 @@ from ..persona.projection import project
 from ..persona.requests import resolve
 from ..persona.warm import warm
 from ..precision import optimisation_dtype
-from ..provenance.marking import mark_part, mark_portrait
+from ..provenance.marking import mark_part, mark_portrait, sheet
 from ..provenance.origin import Origin
 from .context import Context
 from .subject import find
@@ -63,15 +63,16 @@ def run(request: Edit, context: Context) -> Pictures:
     measured = judge.attributes(images)[0]
     reports = judge.reports(images, measured, requested=requested, targets=targets, seed=request.seed, before=measured_photo,
                             reach=record.reach)
-    pictures, origin = [], Origin("edit", file)
+    pictures, marked, origin = [], [], Origin("edit", file)
     for crop, pasted, report in zip(crops, photos, reports, strict=True):
         report.outside_change = pasted.outside_change
-        delivered = mark_part(pasted.image, pasted.mask)
-        report.mark = delivered.score
+        marked.append(mark_part(pasted.image, pasted.mask))
+        report.mark = marked[-1].score
         report.seconds = round((time.monotonic() - begun) / len(targets), 3)
-        pictures.append(Picture(blob=context.put_picture(delivered, origin),
+        pictures.append(Picture(blob=context.put_picture(marked[-1], origin),
                                 crop=context.put_picture(crop, origin), report=report))
-    return Pictures(pictures=pictures, seconds=round(time.monotonic() - begun, 3))
+    page = context.put_picture(sheet(marked, request.columns), origin) if request.columns else None
+    return Pictures(pictures=pictures, sheet=page, seconds=round(time.monotonic() - begun, 3))
 
 
 def invert_photo(model: PersonaModel, pixels: Tensor, preset: Preset, space: str, seed: int, on_step) -> tuple[Tensor, Generator]:

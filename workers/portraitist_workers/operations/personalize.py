@@ -164,5 +164,5 @@ def evaluate(model: PersonaModel, photos: Tensor, clock: Stages) -> tuple[dict[s
         "identity_photos": scale.mean(),
     }
     shown = min(len(photos), 12)
-    preview = sheet([list(to_uint8(photos[:shown])), [mark_portrait(pixels) for pixels in to_uint8(images[:shown])]])
+    preview = sheet([*to_uint8(photos[:shown]), *(mark_portrait(pixels) for pixels in to_uint8(images[:shown]))], shown, gap=0)
     return {k: float(v) for k, v in figures.items()}, preview

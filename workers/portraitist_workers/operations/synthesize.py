@@ -19,7 +19,7 @@ from ..persona.model import PersonaModel, render
 from ..persona.requests import resolve
 from ..persona.warm import warm
 from ..precision import optimisation_dtype
-from ..provenance.marking import mark_portrait
+from ..provenance.marking import mark_portrait, sheet
 from ..provenance.origin import Origin
 from .context import Context
 
@@ -45,7 +45,8 @@ def run(request: Synthesize, context: Context) -> Pictures:
         report.seconds = round((time.monotonic() - begun) / len(targets), 3)
         pictures.append(Picture(blob=context.put_picture(portrait, Origin("synthesize")), report=report))
         context.on_step(Progress(stage="synthesize", step=index + 1, steps=len(targets)))
-    return Pictures(pictures=pictures, seconds=round(time.monotonic() - begun, 3))
+    page = context.put_picture(sheet(marked, request.columns), Origin("synthesize")) if request.columns else None
+    return Pictures(pictures=pictures, sheet=page, seconds=round(time.monotonic() - begun, 3))
 
 
 def draw(model: PersonaModel, count: int, seed: int, *, shared: bool) -> Tensor:

@@ -31,7 +31,7 @@ def refuse_unmarked(result: BaseModel, context: Gallery) -> None:
     """Raises AssertionError, a fault of ours, for a result with a picture that did not pass the door."""
     handed_out: set[str | None] = set()
     if isinstance(result, Pictures):
-        handed_out = {digest for picture in result.pictures for digest in (picture.blob, picture.crop)}
+        handed_out = {digest for picture in result.pictures for digest in (picture.blob, picture.crop)} | {result.sheet}
     elif isinstance(result, PersonaRecord):
         handed_out = {result.preview}
     if handed_out - context.pictures - {None}:

@@ -17,7 +17,7 @@ from portraitist.provenance.mark import GRID
 
 from .origin import MarkedImage
 
-TARGET = 7.6        # score of a whole picture at half size and JPEG 80; 6.7 is found
+TARGET = 7.6        # score of a whole picture at half size and JPEG 80; 6.8 is found
 TARGET_PART = 9.5   # of a part of one, which must be looked for at all sizes and places; about 8.3 is found
 STRENGTH = 0.5, 2.8  # root mean square change of brightness, grey levels, at least and at most: 39.2 dB
 _ROUNDS = 6
@@ -43,15 +43,15 @@ def mark_part(pixels: np.ndarray, changed: np.ndarray) -> MarkedImage:
     return MarkedImage(marked, part.score)
 
 
-def sheet(rows: Sequence[Sequence[np.ndarray | MarkedImage]], *, gap: int = 0) -> MarkedImage:
-    """Marked pictures of one size, with photos (as arrays) among them, on one white sheet."""
-    cells = [[p.pixels if isinstance(p, MarkedImage) else p for p in row] for row in rows]
-    height, width = cells[0][0].shape[:2]
-    page = np.full((len(cells) * (height + gap) - gap, max(map(len, cells)) * (width + gap) - gap, 3), 255, np.uint8)
-    for y, row in enumerate(cells):
-        for x, pixels in enumerate(row):
-            page[y * (height + gap) :, x * (width + gap) :][:height, :width] = pixels
-    return MarkedImage(page, min(p.score for row in rows for p in row if isinstance(p, MarkedImage)))
+def sheet(pictures: Sequence[MarkedImage | np.ndarray], columns: int, *, gap: int = 2) -> MarkedImage:
+    """Marked pictures of one size, with photos (as arrays) among them, on one white page, `columns` to a row, `gap` px between them."""
+    cells = [p.pixels if isinstance(p, MarkedImage) else p for p in pictures]
+    height, width = cells[0].shape[:2]
+    page = np.full((-(-len(cells) // columns) * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for index, pixels in enumerate(cells):
+        row, column = divmod(index, columns)
+        page[row * (height + gap) :, column * (width + gap) :][:height, :width] = pixels
+    return MarkedImage(page, min(p.score for p in pictures if isinstance(p, MarkedImage)))
 
 
 def _mark(pixels: np.ndarray, weight: np.ndarray, target: float) -> MarkedImage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import Literal
 
 from portraitist.ledger import JobRow
 
@@ -30,6 +31,11 @@ class Attempt:
         self._end_stage()
         self._stage, self._stage_began = name, time.monotonic()
         self._spans.stage(name)
+
+    def moved(self, direction: Literal["read", "written"], count: int) -> None:
+        """Bytes, from the store or to it."""
+        if self._metrics is not None:
+            self._metrics.store_bytes.labels(direction).inc(count)
 
     def over(self, status: str) -> None:
         """succeeded, failed or cancelled."""

@@ -1,6 +1,7 @@
 """Log lines, as text or as JSON (`PORTRAITIST_LOG=json`), with the ids of the job that a line is about.
 
-A line never tells what a job is made of. Messages of ours name ids only; an exception is shown by its type and where it was
+A line never tells what a job is made of, nor whose persona it is about: logs outlive deletions, and while the persona exists the ledger
+tells it by the job's id. Messages of ours name ids only; an exception is shown by its type and where it was
 raised, without its text, for that may quote a file's name or a value (the job's own error, in the ledger, has the text).
 Passwords in addresses are masked wherever they come from.
 """
@@ -23,13 +24,12 @@ from portraitist.ledger import JobRow
 
 _current: ContextVar[dict[str, Any] | None] = ContextVar("portraitist_job", default=None)
 _PASSWORD = re.compile(r"(\w+://)[^/@\s]*@")
-_FIELDS = ("job", "tenant", "persona", "operation", "attempt", "trace")
+_FIELDS = ("job", "tenant", "operation", "attempt", "trace")
 
 
 def about(row: JobRow, **more: Any) -> dict[str, Any]:
     """The ids of a job, for `log.…(…, extra=about(row))`."""
-    ids = {"job": row.id, "tenant": row.tenant, "persona": row.persona_id}
-    return {**ids, "operation": row.operation, "attempt": row.attempts, **more}
+    return {"job": row.id, "tenant": row.tenant, "operation": row.operation, "attempt": row.attempts, **more}
 
 
 def enter(row: JobRow, **more: Any) -> None:

@@ -34,6 +34,7 @@ class Instruments:
         self.requeues = counter("requeues", "Attempts that this worker's main process ended, by reason.", "reason")
         self.child_deaths = counter("child_deaths", "Children of this worker that died.")
         self.webhooks = counter("webhooks", "Attempts to deliver a webhook.", "outcome")  # delivered, retried, given_up
+        self.store_bytes = counter("store_bytes", "Bytes that jobs read from the store and wrote to it.", "direction")
         self.job_seconds = histogram("job", "From claim to outcome, of one attempt.", "operation")
         self.queue_seconds = histogram("queue", "From submission to the first claim.", "lane")
         self.stage_seconds = histogram("stage", "Of one stage of one attempt.", "operation", "stage")

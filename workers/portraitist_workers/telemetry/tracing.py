@@ -61,7 +61,7 @@ class AttemptSpans:
         from opentelemetry import trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        ids = {"job": row.id, "persona": row.persona_id, "operation": row.operation, "tenant": row.tenant}
+        ids = {"job": row.id, "operation": row.operation, "tenant": row.tenant}
         attributes = {f"portraitist.{name}": value for name, value in ids.items() if value}
         above = TraceContextTextMapPropagator().extract({"traceparent": row.trace or ""})
         if row.attempts == 1:

@@ -1,0 +1,32 @@
+"""What the documents say of tests and metrics is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_defence_is_shown_by_a_test_that_exists():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / "security.md").read_text())
+    missing = [f"{file}::{test}" for file, test in named if not _has(ROOT / file, test)]
+    assert len(named) > 20 and not missing, missing
+
+
+def test_the_check_can_fail():
+    assert not _has(Path(__file__), "test_that_nobody_wrote") and not _has(ROOT / "tests" / "nowhere.py", "test_it")
+
+
+def _has(file: Path, test: str) -> bool:
+    return file.is_file() and f"def {test}(" in file.read_text()
+
+
+def test_every_metric_of_a_worker_is_documented():
+    from portraitist_workers.telemetry import fleet, metrics
+
+    text = (ROOT / "docs" / "operations.md").read_text()
+    source = Path(metrics.__file__).read_text() + Path(fleet.__file__).read_text()
+    names = re.findall(r'(?:counter|histogram|gauge)\("(\w+)"', source)
+    missing = [name for name in names if f"portraitist_{name}" not in text]
+    assert len(names) > 10 and not missing, missing

@@ -1,0 +1,45 @@
+"""The memory that this worker has for a job, and what becomes of a job for which it was too little."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from portraitist import memory
+from portraitist.backend import Backend
+from portraitist.errors import PortraitistError
+from portraitist.ledger import JobRow, LeaseLost, RedisLedger
+from portraitist.transport import RedisTransport
+
+log = logging.getLogger(__name__)
+
+ROOM = int(os.environ.get("PORTRAITIST_MEMORY", "0"))  # bytes; 0: not known
+
+
+def exhausted(error: Exception) -> bool:
+    """Whether this says that memory ran out, the processor's or the GPU's."""
+    return isinstance(error, MemoryError) or (not isinstance(error, PortraitistError) and "out of memory" in str(error).lower())
+
+
+def leave_to_a_larger_one(backend: Backend, row: JobRow) -> bool:
+    """Back to the queue, once, if a worker lives that has more memory than this one."""
+    ledger, transport = backend.ledger, backend.transport
+    if not (ROOM and isinstance(ledger, RedisLedger) and isinstance(transport, RedisTransport)):
+        return False
+    raised = row.memory > memory.needed(row.request)  # it has failed on a smaller one before
+    if raised or not any(worker.memory > ROOM and row.lane in worker.queues for worker in transport.workers()):
+        return False
+    reason = f"it ran out of the {memory.show(ROOM)} of its worker"
+    try:
+        after = ledger.requeue(row.id, row.token, reason=reason, memory=ROOM + 1)
+    except LeaseLost:
+        return True
+    log.warning("job %s: %s: %s", row.id, reason, after.status)
+    transport.wake(row.id, row.lane, memory=after.memory)
+    return True
+
+
+def advice() -> str:
+    """For the error of a job that is not tried again."""
+    had = f"its worker has {memory.show(ROOM)}, and none is larger that has not tried; " if ROOM else ""
+    return had + "choose a smaller preset, fewer pictures per call or close other programs"
