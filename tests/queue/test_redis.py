@@ -11,7 +11,7 @@ import pytest
 
 from portraitist.errors import InvalidRequest, QueueUnavailable, StorageError, StorageFull
 from portraitist.ledger import NewJob, RedisLedger
-from portraitist.ledger.redis import without_password
+from portraitist.ledger.redis_server import without_password
 from portraitist.transport import RedisTransport, wakeups
 
 
