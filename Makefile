@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := .stamps/install
 
-.PHONY: install test test-chaos lint unit redis secrets demo bench clean
+.PHONY: install test test-chaos lint unit redis secrets demo bench bench-prior clean
 
 install: $(STAMP)
 
@@ -49,6 +49,10 @@ demo: install
 # The tables under docs/benchmarks; `make bench ARGS=--quick` in about 25 minutes.
 bench: install
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# What the bundled prior can do, docs/benchmarks/prior.md; ARGS='--renders DIR' compares it with renders of the engine, too.
+bench-prior: install
+	$(BIN)/python -m tests.benchmarks.bench_prior $(ARGS)
 
 clean:
 	rm -rf .stamps demo build dist .pytest_cache .mypy_cache .ruff_cache

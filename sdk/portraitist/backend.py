@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .errors import InvalidRequest, StorageError
 from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
-from .ledger.redis import without_password
+from .ledger.redis_server import without_password
 from .setting import setting
 from .store import FolderStore, FsspecStore, SealedStore, Store, TenantStore
 from .transport import Capability, EmbeddedTransport, RedisTransport, Transport

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from . import classical, metrics, reference_generator
+from . import classical, distribution, metrics, reference_generator
 
 
 def _picture(seed: int = 0) -> torch.Tensor:
@@ -73,3 +73,15 @@ def test_the_reference_formulation_equals_the_generator():
             parameter.fill_(0.3)
     w = torch.randn(2, 16)
     assert (reference_generator.synthesis(generator, w) - generator.synthesis(w)).abs().max() < 1e-4
+
+
+def test_distributions_that_are_one_and_that_are_not():
+    rng = torch.Generator().manual_seed(0)
+    a, b, shifted = (torch.randn(600, 16, generator=rng) for _ in range(3))
+    narrow = 0.2 * torch.randn(600, 16, generator=rng)
+    value, error = distribution.kid(a, b, block=200)
+    assert abs(value) < 4 * max(error, 0.02)
+    assert distribution.kid(a, shifted + 1, block=200)[0] > 10 * abs(value) + 0.1
+    assert min(distribution.precision_recall(a, b)) > 0.7
+    precision, recall = distribution.precision_recall(narrow, a)
+    assert precision > 0.9 and recall < 0.5  # all of it plausible, little of the variety

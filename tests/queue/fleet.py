@@ -17,7 +17,7 @@ LEASE_S = 2.0  # seconds; short, so that the tests need not wait for what in pro
 class Fleet:
     def __init__(self, folder, *, aof=False, lease_s=LEASE_S, store=None, password=""):
         self.store, self.log = store or folder / "store", folder / "workers.log"
-        (folder / "redis").mkdir()
+        (folder / "redis").mkdir(exist_ok=True)
         self.server = RedisServer(folder / "redis", aof=aof, password=password)
         self.lease_s, self.workers = lease_s, []
         self.studio = portraitist.connect(self.server.url, store=self.store)

@@ -103,7 +103,8 @@ class Cluster:
             kind = client.type(key)
             read = {"hash": client.hgetall, "set": client.smembers, "stream": client.xrange, "string": client.get}
             read["list"] = read["zset"] = lambda key, kind=kind: getattr(client, kind[0] + "range")(key, 0, -1)
-            found[key] = f"{key} {read[kind](key)}".encode()
+            if kind != "none":  # it has just expired
+                found[key] = f"{key} {read[kind](key)}".encode()
         return found
 
     def files(self):

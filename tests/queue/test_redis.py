@@ -11,7 +11,7 @@ import pytest
 
 from portraitist.errors import InvalidRequest, QueueUnavailable, StorageError, StorageFull
 from portraitist.ledger import NewJob, RedisLedger
-from portraitist.ledger.redis import without_password
+from portraitist.ledger.redis_server import without_password
 from portraitist.transport import RedisTransport, wakeups
 
 
@@ -134,9 +134,9 @@ def test_addresses():
 
 
 def test_a_wrong_kind_of_key_is_a_storage_error(redis_server, ledger):
-    redis_server.client.set("{portraitist}:jobs", "text")
+    redis_server.client.set("{portraitist}:jobs:default", "text")
     with pytest.raises(StorageError, match="refused a command"):
-        ledger.jobs()
+        ledger.of("default").jobs()
 
 
 def test_of_the_tenant_whose_turn_it_is_a_job_about_a_preferred_persona_goes_first(redis_server):

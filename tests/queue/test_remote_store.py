@@ -96,6 +96,7 @@ def test_no_bucket_no_server_no_permission(s3, monkeypatch):
         lambda: store.put(b"x"),
         lambda: store.get("0" * 64),
         lambda: store.save_checkpoint(JOB, b"x"),
+        lambda: store.erase("0" * 64),
     ):
         with pytest.raises(StorageError, match="no bucket 'no-such-bucket'; make it"):
             call()

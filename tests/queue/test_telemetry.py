@@ -250,7 +250,24 @@ class Collector:
         self._server.server_close()
 
 
-def test_an_embedded_worker_answers_too(tmp_path, fake_operations, create):
+def test_a_worker_that_drains_is_alive_and_not_ready(tmp_path, fake_operations, create):
+    fleet, port = Fleet(tmp_path), free_port()
+    try:
+        worker = fleet.add(grace=60.0, monitor=port)
+        until(lambda: is_ready(port), timeout=60)
+        job = create(fleet.studio, steps=100, dt=0.05)
+        running(fleet.studio, job)
+        worker.terminate()
+        until(lambda: json.loads(ask(port, "ready")[1]).get("draining") == "yes")
+        assert ask(port, "live")[0] == 200
+        job.cancel()
+        assert worker.wait(timeout=30) == 0
+    finally:
+        fleet.stop()
+
+
+def test_an_embedded_worker_answers_too_and_counts_by_tenant_if_asked(tmp_path, fake_operations, create, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_METRICS_TENANTS", "1")
     port, home = free_port(), tmp_path / "home"
     studio = portraitist.connect(home=home)
     program = [sys.executable, "-m", "portraitist", "worker", "--home", str(home), "--monitor", str(port)]
@@ -258,7 +275,8 @@ def test_an_embedded_worker_answers_too(tmp_path, fake_operations, create):
     try:
         until(lambda: is_ready(port), timeout=60)
         create(studio).wait(timeout=30)
-        assert values(port)['portraitist_jobs_total{operation="create",status="succeeded",tenant=""}'] == 1
+        name = 'portraitist_jobs_total{operation="create",status="succeeded",tenant="default"}'
+        until(lambda: values(port).get(name) == 1)
         assert values(port)['portraitist_workers{lane="serve"}'] == 1
     finally:
         worker.terminate()

@@ -7,7 +7,7 @@ import os
 from celery import Celery
 from celery.signals import setup_logging
 
-from portraitist.ledger.redis import plain_url
+from portraitist.ledger.redis_server import plain_url
 from portraitist.transport import wakeups
 
 from .telemetry import logs

@@ -82,8 +82,9 @@ def _do(backend: Backend, rows: list[JobRow]) -> None:
 def _wake_next(backend: Backend, lane: Lane) -> None:
     """A job whose tenant was at its quota of running jobs has had its wake-up in vain."""
     transport = backend.transport
-    if isinstance(transport, RedisTransport) and (next_ := backend.ledger.queued(lane=lane, limit=1)) and not transport.waiting(lane):
-        transport.wake(next_[0], lane)
+    if isinstance(transport, RedisTransport) and not transport.waiting(lane):
+        for job_id in backend.ledger.queued(lane=lane, limit=1):
+            transport.wake(job_id, lane)
 
 
 @functools.cache

@@ -4,7 +4,7 @@
 --
 --   job:ID        hash    a JobRow; what is None is absent; `number` is its place in the order of submission, `seq` its last event
 --   events:ID     stream  entry SEQ-0 = one event
---   jobs, status:STATUS, persona_jobs:ID    sorted sets of job ids by number; the first two also as NAME:TENANT
+--   jobs:TENANT, status:STATUS:TENANT, persona_jobs:ID    sorted sets of job ids by number
 --   queue:LANE    sorted set of queued job ids by number
 --   waiting:LANE:TENANT   sorted set of the same, of one tenant, by priority and number
 --   line:LANE     sorted set of the tenants that may have a job claimed, by whose turn it is (see `in_line`)
@@ -60,17 +60,22 @@ local function event(id, kind, data)
 end
 local outbox = open_outbox(P, a, now, stamp)
 
-local function ended(persona) return persona.expires and tonumber(persona.expires) <= now end
+-- Without the record, which is large.
+local function persona_of(id)
+  local row = call('HMGET', key('persona', id), 'tenant', 'status', 'expires', 'job_id')
+  local ended = row[3] and tonumber(row[3]) <= now
+  return row[1] and { tenant = row[1], usable = row[2] == 'active' and not ended, ended = ended, job_id = row[4] }
+end
 
 local function quotas(tenant)
-  local text = call('HGET', P .. 'quotas', tenant) or call('HGET', P .. 'quotas', '*')
-  return text and cjson.decode(text) or {}
+  local text = call('HMGET', P .. 'quotas', tenant, '*')
+  return cjson.decode(text[1] or text[2] or '{}')
 end
 
 local function count(status, tenant) return call('ZCARD', key('status', status .. ':' .. tenant)) end
 
-local function full(tenant)
-  local limit = quotas(tenant).running
+local function full(tenant, limits)
+  local limit = (limits or quotas(tenant)).running
   return limit and count('running', tenant) >= limit
 end
 
@@ -80,9 +85,10 @@ local function standing(lane, tenant)
   return (call('HGET', key('busy', lane), tenant) or 0) * STEP + (call('HGET', key('turn', lane), tenant) or 0)
 end
 
-local function in_line(tenant)
-  local stands = not full(tenant)
-  for _, lane in ipairs({ 'serve', 'tune' }) do
+local function in_line(tenant, only)
+  local limits = quotas(tenant)
+  local stands = not full(tenant, limits)
+  for _, lane in ipairs(limits.running and { 'serve', 'tune' } or { only }) do
     if stands and call('EXISTS', key('waiting', lane .. ':' .. tenant)) == 1 then
       call('ZADD', key('line', lane), standing(lane, tenant), tenant)
     else
@@ -92,11 +98,7 @@ local function in_line(tenant)
 end
 
 local function move(id, row, status)
-  if row.status then
-    call('ZREM', key('status', row.status), id)
-    call('ZREM', key('status', row.status .. ':' .. row.tenant), id)
-  end
-  call('ZADD', key('status', status), row.number, id)
+  if row.status then call('ZREM', key('status', row.status .. ':' .. row.tenant), id) end
   call('ZADD', key('status', status .. ':' .. row.tenant), row.number, id)
   local waiting = key('waiting', row.lane .. ':' .. row.tenant)
   if status == 'queued' then
@@ -112,7 +114,7 @@ local function move(id, row, status)
   elseif row.status == 'running' and call('HINCRBY', key('busy', row.lane), row.tenant, -1) == 0 then
     call('HDEL', key('busy', row.lane), row.tenant)
   end
-  in_line(row.tenant)
+  in_line(row.tenant, row.lane)
   if status ~= 'running' then
     call('ZREM', P .. 'running', id)
     if row.worker and row.worker ~= '' then call('SREM', key('held', row.worker), id) end
@@ -179,14 +181,14 @@ function steps.submit()
   if a.creates then
     local taken = call('HGET', names, a.creates)
     if taken then
-      local persona = hash(key('persona', taken))
-      if ended(persona) then return { 'persona', taken } end
+      local persona = persona_of(taken)
+      if persona.ended then return { 'persona', taken } end
       return reply('name', persona.job_id)
     end
   elseif a.persona_id ~= '' then
-    local persona = hash(key('persona', a.persona_id))
+    local persona = persona_of(a.persona_id)
     if not persona or persona.tenant ~= a.owner then return { 'persona' } end
-    if persona.status ~= 'active' or ended(persona) then return { 'persona', a.persona_id } end
+    if not persona.usable then return { 'persona', a.persona_id } end
   end
   local limits, held = quotas(a.owner), { queued = count('queued', a.owner), personas = call('HLEN', names) }
   for _, quota in ipairs({ 'queued', a.creates and 'personas' or nil }) do
@@ -215,7 +217,6 @@ function steps.submit()
     call('HSET', key('job', a.id), 'key', a.key)
     call('HSET', keys, a.key, a.id)
   end
-  call('ZADD', P .. 'jobs', number, a.id)
   call('ZADD', key('jobs', a.owner), number, a.id)
   call('ZADD', key('persona_jobs', a.persona_id), number, a.id)
   move(a.id, { tenant = a.owner, lane = a.lane, number = number, priority = a.priority }, 'queued')
@@ -426,7 +427,9 @@ end
 function steps.set_quotas()
   call('HSET', P .. 'quotas', a.of, a.quotas)
   if a.of ~= '*' then call('SADD', P .. 'tenants', a.of) end
-  for _, tenant in ipairs(call('SMEMBERS', P .. 'tenants')) do in_line(tenant) end
+  for _, tenant in ipairs(call('SMEMBERS', P .. 'tenants')) do
+    for _, lane in ipairs({ 'serve', 'tune' }) do in_line(tenant, lane) end
+  end
 end
 
 function steps.forget()
@@ -438,8 +441,8 @@ function steps.forget()
       forget(id)
       free_key(id, row)
       outbox.drop(id)
-      for _, index in ipairs({ 'jobs', 'jobs:' .. row.tenant, 'status:' .. row.status, 'status:' .. row.status .. ':' .. row.tenant,
-        'persona_jobs:' .. row.persona_id, 'over' }) do
+      for _, index in ipairs({ 'jobs:' .. row.tenant, 'status:' .. row.status .. ':' .. row.tenant, 'persona_jobs:' .. row.persona_id,
+        'over' }) do
         call('ZREM', P .. index, id)
       end
       call('DEL', key('job', id), key('events', id))

@@ -19,7 +19,7 @@ from dataclasses import asdict
 from importlib import resources
 from typing import Any, Literal
 
-from ..errors import InvalidRequest, NotFound, QueueUnavailable, StorageError, StorageFull
+from ..errors import NotFound, StorageError
 from . import rules
 from .outbox.protocol import PROGRESS_S
 from .outbox.redis import RedisOutbox
@@ -38,46 +38,11 @@ from .protocol import (
     Status,
     TenantRow,
 )
+from .redis_rows import deletion_of, dump, event_of, job_of, persona_of, quotas_of
+from .redis_server import open_redis, typed
 
 KEEP_EVENTS_S = 7 * 24 * 3600  # of a job that is over; its row and result stay
-_TIMEOUT_S = 2.0  # per try; with one more try, a dead server is told in less than 5 s
-_WAIT_S = 1.0  # the longest single wait for an event; shorter than the timeout
-
-
-def open_redis(url: str) -> Any:
-    """A client for `redis://`, `rediss://` or `valkey://`, with short time-outs. Raises InvalidRequest."""
-    try:
-        import redis
-        from redis.backoff import ConstantBackoff
-        from redis.retry import Retry
-    except ImportError as error:
-        raise InvalidRequest(
-            "connecting to Redis needs packages that are missing; run `pip install 'portraitist[cluster]'`", param="url"
-        ) from error
-    try:
-        return redis.Redis.from_url(
-            plain_url(url),
-            decode_responses=True,
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=1.0,
-            socket_keepalive=True,
-            retry=Retry(ConstantBackoff(0.1), 1),
-        )
-    except ValueError as error:
-        raise InvalidRequest(
-            f"url={without_password(url)!r}: {error}; expected redis://host:6379/0", param="url"
-        ) from error
-
-
-def plain_url(url: str) -> str:
-    """Neither redis-py nor Celery knows valkey://; the protocol is the same."""
-    return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
-
-
-def without_password(url: str) -> str:
-    """For messages and logs."""
-    head, at, tail = url.rpartition("@")
-    return f"{head.split('://')[0]}://…@{tail}" if at else url
+_WAIT_S = 1.0  # the longest single wait for an event; shorter than the time-out
 
 
 class RedisLedger:
@@ -120,17 +85,17 @@ class RedisLedger:
             blobs=list(job.blobs),
             key=job.key,
             creates=job.creates,
-            consent=_dump(job.consent),
+            consent=dump(job.consent),
             expires=job.expires,
             wrapped_key=job.wrapped_key,
-            webhook=_dump(job.webhook),
+            webhook=dump(job.webhook),
         )
         if tag == "quota":
             raise rules.quota_exceeded(self.tenant or job.tenant, *rest)
         if tag == "persona":  # the one that cannot be used, or none
             rules.usable(next(iter(self._personas(rest)), None), job.persona_id)
             raise NotFound(f"persona {rest[0]!r} changed just now; call again", param="persona_id")
-        row = _job(rest[0])
+        row = job_of(rest[0])
         assert row is not None
         if tag == "key":
             return rules.same_or_conflict(job, row, f"the idempotency key {job.key!r}"), False
@@ -145,12 +110,14 @@ class RedisLedger:
         return found[0]
 
     def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
-        if persona_id is not None:
-            index = self._key("persona_jobs", persona_id)
-        else:
-            index = self._prefix + ":".join(filter(None, ("jobs" if status is None else f"status:{status}", self.tenant)))
         with self._typed():
-            ids = self._redis.zrevrange(index, 0, -1 if persona_id is not None else limit - 1)
+            if persona_id is not None:
+                ids = self._redis.zrevrange(self._key("persona_jobs", persona_id), 0, -1)
+            else:
+                kind, found = "jobs" if status is None else f"status:{status}", []
+                for tenant in self._tenants():
+                    found += self._redis.zrevrange(self._key(kind, tenant), 0, limit - 1, withscores=True)
+                ids = [job_id for job_id, _ in sorted(found, key=lambda pair: -float(pair[1]))[:limit]]
         rows = self._rows(ids)
         return [r for r in rows if status in (None, r.status)][:limit]
 
@@ -172,13 +139,13 @@ class RedisLedger:
                 raise _no_job(job_id)
             left = deadline - time.monotonic()
             if entries or status in TERMINAL or left <= 0:
-                return [_event(entry, fields) for entry, fields in entries]
+                return [event_of(entry, fields) for entry, fields in entries]
             with self._typed():
                 self._redis.xread({stream: f"{after}-0"}, count=1, block=max(1, round(1000 * min(left, _WAIT_S))))
 
     def cancel(self, job_id: str) -> JobRow:
         tag, *rest = self._run("cancel", id=job_id, error=json.dumps(rules.cancelled_error(job_id)))
-        row = _job(rest[0]) if tag == "ok" else None
+        row = job_of(rest[0]) if tag == "ok" else None
         if row is None:
             raise _no_job(job_id)
         return row
@@ -241,14 +208,14 @@ class RedisLedger:
             rules.usable(None, persona_id)
         if tag == "deleted":
             raise rules.deleted(persona_id)
-        return _deletion(rest[0])
+        return deletion_of(rest[0])
 
     def deletion(self, persona_id: str) -> Deletion:
         with self._typed():
             found = self._redis.hgetall(self._key("deletion", persona_id))
         if not found or self.tenant not in (None, found["tenant"]):
             raise rules.no_deletion(persona_id)
-        return _deletion(found)
+        return deletion_of(found)
 
     def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
         return [self.deletion(persona_id) for persona_id in self._run("unfinished_deletions", older_than_s=older_than_s)]
@@ -267,11 +234,11 @@ class RedisLedger:
     ) -> JobRow | None:
         preferred = dict.fromkeys(prefer, 1) or None
         tag, *rest = self._run("take", lane=lane, worker=worker, lease_s=lease_s, prefer=preferred, room=room or None)
-        return _job(rest[0]) if tag == "ok" else None
+        return job_of(rest[0]) if tag == "ok" else None
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         tag, *rest = self._run("claim", id=job_id, worker=worker, lease_s=lease_s)
-        return _job(rest[0]) if tag == "ok" else None
+        return job_of(rest[0]) if tag == "ok" else None
 
     def heartbeat(self, job_id: str, token: int, *, lease_s: float) -> bool:
         return bool(self._held("heartbeat", job_id, token, lease_s=lease_s)[0])
@@ -294,7 +261,7 @@ class RedisLedger:
         result: Json | None = None,
         error: Json | None = None,
     ) -> None:
-        self._held("finish", job_id, token, status=status, result=_dump(result), error=_dump(error))
+        self._held("finish", job_id, token, status=status, result=dump(result), error=dump(error))
 
     def requeue(self, job_id: str, token: int, *, reason: str, count: bool = True, memory: int | None = None) -> JobRow:
         """`memory`: it needs so much, as was found out."""
@@ -309,13 +276,13 @@ class RedisLedger:
                 token,
                 status=status,
                 event=event,
-                error=_dump(error),
+                error=dump(error),
                 data=json.dumps({"reason": reason, "attempt": row.attempts}),
                 refund=None if count else True,
                 cancelling=row.cancel_requested is not None,
                 memory=memory,
             )
-            if answer and (after := _job(answer[0])) is not None:
+            if answer and (after := job_of(answer[0])) is not None:
                 return after
 
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
@@ -414,12 +381,12 @@ class RedisLedger:
         rows = []
         for index, name in enumerate(names):
             running, queued, personas = counts[3 * index : 3 * index + 3]
-            rows.append(TenantRow(name, running, queued, personas, _quotas(texts.get(name), texts.get("*"))))
+            rows.append(TenantRow(name, running, queued, personas, quotas_of(texts.get(name), texts.get("*"))))
         return rows
 
     def quotas(self, tenant: str) -> Quotas:
         with self._typed():
-            return _quotas(*self._redis.hmget(self._prefix + "quotas", tenant, "*"))
+            return quotas_of(*self._redis.hmget(self._prefix + "quotas", tenant, "*"))
 
     def set_quotas(self, tenant: str, quotas: Quotas) -> None:
         limits = {name: limit for name, limit in asdict(quotas).items() if limit is not None}
@@ -464,7 +431,7 @@ class RedisLedger:
         with self._typed(), self._redis.pipeline(transaction=False) as pipe:
             for job_id in ids:
                 pipe.hgetall(self._key("job", job_id))
-            rows = (_job(found) for found in pipe.execute())
+            rows = (job_of(found) for found in pipe.execute())
             return [row for row in rows if row is not None and self.tenant in (None, row.tenant)]
 
     def _now(self) -> float:
@@ -477,7 +444,7 @@ class RedisLedger:
         with self._typed(), self._redis.pipeline(transaction=False) as pipe:
             for persona_id in ids:
                 pipe.hgetall(self._key("persona", persona_id))
-            rows = [row for found in pipe.execute() if (row := _persona(found)) is not None]
+            rows = [row for found in pipe.execute() if (row := persona_of(found)) is not None]
             now = self._now() if any(row.expires for row in rows) else 0.0
             return [rules.at(row, now) for row in rows]
 
@@ -490,89 +457,5 @@ class RedisLedger:
             yield
 
 
-@contextmanager
-def typed(url: str) -> Iterator[None]:
-    """redis-py's errors as ours."""
-    import redis
-
-    where = without_password(url)
-    try:
-        yield
-    except (redis.ConnectionError, redis.TimeoutError) as error:  # also: it is loading its data
-        why = str(error).rstrip(".")
-        raise QueueUnavailable(
-            f"the Redis server {where} cannot be reached: {why}; start it or check address and password, then call again (jobs that "
-            "were accepted are kept)",
-            param="url",
-        ) from error
-    except redis.exceptions.OutOfMemoryError as error:
-        raise StorageFull(
-            f"the Redis server {where} has reached its maxmemory; raise it, or delete personas that are no longer needed",
-            param="url",
-        ) from error
-    except redis.ReadOnlyError as error:
-        raise QueueUnavailable(
-            f"the Redis server {where} is a read-only replica; connect to the primary", param="url"
-        ) from error
-    except redis.RedisError as error:
-        raise StorageError(
-            f"the Redis server {where} refused a command: {error}; its log tells more (version 6.2 or newer is needed)",
-            param="url",
-        ) from error
-
-
 def _no_job(job_id: str) -> NotFound:
     return NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
-
-
-def _quotas(own: str | None, everybodys: str | None) -> Quotas:
-    return Quotas(**json.loads(own or everybodys or "{}"))
-
-
-def _dump(data: Json | None) -> str | None:
-    return None if data is None else json.dumps(data)
-
-
-def _pairs(found: Any) -> dict[str, str]:
-    """A hash, as a script returns it (a flat list) or as a command does."""
-    return dict(found) if isinstance(found, dict) else dict(zip(found[::2], found[1::2], strict=True))
-
-
-def _job(found: Any) -> JobRow | None:
-    h = _pairs(found)
-    if not h:
-        return None
-    number = {
-        name: None if h.get(name) is None else float(h[name]) for name in ("cancel_requested", "started", "finished")
-    }
-    data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error", "webhook")}
-    values: dict[str, Any] = {
-        **{name: h[name] for name in ("id", "tenant", "operation", "persona_id", "status", "body_hash", "lane", "worker")},
-        **{name: int(h[name]) for name in ("priority", "attempts", "token")},
-        **{name: float(h[name]) for name in ("lease_until", "created")},
-        **{name: json.loads(h[name]) for name in ("request", "shape")},
-        **number,
-        **data,
-        **{name: h.get(name) for name in ("key", "trace")},
-        "memory": int(h.get("memory", 0)),
-    }
-    return JobRow(**values)
-
-
-def _deletion(found: Any) -> Deletion:
-    h = _pairs(found)
-    receipt = None if h.get("receipt") is None else json.loads(h["receipt"])
-    blobs, jobs = (tuple(h.get(name, "").split()) for name in ("blobs", "jobs"))
-    return Deletion(h["persona_id"], h["tenant"], float(h["time"]), blobs, jobs, receipt)
-
-
-def _persona(h: dict[str, Any]) -> PersonaRow | None:
-    if not h:
-        return None
-    record, consent = (None if h.get(name) is None else json.loads(h[name]) for name in ("record", "consent"))
-    expires = None if h.get("expires") is None else float(h["expires"])
-    return PersonaRow(h["id"], h["tenant"], h["name"], h["status"], record, h["job_id"], consent, expires)
-
-
-def _event(entry: str, fields: dict[str, str]) -> EventRow:
-    return EventRow(int(entry.split("-")[0]), float(fields["time"]), fields["kind"], json.loads(fields["data"]))

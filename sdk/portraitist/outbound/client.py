@@ -112,7 +112,7 @@ class Outbound:
             finally:
                 cut.release()
                 raw.close()
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: what http.client and ssl make of odd bytes
             if late.is_set() or isinstance(error, TimeoutError):
                 raise DownloadFailed(f"{target.origin} took too long") from error
             why = str(error) or type(error).__name__

@@ -98,8 +98,12 @@ class Objects:
         return str(answer["ETag"]) if isinstance(answer, dict) else self._tag(name)
 
     def remove(self, name: str) -> None:
-        with self._typed("erase"), suppress(FileNotFoundError):
-            self._fs.rm_file(self._path(name))
+        """Nothing happens when it is not there; a bucket that is not there is an error (a receipt would claim too much)."""
+        with self._typed("erase"):
+            try:
+                self._fs.rm_file(self._path(name))
+            except FileNotFoundError:
+                self._check_bucket("erase")
 
     def remove_folder(self, name: str) -> None:
         """An empty one, where folders exist at all."""

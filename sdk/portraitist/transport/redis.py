@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import PortraitistError, QueueUnavailable
 from ..ledger.protocol import LANES, Lane
-from ..ledger.redis import open_redis, plain_url, typed, without_password
+from ..ledger.redis_server import open_redis, plain_url, typed, without_password
 from . import wakeups
 from .protocol import Capability
 
