@@ -23,12 +23,19 @@ _WRAP = 0.22  # how much of the background's light creeps over the edges
 
 @dataclass(frozen=True)
 class Picture:
-    """A rendered portrait. `image` [H, W, 3] uint8 RGB, `alpha` [H, W] uint8, `classes` [H, W] uint8 (masks.CLASSES)."""
+    """A rendered portrait. `image` [H, W, 3] uint8 RGB, `alpha` [H, W] uint8, and on request:
+
+    classes  [H, W] uint8 (masks.CLASSES)
+    uv       [H, W, 2] float32: column and row on the common canvas, in [0, 1]: equal uv, equal place of the face. NaN: none
+    depth    [H, W] float32: towards the camera, about cm, from the middle of the head. NaN: none
+    """
 
     image: np.ndarray
     alpha: np.ndarray
-    classes: np.ndarray | None
     labels: Labels
+    classes: np.ndarray | None = None
+    uv: np.ndarray | None = None
+    depth: np.ndarray | None = None
 
 
 class Engine:
@@ -39,13 +46,13 @@ class Engine:
         self.mixer = Mixer(canvas, 256 if size <= 160 else 512)
         self.semantic = SemanticMap(np.asarray(canvas.layout))
 
-    def render(self, labels: Labels, frame: Frame | None = None, *, classes: bool = False, change=None,
-               behind: np.ndarray | None = None) -> Picture:
+    def render(self, labels: Labels, frame: Frame | None = None, *, classes: bool = False, geometry: bool = False,
+               change=None, behind: np.ndarray | None = None) -> Picture:
         """Picture of `labels` in `frame` (the aligned crop of `size` pixels when None).
 
         `change` maps the Mix to another before it is drawn (frames.py adds a torso); `behind` [height, width, 3] RGB
-        0..255 replaces the painted background. The same labels give the same picture. The returned labels carry the
-        measured values.
+        0..255 replaces the painted background. `geometry` asks for uv and depth. The same labels give the same picture. The
+        returned labels carry the measured values.
         """
         frame = frame or Frame.crop(self.size)
         mix = self.mixer.mix(labels)
@@ -88,8 +95,14 @@ class Engine:
         if classes:
             grid_map = self.semantic.draw(mix, self.mixer.regions, labels.blink)
             found = look_up(grid_map, *(np.ascontiguousarray(c[::2, ::2]) - offset for c in (u, v)), matte)
+        uv = distance = None
+        if geometry:
+            column, row = (np.ascontiguousarray(c[::2, ::2]) for c in (u, v))
+            seen = (column >= 0) & (matte >= 0.5)
+            uv = np.where(seen[..., None], (np.stack([column, row], -1) - offset) / (GRID - 1), np.float32(np.nan))
+            distance = np.where(seen, cv2.remap(depth.astype(np.float32), column, row, cv2.INTER_LINEAR), np.float32(np.nan))
         measured = replace(labels, smile_geo=mix.smile_geo, mouth_open=mix.mouth_open, background=code)
-        return Picture(image, np.rint(255 * matte).astype(np.uint8), found, measured)
+        return Picture(image, np.rint(255 * matte).astype(np.uint8), measured, found, uv, distance)
 
     def _camera(self, mix: Mix, rotation: np.ndarray, labels: Labels, frame: Frame):
         """Function from head positions [..., 3] to (pixels [..., 2], depth [...]) in `frame`."""

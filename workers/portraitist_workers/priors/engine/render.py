@@ -5,8 +5,9 @@
     python -m portraitist_workers.priors.engine.render people --canvas DIR --out . --seed 0
 
 A pool is a folder of shards `shard-00000.npz`: `images` [N, S, S, 3] uint8 RGB, `alpha` [N, S, S] uint8 (the person with hair),
-`labels` [N, L] float32 (labels.label_fields), `seeds` [N] int64 and, with --masks, `classes` [N, S, S] uint8. `pool.json`
-holds the label layout and the people. A shard appears under its name only when complete, and what is there is skipped.
+`labels` [N, L] float32 (labels.label_fields), `seeds` [N] int64; with --masks, `classes` [N, S, S] uint8; with --geometry, `uv`
+[N, S, S, 2] and `depth` [N, S, S] float16 (compose.Picture). `pool.json` holds the label layout and the people. A shard
+appears under its name only when complete, and what is there is skipped.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def choose_people(canvas: Canvas, which: str) -> np.ndarray:
 
 
 def render_pool(canvas: Canvas, out: Path, *, size: int, count: int, seed: int, shard: int, people: np.ndarray,
-                masks: bool = False, part: tuple[int, int] = (0, 1)) -> None:
+                masks: bool = False, geometry: bool = False, part: tuple[int, int] = (0, 1)) -> None:
     """Writes the shards of a pool that are not there yet. Picture i depends on (seed, i) only.
 
     `part` = (k, n): this process makes every n-th shard, so that n processes can share a pool.
@@ -48,7 +49,8 @@ def render_pool(canvas: Canvas, out: Path, *, size: int, count: int, seed: int, 
             continue
         start = time.time()
         indices = range(number * shard, min((number + 1) * shard, count))
-        pictures = [engine.render(draw(np.random.default_rng([seed, i]), canvas, people), classes=masks) for i in indices]
+        drawn = (draw(np.random.default_rng([seed, i]), canvas, people) for i in indices)
+        pictures = [engine.render(labels, classes=masks, geometry=geometry) for labels in drawn]
         arrays = {
             "images": np.stack([p.image for p in pictures]), "alpha": np.stack([p.alpha for p in pictures]),
             "labels": np.stack([p.labels.to_vector(len(canvas.ids)) for p in pictures]),
@@ -56,6 +58,9 @@ def render_pool(canvas: Canvas, out: Path, *, size: int, count: int, seed: int, 
         }
         if masks:
             arrays["classes"] = np.stack([p.classes for p in pictures])
+        if geometry:
+            arrays["uv"] = np.stack([p.uv for p in pictures]).astype(np.float16)
+            arrays["depth"] = np.stack([p.depth for p in pictures]).astype(np.float16)
         unfinished = path.with_suffix(f".{os.getpid()}.tmp")
         with open(unfinished, "wb") as file:
             np.savez(file, **arrays)
@@ -104,6 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
         command.add_argument("--size", type=int, default=128, help="pixels a side")
         command.add_argument("--people", choices=("training", "held_out"), default="training")
         command.add_argument("--masks", action="store_true", help="also class maps")
+    pool.add_argument("--geometry", action="store_true", help="also the place on the common face of every pixel, and its depth")
     pool.add_argument("--count", type=int, default=50_000)
     pool.add_argument("--shard", type=int, default=1000, help="pictures per file")
     pool.add_argument("--part", default="0/1", help="k/n: make every n-th shard, beginning with k")
@@ -126,7 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         k, n = (int(part) for part in options.part.split("/"))
         render_pool(canvas, options.out, size=options.size, count=options.count, seed=options.seed, shard=options.shard,
-                    people=people, masks=options.masks, part=(k, n))
+                    people=people, masks=options.masks, geometry=options.geometry, part=(k, n))
 
 
 if __name__ == "__main__":
