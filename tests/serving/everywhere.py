@@ -29,7 +29,7 @@ EXAMPLES = HERE.parent.parent / "examples"
 def main():
     presets.PRESETS["fast"] = presets.Preset(2, tuning.Schedule(steps=3, batch=3), edit_steps=2, project_steps=2)
     world = context(1)
-    photos = [photo(world, p) for p in sorted((EXAMPLES / "photos").glob("*.jpg"))[5:12]]
+    photos = [photo(world, p) for p in sorted((EXAMPLES / "photos").glob("photo-*.jpg"))[:3]]
     new, who = photo(world, EXAMPLES / "new.jpg"), {"persona_id": persona_id(1)}
     chain = [GaussianBlur(1.0), MotionBlur(5, 30), Jpeg(60), Downsample(2)]
     requests = {
@@ -37,7 +37,6 @@ def main():
         "synthesize": Synthesize(**who, values=[{"yaw": 8, "smile": 0.6}, {}], seed=3),
         "edit": Edit(**who, photo=new, values=[{"yaw": 5}], space="s"),
         "enhance": Enhance(**who, photo=new, degradation=chain, values={"smile": 0.5}),
-        "estimate": Enhance(**who, photo=new),
     }
     made = {}
     for name in sys.argv[1:] or requests:

