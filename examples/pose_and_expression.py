@@ -43,7 +43,7 @@ def main() -> None:
         smile = picture.report.attributes["smile"]
         print(f"smile asked {asked:.2f}, achieved {smile.achieved:.2f} ± {smile.error:.2f}")
 
-    print(person.synthesize(grid=("yaw", "smile"), seed=7).save(options.out / "grid.jpg"))
+    print(person.synthesize(grid=("yaw", "smile"), seed=7).save(options.out / "grid.png"))
 
 
 if __name__ == "__main__":

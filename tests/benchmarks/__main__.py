@@ -17,6 +17,7 @@ PROGRAMS = {  # name: the options it takes from here
     "bench_restoration": ("quick", "people", "preset", "threads", "work", "prior"),
     "bench_compact": ("quick", "people", "preset", "threads", "work", "prior"),
     "bench_generator": ("quick", "threads"),
+    "bench_marks": ("quick",),
     "bench_prior": ("threads", "work"),
     "bench_serving": ("quick", "threads"),
     "sim_fleet": ("quick",),

@@ -15,7 +15,7 @@ import c2pa
 import numpy as np
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -167,11 +167,11 @@ def test_unusable_certificates_are_told(operators, monkeypatch, tmp_path):
     loaded = serialization.load_pem_private_key(open(key, "rb").read(), None)
     name = x509.Name([])
     begins = datetime.now(UTC) - timedelta(days=9)
-    old = x509.CertificateBuilder(name, name, loaded.public_key(), 7, begins, begins + timedelta(days=2))
-    from cryptography.hazmat.primitives import hashes
-
-    (tmp_path / "old.pem").write_bytes(old.sign(loaded, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    refused("renew it", str(tmp_path / "old.pem"), key)
+    for match, days in (("renew it", 2), ("C2PA does not sign", 20)):  # expired; for no purpose and by itself
+        odd = x509.CertificateBuilder(name, name, loaded.public_key(), days, begins, begins + timedelta(days=days))
+        path = tmp_path / f"{days}.pem"
+        path.write_bytes(odd.sign(loaded, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        refused(match, str(path), key)
 
 
 def test_the_command(portrait, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ def _operators(chain: str, key: str) -> Certificate:
             parts.append(Path(path).expanduser().read_bytes())
         except OSError as error:
             raise CertificateUnusable(f"{name}={path} cannot be read: {error.strerror}", param=name) from error
-    return _checked(*parts, test=False)
+    return _tried(_checked(*parts, test=False))
 
 
 @functools.lru_cache(maxsize=4)
@@ -97,6 +98,28 @@ def _checked(chain: bytes, key: bytes, *, test: bool) -> Certificate:
             param="PORTRAITIST_C2PA_CERT",
         )
     return Certificate(_certificates(chain), _private(private), _algorithm(private), expires, test)
+
+
+def _tried(used: Certificate) -> Certificate:
+    """C2PA has rules of its own for certificates; what breaks one should be told before the first picture."""
+    import c2pa
+    from PIL import Image
+
+    act = {"action": "c2pa.created", "digitalSourceType": "http://c2pa.org/digitalsourcetype/empty"}
+    created = {"label": "c2pa.actions.v2", "data": {"actions": [act]}}
+    plain = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(plain, "PNG")
+    try:
+        signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(used.algorithm, used.chain, used.key, None))
+        with c2pa.Builder({"claim_generator_info": [{"name": "portraitist"}], "assertions": [created]}) as builder:
+            builder.sign(signer, "image/png", plain, io.BytesIO())
+    except c2pa.C2paError as error:
+        raise CertificateUnusable(
+            f"C2PA does not sign with this certificate ({error}); it must be for signing (key usage: digital signature; extended key "
+            "usage: C2PA claim signing, e-mail protection or document signing), with an organisation, and not signed by itself",
+            param="PORTRAITIST_C2PA_CERT",
+        ) from error
+    return used
 
 
 def _certificates(pem: bytes) -> bytes:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SMALLEST = 8  # the smallest tile that is looked for: a part of the longer side ...
 _FEWEST = 40  # ... and not less than so many pixels, below which the waves are gone
 _LARGEST = 1.5  # the largest, in longer sides: a crop shows a part of a tile
-_STEP = 1.015  # from one size to the next; half of that costs a mark an eighth of its score
+_STEP = 1.015  # from one size to the next; half of that costs a mark a twentieth of its score
 _STRIDE = mark.GRID // 4  # between windows
 _FINER = 2  # beginnings between samples, for the candidates
 _CANDIDATES = 32

@@ -47,5 +47,5 @@ def forget(persona_id: str) -> None:
 
 def load() -> None:
     """Import all of it now, so that a worker's first job need not."""
-    for module in _MODULES.values():
-        importlib.import_module(f".{module}", __name__)
+    for module in (*(f".{name}" for name in _MODULES.values()), "..provenance.signing"):
+        importlib.import_module(module, __name__)

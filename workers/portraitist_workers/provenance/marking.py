@@ -63,7 +63,7 @@ def _mark(pixels: np.ndarray, weight: np.ndarray, target: float) -> MarkedImage:
     change = change * hiding(brightness) * weight
     change /= np.sqrt((change**2).sum() / max(float(weight.sum()), 1.0)) + 1e-9  # root mean square 1
     low, high = STRENGTH
-    strength, best = 1.2, MarkedImage(pixels, 0.0)
+    strength, best = 1.2, MarkedImage(pixels, -np.inf)
     for _ in range(_ROUNDS):
         marked = np.clip(np.rint(pixels + strength * change[..., None]), 0, 255).astype(np.uint8)
         score = float(mark.scores(_window(mark.luminance(weathered(marked))), tile)[beginning])
