@@ -1,6 +1,7 @@
 """A device that this machine need not have: tensors that say they live on "meta" and refuse to meet the CPU's, as a GPU's do.
 
 Each wraps an ordinary tensor and computes with it, so results must be the CPU's, bit for bit. (A real GPU's kernels differ.)
+Indexing by a Python list is out of bounds here: torch makes no numbers for an index on "meta". Index by a tensor.
 """
 
 import torch

@@ -168,8 +168,9 @@ def _judge_faces(photos: Sequence[Source], candidates: list[_Candidate], verdict
     person = find_person(embeddings, [c.photo for c in candidates], [c.frame.size for c in candidates], identity.same_person)
 
     own = list(person.face_of.values())
-    values = torch.cat([attributes(x)[0] for x in tensors[own].split(32)])
-    covered = torch.cat([attributes.occlusion(x) for x in tensors[own].split(32)]).tolist()
+    theirs = tensors[torch.tensor(own, dtype=torch.long)]
+    values = torch.cat([attributes(x)[0] for x in theirs.split(32)])
+    covered = torch.cat([attributes.occlusion(x) for x in theirs.split(32)]).tolist()
     measured = {face: (as_dict(attributes, values[k]), covered[k]) for k, face in enumerate(own)}
 
     for photo in sorted({c.photo for c in candidates} - set(person.face_of)):
