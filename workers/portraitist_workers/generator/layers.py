@@ -147,6 +147,7 @@ class ModulatedConv(nn.Module):
         shift = (self.bias * SQRT2)[..., None, None]
         if noise is not None:
             shift = shift + noise * (self.noise_strength * SQRT2)
+            shift = shift.contiguous(memory_format=torch.channels_last)  # or the sum takes its layout, and every layer after it
         x = _ScaleShiftLeaky.apply(x, demodulation.to(dtype).view(B, -1, 1, 1), shift.to(dtype))
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
