@@ -15,8 +15,8 @@ class Preset:
     project_steps: int  # alpha projection of a photo to edit or enhance
 
 
-# One test person (ada), 16 photos, one thread of a shared 2-core CPU with native bf16: seconds to personalise, LPIPS-squeeze of
-# those photos and of 8 others after an edit's tuning, seconds per edit (docs/benchmarks/personalize-fast.md, personalize.md, personalize-best.md).
+# One test person (ada), 16 photos, one thread of a shared 2-core CPU with native bf16: seconds to personalise, LPIPS-squeeze of those
+# photos and of 8 others after an edit's tuning, seconds per edit (docs/benchmarks: personalize-fast, personalize, personalize-best).
 PRESETS = {
     "fast": Preset(20, Schedule(steps=80), edit_steps=20, project_steps=30),  # 49 s, 0.023 and 0.018, 5 s
     "balanced": Preset(40, Schedule(steps=180), edit_steps=30, project_steps=30),  # 95 s, 0.019 and 0.016, 8 s
