@@ -191,6 +191,14 @@ class JobFailed(JobError):
         return self.details.get("stage")
 
 
+class JobTimedOut(JobError):
+    """An attempt took longer than its time limit, and was stopped; `.stage` says where."""
+
+    @property
+    def stage(self) -> str | None:
+        return self.details.get("stage")
+
+
 class JobCancelled(JobError):
     """The job was cancelled."""
 

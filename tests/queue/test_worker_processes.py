@@ -21,6 +21,7 @@ from portraitist.errors import (
     InvalidImage,
     JobCancelled,
     JobFailed,
+    JobTimedOut,
     NotFound,
     PersonaDeleted,
     PhotosUnusable,
@@ -284,6 +285,24 @@ def test_a_process_that_hangs_loses_its_lease(studio, create, monkeypatch):
     job = create(studio, stop=1)
     assert job.wait(timeout=60).record.figures["starts"] == 2.0
     assert "stopped answering" in next(e.detail for e in job.events() if e.kind == "requeued")
+
+
+def test_a_job_that_takes_too_long_fails(studio, create, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_LIMIT_TUNE_S", "1")
+    quick, slow = create(studio, steps=3), create(studio, steps=1000, dt=0.05)
+    quick.wait(timeout=30)
+    with pytest.raises(JobTimedOut, match="time limit of 1 s.*PORTRAITIST_LIMIT_TUNE_S") as caught:
+        slow.wait(timeout=30)
+    assert caught.value.stage == "work" and row(studio, slow).attempts == 1
+
+
+def test_a_job_that_takes_too_long_and_does_not_notice_is_killed(studio, create, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_LIMIT_TUNE_S", "1")
+    job = create(studio, steps=1000, dt=0.05, deaf=1)
+    ledger = studio._backend.ledger
+    given_back = until(lambda: [e for e in ledger.events(job.id) if e.kind == "requeued"], 30)
+    assert "longer than its time limit" in str(given_back[0].data)
+    job.cancel()
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from portraitist.errors import (
     Conflict,
     JobCancelled,
     JobFailed,
+    JobTimedOut,
     PersonaDeleted,
     PortraitistError,
     QueueUnavailable,
@@ -41,6 +42,10 @@ log = logging.getLogger(__name__)
 LEASE_S = float(
     os.environ.get("PORTRAITIST_LEASE_S", "15")
 )  # seconds; a worker that is silent for so long is taken for dead
+LIMIT_S = {  # seconds an attempt may take, by lane; checked at every step, and enforced by killing a while later
+    "serve": float(os.environ.get("PORTRAITIST_LIMIT_SERVE_S", "900")),
+    "tune": float(os.environ.get("PORTRAITIST_LIMIT_TUNE_S", "14400")),
+}
 WATCH_S = 0.2  # how often the job looks whether it was cancelled
 PROGRESS_S = 0.25  # at most one progress event in so long (a new stage is told at once)
 FINISH_PATIENCE_S = 60.0  # how long an outcome is held when the ledger cannot be written ...
@@ -147,6 +152,7 @@ class JobContext(Gallery):
         self._cancelled = False
         self._written: list[str] = []
         self._told = 0.0
+        self._began = time.monotonic()
         self._said = -30.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"lease-{row.id}", daemon=True)
@@ -261,6 +267,11 @@ class JobContext(Gallery):
             raise JobCancelled(f"job {self._row.id} was taken over by another worker", job_id=self._row.id)
         if self._cancelled:
             raise JobCancelled(f"job {self._row.id} was cancelled", job_id=self._row.id)
+        if time.monotonic() - self._began > LIMIT_S[self._row.lane]:
+            raise JobTimedOut(
+                f"job {self._row.id} took longer than its time limit of {LIMIT_S[self._row.lane]:.0f} s in stage {self.stage!r}; choose a "
+                f"smaller preset or fewer pictures, or set PORTRAITIST_LIMIT_{self._row.lane.upper()}_S higher on the worker"
+            )
 
     def _watch(self) -> None:
         renewed = time.monotonic()

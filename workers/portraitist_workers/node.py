@@ -16,7 +16,7 @@ from portraitist.ledger import JobRow
 from portraitist.transport import RedisTransport, WorkerInfo
 
 from .delivering import Sender
-from .execution import LEASE_S
+from .execution import LEASE_S, LIMIT_S
 from .reaper import Reaper, give_back
 from .telemetry import metrics
 from .telemetry.monitor import clean_up
@@ -28,6 +28,7 @@ ASK_S = 1.0  # how often it asks the server what need not be known at once: a th
 REPORT_S = 2.0
 STUCK_S = 10.0  # so long idle beside waiting wake-ups: Celery has stopped listening (after an outage, say)
 CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
+LIMIT_GRACE_S = 5.0  # nor one that takes longer than its time limit, and does not notice
 SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept
 
 
@@ -169,6 +170,8 @@ class Node:
             self._kill_for(row, pid, "it did not stop when asked to")
         elif self._long(row, "silent", silent, SILENT_S):
             self._kill_for(row, pid, "its worker process stopped answering")
+        elif self._long(row, "running", True, LIMIT_S[row.lane] + LIMIT_GRACE_S):
+            self._kill_for(row, pid, "it took longer than its time limit")
 
     def _kill_for(self, row: JobRow, pid: int, reason: str) -> None:
         """The process must go because of `row`; what it does beside that is not to blame."""
