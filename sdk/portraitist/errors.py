@@ -28,6 +28,7 @@ PortraitistError
 ├── QueueUnavailable          no worker process, or no Redis server, could be started or reached
 ├── JobError                  a job ended without a result; `.job_id` says which
 │   ├── JobFailed             `.code` and `.stage` say why and where
+│   ├── JobTimedOut           an attempt took longer than its time limit; `.stage`
 │   └── JobCancelled
 └── WaitTimeout               the wait ended, the job goes on (also a builtin TimeoutError)
 
