@@ -299,8 +299,7 @@ def test_8_an_outage_of_a_minute(fleet, figures):
     until(lambda: row(fleet.studio, late).started, timeout=120)
     consuming = time.monotonic() - back
     for job in [long, *jobs, late]:
-        job.wait(timeout=300)
-        assert starts(job) == 1
+        assert job.wait(timeout=300).record.figures["starts"] == 1  # events may show a claim whose answer died with the server
     assert max(refusals) < 5.0 and consuming < 30.0
     figures(
         f"server away for {back - down:.0f} s: {len(refusals)} submissions refused within {max(refusals):.2f} s, the running job and "

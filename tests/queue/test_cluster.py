@@ -294,8 +294,7 @@ def test_the_broker_is_killed_and_started_again(tmp_path, fake_operations, creat
         fleet.server.start()
         back = time.monotonic()
         for job in [long, *jobs]:
-            job.wait(timeout=60)
-            assert starts(job) == 1
+            assert job.wait(timeout=60).record.figures["starts"] == 1  # events may show a claim whose answer died with the server
         assert len(studio.personas.list()) == 11
         assert create(studio, "after", steps=3, kill_at=1, kills=1).wait(timeout=30).record.figures["starts"] == 2
         assert time.monotonic() - back < 45

@@ -17,7 +17,7 @@ from portraitist.transport import RedisTransport, WorkerInfo
 
 from .delivering import Sender
 from .execution import LEASE_S, LIMIT_S
-from .reaper import Reaper, give_back
+from .reaper import CALM_S, Reaper, give_back
 from .telemetry import metrics
 from .telemetry.monitor import clean_up
 
@@ -57,6 +57,7 @@ class Node:
         self._since: dict[tuple[str, int, str], float] = {}  # (job id, token, what) -> since when
         self._asked = -ASK_S
         self._late: set[str] = set()  # its jobs whose lease is over
+        self._back = time.monotonic()  # since when the ledger has been there
         self._wanted = False  # whether wake-ups wait that it could take
         self._reported = -REPORT_S
         self._held: set[str] = set()  # the jobs that we last told of
@@ -76,11 +77,9 @@ class Node:
             except PortraitistError as error:
                 if not away:
                     log.warning("%s", error)
-                away, self._since, self._listening = (
-                    True,
-                    {},
-                    time.monotonic(),
-                )  # what we saw before says nothing about what is after it
+                # what we saw before says nothing about what is after it
+                away, self._since, self._back = True, {}, time.monotonic()
+                self._listening = self._back
             except Exception:  # one odd row must not stop the loop
                 log.exception("node")
                 time.sleep(1.0)
@@ -108,7 +107,8 @@ class Node:
         self._since = {key: since for key, since in self._since.items() if key[0] in held}
         if time.monotonic() - self._asked > ASK_S:
             self._asked = time.monotonic()
-            self._late = {row.id for row in self._ledger.expired()} if held else set()
+            calm = self._asked - self._back < CALM_S
+            self._late = {row.id for row in self._ledger.expired()} if held and not calm else set()
             self._wanted = any(self._transport.waiting(lane) for lane in self._info.queues)
         if held or self._busy() or not self._wanted:
             self._listening = time.monotonic()

@@ -24,7 +24,8 @@ from .telemetry import logs, metrics
 log = logging.getLogger(__name__)
 
 REAP_S = min(1.0, LEASE_S / 4)  # how often it looks
-SILENT_S = LEASE_S * 0.4  # after the lease's end: after an outage, living workers renew it first
+SILENT_S = LEASE_S * 0.4  # after the lease's end
+CALM_S = 5.0  # after an outage nobody is taken for dead: living workers renew their leases first
 RESEND_S = 2.0  # so long fewer wake-ups than queued jobs: some were lost
 MANY = 1000  # wake-ups per round
 
@@ -34,7 +35,7 @@ class Reaper:
 
     def __init__(self, backend: Backend, transport: RedisTransport, node: str) -> None:
         self._backend, self._ledger, self._transport, self._node = backend, backend.ledger, transport, node
-        self._looked = time.monotonic()
+        self._looked = self._back = time.monotonic()
         self.leads = False  # whether we were the one that acts, when we last looked
         self._silent: dict[tuple[str, int], float] = {}  # (job id, token) -> since when we see its lease over
         self._short: dict[Lane, float] = {}  # lane -> since when it has too few wake-ups
@@ -55,6 +56,7 @@ class Reaper:
                 self._wake_again(lane)
         except QueueUnavailable:
             self._silent, self._short = {}, {}  # what we saw before the outage says nothing about what is after it
+            self._back = time.monotonic()
             raise
         for what, period_s, task in (("sweep", SWEEP_S, sweep), ("deletions", DELETIONS_S, look_after_deletions)):
             if self._transport.first(what, period_s):  # aside: it may take minutes
@@ -68,6 +70,8 @@ class Reaper:
 
     def _take_back(self) -> None:
         now, seen = time.monotonic(), {}
+        if now - self._back < CALM_S:
+            return
         for row in self._ledger.expired():
             seen[row.id, row.token] = since = self._silent.get((row.id, row.token), now)
             if now - since > SILENT_S:
