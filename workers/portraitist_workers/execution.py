@@ -46,6 +46,10 @@ LIMIT_S = {  # seconds an attempt may take, by lane; checked at every step, and 
     "serve": float(os.environ.get("PORTRAITIST_LIMIT_SERVE_S", "900")),
     "tune": float(os.environ.get("PORTRAITIST_LIMIT_TUNE_S", "14400")),
 }
+# What a supervisor, a node and the reaper allow an attempt before they stop it:
+CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
+LIMIT_GRACE_S = 5.0  # nor one that takes longer than its time limit, and does not notice
+SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept, or its clock been set
 WATCH_S = 0.2  # how often the job looks whether it was cancelled
 PROGRESS_S = 0.25  # at most one progress event in so long (a new stage is told at once)
 FINISH_PATIENCE_S = 60.0  # how long an outcome is held when the ledger cannot be written ...

@@ -16,7 +16,7 @@ from portraitist.ledger import JobRow
 from portraitist.transport import RedisTransport, WorkerInfo
 
 from .delivering import Sender
-from .execution import LEASE_S, LIMIT_S
+from .execution import CANCEL_GRACE_S, LIMIT_GRACE_S, LIMIT_S, SILENT_S
 from .reaper import CALM_S, Reaper, give_back
 from .telemetry import metrics
 from .telemetry.monitor import clean_up
@@ -27,9 +27,6 @@ LOOK_S = 0.2
 ASK_S = 1.0  # how often it asks the server what need not be known at once: a thousand workers share it
 REPORT_S = 2.0
 STUCK_S = 10.0  # so long idle beside waiting wake-ups: Celery has stopped listening (after an outage, say)
-CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
-LIMIT_GRACE_S = 5.0  # nor one that takes longer than its time limit, and does not notice
-SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept
 
 
 class Node:

@@ -17,14 +17,13 @@ from portraitist.ledger import LANES, JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL, Lane
 from portraitist.transport import RedisTransport
 
-from .execution import LEASE_S
+from .execution import LEASE_S, SILENT_S
 from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
 from .telemetry import logs, metrics
 
 log = logging.getLogger(__name__)
 
 REAP_S = min(1.0, LEASE_S / 4)  # how often it looks
-SILENT_S = LEASE_S * 0.4  # after the lease's end
 CALM_S = 5.0  # after an outage nobody is taken for dead: living workers renew their leases first
 RESEND_S = 2.0  # so long fewer wake-ups than queued jobs: some were lost
 MANY = 1000  # wake-ups per round

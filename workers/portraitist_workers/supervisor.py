@@ -21,7 +21,7 @@ from portraitist.ledger.protocol import TERMINAL
 from portraitist.transport.lock import WorkerLock
 
 from .delivering import Sender
-from .execution import LEASE_S, LIMIT_S
+from .execution import CANCEL_GRACE_S, LIMIT_GRACE_S, LIMIT_S, SILENT_S
 from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
 from .tasks import run_job
 from .telemetry import logs, metrics
@@ -31,9 +31,6 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.02  # how often the ledger is read
 RESEND_S = 1.0  # a wake-up that nobody answered while nothing ran is sent again
-CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
-LIMIT_GRACE_S = 5.0  # nor one that takes longer than its time limit, and does not notice
-SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept, or its clock been set
 COMPARE_S = 2.0  # how often we look, between jobs, whether we run the installed code
 
 
@@ -46,7 +43,7 @@ class Supervisor:
         self._sender = Sender(backend)
         self._sent: dict[str, float] = {}
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
-        self._begun: dict[str, float] = {}  # job id and token -> when we first saw it run
+        self._begun: dict[tuple[str, int], float] = {}  # (job id, token) -> when we first saw it run
         self._busy = time.monotonic()
         self._swept, self._tidied = -SWEEP_S, -DELETIONS_S
         self._ending = threading.Lock()  # whoever takes it ends the process; the others leave it alone
@@ -78,7 +75,7 @@ class Supervisor:
     def look(self) -> None:
         """One round."""
         running, now = self._ledger.running(), time.monotonic()
-        self._begun = {f"{row.id} {row.token}": self._begun.get(f"{row.id} {row.token}", now) for row in running}
+        self._begun = {(row.id, row.token): self._begun.get((row.id, row.token), now) for row in running}
         for row in running:
             self._watch(row)
         queued = self._ledger.queued(limit=1)
@@ -120,7 +117,7 @@ class Supervisor:
         elif row.cancel_requested is not None and time.time() - row.cancel_requested > CANCEL_GRACE_S:
             _kill(row)
             self._requeue(row, "it did not stop when asked to")
-        elif time.monotonic() - self._begun[f"{row.id} {row.token}"] > LIMIT_S[row.lane] + LIMIT_GRACE_S:
+        elif time.monotonic() - self._begun[row.id, row.token] > LIMIT_S[row.lane] + LIMIT_GRACE_S:
             _kill(row)
             self._requeue(row, "it took longer than its time limit")
         elif row.lease_until >= time.time():
