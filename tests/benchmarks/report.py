@@ -39,6 +39,7 @@ def facts(argv: Sequence[str] | None = None) -> str:
         while hidden in arguments:
             at = arguments.index(hidden)
             del arguments[at : at + 2]
+    arguments = ["DIR" if Path(argument).is_absolute() else argument for argument in arguments]
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     threads = _threads()
     rows = [
