@@ -183,21 +183,17 @@ class JobError(PortraitistError):
     def job_id(self) -> str | None:
         return self.details.get("job_id")
 
+    @property
+    def stage(self) -> str | None:
+        return self.details.get("stage")
+
 
 class JobFailed(JobError):
     """The job failed for a reason that has no class of its own; `.stage` says where."""
 
-    @property
-    def stage(self) -> str | None:
-        return self.details.get("stage")
-
 
 class JobTimedOut(JobError):
     """An attempt took longer than its time limit, and was stopped; `.stage` says where."""
-
-    @property
-    def stage(self) -> str | None:
-        return self.details.get("stage")
 
 
 class JobCancelled(JobError):
