@@ -34,7 +34,7 @@ class Fleet:
                 self.workers.append(subprocess.Popen(command, env=env, stdout=log, stderr=log))
         return self.workers[-1]
 
-    def ready(self, timeout=60.0):
+    def ready(self, timeout=120.0):
         """Wait until as many have reported as are alive."""
         until(lambda: {w.pid for w in self.transport.workers()} >= {w.pid for w in self.alive()}, timeout=timeout)
 

@@ -118,7 +118,7 @@ class PlainFleet:
             worker.terminate()
         for worker in self.workers:
             try:
-                worker.wait(timeout=15)
+                worker.wait(timeout=120)
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()

@@ -15,7 +15,7 @@ def row(studio, job):
     return studio._backend.ledger.job(job.id)
 
 
-def until(condition, timeout=20.0):
+def until(condition, timeout=120.0):
     """Wait for `condition()` to be true; its value."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -60,4 +60,4 @@ class RedisServer:
     def _end(self, number):
         if self.process.poll() is None:
             os.kill(self.process.pid, number)
-        self.process.wait(timeout=15)
+        self.process.wait(timeout=120)

@@ -49,4 +49,4 @@ class S3Server:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(timeout=15)
+        self.process.wait(timeout=120)

@@ -70,7 +70,7 @@ class Saver:
 
     def stop(self):
         self.process.stdin.close()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=120)
 
 
 class Nobody:

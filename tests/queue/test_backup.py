@@ -10,7 +10,7 @@ def test_a_restored_copy_goes_on_where_the_ledger_was_copied(tmp_path, fake_oper
     fleet, copy = Fleet(tmp_path, aof=True), tmp_path / "copy"
     try:
         fleet.add()
-        ana = fleet.studio.personas.create("ana", PHOTOS).wait(timeout=60)
+        ana = fleet.studio.personas.create("ana", PHOTOS).wait(timeout=120)
         picture = ana.synthesize(seed=1).read()
         fleet.alive()[0].terminate()
         until(lambda: not fleet.alive())
@@ -25,7 +25,7 @@ def test_a_restored_copy_goes_on_where_the_ledger_was_copied(tmp_path, fake_oper
     try:
         assert [job.id for job in restored.studio.jobs.list(status="queued")] == [ben.id]
         restored.add()
-        assert restored.studio.jobs.get(ben.id).wait(timeout=60).name == "ben"
+        assert restored.studio.jobs.get(ben.id).wait(timeout=120).name == "ben"
         assert restored.studio.personas.get("ana").synthesize(seed=1).read() == picture
         assert {p.name for p in restored.studio.personas.list()} == {"ana", "ben"}
     finally:

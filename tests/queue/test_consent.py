@@ -199,9 +199,9 @@ def test_the_embedded_worker_sweeps(tmp_path, fake_operations, monkeypatch):
     studio = portraitist.connect(home=tmp_path / "home")
     try:
         ana = studio.personas.create("ana", PHOTOS, retain_days=10 / 86400)
-        ana.wait(timeout=60)
-        until(lambda: gone(studio), timeout=60)
-        until(lambda: not list((tmp_path / "home" / "blobs").glob("??/*")), timeout=60)
+        ana.wait(timeout=120)
+        until(lambda: gone(studio), timeout=120)
+        until(lambda: not list((tmp_path / "home" / "blobs").glob("??/*")), timeout=120)
     finally:
         embedded(tmp_path / "home").transport.stop()
 

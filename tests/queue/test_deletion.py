@@ -144,10 +144,10 @@ def found(needles, haystacks):
 def test_11_deletion_is_complete(place):
     studio, backend = place.studio, place.studio._backend
     agreed = portraitist.Consent(subject=OTHER, by=OTHER, text="I agree")
-    other = studio.personas.create(OTHER, [data for _, data in FILES], consent=agreed).wait(timeout=60)
+    other = studio.personas.create(OTHER, [data for _, data in FILES], consent=agreed).wait(timeout=120)
     consent = portraitist.Consent(subject="user-anastasia", by="parent-of-anastasia", text="I agree")
     hook = portraitist.Webhook("http://127.0.0.1:1/hook-of-anastasia")  # where nobody listens: it stays in the outbox
-    ana = studio.personas.create(NAME, FILES, idempotency_key="anastasia-key", consent=consent, webhook=hook).wait(timeout=60)
+    ana = studio.personas.create(NAME, FILES, idempotency_key="anastasia-key", consent=consent, webhook=hook).wait(timeout=120)
     ana.synthesize(yaw=3)
     ana.edit(FILES[0], yaw=3)
     busy = studio.personas.create(UNFINISHED, FILES, labels={FILES[0][0]: {"steps": 1000, "dt": 0.05}}, consent=consent)
@@ -177,18 +177,18 @@ def test_11_deletion_is_complete(place):
     began = time.monotonic()
     receipts = [ana.delete(), studio.personas.delete(UNFINISHED)]
     assert found(blobs, place.store()) == set() and {b.encode() for r in receipts for b in r.blobs} >= blobs
-    until(lambda: not found(checkpoint, place.store()), timeout=60)
-    until(lambda: not found(ids | told | blobs | keys | content, place.ledger()), timeout=60)
-    until(lambda: not found(told | keys | content, place.files()), timeout=60)  # the append-only file, written anew
-    until(lambda: ana.id not in place.warm(), timeout=60)
-    assert time.monotonic() - began < 60
+    until(lambda: not found(checkpoint, place.store()), timeout=120)
+    until(lambda: not found(ids | told | blobs | keys | content, place.ledger()), timeout=120)
+    until(lambda: not found(told | keys | content, place.files()), timeout=120)  # the append-only file, written anew
+    until(lambda: ana.id not in place.warm(), timeout=120)
+    assert time.monotonic() - began < 120
 
     until(lambda: busy.id.encode() in place.log())  # that it was taken away; whose it was, it does not tell
     assert not found(ids | told | blobs | keys | content, {"": place.log()})
 
     # Only the receipts and the tombstones speak of her, by ids.
     needles = blobs | told | keys | content
-    until(lambda: not found(needles, {"": place.files_but_receipts(receipts)}), timeout=60)
+    until(lambda: not found(needles, {"": place.files_but_receipts(receipts)}), timeout=120)
 
     # The backup: her key is nowhere, another's does not fit; and Bob, whose photos are the same, is whole.
     with pytest.raises(PersonaDeleted):

@@ -31,31 +31,31 @@ def queues(fleet, *more):
 
 def test_by_memory(fleet, create):
     studio = fleet.studio
-    assert create(studio).wait(timeout=60)
+    assert create(studio).wait(timeout=120)
     with pytest.raises(JobFailed, match=r"4 GB, and none is larger"):  # at once, not after three attempts
-        create(studio, memory=6).wait(timeout=60)
+        create(studio, memory=6).wait(timeout=120)
 
     large = fleet.add(more=("--memory", "16GB"))
     fleet.ready()
     job = create(studio, memory=6)
-    assert job.wait(timeout=60) and starts(job) <= 2
+    assert job.wait(timeout=120) and starts(job) <= 2
     assert next(w for w in fleet.transport.workers() if w.pid == large.pid).node == row(studio, job).worker.rpartition("/")[0]
     with pytest.raises(JobFailed, match="memory"):
-        create(studio, memory=20).wait(timeout=60)
+        create(studio, memory=20).wait(timeout=120)
 
 
 def test_a_job_that_fits_no_worker_is_told_of(fleet, create):
     [worker.kill() for worker in fleet.workers]
-    until(lambda: not fleet.transport.workers(), timeout=30)
+    until(lambda: not fleet.transport.workers(), timeout=120)
     waiting, small = create(fleet.studio), create(fleet.studio)
     fleet.server.client.hset(f"{{portraitist}}:job:{waiting.id}", "memory", 6 * GB)
     fleet.add(more=("--memory", "4GB"))
-    assert small.wait(timeout=60)  # it is passed over
+    assert small.wait(timeout=120)  # it is passed over
     told = json.loads(queues(fleet, "--json"))["tune"]["too_large"]
     assert told == [{"job": waiting.id, "needed": 6 * GB, "largest": 4 * GB}]
     assert "needs at least 6 GB" in " ".join(queues(fleet).split())
     fleet.add(more=("--memory", "8GB"))
-    assert waiting.wait(timeout=60)
+    assert waiting.wait(timeout=120)
 
 
 def test_amounts():

@@ -37,7 +37,7 @@ def album(monkeypatch):
 def test_fetched_once_and_kept(album, studio):
     script = {"a.jpg": {"steps": 6, "dt": 0.01, "kill_at": 3, "kills": 1}}
     job = studio.personas.create("ana", [f"{album}/a.jpg?key=sekret", ("b.jpg", b"2"), f"{album}/c.jpg"], labels=script)
-    ana = job.wait(timeout=60)
+    ana = job.wait(timeout=120)
     done = row(studio, job)
     first, uploaded, third = done.request["photos"]
     assert done.attempts == 2 and "sekret" not in str(done.request)

