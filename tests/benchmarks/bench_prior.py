@@ -1,8 +1,9 @@
 """What the bundled prior can do -> docs/benchmarks/prior.md.
 
-    python -m tests.benchmarks.bench_prior [--renders DIR] [--samples N] [--threads N]
+    python -m tests.benchmarks.bench_prior [--renders DIR] [--sources DATA] [--samples N] [--threads N]
 
 --renders is a pool of the labelled-portrait engine (`priors.engine.render pool`); without it the comparison of distributions is left out.
+--sources is the folder that the engine was built from, with london/ in it; without it nothing is said of copies.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from portraitist_workers.precision import optimisation_dtype
 from portraitist_workers.priors import library
 
 from . import distribution, judges, metrics, people
+from .copies import copy_check
 from .options import like_a_worker
 from .report import table, write
 from .sheets import save, sheet
@@ -39,6 +41,7 @@ def main() -> None:
     like_a_worker()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--renders", type=Path, help="folder of shards of the engine")
+    parser.add_argument("--sources", type=Path, help="folder with london/: the people that the prior learnt from")
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--work", type=Path, default=Path(os.path.expanduser("~/.cache/portraitist/benchmarks")))
@@ -49,6 +52,7 @@ def main() -> None:
     with torch.no_grad():
         drawn = samples(prior, args.samples)
         lines = sampled(drawn, args.renders)
+        copies = copy_check(drawn, args.sources) if args.sources else [("--sources was not given", "")]
     judges.distance()  # before the operations load theirs
     photos = torch.cat([held_out(person, prior.resolution) for person in ("ada", "bruno", "cora", "dario")])
     stages = invert(prior, photos)
@@ -61,6 +65,10 @@ def main() -> None:
         "that the prior learnt from. Precision: share of the samples that lie among renders; recall: share of the renders that lie among "
         "samples.",
         table(("", ""), lines), save(sheet(shown), "prior-samples", args.work),
+        "## Copies",
+        "The identity network's distance (1 - cosine) from each sample to every single person that the prior learnt from. Faces are mixes in "
+        "which nobody weighs more than 70 %, so some samples resemble a source, as relatives do; none may be one.",
+        table(("", ""), copies),
         "## Photos of people it never saw",
         f"{len(photos)} held-out photos of the four test people, aligned.",
         table(("", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), inverted(stages, photos)),

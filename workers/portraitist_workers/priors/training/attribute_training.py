@@ -7,6 +7,7 @@ variance is still large.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from ...faces.networks import AttributeNetwork, save_network
 from ..engine.labels import LABEL_FIELDS
-from .distortions import cover, photo_like
+from .distortions import cover, jpeg, marked, photo_like
 from .face_networks import run_steps
 from .pool import Pool
 
@@ -61,28 +62,49 @@ def batch(pool: Pool, size: int, rng: np.random.Generator) -> tuple[Tensor, Tens
     return torch.where(mirror[:, None, None, None], images.flip(3), images), torch.where(mirror[:, None], truth * sign, truth)
 
 
-@torch.no_grad()
-def measure(network: AttributeNetwork, pool: Pool, count: int = 1000) -> dict[str, dict[str, float]]:
-    """Per attribute: median and 90th percentile of |error|, Spearman, bias, on clean and on photo-like pictures.
+def conditions(images: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
+    """The pictures [B, 3, R, R] as the world may hand them over. Clean ones come first."""
+    R = images.shape[-1]
+    side = R // 4
+    small = F.interpolate(images, (side, side), mode="area")
+    shift = 0.06 * torch.from_numpy(rng.choice([-1.0, 1.0], (len(images), 2))).float() * 2  # in units of half a side
+    affine = torch.cat([torch.eye(2).expand(len(images), 2, 2), shift[:, :, None]], 2)
+    grid = F.affine_grid(affine, list(images.shape), align_corners=False)
+    return {
+        "clean": images, "photo_like": photo_like(images, rng), "jpeg_30": jpeg(images, 30),
+        "quarter_size": F.interpolate(small, (R, R), mode="bicubic", align_corners=False).clamp(-1, 1),
+        "shifted": F.grid_sample(images, grid, padding_mode="reflection", align_corners=False), "marked": marked(images, rng),
+    }
 
-    `occlusion`: share of covered faces found, and of uncovered ones refused, at a probability of 0.9."""
+
+@torch.no_grad()
+def measure(network: AttributeNetwork, pool: Pool, count: int = 2000) -> dict[str, dict]:
+    """How well the network does on `count` pictures of `pool`, per attribute and in its unit, within +-30 deg of yaw and +-15 of pitch.
+
+    On clean pictures: median and 90th percentile of |error|, Spearman, bias. Under each of `conditions`: the mean |error|, Pearson's r and
+    `within_68`, the share of errors that are smaller than the predicted standard deviation (68 % is ideal).
+    `occlusion`: share of covered faces found, and of uncovered ones refused, at a probability of 0.9.
+    """
     rng = np.random.default_rng(1)
     images, truth = batch(pool, count, rng)
-    figures: dict[str, dict[str, float]] = {"median_error": {}, "median_error_photo_like": {}, "p90_error": {}, "bias": {},
-                                            "spearman": {}, "calibration": {}}
-    seen = {"": images, "_photo_like": photo_like(images, rng)}
-    for suffix, pictures in seen.items():
-        parts = [network(x) for x in pictures.split(100)]
-        value, deviation = torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+    inside = (truth[:, :2].abs() <= torch.tensor([30.0, 15.0])).all(1)
+    images, truth = images[inside], truth[inside]
+    figures: dict[str, dict] = {}
+
+    def note(figure: str, values: Sequence[float] | Tensor, digits: int = 4) -> None:
+        figures[figure] = {name: round(float(v), digits) for name, v in zip(TARGETS, values, strict=True)}
+
+    for condition, pictures in conditions(images, rng).items():
+        value, deviation = (torch.cat(parts) for parts in zip(*(network(x) for x in pictures.split(100)), strict=True))
         error = value - truth
-        for i, name in enumerate(TARGETS):
-            e = error[:, i]
-            figures[f"median_error{suffix}"][name] = round(float(e.abs().median()), 4)
-            if not suffix:
-                figures["p90_error"][name] = round(float(e.abs().quantile(0.9)), 4)
-                figures["bias"][name] = round(float(e.mean()), 4)
-                figures["spearman"][name] = round(float(spearmanr(value[:, i], truth[:, i])[0]), 4)
-                figures["calibration"][name] = round(float((e / deviation[:, i]).square().mean().sqrt()), 3)  # 1 is ideal
+        if condition == "clean":
+            note("median_error", error.abs().median(0).values)
+            note("p90_error", error.abs().quantile(0.9, 0))
+            note("bias", error.mean(0))
+            note("spearman", [spearmanr(value[:, i], truth[:, i])[0] for i in range(len(TARGETS))])
+        note(f"mean_error_{condition}", error.abs().mean(0))
+        note(f"r_{condition}", [np.corrcoef(value[:, i], truth[:, i])[0, 1] for i in range(len(TARGETS))])
+        note(f"within_68_{condition}", (error.abs() < deviation).float().mean(0), 3)
     hidden, covered = cover(images, rng, share=0.5)
     logits = torch.cat([network.all_outputs(x)[2] for x in photo_like(hidden, rng).split(100)])
     figures["occlusion"] = {"threshold": 0.9, "found": float((logits[covered].sigmoid() > 0.9).float().mean()),

@@ -16,6 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from portraitist.provenance.mark import GRID, luminance, pattern
+
+from ...provenance.marking import STRENGTH, hiding, waves
+
 GROUP = 4  # neighbouring pictures that share one draw; a compromise between variety and speed
 
 
@@ -36,11 +40,13 @@ def photo_like(images: Tensor, rng: np.random.Generator, *, shift: float = 0.06)
 
 
 def camera_like(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Resolution, colour, noise and JPEG losses, at random strengths."""
+    """Our own invisible mark, then resolution, colour, noise and JPEG losses, at random strengths."""
     out = []
     for x in images.split(GROUP):
+        if rng.random() < 0.3:
+            x = marked(x, rng)
         if rng.random() < 0.5:
-            x = _resolution(x, None, rng, low=1.0, high=3.0)
+            x = _resolution(x, None, rng, low=1.0, high=4.0)
         if rng.random() < 0.4:
             x = _blur(x, None, rng, low=0.3, high=1.3)
         if rng.random() < 0.7:
@@ -53,6 +59,19 @@ def camera_like(images: Tensor, rng: np.random.Generator) -> Tensor:
             x = x.mean(1, keepdim=True).expand(-1, 3, -1, -1)
         out.append(x.clamp(-1, 1))
     return torch.cat(out)
+
+
+def marked(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """The mark that delivered pictures carry (provenance.marking), anywhere in its range of strengths; without the search for the
+    faintest that suffices, which would take as long as the training step."""
+    tile, (low, high) = pattern(), STRENGTH
+    change = waves(tile, tuple(rng.integers(0, GRID, 2)), images.shape[-1])
+    out = []
+    for picture in images.permute(0, 2, 3, 1).numpy():
+        hidden = change * hiding(luminance((picture + 1) * 127.5))
+        hidden *= rng.uniform(low, high) / np.sqrt(np.square(hidden).mean())
+        out.append(picture + (hidden / 127.5)[..., None].astype(np.float32))
+    return torch.from_numpy(np.stack(out)).permute(0, 3, 1, 2).clamp(-1, 1)
 
 
 def cover(images: Tensor, rng: np.random.Generator, share: float = 0.3) -> tuple[Tensor, Tensor]:
@@ -191,7 +210,10 @@ def _blend(x, other, rng):
 
 
 def _jpeg(x, other, rng):
-    quality = int(rng.integers(15, 90))
+    return jpeg(x, int(rng.integers(15, 90)))
+
+
+def jpeg(x: Tensor, quality: int) -> Tensor:
     out = []
     for picture in ((x.clamp(-1, 1) + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy():
         data = cv2.imencode(".jpg", np.ascontiguousarray(picture), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]

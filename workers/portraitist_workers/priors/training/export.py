@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from portraitist.attributes import ESTIMATED
 
+from ...generator import Generator
 from ...generator.formats import native
 from ...inversion import encoder as encoder_file
 from ..engine.canvas import Canvas
@@ -74,9 +76,9 @@ def main() -> None:
     labels = torch.from_numpy(Pool(args.pool).all_labels())
     with torch.no_grad():
         w = torch.cat([trainer.labels_ema(part) for part in labels.split(2048)])
-    generator = trainer.generator_ema.eval()
-    distance = mapping.fit(generator.mapping, w)
-    metadata = {"licence": LICENCE, "images_seen": trainer.seen, "mapping_distance": round(distance, 4)}
+    generator = Generator(replace(trainer.generator_ema.config, mapping_layers=8)).eval()
+    generator.synthesis.load_state_dict(trainer.generator_ema.synthesis.state_dict())
+    metadata = {"licence": LICENCE, "images_seen": trainer.seen, "mapping": mapping.fit(generator.mapping, w)}
     native.save(generator, args.out / "generator.safetensors", metadata=metadata)
     save_file({"w_std": w.std(0), "steps": attribute_steps(labels, w).contiguous(),
                "sitting": sitting_directions(labels, w).contiguous()}, str(args.out / "latents.safetensors"),

@@ -4,7 +4,7 @@
 
 Within one identity the mix, the hair's donor and its colour are fixed; view, expression, light, camera, clothes and
 background are drawn anew for each picture. Shards have the layout of the engine's pools (images, alpha, labels), with
-the identity's number as the only label.
+the identity's number before the ordinary labels.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ def render_identities(canvas: Canvas, people: np.ndarray, out: Path, *, mixes: i
             rng = np.random.default_rng([seed, mix])
             fixed = draw_mix(rng, canvas, people) | {"hair": draw_look(rng)["hair"]}
             for _ in range(views):
-                images.append(engine.render(replace(draw(rng, canvas, people), **fixed)).image)
-                labels.append([mix])
+                portrait = engine.render(replace(draw(rng, canvas, people), **fixed))
+                images.append(portrait.image)
+                labels.append([mix, *portrait.labels.to_vector(len(canvas.ids))])
         unfinished = path.with_suffix(f".{os.getpid()}.tmp")
         with open(unfinished, "wb") as file:
             np.savez(file, images=np.stack(images), alpha=np.zeros((len(images), 1, 1), np.uint8),
