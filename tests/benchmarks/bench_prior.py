@@ -1,6 +1,6 @@
-"""What the bundled prior can do -> docs/benchmarks/prior.md.
+"""What a bundled prior can do -> docs/benchmarks/prior.md, prior-256.md.
 
-    python -m tests.benchmarks.bench_prior [--renders DIR] [--sources DATA] [--samples N] [--threads N]
+    python -m tests.benchmarks.bench_prior [--name default-256] [--renders DIR] [--sources DATA] [--samples N] [--threads N]
 
 --renders is a pool of the labelled-portrait engine (`priors.engine.render pool`); without it the comparison of distributions is left out.
 --sources is the folder that the engine was built from, with london/ in it; without it nothing is said of copies.
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from portraitist.priors.prior import BUNDLED, DEFAULT, bundled
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.identity import load_identity
 from portraitist_workers.faces.image_io import to_uint8
@@ -40,6 +41,7 @@ PER_PERSON = 4  # held-out photos; the prior saw none of any of these people
 def main() -> None:
     like_a_worker()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--name", choices=BUNDLED, default=DEFAULT)
     parser.add_argument("--renders", type=Path, help="folder of shards of the engine")
     parser.add_argument("--sources", type=Path, help="folder with london/: the people that the prior learnt from")
     parser.add_argument("--samples", type=int, default=1000)
@@ -48,7 +50,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    prior = library.load()
+    prior = library.load(args.name)
+    page = args.name.replace(DEFAULT, "prior")
     with torch.no_grad():
         drawn = samples(prior, args.samples)
         lines = sampled(drawn, args.renders)
@@ -58,21 +61,21 @@ def main() -> None:
     stages = invert(prior, photos)
     shown = [(f"{i + 1}-{i + 10}", drawn[i : i + 10]) for i in range(0, 40, 10)]
     inverted_rows = [("photos", photos[::2]), *((name.replace(", ", "\n"), images[::2]) for name, images in stages)]
-    write("prior", "The bundled prior", [
+    write(page, f"The bundled prior {args.name}", [
         f"{prior.reference}, {prior.resolution} px. {judges.describe()}",
         "## Random samples",
         "z ~ N(0, 1), truncation_psi 1, no selection. KID (kernel inception distance) over features of unit mean square; 0: as the renders "
         "that the prior learnt from. Precision: share of the samples that lie among renders; recall: share of the renders that lie among "
         "samples.",
-        table(("", ""), lines), save(sheet(shown), "prior-samples", args.work),
+        table(("", ""), lines), save(sheet(shown), f"{page}-samples", args.work),
         "## Copies",
-        "The identity network's distance (1 - cosine) from each sample to every single person that the prior learnt from. Faces are mixes in "
-        "which nobody weighs more than 70 %, so some samples resemble a source, as relatives do; none may be one.",
+        "The identity network's distance (1 - cosine) from each sample to every single person that the prior learnt from. Faces are "
+        "mixes in which nobody weighs more than 70 %, so some samples resemble a source, as relatives do; none may be one.",
         table(("", ""), copies),
         "## Photos of people it never saw",
         f"{len(photos)} held-out photos of the four test people, aligned.",
         table(("", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), inverted(stages, photos)),
-        save(sheet(inverted_rows), "prior-inversion", args.work),
+        save(sheet(inverted_rows), f"{page}-inversion", args.work),
         "## Networks",
         "As measured on people that no training saw; the figures are in each file's header.",
         table(("network", "figure", "value"), networks()),
@@ -115,8 +118,12 @@ def invert(prior: library.Prior, photos: Tensor) -> list[tuple[str, Tensor]]:
     loss, dtype = Reconstruction(load_perceptual(), seed=0), optimisation_dtype()
     with torch.no_grad():
         w = prior.encoder(photos)
-        stages = [("encoder", prior.generator.synthesis(w))]
+        stages = [("encoder, W", prior.generator.synthesis(w))]
     start = prior.generator.synthesis.as_w_plus(w).clone()
+    if prior.encoder.offsets is not None:
+        with torch.no_grad():
+            start = prior.encoder.w_plus(photos)
+            stages.append(("encoder, W+", prior.generator.synthesis(start)))
     w_plus = refine_w(prior.generator, photos, start, loss, steps=100, w_std=prior.w_std, dtype=dtype)
     with torch.no_grad():
         stages.append(("100 steps, W+", prior.generator.synthesis(w_plus)))
@@ -141,7 +148,7 @@ def networks() -> list[tuple[str, str, str]]:
     """(network, figure, value), as the files' headers have them."""
     rows = []
     for kind in ("attributes", "identity", "parser", "perceptual"):
-        size = (library.DEFAULT / f"{kind}.safetensors").stat().st_size / 1e6
+        size = (bundled() / f"{kind}.safetensors").stat().st_size / 1e6
         rows.append((kind, "size", f"{size:.1f} MB"))
         for figure, value in load_network(kind)[1].items():
             parts = value.items() if isinstance(value, dict) else [("", value)]

@@ -51,3 +51,17 @@ def test_pivotal_tuning_fits_the_photo_and_spares_the_anchors():
     drift, free_drift = ((g.synthesis(between) - before).abs().mean() for g in (tuned, free))
     assert drift < 0.9 * free_drift
     assert torch.equal(prior.synthesis(w), photos)  # the original is untouched
+
+
+def test_large_pictures_are_fitted_coarse_to_fine():
+    loss = Reconstruction(distance)
+    assert [loss.side(256, step, 10) for step in range(10)] == [128] * 7 + [256] * 3
+    assert loss.side(128, 0, 10) == 128 and loss.side(32, 0, 10) == 32 and loss.side(1024, 0, 10) == 256
+    photo = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    coarse = torch.nn.functional.avg_pool2d(photo, 2)
+    assert float(loss(coarse, photo, 0).max()) < 1e-6 < float(loss(coarse + 0.1, photo, 0).min())
+    weight = torch.ones(2, 1, 64, 64)
+    weight[..., :32] = 0
+    damaged = coarse.clone()
+    damaged[..., :16] = 1
+    assert float(loss(damaged, photo, 0, weight).max()) < 1e-6

@@ -11,6 +11,7 @@ from PIL import Image
 
 from portraitist.degradations import Downsample
 from portraitist.errors import Conflict, JobCancelled, NotFound, PriorNotCalibrated, PriorUnavailable
+from portraitist.priors.prior import bundled as bundled_folder
 from portraitist.requests import CalibratePrior, CreatePersona, Edit, Enhance, Photo, Synthesize
 from portraitist_workers.generator.formats import native, rosinality
 from portraitist_workers.inversion import encoder as encoder_file
@@ -152,7 +153,7 @@ def test_the_encoder_learns_what_the_last_layer_can():
 @pytest.mark.slow
 def test_every_operation_on_an_imported_prior(studio, home, tmp_path, in_process, monkeypatch):
     """The default prior goes out as rosinality's and comes back as a foreign one."""
-    default = native.load(library.DEFAULT / "generator.safetensors")[0]
+    default = native.load(bundled_folder() / "generator.safetensors")[0]
     rosinality.write(default, tmp_path / "twin.pt", licence="Apache-2.0")
     prior = studio.priors.add(tmp_path / "twin.pt", accept_licence=True)
     record = run(request(prior, samples=128), MemoryContext())

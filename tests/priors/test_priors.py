@@ -45,7 +45,7 @@ def test_add_recognises_by_content(studio, files, in_process):
         assert (record.source.layout, record.resolution, record.z_dim, record.num_ws) == (layout, 32, 16, 8)
         assert record.source.sha256 == sha256(files / "Weights (1).bin") and record.source.file == "Weights (1).bin"
         assert record.generator_sha256 == sha256(prior.generator) and record.licence.accepted and not prior.calibrated
-    assert names(studio) == ["default", "native", "nvidia", "rosinality"] and "nvidia" in studio.priors
+    assert names(studio) == ["default", "default-256", "native", "nvidia", "rosinality"] and "nvidia" in studio.priors
     a, b = (load_file(studio.priors.get(n).generator) for n in ("nvidia", "rosinality"))
     assert all(torch.equal(a[k], b[k]) for k in a)
     assert studio.priors.add(files / "free.safetensors").record.licence.commercial  # says CC0: nothing to accept
@@ -54,7 +54,7 @@ def test_add_recognises_by_content(studio, files, in_process):
 def test_names(studio, files, in_process):
     os.rename(files / "nvidia.pkl", files / "StyleGAN2 FFHQ..1024.pkl")
     assert studio.priors.add(files / "StyleGAN2 FFHQ..1024.pkl", accept_licence=True).name == "stylegan2-ffhq.1024"
-    for name in ("default", "../x", "a/b", "", ".hidden", "A", "x" * 65, "a..b", "con\n"):
+    for name in ("default", "default-256", "../x", "a/b", "", ".hidden", "A", "x" * 65, "a..b", "con\n"):
         with pytest.raises(InvalidRequest):
             studio.priors.add(files / "other.pkl", name=name, accept_licence=True)
     for name in ("../../etc", "a/b"):
@@ -69,7 +69,7 @@ def test_terms_must_be_accepted(studio, files, in_process):
         with pytest.raises(LicenceNotAccepted, match=words) as caught:
             studio.priors.add(files / file)
         assert "--accept-licence" in str(caught.value) and caught.value.details["note"]
-    assert names(studio) == ["default"] and [p.name for p in (studio._backend.home / "priors").iterdir()] == []
+    assert names(studio) == ["default", "default-256"] and [p.name for p in (studio._backend.home / "priors").iterdir()] == []
 
 
 def test_the_same_again_and_another_of_that_name(studio, files, in_process):
@@ -88,7 +88,7 @@ def test_nothing_half_made_is_seen(studio, files, in_process, monkeypatch):
     monkeypatch.setattr("portraitist.priors.library.sync_file", full)
     with pytest.raises(StorageFull):
         studio.priors.add(files / "nvidia.pkl", accept_licence=True)
-    assert names(studio) == ["default"] and list((studio._backend.home / "priors").iterdir()) == []
+    assert names(studio) == ["default", "default-256"] and list((studio._backend.home / "priors").iterdir()) == []
 
 
 def test_what_is_no_file(studio, files, tmp_path):
@@ -103,7 +103,7 @@ def test_what_is_no_file(studio, files, tmp_path):
         studio.priors.remove("default")
     with pytest.raises(InvalidRequest, match="memory"):
         fake_studio().priors.add(files / "nvidia.pkl")
-    assert names(fake_studio()) == ["default"]
+    assert names(fake_studio()) == ["default", "default-256"]
 
 
 def test_a_persona_needs_a_calibrated_prior(studio, files, in_process):
@@ -120,7 +120,7 @@ def test_a_damaged_manifest(studio, files, in_process):
     (prior.folder / "manifest.json").write_text('{"name": "x"}')
     with pytest.raises(PriorUnavailable, match="remove the prior"):
         studio.priors.get("x")
-    assert names(studio) == ["default"]
+    assert names(studio) == ["default", "default-256"]
     studio.priors.remove("x")
     with pytest.raises(NotFound):
         studio.priors.get("x")
@@ -205,7 +205,7 @@ def test_on_the_command_line_behind_real_walls(tmp_path, files, capsys, monkeypa
     code, out, err = cli("verify", "nvidia", "--json")
     assert code == 1
     assert json.loads(cli("info", "nvidia", "--json")[1])["source"]["layout"] == "nvidia"
-    assert [p["name"] for p in json.loads(cli("list", "--json")[1])["priors"]] == ["default", "nvidia"]
+    assert [p["name"] for p in json.loads(cli("list", "--json")[1])["priors"]] == ["default", "default-256", "nvidia"]
     assert "ffhq-1024" in cli("list")[1] and "bundled" in cli("info", "default")[1]
     assert cli("remove", "nvidia", "--yes")[1] == "removed nvidia\n" and cli("info", "nvidia")[0] == 1
 
@@ -235,7 +235,7 @@ def test_the_reader_sees_no_secrets(files, studio, monkeypatch):
 def test_the_module_works_on_the_default_folder(files, in_process, tmp_path, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_HOME", str(tmp_path / "elsewhere"))
     assert portraitist.priors.add(files / "nvidia.pkl", accept_licence=True).name == "nvidia"
-    assert [p.name for p in portraitist.priors.list()] == ["default", "nvidia"]
+    assert [p.name for p in portraitist.priors.list()] == ["default", "default-256", "nvidia"]
     assert portraitist.priors.info("nvidia").record == portraitist.priors.get("nvidia").record
     portraitist.priors.remove("nvidia")
     assert set(portraitist.priors.__all__) <= set(dir(portraitist.priors))

@@ -35,27 +35,26 @@ from ..errors import (
 )
 from . import engine, official
 from .download import OnBytes, download, file_sha256
-from .prior import GENERATOR, Prior, PriorCheck
+from .prior import BUNDLED, GENERATOR, Prior, PriorCheck
 from .record import MANIFEST, Licence, PriorRecord, PriorSource, read
 
 if TYPE_CHECKING:
     from ..jobs import Job
 
-DEFAULT = "default"
 LAYOUTS = ("nvidia", "rosinality", "safetensors")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LEFTOVER_S = 24 * 3600.0  # a hidden folder that old belongs to nobody
 
 
 class Priors:
-    """`studio.priors`. The bundled prior is called "default" and needs nothing."""
+    """`studio.priors`. The bundled ones, "default" (128 px) and "default-256", need nothing."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
     def list(self) -> list[Prior]:
-        """The bundled one, then the imported ones by name. A folder whose manifest is damaged is left out (`get` says why)."""
-        found = [self.get(DEFAULT)]
+        """The bundled ones, then the imported ones by name. A folder whose manifest is damaged is left out (`get` says why)."""
+        found = [self.get(name) for name in BUNDLED]
         for folder in sorted(self._root.iterdir()) if self._backend.home and self._root.is_dir() else ():
             if _NAME.fullmatch(folder.name) and folder.is_dir():
                 with suppress(PortraitistError):
@@ -64,8 +63,8 @@ class Priors:
 
     def get(self, name: str) -> Prior:
         """Raises NotFound, PriorUnavailable (its manifest is damaged)."""
-        if name == DEFAULT:
-            return Prior(self, DEFAULT, None)
+        if name in BUNDLED:
+            return Prior(self, name, None)
         return Prior(self, name, read(self.folder(name)))
 
     def __contains__(self, name: object) -> bool:
@@ -147,8 +146,8 @@ class Priors:
 
     def remove(self, name: str, *, force: bool = False) -> None:
         """Delete the prior's files. Personas made from it could then not be used: Conflict, unless `force`."""
-        if name == DEFAULT:
-            raise InvalidRequest("the bundled prior cannot be removed", param="name")
+        if name in BUNDLED:
+            raise InvalidRequest("a bundled prior cannot be removed", param="name")
         folder = self.folder(name)
         if not folder.is_dir():
             read(folder)  # says that there is none
@@ -183,7 +182,7 @@ class Priors:
 
         prior = self.get(name)
         if prior.record is None:
-            raise InvalidRequest("the bundled prior comes calibrated", param="name")
+            raise InvalidRequest("a bundled prior comes calibrated", param="name")
         request = build(
             CalibratePrior, prior=name, generator_sha256=prior.record.generator_sha256, samples=samples, seed=seed
         )
@@ -213,12 +212,12 @@ class Priors:
     @property
     def _root(self) -> Path:
         if self._backend.home is None:
-            raise InvalidRequest("a studio in memory or in a cluster has only the bundled prior; use connect(home=…)", param="prior")
+            raise InvalidRequest("a studio in memory or in a cluster has only the bundled priors; use connect(home=…)", param="prior")
         return self._backend.home / "priors"
 
     def _free_name(self, name: str) -> str:
         self.folder(name)
-        if name == DEFAULT or name.endswith(".part"):
+        if name in BUNDLED or name.endswith(".part"):
             raise InvalidRequest(f"{name!r} is taken; choose another name with --name", param="name")
         return name
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .library import Priors
 
 GENERATOR = "generator.safetensors"
+DEFAULT = "default"
+BUNDLED = (DEFAULT, "default-256")  # names of the priors that come with the worker's package
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class PriorCheck:
 
 
 class Prior:
-    """One generator that personas can start from. `record` is None for the bundled one."""
+    """One generator that personas can start from. `record` is None for the bundled ones."""
 
     def __init__(self, priors: Priors, name: str, record: PriorRecord | None) -> None:
         self._priors = priors
@@ -51,7 +53,7 @@ class Prior:
 
     @property
     def folder(self) -> Path:
-        return _bundled() if self.record is None else self._priors.folder(self.name)
+        return bundled(self.name) if self.record is None else self._priors.folder(self.name)
 
     @property
     def generator(self) -> Path:
@@ -75,9 +77,9 @@ class Prior:
         return self.record
 
 
-def _bundled() -> Path:
-    """Found as files: the worker's package is not imported here."""
+def bundled(name: str = DEFAULT) -> Path:
+    """The folder of a bundled prior, found as files: the worker's package is not imported here."""
     spec = importlib.util.find_spec("portraitist_workers")
     if spec is None or not spec.submodule_search_locations:
-        raise NotFound("the bundled prior is not there: run `pip install 'portraitist[worker]'`", param="prior")
-    return Path(next(iter(spec.submodule_search_locations))) / "priors" / "default"
+        raise NotFound("the bundled priors are not there: run `pip install 'portraitist[worker]'`", param="prior")
+    return Path(next(iter(spec.submodule_search_locations))) / "priors" / name

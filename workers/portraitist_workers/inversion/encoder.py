@@ -1,4 +1,4 @@
-"""The inversion encoder: aligned crop -> w (and small per-layer offsets for W+), in one pass."""
+"""The inversion encoder: aligned crop -> w, and with small offsets per layer w_plus, in one pass."""
 
 from __future__ import annotations
 
@@ -35,24 +35,45 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """forward(image [B, 3, R, R] in [-1, 1]) -> w [B, w_dim]. `w_mean`, `w_std` scale its output to the prior's W."""
+    """forward(image [B, 3, R, R] in [-1, 1]) -> w [B, w_dim]. `w_mean`, `w_std` scale its output to the prior's W.
+
+    Where `num_ws` is given, `w_plus` adds an offset for every layer (Tov et al.: Designing an Encoder for StyleGAN Image
+    Manipulation, 2021, section 5): closer to the picture, and as near to W as training's penalty on the offsets keeps them.
+    """
 
     w_mean: Tensor
     w_std: Tensor
 
-    def __init__(self, w_dim: int) -> None:
+    def __init__(self, w_dim: int, num_ws: int | None = None) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, WIDTHS[0], 5, padding=2, stride=2)
         self.blocks = nn.Sequential(*(Residual(a, b) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)))
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(WIDTHS[-1] * 16, 512), nn.LeakyReLU(0.2), nn.Linear(512, w_dim))
+        self.offsets = None if num_ws is None else nn.Sequential(nn.Linear(512, num_ws * w_dim), nn.Unflatten(1, (num_ws, w_dim)))
+        if self.offsets is not None:
+            nn.init.zeros_(self.offsets[0].weight)
+            nn.init.zeros_(self.offsets[0].bias)
         self.register_buffer("w_mean", torch.zeros(w_dim))
         self.register_buffer("w_std", torch.ones(w_dim))
 
     def forward(self, image: Tensor) -> Tensor:
+        return self._w(self._hidden(image))
+
+    def w_plus(self, image: Tensor) -> Tensor:
+        """[B, num_ws, w_dim]: a w for each layer. Raises PriorUnavailable where the encoder was trained for W alone."""
+        if self.offsets is None:
+            raise PriorUnavailable("this prior's encoder gives w only; refine from there (inversion.optimize.refine_w)")
+        hidden = self._hidden(image)
+        return self._w(hidden)[:, None] + self.offsets(hidden).float() * self.w_std
+
+    def _hidden(self, image: Tensor) -> Tensor:
         if image.shape[-1] != INPUT:
             image = F.interpolate(image, size=(INPUT, INPUT), mode="bilinear", antialias=True, align_corners=False)
         x = self.blocks(self.stem(image.contiguous(memory_format=torch.channels_last)))
-        return self.head(x).float() * self.w_std + self.w_mean
+        return self.head[:-1](x)
+
+    def _w(self, hidden: Tensor) -> Tensor:
+        return self.head[-1](hidden).float() * self.w_std + self.w_mean
 
 
 def to_bytes(encoder: Encoder, *, metadata: dict | None = None) -> bytes:
@@ -70,7 +91,8 @@ def load(path: Path) -> Encoder:
     try:
         with safe_open(str(path), framework="pt") as file:
             tensors = {k: file.get_tensor(k).float() for k in file.keys()}
-        encoder = Encoder(tensors["w_mean"].shape[0])
+        w_dim = tensors["w_mean"].shape[0]
+        encoder = Encoder(w_dim, tensors["offsets.0.bias"].shape[0] // w_dim if "offsets.0.bias" in tensors else None)
         encoder.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         raise PriorUnavailable(f"cannot read the encoder {path}: {error}. Reinstall portraitist.", param=str(path)) from error

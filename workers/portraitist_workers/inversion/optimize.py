@@ -39,11 +39,12 @@ def refine_w(
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = lr * min(1.0, 2 * (1 - step / steps), (step + 1) / 5)
+        side = loss.side(generator.config.resolution, step, steps)
         total = 0.0
         optimizer.zero_grad(set_to_none=True)
         for first in range(0, N, batch):
             rows = slice(first, first + batch)
-            image = generator.synthesis(start[rows] + offset[rows] * w_std, dtype=dtype)
+            image = generator.synthesis(start[rows] + offset[rows] * w_std, dtype=dtype, until=side)
             rows_loss = (loss(image, photos[rows], step) + 0.002 * offset[rows].square().flatten(1).mean(1)).sum()
             rows_loss.backward()
             total += float(rows_loss.detach())

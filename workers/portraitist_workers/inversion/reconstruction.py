@@ -17,9 +17,20 @@ from torch import Tensor
 Perceptual = Callable[[Tensor, Tensor], Tensor]  # ([B, 3, R, R], [B, 3, R, R]) in [-1, 1] -> [B]
 
 
+COARSE_SIDE, FINE_FROM = 128, 0.7
+
+
+def shrunk(images: Tensor, side: int) -> Tensor:
+    """[B, C, R, R] -> [B, C, side, side] by averaging; R a multiple of side."""
+    return images if images.shape[-1] == side else F.avg_pool2d(images, images.shape[-1] // side)
+
+
 @dataclass
 class Reconstruction:
-    """`__call__(image, photo, step)` -> loss per image [B]. The shift depends on `step` only: a resumed run repeats it."""
+    """`__call__(image, photo, step)` -> loss per image [B]. The shift depends on `step` only: a resumed run repeats it.
+
+    Images may be smaller than the photo: it is shrunk to their `side`.
+    """
 
     perceptual: Perceptual
     l1_weight: float = 0.4
@@ -29,12 +40,23 @@ class Reconstruction:
 
     def __call__(self, image: Tensor, photo: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
         """`weight` [B, 1, R, R] in [0, 1] fades pixels out of every term (missing or occluded ones)."""
+        photo = shrunk(photo, image.shape[-1])
         if weight is not None:
+            weight = shrunk(weight, image.shape[-1])
             image = photo + (image - photo) * weight
         l1 = (image - photo).abs().flatten(1).mean(1)
         coarse = (F.avg_pool2d(image, 8) - F.avg_pool2d(photo, 8)).abs().flatten(1).mean(1)
         a, b = self._shifted(image, photo, step)
         return self.perceptual(a, b) + self.l1_weight * l1 + self.coarse_weight * coarse
+
+    def side(self, resolution: int, step: int, steps: int) -> int:
+        """Pixels a side of the image that step `step` of `steps` wants: coarse to fine.
+
+        A face is placed, turned and coloured at 128 px (a quarter of the side in large generators) as well as in full, at a fraction
+        of the cost; the last steps learn the detail.
+        """
+        coarse = max(COARSE_SIDE, resolution // 4)
+        return coarse if coarse < resolution and step < FINE_FROM * steps else resolution
 
     def _shifted(self, image: Tensor, photo: Tensor, step: int) -> tuple[Tensor, Tensor]:
         if not self.shift:

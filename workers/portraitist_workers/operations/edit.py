@@ -87,7 +87,8 @@ def invert_photo(model: PersonaModel, pixels: Tensor, preset: Preset, space: str
         start = model.prior.encoder(pixels)[0]
 
     def objective(w_plus: Tensor, step: int) -> Tensor:
-        return loss(model.generator.synthesis(w_plus, dtype=dtype), pixels, step).sum()
+        side = loss.side(model.prior.resolution, step, preset.project_steps)
+        return loss(model.generator.synthesis(w_plus, dtype=dtype, until=side), pixels, step).sum()
 
     found = project(model.anchors, start, objective, num_ws=model.generator.config.num_ws, w_std=model.prior.w_std,
                     steps=preset.project_steps, offset_weight=float("inf") if space == "w" else 0.05, on_step=on_step("project"))

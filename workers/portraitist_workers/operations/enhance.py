@@ -140,6 +140,10 @@ class DegradedLoss:
     def __init__(self, perceptual, chain: list[Degradation], seen: Observation, seed: int) -> None:
         self.perceptual, self.chain, self.seen = perceptual, chain, seen
 
+    def side(self, resolution: int, step: int, steps: int) -> int:
+        """In full: the degradations are given in its pixels."""
+        return resolution
+
     def __call__(self, image: Tensor, observed: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
         degraded = degrade.apply(self.chain, image, mask=self.seen.mask)
         a, b = degraded, observed

@@ -87,7 +87,8 @@ class Tuning:
             group["lr"] = group["base"] * fade
         rows = self._rows(step)
         anchors = self.anchors
-        image = self.generator.synthesis(anchors[rows], dtype=self.dtype)
+        side = self.loss.side(self.generator.config.resolution, step, schedule.steps)
+        image = self.generator.synthesis(anchors[rows], dtype=self.dtype, until=side)
         total = self.loss(image, self.photos[rows], step).mean()
         if self.organizer.weight and self.organizer.moves_anchors:
             # The axes are constants of the update (the released MyStyle++ lets gradients run through its SVD).

@@ -16,13 +16,12 @@ from portraitist.backend import embedded
 from portraitist.errors import PriorNotCalibrated, PriorUnavailable
 from portraitist.priors import Priors
 from portraitist.priors import record as manifest
+from portraitist.priors.prior import BUNDLED, DEFAULT, bundled
 
 from ..device import device
 from ..generator import Generator
 from ..generator.formats import native
 from ..inversion import encoder as encoder_file
-
-DEFAULT = Path(__file__).parent / "default"
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,10 @@ class Prior:
         return torch.stack([known.get(n, self.steps.new_zeros(self.steps.shape[1])) for n in names])
 
 
-def load(name: str = "default", folder: Path = DEFAULT) -> Prior:
-    """The bundled prior, or an imported one of the home folder. Kept in memory. Raises NotFound, PriorUnavailable."""
-    if name == "default":
-        return _load(name, folder, "")
+def load(name: str = DEFAULT, folder: Path | None = None) -> Prior:
+    """A bundled prior, or an imported one of the home folder. Kept in memory. Raises NotFound, PriorUnavailable."""
+    if name in BUNDLED:
+        return _load(name, folder or bundled(name), "")
     folder = imported(name)
     record = manifest.read(folder)
     if record.calibration is None:

@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from portraitist.priors.prior import bundled
+
 from ...device import device
 from ...inversion import encoder as encoder_file
-from ..library import DEFAULT
 from .samples import Samples
 
 RIDGES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # times the number of samples
@@ -27,7 +28,7 @@ BATCH = 16
 def start(samples: Samples, w_mean: Tensor, w_std: Tensor) -> tuple[encoder_file.Encoder, float]:
     """The bundled trunk with a fitted last layer, and its error on held-out samples."""
     encoder = encoder_file.Encoder(samples.w.shape[1]).to(device())
-    known, mine = encoder_file.load(DEFAULT / "encoder.safetensors").state_dict(), encoder.state_dict()
+    known, mine = encoder_file.load(bundled() / "encoder.safetensors").state_dict(), encoder.state_dict()
     last = f"head.{len(encoder.head) - 1}."
     usable = {k: v for k, v in known.items() if k in mine and v.shape == mine[k].shape and not k.startswith((last, "w_"))}
     encoder.load_state_dict(usable, strict=False)

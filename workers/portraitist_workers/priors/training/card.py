@@ -1,6 +1,6 @@
 """Pictures and figures of the model card, docs/priors/default.md.
 
-    python -m portraitist_workers.priors.training.card --photos tests/people/*/*-1[6-9].jpg --out docs/priors
+    python -m portraitist_workers.priors.training.card [--name default-256] --photos tests/people/*/*-1[6-9].jpg --out docs/priors
 
 default-samples.jpg: 32 random samples (psi 1), below them sweeps of yaw, pitch and smile along the prior's directions.
 default-encoder.jpg: the photos, and below each what encoder and untuned generator make of it.
@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+
+from portraitist.priors.prior import BUNDLED, DEFAULT
 
 from ...faces.align import crop, ffhq_frame
 from ...faces.attributes import load_attributes
@@ -61,18 +63,19 @@ def encoded(prior: library.Prior, files: list[Path]) -> tuple[Tensor, Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--name", choices=BUNDLED, default=DEFAULT)
     parser.add_argument("--photos", type=Path, nargs="+", required=True, help="photos of people the prior never saw")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    prior = library.load()
+    prior = library.load(args.name)
     drawn = samples(prior)
-    _write(args.out / "default-samples.jpg", sheet(drawn))
+    _write(args.out / f"{args.name}-samples.jpg", sheet(drawn))
     faces = sum(len(detect_faces(cv2.resize(picture, None, fx=2, fy=2))) == 1 for picture in to_uint8(drawn[: 4 * COLUMNS]))
     print(f"samples with exactly one detected face: {faces} of {4 * COLUMNS}")
     photos, made = encoded(prior, args.photos)
     shown = 2 * COLUMNS
     pairs = torch.cat([torch.cat([photos[i : i + COLUMNS], made[i : i + COLUMNS]]) for i in range(0, min(shown, len(photos)), COLUMNS)])
-    _write(args.out / "default-encoder.jpg", sheet(pairs))
+    _write(args.out / f"{args.name}-encoder.jpg", sheet(pairs))
     distance = load_perceptual()
     with torch.no_grad():
         d = torch.cat([distance(a, b) for a, b in zip(made.split(16), photos.split(16), strict=True)]).mean()

@@ -17,12 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...faces.perceptual import load_perceptual
 from ...inversion.encoder import Encoder
+from ...inversion.reconstruction import Reconstruction, shrunk
 from ..engine.canvas import Canvas
 from .pool import Pool
 from .prior import W_DIM, resume, save_atomically
 
 SIDE = 128  # px of what the encoder sees
+IN_W, IN_W_PLUS = 16, 4  # pictures of a batch that are synthesised, from w at 64 px and from w_plus in full
+OFFSET_WEIGHT = 0.02     # of the mean square of W+'s offsets in units of w_std: far from W, edits stop working
+
 
 def augment(image: Tensor, rng: torch.Generator) -> Tensor:
     """Per-image shift (<= 4 %), scale, exposure, and for a part of the batch noise and loss of resolution."""
@@ -54,10 +59,11 @@ def main() -> None:
 
     trainer = resume(args.state, Canvas.load(args.canvas))
     labels_to_w, generator = trainer.labels_ema.eval(), trainer.generator_ema.eval().requires_grad_(False)
+    distance = Reconstruction(load_perceptual())
     pool = Pool(args.pool)
     with torch.no_grad():
         w = torch.cat([labels_to_w(torch.from_numpy(x)) for x in pool.labels])
-    encoder = Encoder(W_DIM).to(memory_format=torch.channels_last)
+    encoder = Encoder(W_DIM, generator.config.num_ws).to(memory_format=torch.channels_last)
     encoder.w_mean.copy_(w.mean(0))
     encoder.w_std.copy_(w.std(0).clamp(min=1e-4))
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01)
@@ -65,12 +71,13 @@ def main() -> None:
     if path.exists():
         state = torch.load(path, weights_only=True)
         state["encoder"] = {k: v for k, v in state["encoder"].items() if k not in ("w_mean", "w_std")}
-        encoder.load_state_dict(state["encoder"], strict=False)
-        optimizer.load_state_dict(state["optimizer"])
+        missing, _ = encoder.load_state_dict(state["encoder"], strict=False)
+        if not any("offsets" in name for name in missing):
+            optimizer.load_state_dict(state["optimizer"])
         seen = state["seen"]
     rng, shifts = np.random.default_rng(seen + 1), torch.Generator().manual_seed(seen + 1)
     begun = logged = time.monotonic()
-    totals, count = np.zeros(2), 0
+    totals, count = np.zeros(3), 0
     while (elapsed := time.monotonic() - begun) < args.minutes * 60:
         for group in optimizer.param_groups:
             group["lr"] = 1e-3 * max(0.02, 1 - elapsed / (args.minutes * 60))
@@ -81,19 +88,26 @@ def main() -> None:
             found = encoder(augment(image, shifts))
         in_w = F.smooth_l1_loss((found - target) / encoder.w_std, torch.zeros_like(target), beta=0.5)
         # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
-        fake = generator.synthesis(found[:16], noise="none", dtype=torch.bfloat16, until=64)
-        seen_as = F.avg_pool2d(image[:16], SIDE // 64)
-        weight = 0.3 + 0.7 * F.avg_pool2d(alpha[:16], SIDE // 64)
+        fake = generator.synthesis(found[:IN_W], noise="none", dtype=torch.bfloat16, until=64)
+        seen_as = F.avg_pool2d(image[:IN_W], SIDE // 64)
+        weight = 0.3 + 0.7 * F.avg_pool2d(alpha[:IN_W], SIDE // 64)
         in_pixels = ((fake - seen_as).abs() * weight).mean()
+        last = image[-IN_W_PLUS:]
+        with torch.autocast("cpu", torch.bfloat16):
+            w_plus = encoder.w_plus(augment(last, shifts))
+        offsets = (w_plus - w_plus.mean(1, keepdim=True)) / encoder.w_std
+        made = shrunk(generator.synthesis(w_plus, noise="none", dtype=torch.bfloat16), SIDE)
+        in_w_plus = distance(made, last, seen).mean()
         optimizer.zero_grad(set_to_none=True)
-        (in_w + 3 * in_pixels).backward()
+        (in_w + 3 * in_pixels + 2 * in_w_plus + OFFSET_WEIGHT * offsets.square().mean()).backward()
         optimizer.step()
         seen += len(image)
-        totals += (float(in_w.detach()), float(in_pixels.detach()))
+        totals += (float(in_w.detach()), float(in_pixels.detach()), float(in_w_plus.detach()))
         count += 1
         if time.monotonic() - logged > 30:
-            print(f"{elapsed:6.0f} s  seen {seen}  w {totals[0] / count:.4f}  pixels {totals[1] / count:.4f}", flush=True)
-            logged, totals, count = time.monotonic(), np.zeros(2), 0
+            in_w, in_pixels, in_w_plus = totals / count
+            print(f"{elapsed:6.0f} s  seen {seen}  w {in_w:.4f}  pixels {in_pixels:.4f}  w_plus {in_w_plus:.4f}", flush=True)
+            logged, totals, count = time.monotonic(), np.zeros(3), 0
             save_atomically({"encoder": encoder.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen}, path)
     save_atomically({"encoder": encoder.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen}, path)
 

@@ -107,7 +107,8 @@ def measure(network: IdentityNetwork, pool: Pool) -> dict:
         found = cosines(F.interpolate(small, images.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1))
         damaged[name] = round(equal_error(found[own].numpy(), found[strangers].numpy())[0], 4)
     return {
-        "threshold": float(cosine[anyhow].quantile(0.05)),  # at any yaw; photos are set aside on strong evidence only: one genuine pair in 20 fails
+        # at any yaw; photos are set aside on strong evidence only: one genuine pair in 20 fails
+        "threshold": float(cosine[anyhow].quantile(0.05)),
         "equal_error_rate": rate, "equal_error_threshold": threshold, "equal_error_rate_of_relatives": relatives,
         "equal_error_rate_of_damaged": damaged, "same_median": float(np.median(same)), "other_median": float(np.median(other)),
         "other_p99": float(np.quantile(other, 0.99)), "pairs_same": len(same), "pairs_other": len(other),

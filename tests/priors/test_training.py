@@ -1,0 +1,62 @@
+"""Parts of the prior's training that can be checked in seconds."""
+
+import numpy as np
+import pytest
+import torch
+
+from portraitist.provenance.search import find
+from portraitist_workers.faces.image_io import to_uint8
+from portraitist_workers.generator import GeneratorConfig
+from portraitist_workers.generator.mapping import Mapping
+from portraitist_workers.priors.training import mapping as training
+from portraitist_workers.priors.training.attribute_training import conditions
+from portraitist_workers.priors.training.distortions import marked
+from portraitist_workers.priors.training.identity_training import equal_error
+from portraitist_workers.provenance.marking import STRENGTH
+
+
+def two_moons(count, seed):
+    """[count, 16]: two arcs in the first two axes, noise in the others."""
+    rng = torch.Generator().manual_seed(seed)
+    angle = torch.rand(count, generator=rng) * torch.pi
+    upper = torch.rand(count, generator=rng) < 0.5
+    arc = torch.stack([angle.cos() + 0.5 * upper, torch.where(upper, 0.5 - angle.sin(), angle.sin())], 1)
+    return torch.cat([3 * arc + 0.1 * torch.randn(count, 2, generator=rng), 0.3 * torch.randn(count, 14, generator=rng)], 1)
+
+
+def test_the_mapping_finds_the_distribution_of_w():
+    torch.manual_seed(0)
+    mapping = Mapping(GeneratorConfig(32, z_dim=16, w_dim=16, mapping_layers=4))
+    w = two_moons(4000, 0)
+    unseen = two_moons(1000, 1)
+    z = torch.randn(1000, 16, generator=torch.Generator().manual_seed(2))
+    before = training.sliced_distance(mapping(z).detach(), unseen)
+    found = training.fit(mapping, w, flow_steps=120, pairs=4000, distil_steps=300, told=lambda line: None)
+    after = training.sliced_distance(mapping(z), unseen)
+    assert after < 0.5 * before and found["floor"] < found["sliced_distance"] < 0.5 * before
+    assert torch.allclose(mapping.w_avg, w.mean(0), atol=0.1)
+
+
+def test_training_sees_the_mark_that_is_delivered():
+    rng = np.random.default_rng(0)
+    pictures = torch.nn.functional.interpolate(torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)) - 0.5, (128, 128),
+                                               mode="bicubic")
+    change = (marked(pictures, rng) - pictures) * 127.5
+    assert STRENGTH[0] * 0.9 < float(change.square().mean().sqrt()) < STRENGTH[1] * 1.1
+    score, without = (max(find(pixels).score for pixels in to_uint8(p)) for p in (marked(pictures, np.random.default_rng(3)), pictures))
+    assert score > 2 * without
+
+
+def test_conditions_differ_and_begin_with_the_clean_one():
+    pictures = torch.rand(4, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    seen = conditions(pictures, np.random.default_rng(0))
+    assert next(iter(seen)) == "clean" and seen["clean"] is pictures
+    for name, changed in list(seen.items())[1:]:
+        assert changed.shape == pictures.shape and float((changed - pictures).abs().mean()) > 1e-3, name
+
+
+@pytest.mark.parametrize(("gap", "rate"), [(10.0, 0.0), (0.0, 0.5), (2.0, 0.159)])
+def test_equal_error_rate(gap, rate):
+    rng = np.random.default_rng(0)
+    found, threshold = equal_error(rng.normal(gap, 1, 4000), rng.normal(0, 1, 20_000))
+    assert abs(found - rate) < 0.02 and -0.5 < threshold - gap / 2 < 0.5
