@@ -65,8 +65,8 @@ def provenance(content: Content) -> str:
 def limits() -> str:
     """Kept in step with the README's."""
     items = [
-        "Pictures are 128 × 128 px faces: that is the bundled prior. In an edited photo the face is re-rendered at that size and "
-        "blended in, so fine skin and hair detail is lost.",
+        "Pictures are 128 × 128 px faces with the default prior, 256 × 256 with default-256. In an edited photo the face is re-rendered at "
+        "that size and blended in, so fine skin and hair detail is lost.",
         "The prior has seen mixes of 79 people, aged 18 to 54, mostly white, in synthetic light. Faces unlike them, children, old "
         "people, glasses, hats and full beards are reproduced poorly.",
         "Yaw beyond about 30° and pitch beyond about 20° are outside of what it was trained on.",

@@ -70,9 +70,10 @@ def main() -> None:
     path, seen = args.out / "encoder.pt", 0
     if path.exists():
         state = torch.load(path, weights_only=True)
-        state["encoder"] = {k: v for k, v in state["encoder"].items() if k not in ("w_mean", "w_std")}
-        missing, _ = encoder.load_state_dict(state["encoder"], strict=False)
-        if not any("offsets" in name for name in missing):
+        mine = {k: v for k, v in encoder.state_dict().items() if k not in ("w_mean", "w_std")}  # those are this prior's
+        known = {k: v for k, v in state["encoder"].items() if k in mine and v.shape == mine[k].shape}
+        encoder.load_state_dict(known, strict=False)
+        if len(known) == len(mine):  # else it is of a generator with other layers, whose offsets are learnt anew
             optimizer.load_state_dict(state["optimizer"])
         seen = state["seen"]
     rng, shifts = np.random.default_rng(seen + 1), torch.Generator().manual_seed(seen + 1)
