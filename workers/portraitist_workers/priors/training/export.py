@@ -83,6 +83,7 @@ def main() -> None:
     save_file({"w_std": w.std(0), "steps": attribute_steps(labels, w).contiguous(),
                "sitting": sitting_directions(labels, w).contiguous()}, str(args.out / "latents.safetensors"),
               metadata={"attributes": json.dumps(ESTIMATED)})
+    (args.out / "latents.safetensors").chmod(0o644)  # safetensors makes files that only their owner may read
     encoder = encoder_file.Encoder(W_DIM, generator.config.num_ws)
     encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])
     encoder_file.save(encoder, args.out / "encoder.safetensors", metadata={"licence": LICENCE})
