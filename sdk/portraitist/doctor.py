@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -15,13 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 from .backend import Backend, default_home, embedded
-from .errors import PortraitistError
+from .errors import NotFound, PortraitistError
 from .priors.library import Priors
+from .priors.prior import BUNDLED, DEFAULT, bundled
 from .provenance import certificate
 from .transport import EmbeddedTransport
 
 _ROOM_WARN, _ROOM_FAIL = 2 * 2**30, 200 * 2**20  # bytes
-_NETWORKS = {"generator", "encoder", "latents", "attributes", "perceptual", "identity"}
+_GENERATOR = {"generator", "encoder", "latents"}  # of every bundled prior
+_NETWORKS = {"attributes", "identity", "parser", "perceptual"}  # one set for all
 _RENEW_DAYS = 30
 _WORKER = "pip install 'portraitist[worker]'"
 
@@ -104,15 +105,17 @@ def _package(name: str, least: str) -> Check:
 
 
 def _weights() -> Check:
-    """The bundled prior. (Found as files: the worker's package is not imported here.)"""
-    spec = importlib.util.find_spec("portraitist_workers")
-    if spec is None or not spec.submodule_search_locations:
+    """The bundled priors."""
+    try:
+        folders = {name: bundled(name) for name in BUNDLED}
+    except NotFound:
         return Check("weights", "fail", "the package portraitist_workers is not there", _WORKER)
-    folder = Path(next(iter(spec.submodule_search_locations))) / "priors" / "default"
-    files = sorted(folder.glob("*.safetensors"))
-    if missing := sorted(_NETWORKS - {f.stem for f in files}):
-        detail = f"no {', '.join(missing)} in {folder}"
-        return Check("weights", "fail", detail, "reinstall portraitist; its wheel contains the weights")
+    files = [file for folder in folders.values() for file in sorted(folder.glob("*.safetensors"))]
+    for name, folder in folders.items():
+        needed = _GENERATOR | _NETWORKS if name == DEFAULT else _GENERATOR
+        if missing := sorted(needed - {f.stem for f in files if f.parent == folder}):
+            detail = f"no {', '.join(missing)} in {folder}"
+            return Check("weights", "fail", detail, "reinstall portraitist; its wheel contains the weights")
     if small := [f.name for f in files if f.stat().st_size < 1000]:  # a Git LFS pointer, or a broken copy
         return Check("weights", "fail", f"{', '.join(small)} cannot be weights: too small", "reinstall portraitist")
     return Check("weights", "ok", f"{len(files)} files, {sum(f.stat().st_size for f in files) / 2**20:.0f} MB")

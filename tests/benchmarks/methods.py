@@ -87,10 +87,11 @@ class Made:
 
 
 def use_prior(folder: str | None) -> None:
-    """Load generator, encoder and face networks from `folder` instead of the installed ones."""
+    """Load generator and encoder, and face networks if there are any, from `folder` instead of the installed ones."""
     if folder is not None:
         library.load.__defaults__ = ("default", Path(folder))
-        networks.load_network.__wrapped__.__defaults__ = (Path(folder),)
+        if (Path(folder) / "attributes.safetensors").exists():
+            networks.load_network.__wrapped__.__defaults__ = (Path(folder),)
 
 
 def personalise(person: str, method: str, options: Options, work: Path) -> Made:
