@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..generator import Generator
 from .optimize import OnStep
-from .reconstruction import Reconstruction, shrunk
+from .reconstruction import Reconstruction
 
 
 def tune_to_photo(
@@ -49,10 +49,9 @@ def tune_to_photo(
         for group in optimizer.param_groups:
             group["lr"] = lr * min(1.0, 2 * (1 - step / steps), (step + 1) / 5)
         optimizer.zero_grad(set_to_none=True)
-        side = loss.side(generator.config.resolution, step, steps)
-        total = loss(tuned.synthesis(w, dtype=dtype, until=side), photo, step, weight).sum()
+        total = loss(tuned.synthesis(w, dtype=dtype), photo, step, weight).sum()
         if held is not None:
-            total = total + anchor_weight * (tuned.synthesis(held_w, dtype=dtype, until=side) - shrunk(held, side)).abs().mean()
+            total = total + anchor_weight * (tuned.synthesis(held_w, dtype=dtype) - held).abs().mean()
         total.backward()
         optimizer.step()
         if on_step is not None:
