@@ -60,5 +60,7 @@ def test_a_job_that_fits_no_worker_is_told_of(fleet, create):
 
 def test_amounts():
     assert memory.parse("24GB") == 24 * GB and memory.parse("1.5 GiB") == 1.5 * GB and memory.show(int(1.5 * GB)) == "1.5 GB"
+    at_128, at_256 = (memory.needed({"operation": "create", "prior": name}) for name in ("default", "default-256"))
+    assert memory.needed({"operation": "edit"}) < at_128 < at_256
     with pytest.raises(InvalidRequest, match="24GB"):
         memory.parse("much")
