@@ -1,0 +1,34 @@
+"""The two priors that come with the package."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from portraitist_workers.faces.align import crop, ffhq_frame
+from portraitist_workers.faces.detect import detect_faces
+from portraitist_workers.faces.image_io import decode, to_tensor, to_uint8
+from portraitist_workers.faces.perceptual import load_perceptual
+from portraitist_workers.priors import library
+
+PHOTO = Path(__file__).parents[1] / "people" / "bruno" / "bruno-16.jpg"
+
+
+@pytest.mark.parametrize(("name", "side"), [("default", 128), ("default-256", 256)])
+@torch.no_grad()
+def test_a_bundled_prior_knows_faces(name, side):
+    prior = library.load(name)
+    assert prior.resolution == side and prior.sitting.shape[0] > 0 and set(prior.attributes) >= {"yaw", "pitch", "smile"}
+    picture = decode(PHOTO.read_bytes(), PHOTO.name)
+    photo = to_tensor(crop(picture, ffhq_frame(detect_faces(picture)[0].points), side)[None])
+    synthesis, distance = prior.generator.synthesis, load_perceptual()
+    mean = float(distance(synthesis(prior.generator.mapping.w_avg[None]), photo))
+    in_w, in_w_plus = (float(distance(synthesis(w), photo)) for w in (prior.encoder(photo), prior.encoder.w_plus(photo)))
+    assert max(in_w, in_w_plus) < 0.6 * mean  # the average face is no inversion
+    z = torch.randn(8, prior.generator.config.z_dim, generator=torch.Generator().manual_seed(0))
+    drawn = to_uint8(prior.generator(z).clamp(-1, 1))
+    assert all(len(detect_faces(np.ascontiguousarray(one.repeat(2, 0).repeat(2, 1)))) == 1 for one in drawn)
+    w = prior.generator.mapping(z)
+    spread = w.std(0) / prior.w_std
+    assert 0.5 < float(spread.mean()) < 1.5
