@@ -9,9 +9,8 @@ from portraitist_workers.faces.image_io import to_uint8
 from portraitist_workers.generator import GeneratorConfig
 from portraitist_workers.generator.mapping import Mapping
 from portraitist_workers.priors.training import mapping as training
-from portraitist_workers.priors.training.attribute_training import conditions
-from portraitist_workers.priors.training.distortions import marked
-from portraitist_workers.priors.training.identity_training import equal_error
+from portraitist_workers.priors.training.distortions import conditions, marked
+from portraitist_workers.priors.training.verification import equal_error
 from portraitist_workers.provenance.marking import STRENGTH
 
 

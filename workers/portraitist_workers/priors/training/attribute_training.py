@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ...faces.networks import AttributeNetwork, save_network
 from ..engine.labels import LABEL_FIELDS
-from .distortions import cover, jpeg, marked, photo_like
+from .distortions import conditions, cover, photo_like
 from .face_networks import run_steps
 from .pool import Pool
 
@@ -60,21 +60,6 @@ def batch(pool: Pool, size: int, rng: np.random.Generator) -> tuple[Tensor, Tens
     mirror = torch.from_numpy(rng.random(size) < 0.5)
     sign = torch.tensor([-1.0 if name in _MIRRORED else 1.0 for name in TARGETS])
     return torch.where(mirror[:, None, None, None], images.flip(3), images), torch.where(mirror[:, None], truth * sign, truth)
-
-
-def conditions(images: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
-    """The pictures [B, 3, R, R] as the world may hand them over. Clean ones come first."""
-    R = images.shape[-1]
-    side = R // 4
-    small = F.interpolate(images, (side, side), mode="area")
-    shift = 0.06 * torch.from_numpy(rng.choice([-1.0, 1.0], (len(images), 2))).float() * 2  # in units of half a side
-    affine = torch.cat([torch.eye(2).expand(len(images), 2, 2), shift[:, :, None]], 2)
-    grid = F.affine_grid(affine, list(images.shape), align_corners=False)
-    return {
-        "clean": images, "photo_like": photo_like(images, rng), "jpeg_30": jpeg(images, 30),
-        "quarter_size": F.interpolate(small, (R, R), mode="bicubic", align_corners=False).clamp(-1, 1),
-        "shifted": F.grid_sample(images, grid, padding_mode="reflection", align_corners=False), "marked": marked(images, rng),
-    }
 
 
 @torch.no_grad()

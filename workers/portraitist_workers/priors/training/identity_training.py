@@ -21,6 +21,7 @@ from ..engine.labels import LABEL_FIELDS, WIDTH
 from .distortions import cover, photo_like
 from .face_networks import run_steps
 from .pool import Pool
+from .verification import equal_error
 
 SCALE = 16.0        # of cosines before the softmax
 HAIR_WEIGHT = 0.25  # of recognising the donor of hair and outline: part of a look, but people change their hair
@@ -113,12 +114,3 @@ def measure(network: IdentityNetwork, pool: Pool) -> dict:
         "equal_error_rate_of_damaged": damaged, "same_median": float(np.median(same)), "other_median": float(np.median(other)),
         "other_p99": float(np.quantile(other, 0.99)), "pairs_same": len(same), "pairs_other": len(other),
     }
-
-
-def equal_error(same: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """The rate at which as many pairs of one person are refused as pairs of others are accepted, and its threshold."""
-    thresholds = np.quantile(np.concatenate([same, other[:: max(len(other) // len(same), 1)]]), np.linspace(0, 1, 1001))
-    misses = np.searchsorted(np.sort(same), thresholds) / len(same)
-    alarms = 1 - np.searchsorted(np.sort(other), thresholds) / len(other)
-    best = int(np.argmin(np.abs(misses - alarms)))
-    return float((misses[best] + alarms[best]) / 2), float(thresholds[best])
