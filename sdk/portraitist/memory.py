@@ -12,8 +12,8 @@ GB = 2**30
 
 # Largest resident size of a process that did one such job with the default prior (128 px) on a processor: 1.05 GB for a creation
 # from 16 photos, 0.7 GB for an edit, 0.6 GB for 16 pictures; 2.5 GB for a creation at 256 px. Doubled, for a GPU's context and
-# allocator. What imported priors need at their resolution is not known before: a job that runs out
-# of memory is tried once more where there is more (`execution`).
+# allocator. What imported priors need at their resolution is not known before: a job that runs out of memory is tried once more where
+# there is more (`execution`).
 NEEDS = {"create": 2 * GB, "calibrate": 2 * GB}
 SERVING = int(1.5 * GB)
 LARGE = {"default-256": 5 * GB}  # a creation from this prior

@@ -117,13 +117,8 @@ def sampled(drawn: Tensor, renders: Path | None) -> list[tuple[str, str]]:
 def invert(prior: library.Prior, photos: Tensor) -> list[tuple[str, Tensor]]:
     loss, dtype = Reconstruction(load_perceptual(), seed=0), optimisation_dtype()
     with torch.no_grad():
-        w = prior.encoder(photos)
-        stages = [("encoder, W", prior.generator.synthesis(w))]
-    start = prior.generator.synthesis.as_w_plus(w).clone()
-    if prior.encoder.offsets is not None:
-        with torch.no_grad():
-            start = prior.encoder.w_plus(photos)
-            stages.append(("encoder, W+", prior.generator.synthesis(start)))
+        w, start = prior.encoder(photos), prior.encoder.w_plus(photos)
+        stages = [("encoder, W", prior.generator.synthesis(w)), ("encoder, W+", prior.generator.synthesis(start))]
     w_plus = refine_w(prior.generator, photos, start, loss, steps=100, w_std=prior.w_std, dtype=dtype)
     with torch.no_grad():
         stages.append(("100 steps, W+", prior.generator.synthesis(w_plus)))

@@ -8,12 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from portraitist_workers.faces.align import crop, ffhq_frame
-from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.identity import load_identity
-from portraitist_workers.faces.image_io import decode, to_tensor
 from portraitist_workers.faces.networks import SIDE
 from portraitist_workers.priors.engine.people import load_people, training_people
+
+from . import people
 
 
 def copy_check(drawn: Tensor, data: Path) -> list[tuple[str, str]]:
@@ -41,12 +40,6 @@ def copy_check(drawn: Tensor, data: Path) -> list[tuple[str, str]]:
 
 def _photos(data: Path, person: str) -> Tensor | None:
     """[2, 3, SIDE, SIDE]: neutral and smiling, aligned; None where a face is not found."""
-    out = []
-    for kind in ("neutral", "smiling"):
-        name = f"{kind}/{person}.jpg"
-        picture = decode((data / "london" / name).read_bytes(), name)
-        faces = detect_faces(picture)
-        if not faces:
-            return None
-        out.append(to_tensor(crop(picture, ffhq_frame(faces[0].points), SIDE)[None]))
-    return torch.cat(out)
+    names = [f"{kind}/{person}.jpg" for kind in ("neutral", "smiling")]
+    aligned = people.align([people.Photo(name, (data / "london" / name).read_bytes(), {}, False) for name in names], SIDE)
+    return people.stack(aligned) if len(aligned) == 2 else None

@@ -67,7 +67,7 @@ def test_a_warm_worker_starts_at_once(studio, create):
         job = person.synthesize(wait=False, seed=seed)
         job.wait(timeout=120)
         waits.append(row(studio, job).started - row(studio, job).created)
-    assert min(waits) < 1.0  # the median is 3 ms where other programs leave room
+    assert min(waits) < 0.05  # the median is 3 ms where other programs leave room
 
 
 def test_queues_and_workers_on_the_command_line(fleet, studio, create):
@@ -218,14 +218,14 @@ def test_cancel(fleet, studio, create):
     waiting = create(studio)
     began, child = time.monotonic(), child_pid(studio, deaf)
     deaf.cancel()
-    assert waiting.cancel() == Cancelled() and time.monotonic() - began < 10.0
+    assert waiting.cancel() == Cancelled() and time.monotonic() - began < 1.0
     [job.cancel() for job in [listening, *fillers]]
     with pytest.raises(JobCancelled):
         listening.wait(timeout=120)
-    assert time.monotonic() - began < 10.0
+    assert time.monotonic() - began < 2.0
     with pytest.raises(JobCancelled):
         deaf.wait(timeout=120)
-    assert time.monotonic() - began < 60.0
+    assert time.monotonic() - began < 10.0
     child_gone(child)
 
 
@@ -235,7 +235,7 @@ def test_sigquit_gives_the_job_back_at_once_and_charges_no_attempt(fleet, studio
     main = fleet.main_of(job)
     began = time.monotonic()
     main.send_signal(signal.SIGQUIT)
-    assert main.wait(timeout=120) == 0 and time.monotonic() - began < 15.0
+    assert main.wait(timeout=120) == 0 and time.monotonic() - began < 3.0
     assert job.wait(timeout=120).record.figures["first_step_of_last_attempt"] >= 3
     assert row(studio, job).attempts == 1 and starts(job) == 2
     fleet.add()
@@ -291,7 +291,7 @@ def test_the_broker_is_killed_and_started_again(tmp_path, fake_operations, creat
         began = time.monotonic()
         with pytest.raises(QueueUnavailable, match="accepted are kept"):
             create(studio, "too-late")
-        assert time.monotonic() - began < 15.0
+        assert time.monotonic() - began < 5.0
         time.sleep(2.0)
         fleet.server.start()
         back = time.monotonic()
@@ -317,7 +317,7 @@ def test_what_is_wrong_is_told(tmp_path):
     began = time.monotonic()
     with pytest.raises(QueueUnavailable) as caught:
         studio.personas.list()
-    assert time.monotonic() - began < 15.0 and "secret" not in str(caught.value) + repr(studio)
+    assert time.monotonic() - began < 5.0 and "secret" not in str(caught.value) + repr(studio)
     assert studio.describe()["alive"] is False
 
 

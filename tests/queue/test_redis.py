@@ -52,7 +52,7 @@ def test_a_server_that_hangs_is_told_within_five_seconds(redis_server, ledger):
         began = time.monotonic()
         with pytest.raises(QueueUnavailable):
             ledger.submit(creation(2))
-        assert time.monotonic() - began < 15.0
+        assert time.monotonic() - began < 5.0
     finally:
         redis_server.process.send_signal(signal.SIGCONT)
     assert ledger.submit(creation(3))[1]

@@ -111,11 +111,11 @@ def test_cancel_queued_and_running(shared, create):
     second = create(shared)
     running(shared, first)
     began = time.monotonic()
-    assert second.cancel() == Cancelled() and time.monotonic() - began < 10.0
+    assert second.cancel() == Cancelled() and time.monotonic() - began < 1.0
     first.cancel()
     with pytest.raises(JobCancelled):
         first.wait(timeout=120)
-    assert time.monotonic() - began < 10.0
+    assert time.monotonic() - began < 2.0
     assert first.cancel() == Cancelled()  # again: nothing happens
     for job in (first, second):
         with pytest.raises(JobCancelled):
@@ -131,7 +131,7 @@ def test_cancel_a_job_that_does_not_listen(shared, create):
     job.cancel()
     with pytest.raises(JobCancelled):
         job.wait(timeout=120)
-    assert time.monotonic() - began < 60.0
+    assert time.monotonic() - began < 10.0
     until(lambda: gone(child))
     assert create(shared).wait(timeout=120)
 

@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from portraitist.errors import PriorUnavailable
+from portraitist.priors.prior import bundled
 
 from ..device import device
 
 SIDE = 128  # px of the aligned faces that the networks see
-FOLDER = Path(__file__).parent.parent / "priors" / "default"
+FOLDER = bundled()
 
 
 class ConvBlock(nn.Sequential):
