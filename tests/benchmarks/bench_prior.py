@@ -35,6 +35,7 @@ from .options import like_a_worker
 from .report import table, write
 from .sheets import save, sheet
 
+TUNING = 60, 300  # steps: as an edit of a photo, and as pivotal tuning was published (350)
 PER_PERSON = 4  # held-out photos; the prior saw none of any of these people
 
 
@@ -122,12 +123,13 @@ def invert(prior: library.Prior, photos: Tensor) -> list[tuple[str, Tensor]]:
     w_plus = refine_w(prior.generator, photos, start, loss, steps=100, w_std=prior.w_std, dtype=dtype)
     with torch.no_grad():
         stages.append(("100 steps, W+", prior.generator.synthesis(w_plus)))
+    for steps in TUNING:
         tuned = []
-    for photo, pivot in zip(photos.split(1), w_plus.split(1), strict=True):
-        generator = tune_to_photo(prior.generator, photo, pivot, loss, steps=60, dtype=dtype)
-        with torch.no_grad():
-            tuned.append(generator.synthesis(pivot))
-    stages.append(("60 steps, tuned", torch.cat(tuned)))
+        for photo, pivot in zip(photos.split(1), w_plus.split(1), strict=True):
+            generator = tune_to_photo(prior.generator, photo, pivot, loss, steps=steps, dtype=dtype)
+            with torch.no_grad():
+                tuned.append(generator.synthesis(pivot))
+        stages.append((f"{steps} steps, tuned", torch.cat(tuned)))
     return [(name, images.clamp(-1, 1)) for name, images in stages]
 
 

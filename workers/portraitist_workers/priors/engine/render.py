@@ -28,11 +28,16 @@ from .labels import label_fields, normalisation
 from .masks import CLASSES
 from .sample import draw
 
+PEOPLE = {"held_out": "the eight of tests and benchmarks", "training": "all others",
+          "calibration": "a sixth of those, on whom a network is told how far off it is", "learning": "the other five sixths"}
+
 
 def choose_people(canvas: Canvas, which: str) -> np.ndarray:
-    """Indices of the `training` or the `held_out` people."""
+    """Indices of the people of `PEOPLE[which]`."""
     held_out = np.asarray(canvas.held_out)
-    return np.flatnonzero(held_out if which == "held_out" else ~held_out)
+    training = np.flatnonzero(~held_out)
+    sixth = np.arange(len(training)) % 6 == 5
+    return {"held_out": np.flatnonzero(held_out), "training": training, "calibration": training[sixth], "learning": training[~sixth]}[which]
 
 
 def render_pool(canvas: Canvas, out: Path, *, size: int, count: int, seed: int, shard: int, people: np.ndarray,
@@ -109,7 +114,8 @@ def main(arguments: list[str] | None = None) -> None:
         command.add_argument("--seed", type=int, default=0)
     for command in (pool, sheet):
         command.add_argument("--size", type=int, default=128, help="pixels a side")
-        command.add_argument("--people", choices=("training", "held_out"), default="training")
+        command.add_argument("--people", choices=PEOPLE, default="training",
+                             help="; ".join(f"{name}: {meaning}" for name, meaning in PEOPLE.items()))
         command.add_argument("--masks", action="store_true", help="also class maps")
     pool.add_argument("--geometry", action="store_true", help="also the place on the common face of every pixel, and its depth")
     pool.add_argument("--count", type=int, default=50_000)

@@ -1,7 +1,8 @@
 """Train the bundled face networks on the engine's renders.
 
     python -m portraitist_workers.priors.training.face_networks --pool DIR --out DIR --minutes M \\
-        [--held-out DIR] [--identities DIR] [--tuned-pairs DIR] [--only perceptual attributes identity parser] [--save-to DIR]
+        [--calibration DIR] [--held-out DIR] [--identities DIR] \\
+        [--tuned-pairs DIR] [--only perceptual attributes identity parser] [--save-to DIR]
 
 Each network gets `--minutes` of processor time, with the learning rate falling to zero at their end. A checkpoint is written
 to `--out` every 30 s; the same command continues from it. The finished file with its measured accuracy goes to
@@ -102,6 +103,8 @@ def train_perceptual(pool: Pool, held_out: Pool | None, tuned: Path | None, out:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=Path, required=True, help="renders of training people (engine pool)")
+    parser.add_argument("--calibration", type=Path,
+                        help="renders of people that are not in --pool, for the attributes' predicted deviations")
     parser.add_argument("--held-out", type=Path, help="renders of held-out people, for the measured figures")
     parser.add_argument("--identities", type=Path, help="identity pool of held-out people, for the identity's figures")
     parser.add_argument("--tuned-pairs", type=Path, help="folder made by tuned_pairs.py, for the perceptual network")
@@ -121,7 +124,7 @@ def main() -> None:
     if "attributes" in args.only:
         from .attribute_training import train_attributes
 
-        train_attributes(pool, held_out, args.out, args.minutes, args.save_to)
+        train_attributes(pool, Pool(args.calibration) if args.calibration else None, held_out, args.out, args.minutes, args.save_to)
     if "identity" in args.only:
         from .identity_training import train_identity
 
