@@ -16,7 +16,8 @@ from .canvas import GRID, NEUTRAL, SMILE, Canvas
 from .eyes import Eyes
 from .labels import Labels
 from .neck import Neck
-from .prepare import shrink, usable, without_rims
+from .outline import over_neck, without_rims
+from .prepare import shrink, usable
 from .regions import INNER_LIP_MIDDLE, Regions, scale_points
 from .template import MOUTH_CORNERS, MOUTH_HOLE, NECK
 
@@ -40,6 +41,7 @@ class Mix:
 
     tex: np.ndarray    # [W, W, 3] float32, RGB 0..255
     alpha: np.ndarray  # [W, W] float32, 0..1
+    over_neck: np.ndarray  # [W, W] float32, 0..1, share of the head that hides the neck beneath it
     skin: np.ndarray   # [W, W] float32, 0..1, of the donor
     clothes: np.ndarray  # [W, W] float32, 0..1
     pos: np.ndarray    # [256, 256, 3] float32, ICT units, head frame
@@ -63,7 +65,8 @@ class Mixer:
         self.tex = shrink(canvas.tex, W)      # [P, 2, W, W, 3] uint8
         self.alpha = shrink(canvas.alpha, W)  # [P, 2, W, W] uint8
         self.skin = shrink(canvas.skin, W)    # [P, W, W] uint8
-        self.tex = without_rims(self.tex, self.alpha, self.regions.below_chin)
+        front = np.mean(canvas.pos[::4, NEUTRAL], axis=0, dtype=np.float32)  # some people make a mean head
+        self.tex = without_rims(self.tex, self.alpha, self.skin, self.regions, front)
         self._usable = np.stack([usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._expressions = {name: np.asarray(canvas.expr[i], np.float32)
                              for i, name in enumerate(canvas.expression_names) if _used(name)}
@@ -92,8 +95,10 @@ class Mixer:
         tex = self._open_mouth(tex, gap_before, gap)
         tex = self.eyes.warp(tex, labels.blink, labels.gaze)
         alpha = np.maximum(self._take(self.alpha[:, NEUTRAL], donor) * np.float32(1 / 255), self.regions.inner)
-        return Mix(tex, alpha, skin * np.float32(1 / 255), clothes, pos, frame, self._neck(pos, tex, skin), *self._light_masks,
-                   float(np.clip(smile_geo / _SMILE_LENGTH, 0, 1)), float(np.clip(gap / _OPEN_LENGTH, 0, 1)))
+        neck = self._neck(pos, tex, skin)
+        return Mix(tex, alpha, over_neck(alpha, tex, (neck.left + neck.right) / 2, self.regions), skin * np.float32(1 / 255),
+                   clothes, pos, frame, neck, *self._light_masks, float(np.clip(smile_geo / _SMILE_LENGTH, 0, 1)),
+                   float(np.clip(gap / _OPEN_LENGTH, 0, 1)))
 
     # ---- surface ---------------------------------------------------------------------------------------------------
 
@@ -147,14 +152,14 @@ class Mixer:
         return float(np.linalg.norm(upper - lower))
 
     def _neck(self, pos: np.ndarray, tex: np.ndarray, skin: np.ndarray) -> Neck:
-        """Its colour is the mean of the neck's skin, or of the cheeks where hair or a collar hides the neck."""
-        below = self.regions.below_chin[::4, ::4] * skin[::4, ::4] / 255
+        """Its colours are those of the skin near the neck's outlines, or of the cheeks where hair or a collar hides them."""
         rows, columns = self.regions.cheeks
         cheek = tex[rows, columns].mean(0)
-        weight = below * (below > 0.5)
-        colour = (tex[::4, ::4] * weight[..., None]).sum((0, 1)) + 5 * 0.8 * cheek
-        left, right = self._sample(pos, (NECK[0], NECK[3]))
-        return Neck.between(left, right, self._sample(pos, (110, 113)), colour / (weight.sum() + 5))
+        colours = []
+        for side in self.regions.neck_sides:
+            weight = side[::4, ::4] * skin[::4, ::4] / 255
+            colours.append(((tex[::4, ::4] * weight[..., None]).sum((0, 1)) + 2 * 0.75 * cheek) / (weight.sum() + 2))
+        return Neck.between(self._sample(pos, (NECK[0], NECK[3])), self._sample(pos, (110, 113)), np.stack(colours))
 
     # ---- texture ---------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""People's maps made ready for mixing: smaller, without bright rims, and with a mask of what others may borrow."""
+"""People's maps made ready for mixing: smaller, and with a mask of what others may borrow."""
 
 from __future__ import annotations
 
@@ -34,25 +34,3 @@ def usable(skin: np.ndarray, regions: Regions) -> np.ndarray:
     free = cv2.GaussianBlur(np.repeat(band[None], 5, 0), (0, 0), W / 100)[2]
     out = np.maximum.reduce([bare, regions.features, regions.brows * free[None]])
     return np.rint(out * 255).astype(np.uint8)
-
-
-def without_rims(tex: np.ndarray, alpha: np.ndarray, below_chin: np.ndarray) -> np.ndarray:
-    """Removes what is left of the bright studio wall in the outline: there no colour may outshine the head beside it.
-
-    Clothes are white, so nothing is changed below the chin.
-    """
-    W = tex.shape[2]
-    out = np.empty_like(tex)
-    size = max(3, W // 85) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    for person in range(tex.shape[0]):
-        for expression in range(tex.shape[1]):
-            matte = alpha[person, expression].astype(np.float32) / 255
-            core = cv2.erode((matte > 0.95).astype(np.float32), kernel)
-            weight = cv2.GaussianBlur(core, (0, 0), W / 100) + 1e-4
-            one = tex[person, expression].astype(np.float32)
-            near = cv2.GaussianBlur(one * core[..., None], (0, 0), W / 100) / weight[..., None]
-            rim = cv2.GaussianBlur(1 - core, (0, 0), 1) * np.clip(weight * 8, 0, 1) * (1 - below_chin)
-            dimmed = np.minimum(one, 1.08 * near + 4)
-            out[person, expression] = np.clip(np.rint(one + rim[..., None] * (dimmed - one)), 0, 255)
-    return out

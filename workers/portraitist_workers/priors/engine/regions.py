@@ -22,6 +22,7 @@ from .template import (
     JAW,
     MOUTH_HOLE,
     MOUTH_POLYGON,
+    NECK,
 )
 
 # Eyes, nose, lips: whatever the colour there, it belongs to the face.
@@ -33,13 +34,14 @@ INNER_LIP_MIDDLE = (96, 101)  # upper, lower
 class Regions:
     """Masks [W, W] float32 in [0, 1] on the canvas shrunk to `W` texels a side.
 
-    `points` is the layout in texels of that size. `inner` is where textures of several people may be mixed, `features` is
+    `points` is the layout in texels of that size. `face` ends at hairline, ears and jaw, `inner` is where textures of several people may be mixed, `features` is
     the part of it where a skin-colour mask means nothing, `brows` likewise if no fringe covers them. `no_detail` covers
     eyes and lips, `mouth` the hole between the lips. `below_chin` grows from 0 at the jaw to 1 on the neck, and
     `jaw_shadow` fades from 1 under the jaw to 0 further down.
     """
 
     points: np.ndarray
+    face: np.ndarray
     inner: np.ndarray
     features: np.ndarray
     brows: np.ndarray
@@ -47,6 +49,8 @@ class Regions:
     mouth: np.ndarray
     below_chin: np.ndarray
     jaw_shadow: np.ndarray
+    neck: np.ndarray  # 0 at the ear lobes, 1 from a little below them down
+    neck_sides: tuple[np.ndarray, np.ndarray]  # inside the neck's left and right outline
     cheeks: tuple[np.ndarray, np.ndarray]  # rows, columns of cheek texels
 
     @classmethod
@@ -64,9 +68,9 @@ class Regions:
         small = lambda mask: cv2.resize(mask, (W, W), interpolation=cv2.INTER_AREA)  # noqa: E731
         rows, columns = np.nonzero(small(cheek) > 0.9)
         return cls(
-            points=scale_points(layout, W), inner=small(inner), features=small(features), brows=small(brows),
+            points=scale_points(layout, W), face=small(_polygon(face, 3)), inner=small(inner), features=small(features), brows=small(brows),
             no_detail=small(np.maximum.reduce([lips, *eyes])), mouth=small(mouth),
-            below_chin=small(below), jaw_shadow=small(shadow), cheeks=(rows, columns),
+            below_chin=small(below), neck=small(_below_lobes(layout)), neck_sides=tuple(small(side) for side in _neck_sides(layout)), jaw_shadow=small(shadow), cheeks=(rows, columns),
         )
 
 
@@ -94,3 +98,18 @@ def _under_jaw(layout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sides = np.clip(1.3 - np.abs(x - CANVAS / 2 + 0.5) / (0.5 * (jaw[-1, 0] - jaw[0, 0])), 0, 1)
     shadow = np.clip(depth / 6, 0, 1) * np.exp(-np.maximum(depth, 0) / 40) * sides[None]
     return cv2.GaussianBlur(below, (0, 0), 4), cv2.GaussianBlur(shadow.astype(np.float32), (0, 0), 4)
+
+
+def _neck_sides(layout: np.ndarray) -> list[np.ndarray]:
+    """Upright strips 24 px wide, 8 px inside the outermost points of the neck."""
+    out = []
+    for point, inwards in ((layout[NECK[0]], 1), (layout[NECK[3]], -1)):
+        near, far = point + [8 * inwards, -14], point + [32 * inwards, 22]
+        out.append(_polygon(np.array([near, (far[0], near[1]), far, (near[0], far[1])]), 2))
+    return out
+
+
+def _below_lobes(layout: np.ndarray) -> np.ndarray:
+    lobes = (layout[JAW[0], 1] + layout[JAW[-1], 1]) / 2
+    ramp = np.clip((np.arange(CANVAS, dtype=np.float32) - lobes - 6) / 14, 0, 1)
+    return np.repeat(ramp[:, None], CANVAS, 1)
