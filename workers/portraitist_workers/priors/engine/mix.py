@@ -17,12 +17,13 @@ from .eyes import Eyes
 from .labels import Labels
 from .neck import Neck
 from .outline import over_neck, without_rims
-from .prepare import shrink, usable
+from .prepare import is_bald, shrink, usable, whole_skin
 from .regions import INNER_LIP_MIDDLE, Regions, scale_points
 from .template import MOUTH_CORNERS, MOUTH_HOLE, NECK
 
 _CAVITY = np.array([38.0, 14.0, 14.0], np.float32)  # colour deep in an open mouth, RGB
 _DETAIL = 0.5        # share of the donor's fine texture given back to an average face
+_HAIR = 0.75         # brightness against the cheeks below which what should be bare is hair
 _OPEN_LENGTH = 2.5   # ICT units between the inner lips at mouth_open = 1
 # Ears and side hair lie on a plane far behind the cheeks; at that depth a turned head shows too much of its side.
 _FLATTEN, _FLATTEN_BELOW = np.float32(0.45), np.float32(3.0)
@@ -68,10 +69,13 @@ class Mixer:
         front = np.mean(canvas.pos[::4, NEUTRAL], axis=0, dtype=np.float32)  # some people make a mean head
         self.tex = without_rims(self.tex, self.alpha, self.skin, self.regions, front)
         self._usable = np.stack([usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
+        self._whole_skin = np.stack([whole_skin(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
+        self._bald = [is_bald(*who, self.regions.points) for who in zip(self.tex[:, NEUTRAL], canvas.cheek, strict=True)]
         self._expressions = {name: np.asarray(canvas.expr[i], np.float32)
                              for i, name in enumerate(canvas.expression_names) if _used(name)}
         self._ict_smile = sum(share * (self._expressions[f"{name}_L"] + self._expressions[f"{name}_R"])
                               for name, share in _SMILE.items())
+        self._identity = np.asarray(canvas.identity, np.float32).reshape(len(canvas.identity), -1)  # [K, 128 * 128 * 3]
         half = lambda mask: cv2.resize(mask, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA)  # noqa: E731
         self._light_masks = half(self.regions.inner), half(self.regions.jaw_shadow)
         rows = np.arange(GRID, dtype=np.float32)[:, None]
@@ -82,7 +86,7 @@ class Mixer:
     def mix(self, labels: Labels) -> Mix:
         people = [_Source(p, f, w) for p, f, w in zip(labels.people, labels.flips, labels.weights, strict=True)]
         donor = people[labels.donor]
-        pos, neutral = self._surface(people, labels.smile)
+        pos, neutral = self._surface(people, labels.smile, labels.shape)
         pos = self._smile_more(pos, neutral, labels.smile)
         frame = self._sample(pos, (0, 1, *MOUTH_CORNERS))
         smile_geo = self._corner_travel(pos, neutral)
@@ -91,7 +95,7 @@ class Mixer:
         frame[2:] = self._sample(pos, MOUTH_CORNERS)
         gap = self._lip_gap(pos)
         skin = self._take(self.skin, donor)
-        tex, clothes = self._texture(people, labels, skin)
+        tex, clothes = self._texture(people, labels, self._take(self._whole_skin, donor))
         tex = self._open_mouth(tex, gap_before, gap)
         tex = self.eyes.warp(tex, labels.blink, labels.gaze)
         alpha = np.maximum(self._take(self.alpha[:, NEUTRAL], donor) * np.float32(1 / 255), self.regions.inner)
@@ -102,8 +106,11 @@ class Mixer:
 
     # ---- surface ---------------------------------------------------------------------------------------------------
 
-    def _surface(self, people: list[_Source], smile: float) -> tuple[np.ndarray, np.ndarray]:
-        """Mixed positions at `smile`, and those of the same mix when neutral. float32 [256, 256, 3] each."""
+    def _surface(self, people: list[_Source], smile: float, shape: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Mixed positions at `smile`, and those of the same mix when neutral. float32 [256, 256, 3] each.
+
+        `shape` moves both alike: what is measured as their difference, or at their points, stays right.
+        """
         out = []
         for expression in (NEUTRAL, SMILE):
             total = np.zeros((GRID, GRID, 3), np.float32)
@@ -114,8 +121,13 @@ class Mixer:
                         one = one[:, ::-1] * np.array([-1, 1, 1], np.float32)
                     total += np.float32(source.weight) * one
             out.append(total)
+        own = np.float32(0)
+        if shape:
+            own = (np.array(shape, np.float32) @ self._identity[: len(shape)]).reshape(GRID // 2, GRID // 2, 3)
+            own = cv2.resize(own, (GRID, GRID), interpolation=cv2.INTER_LINEAR)
         for total in out:
             total[..., 2] += self._flatten * np.maximum(_FLATTEN_BELOW - total[..., 2], 0)
+            total += own
         neutral, full = out
         return (neutral + np.float32(smile) * (full - neutral) if smile > 0 else neutral), neutral
 
@@ -192,10 +204,12 @@ class Mixer:
         # give an average face back some of the donor's pores and stubble
         fine = cv2.GaussianBlur(own, (0, 0), 1.6 * self.W / 512)
         rows, columns = regions.cheeks
-        tone = inner[rows, columns].mean(0) / np.maximum(outer[rows, columns].mean(0), 1)
+        cheek = np.maximum(outer[rows, columns].mean(0), 1)
+        tone = (inner[rows, columns].mean(0) / cheek).astype(np.float32)
         detail = np.float32(_DETAIL * (1 - donor.weight))
-        tex, clothes, hair = combine(inner, mask, outer, own, fine, donor_skin, regions.no_detail, regions.below_chin,
-                                      tone.astype(np.float32), detail, np.array(labels.clothes, np.float32))
+        bare = np.ones_like(mask) if self._bald[donor.person] else regions.lower_face
+        tex, clothes, hair = combine(inner, mask, outer, own, fine, donor_skin, bare, regions.no_detail, regions.below_chin,
+                                     tone, np.float32(_HAIR * cheek[1]), detail, np.array(labels.clothes, np.float32))
         if any(labels.hair):
             tex = shift_hair(tex, hair * self._take(self.alpha[:, NEUTRAL], donor) / 255, labels.hair)
         return tex, clothes

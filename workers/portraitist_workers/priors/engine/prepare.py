@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 
 from .regions import Regions
+from .template import HAIR_OUTLINE, HAIRLINE
+
+_BALD, _BALD_WEIGHTS = 9.5, np.array([0.5, 1, 1], np.float32)  # difference in Lab; shading varies lightness
 
 
 def shrink(array: np.ndarray, W: int) -> np.ndarray:
@@ -34,3 +37,21 @@ def usable(skin: np.ndarray, regions: Regions) -> np.ndarray:
     free = cv2.GaussianBlur(np.repeat(band[None], 5, 0), (0, 0), W / 100)[2]
     out = np.maximum.reduce([bare, regions.features, regions.brows * free[None]])
     return np.rint(out * 255).astype(np.uint8)
+
+
+def whole_skin(skin: np.ndarray, regions: Regions) -> np.ndarray:
+    """Skin mask uint8 [W, W] without the gaps that shade and stubble leave below the brows. It may hold a thin beard."""
+    W = len(skin)
+    closed = cv2.morphologyEx(skin, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (W // 32) + 1,) * 2))
+    where = np.maximum(regions.lower_face, regions.neck)
+    return np.rint(skin + where * (closed.astype(np.float32) - skin)).astype(np.uint8)
+
+
+def is_bald(tex: np.ndarray, cheek: np.ndarray, points: np.ndarray) -> bool:
+    """Whether the skull above the hairline has about the colour of the `cheek` [3], in a texture [W, W, 3] with layout `points`."""
+    between = (points[list(HAIRLINE[2:-2])] + points[list(HAIR_OUTLINE[2:-2])]) / 2  # the hairline's outline on the crown
+    smooth = cv2.blur(tex, (len(tex) // 73,) * 2)
+    x, y = np.rint(between).astype(int).T
+    colours = np.vstack([np.median(smooth[y, x], 0), cheek]).astype(np.float32)[None] / 255
+    crown, skin = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB)[0]
+    return float(np.linalg.norm((crown - skin) * _BALD_WEIGHTS)) < _BALD

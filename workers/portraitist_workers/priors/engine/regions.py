@@ -43,6 +43,7 @@ class Regions:
     points: np.ndarray
     face: np.ndarray
     inner: np.ndarray
+    lower_face: np.ndarray  # the face below the brows
     features: np.ndarray
     brows: np.ndarray
     no_detail: np.ndarray
@@ -68,9 +69,9 @@ class Regions:
         small = lambda mask: cv2.resize(mask, (W, W), interpolation=cv2.INTER_AREA)  # noqa: E731
         rows, columns = np.nonzero(small(cheek) > 0.9)
         return cls(
-            points=scale_points(layout, W), face=small(_polygon(face, 3)), inner=small(inner), features=small(features), brows=small(brows),
+            points=scale_points(layout, W), face=small(_polygon(face, 3)), lower_face=small(_polygon(face, 5) * _from(layout[list(BROW_LEFT), 1].max(), 20)), inner=small(inner), features=small(features), brows=small(brows),
             no_detail=small(np.maximum.reduce([lips, *eyes])), mouth=small(mouth),
-            below_chin=small(below), neck=small(_below_lobes(layout)), neck_sides=tuple(small(side) for side in _neck_sides(layout)), jaw_shadow=small(shadow), cheeks=(rows, columns),
+            below_chin=small(below), neck=small(_from(layout[JAW[0], 1] + 6, 14)), neck_sides=tuple(small(side) for side in _neck_sides(layout)), jaw_shadow=small(shadow), cheeks=(rows, columns),
         )
 
 
@@ -109,7 +110,7 @@ def _neck_sides(layout: np.ndarray) -> list[np.ndarray]:
     return out
 
 
-def _below_lobes(layout: np.ndarray) -> np.ndarray:
-    lobes = (layout[JAW[0], 1] + layout[JAW[-1], 1]) / 2
-    ramp = np.clip((np.arange(CANVAS, dtype=np.float32) - lobes - 6) / 14, 0, 1)
+def _from(row: float, height: float) -> np.ndarray:
+    """0 above `row`, rising to 1 over `height` px. [512, 512]"""
+    ramp = np.clip((np.arange(CANVAS, dtype=np.float32) - row) / height, 0, 1)
     return np.repeat(ramp[:, None], CANVAS, 1)
