@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from . import strands
 from .blend import combine, mix_layers, shift_hair
 from .canvas import GRID, NEUTRAL, SMILE, Canvas
 from .eyes import Eyes
@@ -70,6 +71,7 @@ class Mixer:
         self.tex = without_rims(self.tex, self.alpha, self.skin, self.regions, front)
         self._usable = np.stack([usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._whole_skin = np.stack([whole_skin(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
+        self._strokes = strands.patterns(W)
         self._bald = [is_bald(*who, self.regions.points) for who in zip(self.tex[:, NEUTRAL], canvas.cheek, strict=True)]
         self._expressions = {name: np.asarray(canvas.expr[i], np.float32)
                              for i, name in enumerate(canvas.expression_names) if _used(name)}
@@ -99,6 +101,9 @@ class Mixer:
         tex = self._open_mouth(tex, gap_before, gap)
         tex = self.eyes.warp(tex, labels.blink, labels.gaze)
         alpha = np.maximum(self._take(self.alpha[:, NEUTRAL], donor) * np.float32(1 / 255), self.regions.inner)
+        if not self._bald[donor.person]:
+            strokes = self._strokes[labels.seed % strands.PATTERNS]
+            alpha = strands.fray(alpha, skin, strokes[:, ::-1] if labels.seed // strands.PATTERNS % 2 else strokes, self.regions)
         neck = self._neck(pos, tex, skin)
         return Mix(tex, alpha, over_neck(alpha, tex, (neck.left + neck.right) / 2, self.regions), skin * np.float32(1 / 255),
                    clothes, pos, frame, neck, *self._light_masks, float(np.clip(smile_geo / _SMILE_LENGTH, 0, 1)),

@@ -31,6 +31,7 @@ def without_rims(tex: np.ndarray, alpha: np.ndarray, skin: np.ndarray, regions: 
             matte = alpha[person, expression].astype(np.float32) / 255
             one = _dim(tex[person, expression].astype(np.float32), matte)
             one = _recolour_skin(one, matte, is_skin)
+            one = _fill_loops(one, matte, is_skin, regions)
             out[person, expression] = np.clip(np.rint(_smooth_sides(one, matte, is_skin, grazing)), 0, 255)
     return out
 
@@ -66,6 +67,21 @@ def _recolour_skin(one: np.ndarray, matte: np.ndarray, skin: np.ndarray) -> np.n
     line = (1 - cv2.GaussianBlur(core, (0, 0), 0.3 * _LINE * k)) * np.clip(weight * 20, 0, 1)
     wanted = near * np.clip(_grey(one) / _grey(near), _DARKER, _LIGHTER)
     return one + (line * np.clip(2 * bare - 0.6, 0, 1))[..., None] * (wanted - one)
+
+
+def _fill_loops(one: np.ndarray, matte: np.ndarray, skin: np.ndarray, regions: Regions) -> np.ndarray:
+    """Grey wall seen through loose hair, which the matte took for hair, becomes as dark as the strands beside it.
+
+    Above the brows only near the outline, because further inside what is bright and grey is the hair's gloss.
+    """
+    k = len(one) / 512
+    size = int(13 * k) | 1
+    loose = np.maximum(1 - _erode((matte > 0.95).astype(np.float32), 9 * k), regions.below_brows)
+    loose *= (1 - regions.face) * (1 - np.clip(2 * skin, 0, 1)) * (1 - regions.shoulders)
+    grey = np.clip((32 - one.max(-1) + one.min(-1)) / 12, 0, 1) * np.clip((one.mean(-1) - 80) / 30, 0, 1)
+    dark = cv2.blur(cv2.erode(one, np.ones((size, size), np.uint8)), (size, size))
+    share = cv2.GaussianBlur(loose * grey, (0, 0), 0.8 * k)[..., None]
+    return one + share * (np.minimum(one, 1.5 * dark + 10) - one)
 
 
 def _smooth_sides(one: np.ndarray, matte: np.ndarray, skin: np.ndarray, grazing: np.ndarray) -> np.ndarray:

@@ -50,6 +50,8 @@ class Regions:
     mouth: np.ndarray
     below_chin: np.ndarray
     jaw_shadow: np.ndarray
+    below_brows: np.ndarray  # 0 above the brows' lower edge, 1 below
+    shoulders: np.ndarray  # 0 down to the chin's height, 1 below
     neck: np.ndarray  # 0 at the ear lobes, 1 from a little below them down
     neck_sides: tuple[np.ndarray, np.ndarray]  # inside the neck's left and right outline
     cheeks: tuple[np.ndarray, np.ndarray]  # rows, columns of cheek texels
@@ -65,11 +67,13 @@ class Regions:
         eyes = [_polygon(layout[list(hole)], 2, grow=6) for hole in (EYE_LEFT_HOLE, EYE_RIGHT_HOLE)]
         lips = _polygon(layout[list(MOUTH_POLYGON)], 3, grow=4)
         below, shadow = _under_jaw(layout)
+        below_brows = _from(layout[list(BROW_LEFT), 1].max(), 20)
         cheek = np.maximum(*(_polygon(cv2.convexHull(layout[list(c)].astype(np.float32))[:, 0], 0) for c in (CHEEK_LEFT, CHEEK_RIGHT)))
         small = lambda mask: cv2.resize(mask, (W, W), interpolation=cv2.INTER_AREA)  # noqa: E731
         rows, columns = np.nonzero(small(cheek) > 0.9)
         return cls(
-            points=scale_points(layout, W), face=small(_polygon(face, 3)), lower_face=small(_polygon(face, 5) * _from(layout[list(BROW_LEFT), 1].max(), 20)), inner=small(inner), features=small(features), brows=small(brows),
+            points=scale_points(layout, W), face=small(_polygon(face, 3)), lower_face=small(_polygon(face, 5) * below_brows), below_brows=small(below_brows),
+            shoulders=small(_from(layout[JAW[5], 1] + 5, 15)), inner=small(inner), features=small(features), brows=small(brows),
             no_detail=small(np.maximum.reduce([lips, *eyes])), mouth=small(mouth),
             below_chin=small(below), neck=small(_from(layout[JAW[0], 1] + 6, 14)), neck_sides=tuple(small(side) for side in _neck_sides(layout)), jaw_shadow=small(shadow), cheeks=(rows, columns),
         )
