@@ -60,7 +60,7 @@ def combine(inner, mask, outer, own, smooth, skin, bare, no_detail, below_chin, 
             s = min(skin[i, j] * np.float32(1 / 255), np.float32(1))
             lowest = min(outer[i, j, 0], outer[i, j, 1], outer[i, j, 2])
             warm = np.float32(outer[i, j, 0]) - np.float32(outer[i, j, 2])  # of a pale neck at least 25
-            white = min(max((lowest - 95.0) / 45.0, 0.0), 1.0) * min(max((26.0 - warm) / 12.0, 0.0), 1.0)
+            white = min(max((lowest - 95.0) / 45.0, 0.0), 1.0) * min(max((32.0 - warm) / 12.0, 0.0), 1.0)
             cloth_share = white * below_chin[i, j] * (1 - s) * (1 - m)
             clothes[i, j] = cloth_share
             darker = min(max(2 * (dark - outer[i, j, 1]) / dark, 0.0), 1.0)

@@ -72,6 +72,7 @@ class Mixer:
         self._usable = np.stack([usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._whole_skin = np.stack([whole_skin(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._strokes = strands.patterns(W)
+        self._loose = [strands.looseness(matte, self.regions) for matte in self.alpha[:, NEUTRAL]]
         self._bald = [is_bald(*who, self.regions.points) for who in zip(self.tex[:, NEUTRAL], canvas.cheek, strict=True)]
         self._expressions = {name: np.asarray(canvas.expr[i], np.float32)
                              for i, name in enumerate(canvas.expression_names) if _used(name)}
@@ -101,9 +102,9 @@ class Mixer:
         tex = self._open_mouth(tex, gap_before, gap)
         tex = self.eyes.warp(tex, labels.blink, labels.gaze)
         alpha = np.maximum(self._take(self.alpha[:, NEUTRAL], donor) * np.float32(1 / 255), self.regions.inner)
-        if not self._bald[donor.person]:
-            strokes = self._strokes[labels.seed % strands.PATTERNS]
-            alpha = strands.fray(alpha, skin, strokes[:, ::-1] if labels.seed // strands.PATTERNS % 2 else strokes, self.regions)
+        strokes = self._strokes[labels.seed % strands.PATTERNS]
+        strokes = strokes[:, ::-1] if labels.seed // strands.PATTERNS % 2 else strokes
+        alpha = strands.fray(alpha, skin, strokes, self._loose[donor.person], self.regions)
         neck = self._neck(pos, tex, skin)
         return Mix(tex, alpha, over_neck(alpha, tex, (neck.left + neck.right) / 2, self.regions), skin * np.float32(1 / 255),
                    clothes, pos, frame, neck, *self._light_masks, float(np.clip(smile_geo / _SMILE_LENGTH, 0, 1)),

@@ -17,8 +17,8 @@ from .raster import SOLID, rasterise
 _ROWS, _COLUMNS = 8, 33
 _SPAN = 150.0   # degrees to each side
 _WIDTH, _DEPTH = 0.44, 1.15  # half-axes: across, as a share of the neck's width; front to back, as a share of that
-_BACK, _LEAN = 2.5, 0.25  # the axis: ICT units behind the neck's outline, and how far it falls back per unit downwards
-_FLARE = 0.015  # widening per unit below the jaw, towards the shoulders
+_BACK, _LEAN = 1.7, 0.16  # the axis: ICT units behind the neck's outline, and how far it falls back per unit downwards
+_FLARE = 0.01  # widening per unit below the jaw, towards the shoulders
 _NAPE = 0.35
 _SHADE = 0.52, 0.92  # it lies in the shadow of jaw and hair: at its top, at the height of the neck's outermost points
 

@@ -15,7 +15,6 @@ from .regions import Regions
 PATTERNS = 8      # of strokes, each also used mirrored, so that no stroke becomes a feature of everybody
 _STROKES = 4500
 _REACH = 13        # px of the 512 px canvas over which they thin out
-_STRENGTH = 1.0  # opacity of the densest
 
 
 def patterns(W: int) -> np.ndarray:
@@ -38,11 +37,20 @@ def patterns(W: int) -> np.ndarray:
     return np.stack(out)
 
 
-def fray(alpha: np.ndarray, skin: np.ndarray, strokes: np.ndarray, regions: Regions) -> np.ndarray:
+def looseness(alpha: np.ndarray, regions: Regions) -> float:
+    """How loose somebody's hair is, 0 (cropped, none) to 1, by how soft the outline of the matte uint8 [W, W] is above the ears."""
+    above = (1 - regions.neck[:: len(alpha) // 256, :: len(alpha) // 256]) > 0.5
+    matte = cv2.resize(alpha, (256, 256), interpolation=cv2.INTER_AREA) / 255
+    line = cv2.morphologyEx((matte > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    soft = (4 * matte * (1 - matte))[above].sum() / max(line[above].sum(), 1)  # 0.4 for bald heads, 0.6 in the middle
+    return float(np.clip((soft - 0.45) / 0.25, 0, 1))
+
+
+def fray(alpha: np.ndarray, skin: np.ndarray, strokes: np.ndarray, loose: float, regions: Regions) -> np.ndarray:
     """The matte [W, W] with loose hairs where hair ends. `skin` [W, W] and `strokes` [W, W] in 0..255."""
     size = int(_REACH * len(alpha) / CANVAS) | 1
     blur = lambda mask: cv2.blur(cv2.blur(mask, (size, size)), (size, size))  # noqa: E731
     around = blur(alpha)
     hair = np.clip(1 - 3 * blur(skin) / 255 / (around + 0.02), 0, 1) * (1 - regions.neck)
     band = np.clip(2.2 * around, 0, 1) * hair
-    return np.maximum(alpha, band * strokes * np.float32(_STRENGTH / 255))
+    return np.maximum(alpha, band * strokes * np.float32(loose / 255))
