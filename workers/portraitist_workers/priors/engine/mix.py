@@ -16,13 +16,13 @@ from .blend import combine, mix_layers, shift_hair
 from .canvas import GRID, NEUTRAL, SMILE, Canvas
 from .eyes import Eyes
 from .labels import Labels
+from .mouth import open_mouth
 from .neck import Neck
 from .outline import over_neck, without_rims
 from .prepare import is_bald, shrink, usable, whole_skin
 from .regions import INNER_LIP_MIDDLE, Regions, scale_points
-from .template import MOUTH_CORNERS, MOUTH_HOLE, NECK
+from .template import MOUTH_CORNERS, NECK
 
-_CAVITY = np.array([38.0, 14.0, 14.0], np.float32)  # colour deep in an open mouth, RGB
 _DETAIL = 0.5        # share of the donor's fine texture given back to an average face
 _HAIR = 0.75         # brightness against the cheeks below which what should be bare is hair
 _OPEN_LENGTH = 2.5   # ICT units between the inner lips at mouth_open = 1
@@ -99,7 +99,7 @@ class Mixer:
         gap = self._lip_gap(pos)
         skin = self._take(self.skin, donor)
         tex, clothes = self._texture(people, labels, self._take(self._whole_skin, donor))
-        tex = self._open_mouth(tex, gap_before, gap)
+        tex = open_mouth(tex, self.regions, gap_before, gap)
         tex = self.eyes.warp(tex, labels.blink, labels.gaze)
         alpha = np.maximum(self._take(self.alpha[:, NEUTRAL], donor) * np.float32(1 / 255), self.regions.inner)
         strokes = self._strokes[labels.seed % strands.PATTERNS]
@@ -223,36 +223,6 @@ class Mixer:
     def _donor_face(self, donor: _Source, smile: float) -> np.ndarray:
         face = self.tex[donor.person, SMILE if smile > 0.5 else NEUTRAL]
         return (face[:, ::-1] if donor.flip else face).astype(np.float32)
-
-    def _open_mouth(self, tex: np.ndarray, before: float, after: float) -> np.ndarray:
-        """When the jaw drops, teeth stay at the upper lip and a dark cavity appears below them.
-
-        The mouth's hole is always as high in the layout, however far the lips are apart, so rows are squeezed by
-        before / after.
-        """
-        if after < before + 0.08:
-            return tex
-        polygon = scale_points(np.asarray(self.canvas.layout)[list(MOUTH_HOLE)], self.W)
-        left, top = np.floor(polygon.min(0)).astype(int)
-        right, bottom = np.ceil(polygon.max(0)).astype(int) + 1
-        columns = np.arange(left, right)
-        half = len(polygon) // 2 + 1
-        upper = np.interp(columns, polygon[:half, 0], polygon[:half, 1])
-        low = polygon[[0, *range(len(polygon) - 1, half - 2, -1)]]
-        lower = np.interp(columns, low[:, 0], low[:, 1])
-        rows = np.arange(top, bottom)[:, None]
-        share = (rows - upper) / np.maximum(lower - upper, 0.5)  # 0 at the upper lip, 1 at the lower
-        teeth = max(before - 0.12, 0.0) / after  # a gap of a millimetre is a seam, not teeth
-        source = upper + share * (lower - upper) / max(teeth, 0.05)
-        box = cv2.remap(tex, np.broadcast_to(columns, source.shape).astype(np.float32), source.astype(np.float32),
-                        cv2.INTER_LINEAR)
-        deep = np.clip((share - teeth) / 0.12 + 1, 0, 1) if teeth > 0.05 else np.ones_like(share)
-        cavity = _CAVITY * (1 + 0.9 * np.clip((share - 0.55) / 0.45, 0, 1)[..., None])  # the tongue's lighter red
-        box = box + deep[..., None].astype(np.float32) * (cavity - box)
-        out = tex.copy()
-        inside = self.regions.mouth[top:bottom, left:right, None] * np.float32(min(1.0, (after - before) / 0.25))
-        out[top:bottom, left:right] += inside * (box - out[top:bottom, left:right])
-        return out
 
 
 @dataclass(frozen=True)

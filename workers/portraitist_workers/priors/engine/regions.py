@@ -34,10 +34,10 @@ INNER_LIP_MIDDLE = (96, 101)  # upper, lower
 class Regions:
     """Masks [W, W] float32 in [0, 1] on the canvas shrunk to `W` texels a side.
 
-    `points` is the layout in texels of that size. `face` ends at hairline, ears and jaw, `inner` is where textures of several people may be mixed, `features` is
-    the part of it where a skin-colour mask means nothing, `brows` likewise if no fringe covers them. `no_detail` covers
-    eyes and lips, `mouth` the hole between the lips. `below_chin` grows from 0 at the jaw to 1 on the neck, and
-    `jaw_shadow` fades from 1 under the jaw to 0 further down.
+    `points` is the layout in texels of that size. `face` ends at hairline, ears and jaw. `inner` is where textures of
+    several people may be mixed, `features` is the part of it where a skin-colour mask means nothing, `brows` likewise if
+    no fringe covers them. `no_detail` covers eyes and lips, `mouth` the hole between the lips. `below_chin` grows from 0 at
+    the jaw to 1 on the neck, and `jaw_shadow` fades from 1 under the jaw to 0 further down.
     """
 
     points: np.ndarray
@@ -53,7 +53,7 @@ class Regions:
     below_brows: np.ndarray  # 0 above the brows' lower edge, 1 below
     shoulders: np.ndarray  # 0 down to the chin's height, 1 below
     neck: np.ndarray  # 0 at the ear lobes, 1 from a little below them down
-    neck_sides: tuple[np.ndarray, np.ndarray]  # inside the neck's left and right outline
+    neck_sides: tuple[np.ndarray, ...]  # inside the neck's left and right outline
     cheeks: tuple[np.ndarray, np.ndarray]  # rows, columns of cheek texels
 
     @classmethod
@@ -72,10 +72,12 @@ class Regions:
         small = lambda mask: cv2.resize(mask, (W, W), interpolation=cv2.INTER_AREA)  # noqa: E731
         rows, columns = np.nonzero(small(cheek) > 0.9)
         return cls(
-            points=scale_points(layout, W), face=small(_polygon(face, 3)), lower_face=small(_polygon(face, 5) * below_brows), below_brows=small(below_brows),
-            shoulders=small(_from(layout[JAW[5], 1] + 5, 15)), inner=small(inner), features=small(features), brows=small(brows),
-            no_detail=small(np.maximum.reduce([lips, *eyes])), mouth=small(mouth),
-            below_chin=small(below), neck=small(_from(layout[JAW[0], 1] + 6, 14)), neck_sides=tuple(small(side) for side in _neck_sides(layout)), jaw_shadow=small(shadow), cheeks=(rows, columns),
+            points=scale_points(layout, W), face=small(_polygon(face, 3)), inner=small(inner), features=small(features),
+            lower_face=small(_polygon(face, 5) * below_brows), below_brows=small(below_brows), brows=small(brows),
+            no_detail=small(np.maximum.reduce([lips, *eyes])), mouth=small(mouth), below_chin=small(below),
+            jaw_shadow=small(shadow), shoulders=small(_from(layout[JAW[5], 1] + 5, 15)),
+            neck=small(_from(layout[JAW[0], 1] + 6, 14)), neck_sides=tuple(small(side) for side in _neck_sides(layout)),
+            cheeks=(rows, columns),
         )
 
 
@@ -109,8 +111,8 @@ def _neck_sides(layout: np.ndarray) -> list[np.ndarray]:
     """Upright strips 24 px wide, 8 px inside the outermost points of the neck."""
     out = []
     for point, inwards in ((layout[NECK[0]], 1), (layout[NECK[3]], -1)):
-        near, far = point + [8 * inwards, -14], point + [32 * inwards, 22]
-        out.append(_polygon(np.array([near, (far[0], near[1]), far, (near[0], far[1])]), 2))
+        box = np.array([(8, -14), (32, -14), (32, 22), (8, 22)]) * [inwards, 1]
+        out.append(_polygon(point + box, 2))
     return out
 
 
