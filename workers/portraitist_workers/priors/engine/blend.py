@@ -43,8 +43,9 @@ def mix_layers(layers, usable, weights, mouth_weights, donor_usable, inner, mout
 
 
 @njit(cache=True, fastmath=True)
-def combine(inner, mask, outer, own, smooth, skin, no_detail, below_chin, tone, detail, cloth):
-    """Mixed face [W, W, 3] over the donor's head `outer`, whose skin takes the mixed `tone` and white shirt `cloth`.
+def combine(inner, mask, outer, own, smooth, skin, bare, no_detail, below_chin, tone, dark, detail, cloth):
+    """Mixed face [W, W, 3] over the donor's head `outer`, which takes the mixed `tone` where it is skin or `bare`, and
+    whose white shirt takes the colour `cloth`. Where it should be `bare`, only what is darker than `dark` is hair.
 
     `own` - `smooth` is the donor's fine texture, of which the share `detail` is added. Returns the texture, the share of
     each texel that is clothes, and that is hair.
@@ -58,14 +59,16 @@ def combine(inner, mask, outer, own, smooth, skin, no_detail, below_chin, tone, 
             m = mask[i, j]
             s = min(skin[i, j] * np.float32(1 / 255), np.float32(1))
             lowest = min(outer[i, j, 0], outer[i, j, 1], outer[i, j, 2])
-            highest = max(outer[i, j, 0], outer[i, j, 1], outer[i, j, 2])
-            white = min(max((lowest - 95.0) / 45.0, 0.0), 1.0) * min(max((48.0 - highest + lowest) / 20.0, 0.0), 1.0)
+            warm = np.float32(outer[i, j, 0]) - np.float32(outer[i, j, 2])  # of a pale neck at least 25
+            white = min(max((lowest - 95.0) / 45.0, 0.0), 1.0) * min(max((32.0 - warm) / 12.0, 0.0), 1.0)
             cloth_share = white * below_chin[i, j] * (1 - s) * (1 - m)
             clothes[i, j] = cloth_share
-            hair[i, j] = (1 - m) * (1 - s) * (1 - cloth_share)
+            darker = min(max(2 * (dark - outer[i, j, 1]) / dark, 0.0), 1.0)
+            hair[i, j] = (1 - m) * (1 - s) * (1 - cloth_share) * (1 - bare[i, j] * (1 - darker))
+            t = max(s, bare[i, j])
             give = detail * m * (1 - no_detail[i, j])
             for c in range(3):
-                far = outer[i, j, c] * (1 + s * (tone[c] - 1)) * (1 + cloth_share * (cloth[c] - 1))
+                far = outer[i, j, c] * (1 + t * (tone[c] - 1)) * (1 + cloth_share * (cloth[c] - 1))
                 value = far + m * (inner[i, j, c] - far) + give * (own[i, j, c] - smooth[i, j, c])
                 tex[i, j, c] = min(max(value, 0.0), 255.0)
     return tex, clothes, hair

@@ -23,7 +23,7 @@ import numpy as np
 from . import template
 from .canvas import CANVAS, GRID, NEUTRAL, SMILE, write_meta
 from .depth import position_map
-from .expressions import expression_maps
+from .expressions import expression_maps, identity_maps
 from .ict import FaceModel, fit_neutral, fit_smile
 from .landmarks import Pair, load_pair, repair_smiles
 from .layout import LayoutWarp, mean_layout
@@ -50,8 +50,10 @@ def build(data: str | Path, out: str | Path, people: int | None = None, processe
         np.save(out / "layout.npy", layout)
         np.save(out / "mirror.npy", mirror)
         model_path = Path(data) / "ict" / "ict_facekit_light.npz"
-        expr, names = expression_maps(FaceModel(model_path), layout)
+        model = FaceModel(model_path)
+        expr, names = expression_maps(model, layout)
         np.save(out / "expr.npy", expr)
+        np.save(out / "identity.npy", identity_maps(model, layout))
         _say(start, f"{len(names)} expressions")
 
         chosen = everybody[:people]

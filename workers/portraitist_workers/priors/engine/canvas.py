@@ -11,6 +11,7 @@ file             shape, type                 content
 ``alpha.npy``    [P, 2, 512, 512] uint8      matte, 255 = foreground
 ``pos.npy``      [P, 2, 256, 256, 3] f16     head-frame position of canvas pixel (2j + 0.5, 2i + 0.5) for grid (i, j)
 ``expr.npy``     [K, 256, 256, 3] f16        ICT expression offsets on the same grid, to be added to ``pos``
+``identity.npy`` [20, 128, 128, 3] f16       ICT identity modes (one standard deviation each) on the mean of 2 x 2 grid points
 ``layout.npy``   [189, 2] float32            template points (x, y) in canvas pixels; names in ``template.py``
 ``mirror.npy``   [189] int64                 index of the mirror image of each point
 ``cheek.npy``    [P, 3] float32              mean RGB of the cheeks, neutral face, 0..255
@@ -41,9 +42,10 @@ CANVAS = 512
 GRID = 256
 CROP = 341
 N_POINTS = 189
+SHAPES = 20  # identity modes: the others move the face by less than half a millimetre
 NEUTRAL, SMILE = 0, 1
 
-ARRAYS = ("tex", "alpha", "pos", "expr", "layout", "mirror", "cheek", "lidgap", "mouthgap", "skin")
+ARRAYS = ("tex", "alpha", "pos", "expr", "identity", "layout", "mirror", "cheek", "lidgap", "mouthgap", "skin")
 LISTS = ("ids", "held_out", "age", "male", "ethnicity", "smile_open", "expression_names")
 
 
@@ -65,6 +67,7 @@ class Canvas:
     alpha: np.ndarray
     pos: np.ndarray
     expr: np.ndarray
+    identity: np.ndarray
     layout: np.ndarray
     mirror: np.ndarray
     cheek: np.ndarray
@@ -99,6 +102,8 @@ class Canvas:
                 f"the cache in {folder} has canvas {meta['canvas']} and grid {meta['grid']}, "
                 f"but this code needs {CANVAS} and {GRID}: build it again"
             )
+        if missing := [name for name in ARRAYS if not (folder / f"{name}.npy").is_file()]:
+            raise FileNotFoundError(f"the cache in {folder} lacks {', '.join(missing)}: it is of an older version, build it again")
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
         return cls(
             ids=meta["ids"],

@@ -18,6 +18,7 @@ from .raster import cell_states, rasterise
 from .view import Frame, crop_square, head_rotation, project, to_pixels
 
 _SUPERSAMPLE = 2
+_EDGE = 5     # supersampled pixels
 _WRAP = 0.22  # how much of the background's light creeps over the edges
 
 
@@ -71,19 +72,20 @@ class Engine:
         u, v = rasterise(np.ascontiguousarray(points[..., 0]), np.ascontiguousarray(points[..., 1]),
                          np.ascontiguousarray(depth), cell_states(grid_alpha), large.height, large.width)
         texels = tex.shape[1] / whole.pos.shape[1]  # per grid cell
-        seen = cv2.remap(np.dstack([tex, alpha]), (u + 0.5) * texels - 0.5, (v + 0.5) * texels - 0.5,
-                         cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        texel = (u + 0.5) * texels - 0.5, (v + 0.5) * texels - 0.5
+        seen = cv2.remap(np.dstack([tex, alpha]), *texel, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         rng = np.random.default_rng(labels.seed)
         painted = background.paint(labels.scene, rng, frame.height / frame.side, frame.width / frame.side)
         painted *= (255 * np.array(labels.tint) ** (1 / GAMMA)).astype(np.float32)
         if behind is not None:
             painted = behind.astype(np.float32)
         behind = cv2.resize(painted, u.shape[::-1], interpolation=cv2.INTER_CUBIC)
-        coverage = np.where(u >= 0, seen[..., 3], np.float32(0))
+        coverage = seen[..., 3] * _inside(u)
         surface, normals = mix.neck.surface()
-        colours = mix.neck.colour * shade_normals(normals[0], rotation, sh, tint, mean)
+        colours = mix.neck.colours() * shade_normals(normals, rotation, sh, tint, mean)
         beneath, neck_cover = neck.draw(*place(surface), colours, large.height, large.width)
-        front, coverage = _stack(seen, coverage, beneath, neck_cover)
+        over_neck = cv2.remap(whole.over_neck, *texel, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        front, coverage = _stack(seen, coverage, over_neck, beneath, neck_cover)
         image = _over(front, coverage, behind, _edge_light(coverage, frame))
         image = cv2.resize(image, (frame.width, frame.height), interpolation=cv2.INTER_AREA)
         matte = cv2.resize(coverage, (frame.width, frame.height), interpolation=cv2.INTER_AREA)
@@ -137,6 +139,11 @@ def render(canvas: Canvas, labels: Labels, size: int = 128) -> tuple[np.ndarray,
 _last: tuple[Canvas, int, Engine] | None = None
 
 
+def _inside(u: np.ndarray) -> np.ndarray:
+    """1 inside what was drawn, falling to 0 over the last pixel or two: where a cheek hides itself no matte softens its edge."""
+    return np.clip(2 * cv2.blur((u >= 0).astype(np.float32), (_EDGE, _EDGE)) - 1, 0, 1)
+
+
 def _edge_light(coverage: np.ndarray, frame: Frame) -> np.ndarray:
     """Share of the background's light on each pixel: the blurred outside of the matte."""
     reach = max(3, int(0.05 * frame.side * _SUPERSAMPLE)) | 1
@@ -152,17 +159,17 @@ def _grade(image: np.ndarray, labels: Labels) -> np.ndarray:
 
 
 @njit(cache=True, fastmath=True)
-def _stack(head, alpha, neck, neck_alpha):
-    """The head [H, W, 4] over the neck [H, W, 3] -> (colour, coverage)."""
+def _stack(head, alpha, over_neck, neck, neck_alpha):
+    """The head [H, W, 4] over the neck [H, W, 3] -> (colour, coverage). The share `over_neck` of the head hides the neck."""
     height, width = alpha.shape
     colour = np.empty((height, width, 3), np.float32)
     coverage = np.empty((height, width), np.float32)
     for i in range(height):
         for j in range(width):
-            a = alpha[i, j]
-            rest = (1 - a) * neck_alpha[i, j]
-            coverage[i, j] = a + rest
-            share = rest / max(a + rest, 1e-4)
+            a, n = alpha[i, j], neck_alpha[i, j]
+            total = a + (1 - a) * n
+            coverage[i, j] = total
+            share = min((1 - a + a * (1 - over_neck[i, j])) * n / max(total, 1e-4), 1.0)
             for c in range(3):
                 colour[i, j, c] = head[i, j, c] + share * (neck[i, j, c] - head[i, j, c])
     return colour, coverage

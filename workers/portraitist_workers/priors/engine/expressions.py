@@ -1,4 +1,4 @@
-"""The morphable model's expression offsets, as maps on the canvas.
+"""The morphable model's offsets of expressions and of identity, as maps on the canvas.
 
 The model is fitted to the layout itself. Because the layout is no natural face, a thin-plate spline then moves each
 canvas pixel to the spot of the fitted model that bears the same landmarks. Holes (mouth, sides) are filled smoothly,
@@ -7,21 +7,40 @@ so the inside of the mouth moves between its lips.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 from . import template
-from .canvas import CANVAS, GRID
+from .canvas import CANVAS, GRID, SHAPES
 from .depth import draw, grid_pixels, visible_triangles
 from .ict import FaceModel, fit_neutral
 from .membrane import fill_membrane
 
+IDENTITY_BLUR = 2.0  # grid pixels: lids and lips move together, so that mouths stay shut
 FADE = 24  # grid pixels from the model's edge over which offsets fade to zero
 
 
 def expression_maps(model: FaceModel, layout: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Offsets float16 [K, 256, 256, 3] in head-frame units on the grid of `layout` [189, 2], and their K names."""
+    maps = _maps(model, layout, model.expression[model.fitted])
+    return np.stack([cv2.GaussianBlur(one, (0, 0), 0.7) for one in maps]).astype(np.float16), [model.names[k] for k in model.fitted]
+
+
+def identity_maps(model: FaceModel, layout: np.ndarray) -> np.ndarray:
+    """Offsets float16 [SHAPES, 128, 128, 3] of the model's first identity modes, one standard deviation each.
+
+    They are smooth, so half the grid's resolution is enough: each value is the mean of 2 x 2 grid points.
+    """
+    maps = _maps(model, layout, model.identity[:SHAPES])
+    smooth = [cv2.GaussianBlur(one, (0, 0), IDENTITY_BLUR) for one in maps]
+    return np.stack([cv2.resize(one, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA) for one in smooth]).astype(np.float16)
+
+
+def _maps(model: FaceModel, layout: np.ndarray, offsets: np.ndarray) -> Iterator[np.ndarray]:
+    """Offsets [K, V, 3] of the model's vertices as maps float32 [256, 256, 3] on the layout's grid."""
     fit = fit_neutral(model, layout.astype(float), expression_bound=1.0)
     triangles = visible_triangles(model)
     canvas, camera_z = fit.project(model.face(fit))
@@ -38,15 +57,11 @@ def expression_maps(model: FaceModel, layout: np.ndarray) -> tuple[np.ndarray, l
     seen &= _component_of_face(seen, layout)
     outside = cv2.distanceTransform((~seen).astype(np.uint8), cv2.DIST_L2, 5)
     border = outside > FADE
-    maps, names = [], []
-    for k in model.fitted:
-        offsets = (model.expression[k][corners] * weights[..., None]).sum(-2).astype(np.float32)
-        offsets = cv2.remap(fill_membrane(offsets, hit), lookup, None, cv2.INTER_LINEAR)
-        offsets[~seen] = 0
-        filled = fill_membrane(offsets, seen | border)
-        maps.append(cv2.GaussianBlur(filled, (0, 0), 0.7).astype(np.float16))
-        names.append(model.names[k])
-    return np.stack(maps), names
+    for one in offsets:
+        drawn = (one[corners] * weights[..., None]).sum(-2).astype(np.float32)
+        drawn = cv2.remap(fill_membrane(drawn, hit), lookup, None, cv2.INTER_LINEAR)
+        drawn[~seen] = 0
+        yield fill_membrane(drawn, seen | border)
 
 
 def _layout_to_model(model, fit, layout):

@@ -38,6 +38,7 @@ def with_torso(mix: Mix) -> Mix:
     clothes = mix.clothes[: _USED * texels]
     tex = np.pad(tex, ((0, _BELOW * texels), (_SIDE * texels,) * 2, (0, 0)), mode="edge")
     alpha = np.pad(alpha, ((0, _BELOW * texels), (_SIDE * texels,) * 2), mode="edge")
+    over_neck = np.pad(mix.over_neck[: _USED * texels], ((0, _BELOW * texels), (_SIDE * texels,) * 2), constant_values=1)
     body = np.flatnonzero(alpha[_USED * texels - 1] > 0.5)
     if body.size:  # no gaps between hair and shirt below
         alpha[_USED * texels:, body[0]: body[-1] + 1] = 1.0
@@ -47,7 +48,7 @@ def with_torso(mix: Mix) -> Mix:
     fade = depth * depth * (3 - 2 * depth)
     folds = _folds(tex.shape[:2])[..., None]
     tex = tex + fade * (cloth * folds - tex)
-    return replace(mix, tex=tex.astype(np.float32), alpha=alpha, pos=_extend(pos),
+    return replace(mix, tex=tex.astype(np.float32), alpha=alpha, over_neck=over_neck, pos=_extend(pos),
                    inner=_pad_half(mix.inner), jaw_shadow=_pad_half(mix.jaw_shadow))
 
 

@@ -26,6 +26,7 @@ class Labels:
     flips: tuple[bool, ...]            # [n]
     weights: tuple[float, ...]         # [n] sum 1, none above 0.7
     donor: int                         # 0..n-1
+    shape: tuple[float, ...] = ()      # weights of the model's first identity modes, added to the mixed surface; no vector holds them
     yaw: float = 0.0                   # degrees
     pitch: float = 0.0                 # degrees
     roll: float = 0.0                  # degrees

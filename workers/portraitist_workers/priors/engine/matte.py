@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from scipy.interpolate import make_interp_spline
 
 from . import template
 from .canvas import CANVAS
@@ -24,6 +25,7 @@ OPPONENT[1:] *= CHROMA_GAIN
 HAIR_BAND, SKIN_BAND = 8, 2  # pixels inside the silhouette that may be transparent
 SOLID_ALPHA, FADE_ALPHA = 0.85, 0.55
 NEAR_BACKGROUND, NEAR_VEIL = 9, 25
+SHINY = 0.1  # share of a bald crown that looks like background; hair reaches 0.03
 
 
 def cut_out(photo: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +46,7 @@ def cut_out(photo: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.nd
     # Below the chin, what is as bright as the wall is shirt; its edge is sharp.
     bright = cv2.blur((image - background).mean(-1), (9, 9)) > -25
     band = np.where(skin | ((rows > chin) & bright), SKIN_BAND, HAIR_BAND)
-    sure = ((depth > band) & ~(veil & ~skin)) | face | _crown(landmarks)
+    sure = ((depth > band) & ~(veil & ~skin)) | face | _crown(landmarks, empty)
     # Foreground colour is taken a little inside, and only from pixels that are nearly as far from the background as
     # any nearby: paler ones between strands are mixed with it.
     core = cv2.erode(sure.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -166,13 +168,18 @@ def _bites(silhouette: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     return closed & above & ~silhouette
 
 
-def _crown(landmarks: np.ndarray) -> np.ndarray:
-    """The skull inside the hair outline, above the forehead: bald, shiny heads are as bright as the background."""
+def _crown(landmarks: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    """The skull inside the hair outline, above the forehead: bald, shiny heads are as bright as the background.
+
+    Where much of it was taken for background nothing but the outline's landmarks tells where the head ends.
+    """
     points = landmarks[list(range(136, 143)) + list(range(149, 154))]
     centre = points.mean(0)
-    hull = cv2.convexHull(np.round(centre + (points - centre) * [0.84, 0.88]).astype(np.int32))
     mask = np.zeros((CANVAS, CANVAS), np.uint8)
-    cv2.fillPoly(mask, [hull], 1)
+    cv2.fillPoly(mask, [cv2.convexHull(np.round(centre + (points - centre) * [0.84, 0.88]).astype(np.int32))], 1)
+    if (empty & (mask > 0)).sum() > SHINY * mask.sum():
+        arch = make_interp_spline(np.arange(7), landmarks[148:155])(np.linspace(0.9, 5.1, 60))
+        cv2.fillPoly(mask, [np.round(centre + (arch - centre) * [0.965, 0.98]).astype(np.int32)], 1)
     return mask > 0
 
 

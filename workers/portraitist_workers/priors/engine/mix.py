@@ -11,17 +11,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from . import strands
 from .blend import combine, mix_layers, shift_hair
 from .canvas import GRID, NEUTRAL, SMILE, Canvas
 from .eyes import Eyes
 from .labels import Labels
+from .mouth import open_mouth
 from .neck import Neck
-from .prepare import shrink, usable, without_rims
+from .outline import over_neck, without_rims
+from .prepare import is_bald, shrink, usable, whole_skin
 from .regions import INNER_LIP_MIDDLE, Regions, scale_points
-from .template import MOUTH_CORNERS, MOUTH_HOLE, NECK
+from .template import MOUTH_CORNERS, NECK
 
-_CAVITY = np.array([38.0, 14.0, 14.0], np.float32)  # colour deep in an open mouth, RGB
 _DETAIL = 0.5        # share of the donor's fine texture given back to an average face
+_HAIR = 0.75         # brightness against the cheeks below which what should be bare is hair
 _OPEN_LENGTH = 2.5   # ICT units between the inner lips at mouth_open = 1
 # Ears and side hair lie on a plane far behind the cheeks; at that depth a turned head shows too much of its side.
 _FLATTEN, _FLATTEN_BELOW = np.float32(0.45), np.float32(3.0)
@@ -40,6 +43,7 @@ class Mix:
 
     tex: np.ndarray    # [W, W, 3] float32, RGB 0..255
     alpha: np.ndarray  # [W, W] float32, 0..1
+    over_neck: np.ndarray  # [W, W] float32, 0..1, share of the head that hides the neck beneath it
     skin: np.ndarray   # [W, W] float32, 0..1, of the donor
     clothes: np.ndarray  # [W, W] float32, 0..1
     pos: np.ndarray    # [256, 256, 3] float32, ICT units, head frame
@@ -63,12 +67,18 @@ class Mixer:
         self.tex = shrink(canvas.tex, W)      # [P, 2, W, W, 3] uint8
         self.alpha = shrink(canvas.alpha, W)  # [P, 2, W, W] uint8
         self.skin = shrink(canvas.skin, W)    # [P, W, W] uint8
-        self.tex = without_rims(self.tex, self.alpha, self.regions.below_chin)
+        front = np.mean(canvas.pos[::4, NEUTRAL], axis=0, dtype=np.float32)  # some people make a mean head
+        self.tex = without_rims(self.tex, self.alpha, self.skin, self.regions, front)
         self._usable = np.stack([usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
+        self._whole_skin = np.stack([whole_skin(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
+        self._strokes = strands.patterns(W)
+        self._loose = [strands.looseness(matte, self.regions) for matte in self.alpha[:, NEUTRAL]]
+        self._bald = [is_bald(*who, self.regions.points) for who in zip(self.tex[:, NEUTRAL], canvas.cheek, strict=True)]
         self._expressions = {name: np.asarray(canvas.expr[i], np.float32)
                              for i, name in enumerate(canvas.expression_names) if _used(name)}
         self._ict_smile = sum(share * (self._expressions[f"{name}_L"] + self._expressions[f"{name}_R"])
                               for name, share in _SMILE.items())
+        self._identity = np.asarray(canvas.identity, np.float32).reshape(len(canvas.identity), -1)  # [K, 128 * 128 * 3]
         half = lambda mask: cv2.resize(mask, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA)  # noqa: E731
         self._light_masks = half(self.regions.inner), half(self.regions.jaw_shadow)
         rows = np.arange(GRID, dtype=np.float32)[:, None]
@@ -79,7 +89,7 @@ class Mixer:
     def mix(self, labels: Labels) -> Mix:
         people = [_Source(p, f, w) for p, f, w in zip(labels.people, labels.flips, labels.weights, strict=True)]
         donor = people[labels.donor]
-        pos, neutral = self._surface(people, labels.smile)
+        pos, neutral = self._surface(people, labels.smile, labels.shape)
         pos = self._smile_more(pos, neutral, labels.smile)
         frame = self._sample(pos, (0, 1, *MOUTH_CORNERS))
         smile_geo = self._corner_travel(pos, neutral)
@@ -88,17 +98,25 @@ class Mixer:
         frame[2:] = self._sample(pos, MOUTH_CORNERS)
         gap = self._lip_gap(pos)
         skin = self._take(self.skin, donor)
-        tex, clothes = self._texture(people, labels, skin)
-        tex = self._open_mouth(tex, gap_before, gap)
+        tex, clothes = self._texture(people, labels, self._take(self._whole_skin, donor))
+        tex = open_mouth(tex, self.regions, gap_before, gap)
         tex = self.eyes.warp(tex, labels.blink, labels.gaze)
         alpha = np.maximum(self._take(self.alpha[:, NEUTRAL], donor) * np.float32(1 / 255), self.regions.inner)
-        return Mix(tex, alpha, skin * np.float32(1 / 255), clothes, pos, frame, self._neck(pos, tex, skin), *self._light_masks,
-                   float(np.clip(smile_geo / _SMILE_LENGTH, 0, 1)), float(np.clip(gap / _OPEN_LENGTH, 0, 1)))
+        strokes = self._strokes[labels.seed % strands.PATTERNS]
+        strokes = strokes[:, ::-1] if labels.seed // strands.PATTERNS % 2 else strokes
+        alpha = strands.fray(alpha, skin, strokes, self._loose[donor.person], self.regions)
+        neck = self._neck(pos, tex, skin)
+        return Mix(tex, alpha, over_neck(alpha, tex, (neck.left + neck.right) / 2, self.regions), skin * np.float32(1 / 255),
+                   clothes, pos, frame, neck, *self._light_masks, float(np.clip(smile_geo / _SMILE_LENGTH, 0, 1)),
+                   float(np.clip(gap / _OPEN_LENGTH, 0, 1)))
 
     # ---- surface ---------------------------------------------------------------------------------------------------
 
-    def _surface(self, people: list[_Source], smile: float) -> tuple[np.ndarray, np.ndarray]:
-        """Mixed positions at `smile`, and those of the same mix when neutral. float32 [256, 256, 3] each."""
+    def _surface(self, people: list[_Source], smile: float, shape: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Mixed positions at `smile`, and those of the same mix when neutral. float32 [256, 256, 3] each.
+
+        `shape` moves both alike: what is measured as their difference, or at their points, stays right.
+        """
         out = []
         for expression in (NEUTRAL, SMILE):
             total = np.zeros((GRID, GRID, 3), np.float32)
@@ -109,8 +127,13 @@ class Mixer:
                         one = one[:, ::-1] * np.array([-1, 1, 1], np.float32)
                     total += np.float32(source.weight) * one
             out.append(total)
+        own = np.float32(0)
+        if shape:
+            own = (np.array(shape, np.float32) @ self._identity[: len(shape)]).reshape(GRID // 2, GRID // 2, 3)
+            own = cv2.resize(own, (GRID, GRID), interpolation=cv2.INTER_LINEAR)
         for total in out:
             total[..., 2] += self._flatten * np.maximum(_FLATTEN_BELOW - total[..., 2], 0)
+            total += own
         neutral, full = out
         return (neutral + np.float32(smile) * (full - neutral) if smile > 0 else neutral), neutral
 
@@ -147,14 +170,14 @@ class Mixer:
         return float(np.linalg.norm(upper - lower))
 
     def _neck(self, pos: np.ndarray, tex: np.ndarray, skin: np.ndarray) -> Neck:
-        """Its colour is the mean of the neck's skin, or of the cheeks where hair or a collar hides the neck."""
-        below = self.regions.below_chin[::4, ::4] * skin[::4, ::4] / 255
+        """Its colours are those of the skin near the neck's outlines, or of the cheeks where hair or a collar hides them."""
         rows, columns = self.regions.cheeks
         cheek = tex[rows, columns].mean(0)
-        weight = below * (below > 0.5)
-        colour = (tex[::4, ::4] * weight[..., None]).sum((0, 1)) + 5 * 0.8 * cheek
-        left, right = self._sample(pos, (NECK[0], NECK[3]))
-        return Neck.between(left, right, self._sample(pos, (110, 113)), colour / (weight.sum() + 5))
+        colours = []
+        for side in self.regions.neck_sides:
+            weight = side[::4, ::4] * skin[::4, ::4] / 255
+            colours.append(((tex[::4, ::4] * weight[..., None]).sum((0, 1)) + 2 * 0.75 * cheek) / (weight.sum() + 2))
+        return Neck.between(self._sample(pos, (NECK[0], NECK[3])), self._sample(pos, (110, 113)), np.stack(colours))
 
     # ---- texture ---------------------------------------------------------------------------------------------------
 
@@ -187,10 +210,12 @@ class Mixer:
         # give an average face back some of the donor's pores and stubble
         fine = cv2.GaussianBlur(own, (0, 0), 1.6 * self.W / 512)
         rows, columns = regions.cheeks
-        tone = inner[rows, columns].mean(0) / np.maximum(outer[rows, columns].mean(0), 1)
+        cheek = np.maximum(outer[rows, columns].mean(0), 1)
+        tone = (inner[rows, columns].mean(0) / cheek).astype(np.float32)
         detail = np.float32(_DETAIL * (1 - donor.weight))
-        tex, clothes, hair = combine(inner, mask, outer, own, fine, donor_skin, regions.no_detail, regions.below_chin,
-                                      tone.astype(np.float32), detail, np.array(labels.clothes, np.float32))
+        bare = np.ones_like(mask) if self._bald[donor.person] else regions.lower_face
+        tex, clothes, hair = combine(inner, mask, outer, own, fine, donor_skin, bare, regions.no_detail, regions.below_chin,
+                                     tone, np.float32(_HAIR * cheek[1]), detail, np.array(labels.clothes, np.float32))
         if any(labels.hair):
             tex = shift_hair(tex, hair * self._take(self.alpha[:, NEUTRAL], donor) / 255, labels.hair)
         return tex, clothes
@@ -198,36 +223,6 @@ class Mixer:
     def _donor_face(self, donor: _Source, smile: float) -> np.ndarray:
         face = self.tex[donor.person, SMILE if smile > 0.5 else NEUTRAL]
         return (face[:, ::-1] if donor.flip else face).astype(np.float32)
-
-    def _open_mouth(self, tex: np.ndarray, before: float, after: float) -> np.ndarray:
-        """When the jaw drops, teeth stay at the upper lip and a dark cavity appears below them.
-
-        The mouth's hole is always as high in the layout, however far the lips are apart, so rows are squeezed by
-        before / after.
-        """
-        if after < before + 0.08:
-            return tex
-        polygon = scale_points(np.asarray(self.canvas.layout)[list(MOUTH_HOLE)], self.W)
-        left, top = np.floor(polygon.min(0)).astype(int)
-        right, bottom = np.ceil(polygon.max(0)).astype(int) + 1
-        columns = np.arange(left, right)
-        half = len(polygon) // 2 + 1
-        upper = np.interp(columns, polygon[:half, 0], polygon[:half, 1])
-        low = polygon[[0, *range(len(polygon) - 1, half - 2, -1)]]
-        lower = np.interp(columns, low[:, 0], low[:, 1])
-        rows = np.arange(top, bottom)[:, None]
-        share = (rows - upper) / np.maximum(lower - upper, 0.5)  # 0 at the upper lip, 1 at the lower
-        teeth = max(before - 0.12, 0.0) / after  # a gap of a millimetre is a seam, not teeth
-        source = upper + share * (lower - upper) / max(teeth, 0.05)
-        box = cv2.remap(tex, np.broadcast_to(columns, source.shape).astype(np.float32), source.astype(np.float32),
-                        cv2.INTER_LINEAR)
-        deep = np.clip((share - teeth) / 0.12 + 1, 0, 1) if teeth > 0.05 else np.ones_like(share)
-        cavity = _CAVITY * (1 + 0.9 * np.clip((share - 0.55) / 0.45, 0, 1)[..., None])  # the tongue's lighter red
-        box = box + deep[..., None].astype(np.float32) * (cavity - box)
-        out = tex.copy()
-        inside = self.regions.mouth[top:bottom, left:right, None] * np.float32(min(1.0, (after - before) / 0.25))
-        out[top:bottom, left:right] += inside * (box - out[top:bottom, left:right])
-        return out
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""People's maps made ready for mixing: smaller, without bright rims, and with a mask of what others may borrow."""
+"""People's maps made ready for mixing: smaller, and with a mask of what others may borrow."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 
 from .regions import Regions
+from .template import HAIR_OUTLINE, HAIRLINE
+
+_BALD, _BALD_WEIGHTS = 9.5, np.array([0.5, 1, 1], np.float32)  # difference in Lab; shading varies lightness
 
 
 def shrink(array: np.ndarray, W: int) -> np.ndarray:
@@ -36,23 +39,19 @@ def usable(skin: np.ndarray, regions: Regions) -> np.ndarray:
     return np.rint(out * 255).astype(np.uint8)
 
 
-def without_rims(tex: np.ndarray, alpha: np.ndarray, below_chin: np.ndarray) -> np.ndarray:
-    """Removes what is left of the bright studio wall in the outline: there no colour may outshine the head beside it.
+def whole_skin(skin: np.ndarray, regions: Regions) -> np.ndarray:
+    """Skin mask uint8 [W, W] without the gaps that shade and stubble leave below the brows. It may hold a thin beard."""
+    W = len(skin)
+    closed = cv2.morphologyEx(skin, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (W // 32) + 1,) * 2))
+    where = np.maximum(regions.lower_face, regions.neck)
+    return np.rint(skin + where * (closed.astype(np.float32) - skin)).astype(np.uint8)
 
-    Clothes are white, so nothing is changed below the chin.
-    """
-    W = tex.shape[2]
-    out = np.empty_like(tex)
-    size = max(3, W // 85) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    for person in range(tex.shape[0]):
-        for expression in range(tex.shape[1]):
-            matte = alpha[person, expression].astype(np.float32) / 255
-            core = cv2.erode((matte > 0.95).astype(np.float32), kernel)
-            weight = cv2.GaussianBlur(core, (0, 0), W / 100) + 1e-4
-            one = tex[person, expression].astype(np.float32)
-            near = cv2.GaussianBlur(one * core[..., None], (0, 0), W / 100) / weight[..., None]
-            rim = cv2.GaussianBlur(1 - core, (0, 0), 1) * np.clip(weight * 8, 0, 1) * (1 - below_chin)
-            dimmed = np.minimum(one, 1.08 * near + 4)
-            out[person, expression] = np.clip(np.rint(one + rim[..., None] * (dimmed - one)), 0, 255)
-    return out
+
+def is_bald(tex: np.ndarray, cheek: np.ndarray, points: np.ndarray) -> bool:
+    """Whether the skull above the hairline has about the colour of the `cheek` [3], in a texture [W, W, 3] with layout `points`."""
+    between = (points[list(HAIRLINE[2:-2])] + points[list(HAIR_OUTLINE[2:-2])]) / 2  # the hairline's outline on the crown
+    smooth = cv2.blur(tex, (len(tex) // 73,) * 2)
+    x, y = np.rint(between).astype(int).T
+    colours = np.vstack([np.median(smooth[y, x], 0), cheek]).astype(np.float32)[None] / 255
+    crown, skin = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB)[0]
+    return float(np.linalg.norm((crown - skin) * _BALD_WEIGHTS)) < _BALD

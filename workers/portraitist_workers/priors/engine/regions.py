@@ -22,6 +22,7 @@ from .template import (
     JAW,
     MOUTH_HOLE,
     MOUTH_POLYGON,
+    NECK,
 )
 
 # Eyes, nose, lips: whatever the colour there, it belongs to the face.
@@ -33,20 +34,26 @@ INNER_LIP_MIDDLE = (96, 101)  # upper, lower
 class Regions:
     """Masks [W, W] float32 in [0, 1] on the canvas shrunk to `W` texels a side.
 
-    `points` is the layout in texels of that size. `inner` is where textures of several people may be mixed, `features` is
-    the part of it where a skin-colour mask means nothing, `brows` likewise if no fringe covers them. `no_detail` covers
-    eyes and lips, `mouth` the hole between the lips. `below_chin` grows from 0 at the jaw to 1 on the neck, and
-    `jaw_shadow` fades from 1 under the jaw to 0 further down.
+    `points` is the layout in texels of that size. `face` ends at hairline, ears and jaw. `inner` is where textures of
+    several people may be mixed, `features` is the part of it where a skin-colour mask means nothing, `brows` likewise if
+    no fringe covers them. `no_detail` covers eyes and lips, `mouth` the hole between the lips. `below_chin` grows from 0 at
+    the jaw to 1 on the neck, and `jaw_shadow` fades from 1 under the jaw to 0 further down.
     """
 
     points: np.ndarray
+    face: np.ndarray
     inner: np.ndarray
+    lower_face: np.ndarray  # the face below the brows
     features: np.ndarray
     brows: np.ndarray
     no_detail: np.ndarray
     mouth: np.ndarray
     below_chin: np.ndarray
     jaw_shadow: np.ndarray
+    below_brows: np.ndarray  # 0 above the brows' lower edge, 1 below
+    shoulders: np.ndarray  # 0 down to the chin's height, 1 below
+    neck: np.ndarray  # 0 at the ear lobes, 1 from a little below them down
+    neck_sides: tuple[np.ndarray, ...]  # inside the neck's left and right outline
     cheeks: tuple[np.ndarray, np.ndarray]  # rows, columns of cheek texels
 
     @classmethod
@@ -60,13 +67,17 @@ class Regions:
         eyes = [_polygon(layout[list(hole)], 2, grow=6) for hole in (EYE_LEFT_HOLE, EYE_RIGHT_HOLE)]
         lips = _polygon(layout[list(MOUTH_POLYGON)], 3, grow=4)
         below, shadow = _under_jaw(layout)
+        below_brows = _from(layout[list(BROW_LEFT), 1].max(), 20)
         cheek = np.maximum(*(_polygon(cv2.convexHull(layout[list(c)].astype(np.float32))[:, 0], 0) for c in (CHEEK_LEFT, CHEEK_RIGHT)))
         small = lambda mask: cv2.resize(mask, (W, W), interpolation=cv2.INTER_AREA)  # noqa: E731
         rows, columns = np.nonzero(small(cheek) > 0.9)
         return cls(
-            points=scale_points(layout, W), inner=small(inner), features=small(features), brows=small(brows),
-            no_detail=small(np.maximum.reduce([lips, *eyes])), mouth=small(mouth),
-            below_chin=small(below), jaw_shadow=small(shadow), cheeks=(rows, columns),
+            points=scale_points(layout, W), face=small(_polygon(face, 3)), inner=small(inner), features=small(features),
+            lower_face=small(_polygon(face, 5) * below_brows), below_brows=small(below_brows), brows=small(brows),
+            no_detail=small(np.maximum.reduce([lips, *eyes])), mouth=small(mouth), below_chin=small(below),
+            jaw_shadow=small(shadow), shoulders=small(_from(layout[JAW[5], 1] + 5, 15)),
+            neck=small(_from(layout[JAW[0], 1] + 6, 14)), neck_sides=tuple(small(side) for side in _neck_sides(layout)),
+            cheeks=(rows, columns),
         )
 
 
@@ -94,3 +105,18 @@ def _under_jaw(layout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sides = np.clip(1.3 - np.abs(x - CANVAS / 2 + 0.5) / (0.5 * (jaw[-1, 0] - jaw[0, 0])), 0, 1)
     shadow = np.clip(depth / 6, 0, 1) * np.exp(-np.maximum(depth, 0) / 40) * sides[None]
     return cv2.GaussianBlur(below, (0, 0), 4), cv2.GaussianBlur(shadow.astype(np.float32), (0, 0), 4)
+
+
+def _neck_sides(layout: np.ndarray) -> list[np.ndarray]:
+    """Upright strips 24 px wide, 8 px inside the outermost points of the neck."""
+    out = []
+    for point, inwards in ((layout[NECK[0]], 1), (layout[NECK[3]], -1)):
+        box = np.array([(8, -14), (32, -14), (32, 22), (8, 22)]) * [inwards, 1]
+        out.append(_polygon(point + box, 2))
+    return out
+
+
+def _from(row: float, height: float) -> np.ndarray:
+    """0 above `row`, rising to 1 over `height` px. [512, 512]"""
+    ramp = np.clip((np.arange(CANVAS, dtype=np.float32) - row) / height, 0, 1)
+    return np.repeat(ramp[:, None], CANVAS, 1)

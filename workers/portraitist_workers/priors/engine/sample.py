@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from .background import SCENES
-from .canvas import Canvas
+from .canvas import SHAPES, Canvas
 from .labels import Labels
 from .light import lamp
 
 MAX_WEIGHT = 0.7  # nobody's face may appear alone: the people of the set did not agree to being the model's faces
 _MIN_TOP = 0.4
+_SHAPE = 0.5  # standard deviations of the modes
 
 
 def draw(rng: np.random.Generator, canvas: Canvas, people: np.ndarray, **fixed) -> Labels:
@@ -24,7 +25,7 @@ def draw(rng: np.random.Generator, canvas: Canvas, people: np.ndarray, **fixed) 
 
 
 def draw_mix(rng: np.random.Generator, canvas: Canvas, people: np.ndarray) -> dict:
-    """Two or three similar people. The hair is mostly that of the strongest, sometimes another's."""
+    """Two or three similar people and a shape of one's own. The hair is mostly that of the strongest, sometimes another's."""
     n = 2 if rng.random() < 0.4 else 3
     first = int(rng.choice(people))
     others = people[people != first]
@@ -34,6 +35,7 @@ def draw_mix(rng: np.random.Generator, canvas: Canvas, people: np.ndarray) -> di
         "people": chosen, "flips": tuple(bool(f) for f in rng.random(len(chosen)) < 0.5),
         "weights": draw_weights(rng, len(chosen)),
         "donor": 0 if rng.random() < 0.75 else int(rng.integers(len(chosen))),
+        "shape": draw_shape(rng),
     }
 
 
@@ -50,6 +52,11 @@ def draw_weights(rng: np.random.Generator, n: int) -> tuple[float, ...]:
         weights = np.sort(rng.dirichlet(np.full(n, 1.5)))[::-1]
         if _MIN_TOP <= weights[0] <= MAX_WEIGHT:
             return tuple(float(w) for w in weights)
+
+
+def draw_shape(rng: np.random.Generator) -> tuple[float, ...]:
+    """Weights of the identity modes: gives back about as much variety of shape as mixing averages away."""
+    return tuple(float(w) for w in np.clip(rng.normal(0, _SHAPE, SHAPES), -2 * _SHAPE, 2 * _SHAPE))
 
 
 def draw_view(rng: np.random.Generator) -> dict:

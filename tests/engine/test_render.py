@@ -1,0 +1,76 @@
+"""What holds of every rendered portrait."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba", reason="the engine needs the extra `train`")
+
+from portraitist_workers.priors.engine.canvas import SHAPES, Canvas
+from portraitist_workers.priors.engine.compose import Engine
+from portraitist_workers.priors.engine.labels import WIDTH, Labels
+from portraitist_workers.priors.engine.sample import draw
+from portraitist_workers.priors.engine.template import MOUTH_CORNERS
+from portraitist_workers.priors.engine.view import crop_square
+
+SIZE = 128
+PLAIN = Labels(seed=3, people=(0, 1), flips=(False, True), weights=(0.6, 0.4), donor=0, grain=0.0, blur=0.0)
+
+
+@pytest.fixture(scope="module")
+def engine(canvas):
+    return Engine(canvas, SIZE)
+
+
+def drawn(canvas, seed, **fixed):
+    return draw(np.random.default_rng(seed), canvas, np.arange(len(canvas.ids)), **fixed)
+
+
+def test_the_same_seed_gives_the_same_picture(canvas, engine):
+    first, again = (engine.render(drawn(canvas, 5)) for _ in range(2))
+    assert first.labels == again.labels and len(first.labels.shape) == SHAPES
+    assert np.array_equal(first.image, again.image) and np.array_equal(first.alpha, again.alpha)
+    other = engine.render(replace(drawn(canvas, 5), shape=drawn(canvas, 6).shape))
+    assert not np.array_equal(first.image, other.image)
+
+
+def test_the_shape_changes_no_vector(canvas, engine):
+    with_shape, without = (engine.render(replace(PLAIN, smile=0.7, shape=shape)).labels for shape in ((0.9, -0.6, 0.4), ()))
+    vectors = [labels.to_vector(len(canvas.ids)) for labels in (with_shape, without)]
+    assert len(vectors[0]) == WIDTH + 4 * len(canvas.ids)
+    assert with_shape.smile_geo == pytest.approx(without.smile_geo, abs=1e-4)  # the shape moves both ends of the smile alike
+    assert with_shape.smile_geo > 0.3
+
+
+@pytest.mark.parametrize("yaw", [-20.0, 0.0, 25.0])
+@pytest.mark.parametrize("shape", [(), (1.0, -1.0, 1.0, 0.8, -0.8)])
+def test_eyes_and_mouth_lie_where_the_crop_expects_them(engine, yaw, shape):
+    """From the pictures' own map of places: the FFHQ square through the eyes and mouth corners that are seen is the picture."""
+    picture = engine.render(replace(PLAIN, yaw=yaw, shape=shape), geometry=True)
+    points = engine.mixer.canvas.layout[[0, 1, *MOUTH_CORNERS]]
+    seen = np.array([place(picture.uv, (point + 0.5) / 512) for point in points])
+    centre, side = crop_square(seen)
+    assert np.abs(centre - (SIZE - 1) / 2).max() < 1.0
+    assert side == pytest.approx(SIZE, rel=0.02)
+
+
+def place(uv, wanted):
+    """Pixel (x, y) whose place on the canvas is the nearest to `wanted` in [0, 1]."""
+    distance = np.nan_to_num(np.linalg.norm(uv - wanted, axis=-1), nan=9)
+    near = np.exp(-((distance / 0.006) ** 2))
+    y, x = np.mgrid[: len(uv), : len(uv)]
+    return np.array([(near * x).sum(), (near * y).sum()]) / near.sum()
+
+
+def test_a_cache_of_an_older_version_is_named(tmp_path):
+    (tmp_path / "meta.json").write_text('{"canvas": 512, "grid": 256}')
+    with pytest.raises(FileNotFoundError, match=r"lacks .*identity.* build it again"):
+        Canvas.load(tmp_path)
+
+
+def test_nobody_appears_alone(canvas):
+    for seed in range(50):
+        labels = drawn(canvas, seed)
+        assert len(labels.people) >= 2 and max(labels.weights) <= 0.7
+        assert np.abs(labels.shape).max() <= 2 * 0.5 and np.std(labels.shape) > 0.2
