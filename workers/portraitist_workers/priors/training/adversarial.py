@@ -1,0 +1,163 @@
+"""The adversarial phase: sharpens the generator that `prior` made, with the paired terms kept.
+
+    python -m portraitist_workers.priors.training.adversarial --pool DIR --canvas DIR --state PRIOR.pt --out DIR
+
+Resumable like `prior`, and its state is read by whatever reads `prior`'s. Labels -> w stays as it is, so mapping, encoder and
+directions stay valid; only the synthesis learns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..engine.canvas import Canvas
+from .discriminator import Discriminator, gradient_penalty
+from .losses import edges_l1, pyramid_l1, random_shift, random_view
+from .pool import Pool
+from .prior import BACKGROUND_WEIGHT, SAVE_SECONDS, Trainer, contact_sheet, load_lpips, resume, save_atomically
+
+
+@dataclass(frozen=True)
+class Phase:
+    batch: int = 16
+    images: int = 100_000
+    lr: float = 2e-4  # of the synthesis; falls to a tenth in the last third
+    lr_discriminator: float = 6e-4
+    adversarial: float = 0.4  # length of the adversarial gradient on the picture, in lengths of the paired one
+    ramp: int = 8_000  # pictures over which it grows to that
+    perceptual: float = 0.4
+    edges: float = 0.5
+    penalty: float = 0.003  # gamma of R1 and R2 ...
+    every: int = 4  # ... in every so manieth step, times as much, on half the batch
+    grain: float = 0.015  # noise added to what the discriminator sees: the renders' grain follows no label
+    ema: float = 0.999
+
+
+class Sharpening:
+    """`prior`'s trainer with a discriminator beside it."""
+
+    def __init__(self, trainer: Trainer, phase: Phase) -> None:
+        self.trainer, self.phase = trainer, phase
+        self.start = trainer.seen
+        for live, average in ((trainer.generator, trainer.generator_ema), (trainer.labels, trainer.labels_ema)):
+            live.load_state_dict(average.state_dict())
+        trainer.labels.requires_grad_(False)
+        trainer.generator.mapping.requires_grad_(False)
+        self.optimizer = torch.optim.Adam(trainer.generator.synthesis.parameters(), lr=phase.lr, betas=(0.0, 0.99), eps=1e-8)
+        self.discriminator = Discriminator(trainer.generator.config.resolution).to(memory_format=torch.channels_last)
+        self.judge_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=phase.lr_discriminator, betas=(0.0, 0.99), eps=1e-8)
+        self.steps = 0
+
+    def step(self, pool: Pool, lpips) -> dict[str, float]:
+        phase, trainer = self.phase, self.trainer
+        done = (trainer.seen - self.start) / phase.images
+        for group in self.optimizer.param_groups:
+            group["lr"] = phase.lr * 0.1 ** max(0.0, 3 * done - 2)
+        for group in self.judge_optimizer.param_groups:
+            group["lr"] = phase.lr_discriminator
+        R = trainer.generator.config.resolution
+        real, alpha, labels = pool.batch(phase.batch, R, trainer.rng)
+        with torch.no_grad():
+            w = trainer.labels_ema(labels)
+        made = trainer.generator.synthesis(w, noise="none", dtype=torch.bfloat16)
+
+        fake = made.detach().requires_grad_()  # both judges give their gradient on the picture; it is passed on once
+        paired = {"l1": pyramid_l1(fake, real, BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha),
+                  "edges": phase.edges * edges_l1(fake, real)}
+        if lpips is not None:
+            shown = random_shift(*random_view(fake, real, size=128, rng=trainer.shift_rng), pixels=8, rng=trainer.shift_rng)
+            with torch.autocast("cpu", torch.bfloat16):
+                paired["lpips"] = phase.perceptual * lpips(*shown).float().mean()
+        (towards_pair,) = torch.autograd.grad(torch.stack(list(paired.values())).sum(), fake)
+        figures, towards_real = self._judge(fake, real)
+        share = phase.adversarial * min(1.0, (trainer.seen - self.start) / phase.ramp)
+        balance = share * towards_pair.norm() / towards_real.norm().clamp(min=1e-12)
+        self.optimizer.zero_grad(set_to_none=True)
+        made.backward(towards_pair + balance * towards_real)
+        self.optimizer.step()
+        trainer._average(phase.ema)
+        trainer.seen += phase.batch
+        self.steps += 1
+        return {name: float(value.detach()) for name, value in (paired | figures).items()}
+
+    def _judge(self, fake: Tensor, real: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """One step of the discriminator; its figures, and the gradient [B, 3, R, R] that would deceive it."""
+        phase = self.phase
+        seen = random_shift(self._shown(fake), self._shown(real), pixels=8, rng=self.trainer.shift_rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            found, truth = self.discriminator(torch.cat(seen)).chunk(2)
+        (towards_real,) = torch.autograd.grad(F.softplus(truth.detach() - found).mean(), fake, retain_graph=True)
+        loss = F.softplus(found - truth).mean()
+        figures = {"judge": loss, "told_apart": (truth > found).float().mean()}
+        if self.steps % phase.every == 0:
+            few = torch.cat([x[: phase.batch // 2].detach() for x in seen])
+            figures["penalty"] = 2 * gradient_penalty(self.discriminator, few)  # of renders, and of regressions
+            loss = loss + phase.every * phase.penalty / 2 * figures["penalty"]
+        self.judge_optimizer.zero_grad(set_to_none=True)
+        loss.backward(inputs=list(self.discriminator.parameters()))
+        self.judge_optimizer.step()
+        return figures, towards_real
+
+    def _shown(self, pictures: Tensor) -> Tensor:
+        return pictures + self.phase.grain * torch.randn(pictures.shape, generator=self.trainer.shift_rng)
+
+    def state(self) -> dict:
+        return self.trainer.state() | {
+            "discriminator": self.discriminator.state_dict(), "judge_optimizer": self.judge_optimizer.state_dict(),
+            "synthesis_optimizer": self.optimizer.state_dict(), "start": self.start, "steps": self.steps,
+        }
+
+    def load(self, state: dict) -> None:
+        self.trainer.load(state)
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.judge_optimizer.load_state_dict(state["judge_optimizer"])
+        self.optimizer.load_state_dict(state["synthesis_optimizer"])
+        self.start, self.steps = state["start"], state["steps"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, meaning in (("pool", "folder of shards made by engine.render pool"), ("canvas", "canvas cache made by engine.build"),
+                          ("state", "what training.prior wrote"), ("out", "where state and contact sheet go")):
+        parser.add_argument(f"--{name}", type=Path, required=True, help=meaning)
+    parser.add_argument("--images", type=int, default=Phase.images, help="how many to see in all")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    sharpening = Sharpening(resume(args.state, Canvas.load(args.canvas)), Phase(images=args.images))
+    path = args.out / "prior.pt"
+    if path.exists():
+        sharpening.load(torch.load(path, weights_only=False))  # our own file
+    trainer, pool, lpips = sharpening.trainer, Pool(args.pool), load_lpips()
+    stop: list[bool] = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
+    begun = saved = logged = time.monotonic()
+    rows: list[dict[str, float]] = []
+    while not stop and trainer.seen - sharpening.start < args.images:
+        rows.append(sharpening.step(pool, lpips))
+        now = time.monotonic()
+        if now - logged > 30:
+            means = {name: round(float(np.mean([row[name] for row in rows if name in row])), 4) for name in set().union(*rows)}
+            speed = len(rows) * sharpening.phase.batch / (now - logged)
+            print(f"{now - begun:7.0f} s  seen {trainer.seen}  {speed:.0f} img/s  {means}", flush=True)
+            rows, logged = [], now
+        if now - saved > SAVE_SECONDS:
+            save_atomically(sharpening.state(), path)
+            contact_sheet(trainer, pool, args.out / "sheet.png")
+            saved = now
+    save_atomically(sharpening.state(), path)
+
+
+if __name__ == "__main__":
+    main()
