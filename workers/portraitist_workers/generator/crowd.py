@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import Generator
-from .layers import EqualizedLinear, ModulatedConv, ToRGB, up_convolution
+from .layers import EqualizedLinear, ModulatedConv, ToRGB
 from .synthesis import Synthesis
+from .upsampling import up_convolution
 
 
 def crowd(members: Sequence[Generator]) -> Synthesis:
