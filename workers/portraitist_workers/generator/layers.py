@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from . import winograd
 from .upsampling import UP_GAIN, up_convolution
 
 SQRT2 = math.sqrt(2.0)
@@ -138,9 +139,13 @@ class ModulatedConv(nn.Module):
         return style.square() @ energy
 
     def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
-        return up_convolution(x, kernel) if self.up else F.conv2d(x, kernel, padding=1)
+        if self.up:
+            return up_convolution(x, kernel)
+        return winograd.convolution(x, kernel) if kernel.ndim == 3 else F.conv2d(x, kernel, padding=1)
 
     def _kernel(self, dtype: torch.dtype) -> Tensor:
+        if not self.up and winograd.pays(self.weight, self.resolution, dtype):
+            return winograd.transformed(self.weight)
         # The demodulation makes the kernel's scale irrelevant; nothing to normalise in fp32 and bf16.
         return self.weight.to(dtype).contiguous(memory_format=torch.channels_last)
 
