@@ -79,8 +79,8 @@ class _Conv(ModulatedConv):
             return up_convolution(x, kernel, groups=P).unflatten(1, (P, -1))[0]
         return F.conv2d(x, kernel, padding=1, groups=P).unflatten(1, (P, -1))[0]
 
-    def _kernel(self, dtype: torch.dtype) -> Tensor:
-        return self.weight.to(dtype).flatten(0, 1)  # [P O, I, 3, 3]
+    def _kernel(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        return weight.to(dtype).flatten(0, 1)  # [P O, I, 3, 3]
 
 
 class _ToRGB(ToRGB):

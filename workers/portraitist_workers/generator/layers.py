@@ -52,8 +52,12 @@ class _ScaleShiftLeaky(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
-        # Without channels_last the sum takes the noise's layout, and every layer after it.
-        shift = bias if noise is None else (bias + noise).contiguous(memory_format=torch.channels_last)
+        shift = bias
+        if noise is not None:
+            # Without a place of its own the sum would take the noise's layout, and so would every layer after it.
+            shape = torch.broadcast_shapes(bias.shape, noise.shape)
+            shift = torch.empty((1,) * (4 - len(shape)) + shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+            torch.add(bias, noise, out=shift)
         y = F.leaky_relu_(torch.addcmul(shift, x, scale), 0.2)
         ctx.save_for_backward(x, scale, y)
         ctx.shapes = bias.shape, None if noise is None else noise.shape
@@ -71,6 +75,26 @@ class _ScaleShiftLeaky(torch.autograd.Function):
         grad_bias = grad.sum_to_size(bias_shape) if need_bias else None
         grad_noise = grad.sum(1, keepdim=True).sum_to_size(noise_shape) if need_noise else None
         return grad * scale if need_x else None, grad_scale, grad_bias, grad_noise
+
+
+def _energy(weight: Tensor) -> Tensor:
+    """Sum of squares over the pixels of each kernel, [..., O, I, 3, 3] -> [..., I, O]."""
+    return weight.float().square().sum((-2, -1)).transpose(-2, -1).contiguous()
+
+
+class _WithEnergy(torch.autograd.Function):
+    """A weight [O, I, 3, 3] and its `_energy`, whose derivatives meet in one pass over the weight. First order only."""
+
+    @staticmethod
+    def forward(ctx, weight: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(weight)
+        return weight.view_as(weight), _energy(weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor, grad_energy: Tensor) -> Tensor:
+        (weight,) = ctx.saved_tensors
+        return torch.addcmul(grad, weight, (2 * grad_energy).t()[..., None, None].to(weight.dtype))
 
 
 class ModulatedConv(nn.Module):
@@ -97,11 +121,14 @@ class ModulatedConv(nn.Module):
             cached = self._cache[name] = (key, compute())
         return cached[1]
 
-    def _constant(self, name: str, compute) -> Tensor:
-        """A function of the weight; computed anew at every call while the weight is being trained."""
-        if torch.is_grad_enabled() and self.weight.requires_grad:
-            return compute()
-        return self._remember(name, self.weight, lambda: compute().detach())
+    def _kernel_and_energy(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Functions of the weight; computed anew at every call while it is being trained."""
+        weight = self.weight
+        if torch.is_grad_enabled() and weight.requires_grad:
+            weight, energy = _WithEnergy.apply(weight)
+            return self._kernel(weight, dtype), energy
+        kernel = self._remember(f"kernel {dtype}", weight, lambda: self._kernel(weight, dtype).detach())
+        return kernel, self._remember("energy", weight, lambda: _energy(weight).detach())
 
     def remembered(self) -> Iterator[Tensor]:
         """The tensors that are kept beside the weight. (A kernel in the weight's own format is the weight.)"""
@@ -123,8 +150,7 @@ class ModulatedConv(nn.Module):
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
         B, I = style.shape
         dtype = x.dtype
-        kernel = self._constant(f"kernel {dtype}", lambda: self._kernel(dtype))
-        energy = self._constant("energy", lambda: self.weight.float().square().sum((-2, -1)).transpose(-2, -1).contiguous())
+        kernel, energy = self._kernel_and_energy(dtype)
         gain = SQRT2 * UP_GAIN if self.up else SQRT2
         demodulation = torch.rsqrt(self._power(style.float(), energy) + DEMODULATION_EPS) * gain  # [B, O]
         x = self._convolve(x * style.to(dtype).view(B, I, 1, 1), kernel)
@@ -143,11 +169,11 @@ class ModulatedConv(nn.Module):
             return up_convolution(x, kernel)
         return winograd.convolution(x, kernel) if kernel.ndim == 3 else F.conv2d(x, kernel, padding=1)
 
-    def _kernel(self, dtype: torch.dtype) -> Tensor:
-        if not self.up and winograd.pays(self.weight, self.resolution, dtype):
-            return winograd.transformed(self.weight)
+    def _kernel(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        if not self.up and winograd.pays(weight, self.resolution, dtype):
+            return winograd.transformed(weight)
         # The demodulation makes the kernel's scale irrelevant; nothing to normalise in fp32 and bf16.
-        return self.weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        return weight.to(dtype).contiguous(memory_format=torch.channels_last)
 
 
 class _Mix(torch.autograd.Function):
