@@ -48,8 +48,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    times = {shape: measure(shape) for shape in SHAPES[: 2 if args.quick else 3]}
-    rows = [row for shape, timed in times.items() for row in as_rows(shape, timed)]
+    times = [(shape, measure(shape)) for shape in SHAPES[: 2 if args.quick else 3]]
+    rows = [row for shape, timed in times for row in as_rows(shape, timed)]
     intro = (
         "Milliseconds per image. *Reference*: one modulated kernel per sample, applied as a convolution with one group per image, inserted "
         "zeros and FIR filter, as in the original code but in plain PyTorch (tests/benchmarks/reference_generator.py). *Ours*: factored "
@@ -82,10 +82,10 @@ def as_rows(shape: Shape, times: Times) -> list[list[str]]:
              f"{t.reference / t.ours:.2f}×", f"{t.difference:.0e}" if name == "forward" else ""] for (dtype, name), t in times.items()]
 
 
-def summary(times: dict[Shape, Times]) -> str:
+def summary(times: list[tuple[Shape, Times]]) -> str:
     """Our bf16 against the fp32 reference."""
     lines = [(shape.name, *(f"{t[torch.float32, name].reference / t[torch.bfloat16, name].ours:.2f}×" for name in PASSES))
-             for shape, t in times.items()]
+             for shape, t in times]
     return "Ours in bf16 against the reference in fp32:\n\n" + table(("shape", *PASSES.values()), lines)
 
 

@@ -61,7 +61,7 @@ class _ScaleShiftLeaky(torch.autograd.Function):
         if noise is not None:
             # Without a place of its own the sum would take the noise's layout, and so would every layer after it.
             shape = torch.broadcast_shapes(bias.shape, noise.shape)
-            shift = torch.empty((1,) * (4 - len(shape)) + shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+            shift = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
             torch.add(bias, noise, out=shift)
         y = F.leaky_relu_(torch.addcmul(shift, x, scale), 0.2)
         ctx.save_for_backward(x, scale, y)
