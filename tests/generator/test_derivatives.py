@@ -10,7 +10,7 @@ from benchmarks import reference_generator
 from torch import Tensor
 
 from portraitist_workers.generator import Generator, GeneratorConfig, layers, products, winograd
-from portraitist_workers.generator.upsampling import up_convolution
+from portraitist_workers.generator.upsampling import swapped, up_convolution
 
 
 def random(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
@@ -29,17 +29,21 @@ def assert_same(ours: list[Tensor], plain: list[Tensor], tolerance: float) -> No
         assert a.shape == b.shape and (a - b).abs().max() <= tolerance * b.abs().max()
 
 
+def upsampled(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+    return up_convolution(x, swapped(weight, groups), groups)
+
+
 @pytest.mark.parametrize("groups", [1, 2])
 def test_up_convolution(groups):
     x, weight = random(2, 2 * groups, 3, 5), random(3 * groups, 2, 3, 3, seed=1)
-    assert torch.autograd.gradcheck(partial(up_convolution, groups=groups), (x, weight))
+    assert torch.autograd.gradcheck(partial(upsampled, groups=groups), (x, weight))
 
 
 @pytest.mark.parametrize("size", [4, 40])  # 40: more rows than are worked on at once
 def test_up_convolution_in_fp32(size):
     x, weight = random(2, 3, size, size), random(4, 3, 3, 3, seed=1)
     in_fp32 = [t.detach().float().contiguous(memory_format=torch.channels_last).requires_grad_() for t in (x, weight)]
-    assert_same(gradients(up_convolution, *in_fp32), [t.float() for t in gradients(up_convolution, x, weight)], 1e-5)
+    assert_same(gradients(upsampled, *in_fp32), [t.float() for t in gradients(upsampled, x, weight)], 1e-5)
 
 
 def winograd_convolution(x: Tensor, weight: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from . import Generator
 from .layers import EqualizedLinear, ModulatedConv, ToRGB
 from .synthesis import Synthesis
-from .upsampling import up_convolution
+from .upsampling import swapped, up_convolution
 
 
 def crowd(members: Sequence[Generator]) -> Synthesis:
@@ -80,7 +80,8 @@ class _Conv(ModulatedConv):
         return F.conv2d(x, kernel, padding=1, groups=P).unflatten(1, (P, -1))[0]
 
     def _kernel(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        return weight.to(dtype).flatten(0, 1)  # [P O, I, 3, 3]
+        kernel = weight.to(dtype).flatten(0, 1)  # [P O, I, 3, 3]
+        return swapped(kernel, groups=len(weight)) if self.up else kernel
 
 
 class _ToRGB(ToRGB):

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from . import winograd
-from .upsampling import UP_GAIN, up_convolution
+from .upsampling import UP_GAIN, swapped, up_convolution
 
 SQRT2 = math.sqrt(2.0)
 DEMODULATION_EPS = 1e-8
@@ -175,7 +175,9 @@ class ModulatedConv(nn.Module):
         return winograd.convolution(x, kernel) if kernel.ndim == 3 else F.conv2d(x, kernel, padding=1)
 
     def _kernel(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        if not self.up and winograd.pays(weight, self.resolution, dtype):
+        if self.up:
+            return swapped(weight.to(dtype))
+        if winograd.pays(weight, self.resolution, dtype):
             return winograd.transformed(weight)
         # The demodulation makes the kernel's scale irrelevant; nothing to normalise in fp32 and bf16.
         return weight.to(dtype).contiguous(memory_format=torch.channels_last)

@@ -95,14 +95,14 @@ def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
 def _cut(padded: Tensor) -> Tensor:
     """[b, 4h+2, 4w+2, I] -> transformed tiles [36, b h w, I]."""
     tiles = padded.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3).reshape(36, -1)
-    return (_both(_INPUT, padded) @ tiles).view(36, -1, padded.shape[3])
+    return product(_both(_INPUT, padded), tiles.t()).view(36, -1, padded.shape[3])
 
 
 def _cut_transposed(tiles: Tensor, padded: Tensor) -> None:
     """Adds to padded [b, 4h+4, 4w+4, I] (two rows and columns more than `_cut` takes, for even tiles)."""
     b, height, width, I = padded.shape
     h, w = height // 4 - 1, width // 4 - 1
-    tiles = (_both(_INPUT, tiles).t() @ tiles.view(36, -1)).view(6, 6, b, h, w, I)
+    tiles = product(_both(_INPUT, tiles).t(), tiles.view(36, -1).t()).view(6, 6, b, h, w, I)
     padded = padded.unflatten(2, (-1, 4)).unflatten(1, (-1, 4))
     for i in range(6):
         for j in range(6):
@@ -112,14 +112,14 @@ def _cut_transposed(tiles: Tensor, padded: Tensor) -> None:
 def _assemble(products: Tensor, y: Tensor) -> None:
     """[36, b h w, O] -> y [b, 4h, 4w, O]."""
     y = y.unflatten(2, (-1, 4)).unflatten(1, (-1, 4))  # [b, h, 4, w, 4, O]
-    pixels = (_both(_OUTPUT, products) @ products.view(36, -1)).view(4, 4, *y.shape[:2], *y.shape[3::2])
+    pixels = product(_both(_OUTPUT, products), products.view(36, -1).t()).view(4, 4, *y.shape[:2], *y.shape[3::2])
     y.copy_(pixels.permute(2, 3, 0, 4, 1, 5))
 
 
 def _assemble_transposed(grad: Tensor) -> Tensor:
     """[b, 4h, 4w, O] -> [36, b h w, O]."""
     pixels = grad.unflatten(2, (-1, 4)).unflatten(1, (-1, 4)).permute(2, 4, 0, 1, 3, 5).reshape(16, -1)
-    return (_both(_OUTPUT, grad).t() @ pixels).view(36, -1, grad.shape[3])
+    return product(_both(_OUTPUT, grad).t(), pixels.t()).view(36, -1, grad.shape[3])
 
 
 def _both(matrix: list[list[float]], like: Tensor) -> Tensor:
