@@ -36,7 +36,7 @@ SHAPES = (
     Shape("256 px, official widths", GeneratorConfig(256, channel_base=16384), 4),
     Shape("1024 px, official widths", GeneratorConfig(1024, channel_base=32768), 1),
 )
-BUDGET = 12.0  # seconds of timing per cell at most; at least one run
+BUDGET = 24.0  # seconds of timing per pair of cells at most; at least one run each
 RUNS = 7
 
 
@@ -48,39 +48,67 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    rows = [row for shape in SHAPES[: 2 if args.quick else 3] for row in measure(shape)]
+    times = [(shape, measure(shape)) for shape in SHAPES[: 2 if args.quick else 3]]
+    rows = [row for shape, timed in times for row in as_rows(shape, timed)]
     intro = (
         "Milliseconds per image. *Reference*: one modulated kernel per sample, applied as a convolution with one group per image, inserted "
         "zeros and FIR filter, as in the original code but in plain PyTorch (tests/benchmarks/reference_generator.py). *Ours*: factored "
         "demodulation, shared kernels, channels_last. Same weights and latents; the first line of each pair checks that the pictures are "
-        "equal. Medians of up to 7 runs after a warm-up. *Forward*: frozen weights, no gradient, as in serving. *Forward + backward*: "
-        "gradients of all synthesis weights and of w, as in tuning. Optimisation runs in bf16 where the processor has the units for it."
+        "equal. Medians of up to 7 runs after a warm-up, reference and ours in turn. *Forward*: frozen weights, no gradient, as in "
+        "serving. *Inversion step*: gradient of w, frozen weights. *Forward + backward*: gradients of all synthesis weights and of w, "
+        "as in tuning. Optimisation runs in bf16 where the processor has the units for it. With one thread the times are the "
+        "processor's, which other programs disturb less than the clock's."
     )
     write("generator", "Generator speed", [intro, table(("shape", "batch", "number format", "pass", "reference, ms", "ours, ms", "ratio",
-                                                         "largest difference"), rows)])
+                                                         "largest difference"), rows), summary(times)])
 
 
-def measure(shape: Shape) -> list[list[str]]:
+PASSES = {"forward": "forward", "inversion": "inversion step", "tuning": "forward + backward"}
+LABELS = {torch.float32: "fp32", torch.bfloat16: "bf16"}
+
+
+@dataclass(frozen=True)
+class Timed:
+    reference: float  # seconds per image
+    ours: float
+    difference: float
+
+
+Times = dict[tuple[torch.dtype, str], Timed]
+
+
+def as_rows(shape: Shape, times: Times) -> list[list[str]]:
+    return [[shape.name, str(shape.batch), LABELS[dtype], PASSES[name], f"{1000 * t.reference:.0f}", f"{1000 * t.ours:.0f}",
+             f"{t.reference / t.ours:.2f}×", f"{t.difference:.0e}" if name == "forward" else ""] for (dtype, name), t in times.items()]
+
+
+def summary(times: list[tuple[Shape, Times]]) -> str:
+    """Our bf16 against the fp32 reference."""
+    lines = [(shape.name, *(f"{t[torch.float32, name].reference / t[torch.bfloat16, name].ours:.2f}×" for name in PASSES))
+             for shape, t in times]
+    return "Ours in bf16 against the reference in fp32:\n\n" + table(("shape", *PASSES.values()), lines)
+
+
+def measure(shape: Shape) -> Times:
     torch.manual_seed(0)
     generator = Generator(shape.config).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     plain = copy.deepcopy(generator).to(memory_format=torch.contiguous_format)
     w = torch.randn(shape.batch, shape.config.w_dim)
-    rows = []
-    for dtype, label in ((torch.float32, "fp32"), (torch.bfloat16, "bf16")):
+    times: Times = {}
+    for dtype in LABELS:
         with torch.no_grad():
             reference, forward = reference_generator.synthesis(plain, w, dtype=dtype), generator.synthesis(w, dtype=dtype)
             difference = float((reference - forward).abs().max() / reference.abs().max())
         if dtype is torch.float32 and difference > 1e-3:
             raise AssertionError(f"{shape.name}: the two formulations differ by {difference:.2g} of the largest pixel")
         del reference, forward
-        for name, run in (("forward", _forward), ("forward + backward", _backward)):
-            theirs = median(partial(run, plain, partial(reference_generator.synthesis, plain, dtype=dtype), w))
-            ours = median(partial(run, generator, partial(generator.synthesis, dtype=dtype), w))
-            scale = 1000 / shape.batch
-            rows.append([shape.name, str(shape.batch), label, name, f"{theirs * scale:.0f}", f"{ours * scale:.0f}", f"{theirs / ours:.2f}×",
-                         f"{difference:.0e}" if run is _forward else ""])
-            print(" | ".join(rows[-1]), flush=True)
-    return rows
+        for name in PASSES:
+            run = _forward if name == "forward" else partial(_backward, train=name == "tuning")
+            theirs, ours = medians(partial(run, plain, partial(reference_generator.synthesis, plain, dtype=dtype), w),
+                                   partial(run, generator, partial(generator.synthesis, dtype=dtype), w))
+            times[dtype, name] = Timed(theirs / shape.batch, ours / shape.batch, difference)
+            print(" | ".join(as_rows(shape, {(dtype, name): times[dtype, name]})[0]), flush=True)
+    return times
 
 
 @torch.no_grad()
@@ -89,23 +117,26 @@ def _forward(generator: Generator, synthesis: Callable[[Tensor], Tensor], w: Ten
     synthesis(w)
 
 
-def _backward(generator: Generator, synthesis: Callable[[Tensor], Tensor], w: Tensor) -> None:
-    generator.synthesis.requires_grad_(True)
+def _backward(generator: Generator, synthesis: Callable[[Tensor], Tensor], w: Tensor, *, train: bool) -> None:
+    generator.synthesis.requires_grad_(train)
     w = w.clone().requires_grad_()
     synthesis(w).square().mean().backward()
     generator.zero_grad(set_to_none=True)
 
 
-def median(run: Callable[[], None]) -> float:
-    """Seconds; the warm-up counts towards the budget."""
+def medians(*runs: Callable[[], None]) -> list[float]:
+    """Seconds of each; the warm-up counts towards the budget."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     begun = time.perf_counter()
-    run()
-    times: list[float] = []
-    while len(times) < RUNS and (not times or time.perf_counter() - begun < BUDGET):
-        started = time.perf_counter()
+    for run in runs:
         run()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+    times: list[list[float]] = [[] for _ in runs]
+    while len(times[0]) < RUNS and (not times[0] or time.perf_counter() - begun < BUDGET):
+        for run, taken in zip(runs, times, strict=True):
+            started = clock()
+            run()
+            taken.append(clock() - started)
+    return [statistics.median(taken) for taken in times]
 
 
 if __name__ == "__main__":

@@ -60,9 +60,10 @@ def test_the_size_is_what_serving_takes():
     world = context(1)
     model = WarmPersonas().load(record(1), world)
     weights = 4 * sum(p.numel() for p in model.generator.synthesis.parameters())
-    assert weights < nbytes(model) < 1.3 * weights
+    assert weights < nbytes(model) < 2.2 * weights  # on a CPU with kernels transformed for fp32 (generator.winograd, upsampling)
+    before = nbytes(model)
     model.generator.synthesis(model.anchors[:1], dtype=torch.bfloat16)
-    assert nbytes(model) > 1.4 * weights  # the kernels in the other format are counted
+    assert nbytes(model) > before + 0.4 * weights  # the kernels in the other format are counted
 
 
 def test_a_worker_forgets_who_was_deleted():

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import Generator
-from .layers import EqualizedLinear, ModulatedConv, ToRGB, up_convolution
+from .layers import EqualizedLinear, ModulatedConv, ToRGB
 from .synthesis import Synthesis
+from .upsampling import swapped, up_convolution
 
 
 def crowd(members: Sequence[Generator]) -> Synthesis:
@@ -78,8 +79,9 @@ class _Conv(ModulatedConv):
             return up_convolution(x, kernel, groups=P).unflatten(1, (P, -1))[0]
         return F.conv2d(x, kernel, padding=1, groups=P).unflatten(1, (P, -1))[0]
 
-    def _kernel(self, dtype: torch.dtype) -> Tensor:
-        return self.weight.to(dtype).flatten(0, 1)  # [P O, I, 3, 3]
+    def _kernel(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        kernel = weight.to(dtype).flatten(0, 1)  # [P O, I, 3, 3]
+        return swapped(kernel, groups=len(weight)) if self.up else kernel
 
 
 class _ToRGB(ToRGB):

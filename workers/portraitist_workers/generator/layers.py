@@ -8,8 +8,13 @@ The same numbers, but one ordinary convolution for the whole batch, and sum_k W^
 The activation's gain sqrt(2) is positive, so lrelu(g * x) = g * lrelu(x): it is folded into d, the noise and the bias,
 and the whole tail of a layer is one multiply-add and one leaky ReLU.
 
+Where autograd's own derivatives are slow on a CPU, autograd functions with the same derivatives take their place: here, in
+`upsampling` and in `winograd`. They are differentiable once.
+
 Tried on a CPU and not kept: kernels per sample, one sample after another, from 32, 64 or 128 px on (fewer passes over the pictures, but
-1 to 1.4 times the time); up-convolution as one 3x3 convolution to the four phases of its output (exact; 2 to 3 times the time).
+1 to 1.4 times the time); up-convolution as one 3x3 convolution to the four phases of its output (exact; 2 to 3 times the time);
+weight gradients of ordinary convolutions as products with patches (0.75 to 1.7 times the time, by shape); sums of products in
+strips instead of whole maps (no gain below 512 px).
 """
 
 from __future__ import annotations
@@ -20,6 +25,10 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from . import winograd
+from .upsampling import UP_GAIN, swapped, up_convolution
 
 SQRT2 = math.sqrt(2.0)
 DEMODULATION_EPS = 1e-8
@@ -40,54 +49,57 @@ class EqualizedLinear(nn.Module):
         return F.linear(x, self.weight * self.weight_gain, bias)
 
 
-def upsample2x(image: Tensor) -> Tensor:
-    """Zero-padded 2x up-sampling with the [1, 3, 3, 1] filter, [B, C, H, W] -> [B, C, 2H, 2W].
-
-    The filter's polyphase parts are (1, 3)/4 and (3, 1)/4, which is bilinear interpolation with zeros beyond the edge.
-    """
-    padded = F.pad(image, (1, 1, 1, 1))
-    return F.interpolate(padded, scale_factor=2, mode="bilinear", align_corners=False)[:, :, 2:-2, 2:-2]
-
-
-def smooth(x: Tensor) -> Tensor:
-    """The [1, 3, 3, 1] low-pass of the up-convolution with its gain 4 left out: [B, C, 2H+1, 2W+1] -> [B, C, 2H, 2W]."""
-    C = x.shape[1]
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0]).to(x) / 8
-    kernel = (taps[:, None] * taps[None, :]).expand(C, 1, 4, 4)
-    return F.conv2d(x, kernel, padding=1, groups=C)
-
-
-def up_convolution(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
-    """3x3 convolution with 2x up-sampling and smoothing, [B, I, H, W] -> [B, O, 2H, 2W], weight [O, I, 3, 3] (of `groups` one
-    below the other: their I channels of x each).
-
-    Reference order: transposed convolution (stride 2), then the low-pass with gain 4. Here the gain sits in the kernel.
-    """
-    weight = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)  # [groups I, O, 3, 3]
-    x = F.conv_transpose2d(x, weight * 4, stride=2, groups=groups)
-    return smooth(x)
-
-
 class _ScaleShiftLeaky(torch.autograd.Function):
-    """lrelu(x * scale + shift): one multiply-add and one activation forward, three passes backward (autograd's own takes six)."""
+    """lrelu(x * scale + bias + noise): one multiply-add and one activation forward, few passes backward. First order only.
+
+    x [B, O, H, W], scale [B, O, 1, 1], bias [O, 1, 1] or [B, O, 1, 1], noise [1 or B, 1, H, W] or None.
+    """
 
     @staticmethod
-    def forward(ctx, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        y = torch.addcmul(shift, x, scale)
-        y = F.leaky_relu_(y, 0.2)
+    def forward(ctx, x: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
+        shift = bias
+        if noise is not None:
+            # Without a place of its own the sum would take the noise's layout, and so would every layer after it.
+            shape = torch.broadcast_shapes(bias.shape, noise.shape)
+            shift = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+            torch.add(bias, noise, out=shift)
+        y = F.leaky_relu_(torch.addcmul(shift, x, scale), 0.2)
         ctx.save_for_backward(x, scale, y)
-        ctx.shift_shape = shift.shape
+        ctx.shapes = bias.shape, None if noise is None else noise.shape
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad: Tensor):
         x, scale, y = ctx.saved_tensors
+        bias_shape, noise_shape = ctx.shapes
         # The sign of the output is the sign of the pre-activation, so y serves for both.
         grad = torch.ops.aten.leaky_relu_backward(grad, y, 0.2, True)
-        need_x, need_scale, need_shift = ctx.needs_input_grad
+        need_x, need_scale, need_bias, need_noise = ctx.needs_input_grad
         grad_scale = (grad * x).sum((2, 3), keepdim=True) if need_scale else None
-        grad_shift = grad.sum_to_size(ctx.shift_shape) if need_shift else None
-        return grad * scale if need_x else None, grad_scale, grad_shift
+        grad_bias = grad.sum_to_size(bias_shape) if need_bias else None
+        grad_noise = grad.sum(1, keepdim=True).sum_to_size(noise_shape) if need_noise else None
+        return grad * scale if need_x else None, grad_scale, grad_bias, grad_noise
+
+
+def _energy(weight: Tensor) -> Tensor:
+    """Sum of squares over the pixels of each kernel, [..., O, I, 3, 3] -> [..., I, O]."""
+    return weight.float().square().sum((-2, -1)).transpose(-2, -1).contiguous()
+
+
+class _WithEnergy(torch.autograd.Function):
+    """A weight [O, I, 3, 3] and its `_energy`, whose derivatives meet in one pass over the weight. First order only."""
+
+    @staticmethod
+    def forward(ctx, weight: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(weight)
+        return weight.view_as(weight), _energy(weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor, grad_energy: Tensor) -> Tensor:
+        (weight,) = ctx.saved_tensors
+        return torch.addcmul(grad, weight, (2 * grad_energy).t()[..., None, None].to(weight.dtype))
 
 
 class ModulatedConv(nn.Module):
@@ -114,11 +126,14 @@ class ModulatedConv(nn.Module):
             cached = self._cache[name] = (key, compute())
         return cached[1]
 
-    def _constant(self, name: str, compute) -> Tensor:
-        """A function of the weight; computed anew at every call while the weight is being trained."""
-        if torch.is_grad_enabled() and self.weight.requires_grad:
-            return compute()
-        return self._remember(name, self.weight, lambda: compute().detach())
+    def _kernel_and_energy(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Functions of the weight; computed anew at every call while it is being trained."""
+        weight = self.weight
+        if torch.is_grad_enabled() and weight.requires_grad:
+            weight, energy = _WithEnergy.apply(weight)
+            return self._kernel(weight, dtype), energy
+        kernel = self._remember(f"kernel {dtype}", weight, lambda: self._kernel(weight, dtype).detach())
+        return kernel, self._remember("energy", weight, lambda: _energy(weight).detach())
 
     def remembered(self) -> Iterator[Tensor]:
         """The tensors that are kept beside the weight. (A kernel in the weight's own format is the weight.)"""
@@ -140,15 +155,14 @@ class ModulatedConv(nn.Module):
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
         B, I = style.shape
         dtype = x.dtype
-        kernel = self._constant(f"kernel {dtype}", lambda: self._kernel(dtype))
-        energy = self._constant("energy", lambda: self.weight.float().square().sum((-2, -1)).transpose(-2, -1).contiguous())
-        demodulation = torch.rsqrt(self._power(style.float(), energy) + DEMODULATION_EPS) * SQRT2  # [B, O]
+        kernel, energy = self._kernel_and_energy(dtype)
+        gain = SQRT2 * UP_GAIN if self.up else SQRT2
+        demodulation = torch.rsqrt(self._power(style.float(), energy) + DEMODULATION_EPS) * gain  # [B, O]
         x = self._convolve(x * style.to(dtype).view(B, I, 1, 1), kernel)
-        shift = (self.bias * SQRT2)[..., None, None]
+        bias = (self.bias * SQRT2)[..., None, None].to(dtype)
         if noise is not None:
-            shift = shift + noise * (self.noise_strength * SQRT2)
-            shift = shift.contiguous(memory_format=torch.channels_last)  # or the sum takes its layout, and every layer after it
-        x = _ScaleShiftLeaky.apply(x, demodulation.to(dtype).view(B, -1, 1, 1), shift.to(dtype))
+            noise = (noise * (self.noise_strength * SQRT2)).to(dtype)
+        x = _ScaleShiftLeaky.apply(x, demodulation.to(dtype).view(B, -1, 1, 1), bias, noise)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
     def _power(self, style: Tensor, energy: Tensor) -> Tensor:
@@ -156,11 +170,43 @@ class ModulatedConv(nn.Module):
         return style.square() @ energy
 
     def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
-        return up_convolution(x, kernel) if self.up else F.conv2d(x, kernel, padding=1)
+        if self.up:
+            return up_convolution(x, kernel)
+        return winograd.convolution(x, kernel) if kernel.ndim == 3 else F.conv2d(x, kernel, padding=1)
 
-    def _kernel(self, dtype: torch.dtype) -> Tensor:
+    def _kernel(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        if self.up:
+            return swapped(weight.to(dtype))
+        if winograd.pays(weight, self.resolution, dtype):
+            return winograd.transformed(weight)
         # The demodulation makes the kernel's scale irrelevant; nothing to normalise in fp32 and bf16.
-        return self.weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        return weight.to(dtype).contiguous(memory_format=torch.channels_last)
+
+
+class _Mix(torch.autograd.Function):
+    """pixels [B, P, I], kernels [B, O, I] -> [B, P, O], all pixels of a sample through its kernel. First order only.
+
+    The kernels' gradient is a product over all pixels; in pieces of `PIECE` of them it takes a tenth of the time.
+    """
+
+    PIECE = 1024
+
+    @staticmethod
+    def forward(ctx, pixels: Tensor, kernels: Tensor) -> Tensor:
+        ctx.save_for_backward(pixels, kernels)
+        return torch.bmm(pixels, kernels.transpose(1, 2))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):
+        pixels, kernels = ctx.saved_tensors
+        need_pixels, need_kernels = ctx.needs_input_grad
+        grad_kernels = None
+        if need_kernels:
+            length = math.gcd(pixels.shape[1], _Mix.PIECE)
+            g, x = (t.reshape(-1, length, t.shape[2]) for t in (grad, pixels))
+            grad_kernels = torch.bmm(g.transpose(1, 2), x).view(len(pixels), -1, *kernels.shape[1:]).sum(1)
+        return torch.bmm(grad, kernels) if need_pixels else None, grad_kernels
 
 
 class ToRGB(nn.Module):
@@ -178,6 +224,6 @@ class ToRGB(nn.Module):
         B, I, H, W = x.shape
         kernels = self.weight.view(-1, 3, I) * (style * self.gain).view(B, 1, I)  # [B, 3, I]
         pixels = x.permute(0, 2, 3, 1).reshape(B, H * W, I)  # a view when channels_last
-        rgb = torch.bmm(pixels, kernels.transpose(1, 2).to(x.dtype)).float() + self.bias.view(-1, 1, 3)
+        rgb = _Mix.apply(pixels, kernels.to(x.dtype)).float() + self.bias.view(-1, 1, 3)
         rgb = rgb.view(B, H, W, 3).permute(0, 3, 1, 2)
         return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from .config import GeneratorConfig
-from .layers import ModulatedConv, ToRGB, upsample2x
+from .layers import ModulatedConv, ToRGB
+from .upsampling import upsample2x
 
 NOISE_MODES = ("const", "none", "random")
 
