@@ -10,27 +10,25 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..engine.canvas import Canvas
+from . import loop
 from .discriminator import Discriminator, gradient_penalty
 from .losses import edges_l1, pyramid_l1, random_shift, random_view
 from .pool import Pool
-from .prior import BACKGROUND_WEIGHT, SAVE_SECONDS, Trainer, contact_sheet, load_lpips, resume, save_atomically
+from .prior import BACKGROUND_WEIGHT, Trainer, contact_sheet, load_lpips, resume
 
 
 @dataclass(frozen=True)
 class Phase:
     batch: int = 16
-    images: int = 100_000
+    images: int = 64_000
     lr: float = 2e-4  # of the synthesis; falls to a tenth in the last third
     lr_discriminator: float = 6e-4
     adversarial: float = 0.4  # length of the adversarial gradient on the picture, in lengths of the paired one
@@ -140,23 +138,13 @@ def main() -> None:
     if path.exists():
         sharpening.load(torch.load(path, weights_only=False))  # our own file
     trainer, pool, lpips = sharpening.trainer, Pool(args.pool), load_lpips()
-    stop: list[bool] = []
-    signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
-    begun = saved = logged = time.monotonic()
-    rows: list[dict[str, float]] = []
-    while not stop and trainer.seen - sharpening.start < args.images:
-        rows.append(sharpening.step(pool, lpips))
-        now = time.monotonic()
-        if now - logged > 30:
-            means = {name: round(float(np.mean([row[name] for row in rows if name in row])), 4) for name in set().union(*rows)}
-            speed = len(rows) * sharpening.phase.batch / (now - logged)
-            print(f"{now - begun:7.0f} s  seen {trainer.seen}  {speed:.0f} img/s  {means}", flush=True)
-            rows, logged = [], now
-        if now - saved > SAVE_SECONDS:
-            save_atomically(sharpening.state(), path)
-            contact_sheet(trainer, pool, args.out / "sheet.png")
-            saved = now
-    save_atomically(sharpening.state(), path)
+
+    def save() -> None:
+        loop.save_atomically(sharpening.state(), path)
+        contact_sheet(trainer, pool, args.out / "sheet.png")
+
+    loop.run(lambda: sharpening.step(pool, lpips), save=save, told=lambda: f"seen {trainer.seen}",
+             going=lambda: trainer.seen - sharpening.start < args.images)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ from ...faces.perceptual import load_perceptual
 from ...inversion.encoder import Encoder
 from ...inversion.reconstruction import Reconstruction, shrunk
 from ..engine.canvas import Canvas
+from .loop import save_atomically
 from .pool import Pool
-from .prior import W_DIM, resume, save_atomically
+from .prior import W_DIM, resume
 
 SIDE = 128  # px of what the encoder sees
 IN_W, IN_W_PLUS = 16, 4  # pictures of a batch that are synthesised, from w at 64 px and from w_plus in full

@@ -13,8 +13,6 @@ import argparse
 import copy
 import json
 import os
-import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +23,13 @@ from torch import Tensor
 
 from ...generator import Generator, GeneratorConfig
 from ..engine.canvas import Canvas
+from . import loop
 from .labels import LabelNetwork, identity_codes
 from .losses import edges_l1, pyramid_l1, random_shift, random_view
 from .pool import Pool
 
 W_DIM = 256
 BACKGROUND_WEIGHT = 0.3  # only an 8 x 8 code describes the background; full weight would spend the capacity on it
-SAVE_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -153,12 +151,6 @@ def resume(path: Path, canvas: Canvas) -> Trainer:
     return trainer
 
 
-def save_atomically(state: dict, path: Path) -> None:
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
-
-
 def load_lpips():
     """LPIPS-squeeze when its backbone is in TORCH_HOME, else None (the perceptual phase then runs on L1 alone)."""
     from ...faces.torchvision_border import ensure_torchvision
@@ -206,29 +198,23 @@ def main() -> None:
         trainer.load(torch.load(state_path, weights_only=False))  # our own file
         print(f"resumed at {trainer.seen} images", flush=True)
     pool, lpips = Pool(args.pool), None
-    stop = []
-    signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
-    begun = saved = logged = time.monotonic()
-    since, sums = 0, {}
-    while not stop and time.monotonic() - begun < args.minutes * 60:
+
+    def step() -> dict[str, float]:
+        nonlocal lpips
         if trainer.position()[0].perceptual and lpips is None:
             lpips = load_lpips()
-        for name, value in trainer.step(pool, lpips).items():
-            sums[name] = sums.get(name, 0.0) + value
-        since += 1
-        now = time.monotonic()
-        if now - logged > 30:
-            phase, done = trainer.position()
-            row = {k: round(v / since, 4) for k, v in sums.items()}
-            speed = since * phase.batch / (now - logged)
-            print(f"{now - begun:7.0f} s  seen {trainer.seen}  {phase.resolution} px {done:.0%}  {speed:.0f} img/s  {row}", flush=True)
-            logged, since, sums = now, 0, {}
-            pool.refresh()
-        if now - saved > SAVE_SECONDS:
-            save_atomically(trainer.state(), state_path)
-            contact_sheet(trainer, pool, args.out / "sheet.png")
-            saved = now
-    save_atomically(trainer.state(), state_path)
+        return trainer.step(pool, lpips)
+
+    def save() -> None:
+        loop.save_atomically(trainer.state(), state_path)
+        contact_sheet(trainer, pool, args.out / "sheet.png")
+
+    def told() -> str:
+        pool.refresh()
+        phase, done = trainer.position()
+        return f"seen {trainer.seen}  {phase.resolution} px {done:.0%}"
+
+    loop.run(step, save=save, told=told, going=lambda: True, minutes=args.minutes)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""The loop around the steps of a long training: it says how it goes, and keeps what was reached."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+LOG_SECONDS = 30
+SAVE_SECONDS = 120
+
+
+def run(step: Callable[[], dict[str, float]], *, save: Callable[[], None], told: Callable[[], str],
+        going: Callable[[], bool], minutes: float = float("inf")) -> None:
+    """Calls `step` while `going`, for `minutes` at most. Prints the means of the figures it returns and what `told` says;
+    saves from time to time, at the end and on SIGTERM."""
+    stop: list[bool] = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
+    begun = saved = logged = time.monotonic()
+    rows: list[dict[str, float]] = []
+    while not stop and going() and time.monotonic() - begun < minutes * 60:
+        rows.append(step())
+        now = time.monotonic()
+        if now - logged > LOG_SECONDS:
+            means = {name: round(float(np.mean([row[name] for row in rows if name in row])), 4) for name in sorted(set().union(*rows))}
+            print(f"{now - begun:7.0f} s  {told()}  {len(rows) / (now - logged):.2f} steps/s  {means}", flush=True)
+            rows, logged = [], now
+        if now - saved > SAVE_SECONDS:
+            save()
+            saved = now
+    save()
+
+
+def save_atomically(state: dict, path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
