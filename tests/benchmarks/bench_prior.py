@@ -77,9 +77,7 @@ def main() -> None:
         f"{len(photos)} held-out photos of the four test people, aligned.",
         table(("", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), inverted(stages, photos)),
         save(sheet(inverted_rows), f"{page}-inversion", args.work),
-        "## Networks",
-        "As measured on people that no training saw; the figures are in each file's header.",
-        table(("network", "figure", "value"), networks()),
+        *(measured_networks() if args.name == DEFAULT else ()),
     ])
 
 
@@ -139,6 +137,12 @@ def inverted(stages: list[tuple[str, Tensor]], photos: Tensor) -> list[tuple[str
     return [(name, metrics.interval(judges.lpips(images, photos).tolist(), 4, np.mean),
              f"{float(metrics.psnr(images, photos).mean()):.1f}", f"{float((identity(images) * identity(photos)).sum(1).mean()):.3f}")
             for name, images in stages]
+
+
+def measured_networks() -> tuple[str, ...]:
+    """Of the one set that serves every prior."""
+    return ("## Networks", "As measured on people that no training saw; the figures are in each file's header.",
+            table(("network", "figure", "value"), networks()))
 
 
 def networks() -> list[tuple[str, str, str]]:
