@@ -1,8 +1,9 @@
-"""Every operation, short, on the device named by PORTRAITIST_DEVICE; prints digests of the weights and pixels that came out.
+"""Every operation, short, on the device named by PORTRAITIST_DEVICE; prints what came out: the weights' digest, and pixels in base 64.
 
     PORTRAITIST_DEVICE=meta python everywhere.py      (test_device.py compares it with cpu)
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -21,7 +22,7 @@ from portraitist_workers.device import device  # noqa: E402
 from portraitist_workers.persona import presets, tuning  # noqa: E402
 from portraitist_workers.priors import library  # noqa: E402
 from serving.elsewhere import Elsewhere, Remote  # noqa: E402
-from serving.people import context, persona_id, pixels  # noqa: E402
+from serving.people import context, persona_id, raw  # noqa: E402
 
 EXAMPLES = HERE.parent.parent / "examples"
 
@@ -41,7 +42,7 @@ def main():
     made = {}
     for name in sys.argv[1:] or requests:
         result = operations.run(requests[name], world)
-        made[name] = [result.weights] if name == "create" else [pixels(world, p) for p in result.pictures]
+        made[name] = [result.weights] if name == "create" else [base64.b64encode(raw(world, p)).decode() for p in result.pictures]
     generator = library.load().generator
     assert isinstance(next(generator.parameters()).data, Remote) == (device().type == "meta")
     print(json.dumps(made))

@@ -1,11 +1,13 @@
 """Operations compute on the device they are told, with nothing left on the CPU: on a stand-in for a GPU (elsewhere.py)."""
 
+import base64
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,7 +15,7 @@ from portraitist.requests import Synthesize
 from portraitist_workers import operations
 
 from .elsewhere import ELSEWHERE, Elsewhere, Remote
-from .people import context, persona_id, pixels
+from .people import context, persona_id, raw
 
 
 @pytest.mark.slow
@@ -25,8 +27,10 @@ def test_every_operation_keeps_to_its_device():
     assert set(made) == {"create", "synthesize", "edit", "enhance"}
     request = Synthesize(persona_id=persona_id(1), values=[{"yaw": 8, "smile": 0.6}, {}], seed=3)
     world = context(1)
-    here = [pixels(world, p) for p in operations.run(request, world).pictures]
-    assert made["synthesize"] == here  # a seed means the same
+    there = [np.frombuffer(base64.b64decode(picture), np.uint8).astype(int) for picture in made["synthesize"]]
+    here = [np.frombuffer(raw(world, p), np.uint8) for p in operations.run(request, world).pictures]
+    # A seed means the same. Sums are rounded differently: fp32 convolutions of many channels are Winograd's on a CPU alone.
+    assert len(here) == 2 and all(np.abs(a - b).max() <= 1 for a, b in zip(here, there, strict=True))
 
 
 def test_the_stand_in_notices_a_stray_tensor():
