@@ -20,9 +20,9 @@ from torch import Tensor
 from ..engine.canvas import Canvas
 from . import loop
 from .discriminator import Discriminator, gradient_penalty
-from .losses import edges_l1, pyramid_l1, random_shift, random_view
+from .losses import random_shift
 from .pool import Pool
-from .prior import BACKGROUND_WEIGHT, Trainer, contact_sheet, load_lpips, resume
+from .prior import Trainer, contact_sheet, load_lpips, resume
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,6 @@ class Sharpening:
         done = (trainer.seen - self.start) / phase.images
         for group in self.optimizer.param_groups:
             group["lr"] = phase.lr * 0.1 ** max(0.0, 3 * done - 2)
-        for group in self.judge_optimizer.param_groups:
-            group["lr"] = phase.lr_discriminator
         R = trainer.generator.config.resolution
         real, alpha, labels = pool.batch(phase.batch, R, trainer.rng)
         with torch.no_grad():
@@ -70,12 +68,7 @@ class Sharpening:
         made = trainer.generator.synthesis(w, noise="none", dtype=torch.bfloat16)
 
         fake = made.detach().requires_grad_()  # both judges give their gradient on the picture; it is passed on once
-        paired = {"l1": pyramid_l1(fake, real, BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha),
-                  "edges": phase.edges * edges_l1(fake, real)}
-        if lpips is not None:
-            shown = random_shift(*random_view(fake, real, size=128, rng=trainer.shift_rng), pixels=8, rng=trainer.shift_rng)
-            with torch.autocast("cpu", torch.bfloat16):
-                paired["lpips"] = phase.perceptual * lpips(*shown).float().mean()
+        paired = trainer.paired_losses(fake, real, alpha, lpips, edges=phase.edges, perceptual=phase.perceptual)
         (towards_pair,) = torch.autograd.grad(torch.stack(list(paired.values())).sum(), fake)
         figures, towards_real = self._judge(fake, real)
         share = phase.adversarial * min(1.0, (trainer.seen - self.start) / phase.ramp)
@@ -83,7 +76,7 @@ class Sharpening:
         self.optimizer.zero_grad(set_to_none=True)
         made.backward(towards_pair + balance * towards_real)
         self.optimizer.step()
-        trainer._average(phase.ema)
+        trainer.average(phase.ema)
         trainer.seen += phase.batch
         self.steps += 1
         return {name: float(value.detach()) for name, value in (paired | figures).items()}

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ...faces.networks import FOLDER, save_network
+from .loop import save_atomically
 from .pool import Pool
 
 CHECKPOINT_SECONDS = 30.0
@@ -61,9 +62,7 @@ def run_steps(name: str, modules: nn.Module, loss: Callable[[np.random.Generator
         if step % 50 == 0:
             print(f"{name}: step {step}, {spent / 60:.1f} min, loss {mean:.4f}", flush=True)
         if now - saved > CHECKPOINT_SECONDS or spent >= minutes * 60:
-            state = {"modules": modules.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}
-            torch.save(state, path.with_suffix(".tmp"))
-            path.with_suffix(".tmp").replace(path)
+            save_atomically({"modules": modules.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, path)
             saved = now
     modules.eval()
     return step

@@ -94,19 +94,22 @@ class Trainer:
         image, alpha, labels = pool.batch(phase.batch, phase.resolution, self.rng)
         w = self.labels(labels)
         fake = self.generator.synthesis(w, noise="none", dtype=torch.bfloat16, until=phase.resolution)
-        weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha
-        l1 = pyramid_l1(fake, image, weight)
-        losses = {"l1": l1}
-        if phase.edges:
-            losses["edges"] = edges_l1(fake, image) * phase.edges
-        if phase.perceptual and lpips is not None:
-            losses["lpips"] = self._perceptual(lpips, fake, image) * phase.perceptual
+        losses = self.paired_losses(fake, image, alpha, lpips, edges=phase.edges, perceptual=phase.perceptual)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         self.optimizer.step()
-        self._average(phase.ema)
+        self.average(phase.ema)
         self.seen += phase.batch
         return {k: float(v.detach()) for k, v in losses.items()}
+
+    def paired_losses(self, fake: Tensor, image: Tensor, alpha: Tensor, lpips, *, edges: float, perceptual: float) -> dict[str, Tensor]:
+        """What compares a picture with its render, weighted; a term of weight 0 is left out."""
+        losses = {"l1": pyramid_l1(fake, image, BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha)}
+        if edges:
+            losses["edges"] = edges_l1(fake, image) * edges
+        if perceptual and lpips is not None:
+            losses["lpips"] = self._perceptual(lpips, fake, image) * perceptual
+        return losses
 
     def _perceptual(self, lpips, fake: Tensor, image: Tensor) -> Tensor:
         fake, image = random_view(fake, image, size=128, rng=self.shift_rng)
@@ -115,7 +118,7 @@ class Trainer:
             return lpips(fake, image).float().mean()
 
     @torch.no_grad()
-    def _average(self, decay: float) -> None:
+    def average(self, decay: float) -> None:
         for ours, live in ((self.generator_ema, self.generator), (self.labels_ema, self.labels)):
             torch._foreach_lerp_(list(ours.parameters()), list(live.parameters()), 1 - decay)
 
