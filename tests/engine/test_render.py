@@ -9,7 +9,7 @@ pytest.importorskip("numba", reason="the engine needs the extra `train`")
 
 from portraitist_workers.priors.engine.canvas import SHAPES, Canvas
 from portraitist_workers.priors.engine.compose import Engine
-from portraitist_workers.priors.engine.labels import WIDTH, Labels
+from portraitist_workers.priors.engine.labels import LABEL_FIELDS, WIDTH, Labels
 from portraitist_workers.priors.engine.sample import draw
 from portraitist_workers.priors.engine.template import MOUTH_CORNERS
 from portraitist_workers.priors.engine.view import crop_square
@@ -35,10 +35,16 @@ def test_the_same_seed_gives_the_same_picture(canvas, engine):
     assert not np.array_equal(first.image, other.image)
 
 
-def test_the_shape_changes_no_vector(canvas, engine):
-    with_shape, without = (engine.render(replace(PLAIN, smile=0.7, shape=shape)).labels for shape in ((0.9, -0.6, 0.4), ()))
+def shape_of(*weights):
+    return weights + (0.0,) * (SHAPES - len(weights))
+
+
+def test_the_shape_has_its_own_places_in_the_vector(canvas, engine):
+    with_shape, without = (engine.render(replace(PLAIN, smile=0.7, shape=shape)).labels for shape in (shape_of(0.9, -0.6, 0.4), shape_of()))
     vectors = [labels.to_vector(len(canvas.ids)) for labels in (with_shape, without)]
     assert len(vectors[0]) == WIDTH + 4 * len(canvas.ids)
+    changed = set(np.flatnonzero(np.abs(vectors[0] - vectors[1]) > 1e-4)) - {LABEL_FIELDS["mouth_open"].start}  # that one is measured
+    assert changed == {LABEL_FIELDS["shape"].start + i for i in range(3)}
     assert with_shape.smile_geo == pytest.approx(without.smile_geo, abs=1e-4)  # the shape moves both ends of the smile alike
     assert with_shape.smile_geo > 0.3
 
@@ -47,7 +53,7 @@ def test_the_shape_changes_no_vector(canvas, engine):
 @pytest.mark.parametrize("shape", [(), (1.0, -1.0, 1.0, 0.8, -0.8)])
 def test_eyes_and_mouth_lie_where_the_crop_expects_them(engine, yaw, shape):
     """From the pictures' own map of places: the FFHQ square through the eyes and mouth corners that are seen is the picture."""
-    picture = engine.render(replace(PLAIN, yaw=yaw, shape=shape), geometry=True)
+    picture = engine.render(replace(PLAIN, yaw=yaw, shape=shape_of(*shape)), geometry=True)
     points = engine.mixer.canvas.layout[[0, 1, *MOUTH_CORNERS]]
     seen = np.array([place(picture.uv, (point + 0.5) / 512) for point in points])
     centre, side = crop_square(seen)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from .canvas import SHAPES
+
 BACKGROUND_CELLS = 8  # the background's code is its average colour in 8 x 8 cells
 
 
@@ -26,7 +28,7 @@ class Labels:
     flips: tuple[bool, ...]            # [n]
     weights: tuple[float, ...]         # [n] sum 1, none above 0.7
     donor: int                         # 0..n-1
-    shape: tuple[float, ...] = ()      # weights of the model's first identity modes, added to the mixed surface; no vector holds them
+    shape: tuple[float, ...] = (0.0,) * SHAPES  # weights of the model's first identity modes, added to the mixed surface
     yaw: float = 0.0                   # degrees
     pitch: float = 0.0                 # degrees
     roll: float = 0.0                  # degrees
@@ -89,7 +91,7 @@ _WIDTHS = {
     "yaw": 1, "pitch": 1, "roll": 1, "log_distance": 1, "smile": 1, "smile_geo": 1, "mouth_open": 1, "eyes_open": 1,
     "jaw": 1, "brow": 1, "pucker": 1, "gaze": 2, "sh": 9, "tint": 3, "hair": 3, "clothes": 3, "exposure": 1, "gamma": 1,
     "saturation": 1, "white_balance": 2, "shift": 2, "scale": 1, "blur": 1, "grain": 1,
-    "background": 3 * BACKGROUND_CELLS**2,
+    "background": 3 * BACKGROUND_CELLS**2, "shape": SHAPES,
 }
 
 
@@ -122,7 +124,7 @@ _TYPICAL = {
     "smile_geo": (0.4, 0.35), "mouth_open": (0.15, 0.2), "eyes_open": (0.9, 0.3), "jaw": (0.07, 0.14), "brow": (0, 0.4),
     "pucker": (0.03, 0.12), "gaze": (0, 0.3), "sh": (0, 0.5), "tint": (1, 0.06), "hair": (0, 6), "clothes": (0.5, 0.3),
     "exposure": (0, 0.2), "gamma": (1, 0.1), "saturation": (1, 0.15), "white_balance": (0, 0.04), "shift": (0, 0.008),
-    "scale": (1, 0.012), "blur": (0.3, 0.2), "grain": (1.5, 1), "background": (0.5, 0.25),
+    "scale": (1, 0.012), "blur": (0.3, 0.2), "grain": (1.5, 1), "background": (0.5, 0.25), "shape": (0, 0.5),
 }
 
 

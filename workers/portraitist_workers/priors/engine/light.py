@@ -39,7 +39,7 @@ def shade(pos: np.ndarray, rotation: np.ndarray, sh: np.ndarray, tint: np.ndarra
     smooth = cv2.GaussianBlur(pos[::2, ::2], (0, 0), 1.5)
     light, mean = _irradiance(smooth, rotation.astype(np.float32), sh.astype(np.float32), inner)
     # What no harmonic can say: the head's own shadow on the neck, when light comes from above.
-    drop = np.clip(0.25 + 0.45 * sh[2] / max(sh[0], 1e-3), 0.0, 0.6)
+    drop = np.clip(0.7 + 0.4 * sh[2] / max(sh[0], 1e-3), 0.3, 0.95)
     return _encode(light, np.float32(1 / mean), jaw_shadow, np.float32(drop), tint.astype(np.float32)), mean
 
 

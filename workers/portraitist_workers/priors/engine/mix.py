@@ -127,10 +127,8 @@ class Mixer:
                         one = one[:, ::-1] * np.array([-1, 1, 1], np.float32)
                     total += np.float32(source.weight) * one
             out.append(total)
-        own = np.float32(0)
-        if shape:
-            own = (np.array(shape, np.float32) @ self._identity[: len(shape)]).reshape(GRID // 2, GRID // 2, 3)
-            own = cv2.resize(own, (GRID, GRID), interpolation=cv2.INTER_LINEAR)
+        own = (np.array(shape, np.float32) @ self._identity).reshape(GRID // 2, GRID // 2, 3)
+        own = cv2.resize(own, (GRID, GRID), interpolation=cv2.INTER_LINEAR)
         for total in out:
             total[..., 2] += self._flatten * np.maximum(_FLATTEN_BELOW - total[..., 2], 0)
             total += own

@@ -103,8 +103,9 @@ def _under_jaw(layout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     depth = np.arange(CANVAS)[:, None] - line[None]
     below = np.clip(depth / 24, 0, 1).astype(np.float32)
     sides = np.clip(1.3 - np.abs(x - CANVAS / 2 + 0.5) / (0.5 * (jaw[-1, 0] - jaw[0, 0])), 0, 1)
-    shadow = np.clip(depth / 6, 0, 1) * np.exp(-np.maximum(depth, 0) / 40) * sides[None]
-    return cv2.GaussianBlur(below, (0, 0), 4), cv2.GaussianBlur(shadow.astype(np.float32), (0, 0), 4)
+    under = np.maximum(depth, 0)
+    shadow = np.clip(depth / 4, 0, 1) * (0.7 * np.exp(-under / 45) + 0.5 * np.exp(-under / 10)) * sides[None]  # cast, and of contact
+    return cv2.GaussianBlur(below, (0, 0), 4), cv2.GaussianBlur(shadow.astype(np.float32), (0, 0), 3)
 
 
 def _neck_sides(layout: np.ndarray) -> list[np.ndarray]:

@@ -6,9 +6,9 @@
 
 A pool is a folder of shards `shard-00000.npz`: `images` [N, S, S, 3] uint8 RGB, `alpha` [N, S, S] uint8 (the person with hair),
 `labels` [N, L] float32 (labels.label_fields), `age` [N] float32 in years (the mean of the people by weight; NaN where one's is not known),
-`shape` [N, 20] float32 (Labels.shape), `seeds` [N] int64; with --masks, `classes` [N, S, S] uint8; with --geometry, `uv`
-[N, S, S, 2] and `depth` [N, S, S] float16 (compose.Picture). `pool.json` holds the label layout and the people. A shard
-appears under its name only when complete, and what is there is skipped.
+`seeds` [N] int64; with --masks, `classes` [N, S, S] uint8; with --geometry, `uv` [N, S, S, 2] and `depth` [N, S, S] float16
+(compose.Picture). `pool.json` holds the label layout and the people. A shard appears under its name only when complete, and
+what is there is skipped.
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ def render_pool(canvas: Canvas, out: Path, *, size: int, count: int, seed: int, 
             "images": np.stack([p.image for p in pictures]), "alpha": np.stack([p.alpha for p in pictures]),
             "labels": np.stack([p.labels.to_vector(len(canvas.ids)) for p in pictures]),
             "age": np.array([np.dot(p.labels.weights, canvas.age[list(p.labels.people)]) for p in pictures], np.float32),
-            "shape": np.array([p.labels.shape for p in pictures], np.float32),
             "seeds": np.array([p.labels.seed for p in pictures]),
         }
         if masks:

@@ -105,7 +105,7 @@ def draw_light(rng: np.random.Generator) -> dict:
 def draw_look(rng: np.random.Generator) -> dict:
     hair = (0.0, 0.0, 0.0)
     if rng.random() < 0.5:
-        hair = (float(np.clip(rng.normal(-2, 9), -22, 16)), float(rng.normal(1.5, 4)), float(rng.normal(1, 4)))
+        hair = (float(np.clip(rng.normal(-2, 9), -22, 16)), float(rng.normal(1, 2.5)), float(rng.normal(1.5, 3)))
     return {
         "hair": hair, "clothes": draw_clothes(rng),
         "exposure": float(np.clip(rng.normal(0, 0.2), -0.6, 0.5)),
