@@ -2,7 +2,8 @@
 
     python -m portraitist_workers.priors.training.encoder --pool DIR --canvas DIR --state PRIOR.pt --out DIR --minutes 10
 
-Resumable. Inputs are shifted, scaled, blurred, compressed and re-lit, because photos are.
+Inputs are shifted, scaled, blurred, compressed and re-lit, because photos are. The learning rate falls over the --minutes of one
+run; a further run goes on from the state in --out, also where the prior has changed since (then with a lower --rate).
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from ...faces.perceptual import load_perceptual
 from ...inversion.encoder import Encoder
 from ...inversion.reconstruction import Reconstruction, shrunk
 from ..engine.canvas import Canvas
-from .loop import save_atomically
+from . import loop
 from .pool import Pool
-from .prior import W_DIM, resume
+from .prior import W_DIM, Trainer, resume
 
 SIDE = 128  # px of what the encoder sees
 IN_W, IN_W_PLUS = 16, 4  # pictures of a batch that are synthesised, from w at 64 px and from w_plus in full
@@ -46,6 +47,64 @@ def augment(image: Tensor, rng: torch.Generator) -> Tensor:
     return torch.where(lost, small, image) + torch.randn(image.shape, generator=rng) * 0.03 * (u[:, 5] > 0.7).view(B, 1, 1, 1)
 
 
+class Inversion:
+    """The encoder, what it is judged by, and its optimiser."""
+
+    def __init__(self, trainer: Trainer, pool: Pool, rate: float) -> None:
+        self.labels_to_w, self.generator = trainer.labels_ema.eval(), trainer.generator_ema.eval().requires_grad_(False)
+        self.distance = Reconstruction(load_perceptual())
+        self.pool, self.rate, self.seen = pool, rate, 0
+        with torch.no_grad():
+            w = torch.cat([self.labels_to_w(torch.from_numpy(x)) for x in pool.labels])
+        self.encoder = Encoder(W_DIM, self.generator.config.num_ws).to(memory_format=torch.channels_last)
+        self.encoder.w_mean.copy_(w.mean(0))
+        self.encoder.w_std.copy_(w.std(0).clamp(min=1e-4))
+        self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
+        self._seed()
+
+    def _seed(self) -> None:
+        self.rng, self.shifts = np.random.default_rng(self.seen + 1), torch.Generator().manual_seed(self.seen + 1)
+
+    def step(self, share: float) -> dict[str, float]:
+        """One update, at `share` of the run."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * max(0.02, 1 - share)
+        image, alpha, labels = self.pool.batch(32, SIDE, self.rng)
+        with torch.no_grad():
+            target = self.labels_to_w(labels)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = self.encoder(augment(image, self.shifts))
+        in_w = F.smooth_l1_loss((found - target) / self.encoder.w_std, torch.zeros_like(target), beta=0.5)
+        # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
+        fake = self.generator.synthesis(found[:IN_W], noise="none", dtype=torch.bfloat16, until=64)
+        seen_as = F.avg_pool2d(image[:IN_W], SIDE // 64)
+        weight = 0.3 + 0.7 * F.avg_pool2d(alpha[:IN_W], SIDE // 64)
+        in_pixels = ((fake - seen_as).abs() * weight).mean()
+        last = image[-IN_W_PLUS:]
+        with torch.autocast("cpu", torch.bfloat16):
+            w_plus = self.encoder.w_plus(augment(last, self.shifts))
+        offsets = (w_plus - w_plus.mean(1, keepdim=True)) / self.encoder.w_std
+        made = shrunk(self.generator.synthesis(w_plus, noise="none", dtype=torch.bfloat16), SIDE)
+        in_w_plus = self.distance(made, last, self.seen).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        (in_w + 3 * in_pixels + 2 * in_w_plus + OFFSET_WEIGHT * offsets.square().mean()).backward()
+        self.optimizer.step()
+        self.seen += len(image)
+        return {"w": float(in_w.detach()), "pixels": float(in_pixels.detach()), "w_plus": float(in_w_plus.detach())}
+
+    def state(self) -> dict:
+        return {"encoder": self.encoder.state_dict(), "optimizer": self.optimizer.state_dict(), "seen": self.seen}
+
+    def load(self, state: dict) -> None:
+        mine = {k: v for k, v in self.encoder.state_dict().items() if k not in ("w_mean", "w_std")}  # those are this prior's
+        known = {k: v for k, v in state["encoder"].items() if k in mine and v.shape == mine[k].shape}
+        self.encoder.load_state_dict(known, strict=False)
+        if len(known) == len(mine):  # else it is of a generator with other layers, whose offsets are learnt anew
+            self.optimizer.load_state_dict(state["optimizer"])
+        self.seen = state["seen"]
+        self._seed()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pool", type=Path, required=True)
@@ -53,65 +112,19 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True, help="prior.pt of the generator's training")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at the start of this run")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    trainer = resume(args.state, Canvas.load(args.canvas))
-    labels_to_w, generator = trainer.labels_ema.eval(), trainer.generator_ema.eval().requires_grad_(False)
-    distance = Reconstruction(load_perceptual())
-    pool = Pool(args.pool)
-    with torch.no_grad():
-        w = torch.cat([labels_to_w(torch.from_numpy(x)) for x in pool.labels])
-    encoder = Encoder(W_DIM, generator.config.num_ws).to(memory_format=torch.channels_last)
-    encoder.w_mean.copy_(w.mean(0))
-    encoder.w_std.copy_(w.std(0).clamp(min=1e-4))
-    optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01)
-    path, seen = args.out / "encoder.pt", 0
+    inversion = Inversion(resume(args.state, Canvas.load(args.canvas)), Pool(args.pool), args.rate)
+    path = args.out / "encoder.pt"
     if path.exists():
-        state = torch.load(path, weights_only=True)
-        mine = {k: v for k, v in encoder.state_dict().items() if k not in ("w_mean", "w_std")}  # those are this prior's
-        known = {k: v for k, v in state["encoder"].items() if k in mine and v.shape == mine[k].shape}
-        encoder.load_state_dict(known, strict=False)
-        if len(known) == len(mine):  # else it is of a generator with other layers, whose offsets are learnt anew
-            optimizer.load_state_dict(state["optimizer"])
-        seen = state["seen"]
-    rng, shifts = np.random.default_rng(seen + 1), torch.Generator().manual_seed(seen + 1)
-    begun = logged = time.monotonic()
-    totals, count = np.zeros(3), 0
-    while (elapsed := time.monotonic() - begun) < args.minutes * 60:
-        for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * max(0.02, 1 - elapsed / (args.minutes * 60))
-        image, alpha, labels = pool.batch(32, SIDE, rng)
-        with torch.no_grad():
-            target = labels_to_w(labels)
-        with torch.autocast("cpu", torch.bfloat16):
-            found = encoder(augment(image, shifts))
-        in_w = F.smooth_l1_loss((found - target) / encoder.w_std, torch.zeros_like(target), beta=0.5)
-        # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
-        fake = generator.synthesis(found[:IN_W], noise="none", dtype=torch.bfloat16, until=64)
-        seen_as = F.avg_pool2d(image[:IN_W], SIDE // 64)
-        weight = 0.3 + 0.7 * F.avg_pool2d(alpha[:IN_W], SIDE // 64)
-        in_pixels = ((fake - seen_as).abs() * weight).mean()
-        last = image[-IN_W_PLUS:]
-        with torch.autocast("cpu", torch.bfloat16):
-            w_plus = encoder.w_plus(augment(last, shifts))
-        offsets = (w_plus - w_plus.mean(1, keepdim=True)) / encoder.w_std
-        made = shrunk(generator.synthesis(w_plus, noise="none", dtype=torch.bfloat16), SIDE)
-        in_w_plus = distance(made, last, seen).mean()
-        optimizer.zero_grad(set_to_none=True)
-        (in_w + 3 * in_pixels + 2 * in_w_plus + OFFSET_WEIGHT * offsets.square().mean()).backward()
-        optimizer.step()
-        seen += len(image)
-        totals += (float(in_w.detach()), float(in_pixels.detach()), float(in_w_plus.detach()))
-        count += 1
-        if time.monotonic() - logged > 30:
-            in_w, in_pixels, in_w_plus = totals / count
-            print(f"{elapsed:6.0f} s  seen {seen}  w {in_w:.4f}  pixels {in_pixels:.4f}  w_plus {in_w_plus:.4f}", flush=True)
-            logged, totals, count = time.monotonic(), np.zeros(3), 0
-            save_atomically({"encoder": encoder.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen}, path)
-    save_atomically({"encoder": encoder.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen}, path)
+        inversion.load(torch.load(path, weights_only=True))
+    begun = time.monotonic()
+    loop.run(lambda: inversion.step((time.monotonic() - begun) / (args.minutes * 60)), told=lambda: f"seen {inversion.seen}",
+             save=lambda: loop.save_atomically(inversion.state(), path), going=lambda: True, minutes=args.minutes)
 
 
 if __name__ == "__main__":
