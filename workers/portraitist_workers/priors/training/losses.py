@@ -47,8 +47,8 @@ FACE = 0.34, 0.25  # top and left of the square half as large as the picture tha
 def random_view(*images: Tensor, size: int, rng: torch.Generator) -> list[Tensor]:
     """Pictures as a perceptual distance is shown them, at `size` pixels: whole, or by turns at random a window.
 
-    Of pictures of `size` the window is the middle of the face, enlarged: in the whole picture, lids and teeth hardly count. Of larger ones it
-    is any, at full scale; it costs a quarter of the whole.
+    Of pictures of `size` the window is the middle of the face, enlarged: in the whole picture, lids and teeth hardly count. Of
+    larger ones it is any, at full scale; it costs a quarter of the whole.
     """
     R = images[0].shape[-1]
     if torch.rand((), generator=rng) < 0.5:
