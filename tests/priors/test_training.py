@@ -10,6 +10,7 @@ from portraitist_workers.generator import GeneratorConfig
 from portraitist_workers.generator.mapping import Mapping
 from portraitist_workers.priors.training import mapping as training
 from portraitist_workers.priors.training.distortions import conditions, marked
+from portraitist_workers.priors.training.losses import random_view
 from portraitist_workers.priors.training.verification import equal_error
 from portraitist_workers.provenance.marking import STRENGTH
 
@@ -59,3 +60,16 @@ def test_equal_error_rate(gap, rate):
     rng = np.random.default_rng(0)
     found, threshold = equal_error(rng.normal(gap, 1, 4000), rng.normal(0, 1, 20_000))
     assert abs(found - rate) < 0.02 and -0.5 < threshold - gap / 2 < 0.5
+
+
+@pytest.mark.parametrize(("resolution", "half"), [(64, 32), (128, 64)])
+def test_views_are_the_whole_or_the_same_window_of_all(resolution, half):
+    """Pictures whose values are their own columns, seen at 64 px: the whole has them all, a window every one of some."""
+    columns = torch.arange(resolution, dtype=torch.float32).expand(1, 1, resolution, resolution)
+    rng, spans = torch.Generator().manual_seed(0), []
+    for _ in range(40):
+        a, b = random_view(columns, columns + 1, size=64, rng=rng)
+        assert a.shape == (1, 1, 64, 64) and torch.allclose(b - a, torch.ones_like(a), atol=1e-4)
+        spans.append(float(a.max() - a.min()))
+    windows = [span for span in spans if span < 0.8 * resolution]
+    assert 10 < len(windows) < 30 and max(windows) < half + 1
