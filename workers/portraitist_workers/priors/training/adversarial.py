@@ -22,7 +22,7 @@ from . import loop
 from .discriminator import Discriminator, gradient_penalty
 from .losses import random_shift
 from .pool import Pool
-from .prior import Trainer, contact_sheet, load_lpips, resume
+from .prior import BLINKING, Trainer, contact_sheet, load_lpips, resume
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Sharpening:
         for group in self.optimizer.param_groups:
             group["lr"] = phase.lr * 0.1 ** max(0.0, 3 * done - 2)
         R = trainer.generator.config.resolution
-        real, alpha, labels = pool.batch(phase.batch, R, trainer.rng)
+        real, alpha, labels = pool.batch(phase.batch, R, trainer.rng, blinking=BLINKING)
         with torch.no_grad():
             w = trainer.labels_ema(labels)
         made = trainer.generator.synthesis(w, noise="none", dtype=torch.bfloat16)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..engine.labels import LABEL_FIELDS
 from ..engine.masks import CLASSES
 
 
@@ -24,6 +25,7 @@ class Pool:
         self.images: list[np.ndarray] = []
         self.alpha: list[np.ndarray] = []
         self.labels: list[np.ndarray] = []
+        self.blinks: list[np.ndarray] = []  # indices of the pictures whose eyes are rather closed than open
         self.classes: list[np.ndarray | None] = []  # class maps, of pools rendered with --masks
         self.refresh()
 
@@ -36,6 +38,7 @@ class Pool:
             self.images.append(map_member(path, "images"))
             self.alpha.append(map_member(path, "alpha"))
             self.labels.append(np.array(map_member(path, "labels")))
+            self.blinks.append(np.flatnonzero(self.labels[-1][:, LABEL_FIELDS["eyes_open"].start] < 0.5))
             self.classes.append(map_member(path, "classes"))
             self.seen.add(path.name)
         return bool(new)
@@ -46,9 +49,16 @@ class Pool:
     def all_labels(self) -> np.ndarray:
         return np.concatenate(self.labels)
 
-    def batch(self, size: int, resolution: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Random images [B, 3, r, r] in [-1, 1], foreground [B, 1, r, r] in [0, 1] and labels [B, L]."""
+    def batch(self, size: int, resolution: int, rng: np.random.Generator, *, blinking: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
+        """Random images [B, 3, r, r] in [-1, 1], foreground [B, 1, r, r] in [0, 1] and labels [B, L].
+
+        The share `blinking` of them is drawn from those with eyes less than half open.
+        """
         picks = self._pick(size, rng)
+        for i in range(round(size * blinking)):
+            closed = self.blinks[picks[i][0]]
+            if len(closed):
+                picks[i] = (picks[i][0], int(rng.choice(closed)))
         images = torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(0, 3, 1, 2).float() / 127.5 - 1
         alpha = torch.from_numpy(np.stack([self.alpha[s][i] for s, i in picks]))[:, None].float() / 255
         labels = torch.from_numpy(np.stack([self.labels[s][i] for s, i in picks]))

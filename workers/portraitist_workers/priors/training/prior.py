@@ -25,11 +25,11 @@ from ...generator import Generator, GeneratorConfig
 from ..engine.canvas import Canvas
 from . import loop
 from .labels import LabelNetwork, identity_codes
-from .losses import edges_l1, pyramid_l1, random_shift, random_view
+from .losses import edges_l1, pyramid_l1, random_shift, random_view, where_to_look
 from .pool import Pool
 
 W_DIM = 256
-BACKGROUND_WEIGHT = 0.3  # only an 8 x 8 code describes the background; full weight would spend the capacity on it
+BLINKING = 0.25  # share of a batch that is drawn from pictures with closed or half closed eyes, which are few
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Trainer:
         phase, done = self.position()
         for group in self.optimizer.param_groups:
             group["lr"] = phase.lr * (phase.lr_end / phase.lr) ** done * min(1.0, self.seen / 5000 + 0.1)
-        image, alpha, labels = pool.batch(phase.batch, phase.resolution, self.rng)
+        image, alpha, labels = pool.batch(phase.batch, phase.resolution, self.rng, blinking=BLINKING)
         w = self.labels(labels)
         fake = self.generator.synthesis(w, noise="none", dtype=torch.bfloat16, until=phase.resolution)
         losses = self.paired_losses(fake, image, alpha, lpips, edges=phase.edges, perceptual=phase.perceptual)
@@ -105,7 +105,7 @@ class Trainer:
 
     def paired_losses(self, fake: Tensor, image: Tensor, alpha: Tensor, lpips, *, edges: float, perceptual: float) -> dict[str, Tensor]:
         """What compares a picture with its render, weighted; a term of weight 0 is left out."""
-        losses = {"l1": pyramid_l1(fake, image, BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha)}
+        losses = {"l1": pyramid_l1(fake, image, where_to_look(alpha))}
         if edges:
             losses["edges"] = edges_l1(fake, image) * edges
         if perceptual and lpips is not None:
