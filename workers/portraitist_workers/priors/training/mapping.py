@@ -5,8 +5,6 @@ The label network turns any labels into w without rendering, so samples of W are
 finds a smooth assignment of z to w where matching distributions directly, by slices or by an adversary, left the combinations of
 attributes wrong. StyleGAN2's ordinary mapping network then learns the flow's ends, so that one pass is enough: by regression, which alone
 would draw everything towards the mean, and in the second half mostly by the sliced Wasserstein distance (Bonneel et al. 2015) to w itself.
-Slices see no more than pairs of axes at a time, so at last a small judge compares its w with the labels' (relativistic, Jolicoeur-Martineau
-2018, with R1 and R2); it is weak and works for a short time, because it soon knows every w by heart.
 """
 
 from __future__ import annotations
@@ -25,7 +23,6 @@ FLOW_STEPS, FLOW_BATCH = 6000, 512
 PAIRS, DISTIL_STEPS, DISTIL_BATCH = 100_000, 12_000, 1024
 SLICES = 128
 HOLD = 0.1  # weight of the regression in the second half
-JUDGED_STEPS, JUDGED_BATCH, PENALTY, PENALTY_EVERY = 2000, 384, 2.0, 4
 _OCTAVES = 8
 
 
@@ -63,7 +60,7 @@ class Axes:
 
 
 def fit(mapping: Mapping, w: Tensor, *, seed: int = 0, flow_steps: int = FLOW_STEPS, pairs: int = PAIRS,
-        distil_steps: int = DISTIL_STEPS, judged_steps: int = JUDGED_STEPS, told: Callable[[str], None] = print) -> dict[str, float]:
+        distil_steps: int = DISTIL_STEPS, told: Callable[[str], None] = print) -> dict[str, float]:
     """Train `mapping` in place so that z ~ N(0, 1) gives the distribution of w [N, D]; sets w_avg.
 
     A tenth of w is kept apart. Returns the `sliced_distance` of the mapping's w from those, that of `flow`'s, and the `floor` between
@@ -77,7 +74,6 @@ def fit(mapping: Mapping, w: Tensor, *, seed: int = 0, flow_steps: int = FLOW_ST
     z = unit(torch.randn(len(kept), mapping.layers[0].weight.shape[1], generator=rng))
     ends = axes.back(follow(velocity, z, steps=16))
     _distil(mapping, velocity, axes, axes.to(w), rng, pairs=pairs, steps=distil_steps, told=told)
-    _judge(mapping, axes, axes.to(w), rng, steps=judged_steps, told=told)
     mapping.w_avg.copy_(axes.mean)
     with torch.no_grad():
         found = mapping(z)
@@ -148,58 +144,6 @@ def _distil(mapping: Mapping, velocity: Velocity, axes: Axes, x: Tensor, rng: to
         running = _step(optimizer, loss, running, step)
         if step % 500 == 0:
             told(f"mapping: step {step}, loss {running:.4f}")
-    mapping.requires_grad_(False)
-
-
-class Judge(nn.Module):
-    """x [B, D] -> [B, 1], higher where it looks like a label's w."""
-
-    def __init__(self, dim: int, width: int = 512) -> None:
-        super().__init__()
-        self.first = nn.Linear(dim, width)
-        self.middle = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
-        self.last = nn.Linear(width, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = F.silu(self.first(x))
-        for layer in self.middle:
-            h = h + F.silu(layer(h))
-        return self.last(h)
-
-
-def _judge(mapping: Mapping, axes: Axes, x: Tensor, rng: torch.Generator, *, steps: int, told: Callable[[str], None]) -> None:
-    """Trains `mapping` against a judge of single w, while slices and what it was before hold it. Its average is kept."""
-    N, D = x.shape
-    before, judge = copy.deepcopy(mapping), Judge(D)
-    mapping.requires_grad_(True)
-    averaged = copy.deepcopy(mapping)
-    rate = 7e-4 / mapping.layers[0].bias_gain
-    optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.0, 0.99))
-    judge_optimizer = torch.optim.Adam(judge.parameters(), lr=4e-4, betas=(0.0, 0.99))
-    spread, running = x.std(0).mean(), 0.0
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 200) * (1 - step / steps)
-        z = unit(torch.randn(JUDGED_BATCH, mapping.layers[0].weight.shape[1], generator=rng))
-        found, real = axes.to(mapping(z)), x[torch.randint(N, (JUDGED_BATCH,), generator=rng)]
-        shown = [part.detach().requires_grad_(step % PENALTY_EVERY == 0) for part in (found, real)]
-        verdict, truth = (judge(part) for part in shown)
-        loss = F.softplus(verdict - truth).mean()
-        if step % PENALTY_EVERY == 0:
-            slopes = torch.autograd.grad(verdict.sum() + truth.sum(), shown, create_graph=True)
-            loss = loss + PENALTY_EVERY * PENALTY / 2 * sum(slope.square().sum(1).mean() for slope in slopes)
-        _step(judge_optimizer, loss, 0.0, 0)
-        deceived = F.softplus(judge(real).detach() - judge(found)).mean()
-        with torch.no_grad():
-            was = axes.to(before(z))
-        directions = F.normalize(torch.randn(D, SLICES, generator=rng), dim=0)
-        loss = deceived + HOLD * (found - was).square().mean() + sliced(found, real, directions) / spread
-        running = _step(optimizer, loss, running, step)
-        with torch.no_grad():
-            torch._foreach_lerp_(list(averaged.parameters()), list(mapping.parameters()), 0.005)
-        if step % 500 == 0:
-            told(f"judged: step {step}, loss {running:.4f}")
-    mapping.load_state_dict(averaged.state_dict())
     mapping.requires_grad_(False)
 
 
