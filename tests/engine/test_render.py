@@ -10,8 +10,9 @@ pytest.importorskip("numba", reason="the engine needs the extra `train`")
 from portraitist_workers.priors.engine.canvas import SHAPES, Canvas
 from portraitist_workers.priors.engine.compose import Engine
 from portraitist_workers.priors.engine.labels import LABEL_FIELDS, WIDTH, Labels
+from portraitist_workers.priors.engine.light import lamp, shade
 from portraitist_workers.priors.engine.sample import draw
-from portraitist_workers.priors.engine.template import MOUTH_CORNERS
+from portraitist_workers.priors.engine.template import JAW, MOUTH_CORNERS
 from portraitist_workers.priors.engine.view import crop_square
 
 SIZE = 128
@@ -59,6 +60,24 @@ def test_eyes_and_mouth_lie_where_the_crop_expects_them(engine, yaw, shape):
     centre, side = crop_square(seen)
     assert np.abs(centre - (SIZE - 1) / 2).max() < 1.0
     assert side == pytest.approx(SIZE, rel=0.02)
+
+
+@pytest.mark.parametrize("height", [-60, 30])
+def test_the_jaw_shades_the_neck_where_they_meet(canvas, engine, height):
+    """Also where the lamp shines from below, and more where it shines from above; the cheeks have none of it."""
+    mix = engine.mixer.mix(PLAIN)
+    regions = engine.mixer.regions
+    lamp_from = np.array([0.0, np.sin(np.radians(height)), np.cos(np.radians(height))])
+    sh = np.array([1.0] + [0.0] * 8) + lamp(lamp_from, 0.5)
+    none = np.zeros_like(mix.jaw_shadow)
+    (shaded, _), (bare, _) = (shade(mix.pos, np.eye(3), sh, np.ones(3), mix.inner, mask) for mask in (mix.jaw_shadow, none))
+    ratio = (shaded / bare)[..., 0]
+    column = ratio[:, ratio.shape[1] // 2]
+    meeting = column.argmin()
+    jaw = regions.points[JAW[5], 1] * len(column) / regions.face.shape[0]
+    assert 0 <= meeting - jaw < 0.05 * len(column)
+    assert column[meeting] < (0.85 if height < 0 else 0.65) and column[: int(jaw) - 6].min() > 0.99
+    assert column[-1] > column[meeting] + 0.1  # further down it fades
 
 
 def place(uv, wanted):
