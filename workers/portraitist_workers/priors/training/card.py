@@ -2,7 +2,7 @@
 
     python -m portraitist_workers.priors.training.card [--name default-256] --photos tests/people/*/*-1[6-9].jpg --out docs/priors
 
-default-samples.jpg: 32 random samples (psi 1), below them sweeps of yaw, pitch and smile along the prior's directions.
+default-samples.jpg: 32 random samples (psi 1), below them sweeps of yaw, pitch, smile and eyes_open along the prior's directions.
 default-encoder.jpg: the photos, and below each what encoder and untuned generator make of it.
 """
 
@@ -28,7 +28,7 @@ from ...persona.model import render
 from .. import library
 
 COLUMNS = 8
-SWEEPS = {"yaw": 25.0, "pitch": 12.0, "smile": 0.5}  # to both sides, in the attribute's unit
+SWEEPS = {"yaw": 25.0, "pitch": 12.0, "smile": 0.5, "eyes_open": 0.9}  # to both sides, in the attribute's unit
 
 
 def sheet(images: Tensor, columns: int = COLUMNS) -> np.ndarray:
@@ -40,7 +40,7 @@ def sheet(images: Tensor, columns: int = COLUMNS) -> np.ndarray:
 
 @torch.no_grad()
 def samples(prior: library.Prior, seed: int = 0) -> Tensor:
-    """[32 + 3 * COLUMNS, 3, R, R]"""
+    """[32 + 4 * COLUMNS, 3, R, R]"""
     rng = torch.Generator().manual_seed(seed)
     drawn = prior.generator.mapping(torch.randn(4 * COLUMNS, prior.generator.config.z_dim, generator=rng))
     w = drawn if drawn.ndim == 2 else drawn[:, 0]
