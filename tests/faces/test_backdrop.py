@@ -14,11 +14,17 @@ SIDE = 128
 
 
 def portrait(background, shift: int = 0) -> np.ndarray:
-    """A head (skin, dark hair) before a plain background with a little grain."""
+    """A head (skin, dark hair, eyes, nose, mouth) before a plain background with a little grain."""
     picture = np.full((SIDE, SIDE, 3), background, np.uint8)
     cv2.ellipse(picture, (64 + shift, 58), (42, 54), 0, 0, 360, (60, 40, 30), -1)
     cv2.ellipse(picture, (64 + shift, 68), (30, 40), 0, 0, 360, (205, 160, 135), -1)
     cv2.rectangle(picture, (46 + shift, 100), (82 + shift, 127), (195, 150, 125), -1)
+    for x in (51 + shift, 77 + shift):
+        cv2.ellipse(picture, (x, 60), (6, 3), 0, 0, 360, (235, 235, 235), -1)
+        cv2.circle(picture, (x, 60), 3, (50, 40, 35), -1)
+        cv2.line(picture, (x - 7, 53), (x + 7, 53), (70, 50, 40), 2)
+    cv2.line(picture, (64 + shift, 66), (62 + shift, 78), (180, 130, 110), 2)
+    cv2.ellipse(picture, (64 + shift, 89), (10, 3), 0, 0, 360, (190, 90, 90), -1)
     grain = np.random.default_rng(0).normal(0, 2, picture.shape)
     return (picture + grain).clip(0, 255).astype(np.uint8)
 
@@ -36,7 +42,7 @@ def test_the_head_is_left_alone():
     original, edited = portrait((120, 120, 125)), portrait((150, 90, 140), shift=6)
     face = (slice(40, 100), slice(52, 88))
     moved = np.abs(keep_backdrop(edited, original, Heads.find(original, edited))[face].astype(int) - edited[face])
-    assert moved.mean() < 1 and moved.max() <= 4  # of a drift of 30: nobody can be quite sure of a head without features
+    assert moved.mean() < 1 and moved.max() <= 3  # of a drift of 30
 
 
 def test_unchanged_stays_unchanged_and_it_is_deterministic():
