@@ -63,7 +63,7 @@ def test_eyes_and_mouth_lie_where_the_crop_expects_them(engine, yaw, shape):
 
 
 @pytest.mark.parametrize("height", [-60, 30])
-def test_the_jaw_shades_the_neck_where_they_meet(canvas, engine, height):
+def test_the_jaw_shades_the_neck_where_they_meet(engine, height):
     """Also where the lamp shines from below, and more where it shines from above; the cheeks have none of it."""
     mix = engine.mixer.mix(PLAIN)
     regions = engine.mixer.regions

@@ -23,6 +23,7 @@ from ...inversion.encoder import Encoder
 from ...inversion.reconstruction import Reconstruction, shrunk
 from ..engine.canvas import Canvas
 from . import loop
+from .losses import BACKGROUND_WEIGHT
 from .pool import Pool
 from .prior import W_DIM, Trainer, resume
 
@@ -78,7 +79,7 @@ class Inversion:
         # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
         fake = self.generator.synthesis(found[:IN_W], noise="none", dtype=torch.bfloat16, until=64)
         seen_as = F.avg_pool2d(image[:IN_W], SIDE // 64)
-        weight = 0.3 + 0.7 * F.avg_pool2d(alpha[:IN_W], SIDE // 64)
+        weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * F.avg_pool2d(alpha[:IN_W], SIDE // 64)
         in_pixels = ((fake - seen_as).abs() * weight).mean()
         last = image[-IN_W_PLUS:]
         with torch.autocast("cpu", torch.bfloat16):

@@ -70,6 +70,6 @@ def random_view(*images: Tensor, size: int, rng: torch.Generator) -> list[Tensor
     if R > size:
         top, left = torch.randint(0, R - size + 1, (2,), generator=rng).tolist()
         return [x[:, :, top : top + size, left : left + size] for x in images]
-    top, left = (round(share * R) + int(shift) for share, shift in zip(FACE, torch.randint(-4, 5, (2,), generator=rng), strict=True))
+    top, left = (round(share * R) + shift for share, shift in zip(FACE, torch.randint(-4, 5, (2,), generator=rng).tolist(), strict=True))
     middle = (x[:, :, top : top + R // 2, left : left + R // 2] for x in images)
     return [F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False) for x in middle]

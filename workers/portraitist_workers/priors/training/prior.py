@@ -52,7 +52,7 @@ PHASES = (  # small batches: early on, the number of updates counts, not their p
     Phase(128, 16, 16_000, 1.2e-3, 1e-4, perceptual=0.3, ema=0.998),  # a look at what a falling rate brings
     Phase(128, 16, 110_000, 1.2e-3, 1e-3, perceptual=0.4, ema=0.999),
     Phase(128, 16, 122_000, 1e-3, 5e-5, perceptual=0.4, ema=0.998),  # the fall is worth as much as the steps before it
-    Phase(128, 16, 64_000, 6e-4, 5e-5, perceptual=0.4, edges=0.5, ema=0.998),  # on renders with shapes of their own
+    Phase(128, 16, 64_000, 6e-4, 5e-5, perceptual=0.4, edges=0.5, ema=0.998),  # the shipped run's was on newer renders
     Phase(256, 8, 24_000, 1e-3, 8e-4, perceptual=0.3, edges=0.5, ema=0.998),
     Phase(256, 8, 26_000, 8e-4, 5e-5, perceptual=0.4, edges=0.5, ema=0.998),
 )
