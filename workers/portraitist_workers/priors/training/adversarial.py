@@ -115,21 +115,30 @@ class Sharpening:
         self.optimizer.load_state_dict(state["synthesis_optimizer"])
         self.start, self.steps = state["start"], state["steps"]
 
+    def begin_with(self, state: dict) -> None:
+        """Take over the discriminator of an earlier phase; of a smaller generator's, the stages that both have."""
+        ours, theirs = self.discriminator.state_dict(), state["discriminator"]
+        self.discriminator.load_state_dict(ours | {k: v for k, v in theirs.items() if k in ours and v.shape == ours[k].shape})
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, meaning in (("pool", "folder of shards made by engine.render pool"), ("canvas", "canvas cache made by engine.build"),
                           ("state", "what training.prior wrote"), ("out", "where state and contact sheet go")):
         parser.add_argument(f"--{name}", type=Path, required=True, help=meaning)
+    parser.add_argument("--discriminator", type=Path, help="state of an earlier adversarial phase, whose discriminator goes on")
+    parser.add_argument("--batch", type=int, default=Phase.batch)
     parser.add_argument("--images", type=int, default=Phase.images, help="how many to see in all")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
-    sharpening = Sharpening(resume(args.state, Canvas.load(args.canvas)), Phase(images=args.images))
+    sharpening = Sharpening(resume(args.state, Canvas.load(args.canvas)), Phase(batch=args.batch, images=args.images))
     path = args.out / "prior.pt"
     if path.exists():
         sharpening.load(torch.load(path, weights_only=False))  # our own file
+    elif args.discriminator:
+        sharpening.begin_with(torch.load(args.discriminator, weights_only=False))
     trainer, pool, lpips = sharpening.trainer, Pool(args.pool), load_lpips()
 
     def save() -> None:

@@ -4,7 +4,8 @@
 
 Resumable: state is written every two minutes and on SIGTERM; the same command goes on where it stopped. Phases go up
 in resolution, because identity and expression are learnt at low resolution at a fraction of the cost, and the skip
-architecture makes partial synthesis free.
+architecture makes partial synthesis free. From 256 px on labels -> w is held: mapping, encoder and directions of the
+128 px prior stay valid.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .losses import edges_l1, pyramid_l1, random_shift, random_view, where_to_lo
 from .pool import Pool
 
 W_DIM = 256
+HELD_ABOVE = 128  # pixels from which labels -> w learns no more
 BLINKING = 0.25  # share of a batch that is drawn from pictures with closed or half closed eyes, which are few
 
 
@@ -53,8 +55,7 @@ PHASES = (  # small batches: early on, the number of updates counts, not their p
     Phase(128, 16, 110_000, 1.2e-3, 1e-3, perceptual=0.4, ema=0.999),
     Phase(128, 16, 122_000, 1e-3, 5e-5, perceptual=0.4, ema=0.998),  # the fall is worth as much as the steps before it
     Phase(128, 16, 64_000, 6e-4, 5e-5, perceptual=0.4, edges=0.5, ema=0.998),  # the shipped run's was on newer renders
-    Phase(256, 8, 24_000, 1e-3, 8e-4, perceptual=0.3, edges=0.5, ema=0.998),
-    Phase(256, 8, 26_000, 8e-4, 5e-5, perceptual=0.4, edges=0.5, ema=0.998),
+    Phase(256, 8, 24_000, 6e-4, 1e-4, perceptual=0.4, edges=0.5, ema=0.998),
 )
 
 
@@ -73,6 +74,9 @@ class Trainer:
         self.labels.codes.copy_(codes)
         self.generator_ema, self.labels_ema = copy.deepcopy(self.generator), copy.deepcopy(self.labels)
         parameters = [*self.generator.synthesis.parameters(), *self.labels.parameters()]
+        if resolution > HELD_ABOVE:
+            self.labels.requires_grad_(False)
+            parameters = [*self.generator.synthesis.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=1e-3, betas=(0.9, 0.99), eps=1e-8)
         self.seen = 0
         self.rng = np.random.default_rng(seed)
@@ -132,16 +136,21 @@ class Trainer:
         }
 
     def load(self, state: dict) -> None:
-        """Go on from `state`. From a smaller generator's, the new blocks and the optimiser start anew."""
+        """Go on from `state`. From a smaller generator's, its averaged weights go on; the new blocks and the optimiser start
+        anew, at the first phase of their size."""
         for name in ("labels", "labels_ema"):
             getattr(self, name).load_state_dict(state[name])
         for name in ("generator", "generator_ema"):
             missing, unexpected = getattr(self, name).load_state_dict(state[name], strict=False)
             if unexpected:
                 raise ValueError(f"the state is of a generator of other sizes, with {unexpected[0]}: give its --resolution")
-        if not missing:
+        if missing:
+            self.generator.load_state_dict(self.generator_ema.state_dict())
+            self.labels.load_state_dict(self.labels_ema.state_dict())
+            self.seen = sum(phase.images for phase in PHASES if phase.resolution < self.generator.config.resolution)
+        else:
             self.optimizer.load_state_dict(state["optimizer"])
-        self.seen = state["seen"]
+            self.seen = state["seen"]
         self.rng.bit_generator.state = json.loads(state["rng"])
         self.shift_rng.set_state(state["shift_rng"])
 
