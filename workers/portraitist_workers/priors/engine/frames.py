@@ -17,6 +17,9 @@ _SIDE, _BELOW = 40, 64   # grid cells added at each side and at the bottom
 _USED = 248              # grid rows kept; the photos' last rows are damaged by their border
 _GROWTH = 1.04           # each further cell is that much longer
 _FADE = 6                # cells after which only cloth is left below
+_ROUND = 0.35            # depth of a neckline that the photos cut off, in halves of its width
+_SEAM = 1.2              # cells over which skin becomes cloth there
+_SMOOTH = 10             # cells over which skin is smoothed below the border
 
 
 def draw_frame(rng: np.random.Generator, size: tuple[int, int] | None = None, side: float | None = None) -> Frame:
@@ -32,7 +35,8 @@ def draw_frame(rng: np.random.Generator, size: tuple[int, int] | None = None, si
 
 
 def with_torso(mix: Mix) -> Mix:
-    """The same head on a canvas that goes on at the sides and below: shoulders slope down, the shirt goes on."""
+    """The same head on a canvas that goes on at the sides and below: shoulders slope down, the shirt goes on, and the
+    neckline that the photos cut off is closed."""
     texels = mix.tex.shape[0] // GRID
     tex, alpha, pos = (a[: _USED * n] for a, n in ((mix.tex, texels), (mix.alpha, texels), (mix.pos, 1)))
     clothes = mix.clothes[: _USED * texels]
@@ -44,12 +48,41 @@ def with_torso(mix: Mix) -> Mix:
         alpha[_USED * texels:, body[0]: body[-1] + 1] = 1.0
 
     cloth = _cloth_colour(mix.tex[: _USED * texels], clothes, texels)
-    depth = np.clip((np.arange(len(tex)) - _USED * texels) / (_FADE * texels), 0, 1)[:, None, None]
-    fade = depth * depth * (3 - 2 * depth)
+    below = (np.arange(len(tex)) - _USED * texels)[:, None] / texels  # the border, in cells
+    neckline = _neckline(clothes[-1], alpha[_USED * texels - 1], texels)
+    tex += _smooth_step(below / _FADE) * (_along(tex[-1], neckline > 0, texels) - tex)
+    fade = _smooth_step((below - neckline) / np.where(neckline > 0, _SEAM, _FADE))
     folds = _folds(tex.shape[:2])[..., None]
     tex = tex + fade * (cloth * folds - tex)
     return replace(mix, tex=tex.astype(np.float32), alpha=alpha, over_neck=over_neck, pos=_extend(pos),
                    inner=_pad_half(mix.inner), jaw_shadow=_pad_half(mix.jaw_shadow))
+
+
+def _neckline(clothes: np.ndarray, alpha: np.ndarray, texels: int) -> np.ndarray:
+    """How far skin goes on below the photos' border [columns], in cells: where it shows there between two sides of a collar, an
+    arc closes the neckline. `clothes` [256 * texels] and `alpha` (of the widened canvas) are the border's."""
+    shirt = np.pad(clothes, _SIDE * texels, mode="edge") > 0.5
+    deep = np.zeros(len(alpha))
+    sides = np.flatnonzero(shirt & (alpha > 0.5))
+    middle = len(alpha) // 2
+    left, right = sides[sides < middle], sides[sides > middle]
+    if left.size and right.size:
+        half = (right[0] - left[-1]) / 2
+        across = (np.arange(len(alpha)) - left[-1]) / half - 1
+        deep = _ROUND * half / texels * np.sqrt(np.clip(1 - across**2, 0, None))
+    return deep
+
+
+def _along(row: np.ndarray, where: np.ndarray, texels: int) -> np.ndarray:
+    """The colours [columns, 3] of a row of texels, smoothed along it where `where` is true: skin that goes on in stripes is none."""
+    weight = np.stack([where] * 3, 1).astype(np.float32)
+    smooth = [cv2.GaussianBlur(np.ascontiguousarray(x.T), (0, 0), _SMOOTH * texels, sigmaY=1e-3).T for x in (row * weight, weight)]
+    return np.where(where[:, None], smooth[0] / np.maximum(smooth[1], 1e-4), row)
+
+
+def _smooth_step(depth: np.ndarray) -> np.ndarray:
+    depth = np.clip(depth, 0, 1)[..., None]
+    return depth * depth * (3 - 2 * depth)
 
 
 def _extend(pos: np.ndarray) -> np.ndarray:

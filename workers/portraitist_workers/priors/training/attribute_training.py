@@ -37,7 +37,8 @@ def train_attributes(pool: Pool, calibration: Pool | None, held_out: Pool | None
         images, truth = batch(pool, 48, rng)
         images, covered = cover(images, rng)
         with torch.autocast("cpu", torch.bfloat16):
-            value, deviation, logit = network.all_outputs(photo_like(images, rng).contiguous(memory_format=torch.channels_last))
+            seen = photo_like(images, rng, smaller=6.0).contiguous(memory_format=torch.channels_last)  # lids are hard to see in small ones
+            value, deviation, logit = network.all_outputs(seen)
         error = (value - truth) / network.scales
         log_var = 2 * (deviation / network.scales).log()
         nll = 0.5 * (error.square() * torch.exp(-log_var) + log_var)

@@ -34,19 +34,20 @@ def distort(images: Tensor, rng: np.random.Generator) -> Tensor:
     return torch.cat(out)
 
 
-def photo_like(images: Tensor, rng: np.random.Generator, *, shift: float = 0.06) -> Tensor:
-    """Crop error up to `shift` of the side, then what cameras and messengers do."""
-    return camera_like(torch.cat([random_affine(x, rng, shift=shift, scale=0.06, angle=0.0) for x in images.split(GROUP)]), rng)
+def photo_like(images: Tensor, rng: np.random.Generator, *, smaller: float = 4.0) -> Tensor:
+    """Crop error, then what cameras and messengers do."""
+    askew = torch.cat([random_affine(x, rng, shift=0.06, scale=0.06, angle=0.0) for x in images.split(GROUP)])
+    return camera_like(askew, rng, smaller=smaller)
 
 
-def camera_like(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Our own invisible mark, then resolution, colour, noise and JPEG losses, at random strengths."""
+def camera_like(images: Tensor, rng: np.random.Generator, *, smaller: float = 4.0) -> Tensor:
+    """Our own invisible mark, then resolution (`smaller` times less at most), colour, noise and JPEG losses, at random strengths."""
     out = []
     for x in images.split(GROUP):
         if rng.random() < 0.3:
             x = marked(x, rng)
         if rng.random() < 0.5:
-            x = _resolution(x, None, rng, low=1.0, high=4.0)
+            x = _resolution(x, None, rng, low=1.0, high=smaller)
         if rng.random() < 0.4:
             x = _blur(x, None, rng, low=0.3, high=1.3)
         if rng.random() < 0.7:

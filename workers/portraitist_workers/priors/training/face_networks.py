@@ -4,8 +4,8 @@
         [--calibration DIR] [--held-out DIR] [--identities DIR] \\
         [--tuned-pairs DIR] [--only perceptual attributes identity parser] [--save-to DIR]
 
-Each network gets `--minutes` of processor time, with the learning rate falling to zero at their end. A checkpoint is written
-to `--out` every 30 s; the same command continues from it. The finished file with its measured accuracy goes to
+Each network gets `--minutes` of processor time, with the learning rate falling to zero at their end. Checkpoints are written
+to `--out`; the same command continues from them. The finished file with its measured accuracy goes to
 `--save-to` (default: into the package). The perceptual network needs LPIPS's SqueezeNet in torch hub's cache.
 """
 
@@ -22,10 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from ...faces.networks import FOLDER, save_network
-from .loop import save_atomically
+from . import loop
 from .pool import Pool
 
-CHECKPOINT_SECONDS = 30.0
 SEED = 0
 
 
@@ -41,10 +40,10 @@ def run_steps(name: str, modules: nn.Module, loss: Callable[[np.random.Generator
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
         print(f"{name}: continuing at step {step}, {spent / 60:.1f} min", flush=True)
-    modules.train()
-    last = saved = time.process_time()
-    mean = None
-    while spent < minutes * 60:
+    last = time.process_time()
+
+    def update() -> dict[str, float]:
+        nonlocal step, spent, last
         share = spent / (minutes * 60)
         for group in optimizer.param_groups:
             group["lr"] = peak * min(1.0, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * share))
@@ -53,17 +52,19 @@ def run_steps(name: str, modules: nn.Module, loss: Callable[[np.random.Generator
         value.backward()
         nn.utils.clip_grad_norm_(modules.parameters(), 5.0)
         optimizer.step()
-        value = float(value.detach())
-        mean = value if mean is None else 0.98 * mean + 0.02 * value
         step += 1
         now = time.process_time()
         spent += now - last
         last = now
-        if step % 50 == 0:
-            print(f"{name}: step {step}, {spent / 60:.1f} min, loss {mean:.4f}", flush=True)
-        if now - saved > CHECKPOINT_SECONDS or spent >= minutes * 60:
-            save_atomically({"modules": modules.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, path)
-            saved = now
+        return {"loss": float(value.detach())}
+
+    def save() -> None:
+        loop.save_atomically({"modules": modules.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, path)
+
+    modules.train()
+    loop.run(update, save=save, told=lambda: f"{name}: step {step}, {spent / 60:.1f} min", going=lambda: spent < minutes * 60)
+    if spent < minutes * 60:
+        raise SystemExit(f"{name}: stopped; the same command goes on")
     modules.eval()
     return step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Pool:
         self.labels: list[np.ndarray] = []
         self.blinks: list[np.ndarray] = []  # indices of the pictures whose eyes are rather closed than open
         self.classes: list[np.ndarray | None] = []  # class maps, of pools rendered with --masks
+        _same_labels(folder)
         self.refresh()
 
     def refresh(self) -> bool:
@@ -79,6 +81,15 @@ class Pool:
 
     def _pick(self, size: int, rng: np.random.Generator) -> list[tuple[int, int]]:
         return [(s, int(rng.integers(len(self.labels[s])))) for s in rng.integers(len(self.labels), size=size)]
+
+
+def _same_labels(folder: Path) -> None:
+    """Raises ValueError where `folder` was rendered when the label vector was laid out in another way."""
+    told = folder / "pool.json"  # only the engine's pools have it
+    if told.exists():
+        theirs, ours = json.loads(told.read_text())["fields"], {name: [at.start, at.stop] for name, at in LABEL_FIELDS.items()}
+        if {name: at for name, at in theirs.items() if name not in ("id_w", "donor")} != ours:
+            raise ValueError(f"{folder}: the labels are laid out as an earlier engine did it (pool.json): render it anew")
 
 
 def map_member(path: Path, name: str) -> np.ndarray | None:
