@@ -20,9 +20,11 @@ from torch import Tensor
 from ..engine.canvas import Canvas
 from . import loop
 from .discriminator import Discriminator, gradient_penalty
-from .losses import random_shift
+from .losses import random_shift, random_view
 from .pool import Pool
 from .prior import BLINKING, Trainer, contact_sheet, load_lpips, resume
+
+VIEW = 128  # pixels a side of what the discriminator sees; of larger pictures the half-sized whole and windows by turns
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Sharpening:
         trainer.labels.requires_grad_(False)
         trainer.generator.mapping.requires_grad_(False)
         self.optimizer = torch.optim.Adam(trainer.generator.synthesis.parameters(), lr=phase.lr, betas=(0.0, 0.99), eps=1e-8)
-        self.discriminator = Discriminator(trainer.generator.config.resolution).to(memory_format=torch.channels_last)
+        self.discriminator = Discriminator(VIEW).to(memory_format=torch.channels_last)
         self.judge_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=phase.lr_discriminator, betas=(0.0, 0.99), eps=1e-8)
         self.steps = 0
 
@@ -84,7 +86,10 @@ class Sharpening:
     def _judge(self, fake: Tensor, real: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """One step of the discriminator; its figures, and the gradient [B, 3, R, R] that would deceive it."""
         phase = self.phase
-        seen = random_shift(self._shown(fake), self._shown(real), pixels=8, rng=self.trainer.shift_rng)
+        seen = [self._shown(fake), self._shown(real)]
+        if fake.shape[-1] > VIEW:
+            seen = random_view(*seen, size=VIEW, rng=self.trainer.shift_rng)
+        seen = random_shift(*seen, pixels=8, rng=self.trainer.shift_rng)
         with torch.autocast("cpu", torch.bfloat16):
             found, truth = self.discriminator(torch.cat(seen)).chunk(2)
         (towards_real,) = torch.autograd.grad(F.softplus(truth.detach() - found).mean(), fake, retain_graph=True)
@@ -115,11 +120,6 @@ class Sharpening:
         self.optimizer.load_state_dict(state["synthesis_optimizer"])
         self.start, self.steps = state["start"], state["steps"]
 
-    def begin_with(self, state: dict) -> None:
-        """Take over the discriminator of an earlier phase; of a smaller generator's, the stages that both have."""
-        ours, theirs = self.discriminator.state_dict(), state["discriminator"]
-        self.discriminator.load_state_dict(ours | {k: v for k, v in theirs.items() if k in ours and v.shape == ours[k].shape})
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -138,7 +138,7 @@ def main() -> None:
     if path.exists():
         sharpening.load(torch.load(path, weights_only=False))  # our own file
     elif args.discriminator:
-        sharpening.begin_with(torch.load(args.discriminator, weights_only=False))
+        sharpening.discriminator.load_state_dict(torch.load(args.discriminator, weights_only=False)["discriminator"])
     trainer, pool, lpips = sharpening.trainer, Pool(args.pool), load_lpips()
 
     def save() -> None:
