@@ -227,7 +227,7 @@ def main() -> None:
         phase, done = trainer.position()
         return f"seen {trainer.seen}  {phase.resolution} px {done:.0%}"
 
-    loop.run(step, save=save, told=told, going=lambda: True, minutes=args.minutes)
+    loop.run(step, save=save, told=told, going=lambda: trainer.position()[1] < 1, minutes=args.minutes)
 
 
 if __name__ == "__main__":
