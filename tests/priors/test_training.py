@@ -1,7 +1,5 @@
 """Parts of the prior's training that can be checked in seconds."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -10,11 +8,9 @@ from portraitist.provenance.search import find
 from portraitist_workers.faces.image_io import to_uint8
 from portraitist_workers.generator import GeneratorConfig
 from portraitist_workers.generator.mapping import Mapping
-from portraitist_workers.priors.engine.labels import label_fields
 from portraitist_workers.priors.training import mapping as training
 from portraitist_workers.priors.training.distortions import conditions, marked
 from portraitist_workers.priors.training.losses import random_view
-from portraitist_workers.priors.training.pool import Pool
 from portraitist_workers.priors.training.verification import equal_error
 from portraitist_workers.provenance.marking import STRENGTH
 
@@ -77,12 +73,3 @@ def test_views_are_the_whole_or_the_same_window_of_all(resolution, half):
         spans.append(float(a.max() - a.min()))
     windows = [span for span in spans if span < 0.8 * resolution]
     assert 10 < len(windows) < 30 and max(windows) < half + 1
-
-
-def test_a_pool_of_other_labels_is_refused(tmp_path):
-    fields = {name: [at.start, at.stop] for name, at in label_fields(3).items()}
-    (tmp_path / "pool.json").write_text(json.dumps({"fields": fields}))
-    assert len(Pool(tmp_path)) == 0
-    (tmp_path / "pool.json").write_text(json.dumps({"fields": {name: at for name, at in fields.items() if name != "shape"}}))
-    with pytest.raises(ValueError, match="render it anew"):
-        Pool(tmp_path)

@@ -1,7 +1,14 @@
-"""A prior of twice the size goes on from the smaller one."""
+"""Training on the engine's renders: which pools are read, and how a prior of twice the size goes on from the smaller one."""
 
+import json
+
+import pytest
 import torch
 
+pytest.importorskip("numba", reason="the engine needs the extra `train`")
+
+from portraitist_workers.priors.engine.labels import label_fields
+from portraitist_workers.priors.training.pool import Pool
 from portraitist_workers.priors.training.prior import PHASES, Trainer
 
 
@@ -21,3 +28,12 @@ def test_a_larger_prior_begins_with_the_smaller_one(canvas):
     again = Trainer(canvas, 256)
     again.load(large.state())
     assert again.seen == large.seen
+
+
+def test_a_pool_of_other_labels_is_refused(tmp_path):
+    fields = {name: [at.start, at.stop] for name, at in label_fields(3).items()}
+    (tmp_path / "pool.json").write_text(json.dumps({"fields": fields}))
+    assert len(Pool(tmp_path)) == 0
+    (tmp_path / "pool.json").write_text(json.dumps({"fields": {name: at for name, at in fields.items() if name != "shape"}}))
+    with pytest.raises(ValueError, match="render it anew"):
+        Pool(tmp_path)
