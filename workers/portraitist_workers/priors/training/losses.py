@@ -25,6 +25,7 @@ def pyramid_l1(image: Tensor, target: Tensor, weight: Tensor, *, smallest: int =
 BACKGROUND_WEIGHT = 0.3  # only an 8 x 8 code describes the background; full weight would spend the capacity on it
 EYES_WEIGHT = 5.0  # lids are a hundredth of the picture; without it they hardly learn to close
 EYES = (0.40, 0.56), (0.25, 0.75)  # rows and columns where alignment puts the eyes, as shares of the picture
+BORDER_WEIGHT = 10.0  # the outermost pixels: beyond them convolutions see zeros, and they stay a line around the picture otherwise
 
 
 def where_to_look(alpha: Tensor) -> Tensor:
@@ -33,6 +34,9 @@ def where_to_look(alpha: Tensor) -> Tensor:
     weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha
     rows, columns = (slice(round(low * R), round(high * R)) for low, high in EYES)
     weight[:, :, rows, columns] *= EYES_WEIGHT
+    for edge in (0, R - 1):
+        weight[:, :, edge] *= BORDER_WEIGHT
+        weight[:, :, :, edge] *= BORDER_WEIGHT
     return weight
 
 
