@@ -9,6 +9,7 @@ import pytest
 
 from portraitist.errors import StorageError, StorageFull
 from portraitist.ledger import NewJob, SqliteLedger
+from portraitist.ledger import sqlite_turns as turns
 
 RACER = """
 import sys, time
@@ -31,6 +32,22 @@ def test_processes_that_race_to_create_make_each_job_once(tmp_path):
     ]
     assert sum(int(racer.communicate(timeout=60)[0]) for racer in racers) == 60
     assert len(SqliteLedger(path).jobs(limit=1000)) == 60
+
+
+def test_a_job_that_is_claimed_while_its_place_is_looked_up(tmp_path, monkeypatch):
+    ledger, worker = SqliteLedger(tmp_path / "l.sqlite3"), SqliteLedger(tmp_path / "l.sqlite3")
+    request = {"operation": "create", "persona_id": "per_1", "name": "ana"}
+    ledger.submit(NewJob("job_1", request, "same", creates="ana", lane="tune"))
+    lines = turns.lines
+
+    def claimed_meanwhile(db, *arguments, **more):
+        if db is ledger._connection():  # not when the worker itself looks
+            worker.claim("job_1", worker="host/1", lease_s=10.0)
+        return lines(db, *arguments, **more)
+
+    monkeypatch.setattr(turns, "lines", claimed_meanwhile)
+    assert ledger.ahead("job_1") == 0
+    assert ledger.job("job_1").status == "running"
 
 
 def test_a_removed_file_is_an_error_not_a_new_ledger(tmp_path, monkeypatch):

@@ -118,7 +118,7 @@ class SqliteLedger(SqliteFile):
             return [_job(row) for row in rows]
 
     def ahead(self, job_id: str) -> int:
-        with self._read() as db:
+        with self._snapshot() as db:  # a worker may claim the job meanwhile
             row = self._find(db, "id = ? AND tenant = ifnull(?, tenant) AND status = 'queued'", job_id, self.tenant)
             if row is None:
                 return 0

@@ -68,6 +68,17 @@ class SqliteFile:
             yield self._connection()
 
     @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Reads that must agree with each other: none sees what was written since the first."""
+        with self._read() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+
+    @contextmanager
     def _write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction. durable=False: a power cut (not a kill) may undo it, which costs nothing but repetition."""
         with _typed(self.path):
