@@ -48,7 +48,7 @@ def with_torso(mix: Mix) -> Mix:
         alpha[_USED * texels:, body[0]: body[-1] + 1] = 1.0
 
     cloth = _cloth_colour(mix.tex[: _USED * texels], clothes, texels)
-    below = (np.arange(len(tex)) - _USED * texels)[:, None] / texels  # the border, in cells
+    below = (np.arange(len(tex)) - _USED * texels)[:, None] / texels  # rows below the border, in cells
     neckline = _neckline(clothes[-1], alpha[_USED * texels - 1], texels)
     tex += _smooth_step(below / _FADE) * (_along(tex[-1], neckline > 0, texels) - tex)
     fade = _smooth_step((below - neckline) / np.where(neckline > 0, _SEAM, _FADE))
@@ -75,9 +75,10 @@ def _neckline(clothes: np.ndarray, alpha: np.ndarray, texels: int) -> np.ndarray
 
 def _along(row: np.ndarray, where: np.ndarray, texels: int) -> np.ndarray:
     """The colours [columns, 3] of a row of texels, smoothed along it where `where` is true: skin that goes on in stripes is none."""
-    weight = np.stack([where] * 3, 1).astype(np.float32)
-    smooth = [cv2.GaussianBlur(np.ascontiguousarray(x.T), (0, 0), _SMOOTH * texels, sigmaY=1e-3).T for x in (row * weight, weight)]
-    return np.where(where[:, None], smooth[0] / np.maximum(smooth[1], 1e-4), row)
+    shown = where.astype(np.float32)
+    total = cv2.GaussianBlur((row * shown[:, None])[None], (0, 0), _SMOOTH * texels)[0]
+    weight = cv2.GaussianBlur(shown[None], (0, 0), _SMOOTH * texels)[0]
+    return np.where(where[:, None], total / np.maximum(weight, 1e-4)[:, None], row)
 
 
 def _smooth_step(depth: np.ndarray) -> np.ndarray:

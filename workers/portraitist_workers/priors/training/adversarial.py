@@ -49,8 +49,7 @@ class Sharpening:
     def __init__(self, trainer: Trainer, phase: Phase) -> None:
         self.trainer, self.phase = trainer, phase
         self.start = trainer.seen
-        for live, average in ((trainer.generator, trainer.generator_ema), (trainer.labels, trainer.labels_ema)):
-            live.load_state_dict(average.state_dict())
+        trainer.take_averages()
         trainer.labels.requires_grad_(False)
         trainer.generator.mapping.requires_grad_(False)
         self.optimizer = torch.optim.Adam(trainer.generator.synthesis.parameters(), lr=phase.lr, betas=(0.0, 0.99), eps=1e-8)

@@ -34,9 +34,8 @@ def where_to_look(alpha: Tensor) -> Tensor:
     weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha
     rows, columns = (slice(round(low * R), round(high * R)) for low, high in EYES)
     weight[:, :, rows, columns] *= EYES_WEIGHT
-    for edge in (0, R - 1):
-        weight[:, :, edge] *= BORDER_WEIGHT
-        weight[:, :, :, edge] *= BORDER_WEIGHT
+    weight[:, :, [0, -1]] *= BORDER_WEIGHT
+    weight[:, :, 1:-1, [0, -1]] *= BORDER_WEIGHT
     return weight
 
 

@@ -30,7 +30,7 @@ from .losses import edges_l1, pyramid_l1, random_shift, random_view, where_to_lo
 from .pool import Pool
 
 W_DIM = 256
-HELD_ABOVE = 128  # pixels from which labels -> w learns no more
+HELD_ABOVE = 128  # pixels a side; in larger generators labels -> w learns no more
 BLINKING = 0.25  # share of a batch that is drawn from pictures with closed or half closed eyes, which are few
 
 
@@ -73,11 +73,9 @@ class Trainer:
         self.labels = LabelNetwork(len(canvas.ids), codes.shape[1], W_DIM)
         self.labels.codes.copy_(codes)
         self.generator_ema, self.labels_ema = copy.deepcopy(self.generator), copy.deepcopy(self.labels)
-        parameters = [*self.generator.synthesis.parameters(), *self.labels.parameters()]
-        if resolution > HELD_ABOVE:
-            self.labels.requires_grad_(False)
-            parameters = [*self.generator.synthesis.parameters()]
-        self.optimizer = torch.optim.Adam(parameters, lr=1e-3, betas=(0.9, 0.99), eps=1e-8)
+        self.labels.requires_grad_(resolution <= HELD_ABOVE)
+        learning = [p for p in (*self.generator.synthesis.parameters(), *self.labels.parameters()) if p.requires_grad]
+        self.optimizer = torch.optim.Adam(learning, lr=1e-3, betas=(0.9, 0.99), eps=1e-8)
         self.seen = 0
         self.rng = np.random.default_rng(seed)
         self.shift_rng = torch.Generator().manual_seed(seed)
@@ -127,6 +125,11 @@ class Trainer:
         for ours, live in ((self.generator_ema, self.generator), (self.labels_ema, self.labels)):
             torch._foreach_lerp_(list(ours.parameters()), list(live.parameters()), 1 - decay)
 
+    def take_averages(self) -> None:
+        """The live networks go on from their averages."""
+        self.generator.load_state_dict(self.generator_ema.state_dict())
+        self.labels.load_state_dict(self.labels_ema.state_dict())
+
     def state(self) -> dict:
         return {
             "generator": self.generator.state_dict(), "labels": self.labels.state_dict(),
@@ -145,8 +148,7 @@ class Trainer:
             if unexpected:
                 raise ValueError(f"the state is of a generator of other sizes, with {unexpected[0]}: give its --resolution")
         if missing:
-            self.generator.load_state_dict(self.generator_ema.state_dict())
-            self.labels.load_state_dict(self.labels_ema.state_dict())
+            self.take_averages()
             self.seen = sum(phase.images for phase in PHASES if phase.resolution < self.generator.config.resolution)
         else:
             self.optimizer.load_state_dict(state["optimizer"])
