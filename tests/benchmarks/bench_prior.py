@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from portraitist.priors.prior import BUNDLED, DEFAULT, bundled
@@ -36,6 +37,7 @@ from .report import table, write
 from .sheets import save, sheet
 
 TUNING = 60, 300  # steps: as an edit of a photo, and as pivotal tuning was published (350)
+SMALLER = 128  # pixels a side: larger samples are compared with renders at this size as well, where fine grain is no more to be seen
 PER_PERSON = 4  # held-out photos; the prior saw none of any of these people
 
 
@@ -98,19 +100,26 @@ def sampled(drawn: Tensor, renders: Path | None) -> list[tuple[str, str]]:
         return lines
     from portraitist_workers.priors.training.pool import Pool
 
-    pool, rng = Pool(renders), np.random.default_rng(0)
-    real, name = distribution.features(pool.batch(min(5000, len(pool)), drawn.shape[-1], rng)[0])
-    ours, _ = distribution.features(drawn)
-    scale = real.square().mean().sqrt()
-    ours, real = ours / scale, real / scale  # KID's size depends on the features'
-    half = len(real) // 2
-    for label, points in (("samples", ours), ("renders among themselves", real[:half])):
-        theirs = real if points is ours else real[half:]
-        value, error = distribution.kid(points, theirs)
-        precision, recall = distribution.precision_recall(points[:1000], theirs[: len(points[:1000])])
-        lines += [(f"{label}: KID ({name})", f"{value:.4f} ± {error:.4f}"),
-                  (f"{label}: precision / recall", f"{precision:.2f} / {recall:.2f}")]
+    pool = Pool(renders)
+    rendered = pool.batch(min(5000, len(pool)), drawn.shape[-1], np.random.default_rng(0))[0]
+    half = len(rendered) // 2
+    lines += likeness("samples", drawn, rendered) + likeness("renders among themselves", rendered[:half], rendered[half:])
+    if drawn.shape[-1] > SMALLER:
+        shrunk, small_renders = (F.interpolate(x, size=(SMALLER, SMALLER), mode="area") for x in (drawn, rendered))
+        lines += likeness(f"samples, both shrunk to {SMALLER} px", shrunk, small_renders)
+        blurred = F.interpolate(small_renders[:half], size=drawn.shape[-2:], mode="bilinear")
+        lines += likeness("renders without their finest octave against renders", blurred, rendered[half:])
     return lines
+
+
+def likeness(label: str, pictures: Tensor, renders: Tensor) -> list[tuple[str, str]]:
+    real, name = distribution.features(renders)
+    ours, _ = distribution.features(pictures)
+    scale = real.square().mean().sqrt()  # KID's size depends on the features'
+    ours, real = ours / scale, real / scale
+    value, error = distribution.kid(ours, real)
+    precision, recall = distribution.precision_recall(ours[:1000], real[: len(ours[:1000])])
+    return [(f"{label}: KID ({name})", f"{value:.4f} ± {error:.4f}"), (f"{label}: precision / recall", f"{precision:.2f} / {recall:.2f}")]
 
 
 def invert(prior: library.Prior, photos: Tensor) -> list[tuple[str, Tensor]]:

@@ -23,9 +23,10 @@ def pyramid_l1(image: Tensor, target: Tensor, weight: Tensor, *, smallest: int =
 
 
 BACKGROUND_WEIGHT = 0.3  # only an 8 x 8 code describes the background; full weight would spend the capacity on it
-EYES_WEIGHT = 5.0  # lids are a hundredth of the picture; without it they hardly learn to close
+EYES_WEIGHT = 10.0  # lids are a hundredth of the picture; without it they hardly learn to close
 EYES = (0.40, 0.56), (0.25, 0.75)  # rows and columns where alignment puts the eyes, as shares of the picture
-BORDER_WEIGHT = 10.0  # the outermost pixels: beyond them convolutions see zeros, and they stay a line around the picture otherwise
+# Beyond the picture convolutions and up-sampling see zeros; the outermost pixels (their share of the side) stay a line otherwise
+BORDER_WEIGHT, BORDER = 20.0, 1 / 128
 
 
 def where_to_look(alpha: Tensor) -> Tensor:
@@ -34,9 +35,10 @@ def where_to_look(alpha: Tensor) -> Tensor:
     weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha
     rows, columns = (slice(round(low * R), round(high * R)) for low, high in EYES)
     weight[:, :, rows, columns] *= EYES_WEIGHT
-    weight[:, :, [0, -1]] *= BORDER_WEIGHT
-    weight[:, :, 1:-1, [0, -1]] *= BORDER_WEIGHT
-    return weight
+    inside = slice(edge := max(1, round(BORDER * R)), R - edge)
+    border = torch.full_like(weight, BORDER_WEIGHT)
+    border[:, :, inside, inside] = 1.0
+    return weight * border
 
 
 def random_shift(*images: Tensor, pixels: int, rng: torch.Generator) -> list[Tensor]:

@@ -31,7 +31,7 @@ from .pool import Pool
 
 W_DIM = 256
 HELD_ABOVE = 128  # pixels a side; in larger generators labels -> w learns no more
-BLINKING = 0.25  # share of a batch that is drawn from pictures with closed or half closed eyes, which are few
+BLINKING = 0.4  # share of a batch that is drawn from pictures with closed or half closed eyes, which are few
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ class Trainer:
         if edges:
             losses["edges"] = edges_l1(fake, image) * edges
         if perceptual and lpips is not None:
-            losses["lpips"] = self._perceptual(lpips, fake, image) * perceptual
+            person = image + alpha * (fake - image)  # it prints a lattice into plain backgrounds
+            losses["lpips"] = self._perceptual(lpips, person, image) * perceptual
         return losses
 
     def _perceptual(self, lpips, fake: Tensor, image: Tensor) -> Tensor:
