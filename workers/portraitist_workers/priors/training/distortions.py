@@ -78,14 +78,13 @@ def marked(images: Tensor, rng: np.random.Generator) -> Tensor:
 def conditions(images: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
     """The pictures [B, 3, R, R] as the world may hand them over. Clean ones come first."""
     R = images.shape[-1]
-    side = R // 4
-    small = F.interpolate(images, (side, side), mode="area")
+    small = {n: F.interpolate(F.avg_pool2d(images, n), (R, R), mode="bicubic", align_corners=False).clamp(-1, 1) for n in (2, 4)}
     shift = 0.06 * torch.from_numpy(rng.choice([-1.0, 1.0], (len(images), 2))).float() * 2  # in units of half a side
     affine = torch.cat([torch.eye(2).expand(len(images), 2, 2), shift[:, :, None]], 2)
     grid = F.affine_grid(affine, list(images.shape), align_corners=False)
     return {
         "clean": images, "photo_like": photo_like(images, rng), "jpeg_30": jpeg(images, 30),
-        "quarter_size": F.interpolate(small, (R, R), mode="bicubic", align_corners=False).clamp(-1, 1),
+        "half_size": small[2], "quarter_size": small[4],
         "shifted": F.grid_sample(images, grid, padding_mode="reflection", align_corners=False), "marked": marked(images, rng),
     }
 
