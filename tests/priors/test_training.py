@@ -10,7 +10,7 @@ from portraitist_workers.generator import GeneratorConfig
 from portraitist_workers.generator.mapping import Mapping
 from portraitist_workers.priors.training import mapping as training
 from portraitist_workers.priors.training.distortions import conditions, marked
-from portraitist_workers.priors.training.losses import random_view
+from portraitist_workers.priors.training.losses import BORDER_WEIGHT, random_view, where_to_look
 from portraitist_workers.priors.training.verification import equal_error
 from portraitist_workers.provenance.marking import STRENGTH
 
@@ -73,3 +73,11 @@ def test_views_are_the_whole_or_the_same_window_of_all(resolution, half):
         spans.append(float(a.max() - a.min()))
     windows = [span for span in spans if span < 0.8 * resolution]
     assert 10 < len(windows) < 30 and max(windows) < half + 1
+
+
+@pytest.mark.parametrize(("resolution", "edge"), [(64, 0), (128, 1), (256, 2)])
+def test_outermost_pixels_weigh_more_in_large_pictures(resolution, edge):
+    heavy = where_to_look(torch.ones(1, 1, resolution, resolution))[0, 0] == BORDER_WEIGHT
+    inside = torch.zeros_like(heavy)
+    inside[edge : resolution - edge, edge : resolution - edge] = True
+    assert torch.equal(heavy, ~inside)

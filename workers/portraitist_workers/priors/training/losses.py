@@ -25,7 +25,7 @@ def pyramid_l1(image: Tensor, target: Tensor, weight: Tensor, *, smallest: int =
 BACKGROUND_WEIGHT = 0.3  # only an 8 x 8 code describes the background; full weight would spend the capacity on it
 EYES_WEIGHT = 10.0  # lids are a hundredth of the picture; without it they hardly learn to close
 EYES = (0.40, 0.56), (0.25, 0.75)  # rows and columns where alignment puts the eyes, as shares of the picture
-# Beyond the picture convolutions and up-sampling see zeros; the outermost pixels (their share of the side) stay a line otherwise
+# Beyond the picture convolutions and up-sampling see zeros: without this the outermost pixels, a 128th of the side, stay a line
 BORDER_WEIGHT, BORDER = 20.0, 1 / 128
 
 
@@ -35,9 +35,9 @@ def where_to_look(alpha: Tensor) -> Tensor:
     weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha
     rows, columns = (slice(round(low * R), round(high * R)) for low, high in EYES)
     weight[:, :, rows, columns] *= EYES_WEIGHT
-    inside = slice(edge := max(1, round(BORDER * R)), R - edge)
+    edge = round(BORDER * R)  # none below 128 px, where even one pixel would outweigh the face
     border = torch.full_like(weight, BORDER_WEIGHT)
-    border[:, :, inside, inside] = 1.0
+    border[:, :, edge : R - edge, edge : R - edge] = 1.0
     return weight * border
 
 
