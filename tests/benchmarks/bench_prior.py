@@ -37,7 +37,7 @@ from .report import table, write
 from .sheets import save, sheet
 
 TUNING = 60, 300  # steps: as an edit of a photo, and as pivotal tuning was published (350)
-SMALLER = 128  # pixels a side: larger samples are compared with renders at this size as well, where fine grain is no more to be seen
+SMALLER = 128  # pixels a side at which larger samples are compared with renders as well: fine grain is no more to be seen there
 PER_PERSON = 4  # held-out photos; the prior saw none of any of these people
 
 
@@ -103,18 +103,19 @@ def sampled(drawn: Tensor, renders: Path | None) -> list[tuple[str, str]]:
     pool = Pool(renders)
     rendered = pool.batch(min(5000, len(pool)), drawn.shape[-1], np.random.default_rng(0))[0]
     half = len(rendered) // 2
-    lines += likeness("samples", drawn, rendered) + likeness("renders among themselves", rendered[:half], rendered[half:])
+    real, name = distribution.features(rendered)
+    lines += likeness("samples", name, distribution.features(drawn)[0], real)
+    lines += likeness("renders among themselves", name, real[:half], real[half:])
     if drawn.shape[-1] > SMALLER:
         shrunk, small_renders = (F.interpolate(x, size=(SMALLER, SMALLER), mode="area") for x in (drawn, rendered))
-        lines += likeness(f"samples, both shrunk to {SMALLER} px", shrunk, small_renders)
+        lines += likeness(f"samples, both shrunk to {SMALLER} px", name, *(distribution.features(x)[0] for x in (shrunk, small_renders)))
         blurred = F.interpolate(small_renders[:half], size=drawn.shape[-2:], mode="bilinear")
-        lines += likeness("renders without their finest octave against renders", blurred, rendered[half:])
+        lines += likeness("renders without their finest octave against renders", name, distribution.features(blurred)[0], real[half:])
     return lines
 
 
-def likeness(label: str, pictures: Tensor, renders: Tensor) -> list[tuple[str, str]]:
-    real, name = distribution.features(renders)
-    ours, _ = distribution.features(pictures)
+def likeness(label: str, name: str, ours: Tensor, real: Tensor) -> list[tuple[str, str]]:
+    """Lines on features [N, D], [M, D] of the network called `name`."""
     scale = real.square().mean().sqrt()  # KID's size depends on the features'
     ours, real = ours / scale, real / scale
     value, error = distribution.kid(ours, real)
