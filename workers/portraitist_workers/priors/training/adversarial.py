@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...precision import autocast, optimisation_dtype
 from ..engine.canvas import Canvas
 from . import loop
 from .discriminator import Discriminator, gradient_penalty
@@ -66,7 +67,7 @@ class Sharpening:
         real, alpha, labels = pool.batch(phase.batch, R, trainer.rng, blinking=BLINKING)
         with torch.no_grad():
             w = trainer.labels_ema(labels)
-        made = trainer.generator.synthesis(w, noise="none", dtype=torch.bfloat16)
+        made = trainer.generator.synthesis(w, noise="none", dtype=optimisation_dtype())
 
         fake = made.detach().requires_grad_()  # both judges give their gradient on the picture; it is passed on once
         paired = trainer.paired_losses(fake, real, alpha, lpips, edges=phase.edges, perceptual=phase.perceptual)
@@ -89,7 +90,7 @@ class Sharpening:
         if fake.shape[-1] > VIEW:
             seen = random_view(*seen, size=VIEW, rng=self.trainer.shift_rng)
         seen = random_shift(*seen, pixels=8, rng=self.trainer.shift_rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             found, truth = self.discriminator(torch.cat(seen)).chunk(2)
         (towards_real,) = torch.autograd.grad(F.softplus(truth.detach() - found).mean(), fake, retain_graph=True)
         loss = F.softplus(found - truth).mean()

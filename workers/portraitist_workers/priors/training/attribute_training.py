@@ -17,6 +17,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from ...faces.networks import AttributeNetwork, save_network
+from ...precision import autocast
 from ..engine.labels import LABEL_FIELDS
 from .distortions import conditions, cover, photo_like
 from .face_networks import run_steps
@@ -36,7 +37,7 @@ def train_attributes(pool: Pool, calibration: Pool | None, held_out: Pool | None
     def loss(rng: np.random.Generator) -> Tensor:
         images, truth = batch(pool, 48, rng)
         images, covered = cover(images, rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             seen = photo_like(images, rng, smaller=6.0).contiguous(memory_format=torch.channels_last)  # lids are hard to see in small ones
             value, deviation, logit = network.all_outputs(seen)
         error = (value - truth) / network.scales

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...precision import autocast
+
 
 class Discriminator(nn.Module):
     """forward(pictures [B, 3, R, R]) -> one logit per patch, [B, 16 * 16 + 4 * 4]: about 46 px each, and the whole head."""
@@ -43,7 +45,7 @@ class Discriminator(nn.Module):
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
     """Squared gradient of a logit on pictures [B, 3, R, R] (R1 or R2), mean over logits, as if each saw pixels of its own."""
     pictures = pictures.clone().requires_grad_()
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         logits = discriminator(pictures)
     (slope,) = torch.autograd.grad(logits.sum() / logits.shape[1] ** 0.5, pictures, create_graph=True)
     return slope.square().sum((1, 2, 3)).mean()

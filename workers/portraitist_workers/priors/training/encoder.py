@@ -21,6 +21,7 @@ from torch import Tensor
 from ...faces.perceptual import load_perceptual
 from ...inversion.encoder import Encoder
 from ...inversion.reconstruction import Reconstruction, shrunk
+from ...precision import autocast, optimisation_dtype
 from ..engine.canvas import Canvas
 from . import loop
 from .losses import BACKGROUND_WEIGHT
@@ -73,19 +74,19 @@ class Inversion:
         image, alpha, labels = self.pool.batch(32, SIDE, self.rng)
         with torch.no_grad():
             target = self.labels_to_w(labels)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             found = self.encoder(augment(image, self.shifts))
         in_w = F.smooth_l1_loss((found - target) / self.encoder.w_std, torch.zeros_like(target), beta=0.5)
         # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
-        fake = self.generator.synthesis(found[:IN_W], noise="none", dtype=torch.bfloat16, until=64)
+        fake = self.generator.synthesis(found[:IN_W], noise="none", dtype=optimisation_dtype(), until=64)
         seen_as = F.avg_pool2d(image[:IN_W], SIDE // 64)
         weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * F.avg_pool2d(alpha[:IN_W], SIDE // 64)
         in_pixels = ((fake - seen_as).abs() * weight).mean()
         last = image[-IN_W_PLUS:]
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             w_plus = self.encoder.w_plus(augment(last, self.shifts))
         offsets = (w_plus - w_plus.mean(1, keepdim=True)) / self.encoder.w_std
-        made = shrunk(self.generator.synthesis(w_plus, noise="none", dtype=torch.bfloat16), SIDE)
+        made = shrunk(self.generator.synthesis(w_plus, noise="none", dtype=optimisation_dtype()), SIDE)
         in_w_plus = self.distance(made, last, self.seen).mean()
         self.optimizer.zero_grad(set_to_none=True)
         (in_w + 3 * in_pixels + 2 * in_w_plus + OFFSET_WEIGHT * offsets.square().mean()).backward()

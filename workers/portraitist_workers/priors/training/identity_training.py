@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...faces.networks import IdentityNetwork, save_network
+from ...precision import autocast
 from ..engine.labels import LABEL_FIELDS, WIDTH
 from .distortions import cover, photo_like
 from .face_networks import run_steps
@@ -59,7 +60,7 @@ def train_identity(pool: Pool, judged_on: Pool, out: Path, minutes: float, save_
         mirror = torch.from_numpy(rng.random(48) < 0.5)  # a mirrored person is the same person
         images = torch.where(mirror[:, None, None, None], images.flip(3), images)
         images = photo_like(cover(images, rng, share=0.1)[0], rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             return model.loss(images.contiguous(memory_format=torch.channels_last), mixed, donor)
 
     steps = run_steps("identity", model, loss, out=out, minutes=minutes, peak=2e-3)

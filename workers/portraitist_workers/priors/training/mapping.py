@@ -18,6 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from ...generator.mapping import Mapping
+from ...precision import autocast
 
 FLOW_STEPS, FLOW_BATCH = 6000, 512
 PAIRS, DISTIL_STEPS, DISTIL_BATCH = 100_000, 12_000, 1024
@@ -97,7 +98,7 @@ def fit_flow(x: Tensor, rng: torch.Generator, *, steps: int, told: Callable[[str
         _, partner = linear_sum_assignment(torch.cdist(start, end).square().numpy())
         end = end[torch.from_numpy(partner)]
         t = torch.rand(FLOW_BATCH, 1, generator=rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             found = velocity(torch.lerp(start, end, t), t)
         running = _step(optimizer, (found.float() - (end - start)).square().mean(), running, step)
         with torch.no_grad():
@@ -111,7 +112,7 @@ def fit_flow(x: Tensor, rng: torch.Generator, *, steps: int, told: Callable[[str
 def follow(velocity: Velocity, z: Tensor, *, steps: int) -> Tensor:
     """Where the flow carries z [N, D], by Heun's method."""
     x = z
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         for step in range(steps):
             t = torch.full((len(x), 1), step / steps)
             first = velocity(x, t).float()
@@ -133,7 +134,7 @@ def _distil(mapping: Mapping, velocity: Velocity, axes: Axes, x: Tensor, rng: to
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 200) * (1 - step / steps)
         chosen = torch.randint(pairs, (DISTIL_BATCH,), generator=rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             found = mapping(z[chosen])
         found = axes.to(found.float())
         loss = (found - ends[chosen]).square().mean()

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...faces.networks import SIDE, ParserNetwork, save_network
+from ...precision import autocast
 from ..engine.masks import CLASSES
 from .distortions import GROUP, camera_like, random_affine
 from .face_networks import run_steps
@@ -22,7 +23,7 @@ def train_parser(pool: Pool, held_out: Pool | None, out: Path, minutes: float, s
 
     def loss(rng: np.random.Generator) -> Tensor:
         images, shares = batch(pool, 24, rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             logits = network(camera_like(images, rng).contiguous(memory_format=torch.channels_last))
         # No weights: with eyes and lips counting three times, a quarter of what was called eye was skin.
         return F.cross_entropy(logits, shares) + 0.5 * soft_dice_loss(logits, shares)

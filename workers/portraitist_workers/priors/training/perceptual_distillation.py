@@ -18,6 +18,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from ...faces.networks import PerceptualNetwork, pixel_and_edge
+from ...precision import autocast
 from .distortions import distort, random_affine
 
 # Least gains of the pixel and the edge term. The fit alone would take about (0.2, 0.4) and agree with LPIPS better (Spearman
@@ -112,7 +113,7 @@ class Distillation:
         both = torch.cat([a, b])[:, :, dy : dy + CROP, dx : dx + CROP]
         both = (both.flip(3) if rng.random() < 0.5 else both).contiguous(memory_format=torch.channels_last)
         B = len(a)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             targets = self.teacher.targets(both)
             student = [m.float() for m in self.student.features(both)]
         fit = sum(F.mse_loss(s, p) / v for s, p, v in zip(student, targets, self.spread, strict=True))

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...generator import Generator, GeneratorConfig
+from ...precision import autocast, optimisation_dtype
 from ..engine.canvas import Canvas
 from . import loop
 from .labels import LabelNetwork, identity_codes
@@ -96,7 +97,7 @@ class Trainer:
             group["lr"] = phase.lr * (phase.lr_end / phase.lr) ** done * min(1.0, self.seen / 5000 + 0.1)
         image, alpha, labels = pool.batch(phase.batch, phase.resolution, self.rng, blinking=BLINKING)
         w = self.labels(labels)
-        fake = self.generator.synthesis(w, noise="none", dtype=torch.bfloat16, until=phase.resolution)
+        fake = self.generator.synthesis(w, noise="none", dtype=optimisation_dtype(), until=phase.resolution)
         losses = self.paired_losses(fake, image, alpha, lpips, edges=phase.edges, perceptual=phase.perceptual)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
@@ -118,7 +119,7 @@ class Trainer:
     def _perceptual(self, lpips, fake: Tensor, image: Tensor) -> Tensor:
         fake, image = random_view(fake, image, size=128, rng=self.shift_rng)
         fake, image = random_shift(fake, image, pixels=8, rng=self.shift_rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             return lpips(fake, image).float().mean()
 
     @torch.no_grad()
