@@ -56,7 +56,7 @@ def main() -> None:
         "demodulation, shared kernels, channels_last. Same weights and latents; the first line of each pair checks that the pictures are "
         "equal. Medians of up to 7 runs after a warm-up, reference and ours in turn. *Forward*: frozen weights, no gradient, as in "
         "serving. *Inversion step*: gradient of w, frozen weights. *Forward + backward*: gradients of all synthesis weights and of w, "
-        "as in tuning. Optimisation runs in bf16 where the processor has the units for it. With one thread the times are the "
+        "as in tuning. Optimisation runs in bf16 where that is measured to be faster (precision.py). With one thread the times are the "
         "processor's, which other programs disturb less than the clock's."
     )
     write("generator", "Generator speed", [intro, table(("shape", "batch", "number format", "pass", "reference, ms", "ours, ms", "ratio",

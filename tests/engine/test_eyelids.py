@@ -45,14 +45,14 @@ def test_a_lesson_changes_generator_and_encoder_and_nothing_else(pairs, tmp_path
     lesson = eyelids.Lesson(prior, eyelids.Pairs(pairs), None)
     first, *_ = (lesson.step(0.5) for _ in range(3))
     assert first["same"] < 1e-6 < first["lids"]
-    lesson.write(tmp_path)
+    lesson.write(tmp_path, {"licence": "ours"})
     again = eyelids.Lesson(prior, eyelids.Pairs(pairs), None)
     again.load(lesson.state())
     assert again.seen == lesson.seen == 3 * eyelids.BATCH
     assert lesson.step(0.5) == again.step(0.5)
     taught, metadata = native.load(tmp_path / "generator.safetensors")
     changed = {name.split(".")[2] for name, value in taught.state_dict().items() if not torch.allclose(value, before[name], atol=1e-6)}
-    assert changed == {"16", "32", "64", "128"} and metadata["eyelids_seen"] == 24 and "licence" in metadata
+    assert changed == {"16", "32", "64", "128"} and metadata == {"licence": "ours", "eyelids_seen": 24}
     assert all(torch.equal(value, before[name]) for name, value in prior.generator.state_dict().items())
     photo = torch.zeros(1, 3, 128, 128)
     assert not torch.equal(encoder_file.load(tmp_path / "encoder.safetensors")(photo), prior.encoder(photo))

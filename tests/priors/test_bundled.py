@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from portraitist_workers.faces.align import crop, ffhq_frame
+from portraitist_workers.faces.attributes import load_attributes
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.image_io import decode, to_tensor, to_uint8
 from portraitist_workers.faces.perceptual import load_perceptual
@@ -24,6 +25,10 @@ def test_a_bundled_prior_knows_faces(name, side):
     photo = to_tensor(crop(picture, ffhq_frame(detect_faces(picture)[0].points), side)[None])
     synthesis, distance = prior.generator.synthesis, load_perceptual()
     mean = float(distance(synthesis(prior.generator.mapping.w_avg[None]), photo))
+    eyes = load_attributes().names.index("eyes_open")
+    w = prior.encoder(photo)
+    opened, closed = (float(load_attributes()(synthesis(at).clamp(-1, 1))[0][0, eyes]) for at in (w, w - prior.steps_for(("eyes_open",))))
+    assert opened - closed > 0.35  # 0.18 and 0.33 before training.eyelids
     in_w, in_w_plus = (float(distance(synthesis(w), photo)) for w in (prior.encoder(photo), prior.encoder.w_plus(photo)))
     assert max(in_w, in_w_plus) < 0.6 * mean  # the average face is no inversion
     z = torch.randn(8, prior.generator.config.z_dim, generator=torch.Generator().manual_seed(0))

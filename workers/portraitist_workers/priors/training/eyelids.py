@@ -1,7 +1,7 @@
 """Teaches a finished prior to close its eyes: its direction of `eyes_open`, taken as far as asked, moves the lids as the engine does.
 
     python -m portraitist_workers.priors.training.eyelids pairs --canvas DIR --out PAIRS --size 128 --count 4000
-    python -m portraitist_workers.priors.training.eyelids train --pairs PAIRS --prior default --out DIR --minutes 15
+    python -m portraitist_workers.priors.training.eyelids train --pairs PAIRS --prior PRIOR --out DIR --minutes 15
 
 Lids are a hundredth of the picture, in a tenth of the pictures, so a generator learns them last. A pair is one portrait rendered twice,
 with the eyes open and (half) closed. The encoder says where the open one lies in W, the prior's own direction where the closed one has to
@@ -24,7 +24,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from portraitist.priors.prior import bundled
+
 from ...generator.formats import native
+from ...generator.layers import ModulatedConv
 from ...inversion import encoder as encoder_file
 from ...inversion.reconstruction import shrunk
 from ...precision import autocast, optimisation_dtype
@@ -41,8 +44,10 @@ from .pool import map_member
 from .prior import load_lpips
 
 BATCH, HELD, EMA = 8, 4, 0.99  # pairs; of HELD of them the open picture is looked at, too
-RATE, ENCODER_RATE = 1e-3, 1.5e-4
+RATES = {"synthesis": 1e-3, "encoder": 3e-4, "along": 2e-2}
 COARSE = 8  # pixels a side; blocks up to there say nothing of lids, and stay
+READ = 0.3  # weight of how far the encoder takes the eyes to be open: a small part of w, and the one it has to learn
+RIDGE = 1.0  # of the mean variance of W
 PERCEPTUAL = 0.4  # weight of LPIPS on the eyes and the mouth, enlarged
 SEEN = 0.03  # of [-1, 1]: pixels that differ by more are lids, or in their shade
 
@@ -102,25 +107,43 @@ def smoothed(image: Tensor) -> Tensor:
     return F.interpolate(F.avg_pool2d(image, image.shape[-1] // 16), size=image.shape[-2:], mode="bicubic", align_corners=False)
 
 
+@torch.no_grad()
+def reading(prior: library.Prior, step: Tensor, *, count: int = 8192) -> tuple[Tensor, Tensor]:
+    """(mean [D], q [D]): (w - mean) @ q is how far w lies along `step` [D], 1 for the whole of it, read so that whatever else W
+    holds disturbs least: the linear discriminant, C^-1 step, with C the covariance of W."""
+    z = torch.randn(count, prior.generator.config.z_dim, generator=torch.Generator().manual_seed(0))
+    w = prior.generator.mapping(z)
+    w = w if w.ndim == 2 else w[:, 0]
+    covariance = (w - w.mean(0)).T @ (w - w.mean(0)) / count
+    ridge = RIDGE * covariance.diagonal().mean() * torch.eye(len(step))
+    q = torch.linalg.solve(covariance + ridge, step)
+    return w.mean(0), q / (q @ step)
+
+
 class Lesson:
     """Generator and encoder as they were, as they learn, and as averages of that."""
 
     def __init__(self, prior: library.Prior, pairs: Pairs, lpips) -> None:
         self.prior, self.pairs, self.lpips = prior, pairs, lpips
         self.eyes = prior.steps_for(("eyes_open",))  # [1, D]
-        self.before = torch.nn.ModuleDict({"synthesis": prior.generator.synthesis, "encoder": prior.encoder}).requires_grad_(False)
+        self.w_mean, self.reading = reading(prior, self.eyes[0])
+        synthesis = prior.generator.synthesis
+        self.taught = [i for i, (layer, _) in enumerate(synthesis.walk())
+                       if isinstance(layer, ModulatedConv) and layer.resolution > COARSE]
+        # What a style gains per unit of `reading`. W's way to the lids is faint: through the affine layers as a whole it grows too slowly.
+        along = torch.nn.ParameterList(torch.zeros_like(list(synthesis.walk())[i][0].affine.bias) for i in self.taught)
+        self.before = torch.nn.ModuleDict({"synthesis": synthesis, "encoder": prior.encoder, "along": along}).requires_grad_(False)
         self.learning, self.average = copy.deepcopy(self.before).requires_grad_(True), copy.deepcopy(self.before)
         for resolution, block in self.learning["synthesis"].blocks.items():
             block.requires_grad_(int(resolution) > COARSE)
-        groups = [{"params": [p for p in self.learning[name].parameters() if p.requires_grad], "rate": rate}
-                  for name, rate in (("synthesis", RATE), ("encoder", ENCODER_RATE))]
-        self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
+        self.optimizer = torch.optim.Adam([{"params": [p for p in self.learning[name].parameters() if p.requires_grad]} for name in RATES],
+                                          betas=(0.9, 0.99))
         self.seen = 0
 
     def step(self, share: float) -> dict[str, float]:
         """One update, at `share` of the run."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["rate"] * min(1.0, self.seen / 400 + 0.1) * min(1.0, 2 * (1 - share) + 0.01)
+        for group, rate in zip(self.optimizer.param_groups, RATES.values(), strict=True):
+            group["lr"] = rate * min(1.0, self.seen / 400 + 0.1) * min(1.0, 2 * (1 - share) + 0.01)
         opened, closed, change = self.pairs.batch(BATCH, np.random.default_rng(self.seen))
         with torch.no_grad():
             w, w_plus = self.before["encoder"](opened), self.before["encoder"].w_plus(opened)
@@ -139,8 +162,7 @@ class Lesson:
             held = self.before["synthesis"](w, noise="none", dtype=optimisation_dtype()).float()
             wanted = closed + smoothed(held - opened)  # the render's lids in the light of the reproduction
             wanted = (held + region * (wanted - held)).clamp(-1, 1)
-        made = self.learning["synthesis"](torch.cat([w + change * self.eyes, w[:HELD]]), noise="none", dtype=optimisation_dtype())
-        moved, same = made.split([BATCH, HELD])
+        moved, same = self._made(torch.cat([w + change * self.eyes, w[:HELD]])).split([BATCH, HELD])
         difference = (moved - wanted).abs()
         losses = {"lids": _mean(difference, region), "rest": 3 * (difference * (1 - region)).mean(),
                   "same": 3 * (same - held[:HELD]).abs().mean(), "same_lids": _mean((same - held[:HELD]).abs(), region[:HELD])}
@@ -149,6 +171,13 @@ class Lesson:
                 losses["lpips"] = PERCEPTUAL * self.lpips(_face(moved), _face(wanted)).float().mean()
         return losses
 
+    def _made(self, w: Tensor) -> Tensor:
+        synthesis = self.learning["synthesis"]
+        styles, amount = synthesis.styles(w), (w - self.w_mean) @ self.reading
+        for i, gain in zip(self.taught, self.learning["along"], strict=True):
+            styles[i] = styles[i] + amount[:, None] * gain
+        return synthesis(styles, noise="none", dtype=optimisation_dtype())
+
     def _encoded(self, opened: Tensor, closed: Tensor, w: Tensor, w_plus: Tensor, change: Tensor) -> dict[str, Tensor]:
         encoder, std = self.learning["encoder"], self.prior.encoder.w_std
         shown = augment(shrunk(torch.cat([opened, closed]), SIDE), torch.Generator().manual_seed(self.seen))
@@ -156,8 +185,9 @@ class Lesson:
             found = encoder.w_plus(shown)
         step = torch.cat([torch.zeros_like(w), change * self.eyes])
         wanted = w_plus.repeat(2, 1, 1) + step[:, None]
-        in_w = F.smooth_l1_loss((found.mean(1) - wanted.mean(1)) / std, torch.zeros_like(step), beta=0.5)
-        return {"w": in_w, "w_plus": F.smooth_l1_loss((found - wanted) / std, torch.zeros_like(found), beta=0.5)}
+        off = found.mean(1) - wanted.mean(1)
+        return {"w": F.smooth_l1_loss(off / std, torch.zeros_like(off), beta=0.5), "read": READ * (off @ self.reading).abs().mean(),
+                "w_plus": F.smooth_l1_loss((found - wanted) / std, torch.zeros_like(found), beta=0.5)}
 
     def state(self) -> dict:
         return {"learning": self.learning.state_dict(), "average": self.average.state_dict(),
@@ -168,11 +198,16 @@ class Lesson:
             getattr(self, name).load_state_dict(state[name])
         self.seen = state["seen"]
 
-    def write(self, out: Path) -> None:
-        """generator.safetensors and encoder.safetensors, from the averages."""
+    def write(self, out: Path, metadata: dict) -> None:
+        """generator.safetensors, whose header says `metadata`, and encoder.safetensors, from the averages."""
         generator = copy.deepcopy(self.prior.generator)
         generator.synthesis.load_state_dict(self.average["synthesis"].state_dict())
-        _, metadata = native.load(library.bundled(self.prior.name) / "generator.safetensors")
+        layers = [layer for layer, _ in generator.synthesis.walk()]
+        with torch.no_grad():  # what was learnt along the reading becomes part of the affine layers
+            for i, gain in zip(self.taught, self.average["along"], strict=True):
+                affine = layers[i].affine
+                affine.weight += torch.outer(gain, self.reading) / affine.weight_gain
+                affine.bias -= gain * (self.w_mean @ self.reading) / affine.bias_gain
         native.save(generator, out / "generator.safetensors", metadata=metadata | {"eyelids_seen": self.seen})
         encoder_file.save(self.average["encoder"], out / "encoder.safetensors", metadata={"licence": LICENCE})
 
@@ -189,16 +224,17 @@ def _face(image: Tensor) -> Tensor:
     return F.interpolate(image[:, :, top : top + R // 2, left : left + R // 2], size=(128, 128), mode="bilinear", align_corners=False)
 
 
-def train(pairs: Path, name: str, out: Path, minutes: float) -> None:
+def train(pairs: Path, prior: Path, out: Path, minutes: float) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    lesson, path = Lesson(library.load(name), Pairs(pairs), load_lpips()), out / "lesson.pt"
+    lesson, path = Lesson(library.load(folder=prior), Pairs(pairs), load_lpips()), out / "lesson.pt"
+    _, metadata = native.load(prior / "generator.safetensors")
     if path.exists():
         lesson.load(torch.load(path, weights_only=True))
     begun = time.monotonic()
 
     def save() -> None:
         loop.save_atomically(lesson.state(), path)
-        lesson.write(out)
+        lesson.write(out, metadata)
 
     loop.run(lambda: lesson.step((time.monotonic() - begun) / (minutes * 60)), save=save, told=lambda: f"seen {lesson.seen}",
              going=lambda: True, minutes=minutes)
@@ -213,9 +249,9 @@ def main() -> None:
     pairs.add_argument("--count", type=int, default=4000)
     pairs.add_argument("--seed", type=int, default=41)
     pairs.add_argument("--people", choices=("training", "held_out"), default="training", help="held_out: to judge by")
-    learn = commands.add_parser("train", help="teach a bundled prior")
+    learn = commands.add_parser("train", help="teach a prior")
     learn.add_argument("--pairs", type=Path, required=True)
-    learn.add_argument("--prior", choices=library.BUNDLED, default=library.DEFAULT)
+    learn.add_argument("--prior", type=Path, default=bundled(), help="folder that training.export wrote")
     learn.add_argument("--minutes", type=float, default=15)
     learn.add_argument("--threads", type=int, default=os.cpu_count())
     for command in (pairs, learn):
