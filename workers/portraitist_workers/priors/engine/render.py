@@ -68,11 +68,16 @@ def render_pool(canvas: Canvas, out: Path, *, size: int, count: int, seed: int, 
         if geometry:
             arrays["uv"] = np.stack([p.uv for p in pictures]).astype(np.float16)
             arrays["depth"] = np.stack([p.depth for p in pictures]).astype(np.float16)
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-        with open(unfinished, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(unfinished, path)
+        write_shard(path, **arrays)
         print(f"{path.name}: {len(pictures)} pictures, {len(pictures) / (time.time() - start):.1f}/s", flush=True)
+
+
+def write_shard(path: Path, **arrays: np.ndarray) -> None:
+    """A shard appears under its name only when complete."""
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    with open(unfinished, "wb") as file:
+        np.savez(file, **arrays)
+    os.replace(unfinished, path)
 
 
 def contact_sheet(canvas: Canvas, people: np.ndarray, *, size: int, columns: int, rows: int, seed: int, masks: bool = False,

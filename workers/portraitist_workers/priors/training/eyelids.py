@@ -34,12 +34,12 @@ from ...precision import autocast, optimisation_dtype
 from .. import library
 from ..engine.canvas import Canvas
 from ..engine.compose import Engine
-from ..engine.render import choose_people
+from ..engine.render import choose_people, write_shard
 from ..engine.sample import draw
 from . import loop
 from .encoder import SIDE, augment
 from .export import LICENCE
-from .losses import FACE
+from .losses import enlarged_face
 from .pool import map_member
 from .prior import load_lpips
 
@@ -48,7 +48,7 @@ RATES = {"synthesis": 1e-3, "encoder": 3e-4, "along": 2e-2}
 COARSE = 8  # pixels a side; blocks up to there say nothing of lids, and stay
 READ = 0.3  # weight of how far the encoder takes the eyes to be open: a small part of w, and the one it has to learn
 RIDGE = 1.0  # of the mean variance of W
-PERCEPTUAL = 0.4  # weight of LPIPS on the eyes and the mouth, enlarged
+PERCEPTUAL, FACE_SIDE = 0.4, 128  # weight of LPIPS on the eyes and the mouth, enlarged to so many pixels
 SEEN = 0.03  # of [-1, 1]: pixels that differ by more are lids, or in their shade
 
 
@@ -68,10 +68,7 @@ def render_pairs(canvas: Canvas, people: np.ndarray, out: Path, *, size: int, co
             labels = draw(rng, canvas, people, blink=0.0)
             images.append([engine.render(replace(labels, blink=b)).image for b in (0.0, blink)])
             eyes.append([1.0, 1.0 - blink])
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-        with open(unfinished, "wb") as file:
-            np.savez(file, images=np.asarray(images), eyes_open=np.asarray(eyes, np.float32))
-        os.replace(unfinished, path)
+        write_shard(path, images=np.asarray(images), eyes_open=np.asarray(eyes, np.float32))
         print(f"{path.name}: {2 * len(images) / (time.monotonic() - begun):.1f} pictures/s", flush=True)
 
 
@@ -113,7 +110,6 @@ def reading(prior: library.Prior, step: Tensor, *, count: int = 8192) -> tuple[T
     holds disturbs least: the linear discriminant, C^-1 step, with C the covariance of W."""
     z = torch.randn(count, prior.generator.config.z_dim, generator=torch.Generator().manual_seed(0))
     w = prior.generator.mapping(z)
-    w = w if w.ndim == 2 else w[:, 0]
     covariance = (w - w.mean(0)).T @ (w - w.mean(0)) / count
     ridge = RIDGE * covariance.diagonal().mean() * torch.eye(len(step))
     q = torch.linalg.solve(covariance + ridge, step)
@@ -128,10 +124,10 @@ class Lesson:
         self.eyes = prior.steps_for(("eyes_open",))  # [1, D]
         self.w_mean, self.reading = reading(prior, self.eyes[0])
         synthesis = prior.generator.synthesis
-        self.taught = [i for i, (layer, _) in enumerate(synthesis.walk())
-                       if isinstance(layer, ModulatedConv) and layer.resolution > COARSE]
+        layers = [layer for layer, _ in synthesis.walk()]
+        self.taught = [i for i, layer in enumerate(layers) if isinstance(layer, ModulatedConv) and layer.resolution > COARSE]
         # What a style gains per unit of `reading`. W's way to the lids is faint: through the affine layers as a whole it grows too slowly.
-        along = torch.nn.ParameterList(torch.zeros_like(list(synthesis.walk())[i][0].affine.bias) for i in self.taught)
+        along = torch.nn.ParameterList(torch.zeros_like(layers[i].affine.bias) for i in self.taught)
         self.before = torch.nn.ModuleDict({"synthesis": synthesis, "encoder": prior.encoder, "along": along}).requires_grad_(False)
         self.learning, self.average = copy.deepcopy(self.before).requires_grad_(True), copy.deepcopy(self.before)
         for resolution, block in self.learning["synthesis"].blocks.items():
@@ -168,7 +164,7 @@ class Lesson:
                   "same": 3 * (same - held[:HELD]).abs().mean(), "same_lids": _mean((same - held[:HELD]).abs(), region[:HELD])}
         if self.lpips is not None:
             with autocast():
-                losses["lpips"] = PERCEPTUAL * self.lpips(_face(moved), _face(wanted)).float().mean()
+                losses["lpips"] = PERCEPTUAL * self.lpips(enlarged_face(moved, FACE_SIDE), enlarged_face(wanted, FACE_SIDE)).float().mean()
         return losses
 
     def _made(self, w: Tensor) -> Tensor:
@@ -215,13 +211,6 @@ class Lesson:
 def _mean(difference: Tensor, region: Tensor) -> Tensor:
     """Of [B, 3, R, R] over the region [B, 1, R, R]."""
     return (difference * region).sum() / (3 * region.sum()).clamp(min=1)
-
-
-def _face(image: Tensor) -> Tensor:
-    """The middle of the face, half as wide as the picture [B, 3, R, R], at 128 px."""
-    R = image.shape[-1]
-    top, left = (round(share * R) for share in FACE)
-    return F.interpolate(image[:, :, top : top + R // 2, left : left + R // 2], size=(128, 128), mode="bilinear", align_corners=False)
 
 
 def train(pairs: Path, prior: Path, out: Path, minutes: float) -> None:

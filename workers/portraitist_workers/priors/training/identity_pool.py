@@ -10,7 +10,6 @@ the identity's number before the ordinary labels.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 
 from ..engine.canvas import Canvas
 from ..engine.compose import Engine
-from ..engine.render import choose_people
+from ..engine.render import choose_people, write_shard
 from ..engine.sample import draw, draw_look, draw_mix
 
 MIXES_PER_SHARD = 50
@@ -42,11 +41,7 @@ def render_identities(canvas: Canvas, people: np.ndarray, out: Path, *, mixes: i
                 portrait = engine.render(replace(draw(rng, canvas, people), **fixed))
                 images.append(portrait.image)
                 labels.append([mix, *portrait.labels.to_vector(len(canvas.ids))])
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-        with open(unfinished, "wb") as file:
-            np.savez(file, images=np.stack(images), alpha=np.zeros((len(images), 1, 1), np.uint8),
-                     labels=np.asarray(labels, np.float32))
-        os.replace(unfinished, path)
+        write_shard(path, images=np.stack(images), alpha=np.zeros((len(images), 1, 1), np.uint8), labels=np.asarray(labels, np.float32))
         print(f"{path.name}: {len(images) / (time.time() - start):.1f} pictures/s", flush=True)
 
 

@@ -63,6 +63,13 @@ def edges_l1(image: Tensor, target: Tensor) -> Tensor:
 FACE = 0.34, 0.25  # top and left of the square half as large as the picture that holds eyes and mouth; alignment puts them there
 
 
+def enlarged_face(image: Tensor, size: int, down: int = 0, right: int = 0) -> Tensor:
+    """That square of the picture [B, 3, R, R], shifted by so many pixels, at `size` pixels."""
+    R = image.shape[-1]
+    top, left = round(FACE[0] * R) + down, round(FACE[1] * R) + right
+    return F.interpolate(image[:, :, top : top + R // 2, left : left + R // 2], size=(size, size), mode="bilinear", align_corners=False)
+
+
 def random_view(*images: Tensor, size: int, rng: torch.Generator) -> list[Tensor]:
     """Pictures as a perceptual distance is shown them, at `size` pixels: whole, or by turns at random a window.
 
@@ -75,6 +82,5 @@ def random_view(*images: Tensor, size: int, rng: torch.Generator) -> list[Tensor
     if R > size:
         top, left = torch.randint(0, R - size + 1, (2,), generator=rng).tolist()
         return [x[:, :, top : top + size, left : left + size] for x in images]
-    top, left = (round(share * R) + shift for share, shift in zip(FACE, torch.randint(-4, 5, (2,), generator=rng).tolist(), strict=True))
-    middle = (x[:, :, top : top + R // 2, left : left + R // 2] for x in images)
-    return [F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False) for x in middle]
+    down, right = torch.randint(-4, 5, (2,), generator=rng).tolist()
+    return [enlarged_face(x, size, down, right) for x in images]
