@@ -18,6 +18,7 @@ from unittest import mock
 import numpy as np
 import torch
 
+from portraitist.priors.prior import BUNDLED, DEFAULT, bundled
 from portraitist.requests import CreatePersona, Photo
 from portraitist.results import PersonaRecord
 from portraitist_workers import operations
@@ -42,7 +43,7 @@ class Options:
     seed: int = 0
     mystyle_updates: int = mystyle.PUBLISHED_UPDATES  # per photo
     mystyle_seconds: float = float("inf")  # stop the baseline's tuning after this long
-    prior: str | None = None  # folder of other networks than the installed ones
+    prior: str | None = None  # see use_prior
     threads: int | None = None
     steps: int | None = None  # tuning steps instead of the preset's, for trying the suite out
 
@@ -86,12 +87,14 @@ class Made:
         return self.seconds["all"] + (missing * self.update_seconds if self.method == "mystyle" else 0.0)
 
 
-def use_prior(folder: str | None) -> None:
-    """Load generator and encoder, and face networks if there are any, from `folder` instead of the installed ones."""
-    if folder is not None:
-        library.load.__defaults__ = ("default", Path(folder))
-        if (Path(folder) / "attributes.safetensors").exists():
-            networks.load_network.__wrapped__.__defaults__ = (Path(folder),)
+def use_prior(prior: str | None) -> None:
+    """Take generator and encoder of another bundled prior than the default, or those in a folder, with its face networks if it has any."""
+    if prior in BUNDLED:
+        library.load.__defaults__ = (prior, bundled(prior))
+    elif prior is not None:
+        library.load.__defaults__ = (DEFAULT, Path(prior))
+        if (Path(prior) / "attributes.safetensors").exists():
+            networks.load_network.__wrapped__.__defaults__ = (Path(prior),)
 
 
 def personalise(person: str, method: str, options: Options, work: Path) -> Made:
@@ -120,7 +123,7 @@ def _personalise(person: str, method: str, options: Options) -> Made:
         torch.set_num_threads(options.threads)
     context = MemoryContext()
     photos = [p for p in people.load(person) if not p.held_out][: options.photos]
-    request = CreatePersona(persona_id=f"{person}-{method}", name=person, preset=options.preset, seed=options.seed,
+    request = CreatePersona(persona_id=f"{person}-{method}", prior=library.load().name, name=person, preset=options.preset, seed=options.seed,
                             organizer="mystyle" if method == "untuned" else method,
                             photos=[Photo(name=p.name, blob=context.put(p.data)) for p in photos])
     models: list[PersonaModel] = []

@@ -30,7 +30,7 @@ def common(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="fewer pictures behind each figure")
     parser.add_argument("--threads", type=int, default=None, help="torch threads; default: torch's own choice")
-    parser.add_argument("--prior", default=None, help="folder of networks to test instead of the installed ones")
+    parser.add_argument("--prior", default=None, help="another bundled prior, or a folder of networks to try instead of the installed ones")
     parser.add_argument("--work", type=Path, default=Path(user_cache_dir("portraitist")) / "benchmarks",
                         help="folder for working files and full-size sheets")
     return parser

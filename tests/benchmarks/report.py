@@ -35,10 +35,9 @@ def facts(argv: Sequence[str] | None = None) -> str:
     module = getattr(sys.modules["__main__"], "__spec__", None)
     command = f"python -m {module.name}" if module else "python " + Path(sys.argv[0]).name
     arguments = list(sys.argv[1:] if argv is None else argv)
-    for hidden in ("--work", "--prior"):  # folders of the machine, no part of the result
-        while hidden in arguments:
-            at = arguments.index(hidden)
-            del arguments[at : at + 2]
+    while "--work" in arguments:  # a folder of the machine, no part of the result
+        at = arguments.index("--work")
+        del arguments[at : at + 2]
     arguments = ["DIR" if Path(argument).is_absolute() else argument for argument in arguments]
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     threads = _threads()
