@@ -123,8 +123,8 @@ def _personalise(person: str, method: str, options: Options) -> Made:
         torch.set_num_threads(options.threads)
     context = MemoryContext()
     photos = [p for p in people.load(person) if not p.held_out][: options.photos]
-    request = CreatePersona(persona_id=f"{person}-{method}", prior=library.load().name, name=person, preset=options.preset, seed=options.seed,
-                            organizer="mystyle" if method == "untuned" else method,
+    request = CreatePersona(persona_id=f"{person}-{method}", prior=library.load().name, name=person, preset=options.preset,
+                            seed=options.seed, organizer="mystyle" if method == "untuned" else method,
                             photos=[Photo(name=p.name, blob=context.put(p.data)) for p in photos])
     models: list[PersonaModel] = []
     tunings: list[mystyle.MyStyleTuning] = []

@@ -75,9 +75,9 @@ def _preface(results: Results, mades: dict, people: list[str], best: str) -> str
     counts = ", ".join(f"{p} {int(results[p, m].single['accepted'])}" for p in people for m in [next(m for q, m in results if q == p)])
     prior = library.load()
     lines = [
-        f"Rendered photos of made-up people, exact labels; prior {prior.name}, {prior.resolution} px. Photos accepted: {counts}. The labels "
-        "were not given to any method: attribute values are the bundled estimator's. Every figure is on what is stored, that is after "
-        "quantisation.",
+        f"Rendered photos of made-up people, exact labels; prior {prior.name}, {prior.resolution} px. Photos accepted: {counts}. The "
+        "labels were not given to any method: attribute values are the bundled estimator's. Every figure is on what is stored, that is "
+        "after quantisation.",
         judges.describe(),
         "*Achieved* values are the bundled attribute network's, whose own error on the people's photos (labels exact) stands beside them. "
         "The closed loop (ours) corrects with the same network, so it cannot see that network's errors: read its figures together with "
