@@ -42,11 +42,9 @@ def sheet(images: Tensor, columns: int = COLUMNS) -> np.ndarray:
 def samples(prior: library.Prior, seed: int = 0) -> Tensor:
     """[32 + 4 * COLUMNS, 3, R, R]"""
     rng = torch.Generator().manual_seed(seed)
-    drawn = prior.generator.mapping(torch.randn(4 * COLUMNS, prior.generator.config.z_dim, generator=rng))
-    w = drawn if drawn.ndim == 2 else drawn[:, 0]
-    middle = prior.generator.mapping.w_avg if hasattr(prior.generator.mapping, "w_avg") else w.mean(0)
+    w = prior.generator.mapping(torch.randn(4 * COLUMNS, prior.generator.config.z_dim, generator=rng))
     reach = torch.linspace(-1, 1, COLUMNS)[:, None]
-    rows = [middle + reach * limit * prior.steps_for((name,))[0] for name, limit in SWEEPS.items()]
+    rows = [prior.generator.mapping.w_avg + reach * limit * prior.steps_for((name,))[0] for name, limit in SWEEPS.items()]
     return torch.cat([prior.generator.synthesis(part) for part in torch.cat([w, *rows]).split(16)]).clamp(-1, 1)
 
 

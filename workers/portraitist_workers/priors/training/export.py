@@ -2,8 +2,8 @@
 
     python -m portraitist_workers.priors.training.export --pool DIR --canvas DIR --state PRIOR.pt --encoder ENCODER.pt --out DIR
 
-generator.safetensors (fp16, with a mapping network fitted to W), encoder.safetensors, latents.safetensors: the spread of
-W, the direction in it of each measured attribute, and those of light, camera and backdrop, by regression of w on the
+generator.safetensors (fp16; its mapping network has yet to learn: training.mapping), encoder.safetensors, latents.safetensors:
+the spread of W, the direction in it of each measured attribute, and those of light, camera and backdrop, by regression of w on the
 engine's labels.
 """
 
@@ -25,7 +25,6 @@ from ...generator.formats import native
 from ...inversion import encoder as encoder_file
 from ..engine.canvas import Canvas
 from ..engine.labels import LABEL_FIELDS
-from . import mapping
 from .attribute_training import TARGETS
 from .pool import Pool
 from .prior import W_DIM, resume
@@ -78,7 +77,8 @@ def main() -> None:
         w = torch.cat([trainer.labels_ema(part) for part in labels.split(2048)])
     generator = Generator(replace(trainer.generator_ema.config, mapping_layers=8)).eval()
     generator.synthesis.load_state_dict(trainer.generator_ema.synthesis.state_dict())
-    metadata = {"licence": LICENCE, "images_seen": trainer.seen, "mapping": mapping.fit(generator.mapping, w)}
+    generator.mapping.w_avg.copy_(w.mean(0))
+    metadata = {"licence": LICENCE, "images_seen": trainer.seen}
     native.save(generator, args.out / "generator.safetensors", metadata=metadata)
     save_file({"w_std": w.std(0), "steps": attribute_steps(labels, w).contiguous(),
                "sitting": sitting_directions(labels, w).contiguous()}, str(args.out / "latents.safetensors"),
