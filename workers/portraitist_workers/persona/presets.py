@@ -15,10 +15,10 @@ class Preset:
     project_steps: int  # alpha projection of a photo to edit or enhance
 
 
-# One test person (ada), 16 photos, one thread of a shared 2-core CPU with native bf16: seconds to personalise, LPIPS-squeeze of those
-# photos and of 8 others after an edit's tuning, seconds per edit (docs/benchmarks: personalize-fast, personalize, personalize-best).
+# One test person (ada), 16 photos, one thread of a shared 2-core Xeon in fp32; an EPYC with faster bf16 takes half the time. Seconds to
+# personalise, LPIPS-squeeze of those photos and of 8 others after an edit's tuning (docs/benchmarks: personalize-fast, personalize, -best)
 PRESETS = {
-    "fast": Preset(20, Schedule(steps=80), edit_steps=20, project_steps=30),  # 49 s, 0.023 and 0.018, 5 s
-    "balanced": Preset(40, Schedule(steps=180), edit_steps=30, project_steps=30),  # 95 s, 0.019 and 0.016, 8 s
-    "best": Preset(80, Schedule(steps=600), edit_steps=120, project_steps=100),  # 243 s, 0.013 and 0.011, 26 s
+    "fast": Preset(20, Schedule(steps=80), edit_steps=20, project_steps=30),  # 90 s, 0.021 and 0.017
+    "balanced": Preset(40, Schedule(steps=180), edit_steps=30, project_steps=30),  # 175 s, 0.015 and 0.014
+    "best": Preset(80, Schedule(steps=600), edit_steps=120, project_steps=100),  # 532 s, 0.012 and 0.009
 }
