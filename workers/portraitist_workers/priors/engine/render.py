@@ -28,16 +28,19 @@ from .labels import label_fields, normalisation
 from .masks import CLASSES
 from .sample import draw
 
+FOLDS = 6  # of the training people, to measure on people that a network did not learn from
 PEOPLE = {"held_out": "the eight of tests and benchmarks", "training": "all others",
-          "calibration": "a sixth of those, on whom a network is told how far off it is", "learning": "the other five sixths"}
+          **{f"fold-{k}": f"each {FOLDS}th of those, beginning with number {k}" for k in range(FOLDS)},
+          "learning": "those without the last fold, on whom the attribute network is told how far off it is"}
 
 
 def choose_people(canvas: Canvas, which: str) -> np.ndarray:
     """Indices of the people of `PEOPLE[which]`."""
     held_out = np.asarray(canvas.held_out)
     training = np.flatnonzero(~held_out)
-    sixth = np.arange(len(training)) % 6 == 5
-    return {"held_out": np.flatnonzero(held_out), "training": training, "calibration": training[sixth], "learning": training[~sixth]}[which]
+    fold = np.arange(len(training)) % FOLDS
+    sets = {"held_out": np.flatnonzero(held_out), "training": training, "learning": training[fold != FOLDS - 1]}
+    return sets[which] if which in sets else training[fold == int(which.removeprefix("fold-"))]
 
 
 def render_pool(canvas: Canvas, out: Path, *, size: int, count: int, seed: int, shard: int, people: np.ndarray,

@@ -2,7 +2,7 @@
 
 Loss: Gaussian negative log-likelihood with the variance predicted by the network (Kendall & Gal: What Uncertainties Do We
 Need in Bayesian Deep Learning, NeurIPS 2017, eq. 8), plus a robust term that keeps the mean learning where the predicted
-variance is still large.
+variance is still large; of the eyes also the square, whose best answer is the mean over what could be.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from ...faces.networks import AttributeNetwork, save_network
+from ...faces.networks import SIDE, AttributeNetwork, save_network
 from ...precision import autocast
 from ..engine.labels import LABEL_FIELDS
 from .distortions import conditions, cover, photo_like
@@ -27,55 +28,79 @@ from .pool import Pool
 # blended in; what can be *seen* of it is smile_geo, the travel of the mouth corners, so that is what is estimated.
 TARGETS = {"yaw": ("yaw", 15.0), "pitch": ("pitch", 7.0), "roll": ("roll", 3.0), "smile": ("smile_geo", 0.35),
            "mouth_open": ("mouth_open", 0.2), "eyes_open": ("eyes_open", 0.25)}
+BLINKING = 0.2  # share of a batch that is drawn from those with eyes less than half open
 _MIRRORED = ("yaw", "roll")  # change sign when the picture is mirrored
 
 
-def train_attributes(pool: Pool, calibration: Pool | None, held_out: Pool | None, out: Path, minutes: float, save_to: Path) -> None:
+def train_attributes(pool: Pool, calibration: Pool | None, factors: dict[str, float], held_out: Pool | None, out: Path, minutes: float,
+                     save_to: Path, *, start: Path | None) -> None:
+    """`calibration`: people that are not in `pool`; `factors`: how far those are from people as a whole (cross_calibration).
+    `start`: folder of a finished network to go on with."""
     arguments = {"names": list(TARGETS), "scales": [scale for _, scale in TARGETS.values()]}
-    network = AttributeNetwork(**arguments).to(memory_format=torch.channels_last)
-
-    def loss(rng: np.random.Generator) -> Tensor:
-        images, truth = batch(pool, 48, rng)
-        images, covered = cover(images, rng)
-        with autocast():
-            seen = photo_like(images, rng, smaller=6.0).contiguous(memory_format=torch.channels_last)  # lids are hard to see in small ones
-            value, deviation, logit = network.all_outputs(seen)
-        error = (value - truth) / network.scales
-        log_var = 2 * (deviation / network.scales).log()
-        nll = 0.5 * (error.square() * torch.exp(-log_var) + log_var)
-        robust = 2 * F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1, reduction="none")
-        eyes = list(TARGETS).index("eyes_open")
-        weight = torch.ones_like(truth)
-        weight[:, eyes] += 3 * (truth[:, eyes] < 0.9).float()  # few eyes are not wide open
-        return (weight * (nll + robust)).mean() + 0.5 * F.binary_cross_entropy_with_logits(logit, covered.float())
-
-    steps = run_steps("attributes", network, loss, out=out, minutes=minutes, peak=2e-3)
+    network = AttributeNetwork(**arguments)
+    if start:
+        tensors = load_file(start / "attributes.safetensors")
+        network.load_state_dict(network.state_dict() | {name: tensor.float() for name, tensor in tensors.items()})
+    network.to(memory_format=torch.channels_last)
+    steps = run_steps("attributes", network, lambda rng: attribute_loss(network, pool, rng), out=out, minutes=minutes,
+                      peak=1e-3 if start else 2e-3)
     if calibration:
-        calibrate(network, calibration)
+        calibrate(network, calibration, factors)
     measured = measure(network, held_out or pool) | {"steps": steps, "on": "held-out people" if held_out else "training people"}
     print("attributes:", measured, flush=True)
     save_network(save_to / "attributes.safetensors", "attributes", network, arguments, measured)
 
 
-def batch(pool: Pool, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Pictures [B, 3, R, R], half of them mirrored, and attribute values [B, A]."""
-    images, _, labels = pool.batch(size, 128, rng)
+def batch(pool: Pool, size: int, rng: np.random.Generator, *, side: int = SIDE, blinking: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Pictures [B, 3, side, side], half of them mirrored, and attribute values [B, A]."""
+    images, _, labels = pool.batch(size, side, rng, blinking=blinking)
     truth = torch.stack([labels[:, LABEL_FIELDS[label].start] for label, _ in TARGETS.values()], 1)
     mirror = torch.from_numpy(rng.random(size) < 0.5)
     sign = torch.tensor([-1.0 if name in _MIRRORED else 1.0 for name in TARGETS])
     return torch.where(mirror[:, None, None, None], images.flip(3), images), torch.where(mirror[:, None], truth * sign, truth)
 
 
+def training_batch(pool: Pool, size: int, rng: np.random.Generator, *, side: int = SIDE) -> tuple[Tensor, Tensor, Tensor]:
+    """As `batch`, and how much each picture weighs [B]. Closed eyes are drawn oftener and weigh less, so that what is learnt stays the
+    mean over pictures as they come: in a small picture eyes are doubtful, and most are open."""
+    images, truth = batch(pool, size, rng, side=side, blinking=BLINKING)
+    closed = truth[:, list(TARGETS).index("eyes_open")] < 0.5
+    weight = torch.where(closed, pool.blinking / (BLINKING + (1 - BLINKING) * pool.blinking), 1 / (1 - BLINKING))
+    mixed = torch.from_numpy(rng.permutation(size))  # neighbours will be damaged alike
+    return images[mixed], truth[mixed], weight[mixed]
+
+
+def attribute_loss(network: AttributeNetwork, pool: Pool, rng: np.random.Generator, *, side: int = SIDE) -> Tensor:
+    images, truth, weight = training_batch(pool, 48, rng, side=side)
+    images, covered = cover(images, rng)
+    with autocast():
+        seen = photo_like(images, rng, smaller=6.0 * side / SIDE, often=0.8)  # lids are hard to see in small ones
+        value, deviation, logit = network.all_outputs(seen.contiguous(memory_format=torch.channels_last))
+    error = (value - truth) / network.scales
+    log_var = 2 * (deviation / network.scales).log()
+    nll = 0.5 * (error.square() * torch.exp(-log_var) + log_var)
+    robust = 2 * F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1, reduction="none")
+    eyes = error[:, list(TARGETS).index("eyes_open")]
+    return ((weight[:, None] * (nll + robust)).mean() + (weight * eyes.square()).mean()
+            + 0.5 * F.binary_cross_entropy_with_logits(logit, covered.float()))
+
+
 @torch.no_grad()
-def calibrate(network: AttributeNetwork, pool: Pool, count: int = 2000) -> None:
+def relative_errors(network: AttributeNetwork, images: Tensor, truth: Tensor, rng: np.random.Generator) -> Tensor:
+    """|error| [B, A] in predicted deviations, on the pictures as cameras deliver them."""
+    value, deviation = (torch.cat(parts) for parts in zip(*(network(x) for x in photo_like(images, rng).split(100)), strict=True))
+    return (value - truth).abs() / deviation
+
+
+@torch.no_grad()
+def calibrate(network: AttributeNetwork, pool: Pool, factors: dict[str, float], count: int = 2000) -> None:
     """Scales the predicted deviations such that each attribute's hold 68 % of the errors on people that the network did not learn from.
 
     A good part of an error is the person's own, the same in all their pictures, and those it learnt from have none left to see.
     """
     rng = np.random.default_rng(2)
-    images, truth = batch(pool, count, rng)
-    value, deviation = (torch.cat(parts) for parts in zip(*(network(x) for x in photo_like(images, rng).split(100)), strict=True))
-    factor = ((value - truth).abs() / deviation).quantile(0.6827, 0)
+    factor = relative_errors(network, *batch(pool, count, rng), rng).quantile(0.6827, 0)
+    factor *= torch.tensor([factors.get(name, 1.0) for name in TARGETS])
     print("deviations times", dict(zip(TARGETS, factor.tolist(), strict=True)), flush=True)
     A = len(TARGETS)
     network.head[-1].bias[A : 2 * A] += 2 * factor.log()  # the logarithm of a variance

@@ -34,19 +34,20 @@ def distort(images: Tensor, rng: np.random.Generator) -> Tensor:
     return torch.cat(out)
 
 
-def photo_like(images: Tensor, rng: np.random.Generator, *, smaller: float = 4.0) -> Tensor:
+def photo_like(images: Tensor, rng: np.random.Generator, *, smaller: float = 4.0, often: float = 0.5) -> Tensor:
     """Crop error, then what cameras and messengers do."""
     askew = torch.cat([random_affine(x, rng, shift=0.06, scale=0.06, angle=0.0) for x in images.split(GROUP)])
-    return camera_like(askew, rng, smaller=smaller)
+    return camera_like(askew, rng, smaller=smaller, often=often)
 
 
-def camera_like(images: Tensor, rng: np.random.Generator, *, smaller: float = 4.0) -> Tensor:
-    """Our own invisible mark, then resolution (`smaller` times less at most), colour, noise and JPEG losses, at random strengths."""
+def camera_like(images: Tensor, rng: np.random.Generator, *, smaller: float = 4.0, often: float = 0.5) -> Tensor:
+    """Our own invisible mark, then resolution (`smaller` times less at most, in the share `often`), colour, noise and JPEG losses, at
+    random strengths."""
     out = []
     for x in images.split(GROUP):
         if rng.random() < 0.3:
             x = marked(x, rng)
-        if rng.random() < 0.5:
+        if rng.random() < often:
             x = _resolution(x, None, rng, low=1.0, high=smaller)
         if rng.random() < 0.4:
             x = _blur(x, None, rng, low=0.3, high=1.3)

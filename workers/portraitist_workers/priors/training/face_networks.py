@@ -1,8 +1,8 @@
 """Train the bundled face networks on the engine's renders.
 
     python -m portraitist_workers.priors.training.face_networks --pool DIR --out DIR --minutes M \\
-        [--calibration DIR] [--held-out DIR] [--identities DIR] \\
-        [--tuned-pairs DIR] [--only perceptual attributes identity parser] [--save-to DIR]
+        [--calibration DIR] [--factors FILE] [--held-out DIR] [--identities DIR] \\
+        [--tuned-pairs DIR] [--start DIR] [--only perceptual attributes identity parser] [--save-to DIR]
 
 Each network gets `--minutes` of processor time, with the learning rate falling to zero at their end. Checkpoints are written
 to `--out`; the same command continues from them. The finished file with its measured accuracy goes to
@@ -12,6 +12,7 @@ to `--out`; the same command continues from them. The finished file with its mea
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import time
 from collections.abc import Callable
@@ -105,11 +106,13 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, required=True, help="renders of training people (engine pool)")
     parser.add_argument("--calibration", type=Path,
                         help="renders of people that are not in --pool, for the attributes' predicted deviations")
+    parser.add_argument("--factors", type=Path, help="factors.json of cross_calibration: from those people to all")
     parser.add_argument("--held-out", type=Path, help="renders of held-out people, for the measured figures")
     parser.add_argument("--identities", type=Path, help="identity pool of held-out people, for the identity's figures")
     parser.add_argument("--tuned-pairs", type=Path, help="folder made by tuned_pairs.py, for the perceptual network")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints")
     parser.add_argument("--save-to", type=Path, default=FOLDER, help="finished networks (default: the package)")
+    parser.add_argument("--start", type=Path, help="folder of finished networks: the attribute network goes on from its own")
     parser.add_argument("--minutes", type=float, default=8.0, help="processor time per network")
     parser.add_argument("--only", nargs="+", default=["perceptual", "attributes", "identity", "parser"])
     parser.add_argument("--threads", type=int, default=1)
@@ -124,7 +127,10 @@ def main() -> None:
     if "attributes" in args.only:
         from .attribute_training import train_attributes
 
-        train_attributes(pool, Pool(args.calibration) if args.calibration else None, held_out, args.out, args.minutes, args.save_to)
+        calibration = Pool(args.calibration) if args.calibration else None
+        factors = json.loads(args.factors.read_text()) if args.factors else {}
+        train_attributes(pool, calibration, factors, held_out, args.out, args.minutes, args.save_to,
+                         start=args.start)
     if "identity" in args.only:
         from .identity_training import train_identity
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +19,30 @@ class Pool:
     """All shards in `folder`: images uint8 [N, R, R, 3], alpha uint8 [N, R, R], labels float32 [N, L].
 
     Pictures stay on the disk, mapped: 40,000 of 256 px are 10 GB, which the system's cache may keep or not.
+    Pictures in which one of the people `without` (indices, as in pool.json) has a share are never drawn.
     """
 
-    def __init__(self, folder: Path, *, limit: int | None = None) -> None:
-        self.folder, self.limit = folder, limit
+    def __init__(self, folder: Path, *, limit: int | None = None, without: Sequence[int] = ()) -> None:
+        self.folder, self.limit, self.without = folder, limit, list(without)
+        self.told = _told(folder)
         self.seen: set[str] = set()
         self.images: list[np.ndarray] = []
         self.alpha: list[np.ndarray] = []
         self.labels: list[np.ndarray] = []
-        self.blinks: list[np.ndarray] = []  # indices of the pictures whose eyes are rather closed than open
+        self.drawn: list[np.ndarray] = []  # indices of the pictures that may be drawn
+        self.blinks: list[np.ndarray] = []  # of those, the ones whose eyes are rather closed than open
         self.classes: list[np.ndarray | None] = []  # class maps, of pools rendered with --masks
-        _same_labels(folder)
         self.refresh()
+
+    @property
+    def blinking(self) -> float:
+        """Share of the pictures with eyes less than half open."""
+        return sum(map(len, self.blinks)) / sum(map(len, self.drawn))
+
+    @property
+    def people(self) -> list[int]:
+        """Indices of the people whose mixes these are."""
+        return self.told["people"]
 
     def refresh(self) -> bool:
         """Read shards that are new; True when there were any. A shard that is being written has another suffix."""
@@ -39,8 +52,11 @@ class Pool:
         for path in new:
             self.images.append(map_member(path, "images"))
             self.alpha.append(map_member(path, "alpha"))
-            self.labels.append(np.array(map_member(path, "labels")))
-            self.blinks.append(np.flatnonzero(self.labels[-1][:, LABEL_FIELDS["eyes_open"].start] < 0.5))
+            labels = np.array(map_member(path, "labels"))
+            drawn = self._without_people(labels)
+            self.labels.append(labels)
+            self.drawn.append(drawn)
+            self.blinks.append(drawn[labels[drawn, LABEL_FIELDS["eyes_open"].start] < 0.5])
             self.classes.append(map_member(path, "classes"))
             self.seen.add(path.name)
         return bool(new)
@@ -80,16 +96,26 @@ class Pool:
         return torch.nn.functional.avg_pool2d(images, factor), torch.nn.functional.avg_pool2d(shares, factor)
 
     def _pick(self, size: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-        return [(s, int(rng.integers(len(self.labels[s])))) for s in rng.integers(len(self.labels), size=size)]
+        return [(s, int(self.drawn[s][rng.integers(len(self.drawn[s]))])) for s in rng.integers(len(self.labels), size=size)]
+
+    def _without_people(self, labels: np.ndarray) -> np.ndarray:
+        if not self.without:
+            return np.arange(len(labels))
+        start, stop = self.told["fields"]["id_w"]
+        weights = labels[:, start:stop].reshape(len(labels), 2, len(self.told["ids"]))  # as photographed, and mirrored
+        return np.flatnonzero((weights[:, :, self.without] == 0).all((1, 2)))
 
 
-def _same_labels(folder: Path) -> None:
-    """Raises ValueError where `folder` was rendered when the label vector was laid out in another way."""
-    told = folder / "pool.json"  # only the engine's pools have it
-    if told.exists():
-        theirs, ours = json.loads(told.read_text())["fields"], {name: [at.start, at.stop] for name, at in LABEL_FIELDS.items()}
-        if {name: at for name, at in theirs.items() if name not in ("id_w", "donor")} != ours:
-            raise ValueError(f"{folder}: the labels are laid out as an earlier engine did it (pool.json): render it anew")
+def _told(folder: Path) -> dict:
+    """pool.json; empty where there is none. Raises ValueError where the label vector was laid out in another way."""
+    path = folder / "pool.json"  # only the engine's pools have it
+    if not path.exists():
+        return {}
+    told = json.loads(path.read_text())
+    theirs, ours = told["fields"], {name: [at.start, at.stop] for name, at in LABEL_FIELDS.items()}
+    if {name: at for name, at in theirs.items() if name not in ("id_w", "donor")} != ours:
+        raise ValueError(f"{folder}: the labels are laid out as an earlier engine did it (pool.json): render it anew")
+    return told
 
 
 def map_member(path: Path, name: str) -> np.ndarray | None:

@@ -1,0 +1,65 @@
+"""How far the people on whom the attribute network's deviations are scaled are from people as a whole.
+
+    python -m portraitist_workers.priors.training.cross_calibration --pool DIR --folds DIR --out DIR --minutes M
+
+A good part of an attribute's error is the person's own, the same in all their pictures, and a sixth of the people that were at hand is
+13: by chance easy or hard ones. Here small networks of 64 px learn from all but one sixth each, and err on that sixth. The factors in
+`--out`/factors.json say by how much the deviations scaled on the last sixth must be multiplied to be those of all people, the part of
+everybody weighing the same (cross-fitting; control variates). `face_networks --factors` takes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...faces.networks import AttributeNetwork
+from ..engine.render import FOLDS
+from .attribute_training import TARGETS, attribute_loss, batch, relative_errors
+from .face_networks import SEED, run_steps
+from .pool import Pool
+
+SMALL = 64  # pixels: five times as fast as 128, and as accurate at yaw, pitch and smile
+WIDTHS = (96, 160, 224)
+
+
+def errors_on_fold(pool: Path, fold: Path, out: Path, *, name: str, minutes: float) -> Tensor:
+    """Errors [N, A] on the people of the pool `fold`, in predicted deviations, of a network that learnt from `pool` without them."""
+    unseen = Pool(fold)
+    seen = Pool(pool, without=unseen.people)
+    torch.manual_seed(SEED)
+    network = AttributeNetwork(list(TARGETS), [scale for _, scale in TARGETS.values()], WIDTHS).to(memory_format=torch.channels_last)
+
+    run_steps(name, network, lambda rng: attribute_loss(network, seen, rng, side=SMALL), out=out, minutes=minutes, peak=2e-3)
+    rng = np.random.default_rng(2)
+    return relative_errors(network, *batch(unseen, 2000, rng, side=SMALL), rng)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pool", type=Path, required=True, help="renders of training people (engine pool)")
+    parser.add_argument("--folds", type=Path, required=True, help=f"folder of renders of each sixth's people: fold-0 ... fold-{FOLDS - 1}")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoints and factors.json")
+    parser.add_argument("--minutes", type=float, default=10.0, help="processor time per sixth")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    folds = [errors_on_fold(args.pool, args.folds / f"fold-{k}", args.out, name=f"fold-{k}", minutes=args.minutes) for k in range(FOLDS)]
+    each = torch.stack([errors.quantile(0.6827, 0) for errors in folds])
+    factors = torch.cat(folds).quantile(0.6827, 0) / each[-1]
+    print("68 % of the errors are within these multiples of the predicted deviation, for each sixth of the people:")
+    for name, row in zip(TARGETS, each.T.tolist(), strict=True):
+        print(f"{name:12s}", " ".join(f"{value:.2f}" for value in row))
+    text = json.dumps(dict(zip(TARGETS, [round(factor, 4) for factor in factors.tolist()], strict=True)))
+    (args.out / "factors.json").write_text(text + "\n")
+    print("factors:", text)
+
+
+if __name__ == "__main__":
+    main()
