@@ -1,6 +1,6 @@
 """Times the generator against a plain formulation of the reference -> docs/benchmarks/generator.md.
 
-    python -m tests.benchmarks.bench_generator [--quick] [--threads N]
+    python -m tests.benchmarks.bench_generator [--quick] [--threads N] [--out NAME]
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--quick", action="store_true", help="leave 1024 px out")
+    parser.add_argument("--out", default="generator", help="page name")
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -59,7 +60,7 @@ def main() -> None:
         "as in tuning. Optimisation runs in bf16 where that is measured to be faster (precision.py). With one thread the times are the "
         "processor's, which other programs disturb less than the clock's."
     )
-    write("generator", "Generator speed", [intro, table(("shape", "batch", "number format", "pass", "reference, ms", "ours, ms", "ratio",
+    write(args.out, "Generator speed", [intro, table(("shape", "batch", "number format", "pass", "reference, ms", "ours, ms", "ratio",
                                                          "largest difference"), rows), summary(times)])
 
 
