@@ -61,7 +61,7 @@ def main() -> None:
         "processor's, which other programs disturb less than the clock's."
     )
     write(args.out, "Generator speed", [intro, table(("shape", "batch", "number format", "pass", "reference, ms", "ours, ms", "ratio",
-                                                         "largest difference"), rows), summary(times)])
+                                                      "largest difference"), rows), summary(times)])
 
 
 PASSES = {"forward": "forward", "inversion": "inversion step", "tuning": "forward + backward"}

@@ -14,6 +14,7 @@ from portraitist_workers.faces.networks import AttributeNetwork
 from portraitist_workers.priors.engine.labels import LABEL_FIELDS, label_fields
 from portraitist_workers.priors.engine.render import FOLDS, choose_people, render_pool
 from portraitist_workers.priors.training.attribute_training import (
+    ARGUMENTS,
     TARGETS,
     batch,
     calibrate,
@@ -95,7 +96,7 @@ def test_people_can_be_left_out_of_a_pool(crowd, mixes):
 @pytest.fixture
 def network() -> AttributeNetwork:
     torch.manual_seed(0)
-    return AttributeNetwork(list(TARGETS), [scale for _, scale in TARGETS.values()]).eval()
+    return AttributeNetwork(**ARGUMENTS).eval()
 
 
 def test_calibrated_deviations_hold_68_percent(mixes, network):

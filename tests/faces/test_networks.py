@@ -14,7 +14,7 @@ from portraitist_workers.faces.attributes import load_attributes
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.identity import load_identity
 from portraitist_workers.faces.image_io import read, to_tensor
-from portraitist_workers.faces.networks import FOLDER, load_network
+from portraitist_workers.faces.networks import FOLDER, load_network, read_network
 from portraitist_workers.faces.parser import load_parser
 from portraitist_workers.faces.perceptual import BundledPerceptual, load_perceptual
 
@@ -47,6 +47,17 @@ def test_a_missing_or_damaged_file_is_a_typed_error(tmp_path):
     (tmp_path / "identity.safetensors").write_bytes((FOLDER / "identity.safetensors").read_bytes()[:1000])
     with pytest.raises(PriorUnavailable, match="identity"):
         load_network("identity", tmp_path)
+
+
+def test_training_can_go_on_from_a_file(faces):
+    """Its batch norms are still there and learn; in use they are part of the convolutions, and the answers are the same."""
+    images, _, _ = faces
+    read_again, in_use = read_network("attributes", FOLDER)[0], load_network("attributes")[0]
+    norms = [m for m in read_again.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert norms and all(p.requires_grad for p in read_again.parameters())
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in in_use.modules())
+    with torch.no_grad():
+        assert torch.allclose(read_again.eval()(images)[0], in_use(images)[0], atol=1e-3)
 
 
 # -- parts --

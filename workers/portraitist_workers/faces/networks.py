@@ -239,6 +239,13 @@ def load_network(kind: str, folder: Path = FOLDER) -> tuple[Any, dict[str, Any]]
 
     Cached per process; parameters are frozen. Raises PriorUnavailable.
     """
+    network, measured = read_network(kind, folder)
+    _fold_batch_norm(network.eval().requires_grad_(False))
+    return network.to(device(), memory_format=torch.channels_last), measured
+
+
+def read_network(kind: str, folder: Path) -> tuple[Any, dict[str, Any]]:
+    """The network `kind` as `save_network` was given it, so that training can go on, and its measured figures. Raises PriorUnavailable."""
     path = folder / f"{kind}.safetensors"
     try:
         with safe_open(path, framework="pt") as file:
@@ -254,5 +261,4 @@ def load_network(kind: str, folder: Path = FOLDER) -> tuple[Any, dict[str, Any]]
         raise PriorUnavailable(f"the bundled {kind} network {path.name} cannot be used ({error}): reinstall portraitist, or "
                                "train it with `python -m portraitist_workers.priors.training.face_networks`",
                                param=str(path)) from None
-    _fold_batch_norm(network.eval().requires_grad_(False))
-    return network.to(device(), memory_format=torch.channels_last), json.loads(header["measured"])
+    return network, json.loads(header["measured"])

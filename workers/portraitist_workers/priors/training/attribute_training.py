@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from ...faces.networks import SIDE, AttributeNetwork, save_network
+from ...faces.networks import SIDE, AttributeNetwork, read_network, save_network
 from ...precision import autocast
 from ..engine.labels import LABEL_FIELDS
 from .distortions import conditions, cover, photo_like
@@ -28,6 +27,8 @@ from .pool import Pool
 # blended in; what can be *seen* of it is smile_geo, the travel of the mouth corners, so that is what is estimated.
 TARGETS = {"yaw": ("yaw", 15.0), "pitch": ("pitch", 7.0), "roll": ("roll", 3.0), "smile": ("smile_geo", 0.35),
            "mouth_open": ("mouth_open", 0.2), "eyes_open": ("eyes_open", 0.25)}
+ARGUMENTS = {"names": list(TARGETS), "scales": [scale for _, scale in TARGETS.values()]}
+WITHIN = 0.6827  # share of a Gaussian's errors that are smaller than its deviation
 BLINKING = 0.2  # share of a batch that is drawn from those with eyes less than half open
 _MIRRORED = ("yaw", "roll")  # change sign when the picture is mirrored
 
@@ -36,11 +37,7 @@ def train_attributes(pool: Pool, calibration: Pool | None, factors: dict[str, fl
                      save_to: Path, *, start: Path | None) -> None:
     """`calibration`: people that are not in `pool`; `factors`: how far those are from people as a whole (cross_calibration).
     `start`: folder of a finished network to go on with."""
-    arguments = {"names": list(TARGETS), "scales": [scale for _, scale in TARGETS.values()]}
-    network = AttributeNetwork(**arguments)
-    if start:
-        tensors = load_file(start / "attributes.safetensors")
-        network.load_state_dict(network.state_dict() | {name: tensor.float() for name, tensor in tensors.items()})
+    network = read_network("attributes", start)[0] if start else AttributeNetwork(**ARGUMENTS)
     network.to(memory_format=torch.channels_last)
     steps = run_steps("attributes", network, lambda rng: attribute_loss(network, pool, rng), out=out, minutes=minutes,
                       peak=1e-3 if start else 2e-3)
@@ -48,7 +45,7 @@ def train_attributes(pool: Pool, calibration: Pool | None, factors: dict[str, fl
         calibrate(network, calibration, factors)
     measured = measure(network, held_out or pool) | {"steps": steps, "on": "held-out people" if held_out else "training people"}
     print("attributes:", measured, flush=True)
-    save_network(save_to / "attributes.safetensors", "attributes", network, arguments, measured)
+    save_network(save_to / "attributes.safetensors", "attributes", network, ARGUMENTS, measured)
 
 
 def batch(pool: Pool, size: int, rng: np.random.Generator, *, side: int = SIDE, blinking: float = 0.0) -> tuple[Tensor, Tensor]:
@@ -65,7 +62,8 @@ def training_batch(pool: Pool, size: int, rng: np.random.Generator, *, side: int
     mean over pictures as they come: in a small picture eyes are doubtful, and most are open."""
     images, truth = batch(pool, size, rng, side=side, blinking=BLINKING)
     closed = truth[:, list(TARGETS).index("eyes_open")] < 0.5
-    weight = torch.where(closed, pool.blinking / (BLINKING + (1 - BLINKING) * pool.blinking), 1 / (1 - BLINKING))
+    usual = pool.blinking
+    weight = torch.where(closed, usual / (BLINKING + (1 - BLINKING) * usual), 1 / (1 - BLINKING))
     mixed = torch.from_numpy(rng.permutation(size))  # neighbours will be damaged alike
     return images[mixed], truth[mixed], weight[mixed]
 
@@ -99,7 +97,7 @@ def calibrate(network: AttributeNetwork, pool: Pool, factors: dict[str, float], 
     A good part of an error is the person's own, the same in all their pictures, and those it learnt from have none left to see.
     """
     rng = np.random.default_rng(2)
-    factor = relative_errors(network, *batch(pool, count, rng), rng).quantile(0.6827, 0)
+    factor = relative_errors(network, *batch(pool, count, rng), rng).quantile(WITHIN, 0)
     factor *= torch.tensor([factors.get(name, 1.0) for name in TARGETS])
     print("deviations times", dict(zip(TARGETS, factor.tolist(), strict=True)), flush=True)
     A = len(TARGETS)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ...faces.networks import AttributeNetwork
 from ..engine.render import FOLDS
-from .attribute_training import TARGETS, attribute_loss, batch, relative_errors
+from .attribute_training import ARGUMENTS, TARGETS, WITHIN, attribute_loss, batch, relative_errors
 from .face_networks import SEED, run_steps
 from .pool import Pool
 
@@ -33,8 +33,7 @@ def errors_on_fold(pool: Path, fold: Path, out: Path, *, name: str, minutes: flo
     unseen = Pool(fold)
     seen = Pool(pool, without=unseen.people)
     torch.manual_seed(SEED)
-    network = AttributeNetwork(list(TARGETS), [scale for _, scale in TARGETS.values()], WIDTHS).to(memory_format=torch.channels_last)
-
+    network = AttributeNetwork(**ARGUMENTS, widths=WIDTHS).to(memory_format=torch.channels_last)
     run_steps(name, network, lambda rng: attribute_loss(network, seen, rng, side=SMALL), out=out, minutes=minutes, peak=2e-3)
     rng = np.random.default_rng(2)
     return relative_errors(network, *batch(unseen, 2000, rng, side=SMALL), rng)
@@ -51,8 +50,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     folds = [errors_on_fold(args.pool, args.folds / f"fold-{k}", args.out, name=f"fold-{k}", minutes=args.minutes) for k in range(FOLDS)]
-    each = torch.stack([errors.quantile(0.6827, 0) for errors in folds])
-    factors = torch.cat(folds).quantile(0.6827, 0) / each[-1]
+    each = torch.stack([errors.quantile(WITHIN, 0) for errors in folds])
+    factors = torch.cat(folds).quantile(WITHIN, 0) / each[-1]
     print("68 % of the errors are within these multiples of the predicted deviation, for each sixth of the people:")
     for name, row in zip(TARGETS, each.T.tolist(), strict=True):
         print(f"{name:12s}", " ".join(f"{value:.2f}" for value in row))

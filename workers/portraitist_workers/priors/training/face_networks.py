@@ -129,8 +129,7 @@ def main() -> None:
 
         calibration = Pool(args.calibration) if args.calibration else None
         factors = json.loads(args.factors.read_text()) if args.factors else {}
-        train_attributes(pool, calibration, factors, held_out, args.out, args.minutes, args.save_to,
-                         start=args.start)
+        train_attributes(pool, calibration, factors, held_out, args.out, args.minutes, args.save_to, start=args.start)
     if "identity" in args.only:
         from .identity_training import train_identity
 
