@@ -35,7 +35,7 @@ class Phase:
     lr: float = 2e-4  # of the synthesis; falls to a tenth in the last third
     lr_discriminator: float = 6e-4
     adversarial: float = 0.4  # length of the adversarial gradient on the picture, in lengths of the paired one
-    ramp: int = 8_000  # pictures over which it grows to that
+    ramp: int = 8_000  # pictures over which it grows to that, an eighth of the phase at most
     perceptual: float = 0.4
     edges: float = 0.5
     penalty: float = 0.003  # gamma of R1 and R2 ...
@@ -73,7 +73,7 @@ class Sharpening:
         paired = trainer.paired_losses(fake, real, alpha, lpips, edges=phase.edges, perceptual=phase.perceptual)
         (towards_pair,) = torch.autograd.grad(torch.stack(list(paired.values())).sum(), fake)
         figures, towards_real = self._judge(fake, real)
-        share = phase.adversarial * min(1.0, (trainer.seen - self.start) / phase.ramp)
+        share = phase.adversarial * min(1.0, (trainer.seen - self.start) / min(phase.ramp, phase.images / 8))
         balance = share * towards_pair.norm() / towards_real.norm().clamp(min=1e-12)
         self.optimizer.zero_grad(set_to_none=True)
         made.backward(towards_pair + balance * towards_real)

@@ -39,6 +39,12 @@ def errors_on_fold(pool: Path, fold: Path, out: Path, *, name: str, minutes: flo
     return relative_errors(network, *batch(unseen, 2000, rng, side=SMALL), rng)
 
 
+def _rows(values: Tensor, form: str) -> None:
+    """Prints [folds, A], an attribute a line."""
+    for name, row in zip(TARGETS, values.T.tolist(), strict=True):
+        print(f"{name:12s}", " ".join(form.format(value) for value in row))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=Path, required=True, help="renders of training people (engine pool)")
@@ -50,11 +56,13 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     folds = [errors_on_fold(args.pool, args.folds / f"fold-{k}", args.out, name=f"fold-{k}", minutes=args.minutes) for k in range(FOLDS)]
-    each = torch.stack([errors.quantile(WITHIN, 0) for errors in folds])
-    factors = torch.cat(folds).quantile(WITHIN, 0) / each[-1]
+    each, everybody = torch.stack([errors.quantile(WITHIN, 0) for errors in folds]), torch.cat(folds).quantile(WITHIN, 0)
+    held = torch.stack([(errors < everybody).float().mean(0) for errors in folds])
+    factors = everybody / each[-1]
     print("68 % of the errors are within these multiples of the predicted deviation, for each sixth of the people:")
-    for name, row in zip(TARGETS, each.T.tolist(), strict=True):
-        print(f"{name:12s}", " ".join(f"{value:.2f}" for value in row))
+    _rows(each, "{:.2f}")
+    print("of each sixth's errors, intervals of one width for everybody would hold:")
+    _rows(held, "{:.0%}")
     text = json.dumps(dict(zip(TARGETS, [round(factor, 4) for factor in factors.tolist()], strict=True)))
     (args.out / "factors.json").write_text(text + "\n")
     print("factors:", text)

@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, required=True)
     parser.add_argument("--canvas", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True, help="prior.pt of the generator's training")
+    parser.add_argument("--start", type=Path, help="encoder.pt of another prior with this W, from which a new one goes on")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at the start of this run")
@@ -122,8 +123,8 @@ def main() -> None:
 
     inversion = Inversion(resume(args.state, Canvas.load(args.canvas)), Pool(args.pool), args.rate)
     path = args.out / "encoder.pt"
-    if path.exists():
-        inversion.load(torch.load(path, weights_only=True))
+    if start := path if path.exists() else args.start:
+        inversion.load(torch.load(start, weights_only=True))
     begun = time.monotonic()
     loop.run(lambda: inversion.step((time.monotonic() - begun) / (args.minutes * 60)), told=lambda: f"seen {inversion.seen}",
              save=lambda: loop.save_atomically(inversion.state(), path), going=lambda: True, minutes=args.minutes)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import copy
 import os
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -217,6 +218,7 @@ def train(pairs: Path, prior: Path, out: Path, minutes: float) -> None:
     out.mkdir(parents=True, exist_ok=True)
     lesson, path = Lesson(library.load(folder=prior), Pairs(pairs), load_lpips()), out / "lesson.pt"
     _, metadata = native.load(prior / "generator.safetensors")
+    shutil.copyfile(prior / "latents.safetensors", out / "latents.safetensors")
     if path.exists():
         lesson.load(torch.load(path, weights_only=True))
     begun = time.monotonic()
@@ -240,7 +242,7 @@ def main() -> None:
     pairs.add_argument("--people", choices=("training", "held_out"), default="training", help="held_out: to judge by")
     learn = commands.add_parser("train", help="teach a prior")
     learn.add_argument("--pairs", type=Path, required=True)
-    learn.add_argument("--prior", type=Path, default=bundled(), help="folder that training.export wrote")
+    learn.add_argument("--prior", type=Path, default=bundled(), help="folder of a prior whose mapping has learnt")
     learn.add_argument("--minutes", type=float, default=15)
     learn.add_argument("--threads", type=int, default=os.cpu_count())
     for command in (pairs, learn):

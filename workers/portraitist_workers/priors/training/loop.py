@@ -18,7 +18,7 @@ SAVE_SECONDS = 120
 def run(step: Callable[[], dict[str, float]], *, save: Callable[[], None], told: Callable[[], str],
         going: Callable[[], bool], minutes: float = float("inf")) -> None:
     """Calls `step` while `going`, for `minutes` at most. Prints the means of the figures it returns and what `told` says;
-    saves from time to time, at the end and on SIGTERM."""
+    saves from time to time and at the end. On SIGTERM it saves, too, and raises SystemExit."""
     stop: list[bool] = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
     begun = saved = logged = time.monotonic()
@@ -34,6 +34,8 @@ def run(step: Callable[[], dict[str, float]], *, save: Callable[[], None], told:
             save()
             saved = now
     save()
+    if stop:
+        raise SystemExit(f"{told()}: stopped; the same command goes on")
 
 
 def save_atomically(state: dict, path: Path) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import copy
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -209,8 +210,9 @@ def main(arguments: list[str] | None = None) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--pool", type=Path, help="renders of the training people, of the prior's size")
     source.add_argument("--like", type=Path, help="folder of a prior with the same W, whose mapping is taken")
-    parser.add_argument("--prior", type=Path, default=bundled(), help="folder that training.export wrote")
-    parser.add_argument("--out", type=Path, required=True, help="folder for generator.safetensors")
+    parser.add_argument("--prior", type=Path, default=bundled(), help="folder that training.export or training.eyelids wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the whole prior")
+    parser.add_argument("--share", type=float, default=1.0, help="of steps and pairs, for a short run")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
@@ -222,8 +224,12 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         from .pool import Pool  # the engine's requirements are needed for its pools alone
 
-        figures = fit(generator.mapping, found_in(Pool(args.pool).images, library.load(folder=args.prior)))
+        figures = fit(generator.mapping, found_in(Pool(args.pool).images, library.load(folder=args.prior)),
+                      flow_steps=round(FLOW_STEPS * args.share), pairs=round(PAIRS * args.share), steps=round(STEPS * args.share))
     args.out.mkdir(parents=True, exist_ok=True)
+    if not args.out.samefile(args.prior):
+        for name in ("encoder", "latents"):
+            shutil.copyfile(args.prior / f"{name}.safetensors", args.out / f"{name}.safetensors")
     native.save(generator, args.out / "generator.safetensors", metadata=metadata | {"mapping": figures})
     print(figures)
 

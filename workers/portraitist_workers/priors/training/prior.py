@@ -14,7 +14,7 @@ import argparse
 import copy
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +67,10 @@ def config(resolution: int) -> GeneratorConfig:
 class Trainer:
     """Networks, optimiser, position in the schedule; everything that has to survive a restart."""
 
-    def __init__(self, canvas: Canvas, resolution: int = 128, seed: int = 0) -> None:
+    def __init__(self, canvas: Canvas, resolution: int = 128, seed: int = 0, *, share: float = 1.0) -> None:
+        """`share`: of the phases' lengths, for a short run."""
         torch.manual_seed(seed)  # initial weights
+        self.phases = [replace(phase, images=round(phase.images * share)) for phase in PHASES if phase.resolution <= resolution]
         codes = identity_codes(canvas)
         self.generator = Generator(config(resolution))
         self.labels = LabelNetwork(len(canvas.ids), codes.shape[1], W_DIM)
@@ -84,12 +86,11 @@ class Trainer:
     def position(self) -> tuple[Phase, float]:
         """The current phase and how far through it we are, 0..1."""
         seen = self.seen
-        phases = [phase for phase in PHASES if phase.resolution <= self.generator.config.resolution]
-        for phase in phases:
+        for phase in self.phases:
             if seen < phase.images:
                 return phase, seen / phase.images
             seen -= phase.images
-        return phases[-1], 1.0
+        return self.phases[-1], 1.0
 
     def step(self, pool: Pool, lpips) -> dict[str, float]:
         phase, done = self.position()
@@ -151,7 +152,7 @@ class Trainer:
                 raise ValueError(f"the state is of a generator of other sizes, with {unexpected[0]}: give its --resolution")
         if missing:
             self.take_averages()
-            self.seen = sum(phase.images for phase in PHASES if phase.resolution < self.generator.config.resolution)
+            self.seen = sum(phase.images for phase in self.phases if phase.resolution < self.generator.config.resolution)
         else:
             self.optimizer.load_state_dict(state["optimizer"])
             self.seen = state["seen"]
@@ -204,16 +205,17 @@ def main() -> None:
     parser.add_argument("--canvas", type=Path, required=True, help="canvas cache made by engine.build")
     parser.add_argument("--out", type=Path, required=True, help="where state, log and contact sheets go")
     parser.add_argument("--resolution", type=int, default=128, help="128, or 256 (from renders of that size)")
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop after this long")
+    parser.add_argument("--start", type=Path, help="prior.pt of a smaller prior, which this one grows from")
+    parser.add_argument("--share", type=float, default=1.0, help="of the phases' lengths, for a short run")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    trainer, state_path = Trainer(Canvas.load(args.canvas), args.resolution), args.out / "prior.pt"
-    if state_path.exists():
-        trainer.load(torch.load(state_path, weights_only=False))  # our own file
-        print(f"resumed at {trainer.seen} images", flush=True)
+    trainer, state_path = Trainer(Canvas.load(args.canvas), args.resolution, share=args.share), args.out / "prior.pt"
+    if begin := state_path if state_path.exists() else args.start:
+        trainer.load(torch.load(begin, weights_only=False))  # our own file
+        print(f"going on at {trainer.seen} images", flush=True)
     pool, lpips = Pool(args.pool), None
 
     def step() -> dict[str, float]:
@@ -231,7 +233,7 @@ def main() -> None:
         phase, done = trainer.position()
         return f"seen {trainer.seen}  {phase.resolution} px {done:.0%}"
 
-    loop.run(step, save=save, told=told, going=lambda: trainer.position()[1] < 1, minutes=args.minutes)
+    loop.run(step, save=save, told=told, going=lambda: trainer.position()[1] < 1)
 
 
 if __name__ == "__main__":

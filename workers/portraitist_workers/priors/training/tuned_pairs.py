@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from portraitist.priors.prior import bundled
+
 from ...faces.image_io import to_uint8
 from ...faces.networks import load_network
 from ...faces.perceptual import BundledPerceptual
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of pair files; new ones are added")
     parser.add_argument("--sets", type=int, default=4)
     parser.add_argument("--renders", type=int, default=48, help="per set")
+    parser.add_argument("--prior", type=Path, default=bundled(), help="folder of the prior that is tuned")
     parser.add_argument("--perceptual", type=Path, help="folder with another perceptual.safetensors than the package's")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -66,7 +69,7 @@ def main() -> None:
         distance.network, _ = load_network("perceptual", args.perceptual)
     first = len(list(args.out.glob("pairs-*.npz")))
     for index in range(first, first + args.sets):
-        prior = library.load()
+        prior = library.load(folder=args.prior)
         photos, _, _ = pool.batch(args.renders, prior.resolution, np.random.default_rng((1, index)))
         with torch.no_grad():
             w = torch.cat([prior.encoder(part) for part in photos.split(16)])
