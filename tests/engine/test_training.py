@@ -51,6 +51,9 @@ def test_a_pool_of_other_labels_is_refused(tmp_path):
     (tmp_path / "pool.json").write_text(json.dumps({"fields": {name: at for name, at in places.items() if name != "shape"}}))
     with pytest.raises(ValueError, match="render it anew"):
         Pool(tmp_path)
+    (tmp_path / "pool.json").unlink()
+    with pytest.raises(ValueError, match="whose faces"):
+        _ = Pool(tmp_path).people
 
 
 # -- predicted deviations: who is left out of what --

@@ -37,13 +37,14 @@ def train_attributes(pool: Pool, calibration: Pool | None, factors: dict[str, fl
                      save_to: Path, *, start: Path | None) -> None:
     """`calibration`: people that are not in `pool`; `factors`: how far those are from people as a whole (cross_calibration).
     `start`: folder of a finished network to go on with."""
-    network = read_network("attributes", start)[0] if start else AttributeNetwork(**ARGUMENTS)
+    network, before = read_network("attributes", start) if start else (AttributeNetwork(**ARGUMENTS), {"steps": 0})
     network.to(memory_format=torch.channels_last)
     steps = run_steps("attributes", network, lambda rng: attribute_loss(network, pool, rng), out=out, minutes=minutes,
                       peak=1e-3 if start else 2e-3)
     if calibration:
         calibrate(network, calibration, factors)
-    measured = measure(network, held_out or pool) | {"steps": steps, "on": "held-out people" if held_out else "training people"}
+    measured = measure(network, held_out or pool) | {
+        "steps": before["steps"] + steps, "on": "held-out people" if held_out else "training people"}
     print("attributes:", measured, flush=True)
     save_network(save_to / "attributes.safetensors", "attributes", network, ARGUMENTS, measured)
 

@@ -41,7 +41,9 @@ class Pool:
 
     @property
     def people(self) -> list[int]:
-        """Indices of the people whose mixes these are."""
+        """Indices of the people whose mixes these are. Raises ValueError where the folder does not say."""
+        if not self.told:
+            raise ValueError(f"{self.folder} has no pool.json to say whose faces these are: make it with `engine.render pool`")
         return self.told["people"]
 
     def refresh(self) -> bool:
