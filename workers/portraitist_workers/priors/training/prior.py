@@ -185,13 +185,12 @@ def load_lpips():
 
 
 @torch.no_grad()
-def contact_sheet(trainer: Trainer, pool: Pool, path: Path, count: int = 24) -> None:
-    """Render beside its regression, for a fixed set of images."""
+def contact_sheet(trainer: Trainer, pool: Pool, path: Path, *, until: int | None = None, count: int = 24) -> None:
+    """Render beside its regression, made `until` this resolution, for a fixed set of images."""
     import cv2
 
     image, _, labels = pool.batch(count, trainer.generator.config.resolution, np.random.default_rng(1))
-    resolution = trainer.position()[0].resolution
-    fake = trainer.generator_ema.synthesis(trainer.labels_ema(labels), noise="none", until=resolution)
+    fake = trainer.generator_ema.synthesis(trainer.labels_ema(labels), noise="none", until=until)
     fake = F.interpolate(fake, size=image.shape[-2:], mode="nearest")
     pairs = torch.stack([image, fake], 1).flatten(0, 1).clamp(-1, 1)  # [2N, 3, R, R]
     R, columns = image.shape[-1], 8
@@ -226,7 +225,7 @@ def main() -> None:
 
     def save() -> None:
         loop.save_atomically(trainer.state(), state_path)
-        contact_sheet(trainer, pool, args.out / "sheet.png")
+        contact_sheet(trainer, pool, args.out / "sheet.png", until=trainer.position()[0].resolution)
 
     def told() -> str:
         pool.refresh()
