@@ -12,6 +12,7 @@ import argparse
 import os
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -74,8 +75,6 @@ def rendered(pools: list[Path], side: int) -> list[tuple[str, Tensor]]:
     """Renders of the pool whose pictures have `side` px."""
     if not pools:
         return []
-    import numpy as np
-
     from portraitist_workers.priors.training.pool import Pool
 
     return [("renders that the prior learnt from", pool.batch(64, side, np.random.default_rng(0))[0])

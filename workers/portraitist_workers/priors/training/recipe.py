@@ -38,7 +38,7 @@ class Step:
     amount: dict[str, int | float] = field(default_factory=dict)
 
     def line(self, *, share: float, **places: object) -> list[str]:
-        words = self.command.format(share=share, **places).split()
+        words = [word.format(share=share, **places) for word in self.command.split()]  # a place may have spaces
         for option, value in self.amount.items():
             words += [f"--{option}", str(max(LEAST.get(option, 16), round(value * share)) if isinstance(value, int) else value * share)]
         return [f"{PACKAGE}.{words[0]}", *words[1:]]
