@@ -68,7 +68,7 @@ def main() -> None:
 def real(data: Path, side: int) -> Tensor:
     """[8, 3, side, side]"""
     taken = [f"{('neutral', 'smiling')[i % 2]}/{person}.jpg" for i, person in enumerate(HELD_OUT)]
-    return people.stack(people.align([people.Photo(name, (data / "london" / name).read_bytes(), {}, True) for name in taken], side))
+    return people.stack(people.photographed(data, taken, side))
 
 
 def rendered(pools: list[Path], side: int) -> list[tuple[str, Tensor]]:

@@ -40,6 +40,5 @@ def copy_check(drawn: Tensor, data: Path) -> list[tuple[str, str]]:
 
 def _photos(data: Path, person: str) -> Tensor | None:
     """[2, 3, SIDE, SIDE]: neutral and smiling, aligned; None where a face is not found."""
-    names = [f"{kind}/{person}.jpg" for kind in ("neutral", "smiling")]
-    aligned = people.align([people.Photo(name, (data / "london" / name).read_bytes(), {}, False) for name in names], SIDE)
+    aligned = people.photographed(data, [f"{kind}/{person}.jpg" for kind in ("neutral", "smiling")], SIDE)
     return people.stack(aligned) if len(aligned) == 2 else None

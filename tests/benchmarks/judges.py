@@ -18,14 +18,14 @@ from portraitist_workers.faces.perceptual import (
     BundledPerceptual,
     PerceptualDistance,
     PublishedLPIPS,
-    _backbone_installed,
+    backbone_installed,
 )
 
 
 @functools.cache
 def distance() -> PerceptualDistance:
     """The judging distance. Call it before anything else loads a network."""
-    judge = PublishedLPIPS("squeeze") if _backbone_installed("squeeze") else BundledPerceptual()
+    judge = PublishedLPIPS("squeeze") if backbone_installed("squeeze") else BundledPerceptual()
     hide_backbones()
     return judge
 

@@ -72,6 +72,11 @@ def align(photos: list[Photo], side: int) -> list[Aligned]:
     return aligned
 
 
+def photographed(data: Path, names: list[str], side: int) -> list[Aligned]:
+    """Photos of the London set, `data`/london/NAME: real people, of whom nothing is labelled."""
+    return align([Photo(name, (data / "london" / name).read_bytes(), {}, False) for name in names], side)
+
+
 def stack(aligned: list[Aligned]) -> Tensor:
     """[N, 3, R, R]"""
     return torch.cat([a.pixels for a in aligned])

@@ -1,5 +1,6 @@
 """The recipe of the shipped priors: its steps fit each other, and it goes on where it stopped."""
 
+import itertools
 import json
 import os
 import runpy
@@ -20,17 +21,11 @@ def lines() -> list[list[str]]:
     return [step.line(share=1.0, **PLACES) for step in STEPS]
 
 
-def folders(step: Step, options: tuple[str, ...]) -> set[str]:
-    """The paths that `options` of a step name."""
-    line = step.line(share=1.0, **PLACES)
-    return {value for option, value in zip(line, line[1:], strict=False) if option in options}
-
-
 def test_a_step_reads_what_earlier_ones_wrote():
     there: set[str] = set()
-    for step in STEPS:
-        written = folders(step, ("--out", "--save-to"))
-        needed = {word for word in step.line(share=1.0, **PLACES) if word.startswith("DIR/")} - written
+    for step, line in zip(STEPS, lines(), strict=True):
+        written = {path for option, path in itertools.pairwise(line) if option in ("--out", "--save-to")}
+        needed = {word for word in line if word.startswith("DIR/")} - written
         missing = {path for path in needed if not any(path == made or path.startswith(f"{made}/") for made in there)}
         assert not missing - {"DIR/folds", "DIR/default"}, step.name  # made up by several steps
         there |= written

@@ -84,7 +84,7 @@ def load_perceptual(prefer: str | None = None) -> PerceptualDistance:
     Raises PriorUnavailable when only the bundled network is left and its file is missing or damaged.
     """
     for net in _BACKBONE_FILES:
-        if prefer in (None, net) and (_backbone_installed(net) or (prefer == net and _may_download())):
+        if prefer in (None, net) and (backbone_installed(net) or (prefer == net and _may_download())):
             return PublishedLPIPS(net)
     return BundledPerceptual()
 
@@ -104,7 +104,8 @@ def _unit(features: Tensor) -> Tensor:
     return features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10)
 
 
-def _backbone_installed(net: str) -> bool:
+def backbone_installed(net: str) -> bool:
+    """Whether torch hub's cache holds what LPIPS's `net` ("squeeze", "alex") stands on."""
     return any(hub_checkpoints().glob(_BACKBONE_FILES[net]))
 
 

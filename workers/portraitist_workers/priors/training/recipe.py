@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...faces.perceptual import hub_checkpoints
+from ...faces.perceptual import backbone_installed, hub_checkpoints
 from ..engine.render import FOLDS
 
 PACKAGE = __package__.rpartition(".")[0]
@@ -141,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--list", action="store_true", help="print the commands, and what each that was run has taken")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args(arguments)
-    if not any(hub_checkpoints().glob("squeezenet1_1-*.pth")):
+    if not args.list and not backbone_installed("squeeze"):
         raise SystemExit(f"LPIPS's SqueezeNet (squeezenet1_1-*.pth) is not in {hub_checkpoints()}: set TORCH_HOME to where it is")
     for step in STEPS:
         line = step.line(data=args.data, out=args.out, threads=args.threads, share=args.share)
