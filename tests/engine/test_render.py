@@ -11,6 +11,7 @@ from portraitist_workers.priors.engine.canvas import SHAPES, Canvas
 from portraitist_workers.priors.engine.compose import Engine
 from portraitist_workers.priors.engine.labels import LABEL_FIELDS, WIDTH, Labels
 from portraitist_workers.priors.engine.light import lamp, shade
+from portraitist_workers.priors.engine.prepare import crisp
 from portraitist_workers.priors.engine.sample import draw
 from portraitist_workers.priors.engine.template import JAW, MOUTH_CORNERS
 from portraitist_workers.priors.engine.view import crop_square
@@ -99,3 +100,23 @@ def test_nobody_appears_alone(canvas):
         labels = drawn(canvas, seed)
         assert len(labels.people) >= 2 and max(labels.weights) <= 0.7
         assert np.abs(labels.shape).max() <= 2 * 0.5 and np.std(labels.shape) > 0.2
+
+
+def test_textures_are_crisp_inside_the_matte_alone():
+    rng = np.random.default_rng(0)
+    tex = np.clip(rng.normal(128, 10, (2, 1, 256, 256, 3)), 0, 255).astype(np.uint8)
+    alpha = np.zeros((2, 1, 256, 256), np.uint8)
+    alpha[..., :128] = 255
+    tex[..., 128:, :] = 255  # a white wall behind
+    out = crisp(tex, alpha)
+    assert np.array_equal(out[..., 128:, :], tex[..., 128:, :])
+    assert 1.3 < out[..., :120, :].std() / tex[..., :120, :].std() < 1.5
+    edge, inner = (out[..., column, :].mean() - tex[..., column, :].mean() for column in (127, 60))
+    assert abs(edge) < 0.5 and abs(inner) < 0.5  # no dark line beside the white
+    flat = np.full((1, 1, 512, 512, 3), 90, np.uint8)
+    assert np.array_equal(crisp(flat, np.full((1, 1, 512, 512), 255, np.uint8)), flat)
+
+
+def test_half_of_the_pictures_have_a_good_lens(canvas):
+    blurs = np.array([drawn(canvas, seed).blur for seed in range(200)])
+    assert 0.4 < (blurs == 0).mean() < 0.6 and 0.4 < blurs.max() <= 0.55

@@ -168,13 +168,17 @@ class PerceptualNetwork(nn.Module):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Metric maps [B, dims, r, r], finest first: r is about R / 2, R / 4, R / 8 and four times R / 16."""
+        return [head(x) * scale for x, head, scale in zip(self.taps(images), self.heads, self.metric_scale, strict=True)]
+
+    def taps(self, images: Tensor) -> list[Tensor]:
+        """What the heads read, of about unit mean square."""
         x = F.relu(self.stem(images))
         raw = [x]
         for i, stage in enumerate(self.stages):
             x = stage(x)
             if i in self.TAPS:
                 raw.append(x)
-        return [head(_unit(x)) * scale for x, head, scale in zip(raw, self.heads, self.metric_scale, strict=True)]
+        return [_unit(x) for x in raw]
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Distance [B] between pictures [B, 3, R, R] in [-1, 1]; about LPIPS's scale; differentiable."""

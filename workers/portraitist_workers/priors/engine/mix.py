@@ -19,7 +19,7 @@ from .labels import Labels
 from .mouth import open_mouth
 from .neck import Neck
 from .outline import over_neck, without_rims
-from .prepare import is_bald, shrink, usable, whole_skin
+from .prepare import crisp, is_bald, shrink, usable, whole_skin
 from .regions import INNER_LIP_MIDDLE, Regions, scale_points
 from .template import MOUTH_CORNERS, NECK
 
@@ -68,7 +68,7 @@ class Mixer:
         self.alpha = shrink(canvas.alpha, W)  # [P, 2, W, W] uint8
         self.skin = shrink(canvas.skin, W)    # [P, W, W] uint8
         front = np.mean(canvas.pos[::4, NEUTRAL], axis=0, dtype=np.float32)  # some people make a mean head
-        self.tex = without_rims(self.tex, self.alpha, self.skin, self.regions, front)
+        self.tex = crisp(without_rims(self.tex, self.alpha, self.skin, self.regions, front), self.alpha)
         self._usable = np.stack([usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._whole_skin = np.stack([whole_skin(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._strokes = strands.patterns(W)

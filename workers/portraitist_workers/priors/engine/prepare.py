@@ -8,6 +8,9 @@ import numpy as np
 from .regions import Regions
 from .template import HAIR_OUTLINE, HAIRLINE
 
+# Photos are drawn into the canvas and the canvas into pictures; what the two leave of the finest octave is 81 % at 128 px and 57 % at
+# 256. With so much of it given back, hair and skin of a picture have as much as photos have (docs/priors/default.md).
+_CRISP = {256: 0.5, 512: 1.3}
 _BALD, _BALD_WEIGHTS = 9.5, np.array([0.5, 1, 1], np.float32)  # difference in Lab; shading varies lightness
 
 
@@ -19,6 +22,18 @@ def shrink(array: np.ndarray, W: int) -> np.ndarray:
     flat = array.reshape(-1, 512, 512, *((3,) if colour else ()))
     small = np.stack([cv2.resize(np.asarray(one), (W, W), interpolation=cv2.INTER_AREA) for one in flat])
     return small.reshape(*array.shape[: array.ndim - (3 if colour else 2)], W, W, *((3,) if colour else ()))
+
+
+def crisp(tex: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Textures [..., W, W, 3] uint8 with their finest detail stronger; mattes [..., W, W] keep what is behind a person out of it."""
+    W = tex.shape[-2]
+    out = np.empty(tex.shape, np.uint8)
+    for where in np.ndindex(tex.shape[:-3]):
+        one, inside = np.asarray(tex[where], np.float32), np.asarray(alpha[where], np.float32)[..., None] / 255
+        share = cv2.GaussianBlur(inside, (0, 0), 1)[..., None]
+        smooth = cv2.GaussianBlur(one * inside, (0, 0), 1) / np.maximum(share, 1e-3)
+        out[where] = np.clip(np.rint(one + _CRISP[W] * inside * np.minimum(share, 1) * (one - smooth)), 0, 255)
+    return out
 
 
 def usable(skin: np.ndarray, regions: Regions) -> np.ndarray:

@@ -112,7 +112,7 @@ def draw_look(rng: np.random.Generator) -> dict:
         "gamma": float(np.exp(rng.normal(0, 0.09))),
         "saturation": float(np.clip(rng.normal(1, 0.13), 0.5, 1.5)),
         "white_balance": (float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
-        "blur": float(rng.uniform(0.0, 0.55)), "grain": float(rng.uniform(0.3, 2.5)),
+        "blur": max(0.0, float(rng.uniform(-0.55, 0.55))), "grain": float(rng.uniform(0.3, 2.5)),
         "scene": str(rng.choice(list(SCENES))),
     }
 

@@ -1,9 +1,11 @@
 """The adversarial phase: sharpens the generator that `prior` made, with the paired terms kept.
 
     python -m portraitist_workers.priors.training.adversarial --pool DIR --canvas DIR --state PRIOR.pt --out DIR
+    python -m portraitist_workers.priors.training.adversarial --pool DIR --prior PRIOR --out DIR
 
 Resumable like `prior`, and its state is read by whatever reads `prior`'s. Labels -> w stays as it is, so mapping, encoder and
-directions stay valid; only the synthesis learns.
+directions stay valid; only the synthesis learns. A finished prior can learn on (--prior, a folder): there the encoder gives the w of a
+render. DIR is then a prior, too.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from ...precision import autocast, optimisation_dtype
 from ..engine.canvas import Canvas
 from . import loop
 from .discriminator import Discriminator, gradient_penalty
+from .finished import Finished
 from .losses import random_shift, random_view
 from .pool import Pool
 from .prior import BLINKING, Trainer, contact_sheet, load_lpips, resume
@@ -51,8 +54,6 @@ class Sharpening:
         self.trainer, self.phase = trainer, phase
         self.start = trainer.seen
         trainer.take_averages()
-        trainer.labels.requires_grad_(False)
-        trainer.generator.mapping.requires_grad_(False)
         self.optimizer = torch.optim.Adam(trainer.generator.synthesis.parameters(), lr=phase.lr, betas=(0.0, 0.99), eps=1e-8)
         self.discriminator = Discriminator(VIEW).to(memory_format=torch.channels_last)
         self.judge_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=phase.lr_discriminator, betas=(0.0, 0.99), eps=1e-8)
@@ -66,7 +67,7 @@ class Sharpening:
         R = trainer.generator.config.resolution
         real, alpha, labels = pool.batch(phase.batch, R, trainer.rng, blinking=BLINKING)
         with torch.no_grad():
-            w = trainer.labels_ema(labels)
+            w = trainer.codes(real, labels)
         made = trainer.generator.synthesis(w, noise="none", dtype=optimisation_dtype())
 
         fake = made.detach().requires_grad_()  # both judges give their gradient on the picture; it is passed on once
@@ -123,29 +124,41 @@ class Sharpening:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, meaning in (("pool", "folder of shards made by engine.render pool"), ("canvas", "canvas cache made by engine.build"),
-                          ("state", "what training.prior wrote"), ("out", "where state and contact sheet go")):
-        parser.add_argument(f"--{name}", type=Path, required=True, help=meaning)
+    parser.add_argument("--pool", type=Path, required=True, help="folder of shards made by engine.render pool")
+    parser.add_argument("--out", type=Path, required=True, help="where state and contact sheet go")
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--state", type=Path, help="what training.prior wrote; needs --canvas")
+    start.add_argument("--prior", type=Path, help="folder of a finished prior")
+    parser.add_argument("--canvas", type=Path, help="canvas cache made by engine.build")
     parser.add_argument("--discriminator", type=Path, help="state of an earlier adversarial phase, whose discriminator goes on")
     parser.add_argument("--batch", type=int, default=Phase.batch)
     parser.add_argument("--images", type=int, default=Phase.images, help="how many to see in all")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
+    if args.state and not args.canvas:
+        parser.error("--state needs --canvas")
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
-    sharpening = Sharpening(resume(args.state, Canvas.load(args.canvas)), Phase(batch=args.batch, images=args.images))
+    trainer = Finished(args.prior) if args.prior else resume(args.state, Canvas.load(args.canvas))
+    sharpening = Sharpening(trainer, Phase(batch=args.batch, images=args.images))
     path = args.out / "prior.pt"
     if path.exists():
         sharpening.load(torch.load(path, weights_only=False))  # our own file
     elif args.discriminator:
         sharpening.discriminator.load_state_dict(torch.load(args.discriminator, weights_only=False)["discriminator"])
-    trainer, pool, lpips = sharpening.trainer, Pool(args.pool), load_lpips()
+    pool, lpips = Pool(args.pool), load_lpips()
 
     def save() -> None:
         loop.save_atomically(sharpening.state(), path)
         contact_sheet(trainer, pool, args.out / "sheet.png")
+        if isinstance(trainer, Finished):
+            trainer.write(args.out)
 
-    loop.run(lambda: sharpening.step(pool, lpips), save=save, told=lambda: f"seen {trainer.seen}",
+    def told() -> str:
+        pool.refresh()
+        return f"seen {trainer.seen}"
+
+    loop.run(lambda: sharpening.step(pool, lpips), save=save, told=told,
              going=lambda: trainer.seen - sharpening.start < args.images)
 
 

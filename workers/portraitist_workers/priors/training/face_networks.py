@@ -2,7 +2,7 @@
 
     python -m portraitist_workers.priors.training.face_networks --pool DIR --out DIR --minutes M \\
         [--calibration DIR] [--factors FILE] [--held-out DIR] [--identities DIR] \\
-        [--tuned-pairs DIR] [--start DIR] [--only perceptual attributes identity parser] [--save-to DIR]
+        [--photographs DIR] [--tuned-pairs DIR] [--start DIR] [--only perceptual attributes identity parser] [--save-to DIR]
 
 Each network gets `--minutes` of processor time, with the learning rate falling to zero at their end. Checkpoints are written
 to `--out`; the same command continues from them. The finished file with its measured accuracy goes to
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...faces.networks import FOLDER, save_network
+from ...faces.networks import FOLDER, read_network, save_network
 from . import loop
 from .pool import Pool
 
@@ -68,24 +68,28 @@ def run_steps(name: str, modules: nn.Module, loss: Callable[[np.random.Generator
     return step
 
 
-def train_perceptual(pool: Pool, held_out: Pool | None, tuned: Path | None, out: Path, minutes: float, save_to: Path) -> None:
+def train_perceptual(pool: Pool, photographs: Path | None, held_out: Pool | None, tuned: Path | None, out: Path, minutes: float,
+                     save_to: Path, *, start: Path | None = None) -> None:
     from .distortions import distort
-    from .perceptual_distillation import Distillation, TunedPairs, agreement, fit_gains, pair_terms
+    from .perceptual_distillation import Distillation, Pictures, TunedPairs, agreement, fit_gains, pair_terms
+    from .photographs import Photographs
 
     rng = np.random.default_rng(SEED)
-    task = Distillation.start(pool.batch(384, 128, rng)[0], rng, out / "perceptual_axes.pt")
+    pictures = Pictures(pool, Photographs(photographs) if photographs else None)
+    learnt = read_network("perceptual", start)[0] if start else None
+    task = Distillation.start(pictures.batch(384, rng), rng, out / "perceptual_axes.pt", student=learnt)
     task.student.to(memory_format=torch.channels_last)
     pairs = TunedPairs(tuned) if tuned else None
 
     def loss(rng: np.random.Generator) -> Tensor:
-        return task.loss(pool.batch(6, 128, rng)[0], pairs and pairs.batch(6, rng), rng)
+        return task.loss(pictures.batch(6, rng), pairs and pairs.batch(6, rng), rng)
 
     steps = run_steps("perceptual", task.student, loss, out=out, minutes=minutes, peak=3e-3)
 
     def terms(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         return pair_terms(task.student, task.teacher, a, b)
 
-    seen = pool.batch(1024, 128, rng)[0]
+    seen = pictures.batch(1024, rng)
     known = [terms(seen, distort(seen, rng))]
     if pairs:
         known.append(terms(*pairs.batch(512, rng).unbind(1)))
@@ -107,10 +111,11 @@ def main() -> None:
     parser.add_argument("--factors", type=Path, help="factors.json of cross_calibration: from those people to all")
     parser.add_argument("--held-out", type=Path, help="renders of held-out people, for the measured figures")
     parser.add_argument("--identities", type=Path, help="identity pool of held-out people, for the identity's figures")
+    parser.add_argument("--photographs", type=Path, help="folder with london/, whose training people's photos the perceptual network sees")
     parser.add_argument("--tuned-pairs", type=Path, help="folder made by tuned_pairs.py, for the perceptual network")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints")
     parser.add_argument("--save-to", type=Path, default=FOLDER, help="finished networks (default: the package)")
-    parser.add_argument("--start", type=Path, help="folder of finished networks: the attribute network goes on from its own")
+    parser.add_argument("--start", type=Path, help="folder of finished networks; attribute and perceptual network go on from theirs")
     parser.add_argument("--minutes", type=float, default=8.0, help="processor time per network")
     parser.add_argument("--only", nargs="+", default=["perceptual", "attributes", "identity", "parser"])
     parser.add_argument("--threads", type=int, default=1)
@@ -121,7 +126,7 @@ def main() -> None:
     pool = Pool(args.pool, limit=60_000)
     held_out = Pool(args.held_out) if args.held_out else None
     if "perceptual" in args.only:
-        train_perceptual(pool, held_out, args.tuned_pairs, args.out, args.minutes, args.save_to)
+        train_perceptual(pool, args.photographs, held_out, args.tuned_pairs, args.out, args.minutes, args.save_to, start=args.start)
     if "attributes" in args.only:
         from .attribute_training import train_attributes
 

@@ -20,12 +20,17 @@ from torch import Tensor, nn
 from ...faces.networks import PerceptualNetwork, pixel_and_edge
 from ...precision import autocast
 from .distortions import distort, random_affine
+from .losses import random_view
+from .photographs import Photographs
+from .pool import Pool
+from .tuned_pairs import STAGES
 
 # Least gains of the pixel and the edge term. The fit alone would take about (0.2, 0.4) and agree with LPIPS better (Spearman
 # 0.93 on unseen people), but as the loss on bare pixels, from a picture blurred x4 (mean squared error 0.0073, LPIPS 0.28), firmer
 # terms come nearer in 80 steps: (0.2, 0.4) to 0.0043 and 0.16; (0.4, 0.8) to 0.0016 and 0.04; LPIPS itself to 0.0102 and 0.01.
 FLOORS = (0.3, 0.6)
-CROP = 96  # px of the training pictures: LPIPS is a mean over places, so more, smaller pictures teach more
+SIDE = 128  # px of the pictures before they are damaged ...
+CROP = 96  # ... and after: LPIPS is a mean over places, so more, smaller pictures teach more
 
 
 class Teacher(nn.Module):
@@ -88,9 +93,10 @@ class Distillation:
     spread: list[Tensor]  # per level: mean square of the target maps
 
     @classmethod
-    def start(cls, images: Tensor, rng: np.random.Generator, axes_file: Path) -> Distillation:
-        """Axes are fitted to `images` once and kept in `axes_file`, so that a resumed run has the same targets."""
-        student, teacher = PerceptualNetwork(), Teacher()
+    def start(cls, images: Tensor, rng: np.random.Generator, axes_file: Path, student: PerceptualNetwork | None = None) -> Distillation:
+        """Axes are fitted to `images` once and kept in `axes_file`, so that a resumed run has the same targets. A `student` that
+        learnt before gets heads for these axes."""
+        learnt, student, teacher = student is not None, student or PerceptualNetwork(), Teacher()
         if axes_file.exists():
             axes = torch.load(axes_file, weights_only=True)
             for i, level in enumerate(axes):
@@ -101,6 +107,8 @@ class Distillation:
             torch.save([getattr(teacher, f"axes_{i}") for i in range(teacher.LEVELS)], axes_file)
         spread = [p.square().mean() for p in teacher.targets(images)]
         student.metric_scale.copy_(torch.stack(spread).sqrt())
+        if learnt:
+            fit_heads(student, images, teacher.targets(images))
         return cls(student, teacher, spread)
 
     def loss(self, images: Tensor, tuned: Tensor | None, rng: np.random.Generator) -> Tensor:
@@ -127,17 +135,52 @@ class Distillation:
         return fit + 20 * distance.square().mean() / theirs.mean().clamp(min=1e-3)
 
 
-class TunedPairs:
-    """Pairs made by `tuned_pairs.py`: the last of every eight for measuring, the others for training."""
+@torch.no_grad()
+def fit_heads(student: PerceptualNetwork, images: Tensor, targets: list[Tensor]) -> None:
+    """Heads by least squares from the student's own features to the `targets` (the teacher's maps of `images`)."""
+    for raw, target, head, scale in zip(student.eval().taps(images), targets, student.heads, student.metric_scale, strict=True):
+        x = F.pad(raw.permute(0, 2, 3, 1).flatten(0, 2), (0, 1), value=1.0).double()
+        y = target.permute(0, 2, 3, 1).flatten(0, 2).double() / scale
+        gram = x.T @ x
+        found = torch.linalg.solve(gram + 1e-4 * gram.diagonal().mean() * torch.eye(len(gram)), x.T @ y).float()
+        head.weight.copy_(found[:-1].T[:, :, None, None])
+        head.bias.copy_(found[-1])
 
-    def __init__(self, folder: Path) -> None:
-        pairs = np.concatenate([np.load(path)["pairs"] for path in sorted(folder.glob("pairs-[0-9]*.npz")) if ".tmp" not in path.name])
-        last = np.arange(len(pairs)) % 48 >= 42  # the same renders at every stage (tuned_pairs.py makes them 48 at a time)
-        self.train, self.test = pairs[~last], _to_tensor(pairs[last])
+
+class Pictures:
+    """What the student learns on, at 128 pixels: renders (of larger ones the half-sized whole and windows by turns), and photographs."""
+
+    def __init__(self, pool: Pool, photographs: Photographs | None) -> None:
+        self.pool, self.photographs, self.side = pool, photographs, pool.images[0].shape[1]
 
     def batch(self, size: int, rng: np.random.Generator) -> Tensor:
-        """[size, 2, 3, R, R] in [-1, 1]."""
-        return _to_tensor(self.train[rng.integers(len(self.train), size=size)])
+        """[B, 3, 128, 128] in [-1, 1]; every other one is a photograph where there are any."""
+        many = size // 2 if self.photographs else 0
+        renders = view(self.pool.batch(size - many, self.side, rng)[0], rng)
+        return torch.cat([renders, self.photographs.windows(many, SIDE, rng)]) if self.photographs else renders
+
+
+def view(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    """Of pictures larger than SIDE: random_view."""
+    if pictures.shape[-1] <= SIDE:
+        return pictures
+    return random_view(pictures, size=SIDE, rng=torch.Generator().manual_seed(int(rng.integers(2**31))))[0]
+
+
+class TunedPairs:
+    """Pairs made by `tuned_pairs.py`: the last eighth of each set's pictures for measuring, the others for training."""
+
+    def __init__(self, folder: Path) -> None:
+        sets = [np.load(path)["pairs"] for path in sorted(folder.glob("pairs-[0-9]*.npz")) if ".tmp" not in path.name]
+        staged = [pairs.reshape(len(STAGES), -1, *pairs.shape[1:]) for pairs in sets]  # the same pictures at every stage
+        kept = [7 * x.shape[1] // 8 for x in staged]
+        self.train = np.concatenate([x[:, :k].reshape(-1, *x.shape[2:]) for x, k in zip(staged, kept, strict=True)])
+        self.test = _to_tensor(np.concatenate([x[:, k:].reshape(-1, *x.shape[2:]) for x, k in zip(staged, kept, strict=True)]))
+
+    def batch(self, size: int, rng: np.random.Generator) -> Tensor:
+        """[size, 2, 3, 128, 128] in [-1, 1]."""
+        pairs = _to_tensor(self.train[rng.integers(len(self.train), size=size)])
+        return view(pairs.flatten(1, 2), rng).unflatten(1, (2, 3))
 
 
 def _to_tensor(pairs: np.ndarray) -> Tensor:

@@ -107,6 +107,10 @@ class Trainer:
         self.seen += phase.batch
         return {k: float(v.detach()) for k, v in losses.items()}
 
+    def codes(self, image: Tensor, labels: Tensor) -> Tensor:
+        """The w from which a render's picture is to be made."""
+        return self.labels_ema(labels)
+
     def paired_losses(self, fake: Tensor, image: Tensor, alpha: Tensor, lpips, *, edges: float, perceptual: float) -> dict[str, Tensor]:
         """What compares a picture with its render, weighted; a term of weight 0 is left out."""
         losses = {"l1": pyramid_l1(fake, image, where_to_look(alpha))}
@@ -190,7 +194,7 @@ def contact_sheet(trainer: Trainer, pool: Pool, path: Path, *, until: int | None
     import cv2
 
     image, _, labels = pool.batch(count, trainer.generator.config.resolution, np.random.default_rng(1))
-    fake = trainer.generator_ema.synthesis(trainer.labels_ema(labels), noise="none", until=until)
+    fake = trainer.generator_ema.synthesis(trainer.codes(image, labels), noise="none", until=until)
     fake = F.interpolate(fake, size=image.shape[-2:], mode="nearest")
     pairs = torch.stack([image, fake], 1).flatten(0, 1).clamp(-1, 1)  # [2N, 3, R, R]
     R, columns = image.shape[-1], 8

@@ -27,6 +27,7 @@ from ...generator import Generator
 from ...inversion.reconstruction import Reconstruction
 from ...precision import optimisation_dtype
 from .. import library
+from .photographs import Photographs
 from .pool import Pool
 
 STAGES = (0, 10, 30, 80, 150, 250)  # updates
@@ -58,6 +59,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of pair files; new ones are added")
     parser.add_argument("--sets", type=int, default=4)
     parser.add_argument("--renders", type=int, default=48, help="per set")
+    parser.add_argument("--photographs", type=Path, help="folder with london/: half of each set are photos of training people")
     parser.add_argument("--prior", type=Path, default=bundled(), help="folder of the prior that is tuned")
     parser.add_argument("--perceptual", type=Path, help="folder with another perceptual.safetensors than the package's")
     parser.add_argument("--threads", type=int, default=1)
@@ -65,12 +67,16 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     pool, distance = Pool(args.pool, limit=20_000), BundledPerceptual()
+    photographs = Photographs(args.photographs) if args.photographs else None
     if args.perceptual:
         distance.network, _ = load_network("perceptual", args.perceptual)
     first = len(list(args.out.glob("pairs-*.npz")))
     for index in range(first, first + args.sets):
         prior = library.load(folder=args.prior)
-        photos, _, _ = pool.batch(args.renders, prior.resolution, np.random.default_rng((1, index)))
+        rng, photographed = np.random.default_rng((1, index)), args.renders // 2 if photographs else 0
+        photos, _, _ = pool.batch(args.renders - photographed, prior.resolution, rng)
+        if photographs:
+            photos = torch.cat([photos, photographs.batch(photographed, prior.resolution, rng)])
         with torch.no_grad():
             w = torch.cat([prior.encoder(part) for part in photos.split(16)])
         # Different weights of the pixel terms: a tuned picture's faults depend on them.

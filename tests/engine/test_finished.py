@@ -1,0 +1,119 @@
+"""A finished prior learns on from renders, and the perceptual network from photographs."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("numba", reason="the engine needs the extra `train`")
+
+from portraitist.priors.prior import bundled
+from portraitist_workers.faces.networks import PerceptualNetwork, read_network
+from portraitist_workers.generator.formats import native
+from portraitist_workers.priors import library
+from portraitist_workers.priors.engine.people import HELD_OUT
+from portraitist_workers.priors.engine.render import render_pool
+from portraitist_workers.priors.training.adversarial import Phase, Sharpening
+from portraitist_workers.priors.training.finished import Finished
+from portraitist_workers.priors.training.perceptual_distillation import Pictures, TunedPairs, fit_heads
+from portraitist_workers.priors.training.photographs import Photographs
+from portraitist_workers.priors.training.pool import Pool
+from portraitist_workers.priors.training.tuned_pairs import STAGES
+
+PEOPLE = Path(__file__).resolve().parents[1] / "people"
+
+
+@pytest.fixture(scope="module")
+def pool(canvas, tmp_path_factory) -> Pool:
+    folder = tmp_path_factory.mktemp("pool")
+    render_pool(canvas, folder, size=128, count=8, seed=1, shard=8, people=np.arange(4))
+    return Pool(folder)
+
+
+def test_a_finished_prior_learns_on_in_its_synthesis_alone(pool, tmp_path):
+    trainer = Finished(bundled())
+    before = {name: value.clone() for name, value in trainer.generator.state_dict().items()}
+    sharpening = Sharpening(trainer, Phase(batch=4, images=8))
+    figures = sharpening.step(pool, None)
+    assert {"l1", "edges", "judge", "told_apart"} <= figures.keys()
+    changed = {name for name, value in trainer.generator.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed and all(name.startswith("synthesis") for name in changed)
+
+    again = Sharpening(Finished(bundled()), Phase(batch=4, images=8))
+    again.load(sharpening.state())
+    torch.manual_seed(0)
+    first = sharpening.step(pool, None)
+    torch.manual_seed(0)
+    assert again.step(pool, None) == first  # it goes on as if it had not been stopped
+
+    trainer.write(tmp_path)
+    written = library.load(folder=tmp_path)
+    _, metadata = native.load(tmp_path / "generator.safetensors")
+    _, shipped = native.load(bundled() / "generator.safetensors")
+    assert metadata["images_seen"] == shipped["images_seen"] + 8
+    z = torch.randn(2, written.generator.config.z_dim)
+    assert torch.equal(written.generator.mapping(z), library.load().generator.mapping(z))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """As the London set lies there: two people of whom one is held out, with faces of the test people."""
+    london = tmp_path_factory.mktemp("data") / "london"
+    ids = ("001", HELD_OUT[0])
+    for expression in ("neutral", "smiling"):
+        (london / expression).mkdir(parents=True)
+        for person, name in zip(ids, ("ada", "bruno"), strict=True):
+            photo = sorted((PEOPLE / name).glob("*.jpg"))[0]
+            shutil.copyfile(photo, london / expression / f"{person}.jpg")
+            (london / expression / f"{person}.tem").touch()
+    with open(london / "people.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("id", "age", "gender", "ethnicity"), *((i, "30", "female", "white") for i in ids)])
+    return london.parent
+
+
+def test_photographs_are_those_of_training_people(data):
+    photographs = Photographs(data)
+    assert photographs.crops.shape == (2, 512, 512, 3)  # both of the one person, nothing of the held-out one
+    rng = np.random.default_rng(0)
+    windows = photographs.windows(8, 128, rng)
+    assert windows.shape == (8, 3, 128, 128) and windows.std((1, 2, 3)).unique().numel() == 8
+    assert photographs.batch(2, 256, rng).shape == (2, 3, 256, 256)
+
+
+def test_every_other_picture_is_a_photograph(data, pool):
+    pool_pictures = Pictures(pool, None).batch(6, np.random.default_rng(0))
+    both = Pictures(pool, Photographs(data)).batch(6, np.random.default_rng(0))
+    assert both.shape == pool_pictures.shape == (6, 3, 128, 128)
+    renders = {tuple(x.flatten()[:50].tolist()) for x in pool.batch(200, 128, np.random.default_rng(1))[0]}
+    assert [tuple(x.flatten()[:50].tolist()) in renders for x in both] == [True] * 3 + [False] * 3
+
+
+def test_new_heads_read_what_the_old_ones_read():
+    """Of a student whose maps are the targets themselves, least squares finds the heads again."""
+    student, _ = read_network("perceptual", bundled())
+    images = torch.rand(8, 3, 128, 128) * 2 - 1
+    images = torch.nn.functional.avg_pool2d(images, 5, 1, 2)
+    with torch.no_grad():
+        targets = [x.clone() for x in student.eval().features(images)]
+    with torch.no_grad():
+        for head in student.heads:
+            head.weight.normal_()
+    with torch.no_grad():
+        spoilt = [(x - y).square().mean() / y.var() for x, y in zip(student.features(images), targets, strict=True)]
+    fit_heads(student, images, targets)
+    with torch.no_grad():
+        errors = [(x - y).square().mean() / y.var() for x, y in zip(student.features(images), targets, strict=True)]
+    assert max(errors[:3]) < 0.05 < 0.5 < min(spoilt)
+    assert isinstance(student, PerceptualNetwork)
+
+
+def test_measuring_pairs_show_no_picture_of_the_training_pairs(tmp_path):
+    N = 16
+    pictures = np.arange(N, dtype=np.uint8).reshape(1, N, 1, 1, 1, 1) * np.ones((len(STAGES), 1, 2, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "pairs-000.npz", pairs=pictures.reshape(-1, 2, 8, 8, 3))
+    pairs = TunedPairs(tmp_path)
+    assert set(np.unique(pairs.train)) == set(range(14))
+    assert set(((pairs.test + 1) * 127.5).round().int().unique().tolist()) == {14, 15}

@@ -1,0 +1,61 @@
+"""A finished prior whose synthesis learns on. The training that made it had labels -> w; here the encoder says what a render's w is."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...generator.formats import native
+from .. import library
+from .prior import Trainer
+
+W_PLUS = 0.25  # share of a batch that is made from the encoder's w_plus, where users' photos start
+
+
+class Finished(Trainer):
+    """Stands where `Trainer` does in the adversarial phase. Mapping, encoder and directions stay."""
+
+    def __init__(self, folder: Path, seed: int = 0) -> None:
+        prior = library.load(folder=folder)
+        _, self.metadata = native.load(folder / "generator.safetensors")
+        self.folder, self.encoder = folder, prior.encoder
+        self.generator, self.generator_ema = copy.deepcopy(prior.generator), copy.deepcopy(prior.generator)
+        self.generator.synthesis.requires_grad_(True)
+        self.seen = int(self.metadata.get("images_seen", 0))
+        self.rng, self.shift_rng = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+
+    def codes(self, image: Tensor, labels: Tensor) -> Tensor:
+        """[B, num_ws, D]"""
+        few = round(W_PLUS * len(image))
+        w = self.encoder(image[few:])[:, None].expand(-1, self.generator.config.num_ws, -1)
+        return torch.cat([self.encoder.w_plus(image[:few]), w])
+
+    @torch.no_grad()
+    def average(self, decay: float) -> None:
+        torch._foreach_lerp_(list(self.generator_ema.parameters()), list(self.generator.parameters()), 1 - decay)
+
+    def take_averages(self) -> None:
+        self.generator.load_state_dict(self.generator_ema.state_dict())
+
+    def state(self) -> dict:
+        return {"generator": self.generator.state_dict(), "generator_ema": self.generator_ema.state_dict(), "seen": self.seen,
+                "rng": json.dumps(self.rng.bit_generator.state), "shift_rng": self.shift_rng.get_state()}
+
+    def load(self, state: dict) -> None:
+        for name in ("generator", "generator_ema"):
+            getattr(self, name).load_state_dict(state[name])
+        self.seen = state["seen"]
+        self.rng.bit_generator.state = json.loads(state["rng"])
+        self.shift_rng.set_state(state["shift_rng"])
+
+    def write(self, out: Path) -> None:
+        """The prior as it is now; all but the synthesis as it was."""
+        native.save(self.generator_ema, out / "generator.safetensors", metadata=self.metadata | {"images_seen": self.seen})
+        for name in ("encoder.safetensors", "latents.safetensors"):
+            shutil.copyfile(self.folder / name, out / name)
