@@ -17,6 +17,7 @@ from portraitist_workers.priors import library
 from portraitist_workers.priors.engine.people import HELD_OUT
 from portraitist_workers.priors.engine.render import render_pool
 from portraitist_workers.priors.training.adversarial import Phase, Sharpening
+from portraitist_workers.priors.training.encoder import Inversion
 from portraitist_workers.priors.training.finished import Finished
 from portraitist_workers.priors.training.perceptual_distillation import Pictures, TunedPairs, fit_heads
 from portraitist_workers.priors.training.photographs import Photographs
@@ -60,12 +61,12 @@ def test_a_finished_prior_learns_on_in_its_synthesis_alone(pool, tmp_path):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """As the London set lies there: two people of whom one is held out, with faces of the test people."""
+    """As the London set lies there: four people of whom one is held out, with faces of the test people."""
     london = tmp_path_factory.mktemp("data") / "london"
-    ids = ("001", HELD_OUT[0])
+    ids = ("001", HELD_OUT[0], "002", "003")
     for expression in ("neutral", "smiling"):
         (london / expression).mkdir(parents=True)
-        for person, name in zip(ids, ("ada", "bruno"), strict=True):
+        for person, name in zip(ids, ("ada", "bruno", "cora", "dario"), strict=True):
             photo = sorted((PEOPLE / name).glob("*.jpg"))[0]
             shutil.copyfile(photo, london / expression / f"{person}.jpg")
             (london / expression / f"{person}.tem").touch()
@@ -76,7 +77,7 @@ def data(tmp_path_factory) -> Path:
 
 def test_photographs_are_those_of_training_people(data):
     photographs = Photographs(data)
-    assert photographs.crops.shape == (2, 512, 512, 3)  # both of the one person, nothing of the held-out one
+    assert photographs.crops.shape == (6, 512, 512, 3)  # both of three people, nothing of the held-out one
     rng = np.random.default_rng(0)
     windows = photographs.windows(8, 128, rng)
     assert windows.shape == (8, 3, 128, 128) and windows.std((1, 2, 3)).unique().numel() == 8
@@ -117,3 +118,19 @@ def test_measuring_pairs_show_no_picture_of_the_training_pairs(tmp_path):
     pairs = TunedPairs(tmp_path)
     assert set(np.unique(pairs.train)) == set(range(14))
     assert set(((pairs.test + 1) * 127.5).round().int().unique().tolist()) == {14, 15}
+
+
+def test_an_encoder_learns_on_and_reads_photographs(data, pool, tmp_path):
+    trainer = Finished(bundled())
+    inversion = Inversion(trainer, pool, 1e-3, Photographs(data))
+    before = {name: value.clone() for name, value in inversion.encoder.state_dict().items()}
+    generator = {name: value.clone() for name, value in trainer.generator_ema.state_dict().items()}
+    inversion.photographs.crops = 255 - inversion.photographs.crops  # as nothing in the pool
+    with_them = inversion.step(0.0)
+    assert any(not torch.equal(value, before[name]) for name, value in inversion.encoder.state_dict().items())
+    assert all(torch.equal(value, generator[name]) for name, value in trainer.generator_ema.state_dict().items())
+    without = Inversion(trainer, pool, 1e-3).step(0.0)
+    assert with_them["pixels"] > 1.1 * without["pixels"]  # they are synthesised ...
+    assert with_them["w"] < 1.2 * without["w"]  # ... and have no w to be found
+    trainer.write(tmp_path, inversion.encoder)
+    assert not torch.equal(library.load(folder=tmp_path).encoder.stem.weight, library.load().encoder.stem.weight)

@@ -1,14 +1,17 @@
 """Trains the inversion encoder: every render comes with the w that the label network gives it.
 
     python -m portraitist_workers.priors.training.encoder --pool DIR --canvas DIR --state PRIOR.pt --out DIR --minutes 10
+    python -m portraitist_workers.priors.training.encoder --pool DIR --prior PRIOR --photographs DATA --out DIR --rate 3e-4
 
 Inputs are shifted, scaled, blurred, compressed and re-lit, because photos are. The learning rate falls over the --minutes of one
-run; a further run goes on from the state in --out, also where the prior has changed since (then with a lower --rate).
+run; a further run goes on from the state in --out, also where the prior has changed since (then with a lower --rate). The encoder of a
+finished prior (--prior, a folder) learns on: it keeps W, and learns to make the picture better from it. DIR is then a prior, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import time
 from pathlib import Path
@@ -24,12 +27,15 @@ from ...inversion.reconstruction import Reconstruction, shrunk
 from ...precision import autocast, optimisation_dtype
 from ..engine.canvas import Canvas
 from . import loop
+from .finished import Finished
 from .losses import BACKGROUND_WEIGHT
+from .photographs import Photographs
 from .pool import Pool
 from .prior import W_DIM, Trainer, resume
 
 SIDE = 128  # px of what the encoder sees
 IN_W, IN_W_PLUS = 16, 4  # pictures of a batch that are synthesised, from w at 64 px and from w_plus in full
+PHOTOGRAPHED = 2         # of each of those, where there are photographs
 OFFSET_WEIGHT = 0.02     # of the mean square of W+'s offsets in units of w_std: far from W, edits stop working
 
 
@@ -52,15 +58,22 @@ def augment(image: Tensor, rng: torch.Generator) -> Tensor:
 class Inversion:
     """The encoder, what it is judged by, and its optimiser."""
 
-    def __init__(self, trainer: Trainer, pool: Pool, rate: float) -> None:
-        self.labels_to_w, self.generator = trainer.labels_ema.eval(), trainer.generator_ema.eval().requires_grad_(False)
+    def __init__(self, trainer: Trainer, pool: Pool, rate: float, photographs: Photographs | None = None) -> None:
+        """Of `photographs` nobody knows the w; the pictures made from what is found have to be right."""
+        self.generator = trainer.generator_ema.eval().requires_grad_(False)
         self.distance = Reconstruction(load_perceptual())
-        self.pool, self.rate, self.seen = pool, rate, 0
-        with torch.no_grad():
-            w = torch.cat([self.labels_to_w(torch.from_numpy(x)) for x in pool.labels])
-        self.encoder = Encoder(W_DIM, self.generator.config.num_ws).to(memory_format=torch.channels_last)
-        self.encoder.w_mean.copy_(w.mean(0))
-        self.encoder.w_std.copy_(w.std(0).clamp(min=1e-4))
+        self.pool, self.photographs, self.rate, self.seen = pool, photographs, rate, 0
+        if isinstance(trainer, Finished):
+            before, self.encoder = trainer.encoder, copy.deepcopy(trainer.encoder).requires_grad_(True)
+            self.target = lambda image, labels: before(image)
+        else:
+            self.target = lambda image, labels: trainer.labels_ema(labels)
+            with torch.no_grad():
+                w = torch.cat([trainer.labels_ema(torch.from_numpy(x)) for x in pool.labels])
+            self.encoder = Encoder(W_DIM, self.generator.config.num_ws)
+            self.encoder.w_mean.copy_(w.mean(0))
+            self.encoder.w_std.copy_(w.std(0).clamp(min=1e-4))
+        self.encoder.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
         self._seed()
 
@@ -73,10 +86,14 @@ class Inversion:
             group["lr"] = self.rate * max(0.02, 1 - share)
         image, alpha, labels = self.pool.batch(32, SIDE, self.rng)
         with torch.no_grad():
-            target = self.labels_to_w(labels)
+            target = self.target(image, labels)
+        if self.photographs:
+            image, alpha = self._with_photographs(image, alpha)
         with autocast():
             found = self.encoder(augment(image, self.shifts))
-        in_w = F.smooth_l1_loss((found - target) / self.encoder.w_std, torch.zeros_like(target), beta=0.5)
+        rendered = slice(PHOTOGRAPHED if self.photographs else 0, -PHOTOGRAPHED if self.photographs else None)
+        off = ((found - target) / self.encoder.w_std)[rendered]
+        in_w = F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.5)
         # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
         fake = self.generator.synthesis(found[:IN_W], noise="none", dtype=optimisation_dtype(), until=64)
         seen_as = F.avg_pool2d(image[:IN_W], SIDE // 64)
@@ -94,6 +111,14 @@ class Inversion:
         self.seen += len(image)
         return {"w": float(in_w.detach()), "pixels": float(in_pixels.detach()), "w_plus": float(in_w_plus.detach())}
 
+    def _with_photographs(self, image: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+        """The first and the last ones replaced, as they are among those that are synthesised."""
+        assert self.photographs is not None
+        real = self.photographs.batch(2 * PHOTOGRAPHED, SIDE, self.rng)
+        whole = torch.ones_like(alpha[:PHOTOGRAPHED])
+        return (torch.cat([real[:PHOTOGRAPHED], image[PHOTOGRAPHED:-PHOTOGRAPHED], real[PHOTOGRAPHED:]]),
+                torch.cat([whole, alpha[PHOTOGRAPHED:-PHOTOGRAPHED], whole]))
+
     def state(self) -> dict:
         return {"encoder": self.encoder.state_dict(), "optimizer": self.optimizer.state_dict(), "seen": self.seen}
 
@@ -110,24 +135,36 @@ class Inversion:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pool", type=Path, required=True)
-    parser.add_argument("--canvas", type=Path, required=True)
-    parser.add_argument("--state", type=Path, required=True, help="prior.pt of the generator's training")
+    begin = parser.add_mutually_exclusive_group(required=True)
+    begin.add_argument("--state", type=Path, help="prior.pt of the generator's training; needs --canvas")
+    begin.add_argument("--prior", type=Path, help="folder of a finished prior")
+    parser.add_argument("--canvas", type=Path)
+    parser.add_argument("--photographs", type=Path, help="folder with london/: photos of training people are read, too")
     parser.add_argument("--start", type=Path, help="encoder.pt of another prior with this W, from which a new one goes on")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at the start of this run")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
+    if args.state and not args.canvas:
+        parser.error("--state needs --canvas")
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    inversion = Inversion(resume(args.state, Canvas.load(args.canvas)), Pool(args.pool), args.rate)
+    trainer = Finished(args.prior) if args.prior else resume(args.state, Canvas.load(args.canvas))
+    inversion = Inversion(trainer, Pool(args.pool), args.rate, Photographs(args.photographs) if args.photographs else None)
     path = args.out / "encoder.pt"
     if start := path if path.exists() else args.start:
         inversion.load(torch.load(start, weights_only=True))
     begun = time.monotonic()
+
+    def save() -> None:
+        loop.save_atomically(inversion.state(), path)
+        if isinstance(trainer, Finished):
+            trainer.write(args.out, inversion.encoder)
+
     loop.run(lambda: inversion.step((time.monotonic() - begun) / (args.minutes * 60)), told=lambda: f"seen {inversion.seen}",
-             save=lambda: loop.save_atomically(inversion.state(), path), going=lambda: True, minutes=args.minutes)
+             save=save, going=lambda: True, minutes=args.minutes)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from ...generator.formats import native
+from ...inversion import encoder as encoder_file
+from ...inversion.encoder import Encoder
 from .. import library
+from .export import LICENCE
 from .prior import Trainer
 
 W_PLUS = 0.25  # share of a batch that is made from the encoder's w_plus, where users' photos start
@@ -54,8 +57,8 @@ class Finished(Trainer):
         self.rng.bit_generator.state = json.loads(state["rng"])
         self.shift_rng.set_state(state["shift_rng"])
 
-    def write(self, out: Path) -> None:
-        """The prior as it is now; all but the synthesis as it was."""
+    def write(self, out: Path, encoder: Encoder | None = None) -> None:
+        """The prior as it is now, with the `encoder` instead of its own."""
         native.save(self.generator_ema, out / "generator.safetensors", metadata=self.metadata | {"images_seen": self.seen})
-        for name in ("encoder.safetensors", "latents.safetensors"):
-            shutil.copyfile(self.folder / name, out / name)
+        encoder_file.save(encoder or self.encoder, out / "encoder.safetensors", metadata={"licence": LICENCE})
+        shutil.copyfile(self.folder / "latents.safetensors", out / "latents.safetensors")
