@@ -112,12 +112,14 @@ def test_new_heads_read_what_the_old_ones_read():
 
 
 def test_measuring_pairs_show_no_picture_of_the_training_pairs(tmp_path):
-    N = 16
-    pictures = np.arange(N, dtype=np.uint8).reshape(1, N, 1, 1, 1, 1) * np.ones((len(STAGES), 1, 2, 8, 8, 3), np.uint8)
-    np.savez(tmp_path / "pairs-000.npz", pairs=pictures.reshape(-1, 2, 8, 8, 3))
+    for number, (N, R) in enumerate(((16, 8), (8, 16))):  # of priors of two sizes
+        pictures = np.arange(N, dtype=np.uint8).reshape(1, N, 1, 1, 1, 1) + 100 * number
+        everywhere = pictures * np.ones((len(STAGES), 1, 2, R, R, 3), np.uint8)
+        np.savez(tmp_path / f"pairs-{number:03d}.npz", pairs=everywhere.reshape(-1, 2, R, R, 3))
     pairs = TunedPairs(tmp_path)
-    assert set(np.unique(pairs.train)) == set(range(14))
-    assert set(((pairs.test + 1) * 127.5).round().int().unique().tolist()) == {14, 15}
+    assert [set(np.unique(x)) for x in pairs.train] == [set(range(14)), set(range(100, 107))]
+    assert [set(((x + 1) * 127.5).round().int().unique().tolist()) for x in pairs.test] == [{14, 15}, {107}]
+    assert {pairs.batch(3, np.random.default_rng(i)).shape for i in range(9)} == {(3, 2, 3, 8, 8), (3, 2, 3, 16, 16)}
 
 
 def test_an_encoder_learns_on_and_reads_photographs(data, pool, tmp_path):

@@ -84,7 +84,7 @@ def train_perceptual(pool: Pool, photographs: Path | None, held_out: Pool | None
     def loss(rng: np.random.Generator) -> Tensor:
         return task.loss(pictures.batch(6, rng), pairs and pairs.batch(6, rng), rng)
 
-    steps = run_steps("perceptual", task.student, loss, out=out, minutes=minutes, peak=3e-3)
+    steps = run_steps("perceptual", task.student, loss, out=out, minutes=minutes, peak=1.5e-3 if start else 3e-3)
 
     def terms(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         return pair_terms(task.student, task.teacher, a, b)
@@ -92,13 +92,14 @@ def train_perceptual(pool: Pool, photographs: Path | None, held_out: Pool | None
     seen = pictures.batch(1024, rng)
     known = [terms(seen, distort(seen, rng))]
     if pairs:
-        known.append(terms(*pairs.batch(512, rng).unbind(1)))
+        known += [terms(*pairs.batch(64, rng).unbind(1)) for _ in range(8)]
     fit_gains(task.student, torch.cat([t for t, _ in known]), torch.cat([d for _, d in known]))
     unseen = (held_out or pool).batch(1024, 128, rng)[0]
     measured = agreement(task.student, *terms(unseen, distort(unseen, rng))) | {
         "on": "held-out people" if held_out else "training people", "steps": steps, "teacher": "LPIPS v0.1 squeeze"}
     if pairs:
-        measured["tuned_pairs"] = agreement(task.student, *terms(*pairs.test.unbind(1)))
+        tested = [terms(*test.unbind(1)) for test in pairs.test]
+        measured["tuned_pairs"] = agreement(task.student, *(torch.cat(part) for part in zip(*tested, strict=True)))
     print("perceptual:", measured, flush=True)
     save_network(save_to / "perceptual.safetensors", "perceptual", task.student, {}, measured)
 

@@ -173,14 +173,14 @@ class TunedPairs:
     def __init__(self, folder: Path) -> None:
         sets = [np.load(path)["pairs"] for path in sorted(folder.glob("pairs-[0-9]*.npz")) if ".tmp" not in path.name]
         staged = [pairs.reshape(len(STAGES), -1, *pairs.shape[1:]) for pairs in sets]  # the same pictures at every stage
-        kept = [7 * x.shape[1] // 8 for x in staged]
-        self.train = np.concatenate([x[:, :k].reshape(-1, *x.shape[2:]) for x, k in zip(staged, kept, strict=True)])
-        self.test = _to_tensor(np.concatenate([x[:, k:].reshape(-1, *x.shape[2:]) for x, k in zip(staged, kept, strict=True)]))
+        self.train = [x[:, : 7 * x.shape[1] // 8].reshape(-1, *x.shape[2:]) for x in staged]
+        self.test = [_to_tensor(x[:, 7 * x.shape[1] // 8 :].reshape(-1, *x.shape[2:])) for x in staged]
 
     def batch(self, size: int, rng: np.random.Generator) -> Tensor:
-        """[size, 2, 3, 128, 128] in [-1, 1]."""
-        pairs = _to_tensor(self.train[rng.integers(len(self.train), size=size)])
-        return view(pairs.flatten(1, 2), rng).unflatten(1, (2, 3))
+        """[size, 2, 3, 128, 128] in [-1, 1], of one set: sets of priors of other sizes may lie beside it."""
+        pairs = self.train[rng.integers(len(self.train))]
+        chosen = _to_tensor(pairs[rng.integers(len(pairs), size=size)])
+        return view(chosen.flatten(1, 2), rng).unflatten(1, (2, 3))
 
 
 def _to_tensor(pairs: np.ndarray) -> Tensor:

@@ -106,10 +106,13 @@ STEPS = (
     Step("identities", "training.identity_pool --canvas {out}/canvas --out {out}/identities --views 8", {"mixes": 150}),
     _network("identity", "--pool {out}/pool128 --identities {out}/identities", 50.0),
     _network("parser", "--pool {out}/faces", 64.0),
-    _network("perceptual", "--pool {out}/pool128", 35.0, step="perceptual-1"),
+    _network("perceptual", "--pool {out}/pool128 --photographs {data}", 35.0, step="perceptual-1"),
     Step("pairs", "training.tuned_pairs --pool {out}/pool128 --prior {out}/default --perceptual {out}/default --out {out}/pairs "
                   "--threads {threads}", {"sets": 4}),
-    _network("perceptual", "--pool {out}/pool128 --tuned-pairs {out}/pairs", 70.0, step="perceptual"),  # goes on with the first's
+    Step("pairs256", "training.tuned_pairs --pool {out}/pool256 --photographs {data} --prior {out}/default-256 --perceptual {out}/default "
+                     "--out {out}/pairs --renders 36 --threads {threads}", {"sets": 1}),
+    _network("perceptual", "--pool {out}/pool256 --photographs {data} --tuned-pairs {out}/pairs", 70.0,
+             step="perceptual"),  # goes on with the first's
 )
 
 
