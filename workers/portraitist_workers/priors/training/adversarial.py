@@ -44,7 +44,7 @@ class Phase:
     penalty: float = 0.003  # gamma of R1 and R2 ...
     every: int = 4  # ... in every so manieth step, times as much, on half the batch
     grain: float = 0.015  # noise added to what the discriminator sees: the renders' grain follows no label
-    ema: float = 0.999
+    averaged: float = 0.1  # share of the phase over which weights are averaged, about
 
 
 class Sharpening:
@@ -79,7 +79,7 @@ class Sharpening:
         self.optimizer.zero_grad(set_to_none=True)
         made.backward(towards_pair + balance * towards_real)
         self.optimizer.step()
-        trainer.average(phase.ema)
+        trainer.average(1 - min(1.0, phase.batch / (phase.averaged * phase.images)))
         trainer.seen += phase.batch
         self.steps += 1
         return {name: float(value.detach()) for name, value in (paired | figures).items()}
@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--discriminator", type=Path, help="state of an earlier adversarial phase, whose discriminator goes on")
     parser.add_argument("--batch", type=int, default=Phase.batch)
     parser.add_argument("--images", type=int, default=Phase.images, help="how many to see in all")
+    parser.add_argument("--rate", type=float, default=Phase.lr, help="learning rate of the synthesis")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     if args.state and not args.canvas:
@@ -140,7 +141,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     trainer = Finished(args.prior) if args.prior else resume(args.state, Canvas.load(args.canvas))
-    sharpening = Sharpening(trainer, Phase(batch=args.batch, images=args.images))
+    sharpening = Sharpening(trainer, Phase(batch=args.batch, images=args.images, lr=args.rate))
     path = args.out / "prior.pt"
     if path.exists():
         sharpening.load(torch.load(path, weights_only=False))  # our own file
