@@ -76,7 +76,7 @@ def train_perceptual(pool: Pool, photographs: Path | None, held_out: Pool | None
 
     rng = np.random.default_rng(SEED)
     pictures = Pictures(pool, Photographs(photographs) if photographs else None)
-    learnt = read_network("perceptual", start)[0] if start else None
+    learnt, before = read_network("perceptual", start) if start else (None, {"steps": 0})
     task = Distillation.start(pictures.batch(384, rng), rng, out / "perceptual_axes.pt", student=learnt)
     task.student.to(memory_format=torch.channels_last)
     pairs = TunedPairs(tuned) if tuned else None
@@ -96,7 +96,7 @@ def train_perceptual(pool: Pool, photographs: Path | None, held_out: Pool | None
     fit_gains(task.student, torch.cat([t for t, _ in known]), torch.cat([d for _, d in known]))
     unseen = (held_out or pool).batch(1024, 128, rng)[0]
     measured = agreement(task.student, *terms(unseen, distort(unseen, rng))) | {
-        "on": "held-out people" if held_out else "training people", "steps": steps, "teacher": "LPIPS v0.1 squeeze"}
+        "on": "held-out people" if held_out else "training people", "steps": before["steps"] + steps, "teacher": "LPIPS v0.1 squeeze"}
     if pairs:
         tested = [terms(*test.unbind(1)) for test in pairs.test]
         measured["tuned_pairs"] = agreement(task.student, *(torch.cat(part) for part in zip(*tested, strict=True)))
