@@ -77,7 +77,7 @@ def rendered(pools: list[Path], side: int) -> list[tuple[str, Tensor]]:
         return []
     from portraitist_workers.priors.training.pool import Pool
 
-    return [("renders that the prior learnt from", pool.batch(64, side, np.random.default_rng(0))[0])
+    return [("renders of the engine", pool.batch(64, side, np.random.default_rng(0))[0])
             for pool in map(Pool, pools) if pool.images[0].shape[1] == side]
 
 
