@@ -20,13 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...precision import autocast, optimisation_dtype
-from ..engine.canvas import Canvas
 from . import loop
 from .discriminator import Discriminator, gradient_penalty
-from .finished import Finished
+from .finished import Finished, add_start, started
 from .losses import random_shift, random_view
 from .pool import Pool
-from .prior import BLINKING, Trainer, contact_sheet, load_lpips, resume
+from .prior import BLINKING, Trainer, contact_sheet, load_lpips
 
 VIEW = 128  # pixels a side of what the discriminator sees; of larger pictures the half-sized whole and windows by turns
 
@@ -126,21 +125,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pool", type=Path, required=True, help="folder of shards made by engine.render pool")
     parser.add_argument("--out", type=Path, required=True, help="where state and contact sheet go")
-    start = parser.add_mutually_exclusive_group(required=True)
-    start.add_argument("--state", type=Path, help="what training.prior wrote; needs --canvas")
-    start.add_argument("--prior", type=Path, help="folder of a finished prior")
-    parser.add_argument("--canvas", type=Path, help="canvas cache made by engine.build")
+    add_start(parser)
     parser.add_argument("--discriminator", type=Path, help="state of an earlier adversarial phase, whose discriminator goes on")
     parser.add_argument("--batch", type=int, default=Phase.batch)
     parser.add_argument("--images", type=int, default=Phase.images, help="how many to see in all")
     parser.add_argument("--rate", type=float, default=Phase.lr, help="learning rate of the synthesis")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
-    if args.state and not args.canvas:
-        parser.error("--state needs --canvas")
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
-    trainer = Finished(args.prior) if args.prior else resume(args.state, Canvas.load(args.canvas))
+    trainer = started(parser, args)
     sharpening = Sharpening(trainer, Phase(batch=args.batch, images=args.images, lr=args.rate))
     path = args.out / "prior.pt"
     if path.exists():

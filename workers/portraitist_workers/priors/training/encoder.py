@@ -25,13 +25,12 @@ from ...faces.perceptual import load_perceptual
 from ...inversion.encoder import Encoder
 from ...inversion.reconstruction import Reconstruction, shrunk
 from ...precision import autocast, optimisation_dtype
-from ..engine.canvas import Canvas
 from . import loop
-from .finished import Finished
+from .finished import Finished, add_start, started
 from .losses import BACKGROUND_WEIGHT
 from .photographs import Photographs
 from .pool import Pool
-from .prior import W_DIM, Trainer, resume
+from .prior import W_DIM, Trainer
 
 SIDE = 128  # px of what the encoder sees
 IN_W, IN_W_PLUS = 16, 4  # pictures of a batch that are synthesised, from w at 64 px and from w_plus in full
@@ -91,7 +90,7 @@ class Inversion:
             image, alpha = self._with_photographs(image, alpha)
         with autocast():
             found = self.encoder(augment(image, self.shifts))
-        rendered = slice(PHOTOGRAPHED if self.photographs else 0, -PHOTOGRAPHED if self.photographs else None)
+        rendered = slice(PHOTOGRAPHED, -PHOTOGRAPHED) if self.photographs else slice(None)
         off = ((found - target) / self.encoder.w_std)[rendered]
         in_w = F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.5)
         # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
@@ -135,10 +134,7 @@ class Inversion:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pool", type=Path, required=True)
-    begin = parser.add_mutually_exclusive_group(required=True)
-    begin.add_argument("--state", type=Path, help="prior.pt of the generator's training; needs --canvas")
-    begin.add_argument("--prior", type=Path, help="folder of a finished prior")
-    parser.add_argument("--canvas", type=Path)
+    add_start(parser)
     parser.add_argument("--photographs", type=Path, help="folder with london/: photos of training people are read, too")
     parser.add_argument("--start", type=Path, help="encoder.pt of another prior with this W, from which a new one goes on")
     parser.add_argument("--out", type=Path, required=True)
@@ -146,12 +142,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at the start of this run")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
-    if args.state and not args.canvas:
-        parser.error("--state needs --canvas")
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    trainer = Finished(args.prior) if args.prior else resume(args.state, Canvas.load(args.canvas))
+    trainer = started(parser, args)
     inversion = Inversion(trainer, Pool(args.pool), args.rate, Photographs(args.photographs) if args.photographs else None)
     path = args.out / "encoder.pt"
     if start := path if path.exists() else args.start:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
 import shutil
@@ -15,10 +16,28 @@ from ...generator.formats import native
 from ...inversion import encoder as encoder_file
 from ...inversion.encoder import Encoder
 from .. import library
+from ..engine.canvas import Canvas
 from .export import LICENCE
-from .prior import Trainer
+from .prior import Trainer, resume
 
 W_PLUS = 0.25  # share of a batch that is made from the encoder's w_plus, where users' photos start
+
+
+def add_start(parser: argparse.ArgumentParser) -> None:
+    """The options that `started` reads."""
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--state", type=Path, help="prior.pt of the generator's training; needs --canvas")
+    start.add_argument("--prior", type=Path, help="folder of a finished prior")
+    parser.add_argument("--canvas", type=Path, help="canvas cache made by engine.build")
+
+
+def started(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Trainer:
+    """What learns on: a generator in training, or a finished prior."""
+    if args.prior:
+        return Finished(args.prior)
+    if not args.canvas:
+        parser.error("--state needs --canvas")
+    return resume(args.state, Canvas.load(args.canvas))
 
 
 class Finished(Trainer):

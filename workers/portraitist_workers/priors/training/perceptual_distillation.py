@@ -105,10 +105,11 @@ class Distillation:
             kept = teacher.fit_axes(images, distort(images, rng), tuple(head.out_channels for head in student.heads))
             print("share of LPIPS kept by the components, per level:", [round(k, 3) for k in kept], flush=True)
             torch.save([getattr(teacher, f"axes_{i}") for i in range(teacher.LEVELS)], axes_file)
-        spread = [p.square().mean() for p in teacher.targets(images)]
+        targets = teacher.targets(images)
+        spread = [p.square().mean() for p in targets]
         student.metric_scale.copy_(torch.stack(spread).sqrt())
         if learnt:
-            fit_heads(student, images, teacher.targets(images))
+            fit_heads(student, images, targets)
         return cls(student, teacher, spread)
 
     def loss(self, images: Tensor, tuned: Tensor | None, rng: np.random.Generator) -> Tensor:

@@ -16,7 +16,7 @@ from ...faces.detect import detect_faces
 from ...faces.image_io import read, to_tensor
 from ..engine.people import load_people, training_people
 
-_SIDE = 512  # px of the crops that are kept; the photos have no more
+_SIDE = 512  # px of the crops that are kept; in the photos the square has about 800
 
 
 class Photographs:
