@@ -19,6 +19,7 @@ PROGRAMS = {  # name: the options it takes from here
     "bench_generator": ("quick", "threads"),
     "bench_marks": ("quick",),
     "bench_prior": ("threads", "work"),
+    "bench_tuning": ("threads",),
     "bench_serving": ("quick", "threads"),
     "sim_fleet": ("quick",),
 }

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..generator import Generator
+from .muon import Muon
 from .optimize import OnStep
 from .reconstruction import Reconstruction
 
@@ -19,7 +20,7 @@ def tune_to_photo(
     loss: Reconstruction,
     *,
     steps: int = 60,
-    lr: float = 1e-3,
+    lr: float = 3e-3,
     anchors: Tensor | None = None,
     anchor_weight: float = 1.0,
     weight: Tensor | None = None,
@@ -33,11 +34,7 @@ def tune_to_photo(
     before (PTI's locality regularisation, with the person's own anchors in place of random latents).
     """
     tuned = copy.deepcopy(generator).requires_grad_(False)
-    tuned.synthesis.requires_grad_(True)
-    for name, parameter in tuned.synthesis.named_parameters():
-        parameter.requires_grad_(not name.endswith("noise_strength"))
-    parameters = [p for p in tuned.synthesis.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=lr, betas=(0.9, 0.95))
+    optimizer = Muon(tuned.synthesis, lr=lr)
     rng = torch.Generator().manual_seed(seed)
     held_w = held = None
     if anchors is not None:

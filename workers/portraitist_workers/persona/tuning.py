@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..generator import Generator
+from ..inversion.muon import Muon, tuned_parameters
 from ..inversion.reconstruction import Reconstruction
 from .axes import Axes
 from .organizers import Organizer
@@ -25,10 +26,10 @@ class Schedule:
 
     steps: int  # optimiser updates
     batch: int = 8  # photos per update
-    lr: float = 3e-3  # generator, Adam
+    lr: float = 4e-3  # generator, Muon
     anchor_lr: float = 0.02  # anchors, in units of w_std
     axes_every: int = 5  # updates between recomputations of the axes
-    average: float = 0.98  # decay of the weight average that is kept; 0: keep the last weights
+    average: float = 0.97  # decay of the weight average that is kept; 0: keep the last weights
 
 
 class Tuning:
@@ -54,13 +55,10 @@ class Tuning:
         self.generator = copy.deepcopy(generator).requires_grad_(False)
         self.start = anchors.detach().clone()
         self.offset = torch.zeros_like(self.start, requires_grad=organizer.moves_anchors)
-        self.named = {n: p for n, p in self.generator.synthesis.named_parameters() if not n.endswith("noise_strength")}
-        for parameter in self.named.values():
-            parameter.requires_grad_(True)
-        groups = [{"params": list(self.named.values()), "lr": schedule.lr, "base": schedule.lr}]
+        self.named = tuned_parameters(self.generator.synthesis)
+        self.optimizers: list[torch.optim.Optimizer] = [Muon(self.generator.synthesis, lr=schedule.lr)]
         if organizer.moves_anchors:
-            groups.append({"params": [self.offset], "lr": schedule.anchor_lr, "base": schedule.anchor_lr})
-        self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.95))
+            self.optimizers.append(torch.optim.Adam([self.offset], lr=schedule.anchor_lr, betas=(0.9, 0.95)))
         self.average = {n: p.detach().clone() for n, p in self.named.items()}
         self._axes: Axes | None = None
 
@@ -83,8 +81,9 @@ class Tuning:
     def _update(self) -> float:
         schedule, step = self.schedule, self.step
         fade = min(1.0, 2.5 * (1 - step / schedule.steps), (step + 1) / 5)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["base"] * fade
+        for optimizer, lr in zip(self.optimizers, (schedule.lr, schedule.anchor_lr), strict=False):
+            for group in optimizer.param_groups:
+                group["lr"] = lr * fade
         rows = self._rows(step)
         anchors = self.anchors
         side = self.loss.side(self.generator.config.resolution, step, schedule.steps)
@@ -95,9 +94,11 @@ class Tuning:
             if self._axes is None or step % schedule.axes_every == 0:
                 self._axes = self.organizer.axes(anchors.detach(), self.values)
             total = total + self.organizer.weight * self.organizer.loss(anchors, self.values, self._axes)
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         total.backward()
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         decay = min(schedule.average, self.step / (self.step + 10))
         with torch.no_grad():
@@ -122,7 +123,7 @@ class Tuning:
             "generator": {n: p.detach() for n, p in self.named.items()},
             "offset": self.offset.detach(),
             "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "axes": None if self._axes is None else [self._axes.origin, self._axes.zero, self._axes.steps],
         }
 
@@ -133,6 +134,7 @@ class Tuning:
                 parameter.copy_(state["generator"][name])
                 self.average[name].copy_(state["average"][name])
             self.offset.copy_(state["offset"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, of_it in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(of_it)
         if state["axes"] is not None:
             self._axes = Axes(self.organizer.names, *state["axes"])  # type: ignore[attr-defined]

@@ -28,7 +28,7 @@ from .tuned_pairs import STAGES
 # Least gains of the pixel and the edge term. The fit alone would take about (0.2, 0.4) and agree with LPIPS better (Spearman
 # 0.93 on unseen people), but as the loss on bare pixels, from a picture blurred x4 (mean squared error 0.0073, LPIPS 0.28), firmer
 # terms come nearer in 80 steps: (0.2, 0.4) to 0.0043 and 0.16; (0.4, 0.8) to 0.0016 and 0.04; LPIPS itself to 0.0102 and 0.01.
-FLOORS = (0.3, 0.6)
+FLOORS = (0.4, 0.8)
 SIDE = 128  # px of the pictures before they are damaged ...
 CROP = 96  # ... and after: LPIPS is a mean over places, so more, smaller pictures teach more
 

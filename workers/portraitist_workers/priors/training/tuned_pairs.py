@@ -24,6 +24,7 @@ from ...faces.image_io import to_uint8
 from ...faces.networks import load_network
 from ...faces.perceptual import BundledPerceptual
 from ...generator import Generator
+from ...inversion.muon import Muon
 from ...inversion.reconstruction import Reconstruction
 from ...precision import optimisation_dtype
 from .. import library
@@ -37,8 +38,7 @@ LR = 3e-3
 def tune_and_collect(generator: Generator, photos: Tensor, w: Tensor, loss: Reconstruction, *, batch: int, seed: int) -> np.ndarray:
     """uint8 [len(STAGES) * N, 2, R, R, 3]: each photo beside its reproduction at every stage."""
     rng = torch.Generator().manual_seed(seed)
-    parameters = [p.requires_grad_() for n, p in generator.synthesis.named_parameters() if not n.endswith("noise_strength")]
-    optimizer = torch.optim.Adam(parameters, lr=LR, betas=(0.9, 0.95))
+    optimizer = Muon(generator.synthesis, lr=LR)
     collected = []
     for step in range(STAGES[-1] + 1):
         if step in STAGES:
