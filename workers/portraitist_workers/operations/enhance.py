@@ -79,7 +79,7 @@ def run(request: Enhance, context: Context) -> Pictures:
     found = project(model.anchors, start, objective, num_ws=model.generator.config.num_ws, w_std=model.prior.w_std,
                     steps=2 * preset.project_steps, offset_weight=0.3, on_step=on_step("project"))
     tuned = tune_to_photo(model.generator, seen.observed, found.w_plus, loss, steps=int(preset.edit_steps * TUNE_SHARE),
-                          lr=1e-3, anchors=model.anchors, seed=request.seed, dtype=dtype, on_step=on_step("tune"))
+                          lr=5e-4, anchors=model.anchors, seed=request.seed, dtype=dtype, on_step=on_step("tune"))
     image = render(tuned, found.w_plus)
     return Pictures(pictures=[finish(request, context, judge, image, seen, chain, targets, begun)],
                     seconds=round(time.monotonic() - begun, 3))
