@@ -15,10 +15,11 @@ class Preset:
     project_steps: int  # alpha projection of a photo to edit or enhance
 
 
-# One test person (ada), 16 photos, one thread of a shared 2-core Xeon in fp32; an EPYC with faster bf16 takes half the time. Seconds to
-# personalise, LPIPS-squeeze of those photos and of 8 others after an edit's tuning (docs/benchmarks: personalize-fast, personalize, -best)
+# One test person (ada), 16 photos, one thread of a shared 2-core Xeon in fp32: seconds to personalise, LPIPS-squeeze of those photos and
+# of 8 others after an edit's tuning (docs/benchmarks: personalize-fast, personalize, -best). The times of the first and the last were
+# taken beside three other programs.
 PRESETS = {
-    "fast": Preset(20, Schedule(steps=50), edit_steps=12, project_steps=30),  # 90 s, 0.021 and 0.017
-    "balanced": Preset(40, Schedule(steps=100), edit_steps=20, project_steps=30),  # 175 s, 0.015 and 0.014
-    "best": Preset(80, Schedule(steps=350), edit_steps=80, project_steps=100),  # 532 s, 0.012 and 0.009
+    "fast": Preset(20, Schedule(steps=50), edit_steps=12, project_steps=30),  # 157 s, 0.017 and 0.013
+    "balanced": Preset(40, Schedule(steps=100), edit_steps=20, project_steps=30),  # 122 s, 0.014 and 0.010
+    "best": Preset(80, Schedule(steps=350), edit_steps=80, project_steps=100),  # 466 s, 0.010 and 0.005
 }
