@@ -25,7 +25,8 @@ def tuned_parameters(synthesis: Synthesis) -> dict[str, nn.Parameter]:
 
 
 class Muon(torch.optim.Optimizer):
-    """Optimises the `tuned_parameters` of a synthesis network, in fp32; Adam does what is no matrix and the coarse blocks.
+    """Optimises the `tuned_parameters` of a synthesis network, in fp32; Adam does what is no matrix and the coarse blocks. A group
+    of other parameters that is added with `matrices` False is Adam's, too.
 
     Steps of matrices have a root mean square of about `lr`, as Adam's have. A convolution's kernel [out, in, k, k] is a
     matrix [out, in * k * k].

@@ -56,9 +56,11 @@ class Tuning:
         self.start = anchors.detach().clone()
         self.offset = torch.zeros_like(self.start, requires_grad=organizer.moves_anchors)
         self.named = tuned_parameters(self.generator.synthesis)
-        self.optimizers: list[torch.optim.Optimizer] = [Muon(self.generator.synthesis, lr=schedule.lr)]
+        self.optimizer = Muon(self.generator.synthesis, lr=schedule.lr)
         if organizer.moves_anchors:
-            self.optimizers.append(torch.optim.Adam([self.offset], lr=schedule.anchor_lr, betas=(0.9, 0.95)))
+            self.optimizer.add_param_group({"params": [self.offset], "matrices": False, "lr": schedule.anchor_lr})
+        for group in self.optimizer.param_groups:
+            group["base"] = group["lr"]
         self.average = {n: p.detach().clone() for n, p in self.named.items()}
         self._axes: Axes | None = None
 
@@ -81,9 +83,8 @@ class Tuning:
     def _update(self) -> float:
         schedule, step = self.schedule, self.step
         fade = min(1.0, 2.5 * (1 - step / schedule.steps), (step + 1) / 5)
-        for optimizer, lr in zip(self.optimizers, (schedule.lr, schedule.anchor_lr), strict=False):
-            for group in optimizer.param_groups:
-                group["lr"] = lr * fade
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base"] * fade
         rows = self._rows(step)
         anchors = self.anchors
         side = self.loss.side(self.generator.config.resolution, step, schedule.steps)
@@ -94,11 +95,9 @@ class Tuning:
             if self._axes is None or step % schedule.axes_every == 0:
                 self._axes = self.organizer.axes(anchors.detach(), self.values)
             total = total + self.organizer.weight * self.organizer.loss(anchors, self.values, self._axes)
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         total.backward()
-        for optimizer in self.optimizers:
-            optimizer.step()
+        self.optimizer.step()
         self.step += 1
         decay = min(schedule.average, self.step / (self.step + 10))
         with torch.no_grad():
@@ -123,7 +122,7 @@ class Tuning:
             "generator": {n: p.detach() for n, p in self.named.items()},
             "offset": self.offset.detach(),
             "average": self.average,
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "optimizer": self.optimizer.state_dict(),
             "axes": None if self._axes is None else [self._axes.origin, self._axes.zero, self._axes.steps],
         }
 
@@ -134,7 +133,6 @@ class Tuning:
                 parameter.copy_(state["generator"][name])
                 self.average[name].copy_(state["average"][name])
             self.offset.copy_(state["offset"])
-        for optimizer, of_it in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(of_it)
+        self.optimizer.load_state_dict(state["optimizer"])
         if state["axes"] is not None:
             self._axes = Axes(self.organizer.names, *state["axes"])  # type: ignore[attr-defined]
