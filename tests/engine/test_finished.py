@@ -16,9 +16,11 @@ from portraitist_workers.generator.formats import native
 from portraitist_workers.priors import library
 from portraitist_workers.priors.engine.people import HELD_OUT
 from portraitist_workers.priors.engine.render import render_pool
+from portraitist_workers.priors.training import labelling
 from portraitist_workers.priors.training.adversarial import Phase, Sharpening
 from portraitist_workers.priors.training.encoder import Inversion
 from portraitist_workers.priors.training.finished import Finished
+from portraitist_workers.priors.training.labelling import BATCH_BY_ENCODER, BY_ENCODER, Labelling
 from portraitist_workers.priors.training.perceptual_distillation import Pictures, TunedPairs, fit_heads
 from portraitist_workers.priors.training.photographs import Photographs
 from portraitist_workers.priors.training.pool import Pool
@@ -57,6 +59,29 @@ def test_a_finished_prior_learns_on_in_its_synthesis_alone(pool, tmp_path):
     assert metadata["images_seen"] == shipped["images_seen"] + 8
     z = torch.randn(2, written.generator.config.z_dim)
     assert torch.equal(written.generator.mapping(z), library.load().generator.mapping(z))
+
+
+def test_labels_to_w_is_learnt_anew_for_a_finished_prior(pool, canvas, tmp_path):
+    learner = Labelling(library.load(), canvas)
+    synthesis = {name: value.clone() for name, value in learner.synthesis.state_dict().items()}
+    by_encoder = [learner.step([pool], 0.0)["w"] for _ in range(30)]
+    assert learner.seen == 30 * BATCH_BY_ENCODER and by_encoder[-1] < 0.3 * by_encoder[0]
+    learner.seen = BY_ENCODER
+    by_picture = [learner.step([pool], 0.0)["l1"] for _ in range(8)]
+    assert min(by_picture[-3:]) < 0.9 * by_picture[0]  # the same eight pictures
+    assert all(torch.equal(value, synthesis[name]) for name, value in learner.synthesis.state_dict().items())
+
+    torch.save(learner.state(), tmp_path / "labels.pt")
+    again = Labelling(library.load(), canvas)
+    again.load(torch.load(tmp_path / "labels.pt", weights_only=True))
+    assert again.step([pool], 0.5) == learner.step([pool], 0.5)  # it goes on as if it had not been stopped
+
+    image, _, labels = pool.batch(4, 128, np.random.default_rng(0))
+    labels_to_w = labelling.load(tmp_path / "labels.pt", canvas, 256)
+    with_them, without = Finished(bundled(), labels_to_w), Finished(bundled())
+    assert torch.equal(with_them.codes(image, labels), labels_to_w(labels))
+    found = without.w(image, labels)
+    assert torch.equal(found, without.encoder(image)) and not torch.allclose(found, with_them.w(image, labels))
 
 
 @pytest.fixture(scope="module")

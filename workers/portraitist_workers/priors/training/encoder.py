@@ -61,12 +61,10 @@ class Inversion:
         """Of `photographs` nobody knows the w; the pictures made from what is found have to be right."""
         self.generator = trainer.generator_ema.eval().requires_grad_(False)
         self.distance = Reconstruction(load_perceptual())
-        self.pool, self.photographs, self.rate, self.seen = pool, photographs, rate, 0
+        self.target, self.pool, self.photographs, self.rate, self.seen = trainer.w, pool, photographs, rate, 0
         if isinstance(trainer, Finished):
-            before, self.encoder = trainer.encoder, copy.deepcopy(trainer.encoder).requires_grad_(True)
-            self.target = lambda image, labels: before(image)
+            self.encoder = copy.deepcopy(trainer.encoder).requires_grad_(True)
         else:
-            self.target = lambda image, labels: trainer.labels_ema(labels)
             with torch.no_grad():
                 w = torch.cat([trainer.labels_ema(torch.from_numpy(x)) for x in pool.labels])
             self.encoder = Encoder(W_DIM, self.generator.config.num_ws)

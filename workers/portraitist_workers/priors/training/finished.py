@@ -1,4 +1,5 @@
-"""A finished prior whose synthesis learns on. The training that made it had labels -> w; here the encoder says what a render's w is."""
+"""A finished prior whose synthesis learns on. The training that made it had labels -> w; here `labelling` has learnt it anew, or the
+encoder says what a render's w is."""
 
 from __future__ import annotations
 
@@ -17,8 +18,10 @@ from ...inversion import encoder as encoder_file
 from ...inversion.encoder import Encoder
 from .. import library
 from ..engine.canvas import Canvas
+from . import labelling
 from .export import LICENCE
-from .prior import Trainer, resume
+from .labels import LabelNetwork
+from .prior import W_DIM, Trainer, resume
 
 W_PLUS = 0.25  # share of a batch that is made from the encoder's w_plus, where users' photos start
 
@@ -28,32 +31,38 @@ def add_start(parser: argparse.ArgumentParser) -> None:
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--state", type=Path, help="prior.pt of the generator's training; needs --canvas")
     start.add_argument("--prior", type=Path, help="folder of a finished prior")
+    parser.add_argument("--labels", type=Path, help="labels.pt made by training.labelling for --prior; needs --canvas")
     parser.add_argument("--canvas", type=Path, help="canvas cache made by engine.build")
 
 
 def started(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Trainer:
     """What learns on: a generator in training, or a finished prior."""
-    if args.prior:
-        return Finished(args.prior)
-    if not args.canvas:
-        parser.error("--state needs --canvas")
-    return resume(args.state, Canvas.load(args.canvas))
+    if (args.state or args.labels) and not args.canvas:
+        parser.error("--state and --labels need --canvas")
+    if args.state:
+        return resume(args.state, Canvas.load(args.canvas))
+    return Finished(args.prior, labelling.load(args.labels, Canvas.load(args.canvas), W_DIM) if args.labels else None)
 
 
 class Finished(Trainer):
     """Stands where `Trainer` does in the adversarial phase. Mapping, encoder and directions stay."""
 
-    def __init__(self, folder: Path, seed: int = 0) -> None:
+    def __init__(self, folder: Path, labels: LabelNetwork | None = None, seed: int = 0) -> None:
         prior = library.load(folder=folder)
         _, self.metadata = native.load(folder / "generator.safetensors")
-        self.folder, self.encoder = folder, prior.encoder
+        self.folder, self.encoder, self.labelling = folder, prior.encoder, labels
         self.generator, self.generator_ema = copy.deepcopy(prior.generator), copy.deepcopy(prior.generator)
         self.generator.synthesis.requires_grad_(True)
         self.seen = int(self.metadata.get("images_seen", 0))
         self.rng, self.shift_rng = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
 
+    def w(self, image: Tensor, labels: Tensor) -> Tensor:
+        return self.encoder(image) if self.labelling is None else self.labelling(labels)
+
     def codes(self, image: Tensor, labels: Tensor) -> Tensor:
-        """[B, num_ws, D]"""
+        """[B, D], or [B, num_ws, D] where the encoder says it."""
+        if self.labelling is not None:
+            return self.w(image, labels)
         few = round(W_PLUS * len(image))
         w = self.encoder(image[few:])[:, None].expand(-1, self.generator.config.num_ws, -1)
         return torch.cat([self.encoder.w_plus(image[:few]), w])

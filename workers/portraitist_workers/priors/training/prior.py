@@ -107,9 +107,13 @@ class Trainer:
         self.seen += phase.batch
         return {k: float(v.detach()) for k, v in losses.items()}
 
-    def codes(self, image: Tensor, labels: Tensor) -> Tensor:
-        """The w from which a render's picture is to be made."""
+    def w(self, image: Tensor, labels: Tensor) -> Tensor:
+        """A render's w [B, D]."""
         return self.labels_ema(labels)
+
+    def codes(self, image: Tensor, labels: Tensor) -> Tensor:
+        """The w or w_plus from which a render's picture is to be made."""
+        return self.w(image, labels)
 
     def paired_losses(self, fake: Tensor, image: Tensor, alpha: Tensor, lpips, *, edges: float, perceptual: float) -> dict[str, Tensor]:
         """What compares a picture with its render, weighted; a term of weight 0 is left out."""

@@ -1,0 +1,118 @@
+"""labels -> w of a finished prior, learnt anew with its synthesis held.
+
+    python -m portraitist_workers.priors.training.labelling --pool DIR [--pool DIR] --canvas DIR --prior DIR --out DIR
+
+What ships has no labels -> w, and a synthesis that is to learn on from renders needs one: w from the encoder does not say exactly
+where an outline is. The encoder's w come first, then the pictures themselves. OUT/labels.pt is read by `adversarial` and `encoder`
+(--labels); resumable. Priors that share their W share it, too: the smaller one learns it four times as fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...precision import optimisation_dtype
+from .. import library
+from ..engine.canvas import Canvas
+from . import loop
+from .labels import LabelNetwork, identity_codes
+from .losses import edges_l1, pyramid_l1, where_to_look
+from .pool import Pool
+from .prior import BLINKING
+
+BY_ENCODER = 60_000  # pictures of which the encoder says the w, in batches of ...
+BATCH_BY_ENCODER, BATCH = 64, 16
+RATE, FALL = 1.5e-3, 0.03  # learning rate, and what is left of it at the end; the second two thirds of the run fall
+
+
+def new(canvas: Canvas, w_dim: int) -> LabelNetwork:
+    """With the descriptions of the canvas's people, else as initialised."""
+    codes = identity_codes(canvas)
+    labels = LabelNetwork(len(canvas.ids), codes.shape[1], w_dim)
+    labels.codes.copy_(codes)
+    return labels
+
+
+def load(path: Path, canvas: Canvas, w_dim: int) -> LabelNetwork:
+    """What `main` wrote."""
+    labels = new(canvas, w_dim)
+    labels.load_state_dict(torch.load(path, weights_only=True)["average"])
+    return labels.requires_grad_(False)
+
+
+class Labelling:
+    def __init__(self, prior: library.Prior, canvas: Canvas, seed: int = 0) -> None:
+        torch.manual_seed(seed)  # initial weights
+        self.prior = prior
+        self.synthesis = copy.deepcopy(prior.generator.synthesis).requires_grad_(False)
+        self.labels = new(canvas, prior.w_std.numel())
+        self.average = copy.deepcopy(self.labels).requires_grad_(False)
+        self.optimizer = torch.optim.Adam(self.labels.parameters(), lr=RATE, betas=(0.9, 0.99))
+        self.seen = 0
+
+    def step(self, pools: list[Pool], share: float) -> dict[str, float]:
+        """One update, at `share` of the run."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = RATE * FALL ** max(0.0, 1.5 * share - 0.5)
+        rng = np.random.default_rng([1, self.seen])
+        pool = pools[rng.integers(len(pools))]
+        by_encoder = self.seen < BY_ENCODER
+        image, alpha, labels = pool.batch(BATCH_BY_ENCODER if by_encoder else BATCH, self.prior.resolution, rng, blinking=BLINKING)
+        w = self.labels(labels)
+        losses = self._against_encoder(w, image) if by_encoder else self._against_render(w, image, alpha)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        self.optimizer.step()
+        self.seen += len(image)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.labels.parameters()), 0.02 if by_encoder else 0.002)
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _against_encoder(self, w: Tensor, image: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            target = self.prior.encoder(image)
+        return {"w": ((w - target) / self.prior.w_std).square().mean()}
+
+    def _against_render(self, w: Tensor, image: Tensor, alpha: Tensor) -> dict[str, Tensor]:
+        made = self.synthesis(w, noise="none", dtype=optimisation_dtype())
+        return {"l1": pyramid_l1(made, image, where_to_look(alpha)), "edges": 0.5 * edges_l1(made, image)}
+
+    def state(self) -> dict:
+        return {"labels": self.labels.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "seen": self.seen}
+
+    def load(self, state: dict) -> None:
+        for name in ("labels", "average", "optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.seen = state["seen"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pool", type=Path, action="append", required=True, help="folder of shards made by engine.render pool; several "
+                                                                                  "are drawn from alike")
+    parser.add_argument("--canvas", type=Path, required=True, help="canvas cache made by engine.build")
+    parser.add_argument("--prior", type=Path, required=True, help="folder of the finished prior")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    labelling, path = Labelling(library.load(folder=args.prior), Canvas.load(args.canvas)), args.out / "labels.pt"
+    if path.exists():
+        labelling.load(torch.load(path, weights_only=True))
+    pools, begun = [Pool(folder) for folder in args.pool], time.monotonic()
+    loop.run(lambda: labelling.step(pools, (time.monotonic() - begun) / (args.minutes * 60)), told=lambda: f"seen {labelling.seen}",
+             save=lambda: loop.save_atomically(labelling.state(), path), going=lambda: True, minutes=args.minutes)
+
+
+if __name__ == "__main__":
+    main()
