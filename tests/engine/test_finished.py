@@ -64,17 +64,17 @@ def test_a_finished_prior_learns_on_in_its_synthesis_alone(pool, tmp_path):
 def test_labels_to_w_is_learnt_anew_for_a_finished_prior(pool, canvas, tmp_path):
     learner = Labelling(library.load(), canvas)
     synthesis = {name: value.clone() for name, value in learner.synthesis.state_dict().items()}
-    by_encoder = [learner.step([pool], 0.0)["w"] for _ in range(30)]
+    by_encoder = [learner.step([pool], None, 0.0)["w"] for _ in range(30)]
     assert learner.seen == 30 * BATCH_BY_ENCODER and by_encoder[-1] < 0.3 * by_encoder[0]
     learner.seen = BY_ENCODER
-    by_picture = [learner.step([pool], 0.0)["l1"] for _ in range(8)]
+    by_picture = [learner.step([pool], None, 0.0)["l1"] for _ in range(8)]
     assert min(by_picture[-3:]) < 0.9 * by_picture[0]  # the same eight pictures
     assert all(torch.equal(value, synthesis[name]) for name, value in learner.synthesis.state_dict().items())
 
     torch.save(learner.state(), tmp_path / "labels.pt")
     again = Labelling(library.load(), canvas)
     again.load(torch.load(tmp_path / "labels.pt", weights_only=True))
-    assert again.step([pool], 0.5) == learner.step([pool], 0.5)  # it goes on as if it had not been stopped
+    assert again.step([pool], None, 0.5) == learner.step([pool], None, 0.5)  # it goes on as if it had not been stopped
 
     image, _, labels = pool.batch(4, 128, np.random.default_rng(0))
     labels_to_w = labelling.load(tmp_path / "labels.pt", canvas, 256)

@@ -3,7 +3,7 @@
     python -m portraitist_workers.priors.training.labelling --pool DIR [--pool DIR] --canvas DIR --prior DIR --out DIR
 
 What ships has no labels -> w, and a synthesis that is to learn on from renders needs one: w from the encoder does not say exactly
-where an outline is. The encoder's w come first, then the pictures themselves. OUT/labels.pt is read by `adversarial` and `encoder`
+where an outline is. The encoder's w come first, then what the pictures look like. OUT/labels.pt is read by `adversarial` and `encoder`
 (--labels); resumable. Priors that share their W share it, too: the smaller one learns it four times as fast.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ...precision import optimisation_dtype
@@ -24,12 +25,15 @@ from .. import library
 from ..engine.canvas import Canvas
 from . import loop
 from .labels import LabelNetwork, identity_codes
-from .losses import edges_l1, pyramid_l1, where_to_look
+from .losses import person_lpips, pyramid_l1, where_to_look
 from .pool import Pool
-from .prior import BLINKING
+from .prior import BLINKING, load_lpips
 
 BY_ENCODER = 60_000  # pictures of which the encoder says the w, in batches of ...
 BATCH_BY_ENCODER, BATCH = 64, 16
+COARSE = 32  # px: finer pixels would ask for the w of a blurred picture, where a synthesis cannot show what the render does
+PERCEPTUAL = 0.4
+NEAR = 0.05  # weight of the distance to the encoder's w, in spreads of W: keeps what no picture tells
 RATE, FALL = 1.5e-3, 0.03  # learning rate, and what is left of it at the end; the second two thirds of the run fall
 
 
@@ -58,7 +62,7 @@ class Labelling:
         self.optimizer = torch.optim.Adam(self.labels.parameters(), lr=RATE, betas=(0.9, 0.99))
         self.seen = 0
 
-    def step(self, pools: list[Pool], share: float) -> dict[str, float]:
+    def step(self, pools: list[Pool], lpips, share: float) -> dict[str, float]:
         """One update, at `share` of the run."""
         for group in self.optimizer.param_groups:
             group["lr"] = RATE * FALL ** max(0.0, 1.5 * share - 0.5)
@@ -67,7 +71,12 @@ class Labelling:
         by_encoder = self.seen < BY_ENCODER
         image, alpha, labels = pool.batch(BATCH_BY_ENCODER if by_encoder else BATCH, self.prior.resolution, rng, blinking=BLINKING)
         w = self.labels(labels)
-        losses = self._against_encoder(w, image) if by_encoder else self._against_render(w, image, alpha)
+        with torch.no_grad():
+            found = self.prior.encoder(image)
+        losses = {"w": ((w - found) / self.prior.w_std).square().mean()}
+        if not by_encoder:
+            losses["w"] *= NEAR
+            losses |= self._against_render(w, image, alpha, lpips)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         self.optimizer.step()
@@ -75,14 +84,12 @@ class Labelling:
         torch._foreach_lerp_(list(self.average.parameters()), list(self.labels.parameters()), 0.02 if by_encoder else 0.002)
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _against_encoder(self, w: Tensor, image: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():
-            target = self.prior.encoder(image)
-        return {"w": ((w - target) / self.prior.w_std).square().mean()}
-
-    def _against_render(self, w: Tensor, image: Tensor, alpha: Tensor) -> dict[str, Tensor]:
+    def _against_render(self, w: Tensor, image: Tensor, alpha: Tensor, lpips) -> dict[str, Tensor]:
         made = self.synthesis(w, noise="none", dtype=optimisation_dtype())
-        return {"l1": pyramid_l1(made, image, where_to_look(alpha)), "edges": 0.5 * edges_l1(made, image)}
+        shifts = torch.Generator().manual_seed(self.seen)
+        losses = {"lpips": PERCEPTUAL * person_lpips(lpips, made, image, alpha, shifts)} if lpips is not None else {}
+        made, image, alpha = (F.avg_pool2d(x, x.shape[-1] // COARSE) for x in (made, image, alpha))
+        return losses | {"l1": pyramid_l1(made, image, where_to_look(alpha))}
 
     def state(self) -> dict:
         return {"labels": self.labels.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
@@ -109,8 +116,8 @@ def main() -> None:
     labelling, path = Labelling(library.load(folder=args.prior), Canvas.load(args.canvas)), args.out / "labels.pt"
     if path.exists():
         labelling.load(torch.load(path, weights_only=True))
-    pools, begun = [Pool(folder) for folder in args.pool], time.monotonic()
-    loop.run(lambda: labelling.step(pools, (time.monotonic() - begun) / (args.minutes * 60)), told=lambda: f"seen {labelling.seen}",
+    pools, lpips, begun = [Pool(folder) for folder in args.pool], load_lpips(), time.monotonic()
+    loop.run(lambda: labelling.step(pools, lpips, (time.monotonic() - begun) / (args.minutes * 60)), told=lambda: f"seen {labelling.seen}",
              save=lambda: loop.save_atomically(labelling.state(), path), going=lambda: True, minutes=args.minutes)
 
 

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...precision import autocast
+
 
 def pyramid_l1(image: Tensor, target: Tensor, weight: Tensor, *, smallest: int = 16) -> Tensor:
     """Mean L1 over octaves, down to `smallest` pixels. `weight` [B, 1, R, R] says where to look.
@@ -68,6 +70,14 @@ def enlarged_face(image: Tensor, size: int, down: int = 0, right: int = 0) -> Te
     R = image.shape[-1]
     top, left = round(FACE[0] * R) + down, round(FACE[1] * R) + right
     return F.interpolate(image[:, :, top : top + R // 2, left : left + R // 2], size=(size, size), mode="bilinear", align_corners=False)
+
+
+def person_lpips(lpips, fake: Tensor, image: Tensor, alpha: Tensor, rng: torch.Generator) -> Tensor:
+    """LPIPS of the person before the image's own background (it prints a lattice into plain ones), seen in a random view."""
+    person = image + alpha * (fake - image)
+    views = random_shift(*random_view(person, image, size=128, rng=rng), pixels=8, rng=rng)
+    with autocast():
+        return lpips(*views).float().mean()
 
 
 def random_view(*images: Tensor, size: int, rng: torch.Generator) -> list[Tensor]:

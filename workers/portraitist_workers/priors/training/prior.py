@@ -23,11 +23,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...generator import Generator, GeneratorConfig
-from ...precision import autocast, optimisation_dtype
+from ...precision import optimisation_dtype
 from ..engine.canvas import Canvas
 from . import loop
 from .labels import LabelNetwork, identity_codes
-from .losses import edges_l1, pyramid_l1, random_shift, random_view, where_to_look
+from .losses import edges_l1, person_lpips, pyramid_l1, where_to_look
 from .pool import Pool
 
 W_DIM = 256
@@ -121,15 +121,8 @@ class Trainer:
         if edges:
             losses["edges"] = edges_l1(fake, image) * edges
         if perceptual and lpips is not None:
-            person = image + alpha * (fake - image)  # it prints a lattice into plain backgrounds
-            losses["lpips"] = self._perceptual(lpips, person, image) * perceptual
+            losses["lpips"] = person_lpips(lpips, fake, image, alpha, self.shift_rng) * perceptual
         return losses
-
-    def _perceptual(self, lpips, fake: Tensor, image: Tensor) -> Tensor:
-        fake, image = random_view(fake, image, size=128, rng=self.shift_rng)
-        fake, image = random_shift(fake, image, pixels=8, rng=self.shift_rng)
-        with autocast():
-            return lpips(fake, image).float().mean()
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
