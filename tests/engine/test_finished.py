@@ -77,7 +77,7 @@ def test_labels_to_w_is_learnt_anew_for_a_finished_prior(pool, canvas, tmp_path)
     assert again.step([pool], None, 0.5) == learner.step([pool], None, 0.5)  # it goes on as if it had not been stopped
 
     image, _, labels = pool.batch(4, 128, np.random.default_rng(0))
-    labels_to_w = labelling.load(tmp_path / "labels.pt", canvas, 256)
+    labels_to_w = labelling.load(tmp_path / "labels.pt")
     with_them, without = Finished(bundled(), labels_to_w), Finished(bundled())
     assert torch.equal(with_them.codes(image, labels), labels_to_w(labels))
     found = without.w(image, labels)

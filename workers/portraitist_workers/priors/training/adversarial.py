@@ -1,11 +1,11 @@
 """The adversarial phase: sharpens the generator that `prior` made, with the paired terms kept.
 
     python -m portraitist_workers.priors.training.adversarial --pool DIR --canvas DIR --state PRIOR.pt --out DIR
-    python -m portraitist_workers.priors.training.adversarial --pool DIR --prior PRIOR --out DIR
+    python -m portraitist_workers.priors.training.adversarial --pool DIR --prior PRIOR [--labels LABELS.pt] --out DIR
 
 Resumable like `prior`, and its state is read by whatever reads `prior`'s. Labels -> w stays as it is, so mapping, encoder and
 directions stay valid; only the synthesis learns. A finished prior can learn on (--prior, a folder): there the encoder gives the w of a
-render. DIR is then a prior, too.
+render, or the labels -> w that `labelling` has learnt anew. DIR is then a prior, too.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from ..engine.canvas import Canvas
 from . import labelling
 from .export import LICENCE
 from .labels import LabelNetwork
-from .prior import W_DIM, Trainer, resume
+from .prior import Trainer, resume
 
 W_PLUS = 0.25  # share of a batch that is made from the encoder's w_plus, where users' photos start
 
@@ -31,17 +31,19 @@ def add_start(parser: argparse.ArgumentParser) -> None:
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--state", type=Path, help="prior.pt of the generator's training; needs --canvas")
     start.add_argument("--prior", type=Path, help="folder of a finished prior")
-    parser.add_argument("--labels", type=Path, help="labels.pt made by training.labelling for --prior; needs --canvas")
+    parser.add_argument("--labels", type=Path, help="labels.pt made by training.labelling for --prior")
     parser.add_argument("--canvas", type=Path, help="canvas cache made by engine.build")
 
 
 def started(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Trainer:
     """What learns on: a generator in training, or a finished prior."""
-    if (args.state or args.labels) and not args.canvas:
-        parser.error("--state and --labels need --canvas")
-    if args.state:
-        return resume(args.state, Canvas.load(args.canvas))
-    return Finished(args.prior, labelling.load(args.labels, Canvas.load(args.canvas), W_DIM) if args.labels else None)
+    if args.prior:
+        return Finished(args.prior, labelling.load(args.labels) if args.labels else None)
+    if args.labels:
+        parser.error("--labels goes with --prior: a --state has its own labels -> w")
+    if not args.canvas:
+        parser.error("--state needs --canvas")
+    return resume(args.state, Canvas.load(args.canvas))
 
 
 class Finished(Trainer):

@@ -24,7 +24,7 @@ from ...precision import optimisation_dtype
 from .. import library
 from ..engine.canvas import Canvas
 from . import loop
-from .labels import LabelNetwork, identity_codes
+from .labels import LabelNetwork, label_network
 from .losses import person_lpips, pyramid_l1, where_to_look
 from .pool import Pool
 from .prior import BLINKING, load_lpips
@@ -37,27 +37,23 @@ NEAR = 0.05  # weight of the distance to the encoder's w, in spreads of W: keeps
 RATE, FALL = 1.5e-3, 0.03  # learning rate, and what is left of it at the end; the second two thirds of the run fall
 
 
-def new(canvas: Canvas, w_dim: int) -> LabelNetwork:
-    """With the descriptions of the canvas's people, else as initialised."""
-    codes = identity_codes(canvas)
-    labels = LabelNetwork(len(canvas.ids), codes.shape[1], w_dim)
-    labels.codes.copy_(codes)
-    return labels
-
-
-def load(path: Path, canvas: Canvas, w_dim: int) -> LabelNetwork:
-    """What `main` wrote."""
-    labels = new(canvas, w_dim)
-    labels.load_state_dict(torch.load(path, weights_only=True)["average"])
+def load(path: Path) -> LabelNetwork:
+    """What `main` wrote. The file says its sizes, and has the looks of the people."""
+    weights = torch.load(path, weights_only=True)["average"]
+    people, code_dim = weights["codes"].shape
+    labels = LabelNetwork(people // 2, code_dim, len(weights["third.weight"]))
+    labels.load_state_dict(weights)
     return labels.requires_grad_(False)
 
 
 class Labelling:
+    """The network, its average, and what it is judged by."""
+
     def __init__(self, prior: library.Prior, canvas: Canvas, seed: int = 0) -> None:
         torch.manual_seed(seed)  # initial weights
         self.prior = prior
-        self.synthesis = copy.deepcopy(prior.generator.synthesis).requires_grad_(False)
-        self.labels = new(canvas, prior.w_std.numel())
+        self.synthesis = prior.generator.synthesis
+        self.labels = label_network(canvas, prior.w_std.numel())
         self.average = copy.deepcopy(self.labels).requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.labels.parameters(), lr=RATE, betas=(0.9, 0.99))
         self.seen = 0

@@ -47,6 +47,14 @@ class LabelNetwork(nn.Module):
         return self.third(h) + self.skip(x)
 
 
+def label_network(canvas: Canvas, w_dim: int) -> LabelNetwork:
+    """That knows the looks of the canvas's people; the rest as initialised."""
+    codes = identity_codes(canvas)
+    labels = LabelNetwork(len(canvas.ids), codes.shape[1], w_dim)
+    labels.codes.copy_(codes)
+    return labels
+
+
 def identity_codes(canvas: Canvas, dimensions: int = 48) -> Tensor:
     """[2P, dimensions]: principal components of coarse texture, matte and shape of each person, then of each mirrored one.
 

@@ -26,7 +26,7 @@ from ...generator import Generator, GeneratorConfig
 from ...precision import optimisation_dtype
 from ..engine.canvas import Canvas
 from . import loop
-from .labels import LabelNetwork, identity_codes
+from .labels import label_network
 from .losses import edges_l1, person_lpips, pyramid_l1, where_to_look
 from .pool import Pool
 
@@ -71,10 +71,8 @@ class Trainer:
         """`share`: of the phases' lengths, for a short run."""
         torch.manual_seed(seed)  # initial weights
         self.phases = [replace(phase, images=round(phase.images * share)) for phase in PHASES if phase.resolution <= resolution]
-        codes = identity_codes(canvas)
         self.generator = Generator(config(resolution))
-        self.labels = LabelNetwork(len(canvas.ids), codes.shape[1], W_DIM)
-        self.labels.codes.copy_(codes)
+        self.labels = label_network(canvas, W_DIM)
         self.generator_ema, self.labels_ema = copy.deepcopy(self.generator), copy.deepcopy(self.labels)
         self.labels.requires_grad_(resolution <= HELD_ABOVE)
         learning = [p for p in (*self.generator.synthesis.parameters(), *self.labels.parameters()) if p.requires_grad]
