@@ -83,6 +83,19 @@ def test_labels_to_w_is_learnt_anew_for_a_finished_prior(pool, canvas, tmp_path)
     found = without.w(image, labels)
     assert torch.equal(found, without.encoder(image)) and not torch.allclose(found, with_them.w(image, labels))
 
+    for learn in (False, True):  # held, or along with a synthesis
+        phase = Phase(batch=4, images=8, labels=learn)
+        sharpening = Sharpening(Finished(bundled(), labelling.load(tmp_path / "labels.pt")), phase)
+        figures = sharpening.step(pool, None)
+        assert ("near" in figures) is learn
+        assert torch.equal(sharpening.trainer.codes(image, labels), labels_to_w(labels)) is not learn
+        again = Sharpening(Finished(bundled(), labelling.load(tmp_path / "labels.pt")), phase)
+        again.load(sharpening.state())
+        assert torch.equal(again.trainer.codes(image, labels), sharpening.trainer.codes(image, labels))
+        sharpening.trainer.write(tmp_path)
+        w = sharpening.trainer.w(image, labels)
+        assert torch.equal(labelling.load(tmp_path / "labels.pt")(labels), w) and torch.equal(w, labels_to_w(labels)) is not learn
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:

@@ -5,7 +5,7 @@
 
 Resumable like `prior`, and its state is read by whatever reads `prior`'s. Labels -> w stays as it is, so mapping, encoder and
 directions stay valid; only the synthesis learns. A finished prior can learn on (--prior, a folder): there the encoder gives the w of a
-render, or the labels -> w that `labelling` has learnt anew. DIR is then a prior, too.
+render, or the labels -> w that `labelling` has learnt anew, which can learn along (--learn-labels). DIR is then a prior, too.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Phase:
     penalty: float = 0.003  # gamma of R1 and R2 ...
     every: int = 4  # ... in every so manieth step, times as much, on half the batch
     grain: float = 0.015  # noise added to what the discriminator sees: the renders' grain follows no label
+    labels: bool = False  # whether labels -> w learns along, held near the encoder's w
     averaged: float = 0.1  # share of the phase over which weights are averaged, about
 
 
@@ -50,10 +51,14 @@ class Sharpening:
     """`prior`'s trainer with a discriminator beside it."""
 
     def __init__(self, trainer: Trainer, phase: Phase) -> None:
+        """Labels -> w learns along (`phase.labels`) with a `Finished` that has them."""
         self.trainer, self.phase = trainer, phase
         self.start = trainer.seen
         trainer.take_averages()
-        self.optimizer = torch.optim.Adam(trainer.generator.synthesis.parameters(), lr=phase.lr, betas=(0.0, 0.99), eps=1e-8)
+        learning = [*trainer.generator.synthesis.parameters()]
+        if phase.labels:
+            learning += trainer.labels.requires_grad_(True).parameters()
+        self.optimizer = torch.optim.Adam(learning, lr=phase.lr, betas=(0.0, 0.99), eps=1e-8)
         self.discriminator = Discriminator(VIEW).to(memory_format=torch.channels_last)
         self.judge_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=phase.lr_discriminator, betas=(0.0, 0.99), eps=1e-8)
         self.steps = 0
@@ -65,7 +70,7 @@ class Sharpening:
             group["lr"] = phase.lr * 0.1 ** max(0.0, 3 * done - 2)
         R = trainer.generator.config.resolution
         real, alpha, labels = pool.batch(phase.batch, R, trainer.rng, blinking=BLINKING)
-        with torch.no_grad():
+        with torch.set_grad_enabled(phase.labels):
             w = trainer.codes(real, labels)
         made = trainer.generator.synthesis(w, noise="none", dtype=optimisation_dtype())
 
@@ -76,6 +81,10 @@ class Sharpening:
         share = phase.adversarial * min(1.0, (trainer.seen - self.start) / min(phase.ramp, phase.images / 8))
         balance = share * towards_pair.norm() / towards_real.norm().clamp(min=1e-12)
         self.optimizer.zero_grad(set_to_none=True)
+        if phase.labels:
+            assert isinstance(trainer, Finished)
+            paired["near"] = trainer.held_near(w, real)
+            paired["near"].backward(retain_graph=True)
         made.backward(towards_pair + balance * towards_real)
         self.optimizer.step()
         trainer.average(1 - min(1.0, phase.batch / (phase.averaged * phase.images)))
@@ -130,12 +139,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=Phase.batch)
     parser.add_argument("--images", type=int, default=Phase.images, help="how many to see in all")
     parser.add_argument("--rate", type=float, default=Phase.lr, help="learning rate of the synthesis")
+    parser.add_argument("--learn-labels", action="store_true", help="labels -> w learns along, and is in OUT/labels.pt; with --labels")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
+    if args.learn_labels and not args.labels:
+        parser.error("--learn-labels needs --labels, from which it begins")
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     trainer = started(parser, args)
-    sharpening = Sharpening(trainer, Phase(batch=args.batch, images=args.images, lr=args.rate))
+    sharpening = Sharpening(trainer, Phase(batch=args.batch, images=args.images, lr=args.rate, labels=args.learn_labels))
     path = args.out / "prior.pt"
     if path.exists():
         sharpening.load(torch.load(path, weights_only=False))  # our own file

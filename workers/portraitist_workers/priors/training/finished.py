@@ -52,43 +52,47 @@ class Finished(Trainer):
     def __init__(self, folder: Path, labels: LabelNetwork | None = None, seed: int = 0) -> None:
         prior = library.load(folder=folder)
         _, self.metadata = native.load(folder / "generator.safetensors")
-        self.folder, self.encoder, self.labelling = folder, prior.encoder, labels
+        self.folder, self.encoder, self.w_std = folder, prior.encoder, prior.w_std
         self.generator, self.generator_ema = copy.deepcopy(prior.generator), copy.deepcopy(prior.generator)
         self.generator.synthesis.requires_grad_(True)
+        self.learning = ("generator",) if labels is None else ("generator", "labels")
+        if labels is not None:
+            self.labels, self.labels_ema = labels, copy.deepcopy(labels)
         self.seen = int(self.metadata.get("images_seen", 0))
         self.rng, self.shift_rng = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
 
     def w(self, image: Tensor, labels: Tensor) -> Tensor:
-        return self.encoder(image) if self.labelling is None else self.labelling(labels)
+        return self.labels_ema(labels) if "labels" in self.learning else self.encoder(image)
 
     def codes(self, image: Tensor, labels: Tensor) -> Tensor:
         """[B, D], or [B, num_ws, D] where the encoder says it."""
-        if self.labelling is not None:
-            return self.w(image, labels)
+        if "labels" in self.learning:
+            return self.labels(labels)
         few = round(W_PLUS * len(image))
         w = self.encoder(image[few:])[:, None].expand(-1, self.generator.config.num_ws, -1)
         return torch.cat([self.encoder.w_plus(image[:few]), w])
 
-    @torch.no_grad()
-    def average(self, decay: float) -> None:
-        torch._foreach_lerp_(list(self.generator_ema.parameters()), list(self.generator.parameters()), 1 - decay)
-
-    def take_averages(self) -> None:
-        self.generator.load_state_dict(self.generator_ema.state_dict())
+    def held_near(self, w: Tensor, image: Tensor) -> Tensor:
+        """What keeps w of a learning labels -> w where mapping and directions expect it: its distance from the encoder's, weighted."""
+        with torch.no_grad():
+            found = self.encoder(image)
+        return labelling.NEAR * ((w - found) / self.w_std).square().mean()
 
     def state(self) -> dict:
-        return {"generator": self.generator.state_dict(), "generator_ema": self.generator_ema.state_dict(), "seen": self.seen,
-                "rng": json.dumps(self.rng.bit_generator.state), "shift_rng": self.shift_rng.get_state()}
+        return self.networks_and_position()
 
     def load(self, state: dict) -> None:
-        for name in ("generator", "generator_ema"):
+        for name in self.learning:
             getattr(self, name).load_state_dict(state[name])
+            getattr(self, f"{name}_ema").load_state_dict(state[f"{name}_ema"])
         self.seen = state["seen"]
         self.rng.bit_generator.state = json.loads(state["rng"])
         self.shift_rng.set_state(state["shift_rng"])
 
     def write(self, out: Path, encoder: Encoder | None = None) -> None:
-        """The prior as it is now, with the `encoder` instead of its own."""
+        """The prior as it is now, with the `encoder` instead of its own, and its labels -> w as `labelling.load` reads it."""
         native.save(self.generator_ema, out / "generator.safetensors", metadata=self.metadata | {"images_seen": self.seen})
         encoder_file.save(encoder or self.encoder, out / "encoder.safetensors", metadata={"licence": LICENCE})
         shutil.copyfile(self.folder / "latents.safetensors", out / "latents.safetensors")
+        if "labels" in self.learning:
+            torch.save({"average": self.labels_ema.state_dict()}, out / "labels.pt")

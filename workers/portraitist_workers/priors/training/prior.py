@@ -67,6 +67,8 @@ def config(resolution: int) -> GeneratorConfig:
 class Trainer:
     """Networks, optimiser, position in the schedule; everything that has to survive a restart."""
 
+    learning: tuple[str, ...] = ("generator", "labels")  # of each there is an average, too
+
     def __init__(self, canvas: Canvas, resolution: int = 128, seed: int = 0, *, share: float = 1.0) -> None:
         """`share`: of the phases' lengths, for a short run."""
         torch.manual_seed(seed)  # initial weights
@@ -110,8 +112,8 @@ class Trainer:
         return self.labels_ema(labels)
 
     def codes(self, image: Tensor, labels: Tensor) -> Tensor:
-        """The w or w_plus from which a render's picture is to be made."""
-        return self.w(image, labels)
+        """The w or w_plus from which the learning synthesis makes a render's picture."""
+        return self.labels(labels)
 
     def paired_losses(self, fake: Tensor, image: Tensor, alpha: Tensor, lpips, *, edges: float, perceptual: float) -> dict[str, Tensor]:
         """What compares a picture with its render, weighted; a term of weight 0 is left out."""
@@ -124,20 +126,22 @@ class Trainer:
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
-        for ours, live in ((self.generator_ema, self.generator), (self.labels_ema, self.labels)):
+        for name in self.learning:
+            ours, live = getattr(self, f"{name}_ema"), getattr(self, name)
             torch._foreach_lerp_(list(ours.parameters()), list(live.parameters()), 1 - decay)
 
     def take_averages(self) -> None:
         """The live networks go on from their averages."""
-        self.generator.load_state_dict(self.generator_ema.state_dict())
-        self.labels.load_state_dict(self.labels_ema.state_dict())
+        for name in self.learning:
+            getattr(self, name).load_state_dict(getattr(self, f"{name}_ema").state_dict())
 
     def state(self) -> dict:
-        return {
-            "generator": self.generator.state_dict(), "labels": self.labels.state_dict(),
-            "generator_ema": self.generator_ema.state_dict(), "labels_ema": self.labels_ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(), "seen": self.seen,
-            "rng": json.dumps(self.rng.bit_generator.state), "shift_rng": self.shift_rng.get_state(),
+        return self.networks_and_position() | {"optimizer": self.optimizer.state_dict()}
+
+    def networks_and_position(self) -> dict:
+        networks = [name + kind for name in self.learning for kind in ("", "_ema")]
+        return {name: getattr(self, name).state_dict() for name in networks} | {
+            "seen": self.seen, "rng": json.dumps(self.rng.bit_generator.state), "shift_rng": self.shift_rng.get_state(),
         }
 
     def load(self, state: dict) -> None:
@@ -189,7 +193,7 @@ def contact_sheet(trainer: Trainer, pool: Pool, path: Path, *, until: int | None
     import cv2
 
     image, _, labels = pool.batch(count, trainer.generator.config.resolution, np.random.default_rng(1))
-    fake = trainer.generator_ema.synthesis(trainer.codes(image, labels), noise="none", until=until)
+    fake = trainer.generator_ema.synthesis(trainer.w(image, labels), noise="none", until=until)
     fake = F.interpolate(fake, size=image.shape[-2:], mode="nearest")
     pairs = torch.stack([image, fake], 1).flatten(0, 1).clamp(-1, 1)  # [2N, 3, R, R]
     R, columns = image.shape[-1], 8
