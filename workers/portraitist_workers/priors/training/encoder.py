@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import copy
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -148,15 +147,13 @@ def main() -> None:
     path = args.out / "encoder.pt"
     if start := path if path.exists() else args.start:
         inversion.load(torch.load(start, weights_only=True))
-    begun = time.monotonic()
 
     def save() -> None:
         loop.save_atomically(inversion.state(), path)
         if isinstance(trainer, Finished):
             trainer.write(args.out, inversion.encoder)
 
-    loop.run(lambda: inversion.step((time.monotonic() - begun) / (args.minutes * 60)), told=lambda: f"seen {inversion.seen}",
-             save=save, going=lambda: True, minutes=args.minutes)
+    loop.run_for(args.minutes, inversion.step, save=save, told=lambda: f"seen {inversion.seen}")
 
 
 if __name__ == "__main__":

@@ -221,14 +221,12 @@ def train(pairs: Path, prior: Path, out: Path, minutes: float) -> None:
     shutil.copyfile(prior / "latents.safetensors", out / "latents.safetensors")
     if path.exists():
         lesson.load(torch.load(path, weights_only=True))
-    begun = time.monotonic()
 
     def save() -> None:
         loop.save_atomically(lesson.state(), path)
         lesson.write(out, metadata)
 
-    loop.run(lambda: lesson.step((time.monotonic() - begun) / (minutes * 60)), save=save, told=lambda: f"seen {lesson.seen}",
-             going=lambda: True, minutes=minutes)
+    loop.run_for(minutes, lesson.step, save=save, told=lambda: f"seen {lesson.seen}")
 
 
 def main() -> None:

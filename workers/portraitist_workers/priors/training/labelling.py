@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import copy
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +111,9 @@ def main() -> None:
     labelling, path = Labelling(library.load(folder=args.prior), Canvas.load(args.canvas)), args.out / "labels.pt"
     if path.exists():
         labelling.load(torch.load(path, weights_only=True))
-    pools, lpips, begun = [Pool(folder) for folder in args.pool], load_lpips(), time.monotonic()
-    loop.run(lambda: labelling.step(pools, lpips, (time.monotonic() - begun) / (args.minutes * 60)), told=lambda: f"seen {labelling.seen}",
-             save=lambda: loop.save_atomically(labelling.state(), path), going=lambda: True, minutes=args.minutes)
+    pools, lpips = [Pool(folder) for folder in args.pool], load_lpips()
+    loop.run_for(args.minutes, lambda share: labelling.step(pools, lpips, share), told=lambda: f"seen {labelling.seen}",
+                 save=lambda: loop.save_atomically(labelling.state(), path))
 
 
 if __name__ == "__main__":

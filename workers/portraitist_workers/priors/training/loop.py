@@ -15,15 +15,24 @@ LOG_SECONDS = 30
 SAVE_SECONDS = 120
 
 
-def run(step: Callable[[], dict[str, float]], *, save: Callable[[], None], told: Callable[[], str],
-        going: Callable[[], bool], minutes: float = float("inf")) -> None:
-    """Calls `step` while `going`, for `minutes` at most. Prints the means of the figures it returns and what `told` says;
-    saves from time to time and at the end. On SIGTERM it saves, too, and raises SystemExit."""
+def run_for(minutes: float, step: Callable[[float], dict[str, float]], *, save: Callable[[], None], told: Callable[[], str]) -> None:
+    """`run` for so long; `step` is told the share of the minutes that is over."""
+    begun = time.monotonic()
+
+    def share() -> float:
+        return (time.monotonic() - begun) / (60 * minutes)
+
+    run(lambda: step(share()), save=save, told=told, going=lambda: share() < 1)
+
+
+def run(step: Callable[[], dict[str, float]], *, save: Callable[[], None], told: Callable[[], str], going: Callable[[], bool]) -> None:
+    """Calls `step` while `going`. Prints the means of the figures it returns and what `told` says; saves from time to time and
+    at the end. On SIGTERM it saves, too, and raises SystemExit."""
     stop: list[bool] = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
     begun = saved = logged = time.monotonic()
     rows: list[dict[str, float]] = []
-    while not stop and going() and time.monotonic() - begun < minutes * 60:
+    while not stop and going():
         rows.append(step())
         now = time.monotonic()
         if now - logged > LOG_SECONDS:
