@@ -9,6 +9,7 @@ from small_generator import distance, generator
 from portraitist_workers.inversion.reconstruction import Reconstruction
 from portraitist_workers.persona.compact import decode, encode
 from portraitist_workers.persona.organizers import Frozen, Regression
+from portraitist_workers.persona.presets import PRESETS
 from portraitist_workers.persona.tuning import Schedule, Tuning
 
 
@@ -80,3 +81,9 @@ def test_compact_delta_round_trip():
     assert coarse["delta.codes"].numel() < tensors["delta.codes"].numel()
     with pytest.raises(ValueError, match="another prior"):
         decode(tensors, generator(resolution=64))
+
+
+def test_a_larger_picture_is_tuned_for_longer():
+    preset = PRESETS["balanced"]
+    assert [preset.tuning_at(R).steps for R in (64, 128, 256, 512)] == [100, 100, 141, 200]
+    assert preset.tuning_at(256).lr == preset.tuning.lr

@@ -132,8 +132,8 @@ def make_tuning(request: CreatePersona, prior: library.Prior, photos: Tensor, an
     names = tuple(request.attributes)
     affines = [p for n, p in prior.generator.synthesis.named_parameters() if n.endswith("affine.weight")]
     organizer = organizers.build(organizer_name(request), names, prior.steps_for(names), prior.sitting, affines)
-    return Tuning(prior.generator, photos, anchors, values, organizer, loss, preset.tuning, w_std=prior.w_std,
-                  seed=request.seed, dtype=optimisation_dtype())
+    return Tuning(prior.generator, photos, anchors, values, organizer, loss, preset.tuning_at(prior.resolution),
+                  w_std=prior.w_std, seed=request.seed, dtype=optimisation_dtype())
 
 
 @torch.no_grad()
