@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import pickle
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
 
@@ -148,6 +148,10 @@ def _personalise(person: str, method: str, options: Options) -> Made:
 @contextlib.contextmanager
 def _as_published(method: str, options: Options, tunings: list):
     """Exchanges the tuning step for the baselines'."""
+    def with_steps(steps: int):
+        preset = PRESETS[options.preset]
+        return mock.patch.dict(PRESETS, {options.preset: replace(preset, invert_steps=steps, tuning=replace(preset.tuning, steps=steps))})
+
     if method == "mystyle":
         def build(*args, **kwargs):
             tuning = mystyle.MyStyleTuning(*args, **kwargs)
@@ -155,17 +159,13 @@ def _as_published(method: str, options: Options, tunings: list):
             tunings.append(tuning)
             return tuning
 
-        with mock.patch.object(personalize, "Tuning", build), mock.patch.dict(PRESETS, {options.preset: mystyle.ENCODER_ONLY}):
+        with mock.patch.object(personalize, "Tuning", build), with_steps(0):  # from the encoder's w
             yield
     elif method == "untuned":
         with mock.patch.object(personalize, "Tuning", mystyle.Untuned):
             yield
     elif options.steps is not None:
-        import dataclasses
-
-        old = PRESETS[options.preset]
-        short = dataclasses.replace(old, invert_steps=options.steps, tuning=dataclasses.replace(old.tuning, steps=options.steps))
-        with mock.patch.dict(PRESETS, {options.preset: short}):
+        with with_steps(options.steps):
             yield
     else:
         yield

@@ -8,11 +8,9 @@ import time
 import torch
 
 from portraitist_workers.faces.perceptual import load_perceptual
-from portraitist_workers.persona.presets import Preset
-from portraitist_workers.persona.tuning import Schedule, Tuning
+from portraitist_workers.persona.tuning import Tuning
 
 PUBLISHED_UPDATES = 1000  # per photo
-ENCODER_ONLY = Preset(0, Schedule(steps=0), edit_steps=80, project_steps=60)  # edits get what `balanced` gives them
 
 
 class MyStyleTuning(Tuning):

@@ -23,9 +23,9 @@ from ...precision import autocast, optimisation_dtype
 from . import loop
 from .discriminator import Discriminator, gradient_penalty
 from .finished import Finished, add_start, started
-from .losses import random_shift, random_view
+from .losses import load_lpips, random_shift, random_view
 from .pool import Pool
-from .prior import BLINKING, Trainer, contact_sheet, load_lpips
+from .prior import BLINKING, Trainer, contact_sheet
 
 VIEW = 128  # pixels a side of what the discriminator sees; of larger pictures the half-sized whole and windows by turns
 

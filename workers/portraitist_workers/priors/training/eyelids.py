@@ -40,9 +40,8 @@ from ..engine.sample import draw
 from . import loop
 from .encoder import SIDE, augment
 from .export import LICENCE
-from .losses import enlarged_face
+from .losses import enlarged_face, load_lpips
 from .pool import map_member
-from .prior import load_lpips
 
 BATCH, HELD, EMA = 8, 4, 0.99  # pairs; of HELD of them the open picture is looked at, too
 RATES = {"synthesis": 1e-3, "encoder": 3e-4, "along": 2e-2}

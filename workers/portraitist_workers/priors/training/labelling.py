@@ -24,9 +24,9 @@ from .. import library
 from ..engine.canvas import Canvas
 from . import loop
 from .labels import LabelNetwork, label_network
-from .losses import person_lpips, pyramid_l1, where_to_look
+from .losses import load_lpips, person_lpips, pyramid_l1, where_to_look
 from .pool import Pool
-from .prior import BLINKING, load_lpips
+from .prior import BLINKING
 
 BY_ENCODER = 60_000  # pictures of which the encoder says the w, in batches of ...
 BATCH_BY_ENCODER, BATCH = 64, 16

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from ...faces.perceptual import backbone_installed, hub_checkpoints, published_lpips
 from ...precision import autocast
+
+
+def load_lpips() -> nn.Module | None:
+    """LPIPS-squeeze, or None where its backbone is not installed: what trains then has no perceptual term."""
+    if backbone_installed("squeeze"):
+        return published_lpips("squeeze")
+    print(f"no squeezenet1_1-*.pth in {hub_checkpoints()}: training without LPIPS", flush=True)
+    return None
 
 
 def pyramid_l1(image: Tensor, target: Tensor, weight: Tensor, *, smallest: int = 16) -> Tensor:

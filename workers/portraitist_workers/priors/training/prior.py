@@ -27,7 +27,7 @@ from ...precision import optimisation_dtype
 from ..engine.canvas import Canvas
 from . import loop
 from .labels import label_network
-from .losses import edges_l1, person_lpips, pyramid_l1, where_to_look
+from .losses import edges_l1, load_lpips, person_lpips, pyramid_l1, where_to_look
 from .pool import Pool
 
 W_DIM = 256
@@ -170,21 +170,6 @@ def resume(path: Path, canvas: Canvas) -> Trainer:
     trainer = Trainer(canvas, max(map(int, blocks)))
     trainer.load(state)
     return trainer
-
-
-def load_lpips():
-    """LPIPS-squeeze when its backbone is in TORCH_HOME, else None (the perceptual phase then runs on L1 alone)."""
-    from ...faces.torchvision_border import ensure_torchvision
-
-    ensure_torchvision()
-
-    backbone = Path(torch.hub.get_dir()) / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
-    if not backbone.exists():
-        print(f"no {backbone}: training without LPIPS", flush=True)
-        return None
-    import lpips
-
-    return lpips.LPIPS(net="squeeze", verbose=False).eval().requires_grad_(False)
 
 
 @torch.no_grad()
