@@ -212,13 +212,13 @@ def routing(folder: Path, requests: int) -> str:
         (folder / name).mkdir()
         fleet = Fleet(folder / name, aof=True)
         os.environ["PORTRAITIST_WARM_MB"] = str(ROOM * 27)
-        ready_for, wake = RedisTransport._ready_for, RedisTransport.wake
+        best_for, wake = RedisTransport._best_for, RedisTransport.wake
         try:
             RedisTransport.wake = lambda *_: None
             ones = settle(fleet.studio, PEOPLE)
             RedisTransport.wake = wake
             if name == "any worker":
-                RedisTransport._ready_for = lambda *_: None
+                RedisTransport._best_for = lambda *_: None
             fleet.add(WORKERS, queues="serve")
             fleet.ready()
             for person in [*ones, *ones[:WORKERS]]:  # everybody once, to begin with
@@ -232,7 +232,7 @@ def routing(folder: Path, requests: int) -> str:
                 hits += fleet.ledger.job(made.id).worker.rpartition("/")[0] in holders
                 time.sleep(0.3)  # as in quiet times: the worker has reported that it is idle again
         finally:
-            RedisTransport._ready_for, RedisTransport.wake = ready_for, wake
+            RedisTransport._best_for, RedisTransport.wake = best_for, wake
             os.environ.pop("PORTRAITIST_WARM_MB")
             fleet.stop()
         rows.append([name, f"{100 * hits / requests:.0f} %", f"{statistics.median(times):.0f}", f"{statistics.mean(times):.0f}"])

@@ -21,10 +21,10 @@ class Preset:
 
 
 # One test person (ada), 16 photos, one thread of a shared 2-core Xeon in fp32: seconds to personalise, LPIPS-squeeze of those photos and
-# of 8 others after an edit's tuning (docs/benchmarks: personalize-fast, personalize, -best). The last was measured
-# on the prior of before, and beside three other programs.
+# of 8 others after an edit's tuning (docs/benchmarks: personalize-fast, personalize, -best). The last on one of an EPYC in bf16, where
+# `balanced` takes 115 s (personalize-16photos).
 PRESETS = {
     "fast": Preset(20, Schedule(steps=50), edit_steps=12, project_steps=30),  # 70 s, 0.018 and 0.013
     "balanced": Preset(40, Schedule(steps=100), edit_steps=20, project_steps=30),  # 116 s, 0.013 and 0.009
-    "best": Preset(80, Schedule(steps=350), edit_steps=80, project_steps=100),  # 466 s, 0.010 and 0.005
+    "best": Preset(80, Schedule(steps=350), edit_steps=80, project_steps=100),  # 281 s, 0.009 and 0.005
 }
