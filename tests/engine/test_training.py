@@ -17,8 +17,10 @@ from portraitist_workers.priors.training.attribute_training import (
     ARGUMENTS,
     TARGETS,
     batch,
+    by_doubt,
     calibrate,
-    relative_errors,
+    errors_and_deviations,
+    train_eyes,
     training_batch,
 )
 from portraitist_workers.priors.training.cross_calibration import errors_on_fold
@@ -103,24 +105,46 @@ def network() -> AttributeNetwork:
 
 
 def test_calibrated_deviations_hold_68_percent(mixes, network):
+    """Of all errors, and of those where the network doubts as of those where it does not."""
     pool = Pool(mixes / "fold")
 
-    def held() -> torch.Tensor:
+    def held() -> tuple[torch.Tensor, torch.Tensor]:
         rng = np.random.default_rng(2)
-        return (relative_errors(network, *batch(pool, 200, rng), rng) < 1).float().mean(0)
+        errors, deviations = errors_and_deviations(network, *batch(pool, 200, rng), rng)
+        return (errors < 1).float().mean(0), by_doubt(errors, deviations)[0]
 
-    assert ((held() - 0.68).abs() > 0.1).any()
+    everywhere, parts = held()
+    assert ((everywhere - 0.68).abs() > 0.1).any() and parts.log().abs().mean() > 0.4
     calibrate(network, pool, {}, count=200)
-    assert held().numpy() == pytest.approx(0.68, abs=0.02)
-    bias = network.head[-1].bias.clone()
+    everywhere, parts = held()
+    assert everywhere.numpy() == pytest.approx(0.68, abs=0.02)
+    assert parts.log().abs().mean() < 0.15
+    gains = network.gains.clone()
     calibrate(network, pool, {"pitch": 0.5}, count=200)
-    change = (network.head[-1].bias - bias)[len(TARGETS):2 * len(TARGETS)]
-    assert change.tolist() == pytest.approx([0, 2 * np.log(0.5), 0, 0, 0, 0], abs=1e-4)
+    change = network.gains - gains
+    assert change[:, 0].tolist() == pytest.approx([0, np.log(0.5), 0, 0, 0, 0], abs=1e-4)
+    assert (change - change[:, :1]).abs().max() < 1e-4
+
+
+def test_the_eyes_tower_learns_first_and_sees_nothing_but_eyes(mixes, network, tmp_path):
+    tower, others = network.eyes, {name: value.clone() for name, value in network.state_dict().items() if not name.startswith("eyes.")}
+    pool = Pool(mixes / "all")
+    train_eyes(tower, pool, tmp_path, 0.05)
+    read = torch.load(tmp_path / "eyes.pt", weights_only=True)
+    assert read["step"] > 3 and all(torch.equal(value, others[name]) for name, value in network.state_dict().items() if name in others)
+    image = pool.batch(1, 128, np.random.default_rng(0))[0]
+    changed = image.clone()
+    changed[:, :, :32], changed[:, :, 96:], changed[:, :, :, :16], changed[:, :, :, 112:] = 1, 1, 1, 1
+    with torch.no_grad():
+        seen = tower(image)
+        assert torch.equal(tower(changed), seen)
+        changed[:, :, 56:64, 48:56] = 1
+        assert not torch.equal(tower(changed), seen)
 
 
 def test_a_fold_is_judged_by_a_network_that_never_saw_it(mixes, tmp_path):
-    errors = errors_on_fold(mixes / "all", mixes / "fold", tmp_path, name="fold-1", minutes=0.02)
-    assert errors.shape[1] == len(TARGETS) and (errors > 0).all() and (tmp_path / "fold-1.pt").exists()
+    errors, deviations = errors_on_fold(mixes / "all", mixes / "fold", tmp_path, name="fold-1", minutes=0.02)
+    assert errors.shape[1] == len(TARGETS) and (errors > 0).all() and deviations.shape == errors.shape and (tmp_path / "fold-1.pt").exists()
 
 
 def test_closed_eyes_are_drawn_oftener_and_weigh_less(mixes):

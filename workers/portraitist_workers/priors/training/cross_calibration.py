@@ -4,8 +4,9 @@
 
 A good part of an attribute's error is the person's own, the same in all their pictures, and a sixth of the people that were at hand is
 13: by chance easy or hard ones. Here small networks of 64 px learn from all but one sixth each, and err on that sixth. The factors in
-`--out`/factors.json say by how much the deviations scaled on the last sixth must be multiplied to be those of all people, the part of
-everybody weighing the same (cross-fitting; control variates). `face_networks --factors` takes them.
+`--out`/factors.json say by how much the deviations calibrated on the last sixth must be multiplied to be those of all people, the part of
+everybody weighing the same (cross-fitting; control variates), between pictures that are doubtful alike. `face_networks --factors` takes
+them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from ...faces.networks import AttributeNetwork
 from ..engine.render import FOLDS
-from .attribute_training import ARGUMENTS, TARGETS, WITHIN, attribute_loss, batch, relative_errors
+from .attribute_training import ARGUMENTS, TARGETS, attribute_loss, batch, by_doubt, errors_and_deviations
 from .face_networks import SEED, run_steps
 from .pool import Pool
 
@@ -28,15 +29,15 @@ SMALL = 64  # pixels: five times as fast as 128, and as accurate at yaw, pitch a
 WIDTHS = (96, 160, 224)
 
 
-def errors_on_fold(pool: Path, fold: Path, out: Path, *, name: str, minutes: float) -> Tensor:
-    """Errors [N, A] on the people of the pool `fold`, in predicted deviations, of a network that learnt from `pool` without them."""
+def errors_on_fold(pool: Path, fold: Path, out: Path, *, name: str, minutes: float) -> tuple[Tensor, Tensor]:
+    """`errors_and_deviations` on the people of the pool `fold`, of a network that learnt from `pool` without them."""
     unseen = Pool(fold)
     seen = Pool(pool, without=unseen.people)
     torch.manual_seed(SEED)
     network = AttributeNetwork(**ARGUMENTS, widths=WIDTHS).to(memory_format=torch.channels_last)
     run_steps(name, network, lambda rng: attribute_loss(network, seen, rng, side=SMALL), out=out, minutes=minutes, peak=2e-3)
     rng = np.random.default_rng(2)
-    return relative_errors(network, *batch(unseen, 2000, rng, side=SMALL), rng)
+    return errors_and_deviations(network, *batch(unseen, 2000, rng, side=SMALL), rng)
 
 
 def _rows(values: Tensor, form: str) -> None:
@@ -56,13 +57,11 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     folds = [errors_on_fold(args.pool, args.folds / f"fold-{k}", args.out, name=f"fold-{k}", minutes=args.minutes) for k in range(FOLDS)]
-    each, everybody = torch.stack([errors.quantile(WITHIN, 0) for errors in folds]), torch.cat(folds).quantile(WITHIN, 0)
-    held = torch.stack([(errors < everybody).float().mean(0) for errors in folds])
-    factors = everybody / each[-1]
-    print("68 % of the errors are within these multiples of the predicted deviation, for each sixth of the people:")
+    everybody, _ = by_doubt(*(torch.cat(part) for part in zip(*folds, strict=True)))
+    each = torch.stack([(by_doubt(*fold)[0] / everybody).log().mean(1).exp() for fold in folds])
+    factors = 1 / each[-1]
+    print("68 % of the errors are within these multiples of what they are within for everybody, for each sixth of the people:")
     _rows(each, "{:.2f}")
-    print("of each sixth's errors, intervals of one width for everybody would hold:")
-    _rows(held, "{:.0%}")
     text = json.dumps(dict(zip(TARGETS, [round(factor, 4) for factor in factors.tolist()], strict=True)))
     (args.out / "factors.json").write_text(text + "\n")
     print("factors:", text)

@@ -80,11 +80,12 @@ class Inversion:
         """One update, at `share` of the run."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * max(0.02, 1 - share)
-        image, alpha, labels = self.pool.batch(32, SIDE, self.rng)
+        picture, alpha, labels = self.pool.batch(32, self.generator.config.resolution, self.rng)
+        if self.photographs:
+            picture, alpha = self._with_photographs(picture, alpha)
+        image, alpha = shrunk(picture, SIDE), shrunk(alpha, SIDE)
         with torch.no_grad():
             target = self.target(image, labels)
-        if self.photographs:
-            image, alpha = self._with_photographs(image, alpha)
         with autocast():
             found = self.encoder(augment(image, self.shifts))
         rendered = slice(PHOTOGRAPHED, -PHOTOGRAPHED) if self.photographs else slice(None)
@@ -92,27 +93,26 @@ class Inversion:
         in_w = F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.5)
         # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
         fake = self.generator.synthesis(found[:IN_W], noise="none", dtype=optimisation_dtype(), until=64)
-        seen_as = F.avg_pool2d(image[:IN_W], SIDE // 64)
-        weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * F.avg_pool2d(alpha[:IN_W], SIDE // 64)
-        in_pixels = ((fake - seen_as).abs() * weight).mean()
-        last = image[-IN_W_PLUS:]
+        weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * shrunk(alpha[:IN_W], 64)
+        in_pixels = ((fake - shrunk(image[:IN_W], 64)).abs() * weight).mean()
         with autocast():
-            w_plus = self.encoder.w_plus(augment(last, self.shifts))
+            w_plus = self.encoder.w_plus(augment(image[-IN_W_PLUS:], self.shifts))
         offsets = (w_plus - w_plus.mean(1, keepdim=True)) / self.encoder.w_std
-        made = shrunk(self.generator.synthesis(w_plus, noise="none", dtype=optimisation_dtype()), SIDE)
-        in_w_plus = self.distance(made, last, self.seen).mean()
+        made = self.generator.synthesis(w_plus, noise="none", dtype=optimisation_dtype())
+        last = picture[-IN_W_PLUS:]  # in full: judged at 128 px, what default-256 made of photographs stayed .151 from them, not .128
+        in_w_plus = self.distance(shrunk(made, last.shape[-1]), last, self.seen).mean()
         self.optimizer.zero_grad(set_to_none=True)
         (in_w + 3 * in_pixels + 2 * in_w_plus + OFFSET_WEIGHT * offsets.square().mean()).backward()
         self.optimizer.step()
         self.seen += len(image)
         return {"w": float(in_w.detach()), "pixels": float(in_pixels.detach()), "w_plus": float(in_w_plus.detach())}
 
-    def _with_photographs(self, image: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    def _with_photographs(self, picture: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
         """The first and the last ones replaced, as they are among those that are synthesised."""
         assert self.photographs is not None
-        real = self.photographs.batch(2 * PHOTOGRAPHED, SIDE, self.rng)
+        real = self.photographs.batch(2 * PHOTOGRAPHED, picture.shape[-1], self.rng)
         whole = torch.ones_like(alpha[:PHOTOGRAPHED])
-        return (torch.cat([real[:PHOTOGRAPHED], image[PHOTOGRAPHED:-PHOTOGRAPHED], real[PHOTOGRAPHED:]]),
+        return (torch.cat([real[:PHOTOGRAPHED], picture[PHOTOGRAPHED:-PHOTOGRAPHED], real[PHOTOGRAPHED:]]),
                 torch.cat([whole, alpha[PHOTOGRAPHED:-PHOTOGRAPHED], whole]))
 
     def state(self) -> dict:

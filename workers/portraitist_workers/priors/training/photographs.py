@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 
 from ...faces.align import crop, ffhq_frame
@@ -32,9 +33,11 @@ class Photographs:
         self.crops = np.stack(crops)  # [N, 512, 512, 3] uint8
 
     def batch(self, size: int, resolution: int, rng: np.random.Generator) -> Tensor:
-        """Random ones, whole: [B, 3, r, r] in [-1, 1]."""
-        return to_tensor(np.stack([cv2.resize(self.crops[i], (resolution,) * 2, interpolation=cv2.INTER_AREA)
-                                   for i in rng.choice(len(self.crops), size, replace=False)]))
+        """Random ones, whole, about half of them mirrored: [B, 3, r, r] in [-1, 1]."""
+        pictures = to_tensor(np.stack([cv2.resize(self.crops[i], (resolution,) * 2, interpolation=cv2.INTER_AREA)
+                                       for i in rng.choice(len(self.crops), size, replace=False)]))
+        mirrored = torch.from_numpy(rng.random(size) < 0.5)[:, None, None, None]
+        return torch.where(mirrored, pictures.flip(3), pictures)
 
     def windows(self, size: int, side: int, rng: np.random.Generator) -> Tensor:
         """[B, 3, side, side]: anything between the whole picture at `side` pixels and a window of it as it is."""
