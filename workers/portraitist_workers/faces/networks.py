@@ -95,8 +95,10 @@ class AttributeNetwork(nn.Module):
 
     Of the eyes there are two readings, the trunk's and the tower's; `trust` weighs them by how much the picture shows that the tower does
     not see.
-    Deviations come out of the likelihood too narrow where the network doubts and too wide where it does not, by up to two: `gains`, the
-    logarithms of what they are multiplied by where their own logarithm is at `knots`, put that right (linear in between).
+
+    Deviations come out of the likelihood too narrow where the network doubts and too wide where it does not, by a factor of up to two and
+    a half: `gains`, the logarithms of what they are multiplied by where their own logarithm is at `knots`, put that right (linear in
+    between).
     """
 
     KNOTS = 5
