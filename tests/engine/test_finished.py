@@ -16,7 +16,7 @@ from portraitist_workers.generator.formats import native
 from portraitist_workers.priors import library
 from portraitist_workers.priors.engine.people import HELD_OUT
 from portraitist_workers.priors.engine.render import render_pool
-from portraitist_workers.priors.training import labelling
+from portraitist_workers.priors.training import encoder, labelling
 from portraitist_workers.priors.training.adversarial import Phase, Sharpening
 from portraitist_workers.priors.training.encoder import Inversion
 from portraitist_workers.priors.training.finished import Finished
@@ -174,3 +174,16 @@ def test_an_encoder_learns_on_and_reads_photographs(data, pool, tmp_path):
     assert with_them["w"] < 1.2 * without["w"]  # ... and have no w to be found
     trainer.write(tmp_path, inversion.encoder)
     assert not torch.equal(library.load(folder=tmp_path).encoder.stem.weight, library.load().encoder.stem.weight)
+
+
+def test_an_encoder_learns_who_it_is(pool, monkeypatch):
+    def learnt():
+        inversion = Inversion(Finished(bundled()), pool, 1e-3)
+        inversion.step(0.0)
+        return inversion.encoder.state_dict()
+
+    first, again = learnt(), learnt()
+    monkeypatch.setattr(encoder, "IDENTITY_WEIGHT", 0.0)
+    without = learnt()
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    assert not all(torch.equal(value, without[name]) for name, value in first.items())
