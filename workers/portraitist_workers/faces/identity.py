@@ -1,6 +1,6 @@
 """Who is it: unit vectors whose cosine says how alike two aligned faces are.
 
-The bundled recogniser is dlib's (`recognition.py`). facenet-pytorch's (Inception-ResNet trained on VGGFace2: Schroff et al. 2015;
+The bundled recogniser is dlib's (`world/recognition.py`). facenet-pytorch's (Inception-ResNet trained on VGGFace2: Schroff et al. 2015;
 Cao et al. 2018) serves instead where PORTRAITIST_IDENTITY=facenet asks for it and its weights lie in torch hub's cache.
 
 Cosines of different networks are not comparable: judge them by the network's own thresholds or by the person's own photos.
@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from portraitist.errors import PriorUnavailable
 
 from ..device import device
-from .networks import FOLDER, load_network
+from .networks import load_network
 from .perceptual import hub_checkpoints
-from .recognition import SIDE, RecognitionNetwork
 from .torchvision_border import ensure_torchvision
+from .world import FOLDER
+from .world.recognition import SIDE, RecognitionNetwork
 
 _FACENET_FILE = "20180402-114759-vggface2.pt"
 # Where MTCNN's box lies in the FFHQ frame (left, top, right, bottom as shares of its side; mean over 40 portraits). The
@@ -51,7 +52,7 @@ class BundledIdentity:
     same_person = 0.58  # dlib's own limit, a distance of 0.6; docs/photos.md has what was measured
 
     def __init__(self) -> None:
-        self.network, self.measured = load_network("identity")
+        self.network, self.measured = load_network("identity", FOLDER)
         # Embeddings of differently trained weights are not comparable, so the weights are part of the name.
         digest = hashlib.sha256((FOLDER / "identity.safetensors").read_bytes()).hexdigest()
         self.name = f"dlib-resnet@{digest[:8]}"

@@ -1,4 +1,4 @@
-"""dlib's face recognition network -> identity.safetensors.
+"""dlib's face recognition network -> world/identity.safetensors.
 
     python -m portraitist_workers.faces.world.dlib dlib_face_recognition_resnet_model_v1.dat --data DATA
 
@@ -20,8 +20,9 @@ from ...priors.engine.people import load_people, training_people
 from ...priors.training.photographs import Photographs
 from ..identity import vectors
 from ..image_io import to_tensor
-from ..networks import FOLDER, save_network
-from ..recognition import RecognitionNetwork
+from ..networks import save_network
+from . import FOLDER
+from .recognition import RecognitionNetwork
 
 # Share of the common vector that is taken off. All of it would make the many people whom the mean is of look different from each
 # other, and the few alike: then strangers among the 12 Black women and men of the set would have a mean cosine of 0.55, others 0.14.
