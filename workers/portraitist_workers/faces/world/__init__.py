@@ -1,4 +1,4 @@
-"""Small networks that learnt from photographs of the world: MediaPipe's (Google, Apache-2.0), converted and run by torch alone."""
+"""Networks that learnt from photographs of the world: dlib's recogniser (CC0) and MediaPipe's (Google, Apache-2.0), run by torch alone."""
 
 from pathlib import Path
 
