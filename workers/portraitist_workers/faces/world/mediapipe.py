@@ -27,7 +27,7 @@ NETWORKS = {
     "mesh": ("mediapipe/modules/face_landmark/face_landmark_with_attention.tflite", {
         "output_mesh_identity": "mesh", "output_lips": "lips", "output_left_eye": "left_eye", "output_right_eye": "right_eye",
         "output_left_iris": "left_iris", "output_right_iris": "right_iris", "conv_faceflag": "presence"}),
-    "palms": ("mediapipe/modules/palm_detection/palm_detection_lite.tflite", {"Identity": "boxes", "Identity_1": "scores"}),
+    "palms": ("mediapipe/modules/palm_detection/palm_detection_full.tflite", {"Identity": "boxes", "Identity_1": "scores"}),
 }
 _TYPES = {tflite.TensorType.FLOAT32: np.float32, tflite.TensorType.FLOAT16: np.float16, tflite.TensorType.INT32: np.int32}
 _ACTIVATIONS = {0: "none", 1: "relu", 3: "relu6"}
