@@ -35,6 +35,7 @@ class Person:
     """The person who is meant. Indices are those of the faces and photos given."""
 
     face_of: dict[int, int]       # per photo the index of their face, absent where they are not in it
+    embeddings: np.ndarray        # [F, D] of all faces
     mean: np.ndarray              # [D] unit vector
     cosines: np.ndarray           # [F] mean cosine of every face to the person's faces (of these: to the others)
     rivals: list[Group] = field(default_factory=list)           # who else is in several photos, the most frequent first
@@ -72,7 +73,7 @@ def find_person(embeddings: np.ndarray, photo_of: Sequence[int], sizes: Sequence
         cosines[own] = (pair[np.ix_(own, own)].sum(1) - 1) / (len(own) - 1)
     mean = embeddings[own].sum(0)
     rivals = [g for g in groups if g is not chosen and len(g.face_of) >= RIVAL]
-    return Person(dict(sorted(face_of.items())), mean / max(float(np.linalg.norm(mean)), 1e-9), cosines,
+    return Person(dict(sorted(face_of.items())), embeddings, mean / max(float(np.linalg.norm(mean)), 1e-9), cosines,
                   sorted(rivals, key=lambda g: -len(g.face_of)), halves.get(tuple(chosen.photos)))
 
 
