@@ -47,7 +47,8 @@ class Picture:
 
     def __repr__(self) -> str:
         achieved = ", ".join(f"{name}={a.achieved:.3g}" for name, a in self.report.attributes.items())
-        return f"Picture({achieved}{', clamped' if self.report.clamped else ''})"
+        warned = "".join(f"; {warning}" for warning in self.report.warnings)
+        return f"Picture({achieved}{', clamped' if self.report.clamped else ''}{warned})"
 
     def _repr_png_(self) -> bytes:
         return self.read()

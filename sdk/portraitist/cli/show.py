@@ -45,12 +45,12 @@ def persona(p: Persona) -> None:
         why = "; ".join(filter(None, [v.reason, *v.warnings]))
         table.add_row(escape(v.name), "[green]ok[/]" if v.accepted else f"[red]{v.code}[/]", escape(why))
     console.print(table)
-    table = Table("attribute", "from", "to", "missing", "to add", box=None, pad_edge=False)
+    table = Table("attribute", "from", "to", "photos show", "missing", "to add", box=None, pad_edge=False)
     for r in p.reach.values():
         holes = ", ".join(f"{low:.3g} to {high:.3g}" for low, high in r.holes)
-        table.add_row(
-            f"{r.attribute}{f' ({r.unit})' if r.unit else ''}", f"{r.low:.3g}", f"{r.high:.3g}", holes, escape(r.advice)
-        )
+        shown = "" if r.photos_low is None else f"{r.photos_low:.3g} to {r.photos_high:.3g}"
+        name = f"{r.attribute}{f' ({r.unit})' if r.unit else ''}"
+        table.add_row(name, f"{r.low:.3g}", f"{r.high:.3g}", shown, holes, escape(r.advice))
     console.print(table)
     for warning in p.record.warnings:
         console.print(f"[yellow]{escape(warning)}[/]")
@@ -89,6 +89,8 @@ def picture(where: str, report: PictureReport) -> None:
     if report.degradation:
         parts.append(report.degradation)
     console.print(f"[bold]{escape(where)}[/]  {escape(', '.join(parts))}", soft_wrap=True)
+    for warning in report.warnings:
+        console.print(f"  [yellow]{escape(warning)}[/]", soft_wrap=True)
 
 
 def personas(people: list[Persona]) -> None:

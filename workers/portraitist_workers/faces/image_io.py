@@ -143,6 +143,13 @@ def to_uint8(images: torch.Tensor) -> np.ndarray:
     return images.detach().float().add(1).mul(127.5).clamp(0, 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
+def at_side(images: torch.Tensor, side: int) -> torch.Tensor:
+    """[B, 3, R, R] -> [B, 3, side, side], averaging when shrinking."""
+    if images.shape[-1] == side:
+        return images
+    return torch.nn.functional.interpolate(images, (side, side), mode="bilinear", antialias=True, align_corners=False)
+
+
 def _too_many_bytes(name: str, count: int) -> InvalidImage:
     return _refusal(name, f"is {count / 1e6:.0f} MB; at most {MAX_BYTES // 10**6} MB are accepted", "scale it down first")
 

@@ -40,6 +40,9 @@ _DECODE_SIDE = 1600    # px: larger JPEGs are decoded at a half, quarter or eigh
 Source = tuple[str, bytes | Callable[[], bytes] | DownloadFailed]
 
 
+_Found = tuple[Frame, float, np.ndarray, np.ndarray]  # the fields of a _Candidate after the first
+
+
 @dataclass(eq=False)
 class _Candidate:
     """One face in one photo."""
@@ -126,8 +129,8 @@ def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable
     return Intake(finished, accepted, warnings, networks, mean)
 
 
-def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage | DownloadFailed | list[tuple[Frame, float, np.ndarray, np.ndarray]]]:
-    """Per photo its faces (frame in photo px, probability, crop, what of it is inside), or why it could not be had or decoded.
+def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage | DownloadFailed | list[_Found]]:
+    """Per photo its faces (frame in photo px, probability, crop, `align.inside`), or why there is no picture.
 
     The next photo is decoded while the faces of this one are sought.
     """

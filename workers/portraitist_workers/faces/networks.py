@@ -24,6 +24,7 @@ from portraitist.errors import PriorUnavailable
 from portraitist.priors.prior import bundled
 
 from ..device import device
+from .geometry import GeometryNetwork
 from .world.recognition import RecognitionNetwork
 from .world.steps import StepNetwork
 
@@ -260,7 +261,8 @@ def _charbonnier(x: Tensor, eps: float = 0.02) -> Tensor:
 
 
 _KINDS = {"attributes": AttributeNetwork, "parser": ParserNetwork, "perceptual": PerceptualNetwork,
-          "identity": RecognitionNetwork, "mesh": StepNetwork, "palms": StepNetwork}  # the last three are not ours: see faces/world
+          "geometry": GeometryNetwork,
+          "identity": RecognitionNetwork, "mesh": StepNetwork, "palms": StepNetwork}  # these are not ours: see faces/world
 
 
 def save_network(path: Path, kind: str, network: nn.Module, arguments: dict[str, Any], measured: dict[str, Any]) -> None:

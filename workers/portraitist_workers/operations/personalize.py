@@ -17,14 +17,13 @@ from ..faces.intake import check_photos
 from ..faces.perceptual import load_perceptual
 from ..inversion.optimize import refine_w
 from ..inversion.reconstruction import Reconstruction
-from ..persona import organizers
+from ..persona import organizers, reach
 from ..persona.axes import Axes
 from ..persona.control import Response, measure_response, solve
-from ..persona.judge import identity_scores, leave_one_out, versions
+from ..persona.judge import identity_scores, judge_for, leave_one_out, versions
 from ..persona.likeness import Likeness
 from ..persona.model import PersonaModel, render
 from ..persona.presets import PRESETS, Preset
-from ..persona.requests import measure_reach
 from ..persona.tuning import Tuning
 from ..precision import optimisation_dtype
 from ..priors import library
@@ -68,12 +67,13 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     weights = model.to_bytes()
     model = PersonaModel.from_bytes(weights)
     figures, preview = evaluate(model, photos, known, clock)
+    reaches = reach.measured(reach.of_photos(request.attributes, values.tolist()), model, judge_for(model))
     figures["persona_bytes"] = len(weights)
     clock.finish("package")
     return PersonaRecord(
         persona_id=request.persona_id, name=request.name, prior=prior.reference, organizer=organizer_name(request),
         preset=request.preset, attributes=list(request.attributes), photos=intake.verdicts,
-        reach=measure_reach(request.attributes, values.tolist()), warnings=intake.warnings,
+        reach=reaches, warnings=intake.warnings,
         figures={k: round(float(v), 4) for k, v in {**figures, **clock.seconds()}.items()},
         networks={"attributes": load_attributes().name, "identity": load_identity().name, "perceptual": load_perceptual().name},
         versions=versions(), seed=request.seed, weights=context.put(weights), preview=context.put_picture(preview, Origin("create")),
