@@ -153,7 +153,8 @@ def _in_folder(folder: Path) -> list[PhotoLike]:
         ) from error
     if not found:
         raise InvalidRequest(
-            f"there are no picture files in {printable(str(folder))}; put the person's photos (JPEG, PNG, WebP, AVIF or HEIC) directly into it",
+            f"there are no picture files in {printable(str(folder))}; put the person's photos (JPEG, PNG, WebP, AVIF or HEIC) right "
+            "into it",
             param="photos",
         )
     return list(found)

@@ -16,25 +16,31 @@ _WHITE = (0.9642, 1.0, 0.8249)
 
 
 def profile(name: str) -> bytes:
-    """ICC, version 2 or 4, of a display."""
+    """ICC, of a display."""
     if name == "Adobe RGB":
         curve = b"curv" + bytes(4) + struct.pack(">IH", 1, 563)  # gamma 2.19921875
     else:  # sRGB's curve, parametric type 3
-        curve = b"para" + bytes(4) + struct.pack(">HH5i", 3, 0, *(round(v * 65536) for v in (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)))
+        numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+        curve = b"para" + bytes(4) + struct.pack(">HH5i", 3, 0, *(round(n * 65536) for n in numbers))
     curve += bytes(-len(curve) % 4)
-    tags = [(b"wtpt", _xyz(_WHITE)), *((k, _xyz(c)) for k, c in zip((b"rXYZ", b"gXYZ", b"bXYZ"), np.transpose(PRIMARIES[name]), strict=True)),
-            *((k, curve) for k in (b"rTRC", b"gTRC", b"bTRC")), (b"desc", b"desc" + bytes(4) + struct.pack(">I", 2) + b"x\0" + bytes(78)),
-            (b"cprt", b"text" + bytes(4) + b"none\0\0\0\0")]
+    colorants = zip((b"rXYZ", b"gXYZ", b"bXYZ"), np.transpose(PRIMARIES[name]), strict=True)
+    tags = [
+        (b"wtpt", _xyz(_WHITE)),
+        *((kind, _xyz(values)) for kind, values in colorants),
+        *((kind, curve) for kind in (b"rTRC", b"gTRC", b"bTRC")),
+        (b"desc", b"desc" + bytes(4) + struct.pack(">I", 2) + b"x\0" + bytes(78)),
+        (b"cprt", b"text" + bytes(4) + b"none\0\0\0\0"),
+    ]
     return _icc(tags)
 
 
-def _icc(tags: list[tuple[bytes, bytes]], space: bytes = b"RGB ") -> bytes:
+def _icc(tags: list[tuple[bytes, bytes]]) -> bytes:
     at, table, body = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags)), b""
     for kind, content in tags:
         content += bytes(-len(content) % 4)
         table += kind + struct.pack(">II", at + len(body), len(content))
         body += content
-    head = struct.pack(">I4sI4s4s4s", at + len(body), bytes(4), 0x04000000, b"mntr", space, b"XYZ ") + bytes(12) + b"acsp"
+    head = struct.pack(">I4sI4s4s4s", at + len(body), bytes(4), 0x04000000, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp"
     head += bytes(28) + struct.pack(">3i", *(round(v * 65536) for v in _WHITE))
     return head + bytes(128 - len(head)) + table + body
 

@@ -7,9 +7,9 @@ import time
 
 import numpy as np
 import pytest
-from faces.profiles import encoded_in, profile
 from PIL import Image, ImageCms, ImageEnhance
 
+from faces.profiles import encoded_in, profile
 from portraitist.decoding import colour
 from portraitist_workers.faces.image_io import decode, encode_png
 

@@ -23,11 +23,14 @@ def to_srgb(image: Image, profile: bytes | None) -> Image:
     another colour space, or so large or odd that it may be meant to cost time, RGB and grey are taken to be sRGB."""
     transform = None if not profile else _transform(profile, image.mode)
     if transform is None:
-        return image.convert("RGB")
-    if image.mode == "L" and transform.inputMode == "RGB":
-        image = image.convert("RGB")
-    converted: Image = transform.apply(image)
+        return in_mode(image, "RGB")
+    converted: Image = transform.apply(in_mode(image, transform.inputMode))
     return converted
+
+
+def in_mode(image: Image, mode: str) -> Image:
+    """Itself where it is so already: a copy of a large picture takes 200 MB."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _transform(profile: bytes, mode: str) -> Any:
@@ -50,8 +53,8 @@ def _transform(profile: bytes, mode: str) -> Any:
     except Exception:  # of a damaged profile
         return None
     sample = _sample(space)
-    changed = ImageChops.difference(transform.apply(sample), sample.convert("RGB")).getextrema()
-    return None if max(high for _, high in changed) <= _SAME else transform
+    changed = ImageChops.difference(transform.apply(sample), sample.convert("RGB"))
+    return None if max(changed.tobytes()) <= _SAME else transform
 
 
 @cache

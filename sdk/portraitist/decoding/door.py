@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import InvalidImage, printable
 from .bounds import Unbounded, brands, check_chunks, check_composition, scans
-from .colour import to_srgb
+from .colour import in_mode, to_srgb
 
 KINDS = "JPEG, PNG, WebP, AVIF or HEIC"  # by content; the file's extension is never looked at
 MAX_BYTES = 100_000_000  # of the file
@@ -149,8 +149,8 @@ def _flat(image: Image.Image) -> Image.Image:
     alpha = None
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         alpha = image.convert("RGBA").getchannel("A")
-    grey = image.mode in ("L", "LA", "La", "1")
-    colours = to_srgb(image if image.mode == "CMYK" else image.convert("L" if grey else "RGB"), profile)
+    mode = "CMYK" if image.mode == "CMYK" else "L" if image.mode in ("L", "LA", "La", "1") else "RGB"
+    colours = to_srgb(in_mode(image, mode), profile)
     if alpha is None:
         return colours
     flat = Image.new("RGB", image.size, _WHITE)

@@ -32,8 +32,8 @@ class Verdict:
 
 
 def verify(picture: str | os.PathLike[str] | bytes, *, key: str | None = None) -> Verdict:
-    """Look for signed metadata (C2PA) and the invisible mark in a JPEG, PNG, WebP, AVIF or HEIC file. `key`: look for another mark than that of
-    $PORTRAITIST_MARK_KEY. Raises InvalidImage, and InvalidRequest where the packages for it are missing."""
+    """Look for signed metadata (C2PA) and the invisible mark in a JPEG, PNG, WebP, AVIF or HEIC file. `key`: look for another mark than
+    that of $PORTRAITIST_MARK_KEY. Raises InvalidImage, and InvalidRequest where the packages for it are missing."""
     name = "picture" if isinstance(picture, bytes) else Path(picture).name
     data = picture if isinstance(picture, bytes) else _bytes(Path(picture).expanduser())
     try:
