@@ -37,6 +37,8 @@ class CreatePersona(_Request):
     preset: Literal["fast", "balanced", "best"] = "balanced"
     prior: str = "default"
     seed: int = 0
+    person: str | None = None  # name of a photo that shows who is meant; None: whoever most photos show
+    keep: list[str] = []  # names of photos to use whatever is found in them, if they show a face
     consent: Consent | None = None
     expires: float | None = None  # seconds since the epoch: the persona's end
 

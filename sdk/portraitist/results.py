@@ -16,11 +16,12 @@ class PhotoVerdict(_Result):
 
     name: str
     accepted: bool
-    code: str = "ok"  # ok, no_face, too_small, blurred, exposure, duplicate, other_person, occluded, undecodable, not_fetched
+    code: str = "ok"  # ok, no_face, too_small, duplicate, other_person, undecodable, not_fetched
     reason: str = ""  # a sentence for the person who took the photo, with the remedy
     figures: dict[str, float] = {}  # face_px, sharpness, brightness, identity, ... units in docs/photos.md
     attributes: dict[str, float] = {}  # estimated values, when a face was measured
     warnings: list[str] = []
+    weight: float = 1.0  # how much it counts in learning the person: 1 for a good photo, 0 for a refused one
 
 
 class Reach(_Result):
