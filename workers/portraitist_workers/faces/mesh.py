@@ -67,13 +67,13 @@ class WorldMesh:
 
 
 def _seen(images: Tensor, window: Tensor) -> Tensor:
-    """What the network is given [B, 3, 192, 192] in [0, 1]; black beyond the picture's edge.
+    """What the network is given [B, 3, 192, 192] in [0, 1]; beyond the picture, its edge.
 
     `window` [B, 2, 3] leads from shares of the window's side, measured from its middle, to shares of the picture's side.
     """
     theta = torch.cat([window[:, :, :2], 2 * window[:, :, 2:] - 1], 2)
     grid = F.affine_grid(theta, [len(images), 3, _SIDE, _SIDE], align_corners=False)
-    seen = F.grid_sample((images + 1) / 2, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    seen = F.grid_sample((images + 1) / 2, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return seen.contiguous(memory_format=torch.channels_last)
 
 
