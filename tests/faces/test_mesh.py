@@ -40,7 +40,7 @@ def squares(reference, side: int) -> torch.Tensor:
 # -- the same numbers --
 
 def test_the_network_gives_the_original_runtimes_numbers(reference):
-    """Raw outputs, in px of 192: the original computes in float32 too, so what differs is rounding and how a JPEG was decoded."""
+    """Raw outputs, in px of 192: they differ by 0.0001 here; the rest is for other decoders of JPEG."""
     network, _ = load_network("mesh", FOLDER)
     with torch.no_grad():
         out = network((squares(reference, 192) + 1) / 2)
@@ -54,7 +54,7 @@ def test_points_are_those_of_the_original_pipeline(reference):
     """Its windows are cut by another rule of where a pixel's middle is, which moves all points by up to half a px of 192."""
     points = load_mesh()(squares(reference, 256)).points.numpy()
     away = np.linalg.norm((points - reference["points"])[..., :2], axis=2)
-    assert away.mean() < 0.003 and away.max() < 0.015
+    assert away.mean() < 0.003 and away.max() < 0.012
     assert np.abs((points - reference["points"])[..., 2]).mean() < 0.005
     assert np.linalg.norm((points[[1, 2, 0]] - reference["points"])[..., :2], axis=2).mean() > 0.03  # another picture's do not fit
 
