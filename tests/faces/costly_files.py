@@ -25,11 +25,11 @@ def many_segments(count: int = 1_000_000) -> bytes:
     return file.getvalue()[:2] + b"\xff\xfe\x00\x02" * count + file.getvalue()[2:]
 
 
-def much_padding(count: int = 10_000_000) -> bytes:
+def much_padding(count: int = 10_000_000, before: bytes = b"") -> bytes:
     """A JPEG with padding between its segments."""
     file = io.BytesIO()
     Image.new("L", (64, 64), 128).save(file, "JPEG")
-    return file.getvalue()[:20] + bytes(count) + file.getvalue()[20:]
+    return file.getvalue()[:20] + before + bytes(count) + file.getvalue()[20:]
 
 
 def many_chunks(count: int = 1_000_000) -> bytes:

@@ -23,6 +23,7 @@ COSTLY = {
     "scans": many_scans,
     "segments": many_segments,
     "padding": much_padding,
+    "padding behind an end": lambda: much_padding(before=b"\xff\xd9"),
     "chunks": many_chunks,
     "tiles": lambda: many_tiles(768, side=2048),
 }

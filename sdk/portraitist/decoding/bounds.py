@@ -34,7 +34,7 @@ def scans(jpeg: bytes) -> int:
         parts += 1
         if parts > MAX_PARTS:
             raise Unbounded(f"more than {MAX_PARTS:,} segments")
-        if found is None or jpeg[found.end() - 1] == _EOI:
+        if found is None or (count and jpeg[found.end() - 1] == _EOI):  # before the first scan Pillow passes over it
             return count
         marker, at = jpeg[found.end() - 1], found.end()
         if marker not in _ALONE:
