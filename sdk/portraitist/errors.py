@@ -41,6 +41,11 @@ from __future__ import annotations
 from typing import Any
 
 
+def printable(text: str, *, keep: str = "") -> str:
+    """For messages and terminals: control characters (but those in `keep`) and all others that cannot be printed as "?"."""
+    return "".join(c if c.isprintable() or c in keep else "?" for c in text)
+
+
 class PortraitistError(Exception):
     """Base class. `code` is derived from the class name."""
 

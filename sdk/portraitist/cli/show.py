@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, TaskID, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Column, Table
 
+from ..errors import printable
 from ..jobs import AnyJob, Cancelled, Failed, Queued, Running, Status, Succeeded
 from ..persona import Persona
 from ..priors.official import OFFICIAL
@@ -25,7 +26,9 @@ console = Console()
 
 
 def as_json(data: Any) -> None:
-    print(json.dumps(_finite(data), indent=2, ensure_ascii=False))
+    """Readable: letters as they are; what cannot be printed is escaped, so that no terminal obeys it."""
+    text = json.dumps(_finite(data), indent=2, ensure_ascii=False)
+    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def _finite(data: Any) -> Any:
@@ -43,7 +46,7 @@ def persona(p: Persona) -> None:
     table = Table("photo", "verdict", "why", box=None, pad_edge=False)
     for v in p.photos:
         why = "; ".join(filter(None, [v.reason, *v.warnings]))
-        table.add_row(escape(v.name), "[green]ok[/]" if v.accepted else f"[red]{v.code}[/]", escape(why))
+        table.add_row(escape(printable(v.name)), "[green]ok[/]" if v.accepted else f"[red]{v.code}[/]", escape(printable(why)))
     console.print(table)
     table = Table("attribute", "from", "to", "photos show", "missing", "to add", box=None, pad_edge=False)
     for r in p.reach.values():
@@ -53,7 +56,7 @@ def persona(p: Persona) -> None:
         table.add_row(name, f"{r.low:.3g}", f"{r.high:.3g}", shown, holes, escape(r.advice))
     console.print(table)
     for warning in p.record.warnings:
-        console.print(f"[yellow]{escape(warning)}[/]")
+        console.print(f"[yellow]{escape(printable(warning))}[/]")
     if (c := p.consent) is not None:
         told = f"{c.subject}, given by {c.by} on {_day(c.when)}: {c.scope} (text {c.text_hash[:12]}…)"
         console.print(escape("consent: " + ("none recorded; you answer for it" if c.assumed else told)), soft_wrap=True)
@@ -88,9 +91,9 @@ def picture(where: str, report: PictureReport) -> None:
         parts.append(f"fits the input at {report.consistency:.1f} dB")
     if report.degradation:
         parts.append(report.degradation)
-    console.print(f"[bold]{escape(where)}[/]  {escape(', '.join(parts))}", soft_wrap=True)
+    console.print(f"[bold]{escape(printable(where))}[/]  {escape(', '.join(parts))}", soft_wrap=True)
     for warning in report.warnings:
-        console.print(f"  [yellow]{escape(warning)}[/]", soft_wrap=True)
+        console.print(f"  [yellow]{escape(printable(warning))}[/]", soft_wrap=True)
 
 
 def personas(people: list[Persona]) -> None:
@@ -125,7 +128,7 @@ def status(now: Status) -> str:
         case Succeeded(seconds):
             return f"succeeded in {seconds:.1f} s"
         case Failed(error):
-            return f"failed: {error.message}"
+            return f"failed: {printable(error.message)}"
         case Cancelled():
             return "cancelled"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from portraitist.errors import printable
 from portraitist.results import PhotoVerdict
 
 _REASONS = {
@@ -20,18 +21,18 @@ def refusal(name: str, code: str, figures: dict[str, float] | None = None, **det
     """The verdict on photo `name` refused for `code`; `figures` and `details` fill the sentence."""
     figures = figures or {}
     return PhotoVerdict(name=name, accepted=False, code=code, figures=figures, weight=0.0,
-                        reason=_REASONS[code].format(**(figures | details), name=shown(name)))
+                        reason=_REASONS[code].format(**(figures | details), name=_short(name)))
 
 
 def two_people(person: Sequence[str], rival: Sequence[str]) -> str:
     """That the photos named `rival` show somebody else about as often as those named `person` show the person."""
     return (f"The photos show two people about equally often: {listed(person)}; and {listed(rival)}. Say who is meant by one photo: "
-            f"person='{shown(person[0])}', on the command line --person '{shown(person[0])}'.")
+            f"person='{_short(person[0])}', on the command line --person '{_short(person[0])}'.")
 
 
 def somebody_else(names: Sequence[str]) -> str:
     return (f"Somebody else is in several photos, too, and was left out: {listed(names)}. If that is the person who is meant: "
-            f"person='{shown(names[0])}', on the command line --person '{shown(names[0])}'.")
+            f"person='{_short(names[0])}', on the command line --person '{_short(names[0])}'.")
 
 
 def perhaps_two(first: Sequence[str], second: Sequence[str]) -> str:
@@ -41,13 +42,12 @@ def perhaps_two(first: Sequence[str], second: Sequence[str]) -> str:
 
 def listed(names: Sequence[str], most: int = 3) -> str:
     """'a.jpg', 'b.jpg' and 4 more"""
-    quoted = ", ".join(f"'{shown(name)}'" for name in names[:most])
+    quoted = ", ".join(f"'{_short(name)}'" for name in names[:most])
     return quoted + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def shown(name: str) -> str:
-    """A file's name as it can stand in a message."""
-    return "".join(c if c.isprintable() else "?" for c in name)[:100]
+def _short(name: str) -> str:
+    return printable(name)[:100]
 
 
 def missing_advice(attributes: Sequence[dict[str, float]]) -> str:
