@@ -22,7 +22,8 @@ from .transport import EmbeddedTransport
 
 _ROOM_WARN, _ROOM_FAIL = 2 * 2**30, 200 * 2**20  # bytes
 _GENERATOR = {"generator", "encoder", "latents"}  # of every bundled prior
-_NETWORKS = {"attributes", "identity", "parser", "perceptual"}  # one set for all
+_NETWORKS = {"attributes", "parser", "perceptual"}  # one set for all
+_WORLD = {"geometry", "identity", "mesh", "palms"}  # faces/world
 _RENEW_DAYS = 30
 _WORKER = "pip install 'portraitist[worker]'"
 
@@ -111,14 +112,15 @@ def _heic() -> Check:
 
 
 def _weights() -> Check:
-    """The bundled priors."""
+    """The bundled priors and the networks that see faces."""
     try:
         folders = {name: bundled(name) for name in BUNDLED}
     except NotFound:
         return Check("weights", "fail", "the package portraitist_workers is not there", _WORKER)
-    files = [file for folder in folders.values() for file in sorted(folder.glob("*.safetensors"))]
-    for name, folder in folders.items():
-        needed = _GENERATOR | _NETWORKS if name == DEFAULT else _GENERATOR
+    needed_in = {folder: _GENERATOR | _NETWORKS if name == DEFAULT else _GENERATOR for name, folder in folders.items()}
+    needed_in[folders[DEFAULT].parent.parent / "faces" / "world"] = _WORLD
+    files = [file for folder in needed_in for file in sorted(folder.glob("*.safetensors"))]
+    for folder, needed in needed_in.items():
         if missing := sorted(needed - {f.stem for f in files if f.parent == folder}):
             detail = f"no {', '.join(missing)} in {folder}"
             return Check("weights", "fail", detail, "reinstall portraitist; its wheel contains the weights")

@@ -103,7 +103,7 @@ def _identified(data: bytes, name: str) -> Image.Image:
             "is a HEIC picture, and the package that reads those is missing",
             "run `pip install 'portraitist[heic]'` where it is read, or save it as JPEG",
         ) from None
-    image: Image.Image = HeifImageFile(io.BytesIO(data))
+    image: Image.Image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call, unused-ignore]
     return image
 
 
