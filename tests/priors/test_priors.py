@@ -48,7 +48,7 @@ def test_add_recognises_by_content(studio, files, in_process):
     assert names(studio) == ["default", "default-256", "native", "nvidia", "rosinality"] and "nvidia" in studio.priors
     a, b = (load_file(studio.priors.get(n).generator) for n in ("nvidia", "rosinality"))
     assert all(torch.equal(a[k], b[k]) for k in a)
-    assert studio.priors.add(files / "free.safetensors").record.licence.commercial  # says CC0: nothing to accept
+    assert studio.priors.add(files / "free.safetensors").record.licence.commercial  # nothing to accept
 
 
 def test_names(studio, files, in_process):

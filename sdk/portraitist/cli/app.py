@@ -10,6 +10,7 @@ from typing import NoReturn
 import typer
 
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError
+from ..printable import printable
 from . import admin, fleet, make, priors, tenants, vault, verify, webhooks
 
 app = typer.Typer(
@@ -57,7 +58,7 @@ def main() -> NoReturn:
         else:
             if isinstance(error, PhotosUnusable):  # the reasons, then the line
                 for photo in error.photos:
-                    print(f"  {photo.get('name')}: {photo.get('reason') or 'ok'}", file=sys.stderr)
+                    print(printable(f"  {photo.get('name')}: {photo.get('reason') or 'ok'}"), file=sys.stderr)
             print(f"portraitist: {error.message}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InvalidRequest) else 1)
     except KeyboardInterrupt:

@@ -111,9 +111,9 @@ def export(
     written, notes = _priors(home).export(name, path, layout=layout, overwrite=force)
     if json:
         return show.as_json({"path": str(written), "layout": layout, "notes": notes})
-    print(f"{written}: {layout}, reads back equal")
+    show.line(f"{written}: {layout}, reads back equal")
     for note in notes:
-        print(f"  {note}")
+        show.line(f"  {note}")
 
 
 @app.command()

@@ -5,27 +5,46 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, TaskID, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as Bar
+from rich.segment import Segment
 from rich.table import Column, Table
 
 from ..jobs import AnyJob, Cancelled, Failed, Queued, Running, Status, Succeeded
 from ..persona import Persona
 from ..priors.official import OFFICIAL
+from ..printable import printable
 from ..priors.prior import Prior
 from ..results import PictureReport
+
+class Console(RichConsole):
+    """Much of what is shown comes from strangers' files, so a terminal gets no control characters but our own colours."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text
+            yield segment if segment.control or text == "\n" else segment._replace(text=printable(text))
+
 
 console = Console()
 
 
+def line(text: str) -> None:
+    """As it is, but for control characters."""
+    print(printable(text))
+
+
 def as_json(data: Any) -> None:
-    print(json.dumps(_finite(data), indent=2, ensure_ascii=False))
+    text = json.dumps(_finite(data), indent=2, ensure_ascii=False)
+    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def _finite(data: Any) -> Any:

@@ -32,13 +32,14 @@ def verify(
         show.as_json([{"file": str(path), **verdict.to_dict()} for path, verdict in verdicts.items()])
     else:
         for path, verdict in verdicts.items():
-            print(described(path, verdict))
+            for line in described(path, verdict):
+                show.line(line)
     if not all(verdict.generated for verdict in verdicts.values()):
         raise typer.Exit(1)
 
 
-def described(path: Path, verdict: Verdict) -> str:
-    return f"{path}\n  metadata: {_credentials(verdict.credentials)}\n  mark:     {_mark(verdict.mark)}"
+def described(path: Path, verdict: Verdict) -> list[str]:
+    return [str(path), f"  metadata: {_credentials(verdict.credentials)}", f"  mark:     {_mark(verdict.mark)}"]
 
 
 def _credentials(c: Credentials) -> str:

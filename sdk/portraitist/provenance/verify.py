@@ -57,6 +57,8 @@ def verify(picture: str | os.PathLike[str] | bytes, *, key: str | None = None) -
 
 def _bytes(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise InvalidImage(f"{path} is no regular file; give a picture's", param=str(path))
         if path.stat().st_size > _MOST_BYTES:
             raise InvalidImage(f"{path.name} has more than {_MOST_BYTES // 10**6} MB; scale it down", param=path.name)
         return path.read_bytes()
