@@ -20,10 +20,11 @@ from rich.table import Column, Table
 
 from ..jobs import AnyJob, Cancelled, Failed, Queued, Running, Status, Succeeded
 from ..persona import Persona
-from ..priors.official import OFFICIAL
 from ..printable import printable
+from ..priors.official import OFFICIAL
 from ..priors.prior import Prior
 from ..results import PictureReport
+
 
 class Console(RichConsole):
     """Much of what is shown comes from strangers' files, so a terminal gets no control characters but our own colours."""

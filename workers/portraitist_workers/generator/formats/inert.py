@@ -77,7 +77,7 @@ def kind_of(module: Any, name: Any) -> type:
 
 def number(value: Any) -> float:
     """A plain number, or one that numpy wrote. Raises ValueError."""
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float)) and abs(value) < 2**53:
         return value
     if isinstance(value, Record) and value.kind == "scalar" and len(value.args) == 2:
         dtype, data = value.args
