@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import io
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from portraitist import verify
 from portraitist.cli.app import app
 from portraitist.doctor import _certificate
 from portraitist.provenance import certificate
+from portraitist.provenance.credentials import Credentials
 from portraitist_workers.provenance import signing
 from portraitist_workers.provenance.marking import mark_portrait
 from portraitist_workers.provenance.origin import Origin
@@ -197,6 +199,27 @@ def test_what_is_no_picture(data, tmp_path):
         verify(tmp_path / "x.png")
     with pytest.raises(portraitist.InvalidImage, match=r"no\.png"):
         verify(tmp_path / "no.png")
+
+
+def test_what_is_no_regular_file(tmp_path):
+    """A pipe would be waited for, a device read for ever."""
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", "/dev/zero", tmp_path):
+        with pytest.raises(portraitist.InvalidImage, match="no regular file"):
+            verify(path)
+
+
+def test_no_escape_of_a_file_reaches_the_terminal(portrait, tmp_path, monkeypatch):
+    path = tmp_path / "\x1b]0;owned\x07\x9b31m\u202egpj.png"
+    Image.new("RGB", (64, 64), "olive").save(path, "PNG")
+    words = Credentials("valid", made="created", tool="\x1b[2JTool", signer="\x1b[31mACME\r", trust="unknown")
+    monkeypatch.setattr("portraitist.provenance.verify.read", lambda *_: words)
+    for options in ([], ["--json"]):
+        shown = CliRunner().invoke(app, ["verify", *options, str(path)]).output
+        assert "ACME" in shown and not [c for c in shown if not c.isprintable() and c != "\n"]
+    with pytest.raises(portraitist.InvalidImage) as caught:
+        verify(tmp_path / "\x1b[2J.png")
+    assert str(caught.value).isprintable()
 
 
 def test_verifying_needs_no_torch(portrait, tmp_path):
