@@ -17,7 +17,7 @@ from .unpickle import MOST, unpickle
 
 ZIP_MAGIC = b"PK\x03\x04"
 STREAM_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # a pickled number that torch.save wrote before 1.6
-LIMIT = 2 * 2**30  # bytes that one file may hold in tensors; the largest published one has 0.9 GB
+LIMIT = 2 * 2**30  # bytes that one file may hold in tensors; a training checkpoint of 1024 px has 0.9 GB
 
 _DTYPES = {
     "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
