@@ -214,4 +214,4 @@ def from_dict(data: dict[str, Any]) -> PortraitistError:
     """The typed error that `to_dict` described; unknown codes become `JobFailed`."""
     by_code = {cls("").code: cls for cls in _classes(PortraitistError)}
     cls = by_code.get(data.get("code", ""), JobFailed)
-    return cls(data.get("message", ""), param=data.get("param"), **data.get("details", {}))
+    return cls(str(data.get("message", "")), param=data.get("param"), **data.get("details", {}))
