@@ -38,7 +38,7 @@ class Check:
 def examine(home: str | os.PathLike[str] | None = None, *, start: bool = True) -> list[Check]:
     """All checks, in the order in which to mend things. Never raises."""
     packages = [_package(name, least) for name, least in (("celery", "5.7"), ("safetensors", "0.5"), ("c2pa-python", "0.38"))]
-    checks = [_python(), _torch_pair(), *packages, _weights()]
+    checks = [_python(), _torch_pair(), *packages, _heic(), _weights()]
     folder = default_home() if home is None else Path(home)
     try:
         backend = embedded(folder)
@@ -102,6 +102,12 @@ def _package(name: str, least: str) -> Check:
     if _numbers(version) < _numbers(least):
         return Check(name, "fail", f"{version} is older than {least}", f"pip install -U '{name}>={least}'")
     return Check(name, "ok", version)
+
+
+def _heic() -> Check:
+    if _version("pillow-heif") is None:
+        return Check("pillow-heif", "warn", "not installed: photos in HEIC are refused", "pip install 'portraitist[heic]'")
+    return _package("pillow-heif", "1.8")
 
 
 def _weights() -> Check:

@@ -32,7 +32,7 @@ PortraitistError
 │   └── JobCancelled
 └── WaitTimeout               the wait ended, the job goes on (also a builtin TimeoutError)
 
-Every error has `code` (stable, snake_case), a message of one line that says what was wrong, where, and what to do, and
+Every error has `code` (stable, snake_case), a message that says what was wrong, where, and what to do, and
 optionally `param` (the argument or file it is about). `to_dict` / `from_dict` carry it between processes.
 """
 
@@ -40,14 +40,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .printable import printable
+
+def printable(text: str, *, keep: str = "") -> str:
+    """For messages and terminals: control characters (but those in `keep`) and all others that cannot be printed as "?"."""
+    return "".join(c if c.isprintable() or c in keep else "?" for c in text)
 
 
 class PortraitistError(Exception):
     """Base class. `code` is derived from the class name."""
 
     def __init__(self, message: str, *, param: str | None = None, **details: Any) -> None:
-        self.message = printable(message)  # it often quotes a stranger's file
+        self.message = printable(message, keep="\n")  # it often quotes a stranger's file
         super().__init__(self.message)
         self.param = param
         self.details = details

@@ -15,7 +15,7 @@ from .errors import InvalidRequest
 from .jobs import Job
 from .photos import PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
-from .requests import Edit, Enhance, Photo, Synthesize
+from .requests import Edit, Enhance, Photo, Strict, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
 from .submission import Uploads, build, submit
@@ -46,8 +46,9 @@ class Reaches(dict[str, Reach]):
         lines = []
         for name, r in self.items():
             unit = f" {r.unit}" if r.unit else ""
+            shown = "" if r.photos_low is None else f" (photos show {r.photos_low:.3g} to {r.photos_high:.3g})"
             holes = "".join(f", no photo from {low:.3g} to {high:.3g}" for low, high in r.holes)
-            lines.append(f"{name}: {r.low:.3g} to {r.high:.3g}{unit}{holes}" + (f". {r.advice}" if r.advice else ""))
+            lines.append(f"{name}: {r.low:.3g} to {r.high:.3g}{unit}{shown}{holes}" + (f". {r.advice}" if r.advice else ""))
         return "\n".join(lines)
 
 
@@ -99,7 +100,7 @@ class Persona:
         n: None = None,
         grid: None = None,
         seed: int = 0,
-        strict: bool = False,
+        strict: Strict = False,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
@@ -111,7 +112,7 @@ class Persona:
         n: int,
         grid: None = None,
         seed: int = 0,
-        strict: bool = False,
+        strict: Strict = False,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
@@ -123,7 +124,7 @@ class Persona:
         n: None = None,
         grid: tuple[str, str],
         seed: int = 0,
-        strict: bool = False,
+        strict: Strict = False,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: Number,
@@ -135,7 +136,7 @@ class Persona:
         n: int | None = None,
         grid: tuple[str, str] | None = None,
         seed: int = 0,
-        strict: bool = False,
+        strict: Strict = False,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: Number,
@@ -147,7 +148,7 @@ class Persona:
         n: int | None = None,
         grid: tuple[str, str] | None = None,
         seed: int = 0,
-        strict: bool = False,
+        strict: Strict = False,
         webhook: Webhook | None = None,
         wait: Literal[False],
         **values: Number,
@@ -158,7 +159,7 @@ class Persona:
         n: int | None = None,  # so many pictures, each with its own random draw
         grid: tuple[str, str] | None = None,  # two attributes over their reach: the first across, the second down
         seed: int = 0,  # the same seed gives the same pictures
-        strict: bool = False,  # refuse (OutOfRange) what lies outside the person's reach, instead of clamping
+        strict: Strict = False,  # outside the person's reach refuse (OutOfRange), don't clamp; "photos": outside what photos show
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = True,
         **values: Any,  # attribute=number, or =list of numbers (one list: a list of pictures, two: a Grid)
@@ -185,7 +186,7 @@ class Persona:
         *,
         relative: bool = False,
         space: str = "w_plus",
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -198,7 +199,7 @@ class Persona:
         *,
         relative: bool = False,
         space: str = "w_plus",
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -211,7 +212,7 @@ class Persona:
         *,
         relative: bool = False,
         space: str = "w_plus",
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -223,7 +224,7 @@ class Persona:
         *,
         relative: bool = False,  # values are changes (yaw=-15: 15 degrees to the left of now), not targets
         space: str = "w_plus",  # where the photo is sought: "w" edits most freely, "s" fits closest before any tuning
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,
@@ -251,7 +252,7 @@ class Persona:
         photo: PhotoLike,
         degradation: Degradations = "auto",
         *,
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -263,7 +264,7 @@ class Persona:
         photo: PhotoLike,
         degradation: Degradations = "auto",
         *,
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -274,7 +275,7 @@ class Persona:
         photo: PhotoLike,
         degradation: Degradations = "auto",  # what happened to the photo, in that order; "auto" estimates it
         *,
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,

@@ -20,7 +20,7 @@ from .ledger import protocol, rules
 from .persona import Persona
 from .photos import PhotoLike, gather, stored
 from .priors.library import Priors
-from .requests import CreatePersona
+from .requests import CreatePersona, Photo
 from .results import PersonaRecord
 from .submission import Uploads, build, new_persona_id, submit
 from .targets import check_name
@@ -107,6 +107,8 @@ class Personas:
         consent: Consent | None = ...,
         retain_days: float | None = ...,
         labels: Mapping[str, Mapping[str, float]] | None = ...,
+        person: str | None = ...,
+        keep: Sequence[str] = ...,
         idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[False] = False,
@@ -125,6 +127,8 @@ class Personas:
         consent: Consent | None = ...,
         retain_days: float | None = ...,
         labels: Mapping[str, Mapping[str, float]] | None = ...,
+        person: str | None = ...,
+        keep: Sequence[str] = ...,
         idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[True],
@@ -142,6 +146,8 @@ class Personas:
         consent: Consent | None = None,  # the person's; required in a cluster
         retain_days: float | None = None,  # delete the persona after so many days, even if the consent lasts longer
         labels: Mapping[str, Mapping[str, float]] | None = None,  # {"a.jpg": {"age": 34}}
+        person: str | None = None,  # "a.jpg": the largest face in it is who is meant; None: whoever most photos show
+        keep: Sequence[str] = (),  # ["a.jpg"]: photos to use whatever is found in them, if they show a face
         idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = False,
@@ -170,17 +176,15 @@ class Personas:
             preset=preset,
             prior=prior,
             seed=seed,
+            person=person,
+            keep=[keep] if isinstance(keep, str) else list(keep),
             consent=consent,
             expires=end_of(consent, retain_days, now=time.time()),
         )
         for file, source in gather(photos):
             request.photos.append(stored(uploads, file, source, known.pop(file, {})))
-        if known:
-            names = ", ".join(photo.name for photo in request.photos[:5])
-            raise InvalidRequest(
-                f"labels name {min(known)!r}, which is not among the photos ({names}, …); use the bare file names",
-                param="labels",
-            )
+        for param, named in (("labels", known), ("person", [person] if person else []), ("keep", request.keep)):
+            _among(request.photos, param, named)
         row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name, webhook=webhook)
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job
@@ -242,6 +246,15 @@ def _checked_name(name: str) -> str:
             param="name",
         )
     return name
+
+
+def _among(photos: Sequence[Photo], param: str, named: Iterable[str]) -> None:
+    """Raises InvalidRequest for a name that is no photo's."""
+    names = [photo.name for photo in photos]
+    for name in sorted(named):
+        if name not in names:
+            known = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+            raise InvalidRequest(f"{param} names {name!r}, which is not among the photos ({known}); use the bare file names", param=param)
 
 
 def _labels(labels: Mapping[str, Mapping[str, float]] | None) -> dict[str, dict[str, float]]:

@@ -118,10 +118,10 @@ def test_only_regular_files(cli, studio, files, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     os.symlink(tmp_path / "pipe", tmp_path / "link.pkl")
     for path in (tmp_path / "pipe", tmp_path / "link.pkl", "/dev/zero", "/dev/null"):
-        with pytest.raises(InvalidRequest, match="no regular file"):
+        with pytest.raises(InvalidRequest, match="not a regular file"):
             studio.priors.add(path, accept_licence=True)
     code, _, err = cli("add", "/dev/zero", "--accept-licence")
-    assert code == 2 and "no regular file" in err
+    assert code == 2 and "not a regular file" in err
     with open(tmp_path / "sparse.pkl", "wb") as file:
         file.truncate(2**43)
     with pytest.raises(PriorRefused, match="GiB"):

@@ -136,12 +136,9 @@ def test_unusable_photos_are_told_one_by_one(cli, tmp_path):
 
 
 def test_lines_are_kept_and_control_characters_are_not(capsys):
-    show.Console(width=20).print("\none two three four five six\x1b[2J\x9b31m\u202e seven")
-    shown = capsys.readouterr().out
-    assert shown == "\none two three four \nfive six[2J31m seven\n"
-    show.as_json({"name": "\x9b31m\u202e ä"})
-    assert capsys.readouterr().out == '{\n  "name": "\\u009b31m\\u202e ä"\n}\n'
-    assert str(portraitist.NotFound("no\x1b[2J such\nthing")) == "no[2J such thing"
+    show.Console(width=20).print("\none two three four s\x1b[2J\x9b31m\u202e\nfive")
+    assert capsys.readouterr().out == "\none two three four \ns?[2J?31m?\nfive\n"
+    assert str(portraitist.NotFound("no\x1b[2J such\nthing")) == "no?[2J such\nthing"
 
 
 def test_unknown_options_are_usage_errors(cli):

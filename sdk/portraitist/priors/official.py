@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from ..printable import printable
+from ..errors import printable
 
 NVIDIA = (
     "NVIDIA Source Code License: research and evaluation only, no commercial use (https://nvlabs.github.io/stylegan2/license.html). "
@@ -78,10 +78,15 @@ def licence_of(layout: str, stated: str, official: Official | None) -> tuple[str
         return official.licence, False
     if layout == "native":
         free = stated in _FREE_NAMES or hashlib.sha256(stated.encode(errors="replace")).hexdigest() in _FREE_TEXTS
-        return (printable(stated) if free else _claim(stated) or UNSTATED), free
+        return (stated if free else _claim(stated) or UNSTATED), free
     note = NVIDIA_LAYOUT if layout in ("nvidia", "mystyle") else FOREIGN
     return f"{note} {_claim(stated)}".rstrip(), False
 
 
 def _claim(stated: str) -> str:
-    return f"The file itself says: {printable(stated)}" if stated else ""
+    return f"The file itself says: {one_line(stated)}" if stated else ""
+
+
+def one_line(stated: str) -> str:
+    """A stranger's text as it is kept and shown."""
+    return printable(" ".join(stated.split()))
