@@ -50,8 +50,8 @@ class PortraitistError(Exception):
     """Base class. `code` is derived from the class name."""
 
     def __init__(self, message: str, *, param: str | None = None, **details: Any) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = printable(message, keep="\n")  # it often quotes a stranger's file
+        super().__init__(self.message)
         self.param = param
         self.details = details
 
@@ -217,4 +217,4 @@ def from_dict(data: dict[str, Any]) -> PortraitistError:
     """The typed error that `to_dict` described; unknown codes become `JobFailed`."""
     by_code = {cls("").code: cls for cls in _classes(PortraitistError)}
     cls = by_code.get(data.get("code", ""), JobFailed)
-    return cls(data.get("message", ""), param=data.get("param"), **data.get("details", {}))
+    return cls(str(data.get("message", "")), param=data.get("param"), **data.get("details", {}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import io
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -199,6 +200,14 @@ def test_what_is_no_picture(data, tmp_path):
         verify(tmp_path / "x.png")
     with pytest.raises(portraitist.InvalidImage, match=r"no\.png"):
         verify(tmp_path / "no.png")
+
+
+def test_what_is_no_regular_file(tmp_path):
+    """A pipe would be waited for, a device read for ever."""
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", "/dev/zero", tmp_path):
+        with pytest.raises(portraitist.InvalidImage, match="not a regular file"):
+            verify(path)
 
 
 def test_the_mark_is_found_in_other_formats_and_colours(portrait, tmp_path):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, TaskID, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as Bar
+from rich.segment import Segment
 from rich.table import Column, Table
 
 from ..errors import printable
@@ -21,6 +24,15 @@ from ..persona import Persona
 from ..priors.official import OFFICIAL
 from ..priors.prior import Prior
 from ..results import PictureReport
+
+
+class Console(RichConsole):
+    """Much of what is shown comes from strangers' files, so a terminal gets no control characters but our own colours."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text, keep="\n"))
+
 
 console = Console()
 

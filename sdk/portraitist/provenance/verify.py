@@ -59,6 +59,8 @@ def _bytes(path: Path) -> bytes:
     from ..decoding.door import MAX_BYTES, too_many_bytes
 
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise InvalidImage(f"{printable(str(path))} is not a regular file; give a picture's", param=str(path))
         if path.stat().st_size > MAX_BYTES:
             raise too_many_bytes(path.name, path.stat().st_size)
         return path.read_bytes()
