@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from scipy.spatial import Delaunay
 
-from .align import Frame, ffhq_frame, resample
+from .align import Frame, ffhq_frame
 
 # Outline of the face, from the forehead clockwise; beyond it, hair and background do not turn with the mesh.
 OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132,

@@ -20,8 +20,8 @@ from ..inversion.reconstruction import Reconstruction
 from ..persona import organizers, reach
 from ..persona.axes import Axes
 from ..persona.control import Response, measure_response, solve
+from ..persona.elsewhere import Views
 from ..persona.judge import identity_scores, judge_for, leave_one_out, versions
-from ..persona.likeness import Likeness
 from ..persona.model import PersonaModel, render
 from ..persona.presets import PRESETS, Preset
 from ..persona.tuning import Tuning
@@ -135,12 +135,12 @@ def make_tuning(request: CreatePersona, prior: library.Prior, photos: Tensor, an
     names = tuple(request.attributes)
     affines = [p for n, p in prior.generator.synthesis.named_parameters() if n.endswith("affine.weight")]
     organizer = organizers.build(organizer_name(request), names, prior.steps_for(names), prior.sitting, affines)
+    estimator = load_attributes()
     with torch.no_grad():
-        estimator, identity = load_attributes(), load_identity()
-        likeness = Likeness(prior.generator, identity(photos), estimator.names, estimator(photos)[0], prior.steps_for(estimator.names),
-                            identity, estimator, request.seed)
+        pose = estimator(photos)[0][:, [estimator.names.index(name) for name in ("yaw", "pitch")]]
+    views = Views.of(photos, pose, prior.steps_for(("yaw", "pitch")), counts=counts, seed=request.seed)
     return Tuning(prior.generator, photos, anchors, values, organizer, loss, preset.tuning_at(prior.resolution),
-                  w_std=prior.w_std, known=known, counts=counts, likeness=likeness, seed=request.seed, dtype=optimisation_dtype())
+                  w_std=prior.w_std, known=known, counts=counts, views=views, seed=request.seed, dtype=optimisation_dtype())
 
 
 @torch.no_grad()
