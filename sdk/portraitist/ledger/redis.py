@@ -42,6 +42,7 @@ from .redis_rows import deletion_of, dump, event_of, job_of, persona_of, quotas_
 from .redis_server import open_redis, typed
 
 KEEP_EVENTS_S = 7 * 24 * 3600  # of a job that is over; its row and result stay
+_ASIDE, _ASIDE_CHARACTERS = 100, 2000  # entries that are kept, and of each
 _WAIT_S = 1.0  # the longest single wait for an event; shorter than the time-out
 
 
@@ -321,6 +322,20 @@ class RedisLedger:
         """How many writes came with an old token, since the server's data began."""
         with self._typed():
             return int(self._redis.hget(self._prefix + "stats", "stale") or 0)
+
+    def set_aside(self, entry: str) -> None:
+        """Keep something that is not as it must be, shortened, where an operator can look at it, and count it."""
+        with self._typed(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.lpush(self._prefix + "set_aside", entry[:_ASIDE_CHARACTERS])
+            pipe.ltrim(self._prefix + "set_aside", 0, _ASIDE - 1)
+            pipe.expire(self._prefix + "set_aside", KEEP_EVENTS_S)
+            pipe.hincrby(self._prefix + "stats", "set_aside", 1)
+            pipe.execute()
+
+    def aside(self) -> int:
+        """How many entries were set aside, since the server's data began."""
+        with self._typed():
+            return int(self._redis.hget(self._prefix + "stats", "set_aside") or 0)
 
     def risks(self) -> list[str]:
         """Settings of the server with which an accepted job can be lost; none when it does not tell."""
