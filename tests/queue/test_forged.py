@@ -5,6 +5,10 @@ import json
 
 import pytest
 
+import portraitist
+from portraitist.errors import StorageError
+from portraitist.ledger import RedisLedger
+from portraitist.ledger.protocol import TERMINAL
 from portraitist.transport import RedisTransport, wakeups
 from portraitist_workers import broker
 
@@ -17,6 +21,7 @@ def fleet(tmp_path_factory, fake_operations):
     fleet = Fleet(tmp_path_factory.mktemp("forged"))
     fleet.add()
     fleet.ready()
+    fleet.ledger = RedisLedger(fleet.server.url)  # which sees all tenants
     yield fleet
     fleet.stop()
 
@@ -94,8 +99,9 @@ def test_only_what_a_wake_up_says_is_believed(message):
         again = json.loads(broker.renewed(entry, "tune"))
         again["properties"]["delivery_tag"] = clean["properties"]["delivery_tag"]
         assert again["properties"].items() >= clean["properties"].items() and again["body"] == clean["body"]
-        assert {k: again["headers"][k] for k in ("eta", "expires", "timelimit")} == {"eta": None, "expires": None, "timelimit": [None, None]}
-    assert json.loads(broker.renewed(json.dumps(message | {"headers": message["headers"] | {"retries": 2}}), "tune"))["headers"]["retries"] == 2
+        assert [again["headers"][k] for k in ("eta", "expires", "timelimit")] == [None, None, [None, None]]
+    retried = json.dumps(message | {"headers": message["headers"] | {"retries": 2}})
+    assert json.loads(broker.renewed(retried, "tune"))["headers"]["retries"] == 2
     for name, entry in forgeries(message).items():
         assert broker.renewed(entry if isinstance(entry, str) else entry.decode(errors="replace"), "tune") is None, name
 
@@ -134,3 +140,96 @@ def test_a_worker_that_cannot_go_on_ends_with_a_code_that_says_so(fleet):
         assert worker.wait(timeout=60) not in (0, None)
     finally:
         fleet.server.client.delete(wakeups.PREFIX + "tune")
+
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+
+
+PREFIX = "{portraitist}:"
+
+
+def forge(fleet, like, job_id, stands_in="serve", without=(), **changes):
+    """A queued row beside a real one, in all indexes that a submission writes."""
+    client = fleet.server.client
+    row = client.hgetall(PREFIX + "job:" + like) | {"id": job_id, "status": "queued", "attempts": "0", "worker": "", "seq": "0"}
+    row = {name: value for name, value in (row | changes).items() if name not in ("result", "started", "finished", "key", *without)}
+    lane, tenant = stands_in, row.get("tenant", "acme")
+    client.hset(PREFIX + "job:" + job_id, mapping=row)
+    for index in ("jobs:" + tenant, f"status:queued:{tenant}", "queue:" + lane):
+        client.zadd(PREFIX + index, {job_id: 1})
+    client.zadd(f"{PREFIX}waiting:{lane}:{tenant}", {job_id: 1})
+    client.sadd(PREFIX + "tenants", tenant)
+    client.zadd(PREFIX + "line:" + lane, {tenant: 0})
+    fleet.transport.wake(job_id, lane)
+
+
+@pytest.fixture
+def acme(fleet, create):
+    """A tenant's persona."""
+    if not fleet.alive():
+        fleet.add()
+        fleet.ready()
+    studio = portraitist.connect(fleet.server.url, store=fleet.store, tenant="acme")
+    return create(studio).wait(timeout=120)
+
+
+def test_a_row_of_one_tenant_about_anothers_persona_is_refused(fleet, acme):
+    real = acme.synthesize(wait=False)
+    real.wait(timeout=120)
+    forge(fleet, real.id, "job_zeta", tenant="zeta")
+    forge(fleet, real.id, "job_own", tenant="acme")  # the control: the same row of its own tenant
+    making = fleet.ledger.persona(acme.id).job_id
+    forge(fleet, making, "job_making", stands_in="tune", tenant="zeta")  # whose failure must not take the persona with it
+    forge(fleet, making, "job_again", stands_in="tune", tenant="acme")
+    ended = {name: until(lambda name=name: over(fleet, name), timeout=60) for name in ("zeta", "own", "making", "again")}
+    assert {name: row.error and row.error["code"] for name, row in ended.items()} == {
+        "zeta": "not_found", "own": None, "making": "not_found", "again": "not_found"
+    }  # fmt: skip
+    assert acme.synthesize() and fleet.ledger.persona(acme.id).status == "active"
+
+
+def over(fleet, name):
+    try:
+        row = fleet.ledger.job("job_" + name)
+    except StorageError:  # damaged still
+        return None
+    return row if row.status in TERMINAL else None
+
+
+ROWS = {
+    "lane": {"without": ["lane"]},
+    "lane2": {"lane": "else"},
+    "request": {"without": ["request"]},
+    "request2": {"request": "garbage"},
+    "request3": {"request": "[" * 5000 + "]" * 5000},
+    "request4": {"request": "5"},
+    "request5": {"request": json.dumps({"operation": "synthesize", "persona_id": "per_1", "values": 7})},
+    "shape": {"shape": "nonsense"},
+    "webhook": {"webhook": "nonsense"},
+    "number": {"number": "x"},
+    "token": {"token": "1e9"},
+    "priority": {"priority": "high"},
+    "attempts": {"without": ["attempts"]},
+    "created": {"created": "now"},
+    "memory": {"memory": "all"},
+    "operation": {"operation": "else"},
+    "persona": {"persona_id": "per_1"},
+    "tune": {"lane": "tune", "stands_in": "tune"},
+    "tenant": {"without": ["tenant"]},
+    "seq": {"seq": "x"},
+}
+
+
+def test_a_row_that_is_not_whole_ends_and_the_queue_moves_on(fleet, acme):
+    real = acme.synthesize(wait=False)
+    real.wait(timeout=120)
+    for name, forged in ROWS.items():
+        forge(fleet, real.id, f"job_{name}", **forged)
+    fleet.server.client.zadd(PREFIX + "waiting:serve:acme", {"job_nowhere": 0})
+    assert acme.synthesize(wait=False).wait(timeout=60)
+    for name in ROWS:
+        row = until(lambda name=name: over(fleet, name), timeout=30)
+        assert row.status == "failed" and row.error["code"] in ("storage_error", "invalid_request"), (name, row.error)
+    assert not fleet.ledger.depth("serve") and not fleet.ledger.depth("tune") and not fleet.ledger.running()
+    assert len(fleet.alive()) == 1 and fleet.ledger.aside() > 10
+    assert acme.synthesize()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from portraitist.backend import Backend
 from portraitist.consent import check
@@ -28,11 +28,12 @@ from portraitist.errors import (
 )
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
 from portraitist.ledger.protocol import TERMINAL
-from portraitist.requests import CreatePersona, Request
+from portraitist.requests import CreatePersona
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store
 
 from . import room
+from .checking import checked
 from .fetching import with_photos
 from .provenance.gallery import Gallery
 from .telemetry import Attempt
@@ -55,7 +56,6 @@ PROGRESS_S = 0.25  # at most one progress event in so long (a new stage is told 
 FINISH_PATIENCE_S = 60.0  # how long an outcome is held when the ledger cannot be written ...
 OUTAGE_PATIENCE_S = 900.0  # ... and how long a job waits for a ledger whose server is away
 
-_REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
 Run = Callable[[BaseModel, "JobContext"], BaseModel]
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S
     ledger, job_id = backend.ledger, row.id
     with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
         try:
-            request = _REQUEST.validate_python(row.request)
+            request = context.request()
             if isinstance(request, CreatePersona):
                 check(request.consent, shared=backend.shared, now=time.time())
             request = with_photos(request, context)
@@ -103,7 +103,7 @@ def _taken_away(backend: Backend, job_id: str) -> None:
 def _drop_checkpoint(backend: Backend, job_id: str) -> None:
     try:
         backend.store.drop_checkpoint(job_id)
-    except StorageError:
+    except PortraitistError:  # also: a forged job's id, of which no checkpoint is kept
         log.warning("the checkpoint of job %s could not be dropped", job_id, exc_info=True)
 
 
@@ -175,6 +175,10 @@ class JobContext(Gallery):
         """The persona's part of the store; jobs about nobody (calibrating a prior) keep no secrets."""
         row, backend = self._row, self._backend
         return self._patiently(lambda: backend.sealed(row.persona_id, row.id)) if row.persona_id else backend.store
+
+    def request(self) -> Any:
+        """Raises what `checked` does."""
+        return self._patiently(lambda: checked(self._ledger, self._row))
 
     # -- what operations call ------------------------------------------------------------------------------------
 
