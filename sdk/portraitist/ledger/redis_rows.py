@@ -7,7 +7,6 @@ from typing import Any
 
 from .protocol import Deletion, EventRow, JobRow, Json, PersonaRow, Quotas
 
-
 DAMAGED = (LookupError, ValueError, TypeError, RecursionError)  # what reading a row raises that we have not written
 
 

@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from ..errors import Conflict, JobCancelled, JobFailed, NotFound, PersonaDeleted, PersonaExpired, QuotaExceeded, StorageError
+from ..errors import (
+    Conflict,
+    JobCancelled,
+    JobFailed,
+    NotFound,
+    PersonaDeleted,
+    PersonaExpired,
+    QuotaExceeded,
+    StorageError,
+)
 from .protocol import MAX_ATTEMPTS, JobRow, Json, NewJob, PersonaRow, Status
 
 
