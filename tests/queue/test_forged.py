@@ -229,7 +229,7 @@ def test_a_row_that_is_not_whole_ends_and_the_queue_moves_on(fleet, acme):
     assert acme.synthesize(wait=False).wait(timeout=60)
     for name in ROWS:
         row = until(lambda name=name: over(fleet, name), timeout=30)
-        assert row.status == "failed" and row.error["code"] in ("storage_error", "invalid_request"), (name, row.error)
+        assert row.status == "failed" and row.error["code"] in ("storage_error", "invalid_request", "not_found"), (name, row.error)
     assert not fleet.ledger.depth("serve") and not fleet.ledger.depth("tune") and not fleet.ledger.running()
     assert len(fleet.alive()) == 1 and fleet.ledger.aside() > 10
     assert acme.synthesize()

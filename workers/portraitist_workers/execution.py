@@ -31,7 +31,7 @@ from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
 from portraitist.ledger.protocol import TERMINAL
 from portraitist.requests import CreatePersona
 from portraitist.results import PersonaRecord, Progress
-from portraitist.store import SealedStore, Store
+from portraitist.store import SealedStore, Store, words
 
 from . import room
 from .checking import checked
@@ -79,7 +79,7 @@ def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S
             request = with_photos(request, context)
             result = run(request, context)
             context.sync()
-            outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
+            outcome = {"status": "succeeded", "result": context.sealed(result)}
         except LeaseLost:
             return _taken_away(backend, job_id)
         except JobCancelled:
@@ -185,7 +185,12 @@ class JobContext(Gallery):
 
     def request(self) -> Any:
         """Raises what `checked` does."""
-        return self._patiently(lambda: checked(self._ledger, self._row))
+        return self._patiently(lambda: checked(self._backend, self._row))
+
+    def sealed(self, model: BaseModel) -> Any:
+        """As JSON for the ledger, with the person's words sealed."""
+        data = model.model_dump(mode="json")
+        return words.sealed(self._store, data) if isinstance(self._store, SealedStore) else data
 
     # -- what operations call ------------------------------------------------------------------------------------
 
@@ -212,7 +217,7 @@ class JobContext(Gallery):
     def amend(self, request: BaseModel) -> None:
         """Later attempts find this request instead."""
         self.sync()
-        body = request.model_dump(mode="json")
+        body = self.sealed(request)
         self._patiently(lambda: self._ledger.amend(self._row.id, self._row.token, body))
 
     def sync(self) -> None:
@@ -222,7 +227,7 @@ class JobContext(Gallery):
     def persona(self, persona_id: str) -> PersonaRecord:
         row = self._patiently(lambda: self._ledger.persona(persona_id))
         rules.usable(row, persona_id)
-        return PersonaRecord.model_validate(row.record)
+        return PersonaRecord.model_validate(self._patiently(lambda: self._backend.readable(persona_id, row.record)))
 
     def on_step(self, progress: Progress) -> None:
         self._listen()
