@@ -7,6 +7,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, overload
 
@@ -193,7 +194,11 @@ class Personas:
 
     def list(self) -> list[Persona]:
         """By name."""
-        return [self._persona(row) for row in self._backend.ledger.personas()]
+        found = []
+        for row in self._backend.ledger.personas():
+            with suppress(NotFound):  # deleted just now
+                found.append(self._persona(row))
+        return found
 
     def _persona(self, row: protocol.PersonaRow) -> Persona:
         return Persona(self._backend, PersonaRecord.model_validate(self._backend.readable(row.id, row.record)))

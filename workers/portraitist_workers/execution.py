@@ -227,7 +227,7 @@ class JobContext(Gallery):
     def persona(self, persona_id: str) -> PersonaRecord:
         row = self._patiently(lambda: self._ledger.persona(persona_id))
         rules.usable(row, persona_id)
-        return PersonaRecord.model_validate(self._patiently(lambda: self._backend.readable(persona_id, row.record)))
+        return PersonaRecord.model_validate(self._patiently(lambda: self._backend.readable(row.id, row.record)))
 
     def on_step(self, progress: Progress) -> None:
         self._listen()
