@@ -78,7 +78,7 @@ class Persona:
     def consent(self) -> Consent | None:
         """The person's, as it was recorded; None: made by a version that did not."""
         found = self._backend.ledger.persona(self.id).consent
-        return None if found is None else Consent.model_validate(found)
+        return None if found is None else Consent.model_validate(self._backend.readable(self.id, found))
 
     @property
     def expires(self) -> datetime | None:

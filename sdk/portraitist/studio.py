@@ -7,6 +7,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, overload
 
@@ -193,13 +194,18 @@ class Personas:
         """NotFound (also while it is still being created), PersonaDeleted, PersonaExpired."""
         row = self._backend.ledger.persona(name_or_id)
         rules.usable(row, row.id)
-        return Persona(self._backend, PersonaRecord.model_validate(row.record))
+        return self._persona(row)
 
     def list(self) -> list[Persona]:
         """By name."""
-        return [
-            Persona(self._backend, PersonaRecord.model_validate(row.record)) for row in self._backend.ledger.personas()
-        ]
+        found = []
+        for row in self._backend.ledger.personas():
+            with suppress(NotFound):  # deleted just now
+                found.append(self._persona(row))
+        return found
+
+    def _persona(self, row: protocol.PersonaRow) -> Persona:
+        return Persona(self._backend, PersonaRecord.model_validate(self._backend.readable(row.id, row.record)))
 
     def delete(self, name_or_id: str) -> Receipt:
         """As `Persona.delete`; one that is still being created is stopped and removed. Asked again by id, the same receipt; by
