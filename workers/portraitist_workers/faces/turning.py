@@ -20,6 +20,7 @@ from .align import Frame, ffhq_frame
 OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132,
         93, 234, 127, 162, 21, 54, 103, 67, 109)
 _FIVE = ((33, 133), (362, 263), (4,), (61,), (291,))  # eyes, nose, corners of the mouth, as means of mesh points
+DEPTH = 1.1       # the mesh is a little flat: on renders of eight people, turned by 20 degrees, 1.15 fits best, nodding by 10 degrees 0.85
 _STRETCH = 0.4   # of a patch's area that its pixels must have had in the photo; fewer are not believed
 _RIM = 0.03      # of the side: so far inside the outline the pixels begin to count
 
@@ -39,7 +40,7 @@ def turned(picture: np.ndarray, points: np.ndarray, *, yaw: float = 0.0, pitch: 
     """
     S = len(picture)
     centre = points.mean(0)
-    before = (points - centre) * S
+    before = (points - centre) * (S, S, DEPTH * S)
     after = before @ _rotation(yaw, pitch).T
     frame = _frame_after(before[:, :2] + centre[:2] * S, after[:, :2] + centre[:2] * S, S)
     to_crop = frame.to_crop(S)

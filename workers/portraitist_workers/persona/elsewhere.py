@@ -2,8 +2,9 @@
 
 A generator tuned to frontal photos knows the person from the front; turned along the prior's direction, within twenty degrees it shows
 somebody else. So each photo's face is turned on its mesh (faces/turning.py), to where the photos do not reach, and the generator learns
-from these views, too: at the photo's anchor, moved along the prior's direction by as much. Only the face counts in them; hair and
-background are the prior's.
+from these views, too: at the photo's anchor, moved along the prior's direction by as much. Around the face the view is the prior's own
+picture there, in the photo's tones, which counts for less: without it the head's outline stays where it was, and a turned face sits
+in a head that is not.
 
 The identity network as a loss was tried in their place. It rose above the person's own photos while noses reddened and eyes blurred.
 """
@@ -21,17 +22,22 @@ from ..faces.mesh import load_mesh
 from ..faces.turning import turned
 from ..generator import Generator
 from ..inversion.reconstruction import Reconstruction
+from ..restoration.degrade import gaussian_blur
+from .model import render
 
-ANGLES = ((-25.0, 0.0), (-17.0, 4.0), (-9.0, -5.0), (0.0, -9.0), (0.0, 8.0), (9.0, 5.0), (17.0, -4.0), (25.0, 0.0))  # yaw, pitch that views end at
+# Yaw and pitch that views end at.
+ANGLES = ((-25.0, 0.0), (-17.0, 4.0), (-9.0, -5.0), (0.0, -9.0), (0.0, 8.0), (9.0, 5.0), (17.0, -4.0), (25.0, 0.0))
 _NEAR = 5.0    # degrees from the photo: a view that is nearer says nothing new
 _FARTHEST = 30.0  # from the photo: of a view that is farther too little is seen
 _MOST = 96     # views in all: of many photos fewer each
+_AROUND = 0.25  # how much what is around the face counts
+_TONE = 0.06   # of the side: blur of the difference between a photo and the prior's picture of it
 
 
 @dataclass(eq=False)
 class Views:
-    """pictures [V, 3, R, R] and what of them is known [V, 1, R, R]; photo [V] index of the one each is made from; moved [V, D]: from its
-    anchor to the view's latent."""
+    """pictures [V, 3, R, R] and how much their pixels count [V, 1, R, R]; photo [V] index of the one each is made from; moved [V, D]: from
+    its anchor to the view's latent."""
 
     pictures: Tensor
     known: Tensor
@@ -43,8 +49,10 @@ class Views:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, photos: Tensor, pose: Tensor, steps: Tensor, *, counts: Tensor, seed: int) -> Views | None:
-        """Views of photos [N, 3, R, R] whose yaw and pitch are `pose` [N, 2]; steps [2, D]: the prior's directions per degree.
+    def of(cls, photos: Tensor, pose: Tensor, anchors: Tensor, prior: Generator, steps: Tensor, *, counts: Tensor,
+           seed: int) -> Views | None:
+        """Views of photos [N, 3, R, R] whose yaw and pitch are `pose` [N, 2] and whose latents are `anchors` [N, D]; steps [2, D]: the prior's
+        directions per degree.
 
         Photos that count for little (`counts` [N]) give none. None: there is nothing to add.
         """
@@ -63,8 +71,12 @@ class Views:
             made.append(turned(crops[n], meshes[n], yaw=change[0], pitch=change[1]))
             by.append(change)
         known = torch.from_numpy(np.stack([view.known for view in made]))[:, None].to(photos)
-        return cls(to_tensor(np.stack([view.picture for view in made])).to(photos), known, torch.tensor([n for n, _, _ in wanted]),
-                   torch.tensor(by).to(steps) @ steps, seed)
+        photo, moved = torch.tensor([n for n, _, _ in wanted]), torch.tensor(by).to(steps) @ steps
+        sigma = _TONE * photos.shape[-1]
+        tone = gaussian_blur(photos - render(prior, anchors), sigma)[photo]
+        around = (render(prior, anchors[photo] + moved) + tone).clamp(-1, 1)
+        pictures = torch.lerp(around, to_tensor(np.stack([view.picture for view in made])).to(photos), known)
+        return cls(pictures, _AROUND + (1 - _AROUND) * known, photo, moved, seed)
 
     def loss(self, generator: Generator, anchors: Tensor, reconstruction: Reconstruction, step: int, dtype: torch.dtype) -> Tensor:
         """Of update `step`, at latents beside the anchors [N, D]; which views are seen depends on the seed and the step alone."""
