@@ -51,12 +51,14 @@ class PictureReport(_Result):
     attributes: dict[str, AttributeReport] = {}
     identity: float | None = None  # cosine to the person's own photos (mean)
     identity_percentile: float | None = None  # among the person's own leave-one-out scores, 0-100
+    identity_before: float | None = None  # enhance: of the photo as it came, enlarged
     nearest_photo: str | None = None  # copy check: the closest training photo ...
     nearest_photo_distance: float | None = None  # ... and the perceptual distance to it
     leakage: dict[str, float] = {}  # edits: movement of every attribute that was not named, as a share of its reach
     outside_change: float | None = None  # edits: mean absolute change (0-255) of pixels outside the face crop
     consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input
     degradation: str | None = None  # enhance: what was assumed or estimated
+    warnings: list[str] = []  # enhance: what could not be restored
     clamped: bool = False
     mark: float | None = None  # score of the invisible mark at half size and JPEG 80; docs/provenance.md
     networks: dict[str, str] = {}  # which identity / attribute / perceptual network judged
