@@ -56,7 +56,7 @@ def run(request: Enhance, context: Context) -> Pictures:
     damage, likeness = DegradedLoss(judge.perceptual, chain, seen), Likeness(judge, seen.naive)
 
     def loss(image: Tensor, observed: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
-        return damage(image, observed, step) + likeness(image)
+        return damage(image, observed, step) + likeness(back_project(image, chain, seen))
 
     def objective(w_plus: Tensor, step: int) -> Tensor:
         value = loss(model.generator.synthesis(w_plus, dtype=dtype), seen.observed, step).sum()
@@ -68,7 +68,8 @@ def run(request: Enhance, context: Context) -> Pictures:
                     steps=2 * preset.project_steps, offset_weight=0.3, on_step=on_step("project"))
     bold = seen.told(chain) ** 1.5
     tuned = tune_to_photo(model.generator, seen.observed, found.w_plus, loss, steps=round(preset.edit_steps * (1 + bold) / 2),
-                          lr=CAREFUL + bold * (EXACT - CAREFUL), anchors=model.anchors, seed=request.seed, dtype=dtype, on_step=on_step("tune"))
+                          lr=CAREFUL + bold * (EXACT - CAREFUL), anchors=model.anchors, seed=request.seed, dtype=dtype,
+                          on_step=on_step("tune"))
     image = back_project(render(tuned, found.w_plus), chain, seen)
     return Pictures(pictures=[finish(request, context, judge, likeness, image, seen, chain, targets, begun)],
                     seconds=round(time.monotonic() - begun, 3))
@@ -93,7 +94,7 @@ def finish(request: Enhance, context: Context, judge: Judge, likeness: Likeness,
         if report.identity < likeness.before - LESS_LIKE:
             report.warnings.append(f"less like the person ({report.identity:.2f}) than the photo as it came ({likeness.before:.2f})")
     if seen.unfilled > UNFILLED:
-        report.warnings.append(f"{100 * seen.unfilled:.0f} % of what the mask marks lies outside the square around the face, and was not filled")
+        report.warnings.append(f"{100 * seen.unfilled:.0f} % of what the mask marks lies outside the square around the face: not filled")
     pasted = paste(seen.photo, seen.frame, pixels, others=seen.others, missing=missing)
     report.outside_change = pasted.outside_change
     delivered = mark_part(pasted.image, pasted.mask)

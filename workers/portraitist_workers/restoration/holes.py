@@ -19,9 +19,8 @@ from ..device import device
 from ..faces import image_io
 from ..faces.align import Frame, crop
 
-RIM = 6.0           # px of the photo, at most so many of the crop: a JPEG's blocks are 8 px ...
-RIM_CROP = 1.0      # ... and at least so many of the crop and ...
-RIM_PHOTO = 2.0     # ... of the photo: what resampling reaches
+RIM_CROP = 1.0      # px of the crop around a hole that are not trusted, and at least ...
+RIM_PHOTO = 2.0     # ... so many of the photo: what resampling, soft brushes and a JPEG reach
 FADE = 3.0          # px of the crop from the rim outwards, over which the photo takes over
 BAND = 8.0          # px of the crop: the rim whose tone is compared ...
 TONE = 0.3          # ... up to this difference: more is no tone, it is hair where there was skin
@@ -57,7 +56,7 @@ def known_in(missing: np.ndarray, frame: Frame, side: int, *, enlarged: int = 1)
             "Mark what is missing there, or leave the mask out", param="degradation",
         )
     pixel = enlarged * side / frame.size  # of the given photo, in px of the crop
-    rim = max(RIM_CROP, min(RIM * pixel, RIM), RIM_PHOTO * pixel)
+    rim = max(RIM_CROP, RIM_PHOTO * pixel)
     known = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > rim
     if known.mean() < LEAST_KNOWN:
         raise InvalidRequest(

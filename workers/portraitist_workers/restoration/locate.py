@@ -42,8 +42,11 @@ def locate(photo: np.ndarray, model: PersonaModel, name: str, missing: np.ndarra
 
 
 def _views(photo: np.ndarray, missing: np.ndarray | None) -> list[np.ndarray]:
-    """What the detector looks at, the best first. With holes filled in from their rims it finds the frame to 0.4 px of 128 where the mouth
-    is missing and to 2 where the eyes are (median of 12 photos), on black to 1.1 and 2. Where half a face is missing, grey is seen more often."""
+    """What the detector looks at, the best first.
+
+    Median error of the frame in px of 128 (12 photos): holes filled from their rims 0.4 with the mouth missing, 2 with the eyes; black
+    holes 1.1 and 2. With the lower half missing, the face in grey is seen in 11 of 12, the filled one in 9.
+    """
     if missing is None:
         return [photo]
     grey = np.where(missing[..., None], np.uint8(127), photo)

@@ -52,8 +52,9 @@ class DegradedLoss:
 class Likeness:
     """How much less a picture [B, 3, R, R] is like the person than the damaged photo already was, weighted: [B] >= 0.
 
-    It counts in distances (1 - cosine) of the person's own photos from each other, as networks' cosines differ in scale. Zero once it is as like, so that nobody is made more like their photos than they look in this one. Zero throughout where the
-    persona's embeddings are another network's.
+    It counts in distances (1 - cosine) of the person's own photos from each other, as networks' cosines differ in scale. Zero once it is
+    as like: nobody is made more like their photos than they look in this one. Zero throughout where the persona's embeddings are another
+    network's.
     """
 
     def __init__(self, judge: Judge, naive: Tensor) -> None:

@@ -25,7 +25,7 @@ from .locate import locate
 LEAST_SIDE = 4    # px of the face's square in the photo
 UNTRUE = (GaussianBlur, MotionBlur, Noise, Jpeg)  # after these, no pixel is one of the undamaged face
 ROUNDS = 3        # of back projection
-NEGLIGIBLE = 0.04  # of the range 2, 5 grey levels: differences that rounding and resampling make are left
+NEGLIGIBLE = 0.04  # of the range 2, 5 grey levels: so small a difference is left where the photo tells next to nothing, else less
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,11 @@ def observe(photo: np.ndarray, chain: Sequence[Degradation], model: PersonaModel
 def back_project(image: Tensor, chain: Sequence[Degradation], seen: Observation) -> Tensor:
     """`image` with what it contradicts in a small photo put right: the photo's coarse detail with the image's fine one (Irani and Peleg
     1991). A photo whose pixels were blurred, compressed or covered in noise is not trusted so far."""
-    if not seen.sides or seen.told(chain) == 0:
+    told = seen.told(chain)
+    if not seen.sides or told == 0:
         return image
     for _ in range(ROUNDS):
-        wrong = F.softshrink(seen.observed - seen.degrade(chain, image), NEGLIGIBLE)
+        wrong = F.softshrink(seen.observed - seen.degrade(chain, image), NEGLIGIBLE * (1 - told))
         image = image + F.interpolate(wrong, size=image.shape[-1], mode="bicubic", align_corners=False)
     return image
 
