@@ -281,7 +281,10 @@ class Persona:
         wait: bool = True,
         **values: float,
     ) -> Any:
-        """Restore a degraded photo. Attributes steer what the damage left open: `enhance("tiny.jpg", Downsample(8), smile=0)`."""
+        """Restore a degraded photo. Attributes steer what the damage left open: `enhance("tiny.jpg", Downsample(8), smile=0)`.
+
+        With "auto" the picture has the photo's width and height; a named Downsample enlarges it by its factor. Raises InvalidRequest
+        for a mask that does not fit the photo, FaceNotFound when the damage hides where the face is."""
         batch = spread(values, persona=self.name, reach=self.reach, strict=strict)
         if len(batch.values) != 1:
             raise InvalidRequest("enhance() makes one picture; give each attribute one value", param=next(iter(values)))

@@ -7,16 +7,16 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from portraitist_workers.faces.align import crop, ffhq_frame
-from portraitist_workers.faces.detect import detect_faces
-from portraitist_workers.faces.image_io import encode_png, read
-from portraitist_workers.operations import run
-from portraitist_workers.persona import presets, tuning
 from serving.people import context, persona_id
 
 from portraitist.degradations import Downsample, Mask
 from portraitist.errors import InvalidRequest
 from portraitist.requests import Enhance, Photo
+from portraitist_workers.faces.align import crop, ffhq_frame
+from portraitist_workers.faces.detect import detect_faces
+from portraitist_workers.faces.image_io import encode_png, read
+from portraitist_workers.operations import run
+from portraitist_workers.persona import presets, tuning
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

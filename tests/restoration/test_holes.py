@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+
+from portraitist.errors import InvalidRequest
 from portraitist_workers.faces.align import Frame, crop
 from portraitist_workers.faces.image_io import encode_jpeg, encode_png, to_tensor, to_uint8
 from portraitist_workers.faces.paste import paste
 from portraitist_workers.restoration import holes
-
-from portraitist.errors import InvalidRequest
 
 FRAME = Frame(300.0, 240.0, 160.0, 20.0)  # a square of 322 px, turned by 7 degrees
 SIDE = 128
@@ -27,7 +27,7 @@ def skin():
     """[480, 640, 3] of one smooth colour that wanders a little."""
     rng = np.random.default_rng(0)
     tone = cv2.resize(rng.normal(0, 6, (5, 6, 3)).astype(np.float32), (640, 480), interpolation=cv2.INTER_CUBIC)
-    return (tone + (190, 150, 130)).clip(0, 255).astype(np.uint8)
+    return (tone + np.array([190, 150, 130])).clip(0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("as_file", [encode_png, lambda m: encode_jpeg(m, 40)])

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from portraitist_workers.faces.image_io import encode_png, read
-from portraitist_workers.persona.model import PersonaModel
-from portraitist_workers.restoration.locate import locate
-from portraitist_workers.restoration.observation import back_project, observe, psnr
 from serving.people import context, weights
 
 from portraitist.degradations import Downsample, GaussianBlur, Jpeg, Mask
 from portraitist.errors import FaceNotFound, InvalidRequest
+from portraitist_workers.faces.image_io import encode_png, read
+from portraitist_workers.persona.model import PersonaModel
+from portraitist_workers.restoration.locate import locate
+from portraitist_workers.restoration.observation import back_project, observe, psnr
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
