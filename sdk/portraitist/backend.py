@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequest, StorageError
 from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
 from .ledger.redis_server import without_password
 from .setting import setting
-from .store import FolderStore, FsspecStore, SealedStore, Store, TenantStore
+from .store import FolderStore, FsspecStore, SealedStore, Store, TenantStore, words
 from .transport import Capability, EmbeddedTransport, RedisTransport, Transport
 from .vault import Keyring, in_file, in_memory, new_secret
 
@@ -41,6 +42,10 @@ class Backend:
         """The persona's part of the store, to read, or to write what belongs to a job. NotFound, PersonaDeleted."""
         key = self.keyring.unwrap(self.ledger.wrapped_key(persona_id), persona_id)
         return SealedStore(self.store, key, job_id)
+
+    def readable(self, persona_id: str, data: Any) -> Any:
+        """What a row of the ledger says about the persona (JSON), with its words opened. NotFound, PersonaDeleted."""
+        return words.opened(functools.cache(lambda: self.sealed(persona_id)), data)
 
     @property
     def name(self) -> str:

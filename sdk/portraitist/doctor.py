@@ -22,7 +22,8 @@ from .transport import EmbeddedTransport
 
 _ROOM_WARN, _ROOM_FAIL = 2 * 2**30, 200 * 2**20  # bytes
 _GENERATOR = {"generator", "encoder", "latents"}  # of every bundled prior
-_NETWORKS = {"attributes", "identity", "parser", "perceptual"}  # one set for all
+_NETWORKS = {"attributes", "parser", "perceptual"}  # one set for all
+_WORLD = {"geometry", "identity", "mesh", "palms"}  # faces/world
 _RENEW_DAYS = 30
 _WORKER = "pip install 'portraitist[worker]'"
 
@@ -38,7 +39,7 @@ class Check:
 def examine(home: str | os.PathLike[str] | None = None, *, start: bool = True) -> list[Check]:
     """All checks, in the order in which to mend things. Never raises."""
     packages = [_package(name, least) for name, least in (("celery", "5.7"), ("safetensors", "0.5"), ("c2pa-python", "0.38"))]
-    checks = [_python(), _torch_pair(), *packages, _weights()]
+    checks = [_python(), _torch_pair(), *packages, _heic(), _weights()]
     folder = default_home() if home is None else Path(home)
     try:
         backend = embedded(folder)
@@ -104,15 +105,22 @@ def _package(name: str, least: str) -> Check:
     return Check(name, "ok", version)
 
 
+def _heic() -> Check:
+    if _version("pillow-heif") is None:
+        return Check("pillow-heif", "warn", "not installed: photos in HEIC are refused", "pip install 'portraitist[heic]'")
+    return _package("pillow-heif", "1.8")
+
+
 def _weights() -> Check:
-    """The bundled priors."""
+    """The bundled priors and the networks that see faces."""
     try:
         folders = {name: bundled(name) for name in BUNDLED}
     except NotFound:
         return Check("weights", "fail", "the package portraitist_workers is not there", _WORKER)
-    files = [file for folder in folders.values() for file in sorted(folder.glob("*.safetensors"))]
-    for name, folder in folders.items():
-        needed = _GENERATOR | _NETWORKS if name == DEFAULT else _GENERATOR
+    needed_in = {folder: _GENERATOR | _NETWORKS if name == DEFAULT else _GENERATOR for name, folder in folders.items()}
+    needed_in[folders[DEFAULT].parent.parent / "faces" / "world"] = _WORLD
+    files = [file for folder in needed_in for file in sorted(folder.glob("*.safetensors"))]
+    for folder, needed in needed_in.items():
         if missing := sorted(needed - {f.stem for f in files if f.parent == folder}):
             detail = f"no {', '.join(missing)} in {folder}"
             return Check("weights", "fail", detail, "reinstall portraitist; its wheel contains the weights")

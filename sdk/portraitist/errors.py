@@ -41,12 +41,17 @@ from __future__ import annotations
 from typing import Any
 
 
+def printable(text: str, *, keep: str = "") -> str:
+    """For messages and terminals: control characters (but those in `keep`) and all others that cannot be printed as "?"."""
+    return "".join(c if c.isprintable() or c in keep else "?" for c in text)
+
+
 class PortraitistError(Exception):
     """Base class. `code` is derived from the class name."""
 
     def __init__(self, message: str, *, param: str | None = None, **details: Any) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = printable(message, keep="\n")  # it often quotes a stranger's file
+        super().__init__(self.message)
         self.param = param
         self.details = details
 
@@ -212,4 +217,4 @@ def from_dict(data: dict[str, Any]) -> PortraitistError:
     """The typed error that `to_dict` described; unknown codes become `JobFailed`."""
     by_code = {cls("").code: cls for cls in _classes(PortraitistError)}
     cls = by_code.get(data.get("code", ""), JobFailed)
-    return cls(data.get("message", ""), param=data.get("param"), **data.get("details", {}))
+    return cls(str(data.get("message", "")), param=data.get("param"), **data.get("details", {}))

@@ -186,14 +186,17 @@ class Job(Generic[T]):
         if row.operation == "create":
             from .persona import Persona
 
-            return cast(T, Persona(self._backend, PersonaRecord.model_validate(row.result)))
+            return cast(T, Persona(self._backend, PersonaRecord.model_validate(self._readable(row))))
         if row.operation == "calibrate":
             from .priors.library import Priors
 
             return cast(T, Priors(self._backend).get(str(row.result["name"])))
         from .picture import arranged
 
-        return cast(T, arranged(Pictures.model_validate(row.result), row.shape, self._backend.sealed(row.persona_id)))
+        return cast(T, arranged(Pictures.model_validate(self._readable(row)), row.shape, self._backend.sealed(row.persona_id)))
+
+    def _readable(self, row: JobRow) -> Any:
+        return self._backend.readable(row.persona_id, row.result)
 
 
 def _error(row: JobRow) -> PortraitistError:

@@ -16,7 +16,7 @@ from .jobs import Job
 from .masks import check_files
 from .photos import Link, PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
-from .requests import Edit, Enhance, Photo, Synthesize
+from .requests import Edit, Enhance, Photo, Strict, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
 from .submission import Uploads, build, submit
@@ -47,8 +47,9 @@ class Reaches(dict[str, Reach]):
         lines = []
         for name, r in self.items():
             unit = f" {r.unit}" if r.unit else ""
+            shown = "" if r.photos_low is None else f" (photos show {r.photos_low:.3g} to {r.photos_high:.3g})"
             holes = "".join(f", no photo from {low:.3g} to {high:.3g}" for low, high in r.holes)
-            lines.append(f"{name}: {r.low:.3g} to {r.high:.3g}{unit}{holes}" + (f". {r.advice}" if r.advice else ""))
+            lines.append(f"{name}: {r.low:.3g} to {r.high:.3g}{unit}{shown}{holes}" + (f". {r.advice}" if r.advice else ""))
         return "\n".join(lines)
 
 
@@ -78,7 +79,7 @@ class Persona:
     def consent(self) -> Consent | None:
         """The person's, as it was recorded; None: made by a version that did not."""
         found = self._backend.ledger.persona(self.id).consent
-        return None if found is None else Consent.model_validate(found)
+        return None if found is None else Consent.model_validate(self._backend.readable(self.id, found))
 
     @property
     def expires(self) -> datetime | None:
@@ -100,7 +101,7 @@ class Persona:
         n: None = None,
         grid: None = None,
         seed: int = 0,
-        strict: bool = False,
+        strict: Strict = False,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
@@ -112,7 +113,7 @@ class Persona:
         n: int,
         grid: None = None,
         seed: int = 0,
-        strict: bool = False,
+        strict: Strict = False,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: float,
@@ -124,7 +125,7 @@ class Persona:
         n: None = None,
         grid: tuple[str, str],
         seed: int = 0,
-        strict: bool = False,
+        strict: Strict = False,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: Number,
@@ -136,7 +137,7 @@ class Persona:
         n: int | None = None,
         grid: tuple[str, str] | None = None,
         seed: int = 0,
-        strict: bool = False,
+        strict: Strict = False,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
         **values: Number,
@@ -148,7 +149,7 @@ class Persona:
         n: int | None = None,
         grid: tuple[str, str] | None = None,
         seed: int = 0,
-        strict: bool = False,
+        strict: Strict = False,
         webhook: Webhook | None = None,
         wait: Literal[False],
         **values: Number,
@@ -159,7 +160,7 @@ class Persona:
         n: int | None = None,  # so many pictures, each with its own random draw
         grid: tuple[str, str] | None = None,  # two attributes over their reach: the first across, the second down
         seed: int = 0,  # the same seed gives the same pictures
-        strict: bool = False,  # refuse (OutOfRange) what lies outside the person's reach, instead of clamping
+        strict: Strict = False,  # outside the person's reach refuse (OutOfRange), don't clamp; "photos": outside what photos show
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = True,
         **values: Any,  # attribute=number, or =list of numbers (one list: a list of pictures, two: a Grid)
@@ -186,7 +187,7 @@ class Persona:
         *,
         relative: bool = False,
         space: str = "w_plus",
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -199,7 +200,7 @@ class Persona:
         *,
         relative: bool = False,
         space: str = "w_plus",
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -212,7 +213,7 @@ class Persona:
         *,
         relative: bool = False,
         space: str = "w_plus",
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -224,7 +225,7 @@ class Persona:
         *,
         relative: bool = False,  # values are changes (yaw=-15: 15 degrees to the left of now), not targets
         space: str = "w_plus",  # where the photo is sought: "w" edits most freely, "s" fits closest before any tuning
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,
@@ -252,7 +253,7 @@ class Persona:
         photo: PhotoLike,
         degradation: Degradations = "auto",
         *,
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -264,7 +265,7 @@ class Persona:
         photo: PhotoLike,
         degradation: Degradations = "auto",
         *,
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -275,7 +276,7 @@ class Persona:
         photo: PhotoLike,
         degradation: Degradations = "auto",  # what happened to the photo, in that order; "auto" estimates it
         *,
-        strict: bool = False,
+        strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,

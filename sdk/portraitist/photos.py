@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
-from .errors import InvalidImage, InvalidRequest
+from .errors import InvalidImage, InvalidRequest, printable
 from .outbound.urls import parse
 from .requests import Photo
 
@@ -111,17 +111,25 @@ def read_bytes(photo: Any, *, default: str = "photo") -> tuple[str, bytes]:
         name = Path(str(getattr(photo, "name", default))).name
         data = photo.read(MAX_BYTES + 1)
         if not isinstance(data, bytes):
-            raise InvalidRequest(f"{name} was opened as text; open it with mode 'rb'", param=name)
+            raise InvalidRequest(f"{printable(name)} was opened as text; open it with mode 'rb'", param=name)
         return name, _checked(name, data)
     if hasattr(photo, "save") and hasattr(photo, "mode"):  # a PIL image; PIL itself is not imported for asking
-        file = io.BytesIO()
-        (photo if photo.mode in ("RGB", "RGBA", "L") else photo.convert("RGB")).save(file, "PNG", compress_level=1)
         name = Path(getattr(photo, "filename", "") or default).name
-        return name, _checked(name, file.getvalue())
+        return name, _checked(name, _png(photo))
     raise InvalidRequest(
         f"{default} is a {type(photo).__name__}; expected a path, bytes, a (name, bytes) pair, an open file or a PIL image",
         param=default,
     )
+
+
+def _png(image: Image) -> bytes:
+    """Upright; its colour profile stays with it."""
+    from PIL import ImageOps
+
+    upright, file = ImageOps.exif_transpose(image), io.BytesIO()
+    plain = upright if upright.mode in ("RGB", "RGBA", "L") else upright.convert("RGB")
+    plain.save(file, "PNG", compress_level=1, icc_profile=image.info.get("icc_profile"))
+    return file.getvalue()
 
 
 def _is_address(photo: object) -> bool:
@@ -141,36 +149,38 @@ def _in_folder(folder: Path) -> list[PhotoLike]:
         found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file())
     except OSError as error:
         raise InvalidRequest(
-            f"cannot list the folder {folder}: {error.strerror}; check its permissions", param="photos"
+            f"cannot list the folder {printable(str(folder))}: {error.strerror}; check its permissions", param="photos"
         ) from error
     if not found:
         raise InvalidRequest(
-            f"there are no picture files in {folder}; put the person's photos (JPEG, PNG or WebP) directly into it",
+            f"there are no picture files in {printable(str(folder))}; put the person's photos (JPEG, PNG, WebP, AVIF or HEIC) right "
+            "into it",
             param="photos",
         )
     return list(found)
 
 
 def _read_file(path: Path) -> bytes:
+    shown = printable(str(path))
     try:
         if path.is_dir():
-            raise InvalidImage(f"{path} is a folder, not a photo; give its files, or the folder alone", param=str(path))
+            raise InvalidImage(f"{shown} is a folder, not a photo; give its files, or the folder alone", param=str(path))
         if not path.is_file() and path.exists():
-            raise InvalidImage(f"{path} is not a regular file", param=str(path))
+            raise InvalidImage(f"{shown} is not a regular file", param=str(path))
         with open(path, "rb") as file:
             return _checked(str(path), file.read(MAX_BYTES + 1))
     except FileNotFoundError:
         raise InvalidImage(
-            f"there is no file {path} (looked in {Path.cwd()}); check the path", param=str(path)
+            f"there is no file {shown} (looked in {Path.cwd()}); check the path", param=str(path)
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise InvalidImage(f"cannot read {str(path)!r}: {error}; check its permissions", param=str(path)) from error
+        raise InvalidImage(f"cannot read {shown!r}: {printable(str(error))}; check its permissions", param=str(path)) from error
 
 
 def _checked(name: str, data: bytes) -> bytes:
     if len(data) > MAX_BYTES:
         raise InvalidImage(
-            f"{name} is larger than {MAX_BYTES // 2**20} MiB; save it smaller (a face 256 pixels wide is enough)",
+            f"{printable(name)} is larger than {MAX_BYTES // 2**20} MiB; save it smaller (a face 256 pixels wide is enough)",
             param=name,
         )
     return data

@@ -47,7 +47,8 @@ class Picture:
 
     def __repr__(self) -> str:
         achieved = ", ".join(f"{name}={a.achieved:.3g}" for name, a in self.report.attributes.items())
-        return f"Picture({achieved}{', clamped' if self.report.clamped else ''})"
+        warned = "".join(f"; {warning}" for warning in self.report.warnings)
+        return f"Picture({achieved}{', clamped' if self.report.clamped else ''}{warned})"
 
     def _repr_png_(self) -> bytes:
         return self.read()
@@ -124,14 +125,15 @@ def _open(data: bytes) -> Image:
 def _encoded(image: Image, path: Path) -> bytes:
     from PIL import Image as pil
 
+    from .decoding.colour import srgb_bytes
+
     pil.init()
     suffix = path.suffix.lower()
     if suffix not in pil.EXTENSION:
         raise InvalidRequest(f"{path.name!r} ends in no known picture format; use .png, .jpg or .webp", param="path")
     kind, file = pil.EXTENSION[suffix], io.BytesIO()
-    (image.convert("RGB") if kind == "JPEG" else image).save(
-        file, kind, **({"quality": 95} if kind in ("JPEG", "WEBP") else {})
-    )
+    options = {"quality": 95, "icc_profile": srgb_bytes()} if kind in ("JPEG", "WEBP") else {}
+    (image.convert("RGB") if kind == "JPEG" else image).save(file, kind, **options)
     return file.getvalue()
 
 

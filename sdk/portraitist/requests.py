@@ -10,6 +10,9 @@ from .attributes import DEFAULT_ATTRIBUTES
 from .consent import Consent
 from .degradations import Degradation
 
+# Beyond the person's reach: False: clamp; True: refuse; "photos": refuse what lies beyond the photos, too.
+Strict = bool | Literal["photos"]
+
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -37,6 +40,8 @@ class CreatePersona(_Request):
     preset: Literal["fast", "balanced", "best"] = "balanced"
     prior: str = "default"
     seed: int = 0
+    person: str | None = None  # name of a photo that shows who is meant; None: whoever most photos show
+    keep: list[str] = []  # names of photos to use whatever is found in them, if they show a face
     consent: Consent | None = None
     expires: float | None = None  # seconds since the epoch: the persona's end
 
@@ -51,7 +56,7 @@ class Synthesize(_Request):
         False  # True: all pictures share one random draw (grids, sweeps); only the named values differ
     )
     columns: int | None = Field(default=None, ge=1)  # also put all on one sheet, so many to a row
-    strict: bool = False
+    strict: Strict = False
     seed: int = 0
 
 
@@ -65,7 +70,7 @@ class Edit(_Request):
     relative: bool = False  # True: values are changes, not targets
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought; docs/persona.md
     columns: int | None = Field(default=None, ge=1)  # also put all on one sheet, so many to a row
-    strict: bool = False
+    strict: Strict = False
     seed: int = 0
 
 
@@ -77,7 +82,7 @@ class Enhance(_Request):
     photo: Photo
     degradation: Literal["auto"] | list[Degradation] = "auto"
     values: dict[str, float] = {}
-    strict: bool = False
+    strict: Strict = False
     seed: int = 0
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from .requests import Strict
+
 
 class _Result(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -16,22 +18,35 @@ class PhotoVerdict(_Result):
 
     name: str
     accepted: bool
-    code: str = "ok"  # ok, no_face, too_small, blurred, exposure, duplicate, other_person, occluded, undecodable, not_fetched
+    code: str = "ok"  # ok, no_face, too_small, duplicate, other_person, undecodable, not_fetched
     reason: str = ""  # a sentence for the person who took the photo, with the remedy
     figures: dict[str, float] = {}  # face_px, sharpness, brightness, identity, ... units in docs/photos.md
     attributes: dict[str, float] = {}  # estimated values, when a face was measured
     warnings: list[str] = []
+    weight: float = 1.0  # how much it counts in learning the person: 1 for a good photo, 0 for a refused one
 
 
 class Reach(_Result):
-    """How far one attribute of this person can be moved, judged by the photos."""
+    """How far one attribute of this person can be moved.
+
+    Within `photos_low` to `photos_high` photos show what the person looks like. Beyond, up to `low` and `high`, the prior's own
+    knowledge of faces goes on, as far as the pictures were measured to stay the person. None: measured by the photos alone.
+    """
 
     attribute: str
     unit: str
     low: float
     high: float
-    holes: list[tuple[float, float]] = []  # stretches inside [low, high] without a photo
+    photos_low: float | None = None
+    photos_high: float | None = None
+    holes: list[tuple[float, float]] = []  # stretches between the photos without one
     advice: str = ""  # which photo to add next
+
+    def bounds(self, strict: Strict = False) -> tuple[float, float]:
+        """What may be asked: the whole reach or, with strict="photos", what photos show."""
+        if strict == "photos" and self.photos_low is not None and self.photos_high is not None:
+            return self.photos_low, self.photos_high
+        return self.low, self.high
 
 
 class AttributeReport(_Result):
@@ -39,7 +54,8 @@ class AttributeReport(_Result):
 
     requested: float | None = None  # what the caller asked; None: not asked
     target: float | None = None  # after clamping to the reach
-    achieved: float
+    achieved: float  # by what also steers
+    by_points: float | None = None  # a second opinion: by where the face's points lie, and nothing else
     before: float | None = None  # edits: the input photo's value
     error: float
     clamped: bool = False
@@ -60,6 +76,7 @@ class PictureReport(_Result):
     degradation: str | None = None  # enhance: what was assumed or estimated
     warnings: list[str] = []  # enhance: what could not be restored
     clamped: bool = False
+    warnings: list[str] = []  # what is to be said with the picture: a request that was cut by more than half
     mark: float | None = None  # score of the invisible mark at half size and JPEG 80; docs/provenance.md
     networks: dict[str, str] = {}  # which identity / attribute / perceptual network judged
     seed: int = 0

@@ -7,6 +7,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, overload
 
@@ -20,7 +21,7 @@ from .ledger import protocol, rules
 from .persona import Persona
 from .photos import PhotoLike, gather, stored
 from .priors.library import Priors
-from .requests import CreatePersona
+from .requests import CreatePersona, Photo
 from .results import PersonaRecord
 from .submission import Uploads, build, new_persona_id, submit
 from .targets import check_name
@@ -107,6 +108,8 @@ class Personas:
         consent: Consent | None = ...,
         retain_days: float | None = ...,
         labels: Mapping[str, Mapping[str, float]] | None = ...,
+        person: str | None = ...,
+        keep: Sequence[str] = ...,
         idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[False] = False,
@@ -125,6 +128,8 @@ class Personas:
         consent: Consent | None = ...,
         retain_days: float | None = ...,
         labels: Mapping[str, Mapping[str, float]] | None = ...,
+        person: str | None = ...,
+        keep: Sequence[str] = ...,
         idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[True],
@@ -142,6 +147,8 @@ class Personas:
         consent: Consent | None = None,  # the person's; required in a cluster
         retain_days: float | None = None,  # delete the persona after so many days, even if the consent lasts longer
         labels: Mapping[str, Mapping[str, float]] | None = None,  # {"a.jpg": {"age": 34}}
+        person: str | None = None,  # "a.jpg": the largest face in it is who is meant; None: whoever most photos show
+        keep: Sequence[str] = (),  # ["a.jpg"]: photos to use whatever is found in them, if they show a face
         idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = False,
@@ -170,17 +177,15 @@ class Personas:
             preset=preset,
             prior=prior,
             seed=seed,
+            person=person,
+            keep=[keep] if isinstance(keep, str) else list(keep),
             consent=consent,
             expires=end_of(consent, retain_days, now=time.time()),
         )
         for file, source in gather(photos):
             request.photos.append(stored(uploads, file, source, known.pop(file, {})))
-        if known:
-            names = ", ".join(photo.name for photo in request.photos[:5])
-            raise InvalidRequest(
-                f"labels name {min(known)!r}, which is not among the photos ({names}, …); use the bare file names",
-                param="labels",
-            )
+        for param, named in (("labels", known), ("person", [person] if person else []), ("keep", request.keep)):
+            _among(request.photos, param, named)
         row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name, webhook=webhook)
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job
@@ -189,13 +194,18 @@ class Personas:
         """NotFound (also while it is still being created), PersonaDeleted, PersonaExpired."""
         row = self._backend.ledger.persona(name_or_id)
         rules.usable(row, row.id)
-        return Persona(self._backend, PersonaRecord.model_validate(row.record))
+        return self._persona(row)
 
     def list(self) -> list[Persona]:
         """By name."""
-        return [
-            Persona(self._backend, PersonaRecord.model_validate(row.record)) for row in self._backend.ledger.personas()
-        ]
+        found = []
+        for row in self._backend.ledger.personas():
+            with suppress(NotFound):  # deleted just now
+                found.append(self._persona(row))
+        return found
+
+    def _persona(self, row: protocol.PersonaRow) -> Persona:
+        return Persona(self._backend, PersonaRecord.model_validate(self._backend.readable(row.id, row.record)))
 
     def delete(self, name_or_id: str) -> Receipt:
         """As `Persona.delete`; one that is still being created is stopped and removed. Asked again by id, the same receipt; by
@@ -242,6 +252,15 @@ def _checked_name(name: str) -> str:
             param="name",
         )
     return name
+
+
+def _among(photos: Sequence[Photo], param: str, named: Iterable[str]) -> None:
+    """Raises InvalidRequest for a name that is no photo's."""
+    names = [photo.name for photo in photos]
+    for name in sorted(named):
+        if name not in names:
+            known = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+            raise InvalidRequest(f"{param} names {name!r}, which is not among the photos ({known}); use the bare file names", param=param)
 
 
 def _labels(labels: Mapping[str, Mapping[str, float]] | None) -> dict[str, dict[str, float]]:

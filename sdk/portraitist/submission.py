@@ -16,7 +16,7 @@ from .errors import InvalidRequest, PortraitistError, QueueUnavailable, StorageE
 from .ledger import JobRow, NewJob
 from .ledger.protocol import Lane
 from .memory import needed
-from .store import SealedStore
+from .store import SealedStore, words
 from .webhooks.wire import Webhook
 
 _R = TypeVar("_R", bound=BaseModel)
@@ -52,6 +52,10 @@ class Uploads:
         self.contents[digest] = hashlib.sha256(data).hexdigest()
         return digest
 
+    def sealed(self, request: dict[str, Any]) -> Any:
+        """The request as it goes into the ledger."""
+        return words.sealed(self._store, request)
+
     def sync(self) -> None:
         self._store.sync(self.contents)
 
@@ -77,7 +81,7 @@ def submit(
     contents = uploads.contents if uploads else {}
     job = NewJob(
         id=uploads.job_id if uploads else new_job_id(),
-        request=body,
+        request=uploads.sealed(body) if uploads else body,
         body_hash=body_hash(body, contents),
         blobs=tuple(contents),
         key=key,

@@ -18,6 +18,7 @@ from typing import Any
 
 from .attributes import ATTRIBUTES
 from .errors import InvalidRequest, OutOfRange, UnknownAttribute
+from .requests import Strict
 from .results import Reach
 
 GRID_STEPS = 5
@@ -50,7 +51,7 @@ def spread(
     n: int | None = None,
     grid: Sequence[str] | None = None,
     relative: bool = False,
-    strict: bool = False,
+    strict: Strict = False,
 ) -> Batch:
     """Check every value against what the attribute allows (and the reach, if `strict`), and spread lists out."""
     asked = dict(asked)
@@ -110,7 +111,7 @@ def _several(value: float | list[float]) -> list[float]:
     return value if isinstance(value, list) else [value]
 
 
-def _check_value(name: str, value: float, reach: Reach, *, relative: bool, strict: bool) -> None:
+def _check_value(name: str, value: float, reach: Reach, *, relative: bool, strict: Strict) -> None:
     known = ATTRIBUTES.get(name)
     # Custom attributes have no range of their own; the engine clamps them to the person's reach.
     low, high = (known.low, known.high) if known else (-math.inf, math.inf)
@@ -122,13 +123,15 @@ def _check_value(name: str, value: float, reach: Reach, *, relative: bool, stric
             f"{name}={value:g} is outside {low:g} to {high:g}{unit}" + (" (a relative change)" if relative else ""),
             param=name,
         )
-    if strict and not relative and not reach.low <= value <= reach.high:
+    least, most = reach.bounds(strict)
+    if strict and not relative and not least <= value <= most:
+        whose = "what this person's photos show," if strict == "photos" else "this person's reach of"
         raise OutOfRange(
-            f"{name}={value:g} is outside this person's reach of {reach.low:.3g} to {reach.high:.3g}{unit}; ask for less, leave "
-            f"strict=True out to have it clamped, or add photos: {reach.advice or 'of more extreme values'}",
+            f"{name}={value:g} is outside {whose} {least:.3g} to {most:.3g}{unit}; ask for less, leave "
+            f"strict out to have it clamped, or add photos: {reach.advice or 'of more extreme values'}",
             param=name,
-            low=reach.low,
-            high=reach.high,
+            low=least,
+            high=most,
         )
 
 

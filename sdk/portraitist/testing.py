@@ -121,7 +121,7 @@ def _execute(backend: Backend, row: JobRow, run: Run) -> None:
     ledger = backend.ledger
     try:
         try:
-            request: Any = TypeAdapter(Request).validate_python(row.request)
+            request: Any = TypeAdapter(Request).validate_python(backend.readable(row.persona_id, row.request))
             result = run(request, _Context(backend, row)).model_dump(mode="json")
             ledger.finish(row.id, row.token, "succeeded", result=result)
         except JobCancelled:

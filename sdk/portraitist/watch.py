@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from .errors import printable
 from .jobs import Event
 
 _LABELS = {"create": "personalise", "synthesize": "synthesise", "edit": "edit", "enhance": "restore", "calibrate": "calibrate"}
@@ -49,7 +51,7 @@ class Watch:
             if self._bar is not None and self._task is not None:
                 self._bar.update(
                     self._task,
-                    description=f"{now.stage}{': ' + now.message if now.message else ''}",
+                    description=f"{now.stage}{': ' + escape(printable(now.message)) if now.message else ''}",
                     total=max(now.steps, 1),
                     completed=now.step,
                     steps=f"{now.step}/{now.steps}",

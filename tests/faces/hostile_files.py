@@ -8,9 +8,10 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
 
 
 def hostile_files(photo: Image.Image, count: int = 500, seed: int = 0) -> Iterator[tuple[str, bytes, str]]:
@@ -22,7 +23,7 @@ def hostile_files(photo: Image.Image, count: int = 500, seed: int = 0) -> Iterat
         made += 1
     encoded = [_encode(photo, f) for f in FORMATS]
     while made < count:
-        kind, which = made % 5, int(rng.integers(3))
+        kind, which = made % 5, int(rng.integers(len(FORMATS)))
         data = bytearray(encoded[which])
         name = f"mutant-{made}.{FORMATS[which].lower()}"
         if kind == 0:  # cut off: what is missing cannot be made up
@@ -118,5 +119,8 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 def _encode(image: Image.Image, fmt: str, **options) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, format=fmt, **options)
+    if fmt == "HEIF":
+        pillow_heif.from_pillow(image).save(buffer, **options)
+    else:
+        image.save(buffer, format=fmt, **options)
     return buffer.getvalue()

@@ -87,7 +87,7 @@ def test_messages_name_the_file_and_the_remedy():
     with pytest.raises(InvalidImage) as caught:
         decode(b"nonsense", "holiday.jpg")
     assert caught.value.param == "holiday.jpg"
-    assert "holiday.jpg" in caught.value.message and "JPEG, PNG or WebP" in caught.value.message
+    assert "holiday.jpg" in caught.value.message and "JPEG, PNG, WebP, AVIF or HEIC" in caught.value.message
     with pytest.raises(InvalidImage, match="not a file"):
         read("/nowhere/at/all.jpg")
     with pytest.raises(InvalidImage):

@@ -31,7 +31,7 @@ def files(tmp_path):
     nvidia_writer.write(small(12), folder / "other.pkl", licence="")
     rosinality.write(g, folder / "rosinality.pt", licence="")
     native.save(g, folder / "own.safetensors", dtype=torch.float32)
-    native.save(g, folder / "free.safetensors", dtype=torch.float32, metadata={"licence": "CC0, mine"})
+    native.save(g, folder / "free.safetensors", dtype=torch.float32, metadata={"licence": "CC0-1.0"})
     return folder
 
 

@@ -167,6 +167,54 @@ def families(canary: Path) -> dict[str, bytes]:
     return found
 
 
+def bombs() -> dict[str, bytes]:
+    """Short files that say much: each takes hours or gigabytes when it is hashed, copied, walked through or written down."""
+    laugh = EMPTY + b"".join(b"2" + TUPLE2 for _ in range(100))  # 2^100 empty tuples; 200 bytes
+    laughs = LIST + b"".join(b"2" + TUPLE2 for _ in range(100))
+    many = MARK + b"N" * 100_000 + TUPLE + MEMOIZE + POP
+
+    def module(entries: bytes, class_name: bytes = text("Generator"), kwargs: bytes = DICT) -> bytes:
+        state = DICT + text("_modules") + entries + SETITEM + text("_init_kwargs") + kwargs + SETITEM
+        meta = DICT + text("class_name") + class_name + SETITEM + text("state") + state + SETITEM
+        return call(name("torch_utils.persistence", "_reconstruct_persistent_obj"), meta)
+
+    nested = module(DICT + text("mapping") + NONE + SETITEM)
+    for index in range(8):
+        again = DICT + b"".join(text(str(i)) + b"h" + bytes([index]) + SETITEM for i in range(100))
+        nested += b"q" + bytes([index]) + POP + module(again + text("mapping") + NONE + SETITEM)
+    itself = DICT + b"q\x00" + POP + module(b"h\x00") + b"q\x01" + POP + b"h\x00"
+    itself += b"".join(text(key) + b"h\x01" + SETITEM for key in ("mapping", "a", "b", "c")) + POP + b"h\x01"
+    sizes = DICT + b"".join(text(k) + b"K\x20" + SETITEM for k in ("img_resolution", "z_dim", "w_dim"))
+    mapping = DICT + text("mapping") + module(DICT) + SETITEM
+    architecture = sizes + text("synthesis_kwargs") + DICT + text("architecture") + laughs + SETITEM + SETITEM
+    pairs = sizes + text("synthesis_kwargs") + LIST + laugh + NONE + TUPLE2 + APPEND + SETITEM
+    scalar = call(name("numpy.core.multiarray", "scalar"), call(name("numpy", "dtype"), laugh), b"C\x00")
+    huge = b"\x8b" + struct.pack("<I", 10_000_000) + b"\x7f" * 10_000_000  # LONG4: a number of 24 million digits
+    magic = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps({"little_endian": True}, 2)
+    storage = MARK + text("storage") + name("torch", "FloatStorage") + laughs + text("cpu") + b"K\x01" + TUPLE + b"Q"
+    return {
+        "a key of tuples": PROTO4 + DICT + laugh + NONE + SETITEM + STOP,
+        "a dictionary by pairs": PROTO4 + call(name("collections", "OrderedDict"), LIST + laugh + NONE + TUPLE2 + APPEND) + STOP,
+        "a set of tuples": PROTO4 + b"\x8f" + MARK + laugh + b"\x90" + STOP,
+        "a frozen set of tuples": PROTO4 + MARK + laugh + b"\x91" + STOP,
+        "modules within modules": root(nested, PROTO4),
+        "a module within itself": root(itself, PROTO4),
+        "a class name of lists": archive(PROTO4 + module(DICT, class_name=laughs) + STOP),
+        "an architecture of lists": root(module(mapping, kwargs=architecture), PROTO4),
+        "arguments by pairs": root(module(mapping, kwargs=pairs), PROTO4),
+        "a number's type of tuples": root(
+            module(mapping, kwargs=sizes + text("img_resolution") + scalar + SETITEM), PROTO4),
+        "a huge number": root(module(mapping, kwargs=sizes + text("img_resolution") + huge + SETITEM), PROTO4),
+        "huge numbers as keys": PROTO4 + huge + MEMOIZE + POP + DICT + b"h\x00Ns" * 200_000 + STOP,
+        "one long tuple for many calls": PROTO4 + many + (name("torch", "Size") + b"h\x00" + REDUCE + b"r\xff\x00\x00\x00") * 20_000 + STOP,
+        "a memo of far places": PROTO4 + NONE + b"r" + struct.pack("<I", 2**32 - 1) + STOP,
+        "too much of everything": PROTO4 + b"N" * 5_000_000 + STOP,
+        "a storage named by lists": archive(PROTO2 + storage + STOP),
+        "storages counted by tuples": magic + PROTO2 + DICT + STOP + PROTO2 + LIST + laugh + APPEND + STOP,
+        "a header of brackets": struct.pack("<Q", 50_000_000) + b'{"a":[' + b"[]," * 16_666_660 + bytes(50_000_000),
+    }
+
+
 def short_bytes(data: bytes) -> bytes:
     return b"B" + struct.pack("<I", len(data)) + data  # BINBYTES
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -13,7 +14,8 @@ from portraitist.degradations import Downsample
 from portraitist.errors import Conflict, JobCancelled, NotFound, PriorNotCalibrated, PriorUnavailable
 from portraitist.priors.prior import bundled as bundled_folder
 from portraitist.requests import CalibratePrior, CreatePersona, Edit, Enhance, Photo, Synthesize
-from portraitist_workers.generator.formats import native, rosinality
+from portraitist_workers.generator.formats import native, nvidia_writer
+from portraitist_workers.generator.layers import ModulatedConv
 from portraitist_workers.inversion import encoder as encoder_file
 from portraitist_workers.operations import MemoryContext, run
 from portraitist_workers.operations.calibrate import complaints
@@ -151,11 +153,18 @@ def test_the_encoder_learns_what_the_last_layer_can():
 
 
 @pytest.mark.slow
-def test_every_operation_on_an_imported_prior(studio, home, tmp_path, in_process, monkeypatch):
-    """The default prior goes out as rosinality's and comes back as a foreign one."""
+def test_every_operation_on_an_imported_prior(studio, home, tmp_path, monkeypatch):
+    """The default prior, with noise and a clamp, goes out as NVIDIA's and comes back behind the walls as a foreign one."""
     default = native.load(bundled_folder() / "generator.safetensors")[0]
-    rosinality.write(default, tmp_path / "twin.pt", licence="Apache-2.0")
-    prior = studio.priors.add(tmp_path / "twin.pt", accept_licence=True)
+    default.config = dataclasses.replace(default.config, conv_clamp=256.0)
+    with torch.no_grad():
+        for name, strength in default.named_parameters():
+            if name.endswith("noise_strength"):
+                strength.fill_(0.02)
+    nvidia_writer.write(default, tmp_path / "twin.pkl", licence="")
+    prior = studio.priors.add(tmp_path / "twin.pkl", accept_licence=True)
+    twin = native.load(prior.generator)[0]
+    assert twin.config.conv_clamp == 256.0 and not any(s.silent for s, _ in twin.synthesis.walk() if isinstance(s, ModulatedConv))
     record = run(request(prior, samples=128), MemoryContext())
     assert record.calibration.figures["faces_found"] >= 0.9 and not record.calibration.warnings
     assert record.calibration.figures["gain_yaw"] == pytest.approx(1, abs=0.35) and record.calibration.figures["encoder_error"] < 0.9

@@ -12,7 +12,7 @@ from small_generator import generator as small
 
 from portraitist_workers.generator import formats
 from portraitist_workers.generator.formats import native, nvidia, nvidia_writer, rosinality
-from portraitist_workers.generator.formats.inert import Unpickler
+from portraitist_workers.generator.formats.unpickle import unpickle
 
 VECTORS = Path(os.environ.get("PORTRAITIST_VECTORS", Path(__file__).parents[3] / "shared" / "vectors"))
 needs_vectors = pytest.mark.skipif(not VECTORS.is_dir(), reason=f"reference vectors not found in {VECTORS}")
@@ -70,7 +70,7 @@ def test_our_pickle_has_the_modules_and_attributes_of_an_official_one(tmp_path):
 
     nvidia_writer.write(nvidia.load(VECTORS / "nvidia_ada_64.pkl"), tmp_path / "ours.pkl", licence="")
     with open(VECTORS / "nvidia_ada_64.pkl", "rb") as theirs, open(tmp_path / "ours.pkl", "rb") as ours:
-        a, b = (modules(Unpickler(file).load()["G_ema"]) for file in (theirs, ours))
+        a, b = (modules(unpickle(file)["G_ema"]) for file in (theirs, ours))
     assert set(a) == set(b)
     for name in a:
         assert a[name][0] == b[name][0] and a[name][2:] == b[name][2:]
@@ -101,9 +101,7 @@ def test_the_older_stream_and_a_bare_state_dict(tmp_path):
 @pytest.mark.parametrize("stream", [False, True])
 def test_mystyle_saves_the_synthesis_half(stream, tmp_path):
     base, tuned = small(5), small(6)
-    with nvidia_writer.official_names():
-        half = nvidia_writer._generator(tuned).call[1][0]["state"]["_modules"]["synthesis"]
-        torch.save(half, tmp_path / "mystyle_model.pt", _use_new_zipfile_serialization=not stream)
+    nvidia_writer.write_synthesis(tuned, tmp_path / "mystyle_model.pt", zip_file=not stream)
     with pytest.raises(ValueError, match="--mapping-from"):
         read(tmp_path / "mystyle_model.pt")
     found = read(tmp_path / "mystyle_model.pt", mapping=base)

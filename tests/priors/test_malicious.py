@@ -13,7 +13,7 @@ from portraitist.errors import PriorRefused
 from portraitist_workers.generator import formats
 from portraitist_workers.generator.formats import nvidia, rosinality
 
-from .malicious import families
+from .malicious import bombs, families
 
 VECTORS = Path(os.environ.get("PORTRAITIST_VECTORS", Path(__file__).parents[3] / "shared" / "vectors"))
 FAMILIES = sorted(families(Path("canary")))
@@ -113,6 +113,19 @@ def test_the_walls_are_not_even_reached(tmp_path):
     assert len(lines) == len(paths), run.stderr
     assert [line for line in lines if not line.startswith("refused")] == []
     assert not canary.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory limits need Linux")
+def test_bombs_take_neither_time_nor_memory(tmp_path):
+    """Refused by counting, before any limit is felt: all of them in 5 s of processor time, which a loaded machine does not change."""
+    paths = []
+    for bomb, data in bombs().items():
+        paths.append(tmp_path / f"{bomb}.bin")
+        paths[-1].write_bytes(data)
+    code = LOCKED.replace("memory=2**30, seconds=60", "memory=250 * 2**20, seconds=5")
+    run = subprocess.run([sys.executable, "-uc", code, "read", *map(str, paths)], capture_output=True, text=True)
+    assert len(run.stdout.splitlines()) == len(paths), (run.returncode, run.stdout, run.stderr)
+    assert all(line.startswith("refused") and "MemoryError" not in line for line in run.stdout.splitlines()), run.stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory limits need Linux")

@@ -10,6 +10,7 @@ import sys
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_generator import generator as small
 
 import portraitist
 from portraitist.cli import main
@@ -26,7 +27,7 @@ from portraitist.errors import (
 )
 from portraitist.priors import engine, official
 from portraitist.testing import fake_studio
-from portraitist_workers.generator.formats import nvidia
+from portraitist_workers.generator.formats import native, nvidia
 
 from .conftest import sha256
 from .malicious import families
@@ -48,7 +49,7 @@ def test_add_recognises_by_content(studio, files, in_process):
     assert names(studio) == ["default", "default-256", "native", "nvidia", "rosinality"] and "nvidia" in studio.priors
     a, b = (load_file(studio.priors.get(n).generator) for n in ("nvidia", "rosinality"))
     assert all(torch.equal(a[k], b[k]) for k in a)
-    assert studio.priors.add(files / "free.safetensors").record.licence.commercial  # says CC0: nothing to accept
+    assert studio.priors.add(files / "free.safetensors").record.licence.commercial  # nothing to accept
 
 
 def test_names(studio, files, in_process):
@@ -70,6 +71,64 @@ def test_terms_must_be_accepted(studio, files, in_process):
             studio.priors.add(files / file)
         assert "--accept-licence" in str(caught.value) and caught.value.details["note"]
     assert names(studio) == ["default", "default-256"] and [p.name for p in (studio._backend.home / "priors").iterdir()] == []
+
+
+@pytest.mark.parametrize("stated", [
+    "Apache-2.0 WITH nothing of the kind: pay me", "MIT, but not for you", "Apache-2.0\n", " Apache-2.0", "Apache-2.0\x1b[2J", "CC0, mine",
+    "apache-2.0", "BSD-", "CC-BY-4.0-NC", "Apache-2.0\u200b",
+])
+def test_only_a_licences_exact_name_is_free(stated, studio, files, in_process):
+    native.save(small(1), files / "x.safetensors", dtype=torch.float32, metadata={"licence": stated})
+    with pytest.raises(LicenceNotAccepted, match="The file itself says"):
+        studio.priors.add(files / "x.safetensors")
+    record = studio.priors.add(files / "x.safetensors", accept_licence=True).record
+    assert not record.licence.commercial and record.licence.accepted
+
+
+def test_our_own_texts_are_free(studio, tmp_path, in_process):
+    """The bundled priors' files, and what `export` writes of them."""
+    path, _ = studio.priors.export("default", tmp_path / "twin.safetensors", layout="safetensors")
+    assert studio.priors.add(path).record.licence.commercial
+    for name in ("default", "default-256"):
+        stated = native.load(studio.priors.get(name).generator)[1]["licence"]
+        assert official.licence_of("native", stated, None) == (stated, True)
+    for layout in ("nvidia", "rosinality", "mystyle"):
+        assert not official.licence_of(layout, "Apache-2.0", None)[1]
+
+
+ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\r\u202egpj"
+
+
+def test_no_escape_of_a_file_reaches_the_terminal(cli, files, tmp_path, in_process):
+    """A licence, and a file's name may hold what a terminal obeys."""
+    native.save(small(1), files / "x.safetensors", dtype=torch.float32, metadata={"licence": f"free {ESCAPES} as beer\nsecond line"})
+    hostile = files / f"w{ESCAPES}.safetensors"
+    os.rename(files / "x.safetensors", hostile)
+    shown = [cli("add", hostile), cli("add", hostile, "--json"), cli("add", hostile, "--accept-licence", "--name", "x"), cli("list"),
+             cli("info", "x"), cli("info", "x", "--json"), cli("add", tmp_path / f"{ESCAPES}.pkl"),
+             cli("export", "x", tmp_path / f"{ESCAPES}.pt"), cli("add", files / "other.pkl", "--name", "x", "--accept-licence")]
+    assert [code for code, _, _ in shown] == [2, 2, 0, 0, 0, 0, 2, 0, 1]
+    assert "as beer second line" in shown[0][2] and "as beer second line" in shown[4][1]
+    for _, out, err in shown:
+        assert not [c for c in out + err if not c.isprintable() and c != "\n"]
+
+
+def test_only_regular_files(cli, studio, files, tmp_path):
+    """A pipe or a device would be read for ever; a sparse file for a day."""
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink(tmp_path / "pipe", tmp_path / "link.pkl")
+    for path in (tmp_path / "pipe", tmp_path / "link.pkl", "/dev/zero", "/dev/null"):
+        with pytest.raises(InvalidRequest, match="not a regular file"):
+            studio.priors.add(path, accept_licence=True)
+    code, _, err = cli("add", "/dev/zero", "--accept-licence")
+    assert code == 2 and "not a regular file" in err
+    with open(tmp_path / "sparse.pkl", "wb") as file:
+        file.truncate(2**43)
+    with pytest.raises(PriorRefused, match="GiB"):
+        studio.priors.add(tmp_path / "sparse.pkl", accept_licence=True)
+    (tmp_path / "empty.pkl").touch()
+    with pytest.raises(PriorRefused, match="is empty"):
+        studio.priors.add(tmp_path / "empty.pkl", accept_licence=True)
 
 
 def test_the_same_again_and_another_of_that_name(studio, files, in_process):
@@ -172,17 +231,23 @@ def test_what_is_known_is_plausible():
     assert official.by_hash(official.OFFICIAL["ffhq-1024"].sha256).resolution == 1024 and official.by_hash("0" * 64) is None
 
 
-def test_on_the_command_line_behind_real_walls(tmp_path, files, capsys, monkeypatch):
-    """add (locked process), verify, export (both their own processes), info, list, remove."""
+@pytest.fixture
+def cli(tmp_path, capsys, monkeypatch):
+    """cli("add", ...) -> (exit code, stdout, stderr)"""
     monkeypatch.setenv("COLUMNS", "200")
 
-    def cli(*arguments):
+    def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["portraitist", "priors", *map(str, arguments), "--home", str(tmp_path / "home")])
         with pytest.raises(SystemExit) as ended:
             main()
         out, err = capsys.readouterr()
         return ended.value.code, out, err
 
+    return call
+
+
+def test_on_the_command_line_behind_real_walls(cli, tmp_path, files):
+    """add (locked process), verify, export (both their own processes), info, list, remove."""
     canary = tmp_path / "canary"
     (tmp_path / "evil.pkl").write_bytes(families(canary)["call os.system"])
     code, _, err = cli("add", tmp_path / "evil.pkl", "--accept-licence")

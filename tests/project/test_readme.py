@@ -105,6 +105,7 @@ def test_notice_attributes_what_the_weights_were_made_from():
         "MIT",
         "LPIPS",
         "BSD-2-Clause",
+        "MediaPipe",
     ):
         assert name in notice
     from portraitist_workers.report import facts

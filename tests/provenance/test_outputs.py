@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from faces.profiles import encoded_in, profile
 from PIL import Image
 
 from portraitist.degradations import Downsample
@@ -15,6 +17,7 @@ from portraitist.provenance.search import find
 from portraitist.requests import CreatePersona, Edit, Enhance, Photo, Synthesize
 from portraitist.results import Picture, PictureReport, Pictures
 from portraitist_workers import operations
+from portraitist_workers.faces.image_io import decode
 from portraitist_workers.operations import MemoryContext, run
 from portraitist_workers.persona import presets
 from portraitist_workers.persona.tuning import Schedule
@@ -41,10 +44,13 @@ def made(tmp_path_factory):
     record = run(CreatePersona(persona_id="per_1", name="ana", photos=photos, preset="fast"), context)
     context.personas["per_1"] = record
     new, tiny = EXAMPLES / "new.jpg", EXAMPLES / "damaged" / "tiny.jpg"
+    wide = tmp_path_factory.mktemp("photo") / "wide.png"  # as a phone with a wide gamut would store it
+    Image.fromarray(encoded_in(warm(new), "Display P3")).save(wide, icc_profile=profile("Display P3"))
     person = {"persona_id": "per_1"}
     results = [
         (None, run(Synthesize(**person, values=[{"yaw": 4.0}, {"yaw": -4.0}, {}], seed=3, columns=2), context)),
-        (new, run(Edit(**person, photo=upload(new), values=[{"smile": 0.6}, {"yaw": 5.0}]), context)),
+        (new, run(Edit(**person, photo=upload(new), values=[{"smile": 0.6}]), context)),
+        (wide, run(Edit(**person, photo=upload(wide), values=[{"yaw": 5.0}]), context)),
         (tiny, run(Enhance(**person, photo=upload(tiny), degradation=[Downsample(factor=8)]), context)),
     ]
     context.sheet = results[0][1].sheet
@@ -89,6 +95,22 @@ def test_pixels_outside_the_face_are_the_photos_own(made):
     photo, picture = next((photo, p) for photo, p in pictures if photo and photo.name == "new.jpg")
     changed = (decoded(context.blob(picture.blob)) != decoded(photo.read_bytes())).any(2)
     assert picture.report.outside_change == 0 and not changed[:, :20].any() and changed.any()
+
+
+def warm(photo: Path) -> np.ndarray:
+    """In evening light, so that colours are strong everywhere."""
+    return np.rint(decoded(photo.read_bytes()) * (1.0, 0.8, 0.55)).astype(np.uint8)
+
+
+def test_an_edited_photo_of_a_wide_gamut_looks_the_same_outside_the_face(made):
+    context, _, pictures = made
+    photo, picture = next((photo, p) for photo, p in pictures if photo and photo.name == "wide.png")
+    data = context.blob(picture.blob)
+    assert Image.open(io.BytesIO(data)).info["srgb"] == 1  # its numbers mean what they say
+    outside = np.s_[:, :20]
+    before, after = warm(EXAMPLES / "new.jpg")[outside].astype(int), decoded(data)[outside]
+    assert np.array_equal(after, decode(photo.read_bytes())[outside]) and picture.report.outside_change == 0
+    assert np.abs(after - before).mean() < 0.6 and np.abs(decoded(photo.read_bytes())[outside] - before).mean() > 1.8
 
 
 def test_a_picture_that_did_not_pass_the_door_is_not_handed_out(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import io
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from datetime import UTC, datetime, timedelta
 
 import c2pa
 import numpy as np
+import pillow_heif
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from faces.profiles import encoded_in, profile
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -197,6 +200,32 @@ def test_what_is_no_picture(data, tmp_path):
         verify(tmp_path / "x.png")
     with pytest.raises(portraitist.InvalidImage, match=r"no\.png"):
         verify(tmp_path / "no.png")
+
+
+def test_what_is_no_regular_file(tmp_path):
+    """A pipe would be waited for, a device read for ever."""
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", "/dev/zero", tmp_path):
+        with pytest.raises(portraitist.InvalidImage, match="not a regular file"):
+            verify(path)
+
+
+def test_the_mark_is_found_in_other_formats_and_colours(portrait, tmp_path):
+    wide = Image.fromarray(encoded_in(portrait.pixels, "Display P3"))
+    for name, image in (("p.avif", Image.fromarray(portrait.pixels)), ("p.heic", Image.fromarray(portrait.pixels)), ("wide.png", wide)):
+        if name == "p.heic":
+            pillow_heif.from_pillow(image).save(tmp_path / name, quality=90)
+        else:
+            image.save(tmp_path / name, icc_profile=profile("Display P3") if image is wide else None)
+        verdict = verify(tmp_path / name)
+        assert verdict.mark.found and verdict.credentials.state == "missing"
+
+
+def test_heic_without_its_package(portrait, tmp_path, monkeypatch):
+    pillow_heif.from_pillow(Image.fromarray(portrait.pixels)).save(tmp_path / "p.heic")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(portraitist.InvalidImage, match=r"p\.heic.*portraitist\[heic\]"):
+        verify(tmp_path / "p.heic")
 
 
 def test_verifying_needs_no_torch(portrait, tmp_path):

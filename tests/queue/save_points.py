@@ -23,7 +23,7 @@ from portraitist_workers.execution import execute
 OLD, NEW = b"old" * 70_000, b"new" * 70_000  # checkpoints
 WEIGHTS, PREVIEW = b"weights" * 30_000, b"preview" * 5_000
 
-execution.FINISH_PATIENCE_S = -1.0  # a full disk stays full here
+execution.FINISH_PATIENCE_S = execution.FULL_PATIENCE_S = -1.0  # a full disk stays full here
 
 
 class Counter:

@@ -157,10 +157,10 @@ def test_11_deletion_is_complete(place):
     blobs = {photo["blob"].encode() for r in rows for photo in (*r.request.get("photos", ()), *filter(None, [r.request.get("photo")]))}
     blobs |= {ana.record.weights.encode()}
     ids = {ana.id.encode(), busy.persona_id.encode()}
-    told = {NAME.encode(), UNFINISHED.encode(), b"anastasia-key", *(name.encode() for name, _ in FILES)}
-    told |= {consent.subject.encode(), consent.by.encode(), b"hook-of-anastasia"}
+    told = {NAME.encode(), UNFINISHED.encode(), b"anastasia-key", b"hook-of-anastasia"}
     keys = {backend.ledger.wrapped_key(persona_id.decode()).encode() for persona_id in ids}
     content = {data[:40] for _, data in FILES} | {hashlib.sha256(data).hexdigest().encode() for _, data in FILES}
+    content |= {consent.subject.encode(), consent.by.encode(), *(name.encode() for name, _ in FILES)}  # sealed, too
     checkpoint = {busy.id.encode()}
 
     # Before: the search finds all of it, so that what it does not find afterwards is gone. (Contents it never finds.)

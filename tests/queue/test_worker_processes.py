@@ -439,28 +439,39 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", disk], check=True)
 
 
-def test_a_full_disk(small_disk, create):
+def fill(disk):
+    """A file that takes all the room there is."""
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file, pytest.raises(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    return filler
+
+
+def test_what_never_fits_on_the_disk_fails_in_the_end(small_disk, create, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_FULL_PATIENCE_S", "0.5")
     studio = portraitist.connect(home=small_disk / "home")
     with pytest.raises(StorageFull, match="free some space") as caught:
         create(studio, fill=8000).wait(timeout=120)
     assert caught.value.details["job_id"]
-    ana = create(studio, "ana").wait(timeout=120)  # nothing half-written took the room; the worker is alive
-    job = create(studio, steps=60, dt=0.05)
+    assert create(studio, "ana").wait(timeout=120).synthesize()  # nothing half-written took the room; the worker is alive
+
+
+def test_a_job_waits_for_room_on_a_full_disk_and_goes_on(small_disk, create, monkeypatch):
+    """Longer than its lease, which cannot be renewed meanwhile. Whoever submits is told at once."""
+    monkeypatch.setenv("PORTRAITIST_LEASE_S", "1.5")
+    studio = portraitist.connect(home=small_disk / "home")
+    ana = create(studio, "ana").wait(timeout=120)
+    job = create(studio, steps=20, dt=0.05)
     running(studio, job)
-    filler = small_disk / "filler"
-    with open(filler, "wb", buffering=0) as file, pytest.raises(OSError):
-        while True:
-            file.write(b"x" * 4096)
+    filler = fill(small_disk)
     with pytest.raises(StorageFull):
         create(studio, "bob")
-    time.sleep(0.5)
+    time.sleep(4.0)
+    assert isinstance(job.status, Running)
     filler.unlink()
-    try:
-        job.wait(timeout=120)  # it was between two writes ...
-    except StorageFull:
-        pass  # ... or not
-    assert [p.name for p in studio.personas.list() if p.name in ("ana", "bob")] == ["ana"] and ana.synthesize()
-    assert create(studio, "bob").wait(timeout=120)
+    assert job.wait(timeout=120).record.figures["first_step_of_last_attempt"] == 0 and row(studio, job).attempts == 1
+    assert ana.synthesize() and create(studio, "bob").wait(timeout=120)
 
 
 def test_a_blob_that_was_damaged(shared, create):

@@ -8,7 +8,7 @@ import typer
 from PIL import Image
 
 import portraitist
-from portraitist.cli import admin, main, make, tenants, vault
+from portraitist.cli import admin, main, make, show, tenants, vault
 from portraitist.doctor import Check
 from portraitist.studio import Studio
 from portraitist.testing import fake_backend
@@ -133,6 +133,12 @@ def test_errors_are_one_line(cli, arguments, code, words):
 def test_unusable_photos_are_told_one_by_one(cli, tmp_path):
     code, _, err = cli("create", "ana", "photos/a.jpg", "photos/b.jpg")
     assert code == 1 and "  a.jpg: ok\n  b.jpg: ok\nportraitist: only 2 photos" in err
+
+
+def test_lines_are_kept_and_control_characters_are_not(capsys):
+    show.Console(width=20).print("\none two three four s\x1b[2J\x9b31m\u202e\nfive")
+    assert capsys.readouterr().out == "\none two three four \ns?[2J?31m?\nfive\n"
+    assert str(portraitist.NotFound("no\x1b[2J such\nthing")) == "no?[2J such\nthing"
 
 
 def test_unknown_options_are_usage_errors(cli):

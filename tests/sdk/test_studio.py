@@ -8,6 +8,7 @@ from PIL import Image
 
 import portraitist
 from portraitist import Cancelled, Failed, Grid, Picture, Queued, Running, Succeeded
+from portraitist.decoding.colour import srgb_bytes
 from portraitist.errors import (
     Conflict,
     InvalidImage,
@@ -169,7 +170,8 @@ def test_one_picture(ana, tmp_path):
     assert picture.report.seed == 7 and picture.report.attributes["smile"].requested == 0.8
     assert "yaw=20" in repr(picture) and picture._repr_png_() == picture.read()
     for name, kind in (("p.png", "PNG"), ("p.jpg", "JPEG"), ("p.webp", "WEBP")):
-        assert Image.open(picture.save(tmp_path / name)).format == kind
+        saved = Image.open(picture.save(tmp_path / name))
+        assert saved.format == kind and (kind == "PNG" or saved.info["icc_profile"] == srgb_bytes())
     assert (tmp_path / "p.png").read_bytes() == picture.read()
     for bad, error in ((tmp_path / "p.doc", InvalidRequest), (tmp_path / "no" / "p.png", portraitist.StorageError)):
         with pytest.raises(error):

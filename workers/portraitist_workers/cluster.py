@@ -75,9 +75,11 @@ def main(argv: list[str] | None = None) -> int:
     from celery.signals import worker_ready, worker_shutdown
     from celery.worker import state
 
+    from . import broker
     from .app import app
     from .node import Node
 
+    broker.install(backend.ledger.set_aside)
     worker = app.Worker(
         hostname=f"portraitist@{node_name}",
         queues=[*queues, wakeups.own_queue(node_name)],
@@ -136,7 +138,7 @@ def main(argv: list[str] | None = None) -> int:
         clean_up()
 
     worker.start()
-    return 0
+    return int(worker.exitcode or 0)  # Celery's, which logs what it cannot go on after, and returns
 
 
 def _choose(device: str) -> None:

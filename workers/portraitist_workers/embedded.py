@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
         pids = partial(children, worker)
         Monitor(options.monitor, backend, ticked=lambda: supervisor.ticked, pids=pids)
     worker.start()
-    return 0
+    return int(worker.exitcode or 0)  # Celery's, which logs what it cannot go on after, and returns
 
 
 def _announce(home: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from portraitist.backend import Backend
 from portraitist.consent import check
@@ -24,15 +24,17 @@ from portraitist.errors import (
     PortraitistError,
     QueueUnavailable,
     StorageError,
+    StorageFull,
     StorageUnavailable,
 )
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
 from portraitist.ledger.protocol import TERMINAL
-from portraitist.requests import CreatePersona, Request
+from portraitist.requests import CreatePersona
 from portraitist.results import PersonaRecord, Progress
-from portraitist.store import SealedStore, Store
+from portraitist.store import SealedStore, Store, words
 
 from . import room
+from .checking import checked
 from .fetching import with_photos
 from .provenance.gallery import Gallery
 from .telemetry import Attempt
@@ -53,9 +55,10 @@ SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept, o
 WATCH_S = 0.2  # how often the job looks whether it was cancelled
 PROGRESS_S = 0.25  # at most one progress event in so long (a new stage is told at once)
 FINISH_PATIENCE_S = 60.0  # how long an outcome is held when the ledger cannot be written ...
-OUTAGE_PATIENCE_S = 900.0  # ... and how long a job waits for a ledger whose server is away
+OUTAGE_PATIENCE_S = 900.0  # ... how long a job waits for a ledger or store whose server is away ...
+FULL_PATIENCE_S = float(os.environ.get("PORTRAITIST_FULL_PATIENCE_S", "600"))  # ... and for room on a full disk
+_PASSING = (QueueUnavailable, StorageUnavailable, StorageFull)  # what may be over if we wait
 
-_REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
 Run = Callable[[BaseModel, "JobContext"], BaseModel]
 T = TypeVar("T")
 
@@ -70,13 +73,13 @@ def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S
     ledger, job_id = backend.ledger, row.id
     with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
         try:
-            request = _REQUEST.validate_python(row.request)
+            request = context.request()
             if isinstance(request, CreatePersona):
                 check(request.consent, shared=backend.shared, now=time.time())
             request = with_photos(request, context)
             result = run(request, context)
             context.sync()
-            outcome = {"status": "succeeded", "result": result.model_dump(mode="json")}
+            outcome = {"status": "succeeded", "result": context.sealed(result)}
         except LeaseLost:
             return _taken_away(backend, job_id)
         except JobCancelled:
@@ -103,7 +106,7 @@ def _taken_away(backend: Backend, job_id: str) -> None:
 def _drop_checkpoint(backend: Backend, job_id: str) -> None:
     try:
         backend.store.drop_checkpoint(job_id)
-    except StorageError:
+    except PortraitistError:  # also: a forged job's id, of which no checkpoint is kept
         log.warning("the checkpoint of job %s could not be dropped", job_id, exc_info=True)
 
 
@@ -119,11 +122,15 @@ def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> bool:
             log.warning("job %s was taken away before it could be finished; its work is dropped", row.id)
             return False
         except (StorageError, QueueUnavailable) as error:
-            patience = FINISH_PATIENCE_S if isinstance(error, StorageError) else OUTAGE_PATIENCE_S
+            patience = _patience(error) if isinstance(error, _PASSING) else FINISH_PATIENCE_S
             if time.monotonic() - began > patience:
                 raise
             log.warning("the outcome of job %s cannot be written yet: %s", row.id, error)
             time.sleep(0.5)
+
+
+def _patience(error: PortraitistError) -> float:
+    return FULL_PATIENCE_S if isinstance(error, StorageFull) else OUTAGE_PATIENCE_S
 
 
 def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
@@ -176,6 +183,15 @@ class JobContext(Gallery):
         row, backend = self._row, self._backend
         return self._patiently(lambda: backend.sealed(row.persona_id, row.id)) if row.persona_id else backend.store
 
+    def request(self) -> Any:
+        """Raises what `checked` does."""
+        return self._patiently(lambda: checked(self._backend, self._row))
+
+    def sealed(self, model: BaseModel) -> Any:
+        """As JSON for the ledger, with the person's words sealed."""
+        data = model.model_dump(mode="json")
+        return words.sealed(self._store, data) if isinstance(self._store, SealedStore) else data
+
     # -- what operations call ------------------------------------------------------------------------------------
 
     def blob(self, digest: str) -> bytes:
@@ -201,17 +217,17 @@ class JobContext(Gallery):
     def amend(self, request: BaseModel) -> None:
         """Later attempts find this request instead."""
         self.sync()
-        body = request.model_dump(mode="json")
+        body = self.sealed(request)
         self._patiently(lambda: self._ledger.amend(self._row.id, self._row.token, body))
 
     def sync(self) -> None:
         """Make everything that was put durable, before the ledger says that the job has succeeded."""
-        self._store.sync(self._written)
+        self._patiently(lambda: self._store.sync(self._written))
 
     def persona(self, persona_id: str) -> PersonaRecord:
         row = self._patiently(lambda: self._ledger.persona(persona_id))
         rules.usable(row, persona_id)
-        return PersonaRecord.model_validate(row.record)
+        return PersonaRecord.model_validate(self._patiently(lambda: self._backend.readable(row.id, row.record)))
 
     def on_step(self, progress: Progress) -> None:
         self._listen()
@@ -223,7 +239,7 @@ class JobContext(Gallery):
         self.stage, self._told = progress.stage, now
         try:
             self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
-        except QueueUnavailable as error:  # the work goes on; nobody could read it now anyway
+        except (QueueUnavailable, StorageFull) as error:  # the work goes on; nobody could read it now anyway
             self._away(error)
 
     def load_checkpoint(self) -> bytes | None:
@@ -234,25 +250,25 @@ class JobContext(Gallery):
         try:
             if self._ledger.heartbeat(self._row.id, self._row.token, lease_s=self._lease_s):  # never over a successor's
                 self._cancelled = True
-        except QueueUnavailable as error:  # whether there is a successor cannot be known
+        except (QueueUnavailable, StorageFull) as error:  # whether there is a successor cannot be known
             self._away(error)
             return
         try:
             self._store.save_checkpoint(self._row.id, data)
-        except StorageUnavailable as error:  # the work goes on; a crash now would cost a little more
+        except (StorageUnavailable, StorageFull) as error:  # the work goes on; a crash now would cost a little more
             self._away(error)
         except Conflict:  # we were given up between two heartbeats, and our successor has saved its own
             self.lost = True
             self._listen()
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        """`call()`, again and again while the ledger's or the store's server is away."""
-        deadline = time.monotonic() + OUTAGE_PATIENCE_S
+        """`call()`, again and again while the ledger's or the store's server is away, or a disk is full."""
+        began = time.monotonic()
         while True:
             try:
                 return call()
-            except (QueueUnavailable, StorageUnavailable) as error:
-                if time.monotonic() > deadline:
+            except _PASSING as error:
+                if time.monotonic() - began > _patience(error):
                     raise
                 self._away(error)
                 time.sleep(0.5)
@@ -293,9 +309,9 @@ class JobContext(Gallery):
                 except (LeaseLost, PersonaDeleted):
                     self.lost = True
                     return
-                except QueueUnavailable as error:  # the lease is renewed when it is back, and the reaper waits for that
+                except (QueueUnavailable, StorageFull) as error:  # the lease is renewed when it is back, and the reaper waits
                     self._away(error)
-                except PortraitistError:  # a full disk, say: the operation will meet it and say so
+                except PortraitistError:  # the operation will meet it and say so
                     log.warning("the lease of job %s could not be renewed", self._row.id, exc_info=True)
         finally:
             self._ledger.close()

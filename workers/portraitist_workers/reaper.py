@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from portraitist.backend import Backend
-from portraitist.errors import PortraitistError, QueueUnavailable
+from portraitist.errors import NotFound, PortraitistError, QueueUnavailable, StorageError
 from portraitist.ledger import LANES, JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL, Lane
 from portraitist.transport import RedisTransport
@@ -88,7 +88,11 @@ class Reaper:
             del self._short[lane]
             log.info("%s: %d wake-ups are sent again", lane, missing)
             for job_id in queued[:missing]:
-                self._transport.wake(job_id, lane, memory=self._ledger.job(job_id).memory)
+                try:
+                    memory = self._ledger.job(job_id).memory
+                except (NotFound, StorageError):  # a forged or damaged row: whoever takes it sets it aside
+                    memory = 0
+                self._transport.wake(job_id, lane, memory=memory)
 
 
 def give_back(backend: Backend, row: JobRow, reason: str, *, count: bool = True) -> None:

@@ -10,18 +10,19 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import portraitist
 import portraitist_workers
 from portraitist.backend import Backend
-from portraitist.errors import PortraitistError, StorageError
+from portraitist.errors import PortraitistError, StorageError, StorageFull
 from portraitist.ledger import JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL
 from portraitist.transport.lock import WorkerLock
 
 from .delivering import Sender
-from .execution import CANCEL_GRACE_S, LIMIT_GRACE_S, LIMIT_S, SILENT_S
+from .execution import CANCEL_GRACE_S, LEASE_S, LIMIT_GRACE_S, LIMIT_S, SILENT_S
 from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
 from .tasks import run_job
 from .telemetry import logs, metrics
@@ -44,6 +45,7 @@ class Supervisor:
         self._sent: dict[str, float] = {}
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._begun: dict[tuple[str, int], float] = {}  # (job id, token) -> when we first saw it run
+        self._full = False  # whether the ledger's disk was, at the last write that failed
         self._busy = time.monotonic()
         self._swept, self._tidied = -SWEEP_S, -DELETIONS_S
         self._ending = threading.Lock()  # whoever takes it ends the process; the others leave it alone
@@ -65,6 +67,7 @@ class Supervisor:
                     log.error("%s; ending", error)
                     os._exit(1)
                 log.warning("%s", error)
+                self._full = isinstance(error, StorageFull)
                 time.sleep(1.0)
             except Exception:  # one odd row must not stop the loop
                 log.exception("supervisor")
@@ -123,8 +126,17 @@ class Supervisor:
         elif row.lease_until >= time.time():
             self._silent.pop(row.id, None)
         elif time.monotonic() - self._silent.setdefault(row.id, time.monotonic()) > SILENT_S:
-            _kill(row)
-            self._requeue(row, "its worker process stopped answering")
+            self._give_up_silent(row)
+
+    def _give_up_silent(self, row: JobRow) -> None:
+        """On a full disk nobody can renew a lease. Then the process gets a new one, when that can be written, to show that it lives."""
+        if self._full:
+            with suppress(LeaseLost):
+                self._ledger.heartbeat(row.id, row.token, lease_s=LEASE_S)
+            self._full = False
+            return
+        self._requeue(row, "its worker process stopped answering")  # and only then, since this may fail
+        _kill(row)
 
     def _requeue(self, row: JobRow, reason: str, *, count: bool = True) -> None:
         try:

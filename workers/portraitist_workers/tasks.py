@@ -16,7 +16,7 @@ from typing import Any
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from portraitist.backend import Backend, cluster, embedded
-from portraitist.errors import NotFound, QueueUnavailable
+from portraitist.errors import NotFound, QueueUnavailable, StorageError
 from portraitist.ledger import JobRow, Ledger
 from portraitist.ledger.protocol import Lane
 from portraitist.transport import RedisTransport, wakeups
@@ -56,7 +56,7 @@ def _companions(ledger: Ledger, row: JobRow, who: dict[str, Any]) -> list[JobRow
     found: list[JobRow] = []
     if _BATCH == 1 or row.operation != "synthesize" or row.attempts > 1:
         return found
-    with suppress(QueueUnavailable, NotFound):  # what we have is done all the same
+    with suppress(QueueUnavailable, NotFound, StorageError):  # what we have is done all the same
         for job_id in ledger.queued(lane=row.lane, limit=_BATCH - 1):
             waiting = ledger.job(job_id)
             if waiting.operation == "synthesize" and waiting.attempts == 0 and (claimed := ledger.claim(job_id, **who)):

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from ..errors import InvalidRequest, PhotosUnusable, PortraitistError
+from ..errors import InvalidRequest, PhotosUnusable, PortraitistError, printable
 from . import admin, fleet, make, priors, tenants, vault, verify, webhooks
 
 app = typer.Typer(
@@ -57,8 +57,9 @@ def main() -> NoReturn:
         else:
             if isinstance(error, PhotosUnusable):  # the reasons, then the line
                 for photo in error.photos:
-                    print(f"  {photo.get('name')}: {photo.get('reason') or 'ok'}", file=sys.stderr)
-            print(f"portraitist: {error.message}", file=sys.stderr)
+                    line = f"{photo.get('name')}: {photo.get('reason') or 'ok'}"
+                    print(f"  {printable(line)}", file=sys.stderr)
+            print("portraitist: " + printable(error.message, keep="\n"), file=sys.stderr)
         sys.exit(2 if isinstance(error, InvalidRequest) else 1)
     except KeyboardInterrupt:
         sys.exit(130)

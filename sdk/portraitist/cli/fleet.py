@@ -58,6 +58,8 @@ def queues(url: Url = None, store: Store = None, home: Home = None, json: AsJson
     if isinstance(backend.ledger, RedisLedger):
         if refused := backend.ledger.refused():
             show.console.print(f"{refused} late writes of workers that had lost their job were refused")
+        if aside := backend.ledger.aside():
+            show.console.print(f"{aside} entries of the queue were not as they must be and were set aside; the workers' logs tell when")
         for risk in backend.risks():
             show.console.print(f"[yellow]the Redis server: {risk}[/]")
 

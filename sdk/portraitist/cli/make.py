@@ -29,6 +29,12 @@ def create(
     labels: Annotated[
         Path | None, typer.Option(help='JSON with attributes of your own: {"a.jpg": {"age": 34}}.')
     ] = None,
+    person: Annotated[
+        str | None, typer.Option(metavar="PHOTO", help="A photo that shows who is meant; else whoever most photos show.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="PHOTO", help="A photo to use whatever is found in it; may be repeated.")
+    ] = None,
     prior: Annotated[str, typer.Option(help="The generator to start from.")] = "default",
     consent: Annotated[
         Path | None, typer.Option(help='JSON with the person\'s consent: {"subject": …, "by": …, "text": …}; a cluster needs it.')
@@ -51,6 +57,8 @@ def create(
         prior=prior,
         seed=seed,
         labels=options.labels(labels),
+        person=person,
+        keep=keep or (),
         consent=options.consent(consent),
         retain_days=retain_days,
     )

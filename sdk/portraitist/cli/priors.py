@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import printable
 from ..priors.library import Priors
 from ..priors.official import OFFICIAL
 from ..priors.prior import Prior
@@ -111,7 +112,7 @@ def export(
     written, notes = _priors(home).export(name, path, layout=layout, overwrite=force)
     if json:
         return show.as_json({"path": str(written), "layout": layout, "notes": notes})
-    print(f"{written}: {layout}, reads back equal")
+    print(f"{printable(str(written))}: {layout}, reads back equal")
     for note in notes:
         print(f"  {note}")
 

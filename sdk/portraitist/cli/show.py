@@ -5,27 +5,42 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, TaskID, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as Bar
+from rich.segment import Segment
 from rich.table import Column, Table
 
+from ..errors import printable
 from ..jobs import AnyJob, Cancelled, Failed, Queued, Running, Status, Succeeded
 from ..persona import Persona
 from ..priors.official import OFFICIAL
 from ..priors.prior import Prior
 from ..results import PictureReport
 
+
+class Console(RichConsole):
+    """Much of what is shown comes from strangers' files, so a terminal gets no control characters but our own colours."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text, keep="\n"))
+
+
 console = Console()
 
 
 def as_json(data: Any) -> None:
-    print(json.dumps(_finite(data), indent=2, ensure_ascii=False))
+    """Readable: letters as they are; what cannot be printed is escaped, so that no terminal obeys it."""
+    text = json.dumps(_finite(data), indent=2, ensure_ascii=False)
+    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def _finite(data: Any) -> Any:
@@ -43,17 +58,17 @@ def persona(p: Persona) -> None:
     table = Table("photo", "verdict", "why", box=None, pad_edge=False)
     for v in p.photos:
         why = "; ".join(filter(None, [v.reason, *v.warnings]))
-        table.add_row(escape(v.name), "[green]ok[/]" if v.accepted else f"[red]{v.code}[/]", escape(why))
+        table.add_row(escape(printable(v.name)), "[green]ok[/]" if v.accepted else f"[red]{v.code}[/]", escape(printable(why)))
     console.print(table)
-    table = Table("attribute", "from", "to", "missing", "to add", box=None, pad_edge=False)
+    table = Table("attribute", "from", "to", "photos show", "missing", "to add", box=None, pad_edge=False)
     for r in p.reach.values():
         holes = ", ".join(f"{low:.3g} to {high:.3g}" for low, high in r.holes)
-        table.add_row(
-            f"{r.attribute}{f' ({r.unit})' if r.unit else ''}", f"{r.low:.3g}", f"{r.high:.3g}", holes, escape(r.advice)
-        )
+        shown = "" if r.photos_low is None else f"{r.photos_low:.3g} to {r.photos_high:.3g}"
+        name = f"{r.attribute}{f' ({r.unit})' if r.unit else ''}"
+        table.add_row(name, f"{r.low:.3g}", f"{r.high:.3g}", shown, holes, escape(r.advice))
     console.print(table)
     for warning in p.record.warnings:
-        console.print(f"[yellow]{escape(warning)}[/]")
+        console.print(f"[yellow]{escape(printable(warning))}[/]")
     if (c := p.consent) is not None:
         told = f"{c.subject}, given by {c.by} on {_day(c.when)}: {c.scope} (text {c.text_hash[:12]}…)"
         console.print(escape("consent: " + ("none recorded; you answer for it" if c.assumed else told)), soft_wrap=True)
@@ -88,7 +103,9 @@ def picture(where: str, report: PictureReport) -> None:
         parts.append(f"fits the input at {report.consistency:.1f} dB")
     if report.degradation:
         parts.append(report.degradation)
-    console.print(f"[bold]{escape(where)}[/]  {escape(', '.join(parts))}", soft_wrap=True)
+    console.print(f"[bold]{escape(printable(where))}[/]  {escape(', '.join(parts))}", soft_wrap=True)
+    for warning in report.warnings:
+        console.print(f"  [yellow]{escape(printable(warning))}[/]", soft_wrap=True)
 
 
 def personas(people: list[Persona]) -> None:
@@ -123,7 +140,7 @@ def status(now: Status) -> str:
         case Succeeded(seconds):
             return f"succeeded in {seconds:.1f} s"
         case Failed(error):
-            return f"failed: {error.message}"
+            return f"failed: {printable(error.message)}"
         case Cancelled():
             return "cancelled"
 

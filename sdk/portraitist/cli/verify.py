@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import printable
 from ..provenance.credentials import Credentials
 from ..provenance.search import MarkFound
 from ..provenance.verify import Verdict
@@ -23,7 +24,7 @@ _MADE = {"created": "generated", "edited": "a photo with generated parts", "": "
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JPEG, PNG or WebP pictures.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JPEG, PNG, WebP, AVIF or HEIC pictures.")],
     json: AsJson = False,
 ) -> None:
     """Look for signed metadata (C2PA) and for the invisible mark. Exit code 0: every file has one of them at least; 1: not."""
@@ -38,7 +39,8 @@ def verify(
 
 
 def described(path: Path, verdict: Verdict) -> str:
-    return f"{path}\n  metadata: {_credentials(verdict.credentials)}\n  mark:     {_mark(verdict.mark)}"
+    told = printable(_credentials(verdict.credentials))  # a signer may call itself anything
+    return f"{printable(str(path))}\n  metadata: {told}\n  mark:     {_mark(verdict.mark)}"
 
 
 def _credentials(c: Credentials) -> str:

@@ -21,7 +21,8 @@
 --   deletion:ID   hash    a Deletion;  deletions: sorted set of ids of those without a receipt, by time;  rewrite: set when the
 --                         server's files are to be written anew
 --   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
---   stats         hash    stale: writes that were refused because their token was old
+--   stats         hash    stale: writes that were refused because their token was old; set_aside: entries that were not as they must be
+--   set_aside     list    the last of those
 
 local P, step, a = KEYS[1], ARGV[1], cjson.decode(ARGV[2])
 local call = redis.call
@@ -149,10 +150,11 @@ local function finish(id, row, status, result, error)
   if error then call('HSET', key('job', id), 'error', error) else call('HDEL', key('job', id), 'error') end
   if status ~= 'succeeded' then free_key(id, row) end
   local persona = key('persona', row.persona_id)
-  if row.operation == 'create' and status == 'succeeded' then
+  local its_own = row.operation == 'create' and call('HGET', persona, 'job_id') == id
+  if its_own and status == 'succeeded' then
     call('HSET', persona, 'status', 'active', 'record', result)
     call('SADD', key('active', row.tenant), row.persona_id)
-  elseif row.operation == 'create' then -- the name is free again, and nothing of the photos is kept
+  elseif its_own then -- the name is free again, and nothing of the photos is kept
     local name = call('HGET', persona, 'name')
     if name then call('HDEL', key('names', row.tenant), name) end
     call('DEL', persona)
@@ -323,13 +325,60 @@ function steps.close_deletion()
   return { 'ok', row.receipt or a.receipt }
 end
 
+local LANES = { serve = true, tune = true }
+local function whole(row, id)
+  for _, name in ipairs({ 'number', 'priority', 'attempts', 'token', 'seq' }) do
+    if not string.find(row[name] or '', '^-?%d+$') then return false end
+  end
+  for _, name in ipairs({ 'tenant', 'operation', 'persona_id', 'request', 'worker', 'status' }) do
+    if not row[name] then return false end
+  end
+  return row.id == id and LANES[row.lane] and tonumber(row.created) and tonumber(row.memory or 0)
+end
+
+local function set_aside(entry)
+  call('LPUSH', P .. 'set_aside', entry)
+  call('LTRIM', P .. 'set_aside', 0, 99)
+  call('HINCRBY', P .. 'stats', 'set_aside', 1)
+end
+
+-- A job whose row was not written by us, or in part, ends here. Only where it stands is believed.
+local function give_up(id, lane, tenant, row)
+  local name = key('job', id)
+  call('DEL', key('events', id))
+  call('HDEL', name, 'webhook', 'result', 'cancel_requested', 'started', 'memory', 'trace', 'key')
+  call('HSET', name, 'id', id, 'lane', lane, 'tenant', tenant, 'operation', row.operation or '', 'persona_id', row.persona_id or '',
+    'request', '{}', 'shape', '{}', 'body_hash', '', 'worker', row.worker or '', 'priority', 0, 'attempts', 0, 'token', 0,
+    'created', stamp(now), 'seq', 0, 'number', call('INCR', P .. 'number'))
+  finish(id, hash(name), 'failed', nil, a.error)
+end
+
+function steps.give_up()
+  local row = get(a.id)
+  if not row then return end
+  set_aside('job ' .. a.id)
+  give_up(a.id, row.lane, row.tenant, row)
+end
+
+-- The job `id` as it stands in the tenant's line, if it may be claimed. What should not stand there leaves it.
+local function standing_job(id, tenant)
+  local row = get(id)
+  local strange = not row or (row.status or 'queued') ~= 'queued' or (row.tenant or tenant) ~= tenant
+    or LANES[row.lane] and row.lane ~= a.lane
+  if not strange and whole(row, id) then return row end
+  set_aside('job ' .. id)
+  call('ZREM', key('queue', a.lane), id)
+  call('ZREM', key('waiting', a.lane .. ':' .. tenant), id)
+  if not strange then give_up(id, a.lane, tenant, row) end
+end
+
 -- Of the tenant whose turn it is, the first job, or rather one of the next about a persona of `prefer`, while the first is younger
 -- than PATIENCE_S. What needs more memory than `room` is passed over; so is a tenant whose first LOOK_AHEAD jobs do.
 local LOOK_AHEAD, PATIENCE_S, TENANTS = 8, 1, 16
 local function choose(tenant)
   local first
   for _, id in ipairs(call('ZRANGE', key('waiting', a.lane .. ':' .. tenant), 0, LOOK_AHEAD - 1)) do
-    local row = get(id)
+    local row = standing_job(id, tenant)
     if row and (not a.room or tonumber(row.memory or 0) <= a.room) then
       first = first or row
       if not a.prefer or now - first.created >= PATIENCE_S then return first end
@@ -346,13 +395,14 @@ function steps.take()
       a.id = row.id
       return steps.claim()
     end
+    in_line(tenant, a.lane) -- it may have left, or never have been there
   end
   return { 'none' }
 end
 
 function steps.claim()
   local row = get(a.id)
-  if not row or row.status ~= 'queued' or full(row.tenant) then return { 'none' } end
+  if not row or row.status ~= 'queued' or not whole(row, a.id) or full(row.tenant) then return { 'none' } end
   move(a.id, row, 'running')
   call('ZADD', P .. 'running', stamp(now + a.lease_s), a.id)
   call('SADD', key('held', a.worker), a.id)

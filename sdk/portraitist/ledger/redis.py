@@ -38,10 +38,11 @@ from .protocol import (
     Status,
     TenantRow,
 )
-from .redis_rows import deletion_of, dump, event_of, job_of, persona_of, quotas_of
+from .redis_rows import DAMAGED, deletion_of, dump, event_of, job_of, persona_of, quotas_of, whole_job_of
 from .redis_server import open_redis, typed
 
 KEEP_EVENTS_S = 7 * 24 * 3600  # of a job that is over; its row and result stay
+_ASIDE, _ASIDE_CHARACTERS = 100, 2000  # entries that are kept, and of each
 _WAIT_S = 1.0  # the longest single wait for an event; shorter than the time-out
 
 
@@ -105,9 +106,11 @@ class RedisLedger:
 
     def job(self, job_id: str) -> JobRow:
         found = self._rows([job_id])
-        if not found:
-            raise _no_job(job_id)
-        return found[0]
+        if found:
+            return found[0]
+        with self._typed():
+            damaged = self.tenant is None and self._redis.exists(self._key("job", job_id))
+        raise rules.damaged(job_id) if damaged else _no_job(job_id)
 
     def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
         with self._typed():
@@ -233,12 +236,10 @@ class RedisLedger:
         self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
     ) -> JobRow | None:
         preferred = dict.fromkeys(prefer, 1) or None
-        tag, *rest = self._run("take", lane=lane, worker=worker, lease_s=lease_s, prefer=preferred, room=room or None)
-        return job_of(rest[0]) if tag == "ok" else None
+        return self._claimed("take", lane=lane, worker=worker, lease_s=lease_s, prefer=preferred, room=room or None)
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
-        tag, *rest = self._run("claim", id=job_id, worker=worker, lease_s=lease_s)
-        return job_of(rest[0]) if tag == "ok" else None
+        return self._claimed("claim", id=job_id, worker=worker, lease_s=lease_s)
 
     def heartbeat(self, job_id: str, token: int, *, lease_s: float) -> bool:
         return bool(self._held("heartbeat", job_id, token, lease_s=lease_s)[0])
@@ -321,6 +322,20 @@ class RedisLedger:
         """How many writes came with an old token, since the server's data began."""
         with self._typed():
             return int(self._redis.hget(self._prefix + "stats", "stale") or 0)
+
+    def set_aside(self, entry: str) -> None:
+        """Keep something that is not as it must be, shortened, where an operator can look at it, and count it."""
+        with self._typed(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.lpush(self._prefix + "set_aside", entry[:_ASIDE_CHARACTERS])
+            pipe.ltrim(self._prefix + "set_aside", 0, _ASIDE - 1)
+            pipe.expire(self._prefix + "set_aside", KEEP_EVENTS_S)
+            pipe.hincrby(self._prefix + "stats", "set_aside", 1)
+            pipe.execute()
+
+    def aside(self) -> int:
+        """How many entries were set aside, since the server's data began."""
+        with self._typed():
+            return int(self._redis.hget(self._prefix + "stats", "set_aside") or 0)
 
     def risks(self) -> list[str]:
         """Settings of the server with which an accepted job can be lost; none when it does not tell."""
@@ -421,6 +436,17 @@ class RedisLedger:
         with self._typed():
             return self._script(keys=[self._prefix], args=[step, body])
 
+    def _claimed(self, step: str, **arguments: Any) -> JobRow | None:
+        tag, *rest = self._run(step, error=json.dumps(rules.damaged().to_dict()), **arguments)
+        if tag != "ok":
+            return None
+        try:
+            return job_of(rest[0])
+        except DAMAGED:
+            job_id = rest[0][rest[0].index("id") + 1]
+            self._run("give_up", id=job_id, error=json.dumps(rules.damaged(job_id).to_dict()))
+            return None
+
     def _held(self, step: str, job_id: str, token: int, **arguments: Any) -> list[Any]:
         tag, *rest = self._run(step, id=job_id, token=token, **arguments)
         if tag == "stale":
@@ -431,7 +457,7 @@ class RedisLedger:
         with self._typed(), self._redis.pipeline(transaction=False) as pipe:
             for job_id in ids:
                 pipe.hgetall(self._key("job", job_id))
-            rows = (job_of(found) for found in pipe.execute())
+            rows = (whole_job_of(found) for found in pipe.execute())
             return [row for row in rows if row is not None and self.tenant in (None, row.tenant)]
 
     def _now(self) -> float:

@@ -7,6 +7,8 @@ from typing import Any
 
 from .protocol import Deletion, EventRow, JobRow, Json, PersonaRow, Quotas
 
+DAMAGED = (LookupError, ValueError, TypeError, RecursionError)  # what reading a row raises that we have not written
+
 
 def quotas_of(own: str | None, everybodys: str | None) -> Quotas:
     return Quotas(**json.loads(own or everybodys or "{}"))
@@ -40,6 +42,14 @@ def job_of(found: Any) -> JobRow | None:
         "memory": int(h.get("memory", 0)),
     }
     return JobRow(**values)
+
+
+def whole_job_of(found: Any) -> JobRow | None:
+    """None also for a damaged one: it must not hide the others. Whoever takes it ends it."""
+    try:
+        return job_of(found)
+    except DAMAGED:
+        return None
 
 
 def deletion_of(found: Any) -> Deletion:

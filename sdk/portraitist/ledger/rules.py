@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from ..errors import Conflict, JobCancelled, JobFailed, NotFound, PersonaDeleted, PersonaExpired, QuotaExceeded
+from ..errors import (
+    Conflict,
+    JobCancelled,
+    JobFailed,
+    NotFound,
+    PersonaDeleted,
+    PersonaExpired,
+    QuotaExceeded,
+    StorageError,
+)
 from .protocol import MAX_ATTEMPTS, JobRow, Json, NewJob, PersonaRow, Status
 
 
@@ -127,6 +136,11 @@ def ahead(mine: Line, place: int, others: Iterable[Line]) -> int:
         earlier = (other.turn, other.tenant) < (mine.turn, mine.tenant)
         before += min(other.count, max(0, mine.running + place - other.running + earlier))
     return before
+
+
+def damaged(job_id: str = "") -> StorageError:
+    what = f"the row of job {job_id}" if job_id else "the job's row"
+    return StorageError(f"{what} is not as a client writes it, so it is not run; submit the job again")
 
 
 def no_delivery(delivery_id: str) -> NotFound:

@@ -2,8 +2,8 @@
 
 A name is resolved once. If any of its addresses is not public, it is refused; else one of *these* addresses is connected to,
 so a second answer of the name server (DNS rebinding) is never asked for. TLS checks the certificate against the name. A
-redirect is a new address and goes the same way. Python's own http.client does the talking: unlike the usual libraries it reads no
-proxy, netrc or other settings from the environment, follows nothing and retries nothing.
+redirect is a new address and goes the same way. Python's own http.client sends the request and reads the head: unlike the usual
+libraries it reads no proxy, netrc or other settings from the environment, follows nothing and retries nothing. `framing` reads the body.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Any
 
 from ..errors import DownloadFailed, UrlRefused
+from . import framing
 from .addresses import is_public
 from .urls import Target, parse
 
 ALLOW_ORIGINS = "PORTRAITIST_ALLOW_ORIGINS"  # environment: origins, with spaces between, that may be private, http, any port
 MAX_REDIRECTS = 3
 _REDIRECTS = {301, 302, 303, 307, 308}
-_CHUNK = 1 << 16
 _USER_AGENT = "portraitist"
 
 Resolve = Callable[[str, int], list[str]]
@@ -65,7 +66,7 @@ class Outbound:
         """The body of a 200 answer, after at most MAX_REDIRECTS redirects. Raises UrlRefused, DownloadFailed."""
         deadline, target = time.monotonic() + timeout_s, parse(url)
         for _ in range(1 + MAX_REDIRECTS):
-            with self._exchange("GET", target, deadline, {"Accept": "image/*"}, None) as response:
+            with self._exchange("GET", target, deadline, {"Accept": "image/*"}, None, max_bytes=max_bytes) as response:
                 if response.status in _REDIRECTS and (location := response.getheader("Location")):
                     target = target.joined(location)
                     continue
@@ -73,7 +74,7 @@ class Outbound:
                     raise DownloadFailed(f"{target.origin} answered {response.status} instead of the file; check the address")
                 if response.getheader("Content-Encoding", "identity") != "identity":
                     raise DownloadFailed(f"{target.origin} sent a packed file, which was not asked for")
-                return self._body(response, max_bytes, target)
+                return _limited(response, max_bytes)
         raise DownloadFailed(f"{parse(url).origin} redirects more than {MAX_REDIRECTS} times; give the final address")
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float) -> Response:
@@ -85,19 +86,20 @@ class Outbound:
 
     @contextmanager
     def _exchange(
-        self, method: str, target: Target, deadline: float, headers: Mapping[str, str], body: bytes | None
+        self, method: str, target: Target, deadline: float, headers: Mapping[str, str], body: bytes | None, *, max_bytes: int = 0
     ) -> Iterator[HTTPResponse]:
-        """One request on a connection of its own. At the deadline the connection is cut, whatever it is doing."""
+        """One request on a connection of its own, whose answer may have a body of `max_bytes`. At the deadline the connection is
+        cut, whatever it is doing."""
         addresses = self._addresses(target, deadline)
         late = threading.Event()
-        connection = HTTPConnection(target.host, target.port)
+        connection: Any = HTTPConnection(target.host, target.port)  # Any: its socket is not the library's
         try:
             raw = self._open(addresses, target.port, deadline)
             cut = _Cut(raw, deadline, late)
             try:
                 if target.scheme == "https":
                     raw = self._context.wrap_socket(raw, server_hostname=target.host)
-                connection.sock = raw
+                connection.sock = framing.Capped(raw, framing.HEAD_BYTES + max_bytes + max_bytes // 16)
                 connection.putrequest(method, target.path, skip_host=True, skip_accept_encoding=True)
                 sent = {"Host": target.netloc, "User-Agent": _USER_AGENT, "Accept-Encoding": "identity", "Connection": "close"}
                 if body is not None:
@@ -112,9 +114,14 @@ class Outbound:
             finally:
                 cut.release()
                 raw.close()
-        except (OSError, HTTPException, ValueError) as error:  # ValueError: what http.client and ssl make of odd bytes
+        except framing.TooMuch as error:
+            much = f"sent more than {max_bytes // 2**20} MiB; give a smaller file" if max_bytes else "sends a head without end"
+            raise DownloadFailed(f"{target.origin} {much}") from error
+        except (OSError, HTTPException, ValueError, EOFError) as error:  # ValueError: what http.client and ssl make of odd bytes
             if late.is_set() or isinstance(error, TimeoutError):
                 raise DownloadFailed(f"{target.origin} took too long") from error
+            if isinstance(error, EOFError):  # the server named a length and sent less
+                raise DownloadFailed(f"{target.origin} broke off; try again") from error
             why = str(error) or type(error).__name__
             raise DownloadFailed(f"{target.origin} cannot be reached or talks nonsense: {why[:200]}") from error
         finally:
@@ -163,16 +170,16 @@ class Outbound:
                 error = failed
         raise error
 
-    def _body(self, response: HTTPResponse, max_bytes: int, target: Target) -> bytes:
-        parts, size = [], 0
-        while part := response.read(_CHUNK):
-            parts.append(part)
-            size += len(part)
-            if size > max_bytes:
-                raise DownloadFailed(f"{target.origin} sent more than {max_bytes // 2**20} MiB; give a smaller file")
-        if response.length:  # the server named a length and sent less
-            raise DownloadFailed(f"{target.origin} broke off; try again")
-        return b"".join(parts)
+
+def _limited(response: HTTPResponse, max_bytes: int) -> bytes:
+    """The whole body. Raises what `framing.body` does, and `framing.TooMuch`."""
+    parts, size = [], 0
+    for part in framing.body(response):
+        parts.append(part)
+        size += len(part)
+        if size > max_bytes:
+            raise framing.TooMuch
+    return b"".join(parts)
 
 
 _REMEDY = f"the operator can allow an origin with {ALLOW_ORIGINS}"

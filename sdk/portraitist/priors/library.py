@@ -30,11 +30,13 @@ from ..errors import (
     NotFound,
     PortraitistError,
     PriorNotCalibrated,
+    PriorRefused,
     StorageError,
     StorageFull,
+    printable,
 )
 from . import engine, official
-from .download import OnBytes, download, file_sha256
+from .download import MOST, OnBytes, download, file_sha256
 from .prior import BUNDLED, GENERATOR, Prior, PriorCheck
 from .record import MANIFEST, Licence, PriorRecord, PriorSource, read
 
@@ -93,7 +95,7 @@ class Priors:
         InvalidRequest, StorageError, QueueUnavailable."""
         path, known = Path(source).expanduser(), official.OFFICIAL.get(os.fspath(source))
         if path.is_dir():
-            raise InvalidRequest(f"{path} is a folder; give the weights file in it", param="source")
+            raise InvalidRequest(f"{printable(str(path))} is a folder; give the weights file in it", param="source")
         if known is not None and not path.exists():
             name = self._free_name(known.name if name is None else name)
             _accept(*official.licence_of("nvidia", "", known), accepted=accept_licence)
@@ -102,7 +104,9 @@ class Priors:
             path = self._fetch(known, on_bytes)
         elif not path.exists():
             names = ", ".join(official.OFFICIAL)
-            raise InvalidRequest(f"there is no file {path}; published networks known by name: {names}", param="source")
+            raise InvalidRequest(f"there is no file {printable(str(path))}; published networks known by name: {names}", param="source")
+        elif not path.is_file():  # a pipe or a device may never end
+            raise InvalidRequest(f"{printable(str(path))} is not a regular file; copy the weights into one", param="source")
         name = self._free_name(_name_of(path) if name is None else name)
         added = self._import(path, name, accept_licence, mapping_from, known)
         if known is not None and path.is_relative_to(self._root):
@@ -136,7 +140,7 @@ class Priors:
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         with _typed(f"write {target}", target.parent):
             try:
-                licence = prior.record.licence.note if prior.record else _default_licence()
+                licence = prior.record.licence.note if prior.record else official.BUNDLED
                 report = engine.export(prior.generator, layout, temporary, licence)
                 sync_file(temporary)
                 os.replace(temporary, target)
@@ -238,6 +242,9 @@ class Priors:
         lender = None if mapping_from is None else self.get(mapping_from)
         with _typed(f"read {path}", self._root), open(path, "rb") as source:
             size = os.fstat(source.fileno()).st_size
+            if not 0 < size <= MOST:
+                what = "is empty" if size == 0 else f"has {size / 2**30:,.1f} GiB, and no generator has more than {MOST >> 30}"
+                raise PriorRefused(f"{printable(str(path))} {what}; give the weights file", param=str(path))
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._tidy()
             sha256 = hashlib.file_digest(source, "sha256").hexdigest()
@@ -249,14 +256,14 @@ class Priors:
             hidden.mkdir(mode=0o700)
             try:
                 with open(hidden / GENERATOR, "wb") as out:
-                    report = engine.convert(source, out, name=str(path), mapping=lender.generator if lender else None)
+                    report = engine.convert(source, out, name=printable(str(path)), mapping=lender.generator if lender else None)
                 stated = str(report["licence"])
                 note, commercial = official.licence_of(report["layout"], stated, known)
-                accepted = None if commercial else _accept(note, commercial, accepted=accept, stated=stated)
+                accepted = None if commercial else _accept(note, commercial, accepted=accept, stated=official.one_line(stated))
                 record = PriorRecord(
                     name=name,
                     source=PriorSource(
-                        file=path.name,
+                        file=printable(path.name),
                         sha256=sha256,
                         bytes=size,
                         layout=report["layout"],
@@ -265,7 +272,7 @@ class Priors:
                         mapping_from=_reference(lender) if lender and report["layout"] == "mystyle" else None,
                         walls=report["walls"],
                     ),
-                    licence=Licence(note=note, stated=stated, commercial=commercial, accepted=accepted),
+                    licence=Licence(note=note, stated=official.one_line(stated), commercial=commercial, accepted=accepted),
                     generator_sha256=file_sha256(hidden / GENERATOR),
                     generator_bytes=(hidden / GENERATOR).stat().st_size,
                     added=_now(),
@@ -324,10 +331,6 @@ def _name_of(path: Path) -> str:
 
 def _reference(prior: Prior) -> str:
     return f"{prior.name}@{file_sha256(prior.generator)[:16]}"
-
-
-def _default_licence() -> str:
-    return "Apache-2.0. The prior bundled with Portraitist; keep its NOTICE with the weights and with pictures made by them."
 
 
 def _now() -> str:

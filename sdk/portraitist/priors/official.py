@@ -1,4 +1,4 @@
-"""Published networks that are known by name, and by hash where the hash is known.
+"""Published networks that are known by name, and by hash where the hash is known; and licences that are known to be free.
 
 The hash and size of `ffhq-1024` agree in several independent public records of NVIDIA's file. For the others no hash is known
 for certain: they are fetched over HTTPS, and `priors info` says that nothing vouches for the bytes.
@@ -6,7 +6,10 @@ for certain: they are fetched over HTTPS, and `priors info` says that nothing vo
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+
+from ..errors import printable
 
 NVIDIA = (
     "NVIDIA Source Code License: research and evaluation only, no commercial use (https://nvlabs.github.io/stylegan2/license.html). "
@@ -21,7 +24,16 @@ FOREIGN = (
     "A checkpoint whose terms are not known. Most in this layout were converted or tuned from NVIDIA's networks, which are for "
     "research and evaluation only, or trained on FFHQ (CC BY-NC-SA 4.0). Ask whoever made it."
 )
+BUNDLED = "Apache-2.0. The prior bundled with Portraitist; keep its NOTICE with the weights and with pictures made by them."
 UNSTATED = "The file states no licence. Ask whoever made it."
+
+# A file's own word is a claim, and what begins with a licence's name may go on in any way. So a text counts as free only when it is
+# exactly a licence's name (SPDX), or one of these texts.
+_FREE_NAMES = frozenset({"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0"})
+_FREE_TEXTS = frozenset({  # SHA-256
+    "0c82b1f9c4374f06698b878db5a5409032d99e46d08f3c049912a023f55e7e2d",  # BUNDLED
+    "ec9911f4eb3bef9c1fe8804bdea9b5f23756f769c4e82085a43fd05084d5f00e",  # the bundled priors' own files
+})
 
 _NGC = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files/"
 
@@ -65,7 +77,16 @@ def licence_of(layout: str, stated: str, official: Official | None) -> tuple[str
     if official is not None:
         return official.licence, False
     if layout == "native":
-        free = stated.startswith(("Apache-2.0", "MIT", "BSD-", "CC0", "CC BY 4.0", "CC-BY-4.0", "CC-BY 4.0"))
-        return stated or UNSTATED, free
+        free = stated in _FREE_NAMES or hashlib.sha256(stated.encode(errors="replace")).hexdigest() in _FREE_TEXTS
+        return (stated if free else _claim(stated) or UNSTATED), free
     note = NVIDIA_LAYOUT if layout in ("nvidia", "mystyle") else FOREIGN
-    return (f"{note} The file itself says: {stated}" if stated else note), False
+    return f"{note} {_claim(stated)}".rstrip(), False
+
+
+def _claim(stated: str) -> str:
+    return f"The file itself says: {one_line(stated)}" if stated else ""
+
+
+def one_line(stated: str) -> str:
+    """A stranger's text as it is kept and shown."""
+    return printable(" ".join(stated.split()))

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import InvalidImage, InvalidRequest
+from ..errors import InvalidImage, InvalidRequest, printable
 from .credentials import Credentials, read
 from .search import MarkFound, find
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-_FORMATS = ("JPEG", "PNG", "WEBP")
-_MOST_BYTES, _MOST_PIXELS = 100_000_000, 50_000_000
 _LOOKED_AT = 2048  # px of the longer side; the mark has no finer detail in a picture so large
 
 
@@ -39,8 +32,8 @@ class Verdict:
 
 
 def verify(picture: str | os.PathLike[str] | bytes, *, key: str | None = None) -> Verdict:
-    """Look for signed metadata (C2PA) and the invisible mark in a JPEG, PNG or WebP file. `key`: look for another mark than that of
-    $PORTRAITIST_MARK_KEY. Raises InvalidImage, and InvalidRequest where the packages for it are missing."""
+    """Look for signed metadata (C2PA) and the invisible mark in a JPEG, PNG, WebP, AVIF or HEIC file. `key`: look for another mark than
+    that of $PORTRAITIST_MARK_KEY. Raises InvalidImage, and InvalidRequest where the packages for it are missing."""
     name = "picture" if isinstance(picture, bytes) else Path(picture).name
     data = picture if isinstance(picture, bytes) else _bytes(Path(picture).expanduser())
     try:
@@ -51,36 +44,26 @@ def verify(picture: str | os.PathLike[str] | bytes, *, key: str | None = None) -
             f"verifying a picture needs packages that are missing ({error}); run `pip install 'portraitist[provenance]'`",
             param="picture",
         ) from error
-    image, kind = _opened(data, name)
-    return Verdict(read(data, kind), find(np.asarray(image), key=key))
+    from PIL.Image import Resampling
+
+    from ..decoding.door import open_picture
+
+    opened = open_picture(data, name)
+    image = opened.image
+    if max(image.size) > _LOOKED_AT:
+        image.thumbnail((_LOOKED_AT, _LOOKED_AT), Resampling.BOX)
+    return Verdict(read(data, opened.mime), find(np.asarray(image), key=key))
 
 
 def _bytes(path: Path) -> bytes:
+    from ..decoding.door import MAX_BYTES, too_many_bytes
+
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InvalidImage(f"{path.name} has more than {_MOST_BYTES // 10**6} MB; scale it down", param=path.name)
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise InvalidImage(f"{printable(str(path))} is not a regular file; give a picture's", param=str(path))
+        if path.stat().st_size > MAX_BYTES:
+            raise too_many_bytes(path.name, path.stat().st_size)
         return path.read_bytes()
-    except OSError as error:
-        raise InvalidImage(f"{path} cannot be read: {error.strerror}; check the path", param=str(path)) from error
-
-
-def _opened(data: bytes, name: str) -> tuple[Image, str]:
-    """Upright, RGB, not larger than need be; and the MIME type."""
-    from PIL import Image as pil
-    from PIL import ImageOps
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image: Any = pil.open(io.BytesIO(data), formats=_FORMATS)
-            kind = {"MPO": "image/jpeg"}.get(image.format, f"image/{image.format.lower()}")
-            if image.width * image.height > _MOST_PIXELS:
-                raise InvalidImage(f"{name} has more than {_MOST_PIXELS // 10**6} million pixels; scale it down", param=name)
-            image = ImageOps.exif_transpose(image).convert("RGB")
-            if max(image.size) > _LOOKED_AT:
-                image.thumbnail((_LOOKED_AT, _LOOKED_AT), pil.Resampling.BOX)
-    except InvalidImage:
-        raise
-    except Exception as error:  # a decoder fed with a stranger's bytes may raise anything
-        raise InvalidImage(f"{name} is not a whole JPEG, PNG or WebP picture: {error}", param=name) from error
-    return image, kind
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        why = getattr(error, "strerror", None) or error
+        raise InvalidImage(f"{printable(str(path))} cannot be read: {why}; check the path", param=str(path)) from error

@@ -55,6 +55,12 @@ class SealedStore:
     def drop_checkpoint(self, job_id: str) -> None:
         self._store.drop_checkpoint(job_id)
 
+    def seal_word(self, data: bytes) -> bytes:
+        return self._seal(os.urandom(_NONCE), data, b"word")
+
+    def open_word(self, sealed: bytes) -> bytes:
+        return self._open(sealed, b"word", "a word in the ledger")
+
     def _seal(self, nonce: bytes, data: bytes, kind: bytes) -> bytes:
         return MAGIC + nonce + self._cipher.encrypt(nonce, data, MAGIC + kind)
 

@@ -90,6 +90,15 @@ def crop(photo: np.ndarray, frame: Frame, side: int) -> np.ndarray:
     return (out + weight * (soft - out)).round().astype(np.uint8)
 
 
+def inside(shape: tuple[int, int], frame: Frame, side: int) -> np.ndarray:
+    """[side, side] float32: 1 where the frame's crop shows the photo (height, width), 0 beyond its edge.
+
+    What `crop` puts there is made up, and nothing may learn from it. One crop pixel at the edge counts as beyond, being part of both.
+    """
+    beyond = _distance_beyond(shape, frame.to_photo(side), side) > 0
+    return 1 - cv2.dilate(beyond.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+
+
 def resample(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], *, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
     """`image` seen through `matrix` [2, 3] (output -> input coordinates), `size` (width, height); uint8 or float32.
 

@@ -1,4 +1,8 @@
-"""Attribute values read off an aligned face: pose, smile, mouth, eyes, each with its error."""
+"""Attribute values read off an aligned face: pose, smile, mouth, eyes, each with its error.
+
+Two readings are joined. The attribute network knows the engine's renders to a fraction of a degree, but of photographs it makes too
+little of a turned head. The face mesh has seen the world; calibrated on renders (`geometry.py`) it speaks the same units.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,15 @@ import functools
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from portraitist.attributes import ESTIMATED
 
+from .geometry import EXPRESSION, POSE
+from .image_io import at_side
+from .mesh import load_mesh
 from .networks import SIDE, load_network
+from .world import FOLDER as WORLD
 
 
 class AttributeEstimator(Protocol):
@@ -24,11 +31,8 @@ class AttributeEstimator(Protocol):
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(values [B, A], standard deviation the estimator expects of each [B, A]); differentiable."""
 
-    def occlusion(self, images: Tensor) -> Tensor:
-        """Probability [B] that something covers eyes, nose or mouth."""
 
-
-class BundledAttributes:
+class AttributesOfRenders:
     """The network trained on the engine's labels, shipped with the package (networks.AttributeNetwork)."""
 
     def __init__(self) -> None:
@@ -43,12 +47,40 @@ class BundledAttributes:
         values, deviation = self.network(at_side(images, SIDE))
         return values.clamp(min=torch.tensor(self._low).to(values), max=torch.tensor(self._high).to(values)), deviation
 
-    def occlusion(self, images: Tensor) -> Tensor:
-        return self.network.all_outputs(at_side(images, SIDE))[2].sigmoid()
-
     # The engine's geometric labels end at 0 and 1; so do the estimates.
-    _low = tuple(0.0 if name in ("smile", "mouth_open", "eyes_open") else -90.0 for name in ESTIMATED)
-    _high = tuple(1.0 if name in ("smile", "mouth_open", "eyes_open") else 90.0 for name in ESTIMATED)
+    _low = tuple(0.0 if name in EXPRESSION else -90.0 for name in ESTIMATED)
+    _high = tuple(1.0 if name in EXPRESSION else 90.0 for name in ESTIMATED)
+
+
+class AttributesOfPoints:
+    """The face mesh's points alone (geometry.GeometryNetwork): independent of the network that saw renders, and somewhat cruder."""
+
+    def __init__(self) -> None:
+        self.name = "face-mesh-geometry"
+        self.mesh = load_mesh()
+        self.network, self.measured = load_network("geometry", WORLD)
+        self.names = POSE + EXPRESSION
+        self.errors = dict(self.measured["geometry"]["median_error"])
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        values = self.network.bounded(self.network(self.mesh(images).points))
+        return values, self.network.deviation.expand_as(values)
+
+
+class JoinedAttributes:
+    """Both, weighed by whether they agree (geometry.GeometryNetwork.joined)."""
+
+    def __init__(self) -> None:
+        self.name = "portraitist-attributes+face-mesh"
+        self.renders, self.points = load_attribute_network(), load_attribute_points()
+        self.names = self.renders.names
+        self.errors = dict(self.points.measured["joined"]["median_error"])
+        if self.points.names != self.names:
+            raise ValueError(f"the geometry estimates {self.points.names}, the network {self.names}")
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        read, deviation = self.renders(images)
+        return self.points.network.joined(self.points.mesh(images).points, read, deviation)
 
 
 def as_dict(estimator: AttributeEstimator, values: Tensor) -> dict[str, float]:
@@ -56,14 +88,19 @@ def as_dict(estimator: AttributeEstimator, values: Tensor) -> dict[str, float]:
     return {name: round(float(v), 3) for name, v in zip(estimator.names, values, strict=True)}
 
 
-def at_side(images: Tensor, side: int) -> Tensor:
-    """[B, 3, R, R] -> [B, 3, side, side], averaging when shrinking."""
-    if images.shape[-1] == side:
-        return images
-    return F.interpolate(images, (side, side), mode="bilinear", antialias=True, align_corners=False)
+@functools.cache
+def load_attribute_network() -> AttributesOfRenders:
+    """For pictures by a generator that learnt from renders, and where gradients shall be cheap. Raises PriorUnavailable."""
+    return AttributesOfRenders()
+
+
+@functools.cache
+def load_attribute_points() -> AttributesOfPoints:
+    """For a second opinion. Raises PriorUnavailable."""
+    return AttributesOfPoints()
 
 
 @functools.cache
 def load_attributes() -> AttributeEstimator:
-    """The estimator at hand (one so far: the bundled network). Raises PriorUnavailable."""
-    return BundledAttributes()
+    """What measures and steers. Raises PriorUnavailable."""
+    return JoinedAttributes()

@@ -18,29 +18,29 @@ from portraitist.errors import DownloadFailed, InvalidImage, PhotosUnusable
 from portraitist.results import PhotoVerdict
 
 from . import quality
-from .align import Frame, crop, ffhq_frame
+from .align import Frame, crop, ffhq_frame, inside
 from .attributes import as_dict, load_attributes
 from .detect import detect_faces
 from .grouping import Person, find_person
+from .hands import load_hands
 from .identity import load_identity
 from .image_io import decode_about, to_tensor
-from .verdicts import missing_advice, refusal
+from .mesh import load_mesh
+from .verdicts import missing_advice, perhaps_two, refusal, somebody_else, two_people
+from .weighing import weigh
 
 MIN_PHOTOS, ENOUGH_PHOTOS = 3, 10
-TOO_SMALL = 0.6        # side of the frame in photo px / side of the prior's pictures; below: refused
-SMALL = 1.0            # below: warned
-BLURRED = 1.8          # sigma in px of a 128 px crop (quality.blur_sigma); above: refused
-SOFT = 1.55            # above: warned
-DARK, BRIGHT = 35, 235  # mean luma of the face; outside: refused
-FLAT = 32              # contrast of the face in grey levels; below: refused
-CLIPPED = 0.30         # share of the face without detail, full or black; above: refused
+LEAST_PX = 77          # side of the frame in photo px (a face of about 45 px); below: refused
+LEAST_SHARE = 0.35     # ... and of the side of the prior's pictures
 DUPLICATE = 0.955      # quality.similarity; above: the sharper one stays
-COVERED = 0.9          # probability that something covers the face; above: refused
 MIN_FACE_SHARE = 0.35  # of the largest face in the photo: smaller ones are bystanders unless they are the person
 _DECODE_SIDE = 1600    # px: larger JPEGs are decoded at a half, quarter or eighth, unless their faces turn out small
 
 # A photo's name and its bytes, how to get them, or why there are none.
 Source = tuple[str, bytes | Callable[[], bytes] | DownloadFailed]
+
+
+_Found = tuple[Frame, float, np.ndarray, np.ndarray]  # the fields of a _Candidate after the first
 
 
 @dataclass(eq=False)
@@ -51,6 +51,7 @@ class _Candidate:
     frame: Frame            # in the photo's own px
     probability: float
     picture: np.ndarray     # [S, S, 3] uint8
+    inside: np.ndarray      # [S, S] float32: 1 where it shows the photo (align.inside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,8 @@ class AcceptedPhoto:
     picture: np.ndarray             # [S, S, 3] uint8, aligned crop at the prior's resolution
     attributes: dict[str, float]
     embedding: np.ndarray           # [D] unit vector
+    known: np.ndarray               # [S, S] float32: 1 where a pixel is the person's or their surroundings', 0 where it is not
+    weight: float                   # how much the photo counts, up to 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +80,14 @@ class Intake:
 
 
 def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable[[int, int, str], None] | None = None,
-                 minimum: int = MIN_PHOTOS) -> Intake:
+                 minimum: int = MIN_PHOTOS, person: str | None = None, keep: Sequence[str] = ()) -> Intake:
     """Judge `photos` for learning one person at `side` px.
 
-    on_step(done, total, name) is called after each photo and may raise to stop. Raises PhotosUnusable, with all verdicts,
-    when fewer than `minimum` photos are usable. Nothing about a photo raises: it gets a verdict.
+    person : name of a photo whose largest face is the one who is meant; None: who is in most photos
+    keep   : names of photos to use whatever is found, if they show a face at all
+    on_step(done, total, name) is called after each photo and may raise to stop.
+    Raises PhotosUnusable, with all verdicts, when fewer than `minimum` photos are usable or two people are in about as many.
+    Nothing about a photo raises: it gets a verdict.
     """
     total = len(photos)
     verdicts: list[PhotoVerdict | None] = [None] * total
@@ -90,34 +96,41 @@ def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable
         name = photos[index][0]
         if isinstance(found, (InvalidImage, DownloadFailed)):
             code = "not_fetched" if isinstance(found, DownloadFailed) else "undecodable"
-            verdicts[index] = PhotoVerdict(name=name, accepted=False, code=code, reason=found.message)
+            verdicts[index] = PhotoVerdict(name=name, accepted=False, code=code, reason=found.message, weight=0.0)
         elif not found:
             verdicts[index] = refusal(name, "no_face")
         else:
-            candidates += [_Candidate(index, frame, p, picture) for frame, p, picture in found]
+            candidates += [_Candidate(index, *face) for face in found]
         if on_step is not None:
             on_step(index + 1, total, name)
 
-    accepted: list[AcceptedPhoto] = []
-    mean = None
-    networks: dict[str, str] = {}
+    names = [name for name, _ in photos]
+    named = names.index(person) if person is not None else None
+    if named is not None and not any(c.photo == named for c in candidates):
+        raise PhotosUnusable(f"no face was found in '{person}', which was to say who is meant: name another photo",
+                             photos=[v.model_dump() for v in verdicts if v is not None])
+    accepted, mean, networks, warnings = [], None, {}, []
     if candidates:
-        accepted, mean, networks = _judge_faces(photos, candidates, verdicts, side)
+        own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep])
+        accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side)
+        mean, warnings = own.mean, _said(own, names)
     finished = [v for v in verdicts if v is not None]
     if len(accepted) < minimum:
         raise PhotosUnusable(
             f"only {len(accepted)} of {total} photos can be used, {minimum} are needed. {_summary(finished)} Add clear photos "
             "of one person, face at least as large as a thumbnail, eyes and mouth uncovered.",
             photos=[v.model_dump() for v in finished])
-    warnings = []
+    if named is None and own.ambiguous:
+        raise PhotosUnusable(two_people([names[i] for i in own.face_of], [names[i] for i in own.rivals[0].photos]),
+                             photos=[v.model_dump() for v in finished])
     if len(accepted) < ENOUGH_PHOTOS:
         warnings.append(f"{len(accepted)} usable photos; from {ENOUGH_PHOTOS} on, results are clearly better. "
                         + missing_advice([photo.attributes for photo in accepted]))
     return Intake(finished, accepted, warnings, networks, mean)
 
 
-def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage | DownloadFailed | list[tuple[Frame, float, np.ndarray]]]:
-    """Per photo its faces (frame in photo px, probability, crop), or why it could not be had or decoded.
+def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage | DownloadFailed | list[_Found]]:
+    """Per photo its faces (frame in photo px, probability, crop, `align.inside`), or why there is no picture.
 
     The next photo is decoded while the faces of this one are sought.
     """
@@ -143,8 +156,8 @@ def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage
                 assert not isinstance(full, (InvalidImage, DownloadFailed))
                 image, frames, factor = full[0], [f.scaled(factor) for f in frames], 1.0
             largest = max((f.size for f in frames), default=0)
-            yield [(f.scaled(factor), face.probability, crop(image, f, side)) for f, face in zip(frames, faces, strict=True)
-                   if f.size >= MIN_FACE_SHARE * largest or f.size * factor >= side]
+            yield [(f.scaled(factor), face.probability, crop(image, f, side), inside(image.shape[:2], f, side))
+                   for f, face in zip(frames, faces, strict=True) if f.size >= MIN_FACE_SHARE * largest or f.size * factor >= side]
 
 
 def _decoded(name: str, data: bytes | DownloadFailed, max_side: int | None = _DECODE_SIDE
@@ -159,68 +172,64 @@ def _decoded(name: str, data: bytes | DownloadFailed, max_side: int | None = _DE
 
 
 @torch.no_grad()
-def _judge_faces(photos: Sequence[Source], candidates: list[_Candidate], verdicts: list[PhotoVerdict | None],
-                 side: int) -> tuple[list[AcceptedPhoto], np.ndarray, dict[str, str]]:
-    """Fills `verdicts` of photos with faces; returns the accepted ones, the person's mean embedding and the networks used."""
-    identity, attributes = load_identity(), load_attributes()
+def _whose(candidates: list[_Candidate], named: int | None, kept: Sequence[int]) -> Person:
+    """The person among all faces."""
+    identity = load_identity()
     tensors = to_tensor(np.stack([c.picture for c in candidates]))
     embeddings = torch.cat([identity(x) for x in tensors.split(32)]).cpu().numpy()
-    person = find_person(embeddings, [c.photo for c in candidates], [c.frame.size for c in candidates], identity.same_person)
+    return find_person(embeddings, [c.photo for c in candidates], [c.frame.size for c in candidates], identity.same_person,
+                       named=named, kept=kept)
 
-    own = list(person.face_of.values())
-    theirs = tensors[torch.tensor(own, dtype=torch.long)]
-    values = torch.cat([attributes(x)[0] for x in theirs.split(32)])
-    covered = torch.cat([attributes.occlusion(x) for x in theirs.split(32)]).tolist()
-    measured = {face: (as_dict(attributes, values[k]), covered[k]) for k, face in enumerate(own)}
 
+def _said(person: Person, names: list[str]) -> list[str]:
+    """What is doubtful about who it is."""
+    warnings = [somebody_else([names[i] for i in rival.photos]) for rival in person.rivals]
+    if person.halves is not None:
+        warnings.append(perhaps_two(*([names[i] for i in half] for half in person.halves)))
+    return warnings
+
+
+@torch.no_grad()
+def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person, keep: set[str], verdicts: list[PhotoVerdict | None],
+                 side: int) -> tuple[list[AcceptedPhoto], dict[str, str]]:
+    """Fills `verdicts` of photos with faces; returns the accepted ones and the networks used."""
+    identity, attributes, mesh = load_identity(), load_attributes(), load_mesh()
     for photo in sorted({c.photo for c in candidates} - set(person.face_of)):
         faces = [i for i, c in enumerate(candidates) if c.photo == photo]
         figures = {"faces": float(len(faces)), "identity": round(float(max(person.cosines[i] for i in faces)), 3)}
-        verdicts[photo] = refusal(photos[photo][0], "other_person", figures)
+        verdicts[photo] = refusal(names[photo], "other_person", figures, least=identity.same_person)
 
+    tensors = to_tensor(np.stack([candidates[face].picture for face in person.face_of.values()]))
+    values = torch.cat([attributes(x)[0] for x in tensors.split(32)])
+    presence = torch.cat([mesh(x).presence for x in tensors.split(32)]).tolist()
+    hands = load_hands()(tensors)
     usable: list[AcceptedPhoto] = []
-    for photo, face in person.face_of.items():
-        candidate, (attribute_values, hidden) = candidates[face], measured[face]
+    for k, (photo, face) in enumerate(person.face_of.items()):
+        candidate, name = candidates[face], names[photo]
         count = sum(c.photo == photo for c in candidates)
-        verdict = _judge(photos[photo][0], candidate, person, face, hidden, count, side)
-        verdict.attributes.update(attribute_values)
+        figures = _figures(candidate) | {"identity": round(float(person.cosines[face]), 3), "faces": float(count),
+                                         "presence": round(presence[k], 3)}
+        least = max(LEAST_PX, LEAST_SHARE * side)
+        if candidate.frame.size < least and name not in keep:
+            verdict = refusal(name, "too_small", figures, least_px=least)
+        else:
+            weighed = weigh(figures, candidate.inside, hands[k], count)
+            verdict = PhotoVerdict(name=name, accepted=True, figures=figures, warnings=weighed.notes, weight=weighed.weight)
+            usable.append(AcceptedPhoto(photo, name, candidate.frame, candidate.picture, as_dict(attributes, values[k]),
+                                        person.embeddings[face], weighed.known, weighed.weight))
+        verdict.attributes.update(as_dict(attributes, values[k]))
         verdicts[photo] = verdict
-        if verdict.accepted:
-            usable.append(AcceptedPhoto(photo, photos[photo][0], candidate.frame, candidate.picture, attribute_values,
-                                        embeddings[face]))
-    kept = _without_duplicates(usable, verdicts)
-    return kept, person.mean, {"identity": identity.name, "attributes": attributes.name}
+    return _without_duplicates(usable, verdicts, keep), {"identity": identity.name, "attributes": attributes.name}
 
 
-def _judge(name: str, face: _Candidate, person: Person, index: int, covered: float, faces: int, side: int) -> PhotoVerdict:
-    """The verdict on the person's face in one photo, the first fault that applies."""
+def _figures(face: _Candidate) -> dict[str, float]:
     light = quality.exposure(face.picture)
-    figures = {"face_px": round(face.frame.size, 1), "blur": round(quality.blur_sigma(face.picture), 2),
-               "brightness": round(light.brightness, 1), "contrast": round(light.contrast, 1), "clipped": round(light.clipped, 3),
-               "identity": round(float(person.cosines[index]), 3), "covered": round(covered, 3), "faces": float(faces),
-               "detection": round(face.probability, 4)}
-    code = "ok"
-    if face.frame.size < TOO_SMALL * side:
-        code = "too_small"
-    elif figures["blur"] > BLURRED:
-        code = "blurred"
-    elif not DARK <= light.brightness <= BRIGHT or light.contrast < FLAT or light.clipped > CLIPPED:
-        code = "exposure"
-    elif covered > COVERED:
-        code = "occluded"
-    if code != "ok":
-        return refusal(name, code, figures, least_px=TOO_SMALL * side)
-    warnings = []
-    if face.frame.size < SMALL * side:
-        warnings.append(f"the face is {face.frame.size:.0f} px, smaller than the {side} px the model learns at")
-    if figures["blur"] > SOFT:
-        warnings.append("slightly blurred")
-    if faces > 1:
-        warnings.append(f"{faces - 1} other face{'s' if faces > 2 else ''} set aside")
-    return PhotoVerdict(name=name, accepted=True, figures=figures, warnings=warnings)
+    return {"face_px": round(face.frame.size, 1), "blur": round(quality.blur_sigma(face.picture), 2),
+            "brightness": round(light.brightness, 1), "contrast": round(light.contrast, 1), "clipped": round(light.clipped, 3),
+            "detection": round(face.probability, 4)}
 
 
-def _without_duplicates(usable: list[AcceptedPhoto], verdicts: list[PhotoVerdict | None]) -> list[AcceptedPhoto]:
+def _without_duplicates(usable: list[AcceptedPhoto], verdicts: list[PhotoVerdict | None], keep: set[str]) -> list[AcceptedPhoto]:
     """Of photos that are copies of one another the sharpest stays; the others' verdicts change to `duplicate`."""
     def blur(photo: AcceptedPhoto) -> float:
         verdict = verdicts[photo.index]
@@ -232,7 +241,7 @@ def _without_duplicates(usable: list[AcceptedPhoto], verdicts: list[PhotoVerdict
         twin, likeness = max(((other, quality.similarity(mark, m)) for other, m in kept), key=lambda t: t[1], default=(None, 0.0))
         verdict = verdicts[photo.index]
         assert verdict is not None
-        if twin is not None and likeness > DUPLICATE:
+        if twin is not None and likeness > DUPLICATE and photo.name not in keep:
             figures = verdict.figures | {"similarity": round(likeness, 4)}
             verdicts[photo.index] = refusal(photo.name, "duplicate", figures, twin=twin.name)
         else:

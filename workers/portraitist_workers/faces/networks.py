@@ -1,7 +1,8 @@
-"""The bundled networks: attributes, identity, face parts and perceptual distance, trained on the engine's renders.
+"""The bundled networks: attributes, face parts and perceptual distance, trained on the engine's renders, and the file that each lies in.
 
 Small convolutional networks on aligned faces, [B, 3, 128, 128] in [-1, 1]. `priors/training/face_networks.py` trains
-them; `attributes.py`, `identity.py` and `perceptual.py` put them, or better ones that are installed, behind one interface.
+them, except those of `world/`, which are only read here; `attributes.py`, `identity.py`, `perceptual.py` and others
+put them, or better ones that are installed, behind one interface.
 Files are safetensors (fp16 on disk), with the constructor's arguments and the measured accuracy as JSON in the header.
 """
 
@@ -23,6 +24,9 @@ from portraitist.errors import PriorUnavailable
 from portraitist.priors.prior import bundled
 
 from ..device import device
+from .geometry import GeometryNetwork
+from .world.recognition import RecognitionNetwork
+from .world.steps import StepNetwork
 
 SIDE = 128  # px of the aligned faces that the networks see
 FOLDER = bundled()
@@ -135,19 +139,6 @@ class AttributeNetwork(nn.Module):
         widths = self.knots.diff(dim=1).clamp(min=1e-6)
         passed = (log_deviation[..., None] - self.knots[:, :-1]).clamp(min=0).minimum(widths)  # of each stretch between two knots
         return log_deviation + self.gains[:, 0] + (passed * self.gains.diff(dim=1) / widths).sum(-1)
-
-
-class IdentityNetwork(nn.Module):
-    """Aligned faces -> unit vectors [B, D] whose cosine says how alike two people are."""
-
-    def __init__(self, dim: int = 128, widths: tuple[int, ...] = (48, 96, 160, 224)) -> None:
-        super().__init__()
-        self.trunk = FaceTrunk(widths)
-        self.reduce = ConvBlock(widths[-1], 64)
-        self.head = nn.Linear(64 * 16, dim)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return F.normalize(self.head(self.reduce(self.trunk(images)).flatten(1)).float(), dim=1)
 
 
 class ParserNetwork(nn.Module):
@@ -269,7 +260,9 @@ def _charbonnier(x: Tensor, eps: float = 0.02) -> Tensor:
     return ((x.square() + eps**2).sqrt() - eps).mean((1, 2, 3))
 
 
-_KINDS = {"attributes": AttributeNetwork, "identity": IdentityNetwork, "parser": ParserNetwork, "perceptual": PerceptualNetwork}
+_KINDS = {"attributes": AttributeNetwork, "parser": ParserNetwork, "perceptual": PerceptualNetwork,
+          "geometry": GeometryNetwork,
+          "identity": RecognitionNetwork, "mesh": StepNetwork, "palms": StepNetwork}  # these are not ours: see faces/world
 
 
 def save_network(path: Path, kind: str, network: nn.Module, arguments: dict[str, Any], measured: dict[str, Any]) -> None:
@@ -316,7 +309,7 @@ def read_network(kind: str, folder: Path) -> tuple[Any, dict[str, Any]]:
         if missing or unexpected:
             raise KeyError(f"missing {missing[:3]}, unexpected {unexpected[:3]}")
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise PriorUnavailable(f"the bundled {kind} network {path.name} cannot be used ({error}): reinstall portraitist, or "
-                               "train it with `python -m portraitist_workers.priors.training.face_networks`",
+        raise PriorUnavailable(f"the bundled {kind} network {path.name} cannot be used ({error}): reinstall portraitist "
+                               "(docs/photos.md, Networks, says how the file is made)",
                                param=str(path)) from None
     return network, json.loads(header["measured"])

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .attributes import at_side
+from .image_io import at_side
 from .networks import SIDE, load_network
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from portraitist.errors import printable
 from portraitist.results import PhotoVerdict
 
 _REASONS = {
     "no_face": "No face was found: use a photo that shows the face from the front or half side, not cut off.",
     "too_small": "The face is only {face_px:.0f} px wide in the photo, at least {least_px:.0f} are needed: use the original "
                  "file or move closer.",
-    "blurred": "The face is blurred (about {blur:.1f} px at portrait size): use a photo in focus, taken with a steady hand.",
-    "exposure": "The face is too dark, too bright or without contrast (brightness {brightness:.0f} of 255, contrast "
-                "{contrast:.0f}, {clipped:.0%} without detail): use a photo in softer or fuller light.",
-    "occluded": "Something seems to cover eyes, nose or mouth: use a photo without sunglasses, mask or hands before the face.",
-    "other_person": "This seems to be another person than in most of the photos: leave it out, or check that all photos show "
-                    "the same one.",
+    "other_person": "This seems to be another person than in most of the photos (likeness {identity:.2f}, {least:.2f} is needed): leave "
+                    "it out, or have it used all the same: keep=['{name}'], on the command line --keep '{name}'.",
     "duplicate": "Nearly the same picture as '{twin}', which was kept: one copy is enough; add a different pose or expression.",
 }
 
@@ -23,7 +20,34 @@ _REASONS = {
 def refusal(name: str, code: str, figures: dict[str, float] | None = None, **details: float | str) -> PhotoVerdict:
     """The verdict on photo `name` refused for `code`; `figures` and `details` fill the sentence."""
     figures = figures or {}
-    return PhotoVerdict(name=name, accepted=False, code=code, reason=_REASONS[code].format(**(figures | details)), figures=figures)
+    return PhotoVerdict(name=name, accepted=False, code=code, figures=figures, weight=0.0,
+                        reason=_REASONS[code].format(**(figures | details), name=_short(name)))
+
+
+def two_people(person: Sequence[str], rival: Sequence[str]) -> str:
+    """That the photos named `rival` show somebody else about as often as those named `person` show the person."""
+    return (f"The photos show two people about equally often: {listed(person)}; and {listed(rival)}. Say who is meant by one photo: "
+            f"person='{_short(person[0])}', on the command line --person '{_short(person[0])}'.")
+
+
+def somebody_else(names: Sequence[str]) -> str:
+    return (f"Somebody else is in several photos, too, and was left out: {listed(names)}. If that is the person who is meant: "
+            f"person='{_short(names[0])}', on the command line --person '{_short(names[0])}'.")
+
+
+def perhaps_two(first: Sequence[str], second: Sequence[str]) -> str:
+    return (f"These may be two people much alike (a parent and child, brothers, sisters), or one in different years: {listed(first)}; and "
+            f"{listed(second)}. All are used. If they are two, leave one of them out.")
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """'a.jpg', 'b.jpg' and 4 more"""
+    quoted = ", ".join(f"'{_short(name)}'" for name in names[:most])
+    return quoted + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _short(name: str) -> str:
+    return printable(name)[:100]
 
 
 def missing_advice(attributes: Sequence[dict[str, float]]) -> str:

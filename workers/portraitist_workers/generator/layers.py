@@ -60,7 +60,9 @@ class _ScaleShiftLeaky(torch.autograd.Function):
         shift = bias
         if noise is not None:
             # Without a place of its own the sum would take the noise's layout, and so would every layer after it.
-            shape = torch.broadcast_shapes(bias.shape, noise.shape)
+            # (By hand: torch.broadcast_shapes imports modules, which the process that reads a foreign file may not.)
+            batch = len(noise) if bias.ndim == 3 or len(bias) == 1 else len(bias)
+            shape = batch, bias.shape[-3], *noise.shape[2:]
             shift = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
             torch.add(bias, noise, out=shift)
         y = F.leaky_relu_(torch.addcmul(shift, x, scale), 0.2)

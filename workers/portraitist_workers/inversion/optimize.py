@@ -24,10 +24,12 @@ def refine_w(
     lr: float = 0.04,
     w_std: Tensor,
     batch: int = 16,
+    known: Tensor | None = None,
     dtype: torch.dtype = torch.float32,
     on_step: OnStep | None = None,
 ) -> Tensor:
-    """Latents w [N, D] (or w_plus [N, num_ws, D]) whose images match photos [N, 3, R, R] better than at the start.
+    """Latents w [N, D] (or w_plus [N, num_ws, D]) whose images match photos [N, 3, R, R] better than at the start, where they are
+    `known` [N, 1, R, R].
 
     Adam in units of `w_std` [D], so that one rate fits every direction; the rate falls to zero over the last half.
     A weak pull towards the start keeps what the encoder knew where the photo says nothing.
@@ -45,7 +47,8 @@ def refine_w(
         for first in range(0, N, batch):
             rows = slice(first, first + batch)
             image = generator.synthesis(start[rows] + offset[rows] * w_std, dtype=dtype, until=side)
-            rows_loss = (loss(image, photos[rows], step) + 0.002 * offset[rows].square().flatten(1).mean(1)).sum()
+            distance = loss(image, photos[rows], step, None if known is None else known[rows])
+            rows_loss = (distance + 0.002 * offset[rows].square().flatten(1).mean(1)).sum()
             rows_loss.backward()
             total += float(rows_loss.detach())
         optimizer.step()

@@ -17,13 +17,13 @@ from ..faces.intake import check_photos
 from ..faces.perceptual import load_perceptual
 from ..inversion.optimize import refine_w
 from ..inversion.reconstruction import Reconstruction
-from ..persona import organizers
+from ..persona import organizers, reach
 from ..persona.axes import Axes
 from ..persona.control import Response, measure_response, solve
-from ..persona.judge import identity_scores, leave_one_out, versions
+from ..persona.elsewhere import Views
+from ..persona.judge import identity_scores, judge_for, leave_one_out, versions
 from ..persona.model import PersonaModel, render
 from ..persona.presets import PRESETS, Preset
-from ..persona.requests import measure_reach
 from ..persona.tuning import Tuning
 from ..precision import optimisation_dtype
 from ..priors import library
@@ -44,18 +44,20 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     checkpoint = Checkpoint(context)
 
     sources = [(p.name, DownloadFailed(p.fault) if p.fault else context.blob(p.blob)) for p in request.photos]
-    intake = check_photos(sources, side=prior.resolution, on_step=clock.steps("intake"))
+    intake = check_photos(sources, side=prior.resolution, on_step=clock.steps("intake"), person=request.person, keep=request.keep)
     photos = to_tensor(np.stack([a.picture for a in intake.accepted]))  # [N, 3, R, R]
+    known = torch.from_numpy(np.stack([a.known for a in intake.accepted]))[:, None].to(photos)  # [N, 1, R, R]
+    counts = torch.tensor([a.weight for a in intake.accepted]).to(photos)
     names = tuple(a.name for a in intake.accepted)
     values = attribute_values(request, photos, names)  # [N, M]
 
     loss = Reconstruction(load_perceptual(), seed=request.seed)
     anchors = checkpoint.get("anchors")
     if anchors is None:
-        anchors = invert(prior, photos, loss, preset, clock)
+        anchors = invert(prior, photos, known, loss, preset, clock)
         checkpoint.put(anchors=anchors)
 
-    tuning = make_tuning(request, prior, photos, anchors, values, loss, preset)
+    tuning = make_tuning(request, prior, photos, anchors, values, loss, preset, known=known, counts=counts)
     if (state := checkpoint.get("tuning")) is not None:
         tuning.load(state)
     generator, anchors, axes = tuning.run(checkpoint.every(tuning, anchors, clock.steps("tune")))
@@ -64,13 +66,14 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     # What is evaluated and handed out is what is stored: the delta after quantisation.
     weights = model.to_bytes()
     model = PersonaModel.from_bytes(weights)
-    figures, preview = evaluate(model, photos, clock)
+    figures, preview = evaluate(model, photos, known, clock)
+    reaches = reach.measured(reach.of_photos(request.attributes, values.tolist()), model, judge_for(model))
     figures["persona_bytes"] = len(weights)
     clock.finish("package")
     return PersonaRecord(
         persona_id=request.persona_id, name=request.name, prior=prior.reference, organizer=organizer_name(request),
         preset=request.preset, attributes=list(request.attributes), photos=intake.verdicts,
-        reach=measure_reach(request.attributes, values.tolist()), warnings=intake.warnings,
+        reach=reaches, warnings=intake.warnings,
         figures={k: round(float(v), 4) for k, v in {**figures, **clock.seconds()}.items()},
         networks={"attributes": load_attributes().name, "identity": load_identity().name, "perceptual": load_perceptual().name},
         versions=versions(), seed=request.seed, weights=context.put(weights), preview=context.put_picture(preview, Origin("create")),
@@ -104,12 +107,12 @@ def attribute_values(request: CreatePersona, photos: Tensor, names: tuple[str, .
     return torch.tensor(columns).T.contiguous().to(photos)
 
 
-def invert(prior: library.Prior, photos: Tensor, loss: Reconstruction, preset: Preset, clock: Stages) -> Tensor:
+def invert(prior: library.Prior, photos: Tensor, known: Tensor, loss: Reconstruction, preset: Preset, clock: Stages) -> Tensor:
     """Anchors [N, D]: the encoder's w, moved until the prior's picture has the photo's attributes, then refined."""
     with torch.no_grad():
         start = torch.cat([prior.encoder(part) for part in photos.split(16)])
         start = match_attributes(prior, start, load_attributes()(photos)[0])
-    return refine_w(prior.generator, photos, start, loss, steps=preset.invert_steps, w_std=prior.w_std,
+    return refine_w(prior.generator, photos, start, loss, steps=preset.invert_steps, w_std=prior.w_std, known=known,
                     dtype=optimisation_dtype(), on_step=clock.steps("invert"))
 
 
@@ -128,12 +131,16 @@ def match_attributes(prior: library.Prior, w: Tensor, values: Tensor) -> Tensor:
 
 
 def make_tuning(request: CreatePersona, prior: library.Prior, photos: Tensor, anchors: Tensor, values: Tensor,
-                loss: Reconstruction, preset: Preset) -> Tuning:
+                loss: Reconstruction, preset: Preset, *, known: Tensor, counts: Tensor) -> Tuning:
     names = tuple(request.attributes)
     affines = [p for n, p in prior.generator.synthesis.named_parameters() if n.endswith("affine.weight")]
     organizer = organizers.build(organizer_name(request), names, prior.steps_for(names), prior.sitting, affines)
+    estimator = load_attributes()
+    with torch.no_grad():
+        pose = estimator(photos)[0][:, [estimator.names.index(name) for name in ("yaw", "pitch")]]
+    views = Views.of(photos, pose, prior.steps_for(("yaw", "pitch")), counts=counts, seed=request.seed)
     return Tuning(prior.generator, photos, anchors, values, organizer, loss, preset.tuning_at(prior.resolution),
-                  w_std=prior.w_std, seed=request.seed, dtype=optimisation_dtype())
+                  w_std=prior.w_std, known=known, counts=counts, views=views, seed=request.seed, dtype=optimisation_dtype())
 
 
 @torch.no_grad()
@@ -150,15 +157,16 @@ def calibrate(prior: library.Prior, generator, anchors: Tensor, axes: Axes, phot
 
 
 @torch.no_grad()
-def evaluate(model: PersonaModel, photos: Tensor, clock: Stages) -> tuple[dict[str, float], MarkedImage]:
+def evaluate(model: PersonaModel, photos: Tensor, known: Tensor, clock: Stages) -> tuple[dict[str, float], MarkedImage]:
     """How well the photos are reproduced, and a sheet with each photo above its reproduction."""
     clock.steps("evaluate")(0, 1, 0.0)
     images = render(model.generator, model.anchors)
+    fitted = torch.lerp(photos, images, known)  # what is not known cannot be wrong
     distance, identity = load_perceptual(), load_identity()
-    mse = (images.clamp(-1, 1) - photos).square().flatten(1).mean(1)
+    mse = (fitted.clamp(-1, 1) - photos).square().flatten(1).sum(1) / (3 * known.flatten(1).sum(1).clamp(min=1))
     scale = leave_one_out(model.embeddings)
     figures = {
-        "perceptual": torch.cat([distance(a, b) for a, b in zip(images.split(16), photos.split(16), strict=True)]).mean(),
+        "perceptual": torch.cat([distance(a, b) for a, b in zip(fitted.split(16), photos.split(16), strict=True)]).mean(),
         "psnr": (10 * torch.log10(4 / mse)).mean(),
         "identity": identity_scores(identity(images), model.embeddings).mean(),
         "identity_photos": scale.mean(),

@@ -28,7 +28,7 @@ class Subject:
     others: tuple[Frame, ...]
 
 
-STRANGER = 0.25  # cosine below the least typical of the person's own photos, from which on a face is somebody else's
+STRANGER = 0.05  # cosine below the least typical of the person's own photos that is still theirs, if those are few or far apart
 
 
 def find(photo: np.ndarray, model: PersonaModel, name: str, *, damaged: bool = False) -> Subject:
@@ -46,16 +46,14 @@ def find(photo: np.ndarray, model: PersonaModel, name: str, *, damaged: bool = F
     side = model.prior.resolution
     crops = to_tensor(np.stack([crop(photo, frame, side) for frame in frames]))
     identity = load_identity()
-    best = 0
-    if identity.name == model.identity_network:
-        with torch.no_grad():
-            scores = identity_scores(identity(crops), model.embeddings)
-        best = int(scores.argmax())
-        lowest = float(leave_one_out(model.embeddings).min())
-        if not damaged and float(scores[best]) < lowest - STRANGER:
-            raise FaceNotFound(
-                f"{name}: {len(faces)} face(s) found, but none like this person's (best likeness {float(scores[best]):.2f}, the "
-                f"person's own photos reach at least {lowest:.2f}). Use a photo of the person, or another persona.", param=name,
-            )
+    with torch.no_grad():
+        scores = identity_scores(identity(crops), model.embeddings)
+    best = int(scores.argmax())
+    needed = min(identity.same_person, float(leave_one_out(model.embeddings).min()) - STRANGER)
+    if not damaged and float(scores[best]) < needed:
+        raise FaceNotFound(
+            f"{name}: {len(faces)} face(s) found, but none like this person's (best likeness {float(scores[best]):.2f}, at least "
+            f"{needed:.2f} is needed). Use a photo of the person, or another persona.", param=name,
+        )
     others = tuple(frame for index, frame in enumerate(frames) if index != best)
     return Subject(photo, frames[best], crops[best : best + 1], others)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from portraitist.results import AttributeReport, PictureReport, Reach
 
-from ..faces.attributes import load_attributes
+from ..faces.attributes import load_attribute_points, load_attributes
 from ..faces.identity import load_identity
 from ..faces.perceptual import load_perceptual
 from .model import PersonaModel, render
@@ -63,6 +63,7 @@ class Judge:
         # The model itself is not kept: it would keep itself alive by way of `_judges`.
         self.embeddings, self.photos, self.identity_network = model.embeddings, model.photos, model.identity_network
         self.attributes, self.identity, self.perceptual = load_attributes(), load_identity(), load_perceptual()
+        self.points = load_attribute_points()
         self.scale = leave_one_out(model.embeddings)
         self.anchor_images = render(model.generator, model.anchors)
 
@@ -79,23 +80,24 @@ class Judge:
         reach: Sequence[Reach] = (),
     ) -> list[PictureReport]:
         """images [B, 3, R, R]; measured [B, A] in the order of the attribute network; `before` [A]: an edited photo's values."""
-        same_network = self.identity.name == self.identity_network
-        scores = identity_scores(self.identity(images), self.embeddings) if same_network else None
+        scores = identity_scores(self.identity(images), self.embeddings)
+        points = torch.cat([self.points(part)[0] for part in images.split(16)])
         reports = []
         for b in range(len(images)):
             nearest, distance = self._nearest_photo(images[b : b + 1])
             report = PictureReport(
-                attributes=self._attributes(measured[b], requested[b], targets[b], before),
+                attributes=self._attributes(measured[b], points[b], requested[b], targets[b], before),
                 nearest_photo=self.photos[nearest],
                 nearest_photo_distance=round(distance, 4),
-                networks={"attributes": self.attributes.name, "identity": self.identity.name, "perceptual": self.perceptual.name},
+                networks={"attributes": self.attributes.name, "by_points": self.points.name, "identity": self.identity_network,
+                          "perceptual": self.perceptual.name},
                 seed=seed,
                 versions=versions(),
             )
             report.clamped = any(a.clamped for a in report.attributes.values())
-            if scores is not None:
-                report.identity = round(float(scores[b]), 4)
-                report.identity_percentile = round(percentile(float(scores[b]), self.scale), 1)
+            report.warnings = [cut for name, row in report.attributes.items() if (cut := _cut_short(name, row))]
+            report.identity = round(float(scores[b]), 4)
+            report.identity_percentile = round(percentile(float(scores[b]), self.scale), 1)
             if before is not None:
                 report.leakage = self._leakage(report, targets[b], reach)
             reports.append(report)
@@ -108,12 +110,13 @@ class Judge:
         distances = self.perceptual(image.expand(len(candidates), -1, -1, -1), self.anchor_images[candidates])
         return int(candidates[distances.argmin()]), float(distances.min())
 
-    def _attributes(self, measured: Tensor, requested: dict, targets: dict, before: Tensor | None) -> dict[str, AttributeReport]:
+    def _attributes(self, measured: Tensor, points: Tensor, requested: dict, targets: dict,
+                    before: Tensor | None) -> dict[str, AttributeReport]:
         rows = {}
         for index, name in enumerate(self.attributes.names):
             asked, target = requested.get(name), targets.get(name)
             rows[name] = AttributeReport(
-                requested=asked, target=target, achieved=round(float(measured[index]), 3),
+                requested=asked, target=target, achieved=round(float(measured[index]), 3), by_points=round(float(points[index]), 3),
                 before=None if before is None else round(float(before[index]), 3),
                 error=self.attributes.errors.get(name, 0.0),
                 clamped=asked is not None and target is not None and abs(asked - target) > 1e-6,
@@ -129,3 +132,14 @@ class Judge:
             for name, row in report.attributes.items()
             if name not in targets and row.before is not None and name in widths
         }
+
+
+def _cut_short(name: str, row: AttributeReport) -> str:
+    """A sentence where clamping took away more than half of what was asked; else empty."""
+    if not row.clamped or row.requested is None or row.target is None:
+        return ""
+    start = 0.0 if row.before is None else row.before
+    if abs(row.requested - row.target) <= 0.5 * abs(row.requested - start):
+        return ""
+    return (f"{name}: {row.requested:g} was asked, and {row.target:g} is as far as this person goes: less than half of the way. Photos "
+            "that show more of it would help (see the person's reach).")

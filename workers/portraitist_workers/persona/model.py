@@ -13,6 +13,7 @@ from torch import Tensor
 from portraitist.errors import PriorUnavailable, StorageError
 
 from ..device import device
+from ..faces.identity import load_identity
 from ..generator import Generator
 from ..priors import library
 from .axes import Axes
@@ -30,7 +31,7 @@ class PersonaModel:
     anchors     [N, D] one latent per accepted photo, in the order of `photos`
     axes        the controlled attributes in W
     response    how measured attributes answer to steps in W (see control.py)
-    embeddings  [N, E] identity of the photos; `identity_network` made them
+    embeddings  [N, E] identity of the photos by `identity_network`, or of the anchors' pictures where another network made the persona's
     """
 
     prior: library.Prior
@@ -56,6 +57,7 @@ class PersonaModel:
         return save_tensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata={"persona": json.dumps(header)})
 
     @classmethod
+    @torch.no_grad()
     def from_bytes(cls, data: bytes) -> PersonaModel:
         """Raises PriorUnavailable when the persona belongs to other generator weights, StorageError when the file is damaged."""
         try:
@@ -74,8 +76,11 @@ class PersonaModel:
         axes = Axes(names, tensors["axes.origin"], tensors["axes.zero"], tensors["axes.steps"])
         response = Response(tuple(header["measured"]), tensors["response.steps"], tensors["response.matrix"])
         generator = decode(tensors, prior.generator)
-        return cls(prior, generator, tensors["anchors"], axes, response, tensors["identity.embeddings"],
-                   header["identity_network"], tuple(header["photos"]))
+        embeddings, identity_network = tensors["identity.embeddings"], header["identity_network"]
+        if identity_network != (identity := load_identity()).name:  # embeddings of two networks cannot be compared
+            embeddings = identity(render(generator, tensors["anchors"]))
+            identity_network = f"{identity.name} on the anchors' pictures"
+        return cls(prior, generator, tensors["anchors"], axes, response, embeddings, identity_network, tuple(header["photos"]))
 
 
 @torch.no_grad()

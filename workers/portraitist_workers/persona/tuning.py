@@ -1,4 +1,6 @@
-"""Tuning: anchors and generator optimised together, L = L_rec + weight * L_anchor (MyStyle++ eq. 7; MyStyle: L_rec only).
+"""Tuning: anchors and generator optimised together, L = L_rec + weight * L_anchor (MyStyle++ eq. 7; MyStyle: L_rec only) + L_views.
+
+L_views (elsewhere.py) holds the person where no photo is.
 
 All randomness of a step comes from (seed, step), and a checkpoint holds every changing tensor, so a run that is killed
 and resumed ends with the same weights as one that is not (same device and thread count).
@@ -17,6 +19,7 @@ from ..generator import Generator
 from ..inversion.muon import Muon, tuned_parameters
 from ..inversion.reconstruction import Reconstruction
 from .axes import Axes
+from .elsewhere import Views
 from .organizers import Organizer
 
 
@@ -46,10 +49,17 @@ class Tuning:
         schedule: Schedule,
         *,
         w_std: Tensor,
+        known: Tensor | None = None,
+        counts: Tensor | None = None,
+        views: Views | None = None,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """photos [N, 3, R, R] in [-1, 1]; anchors [N, D]; values [N, M] attribute values in their units."""
+        """photos [N, 3, R, R] in [-1, 1]; anchors [N, D]; values [N, M] attribute values in their units.
+
+        known [N, 1, R, R]: 1 where a photo's pixels count; counts [N]: how much a photo counts. None: all, and 1.
+        """
+        self.known, self.counts, self.views = known, counts, views
         self.photos, self.values, self.organizer, self.loss, self.schedule = photos, values, organizer, loss, schedule
         self.w_std, self.seed, self.dtype, self.step = w_std, seed, dtype, 0
         self.generator = copy.deepcopy(generator).requires_grad_(False)
@@ -89,12 +99,15 @@ class Tuning:
         anchors = self.anchors
         side = self.loss.side(self.generator.config.resolution, step, schedule.steps)
         image = self.generator.synthesis(anchors[rows], dtype=self.dtype, until=side)
-        total = self.loss(image, self.photos[rows], step).mean()
+        distance = self.loss(image, self.photos[rows], step, None if self.known is None else self.known[rows])
+        total = (distance if self.counts is None else distance * self.counts[rows]).mean()
         if self.organizer.weight and self.organizer.moves_anchors:
             # The axes are constants of the update (the released MyStyle++ lets gradients run through its SVD).
             if self._axes is None or step % schedule.axes_every == 0:
                 self._axes = self.organizer.axes(anchors.detach(), self.values)
             total = total + self.organizer.weight * self.organizer.loss(anchors, self.values, self._axes)
+        if self.views is not None:
+            total = total + self.views.loss(self.generator, anchors.detach(), self.loss, step, self.dtype)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         self.optimizer.step()

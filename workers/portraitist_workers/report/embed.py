@@ -8,6 +8,9 @@ import io
 
 from PIL import Image
 
+from portraitist.decoding.door import open_picture
+from portraitist.errors import InvalidImage
+
 _QUALITY = 88  # JPEG; 128 px portraits are small enough for 92
 
 
@@ -35,13 +38,9 @@ def figure(picture: str, caption: str, css: str = "") -> str:
 
 def opened(data: bytes) -> Image.Image | None:
     """The picture, upright; None where there is no decodable one (photos that were refused may be anything)."""
-    from PIL import ImageOps
-
     try:
-        picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
-        picture.draft("RGB", (1024, 1024))
-        return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError):
+        return open_picture(data, "photo", 1024).image
+    except InvalidImage:
         return None
 
 

@@ -29,7 +29,8 @@ class FleetCollector:
             return
         try:
             lanes, alive = queues(self._backend), workers(self._backend)
-            refused = self._backend.ledger.refused() if isinstance(self._backend.ledger, RedisLedger) else None
+            ledger = self._backend.ledger
+            counts = (ledger.refused(), ledger.aside()) if isinstance(ledger, RedisLedger) else None
         except PortraitistError:
             return  # it is away: a gap in the graph, and every worker's own gauge says so
         waiting = gauge("queue_jobs", "Jobs that wait.", "lane")
@@ -44,10 +45,12 @@ class FleetCollector:
         warm = gauge("warm_personas", "Personas that workers hold ready; one may be held by several.")
         warm.add_metric([], sum(len(worker["warm"]) for worker in alive))
         yield from (waiting, oldest, running, serving, warm)
-        if refused is not None:
+        if counts is not None:
             stale = CounterMetricFamily("portraitist_stale_writes", "Late writes that the ledger refused.")
-            stale.add_metric([], refused)
-            yield stale
+            aside = CounterMetricFamily("portraitist_set_aside", "Entries of the queue that were not as they must be.")
+            for family, count in zip((stale, aside), counts, strict=True):
+                family.add_metric([], count)
+                yield family
 
     def describe(self) -> list[Any]:
         return []  # asked when registered; the ledger need not answer then

@@ -4,7 +4,8 @@
     nvidia         StyleGAN2-ADA / StyleGAN3-repo pickles (read without executing what they carry), and MyStyle's tuned halves of them
     nvidia_writer  the same layout, written
     rosinality     rosinality/stylegan2-pytorch checkpoints, both ways
-    inert          pickles as plain data
+    inert          what a pickle may name, and what stands for it
+    unpickle       pickles as plain data, with bounded work
     storages       the tensors in them
     assemble       checked sizes, then a generator
 """

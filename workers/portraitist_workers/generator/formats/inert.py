@@ -2,14 +2,15 @@
 
 A pickle is a small program that names what it wants to call. Here the few names that a genuine weights file needs stand
 for inert records, which remember their arguments and state; any other name is refused. So the worst that a file can do is
-hold odd data. (An allow-list, because every published block-list of pickle names has been walked around.)
+hold odd data. (An allow-list, because every published block-list of pickle names has been walked around.) The program itself
+is read by `unpickle`.
 """
 
 from __future__ import annotations
 
-import pickle
 import struct
-from typing import Any, BinaryIO
+from pickle import UnpicklingError
+from typing import Any
 
 
 class Record:
@@ -18,24 +19,8 @@ class Record:
     __slots__ = ("args", "state")
     kind = ""
 
-    def __new__(cls, *args: Any) -> Record:
-        self = object.__new__(cls)
-        self.args, self.state = args, None
-        return self
-
     def __init__(self, *args: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
-class RecordedDict(dict):
-    """Stands for OrderedDict and EasyDict. Attributes that the pickle gives it are forgotten."""
-
-    def __setstate__(self, state: Any) -> None:
-        if isinstance(state, dict):
-            self.update(state)
+        self.args, self.state = args, None
 
 
 def _kind(name: str) -> type[Record]:
@@ -54,7 +39,7 @@ STORAGES = {  # torch's storage classes: bytes per element
 }
 
 _ALLOWED: dict[tuple[str, str], type] = {
-    ("collections", "OrderedDict"): RecordedDict,
+    ("collections", "OrderedDict"): dict,
     ("torch._utils", "_rebuild_parameter"): PARAMETER,
     ("torch._utils", "_rebuild_tensor_v2"): TENSOR,
     ("torch._utils", "_rebuild_tensor"): TENSOR,
@@ -73,35 +58,26 @@ _ALLOWED: dict[tuple[str, str], type] = {
 # These live in NVIDIA's repository, which others vendor under names of their own.
 _VENDORED: dict[tuple[str, str], type] = {
     ("torch_utils.persistence", "_reconstruct_persistent_obj"): MODULE,
-    ("dnnlib.util", "EasyDict"): RecordedDict,
-    ("dnnlib", "EasyDict"): RecordedDict,
+    ("dnnlib.util", "EasyDict"): dict,
+    ("dnnlib", "EasyDict"): dict,
 }
 
 
-class Unpickler(pickle.Unpickler):
-    """`persistent`: what a persistent id stands for; None: such ids are refused."""
-
-    def __init__(self, file: BinaryIO, persistent: Any = None) -> None:
-        super().__init__(file, encoding="latin1")  # Python 2 wrote bytes as str
-        self._persistent = persistent
-
-    def find_class(self, module: str, name: str) -> type:
-        if (found := _ALLOWED.get((module, name))) is not None:
-            return found
-        for (home, known), kind in _VENDORED.items():
-            if name == known and (module == home or module.endswith("." + home)):
-                return kind
-        raise pickle.UnpicklingError(f"it names {f'{module}.{name}'[:120]!r}, which no weights file needs")
-
-    def persistent_load(self, pid: Any) -> Any:
-        if self._persistent is None:
-            raise pickle.UnpicklingError("it refers to objects outside the file")
-        return self._persistent(pid)
+def kind_of(module: Any, name: Any) -> type:
+    """What stands for `module.name`: a kind of Record, or dict. Raises UnpicklingError."""
+    if not (isinstance(module, str) and isinstance(name, str)):
+        raise UnpicklingError("it names something by what is no text")
+    if (found := _ALLOWED.get((module, name))) is not None:
+        return found
+    for (home, known), kind in _VENDORED.items():
+        if name == known and (module == home or module.endswith("." + home)):
+            return kind
+    raise UnpicklingError(f"it names {f'{module[:80]}.{name[:80]}'[:120]!r}, which no weights file needs")
 
 
 def number(value: Any) -> float:
     """A plain number, or one that numpy wrote. Raises ValueError."""
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float)) and abs(value) < 2**53:
         return value
     if isinstance(value, Record) and value.kind == "scalar" and len(value.args) == 2:
         dtype, data = value.args
@@ -110,6 +86,6 @@ def number(value: Any) -> float:
         if isinstance(data, Record) and data.kind == "encoded" and data.args:
             data = data.args[0]
         data = data.encode("latin1") if isinstance(data, str) else data
-        if code in codes and isinstance(data, bytes) and len(data) == struct.calcsize(codes[code]):
+        if isinstance(code, str) and code in codes and isinstance(data, bytes) and len(data) == struct.calcsize(codes[code]):
             return struct.unpack(codes[code], data)[0]
     raise ValueError("expected a number")

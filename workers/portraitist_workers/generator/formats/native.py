@@ -18,6 +18,7 @@ from .. import Generator, GeneratorConfig
 from .assemble import assemble
 
 FORMAT = "portraitist-generator-1"
+_LONGEST_HEADER = 2**20  # bytes; one of 1024 px has about 25,000
 
 
 def to_bytes(generator: Generator, *, dtype: torch.dtype = torch.float32, metadata: dict | None = None) -> bytes:
@@ -36,8 +37,8 @@ def save(generator: Generator, path: Path, *, dtype: torch.dtype = torch.float16
 def read(data: bytes) -> tuple[Generator, dict]:
     """The fp32 generator in `data` and its metadata. Raises ValueError and whatever safetensors raises."""
     length = int.from_bytes(data[:8], "little")
-    if not 2 <= length <= min(len(data) - 8, 100_000_000):
-        raise ValueError("it is no safetensors file")
+    if not 2 <= length <= min(len(data) - 8, _LONGEST_HEADER):
+        raise ValueError("it is no safetensors file, or its header is longer than any generator's")
     config, metadata = _header(json.loads(data[8 : 8 + length]).get("__metadata__") or {})
     tensors = load_tensors(data)
     return assemble(GeneratorConfig.from_dict(config), lambda name: tensors[name].float()), metadata

@@ -21,13 +21,15 @@ from portraitist.errors import PriorRefused
 
 from .. import Generator, GeneratorConfig
 from .assemble import assemble
-from .inert import Record, Unpickler, number
-from .storages import is_tensor, tensor
+from .inert import Record, number
+from .storages import is_tensor, shape, tensor
+from .unpickle import unpickle
 
 # Everything that inert data of the wrong shape can raise while it is looked at.
 BAD_DATA = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, struct.error, LookupError, AttributeError, TypeError, EOFError,
             ValueError, RuntimeError, ArithmeticError, MemoryError, ImportError, AssertionError)
 _DEEPEST = 8  # modules within modules
+_MOST_PARTS = 5000  # parameters, buffers and modules; a generator of 1024 px has about 350
 
 
 @dataclass
@@ -39,18 +41,26 @@ class Module:
 
     @property
     def init_kwargs(self) -> dict[str, Any]:
-        return dict(self.state.get("_init_kwargs") or {})
+        return _dict(self.state.get("_init_kwargs"))
 
-    def tensors(self, prefix: str = "", depth: int = 0) -> dict[str, Record]:
-        """All parameters and buffers by dotted name."""
-        if depth > _DEEPEST:
-            raise ValueError("its modules are nested too deeply")
+    def tensors(self) -> dict[str, Record]:
+        """All parameters and buffers by dotted name. Raises ValueError where there are more than any network has.
+
+        One record may be named from many places, so that a short file could say a billion of them.
+        """
         found: dict[str, Record] = {}
-        for kind in ("_parameters", "_buffers"):
-            found.update({prefix + k: v for k, v in (self.state.get(kind) or {}).items() if is_tensor(v)})
-        for name, child in (self.state.get("_modules") or {}).items():
-            if is_module(child):
-                found.update(module(child).tensors(f"{prefix}{name}.", depth + 1))
+        waiting, looked_at = [("", 0, self)], 0
+        while waiting:
+            prefix, depth, here = waiting.pop()
+            for kind in ("_parameters", "_buffers", "_modules"):
+                for name, value in _dict(here.state.get(kind)).items():
+                    looked_at += 1
+                    if looked_at > _MOST_PARTS or depth > _DEEPEST:
+                        raise ValueError("it has more modules within modules than any network of NVIDIA's")
+                    if kind != "_modules" and is_tensor(value):
+                        found[prefix + name] = value
+                    elif kind == "_modules" and is_module(value):
+                        waiting.append((f"{prefix}{name}.", depth + 1, module(value)))
         return found
 
 
@@ -59,8 +69,19 @@ def is_module(value: Any) -> bool:
 
 
 def module(record: Record) -> Module:
-    meta = record.args[0]
-    return Module(str(meta.get("class_name")), dict(meta.get("state") or {}))
+    meta = _dict(record.args[0])
+    return Module(_name(meta.get("class_name")), _dict(meta.get("state")))
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise ValueError("it has something else where NVIDIA's files have a dictionary")
+    return value or {}
+
+
+def _name(value: Any) -> str:
+    """What is a name already; others might take for ever to write down."""
+    return value[:80] if isinstance(value, str) else "something"
 
 
 def load(path: Path, key: str = "G_ema") -> Generator:
@@ -74,7 +95,7 @@ def load(path: Path, key: str = "G_ema") -> Generator:
 
 def read(file: BinaryIO, key: str = "G_ema") -> Generator:
     """The same from an open file. Raises one of BAD_DATA."""
-    root = Unpickler(file).load()
+    root = unpickle(file)
     if not isinstance(root, dict) or key not in root:
         raise ValueError(f"it holds no {key!r}; official pickles hold G, D and G_ema")
     if not is_module(root[key]):
@@ -89,7 +110,7 @@ def whole(network: Module) -> Generator:
         raise ValueError("class-conditional generators are not supported")
     if "magnitude_ema_beta" in kwargs or "mapping" not in (network.state.get("_modules") or {}):
         raise ValueError(f"{network.class_name!r} is no StyleGAN2 (StyleGAN3's own generators are built differently)")
-    synthesis, mapping = dict(kwargs.get("synthesis_kwargs") or {}), dict(kwargs.get("mapping_kwargs") or {})
+    synthesis, mapping = _dict(kwargs.get("synthesis_kwargs")), _dict(kwargs.get("mapping_kwargs"))
     source = network.tensors()
     config = GeneratorConfig(
         resolution=int(number(kwargs["img_resolution"])),
@@ -134,7 +155,7 @@ def _foreign(name: str) -> str:
 
 def _clamp(synthesis: dict[str, Any]) -> float | None:
     if synthesis.get("architecture", "skip") != "skip":
-        raise ValueError(f"architecture {str(synthesis['architecture'])[:40]!r} is not supported, only 'skip'")
+        raise ValueError(f"architecture {_name(synthesis['architecture'])!r} is not supported, only 'skip'")
     clamp = synthesis.get("conv_clamp")
     return None if clamp is None else float(number(clamp))
 
@@ -144,5 +165,5 @@ def _widths(source: dict[str, Record], prefix: str) -> dict[int, int]:
     widths = {}
     for name, record in source.items():
         if name.startswith(f"{prefix}b") and name.endswith(".conv1.weight"):
-            widths[int(name.removeprefix(prefix).split(".")[0][1:])] = tensor(record).shape[0]
+            widths[int(name.removeprefix(prefix).split(".")[0][1:])] = shape(record)[0]
     return widths

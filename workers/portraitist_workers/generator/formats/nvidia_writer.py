@@ -1,7 +1,7 @@
 """A generator as a pickle in the layout of NVIDIA's StyleGAN2 (StyleGAN2-ADA, and networks_stylegan2 of the StyleGAN3 repository).
 
-Their pickles carry the network's source. That source is theirs, so what is written here is two lines which import it from
-the repository that opens the file. The attributes of the modules are those that their own files hold.
+Their pickles carry the network's source, which their loader runs. Theirs is not ours to give, so these carry `carried_source`, a network
+of our own that calls for nothing but torch. The attributes of the modules are those that their own files hold.
 """
 
 from __future__ import annotations
@@ -16,17 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .. import Generator
 
-_SOURCE = """try:
-    from training.networks_stylegan2 import *
-except ImportError:
-    from training.networks import *
-"""
+_SOURCE = (Path(__file__).parent / "carried_source.py").read_text(encoding="utf-8")
 
 
 class _Call:
@@ -44,11 +39,22 @@ def _reconstruct_persistent_obj(meta: Any) -> None:
 
 
 def write(generator: Generator, path: Path, *, licence: str) -> None:
-    """{"G": None, "D": None, "G_ema": generator, ...}; `licence` is ours, their loader leaves it alone."""
-    data = {"G": None, "D": None, "G_ema": _generator(generator), "training_set_kwargs": None, "augment_pipe": None,
-            "licence": licence}
+    """{"G": generator, "D": nothing, "G_ema": generator, ...}; `licence` is ours, their loader leaves it alone.
+
+    Their loader asserts that all three are modules, so the generator stands for "G" too, and "D" is one without weights.
+    """
+    network, config = _generator(generator), generator.config
+    none = _module("NoDiscriminator", {"c_dim": 0, "img_resolution": config.resolution, "img_channels": 3})
+    data = {"G": network, "D": none, "G_ema": network, "training_set_kwargs": None, "augment_pipe": None, "licence": licence}
     with official_names(), open(path, "wb") as file:
         pickle.Pickler(file, protocol=4).dump(data)
+
+
+def write_synthesis(generator: Generator, path: Path, *, licence: str = "", zip_file: bool = True) -> None:
+    """The synthesis half alone, as MyStyle saves it, which has no place for a licence. `zip_file` False: as torch wrote before 1.6."""
+    half = _generator(generator).call[1][0]["state"]["_modules"]["synthesis"]
+    with official_names():
+        torch.save(half, path, _use_new_zipfile_serialization=zip_file)
 
 
 @contextmanager
@@ -80,7 +86,7 @@ def _module(class_name: str, attributes: dict[str, Any], *, parameters: dict[str
 
 def _linear(weight: Tensor, bias: Tensor, *, activation: str = "linear", lr_multiplier: float = 1, bias_init: float = 0) -> _Call:
     outputs, inputs = weight.shape
-    gains = {"weight_gain": lr_multiplier / np.sqrt(inputs), "bias_gain": lr_multiplier}
+    gains = {"weight_gain": lr_multiplier / math.sqrt(inputs), "bias_gain": lr_multiplier}
     return _module("FullyConnectedLayer", {"in_features": inputs, "out_features": outputs, "activation": activation, **gains},
                    parameters={"weight": weight, "bias": bias}, init=(inputs, outputs), activation=activation,
                    lr_multiplier=lr_multiplier, bias_init=bias_init)
@@ -99,7 +105,7 @@ def _generator(generator: Generator) -> _Call:
         weight = weights[f"{name}.weight"]
         outputs, inputs = weight.shape[:2]
         attributes = {"in_channels": inputs, "out_channels": outputs, "w_dim": w_dim, "resolution": resolution, "up": up,
-                      "use_noise": True, "activation": "lrelu", "conv_clamp": clamp, "padding": 1, "act_gain": np.sqrt(2)}
+                      "use_noise": True, "activation": "lrelu", "conv_clamp": clamp, "padding": 1, "act_gain": math.sqrt(2)}
         return _module("SynthesisLayer", attributes, modules={"affine": affine(name)},
                        parameters={"weight": weight, "noise_strength": weights[f"{name}.noise_strength"],
                                    "bias": weights[f"{name}.bias"]},
@@ -116,7 +122,7 @@ def _generator(generator: Generator) -> _Call:
         modules["conv1"] = layer(f"{name}.conv1", resolution, 1)
         modules["torgb"] = _module(
             "ToRGBLayer", {"in_channels": outputs, "out_channels": 3, "w_dim": w_dim, "conv_clamp": clamp,
-                           "weight_gain": 1 / np.sqrt(outputs)},
+                           "weight_gain": 1 / math.sqrt(outputs)},
             modules={"affine": affine(f"{name}.torgb")}, init=(outputs, 3), w_dim=w_dim, conv_clamp=clamp, channels_last=False, **rgb)
         attributes = {"in_channels": inputs, "w_dim": w_dim, "resolution": resolution, "img_channels": 3, "is_last": is_last,
                       "architecture": "skip", "use_fp16": False, "channels_last": False, "num_conv": 1 if first else 2,

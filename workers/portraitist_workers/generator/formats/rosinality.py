@@ -14,7 +14,7 @@ from .. import Generator, GeneratorConfig
 from .assemble import assemble
 from .inert import number
 from .nvidia import BAD_DATA
-from .storages import STREAM_MAGIC, is_tensor, read_stream, read_zip, tensor
+from .storages import STREAM_MAGIC, is_tensor, read_stream, read_zip, shape, tensor
 
 
 def load(path: Path) -> Generator:
@@ -37,14 +37,14 @@ def build(content: dict[str, Any]) -> Generator:
     source = content["g_ema"] if isinstance(content.get("g_ema"), dict) else content
     if not is_tensor(source.get("style.1.weight")) or not is_tensor(source.get("conv1.conv.weight")):
         raise ValueError("its g_ema is no StyleGAN2 generator")
-    widths = {4: tensor(source["conv1.conv.weight"]).shape[1]}
+    widths = {4: shape(source["conv1.conv.weight"])[1]}
     while f"convs.{2 * (len(widths) - 1)}.conv.weight" in source and len(widths) < 12:
-        widths[4 << len(widths)] = tensor(source[f"convs.{2 * len(widths) - 1}.conv.weight"]).shape[1]
-    first = tensor(source["style.1.weight"])
+        widths[4 << len(widths)] = shape(source[f"convs.{2 * len(widths) - 1}.conv.weight"])[1]
+    w_dim, z_dim = shape(source["style.1.weight"])
     config = GeneratorConfig(
         resolution=max(widths),
-        z_dim=first.shape[1],
-        w_dim=first.shape[0],
+        z_dim=z_dim,
+        w_dim=w_dim,
         mapping_layers=sum(1 for name in source if name.startswith("style.") and name.endswith(".weight")),
         mapping_lr_multiplier=float(number(content.get("lr_mlp", 0.01))),
         channels=widths,

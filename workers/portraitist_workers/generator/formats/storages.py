@@ -12,11 +12,12 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from .inert import STORAGES, Record, Unpickler
+from .inert import STORAGES, Record
+from .unpickle import MOST, unpickle
 
 ZIP_MAGIC = b"PK\x03\x04"
 STREAM_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # a pickled number that torch.save wrote before 1.6
-LIMIT = 4 * 2**30  # bytes that one file may hold in tensors
+LIMIT = 2 * 2**30  # bytes that one file may hold in tensors; a training checkpoint of 1024 px has 0.9 GB
 
 _DTYPES = {
     "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
@@ -65,13 +66,12 @@ def read_zip(file: BinaryIO) -> Any:
                 storages[key] = Storage(dtype, lambda: data)
             return storages[key]
 
-        return Unpickler(io.BytesIO(archive.read(roots[0] + "data.pkl")), persistent).load()
+        return unpickle(io.BytesIO(archive.read(roots[0] + "data.pkl")), persistent)
 
 
-def read_stream(file: BinaryIO) -> Any:
-    """What torch.save wrote before 1.6, and what it still writes for a storage inside a pickle."""
-    magic, version = Unpickler(file).load(), Unpickler(file).load()
-    system = Unpickler(file).load()
+def read_stream(file: BinaryIO, *, most: int = MOST) -> Any:
+    """What torch.save wrote before 1.6, and what it still writes for a storage inside a pickle (of at most `most` instructions)."""
+    magic, version, system = (unpickle(file, most=100) for _ in range(3))
     if magic != 0x1950A86A20F9469CFC6C or version != 1001 or not isinstance(system, dict) or not system.get("little_endian"):
         raise ValueError("it is not a stream that torch wrote on a little-endian machine")
     storages: dict[str, Storage] = {}
@@ -82,10 +82,10 @@ def read_stream(file: BinaryIO) -> Any:
             raise pickle.UnpicklingError("it holds storages that are views of others")
         return storages.setdefault(key, Storage(dtype, bytes))
 
-    content = Unpickler(file, persistent).load()
-    keys = Unpickler(file).load()
+    content = unpickle(file, persistent, most=most)
+    keys = unpickle(file, most=most)
     for key in keys if isinstance(keys, list) else ():
-        storage = storages[key]
+        storage = storages[_key(key)]
         size = int.from_bytes(file.read(8), "little") * storage.dtype.itemsize
         if not 0 <= size <= LIMIT:
             raise ValueError("it claims more numbers than any generator has")
@@ -109,9 +109,15 @@ def _described(pid: Any) -> tuple[torch.dtype, str, Any]:
         raise pickle.UnpicklingError("it refers to objects outside the file")
     kind, key = pid[1], pid[2]
     name = getattr(kind, "kind", None)
-    if name not in STORAGES or kind is not STORAGES[name] or not re.fullmatch(r"[0-9]{1,20}", str(key)):
+    if name not in STORAGES or kind is not STORAGES[name]:
         raise pickle.UnpicklingError("it refers to a storage of an unknown kind")
-    return _DTYPES[name], str(key), pid[5] if len(pid) == 6 else None
+    return _DTYPES[name], _key(key), pid[5] if len(pid) == 6 else None
+
+
+def _key(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,20}", value):
+        raise pickle.UnpicklingError("it refers to a storage by what is no number")
+    return value
 
 
 def is_tensor(value: Any) -> bool:
@@ -120,14 +126,10 @@ def is_tensor(value: Any) -> bool:
 
 def tensor(record: Any) -> Tensor:
     """The fp32 tensor that `record` describes, a copy. Raises ValueError."""
-    if isinstance(record, Record) and record.kind == "parameter" and record.args:
-        record = record.args[0]
-    if not isinstance(record, Record) or record.kind != "tensor" or len(record.args) < 4:
-        raise ValueError("a weight is not a tensor")
-    storage, offset, size, stride = record.args[:4]
+    storage, offset, size, stride = _view(record)
     if isinstance(storage, Record) and storage.kind == "bytes" and len(storage.args) == 1:
         data = storage.args[0]
-        storage = read_stream(io.BytesIO(data.encode("latin1") if isinstance(data, str) else data))
+        storage = read_stream(io.BytesIO(data.encode("latin1") if isinstance(data, str) else data), most=100)
     if not isinstance(storage, Storage):
         raise ValueError("a tensor has no storage")
     size, stride = _integers(size), _integers(stride)
@@ -140,9 +142,23 @@ def tensor(record: Any) -> Tensor:
     return flat.as_strided(size, stride, offset).to(torch.float32, copy=True, memory_format=torch.contiguous_format)
 
 
+def shape(record: Any) -> tuple[int, ...]:
+    """Of the same tensor, without reading it."""
+    return _integers(_view(record)[2])
+
+
+def _view(record: Any) -> tuple[Any, ...]:
+    """(storage, offset, size, stride)"""
+    if isinstance(record, Record) and record.kind == "parameter" and record.args:
+        record = record.args[0]
+    if not isinstance(record, Record) or record.kind != "tensor" or len(record.args) < 4:
+        raise ValueError("a weight is not a tensor")
+    return record.args[:4]
+
+
 def _integers(value: Any) -> tuple[int, ...]:
     if isinstance(value, Record) and value.kind == "size" and value.args:
         value = value.args[0]
-    if not isinstance(value, (tuple, list)) or len(value) > 8 or not all(isinstance(n, int) for n in value):
+    if not isinstance(value, (tuple, list)) or len(value) > 8 or not all(isinstance(n, int) and abs(n) <= LIMIT for n in value):
         raise ValueError("a tensor has no proper shape")
     return tuple(value)

@@ -14,7 +14,8 @@ from torch import Tensor
 from portraitist.atomic import write_atomically
 
 from ...device import device
-from ...faces.attributes import AttributeEstimator, at_side
+from ...faces.attributes import AttributeEstimator
+from ...faces.image_io import at_side
 from ...generator import Generator
 
 SHARD = 32     # pictures in one file

@@ -61,7 +61,7 @@ class Inversion:
     def __init__(self, trainer: Trainer, pool: Pool, rate: float, photographs: Photographs | None = None) -> None:
         """Of `photographs` nobody knows the w; the pictures made from what is found have to be right."""
         self.generator = trainer.generator_ema.eval().requires_grad_(False)
-        self.distance, self.identity = Reconstruction(load_perceptual()), load_identity("bundled")
+        self.distance, self.identity = Reconstruction(load_perceptual()), load_identity()
         self.target, self.pool, self.photographs, self.rate, self.seen = trainer.w, pool, photographs, rate, 0
         if isinstance(trainer, Finished):
             self.encoder = copy.deepcopy(trainer.encoder).requires_grad_(True)

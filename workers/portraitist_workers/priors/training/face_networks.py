@@ -1,8 +1,8 @@
 """Train the bundled face networks on the engine's renders.
 
     python -m portraitist_workers.priors.training.face_networks --pool DIR --out DIR --minutes M \\
-        [--calibration DIR] [--factors FILE] [--held-out DIR] [--identities DIR] \\
-        [--photographs DIR] [--tuned-pairs DIR] [--start DIR] [--only perceptual attributes identity parser] [--save-to DIR]
+        [--calibration DIR] [--factors FILE] [--held-out DIR] \\
+        [--photographs DIR] [--tuned-pairs DIR] [--start DIR] [--only perceptual attributes parser] [--save-to DIR]
 
 Each network gets `--minutes` of processor time, with the learning rate falling to zero at their end. Checkpoints are written
 to `--out`; the same command continues from them. The finished file with its measured accuracy goes to
@@ -111,14 +111,13 @@ def main() -> None:
                         help="renders of people that are not in --pool, for the attributes' predicted deviations")
     parser.add_argument("--factors", type=Path, help="factors.json of cross_calibration: from those people to all")
     parser.add_argument("--held-out", type=Path, help="renders of held-out people, for the measured figures")
-    parser.add_argument("--identities", type=Path, help="identity pool of held-out people, for the identity's figures")
     parser.add_argument("--photographs", type=Path, help="folder with london/, whose training people's photos the perceptual network sees")
     parser.add_argument("--tuned-pairs", type=Path, help="folder made by tuned_pairs.py, for the perceptual network")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints")
     parser.add_argument("--save-to", type=Path, default=FOLDER, help="finished networks (default: the package)")
     parser.add_argument("--start", type=Path, help="folder of finished networks; attribute and perceptual network go on from theirs")
     parser.add_argument("--minutes", type=float, default=8.0, help="processor time per network")
-    parser.add_argument("--only", nargs="+", default=["perceptual", "attributes", "identity", "parser"])
+    parser.add_argument("--only", nargs="+", default=["perceptual", "attributes", "parser"])
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -134,10 +133,6 @@ def main() -> None:
         calibration = Pool(args.calibration) if args.calibration else None
         factors = json.loads(args.factors.read_text()) if args.factors else {}
         train_attributes(pool, calibration, factors, held_out, args.out, args.minutes, args.save_to, start=args.start)
-    if "identity" in args.only:
-        from .identity_training import train_identity
-
-        train_identity(pool, Pool(args.identities), args.out, args.minutes, args.save_to)
     if "parser" in args.only:  # needs a pool rendered with --masks
         from .parser_training import train_parser
 

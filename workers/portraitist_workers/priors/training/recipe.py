@@ -103,8 +103,7 @@ STEPS = (
          {"minutes": 10.0}),
     _network("attributes", f"--pool {{out}}/faces --calibration {{out}}/folds/fold-{FOLDS - 1} --factors {{out}}/cross/factors.json",
              150.0),
-    Step("identities", "training.identity_pool --canvas {out}/canvas --out {out}/identities --views 8", {"mixes": 150}),
-    _network("identity", "--pool {out}/pool128 --identities {out}/identities", 50.0),
+    Step("geometry", "training.geometry_training --pool {out}/pool128 --held-out {out}/held-out --save-to {out}/world", {"count": 6000}),
     _network("parser", "--pool {out}/faces", 64.0),
     _network("perceptual", "--pool {out}/pool128 --photographs {data}", 35.0, step="perceptual-1"),
     Step("pairs", "training.tuned_pairs --pool {out}/pool128 --prior {out}/default --perceptual {out}/default --out {out}/pairs "
