@@ -74,9 +74,8 @@ class PictureReport(_Result):
     outside_change: float | None = None  # edits: mean absolute change (0-255) of pixels outside the face crop
     consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input
     degradation: str | None = None  # enhance: what was assumed or estimated
-    warnings: list[str] = []  # enhance: what could not be restored
     clamped: bool = False
-    warnings: list[str] = []  # what is to be said with the picture: a request that was cut by more than half
+    warnings: list[str] = []  # what is to be said with the picture: a request cut by more than half, what could not be restored
     mark: float | None = None  # score of the invisible mark at half size and JPEG 80; docs/provenance.md
     networks: dict[str, str] = {}  # which identity / attribute / perceptual network judged
     seed: int = 0

@@ -2,10 +2,12 @@
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from serving.people import context, persona_id
 
@@ -17,6 +19,7 @@ from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.image_io import encode_png, read
 from portraitist_workers.operations import run
 from portraitist_workers.persona import presets, tuning
+from portraitist_workers.restoration.loss import Likeness
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -85,3 +88,13 @@ def test_holes_that_cannot_be_filled_as_a_whole_are_told(restore, photo):
                        (picture, "a mask is black and white")):
         with pytest.raises(InvalidRequest, match=what):
             restore(picture, None, mask)
+
+
+def test_likeness_pulls_no_further_than_the_photo_was():
+    naive, person = torch.eye(4)[:1], torch.nn.functional.normalize(torch.tensor([[1.0, 1, 0, 0], [1.0, 0.5, 0, 0]]), dim=1)
+    judge = SimpleNamespace(identity=lambda images: images, embeddings=person, scale=torch.tensor([0.9]))
+    likeness = Likeness(judge, naive)
+    stranger = torch.nn.functional.normalize(torch.tensor([[0.2, 0.0, 1, 0]]), dim=1).requires_grad_()
+    assert likeness(naive) == 0 and likeness(person[:1]) == 0 and likeness(stranger) > 0
+    likeness(stranger).backward()
+    assert stranger.grad[0, 0] < 0  # towards the person

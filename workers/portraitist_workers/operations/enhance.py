@@ -89,10 +89,9 @@ def finish(request: Enhance, context: Context, judge: Judge, likeness: Likeness,
     report = judge.reports(image, measured, requested=[request.values], targets=[targets], seed=request.seed)[0]
     report.consistency = round(psnr(seen.degrade(chain, image), seen.observed), 2)
     report.degradation = degrade.describe(chain)
-    if likeness.before is not None and report.identity is not None:
-        report.identity_before = round(likeness.before, 4)
-        if report.identity < likeness.before - LESS_LIKE:
-            report.warnings.append(f"less like the person ({report.identity:.2f}) than the photo as it came ({likeness.before:.2f})")
+    report.identity_before = round(likeness.before, 4)
+    if report.identity is not None and report.identity < likeness.before - LESS_LIKE:
+        report.warnings.append(f"less like the person ({report.identity:.2f}) than the photo as it came ({likeness.before:.2f})")
     if seen.unfilled > UNFILLED:
         report.warnings.append(f"{100 * seen.unfilled:.0f} % of what the mask marks lies outside the square around the face: not filled")
     pasted = paste(seen.photo, seen.frame, pixels, others=seen.others, missing=missing)

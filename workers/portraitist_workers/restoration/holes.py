@@ -68,9 +68,7 @@ def known_in(missing: np.ndarray, frame: Frame, side: int, *, enlarged: int = 1)
 
 def touches(missing: np.ndarray, frame: Frame) -> bool:
     """Whether the hole [H, W] reaches into the frame."""
-    square = np.zeros(missing.shape, np.uint8)
-    cv2.fillPoly(square, [frame.corners.round().astype(np.int32)], 1)
-    return bool((missing & (square > 0)).any())
+    return unfilled(missing, frame) < 1
 
 
 def unfilled(missing: np.ndarray, frame: Frame) -> float:

@@ -53,21 +53,16 @@ class Likeness:
     """How much less a picture [B, 3, R, R] is like the person than the damaged photo already was, weighted: [B] >= 0.
 
     It counts in distances (1 - cosine) of the person's own photos from each other, as networks' cosines differ in scale. Zero once it is
-    as like: nobody is made more like their photos than they look in this one. Zero throughout where the persona's embeddings are another
-    network's.
+    as like: nobody is made more like their photos than they look in this one.
     """
 
     def __init__(self, judge: Judge, naive: Tensor) -> None:
         self.identity, self.embeddings = judge.identity, judge.embeddings
         self.scale = max(1 - float(judge.scale.mean()), 1e-3)
-        self.before: float | None = None  # mean cosine of the photo as it came, enlarged
-        if judge.identity.name == judge.identity_network:
-            with torch.no_grad():
-                self.before = float(identity_scores(self.identity(naive), self.embeddings))
+        with torch.no_grad():
+            self.before = float(identity_scores(self.identity(naive), self.embeddings))  # of the photo as it came, enlarged
 
     def __call__(self, image: Tensor) -> Tensor:
-        if self.before is None:
-            return image.new_zeros(len(image))
         return LIKENESS_WEIGHT / self.scale * F.relu(self.before - identity_scores(self.identity(image), self.embeddings))
 
 
