@@ -39,7 +39,7 @@ class Downsample(_Degradation):
 
 
 class Mask(_Degradation):
-    """Missing pixels. `image` is a picture of the photo's shape: white = missing, black = keep.
+    """Missing pixels. `image` is a black and white picture of the photo's shape: white = missing, black = keep.
 
     A path, an encoded picture (bytes) or a PIL image; on the wire, the digest of its blob."""
 

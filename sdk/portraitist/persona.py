@@ -13,7 +13,8 @@ from .degradations import Degradation as AnyDegradation
 from .deletion import delete
 from .errors import InvalidRequest
 from .jobs import Job
-from .photos import PhotoLike, read, read_bytes, stored
+from .masks import check_files
+from .photos import Link, PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
 from .requests import Edit, Enhance, Photo, Strict, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
@@ -281,14 +282,18 @@ class Persona:
         wait: bool = True,
         **values: float,
     ) -> Any:
-        """Restore a degraded photo. Attributes steer what the damage left open: `enhance("tiny.jpg", Downsample(8), smile=0)`."""
+        """Restore a degraded photo. Attributes steer what the damage left open: `enhance("tiny.jpg", Downsample(8), smile=0)`.
+
+        With "auto" the picture has the photo's width and height; a named Downsample enlarges it by its factor. Raises InvalidRequest
+        for a mask that does not fit the photo, FaceNotFound when the damage hides where the face is."""
         batch = spread(values, persona=self.name, reach=self.reach, strict=strict)
         if len(batch.values) != 1:
             raise InvalidRequest("enhance() makes one picture; give each attribute one value", param=next(iter(values)))
+        name, source = read(photo)
         uploads = Uploads(self._backend, self.id)
         request = build(
-            Enhance, persona_id=self.id, photo=self._photo(photo, uploads), degradation=self._chain(degradation, uploads),
-            values=batch.values[0], strict=strict, seed=seed,
+            Enhance, persona_id=self.id, degradation=self._chain(degradation, source, uploads),  # before the photo: it may be refused
+            photo=stored(uploads, name, source), values=batch.values[0], strict=strict, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
 
@@ -312,7 +317,7 @@ class Persona:
     def _photo(self, photo: PhotoLike, uploads: Uploads) -> Photo:
         return stored(uploads, *read(photo))
 
-    def _chain(self, degradation: Degradations, uploads: Uploads) -> Any:
+    def _chain(self, degradation: Degradations, photo: bytes | Link, uploads: Uploads) -> Any:
         if isinstance(degradation, str):
             if degradation != "auto":
                 raise InvalidRequest(
@@ -329,8 +334,10 @@ class Persona:
                 )
         if not chain:
             raise InvalidRequest("degradation is an empty list; leave it out to have it estimated", param="degradation")
-        return [self._uploaded(step, uploads) if isinstance(step, Mask) else step for step in chain]
+        return [self._uploaded(step, photo, uploads) if isinstance(step, Mask) else step for step in chain]
 
-    def _uploaded(self, mask: Mask, uploads: Uploads) -> Mask:
+    def _uploaded(self, mask: Mask, photo: bytes | Link, uploads: Uploads) -> Mask:
         known = is_digest(mask.image)  # of an earlier request about this person
-        return Mask(uploads.add(self._backend.sealed(self.id).get(mask.image) if known else read_bytes(mask.source())[1]))
+        data = self._backend.sealed(self.id).get(mask.image) if known else read_bytes(mask.source())[1]
+        check_files(data, None if isinstance(photo, Link) else photo)
+        return Mask(uploads.add(data))

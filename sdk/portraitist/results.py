@@ -67,6 +67,7 @@ class PictureReport(_Result):
     attributes: dict[str, AttributeReport] = {}
     identity: float | None = None  # cosine to the person's own photos (mean)
     identity_percentile: float | None = None  # among the person's own leave-one-out scores, 0-100
+    identity_before: float | None = None  # enhance: of the photo as it came, enlarged
     nearest_photo: str | None = None  # copy check: the closest training photo ...
     nearest_photo_distance: float | None = None  # ... and the perceptual distance to it
     leakage: dict[str, float] = {}  # edits: movement of every attribute that was not named, as a share of its reach
@@ -74,7 +75,7 @@ class PictureReport(_Result):
     consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input
     degradation: str | None = None  # enhance: what was assumed or estimated
     clamped: bool = False
-    warnings: list[str] = []  # what is to be said with the picture: a request that was cut by more than half
+    warnings: list[str] = []  # what is to be said with the picture: a request cut by more than half, what could not be restored
     mark: float | None = None  # score of the invisible mark at half size and JPEG 80; docs/provenance.md
     networks: dict[str, str] = {}  # which identity / attribute / perceptual network judged
     seed: int = 0

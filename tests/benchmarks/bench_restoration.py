@@ -34,7 +34,8 @@ from portraitist_workers.precision import optimisation_dtype
 from portraitist_workers.priors import library
 from portraitist_workers.provenance.marking import mark_portrait
 from portraitist_workers.provenance.origin import MarkedImage
-from portraitist_workers.restoration import degrade
+from portraitist_workers.restoration import degrade, holes, observation
+from portraitist_workers.restoration.loss import DegradedLoss
 
 from . import classical, judges, metrics, people, sheets
 from .methods import personalise, stored
@@ -92,14 +93,15 @@ def degraded(kind: str, photo: people.Aligned, person: str, context: MemoryConte
 def ours(case: Case, persona_id: str, context: MemoryContext) -> Tensor:
     """The `enhance` operation on the crop as it is: the frame is given, so that no method gains or loses by the detector, and the
     picture is not marked, as the others' are not."""
-    def whole(photo, model, name):
+    def whole(photo, model, name, missing=None):
         height, width = photo.shape[:2]
         return Frame(width / 2, height / 2, width / 2, 0.0), ()
 
     request = Enhance(persona_id=persona_id, photo=Photo(name="degraded.png", blob=context.put(encode_png(case.picture))),
                       degradation=case.chain)
     begun = time.perf_counter()
-    with mock.patch.object(enhance, "locate", whole), mock.patch.object(enhance, "mark_portrait", lambda pixels: MarkedImage(pixels, 0.0)):
+    unmarked = mock.patch.object(enhance, "mark_portrait", lambda pixels: MarkedImage(pixels, 0.0))
+    with mock.patch.object(observation, "locate", whole), unmarked:
         result = operations.run(request, context)
     case.seconds = time.perf_counter() - begun
     return to_tensor(decode(context.blob(result.pictures[0].crop), "restored"))
@@ -116,16 +118,17 @@ def by_classics(case: Case) -> dict[str, Tensor]:
 
 def by_prior(case: Case, prior: library.Prior, start_from: Tensor, steps: int) -> Tensor:
     """The untuned prior's best picture through the degradation, optimised in W from the encoder's w of `start_from`."""
-    mask = None if case.mask is None else torch.from_numpy(~case.mask).float()[None, None]
-    observed = to_tensor(case.picture) if mask is None else to_tensor(case.picture) * mask
     R = case.truth.shape[-1]
-    seen = enhance.Observation(case.picture, Frame(R / 2, R / 2, R / 2, 0.0), observed, case.naive, mask, ())
-    loss = enhance.DegradedLoss(load_perceptual(), case.chain, seen, 0)
+    frame = Frame(R / 2, R / 2, R / 2, 0.0)
+    mask = None if case.mask is None else holes.known_in(case.mask, frame, R)
+    observed = to_tensor(case.picture) if mask is None else to_tensor(case.picture) * mask
+    seen = observation.Observation(case.picture, frame, (), observed, case.naive, mask)
+    loss = DegradedLoss(load_perceptual(), case.chain, seen)
     with torch.no_grad():
         start = prior.encoder(start_from)
     w = refine_w(prior.generator, observed, start, loss, steps=steps, w_std=prior.w_std, dtype=optimisation_dtype())
     image = render(prior.generator, w)
-    return image if mask is None else enhance.blend(image, case.naive, mask)
+    return image if mask is None else holes.blend(image, case.naive, mask)
 
 
 def restore(case: Case, persona_id: str, context: MemoryContext, model: PersonaModel, steps: int) -> None:

@@ -23,7 +23,7 @@ def test_differentiable_and_does_something(image, name):
     mask = torch.ones(1, 1, 64, 64)
     mask[..., 20:40, 20:40] = 0
     x = image.clone().requires_grad_()
-    y = degrade.apply(CHAINS[name], x, mask=mask, rng=torch.Generator().manual_seed(1))
+    y = degrade.apply(CHAINS[name], x, known=mask, rng=torch.Generator().manual_seed(1))
     y.square().sum().backward()
     assert x.grad is not None and x.grad.abs().sum() > 0
     if y.shape == image.shape:
@@ -55,3 +55,20 @@ def test_jpeg_matches_a_real_encoder(image):
 
 def test_describe():
     assert degrade.describe([GaussianBlur(1.5), Jpeg(30)]) == "gaussian_blur(sigma=1.5) + jpeg(quality=30)"
+
+
+def test_a_pixel_is_known_where_no_part_of_it_is_missing():
+    known = torch.ones(1, 1, 16, 16)
+    known[..., 5, 5] = 0
+    small = degrade.known_at(known, 4)
+    assert small.sum() == 15 and small[0, 0, 1, 1] == 0
+
+
+@pytest.mark.parametrize("side", [64, 48, 21])
+def test_shrinking_is_the_mean_over_area(image, side):
+    import cv2
+
+    picture = image[0].permute(1, 2, 0).numpy()
+    theirs = torch.from_numpy(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)).permute(2, 0, 1)
+    assert (degrade.shrink(image[:1], side)[0] - theirs).abs().max() < 1e-4
+    assert torch.equal(degrade.apply([Downsample(2)], image, sides=(side,)), degrade.shrink(image, side))

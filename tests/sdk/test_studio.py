@@ -281,7 +281,9 @@ def test_enhance(studio, ana, tmp_path):
     assert isinstance(ana.enhance(b"x"), Picture) and asked() == "auto"
     ana.enhance(b"x", portraitist.Downsample(8), smile=0.0)
     assert asked() == [{"kind": "downsample", "factor": 8}]
-    Image.new("L", (5, 5)).save(tmp_path / "m.png")
+    dot = Image.new("L", (5, 5))
+    dot.putpixel((2, 2), 255)
+    dot.save(tmp_path / "m.png")
     for mask in (
         tmp_path / "m.png",
         str(tmp_path / "m.png"),

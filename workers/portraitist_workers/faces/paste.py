@@ -32,12 +32,13 @@ class Pasted:
 
 
 def paste(photo: np.ndarray, frame: Frame, edited: np.ndarray, *, original: np.ndarray | None = None,
-          others: Sequence[Frame] = (), heads: Heads | None = None) -> Pasted:
+          others: Sequence[Frame] = (), heads: Heads | None = None, missing: np.ndarray | None = None) -> Pasted:
     """Put `edited` [S, S, 3] uint8 into `photo` [H, W, 3] at `frame`.
 
     original : the unedited crop at the same size; None: cropped from `photo`
     others   : frames of other people's faces, which stay untouched
     heads    : where the head is before and after, when the edit moved it
+    missing  : [S, S] in {0, 1}, 1 where the photo has holes: nothing of it is kept there, up to the crop's border
     """
     side = edited.shape[0]
     original = crop(photo, frame, side) if original is None else original
@@ -46,8 +47,10 @@ def paste(photo: np.ndarray, frame: Frame, edited: np.ndarray, *, original: np.n
         fade = fade + heads.gone * (border_fade(side, _FEATHER_HEAD) - fade)
     new = edited.astype(np.float32)
     old = original.astype(np.float32)
-    new = new + _border_colour(new, old, fade, heads)
-    detail = _detail_weight(new, old)
+    known = np.ones_like(fade) if missing is None else 1 - missing.astype(np.float32)
+    fade = np.maximum(fade, 1 - known)
+    new = new + _border_colour(new, old, fade, heads, known)
+    detail = _detail_weight(new, old) * known
 
     H, W = photo.shape[:2]
     corners = frame.corners
@@ -84,10 +87,10 @@ def border_fade(side: int, feather: float = _FEATHER) -> np.ndarray:
     return (s * s * (3 - 2 * s)).astype(np.float32)
 
 
-def _border_colour(new: np.ndarray, old: np.ndarray, fade: np.ndarray, heads: Heads | None) -> np.ndarray:
+def _border_colour(new: np.ndarray, old: np.ndarray, fade: np.ndarray, heads: Heads | None, known: np.ndarray) -> np.ndarray:
     """Smooth colour offset that makes `new` meet `old` along the fade, and nothing deep inside."""
     side = len(fade)
-    band = ((fade > 0) & (fade < 0.9)).astype(np.float32)
+    band = ((fade > 0) & (fade < 0.9)).astype(np.float32) * known
     if heads is not None:  # hair against wall is no difference of tone
         band = band * (1 - heads.moved)
     sigma = 0.06 * side

@@ -13,16 +13,19 @@ from portraitist.degradations import Degradation, Downsample, GaussianBlur, Grey
 LUMA = (0.299, 0.587, 0.114)
 
 
-def apply(chain: Sequence[Degradation], image: Tensor, *, mask: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
+def apply(chain: Sequence[Degradation], image: Tensor, *, known: Tensor | None = None, sides: Sequence[int] = (),
+          rng: torch.Generator | None = None) -> Tensor:
     """`image` [B, 3, R, R] in [-1, 1] through `chain`, in order; downsampling makes it smaller.
 
-    mask  [1, 1, R, R] in {0, 1} for a Mask in the chain: missing pixels become grey (0)
-    rng   draws the noise; None leaves noise out, as restoration does: it fits the expected picture
+    known  [1, 1, R, R] in {0, 1} for a Mask in the chain: missing pixels become grey (0)
+    sides  px after each Downsample, in place of what its factor says
+    rng    draws the noise; None leaves noise out, as restoration does: it fits the expected picture
     """
+    left = list(sides)
     for item in chain:
         match item:
             case Downsample(factor=factor):
-                image = F.avg_pool2d(image, factor, ceil_mode=True)
+                image = shrink(image, left.pop(0)) if left else F.avg_pool2d(image, factor, ceil_mode=True)
             case GaussianBlur(sigma=sigma):
                 image = gaussian_blur(image, sigma)
             case MotionBlur(length=length, angle=angle):
@@ -35,9 +38,26 @@ def apply(chain: Sequence[Degradation], image: Tensor, *, mask: Tensor | None = 
             case Greyscale():
                 image = greyscale(image)
             case Mask():
-                if mask is not None:
-                    image = image * F.interpolate(mask, size=image.shape[-2:], mode="area")
+                if known is not None:
+                    image = image * known_at(known, image.shape[-1])
     return image
+
+
+def known_at(known: Tensor, side: int) -> Tensor:
+    """`known` [1, 1, R, R] at a smaller side: what is known there as a whole."""
+    return (shrink(known, side) > 0.999).to(known)
+
+
+def shrink(image: Tensor, side: int) -> Tensor:
+    """[B, C, R, R] -> [B, C, side, side]: the mean over each pixel's area, also where side does not divide R."""
+    R = image.shape[-1]
+    if side == R:
+        return image
+    edges = torch.arange(side + 1, dtype=torch.float32) * (R / side)
+    start, pixel = edges[:-1, None], torch.arange(R)[None]
+    overlap = (torch.minimum(edges[1:, None], pixel + 1) - torch.maximum(start, pixel)).clamp(min=0)  # [side, R]
+    weights = (overlap * (side / R)).to(image)
+    return weights @ image @ weights.T
 
 
 def gaussian_blur(image: Tensor, sigma: float) -> Tensor:

@@ -20,6 +20,7 @@ from ..faces.align import crop
 from ..persona.judge import Judge
 from ..persona.model import PersonaModel
 from . import degrade
+from .locate import locate
 
 CHROMA = 2.0  # mean |a - b| of channels in grey levels, below which a picture is called grey
 CANDIDATES: list[list[Degradation]] = [
@@ -35,8 +36,6 @@ def estimate(photo: np.ndarray, model: PersonaModel, judge: Judge, name: str) ->
 
     A face smaller than the prior's crop was downsampled: the factor is the ratio of sizes, to the next power of two.
     """
-    from ..operations.enhance import locate
-
     R = model.prior.resolution
     for factor in (1, 2, 4, 8, 16):  # a tiny face is found only once enlarged
         large = cv2.resize(photo, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) if factor > 1 else photo

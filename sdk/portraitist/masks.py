@@ -1,0 +1,89 @@
+"""Is a picture a mask for `Mask`: black and white, of the photo's shape, with something missing and something left?
+
+The SDK asks before it uploads, the worker again: it also sees photos given by address.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from .errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+DARK, BRIGHT = 32, 223  # grey levels: a mask's pixels are darker than the first or brighter than the second ...
+GREY_SHARE = 0.2        # ... but for this share: soft brushes, anti-aliased edges, JPEG
+COLOURED_SHARE = 0.02   # of pixels whose channels differ by more than DARK: JPEG colours a few at the rim
+WHITE_SHARE = 0.95      # with more missing it is taken to be inverted
+STRETCH = 0.02          # by which the shapes may differ: rounding when either was scaled
+
+EXPECTED = "a mask is black and white and has the photo's shape: white where pixels are missing, black where they are kept"
+
+
+def check_mask(mask: Image, photo: tuple[int, int] | None) -> None:
+    """`mask`: upright; `photo`: (width, height) of the upright photo, None where that is not known. Raises InvalidRequest."""
+    if photo is not None:
+        _check_shape(mask.size, photo)
+    _check_kind(mask)
+    missing = _share(mask.convert("L"), DARK, 256)
+    if missing == 0:
+        raise _refusal("marks nothing as missing: all of it is black", "paint what is missing white, or leave the mask out")
+    if missing > WHITE_SHARE:
+        how_much = "entirely white" if missing == 1 else f"{100 * missing:.0f} % white"
+        raise _refusal(f"is {how_much}: nearly all of the photo would be missing",
+                       "invert it if black marks what is missing; transparent parts count as white")
+
+
+def check_files(mask: bytes, photo: bytes | None) -> None:
+    """`check_mask` of encoded files. What cannot be opened is left to the worker, whose decoder says what is wrong with it."""
+    from PIL import Image, ImageOps
+
+    size = None
+    try:
+        if photo is not None:
+            with Image.open(io.BytesIO(photo)) as opened:
+                turned = opened.getexif().get(0x0112, 1) >= 5  # stored lying on its side
+                size = (opened.height, opened.width) if turned else opened.size
+    except Exception:
+        size = None
+    try:
+        with Image.open(io.BytesIO(mask)) as opened:
+            upright = ImageOps.exif_transpose(opened)
+            if "A" in upright.getbands() or "transparency" in upright.info:
+                upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright.convert("RGBA"))
+            picture = upright.convert("RGB")
+    except Exception:
+        return
+    check_mask(picture, size)
+
+
+def _check_shape(mask: tuple[int, int], photo: tuple[int, int]) -> None:
+    (w, h), (W, H) = mask, photo
+    if abs(w * H - h * W) > max(STRETCH * w * H, W, H):  # a pixel's rounding of a small mask is no stretch
+        raise _refusal(f"is {w} x {h} pixels, the photo {W} x {H}: their shapes differ, so that the mask would be stretched",
+                       "draw it on the photo itself, in the photo's size")
+
+
+def _check_kind(mask: Image) -> None:
+    from PIL import ImageChops
+
+    red, green, blue = mask.convert("RGB").split()
+    differ = ImageChops.lighter(ImageChops.difference(red, green), ImageChops.difference(green, blue))
+    coloured = _share(differ, DARK, 256)
+    if coloured > COLOURED_SHARE:
+        raise _refusal(f"is coloured in {100 * coloured:.0f} % of its pixels, as a photo is", f"{EXPECTED}")
+    grey = _share(mask.convert("L"), DARK, BRIGHT)
+    if grey > GREY_SHARE:
+        raise _refusal(f"is grey in {100 * grey:.0f} % of its pixels, as a photo is", f"{EXPECTED}")
+
+
+def _share(picture: Image, low: int, high: int) -> float:
+    """Of the pixels of a grey picture, those in [low, high)."""
+    counts = picture.histogram()
+    return sum(counts[low:high]) / max(sum(counts), 1)
+
+
+def _refusal(fault: str, remedy: str) -> InvalidRequest:
+    return InvalidRequest(f"the mask {fault}; {remedy}", param="degradation")
