@@ -138,7 +138,8 @@ def make_tuning(request: CreatePersona, prior: library.Prior, photos: Tensor, an
     estimator = load_attributes()
     with torch.no_grad():
         pose = estimator(photos)[0][:, [estimator.names.index(name) for name in ("yaw", "pitch")]]
-    views = Views.of(photos, pose, anchors, prior.generator, prior.steps_for(("yaw", "pitch")), counts=counts, seed=request.seed)
+    views = Views.of(photos, pose, anchors, prior.generator, prior.steps_for(("yaw", "pitch")), counts=counts, identity=load_identity(),
+                     seed=request.seed)
     return Tuning(prior.generator, photos, anchors, values, organizer, loss, preset.tuning_at(prior.resolution),
                   w_std=prior.w_std, known=known, counts=counts, views=views, seed=request.seed, dtype=optimisation_dtype())
 

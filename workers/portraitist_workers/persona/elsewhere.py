@@ -11,18 +11,21 @@ The identity network as a loss was tried in their place. It rose above the perso
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..faces.identity import IdentityEncoder
 from ..faces.image_io import to_tensor, to_uint8
 from ..faces.mesh import load_mesh
 from ..faces.turning import turned
 from ..generator import Generator
 from ..inversion.reconstruction import Reconstruction
 from ..restoration.degrade import gaussian_blur
+from .judge import identity_scores, leave_one_out
 from .model import render
 
 # Yaw and pitch that views end at.
@@ -44,13 +47,16 @@ class Views:
     photo: Tensor
     moved: Tensor
     seed: int
-    each_update: int = 2
-    weight: float = 1.0
+    who: Callable[[Tensor], Tensor]  # likeness [B] of pictures to the photos
+    enough: float  # what the photos score among each other: beyond it nothing is gained
+    each_update: int = 3
+    weight: float = 1.5
+    likeness: float = 0.15
 
     @classmethod
     @torch.no_grad()
     def of(cls, photos: Tensor, pose: Tensor, anchors: Tensor, prior: Generator, steps: Tensor, *, counts: Tensor,
-           seed: int) -> Views | None:
+           identity: IdentityEncoder, seed: int) -> Views | None:
         """Views of photos [N, 3, R, R] whose yaw and pitch are `pose` [N, 2] and whose latents are `anchors` [N, D]; steps [2, D]: the prior's
         directions per degree.
 
@@ -72,18 +78,21 @@ class Views:
             by.append(change)
         known = torch.from_numpy(np.stack([view.known for view in made]))[:, None].to(photos)
         photo, moved = torch.tensor([n for n, _, _ in wanted]), torch.tensor(by).to(steps) @ steps
+        embeddings = identity(photos)
         sigma = _TONE * photos.shape[-1]
         tone = gaussian_blur(photos - render(prior, anchors), sigma)[photo]
         around = (render(prior, anchors[photo] + moved) + tone).clamp(-1, 1)
         pictures = torch.lerp(around, to_tensor(np.stack([view.picture for view in made])).to(photos), known)
-        return cls(pictures, _AROUND + (1 - _AROUND) * known, photo, moved, seed)
+        return cls(pictures, _AROUND + (1 - _AROUND) * known, photo, moved, seed,
+                   lambda images: identity_scores(identity(images), embeddings), float(leave_one_out(embeddings).mean()))
 
     def loss(self, generator: Generator, anchors: Tensor, reconstruction: Reconstruction, step: int, dtype: torch.dtype) -> Tensor:
         """Of update `step`, at latents beside the anchors [N, D]; which views are seen depends on the seed and the step alone."""
         rng = torch.Generator().manual_seed(self.seed * 15_485_863 + step)
         rows = torch.randint(len(self.pictures), (self.each_update,), generator=rng)
         image = generator.synthesis(anchors[self.photo[rows]] + self.moved[rows], dtype=dtype)
-        return self.weight * reconstruction(image, self.pictures[rows], step, self.known[rows]).mean()
+        distance = reconstruction(image, self.pictures[rows], step, self.known[rows])
+        return (self.weight * distance + self.likeness * (self.enough - self.who(image)).clamp(min=0)).mean()
 
 
 def _distance(pose: Tensor, yaw: float, pitch: float) -> float:
