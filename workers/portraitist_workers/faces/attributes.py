@@ -7,12 +7,13 @@ little of a turned head. The face mesh has seen the world; calibrated on renders
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from portraitist.attributes import ESTIMATED
+from portraitist.attributes import ATTRIBUTES, ESTIMATED
 
 from .geometry import EXPRESSION, POSE
 from .image_io import at_side
@@ -29,7 +30,10 @@ class AttributeEstimator(Protocol):
     errors: dict[str, float]  # median |estimate - truth| per attribute, measured on people the network never saw
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(values [B, A], standard deviation the estimator expects of each [B, A]); differentiable."""
+        """(values [B, A], standard deviation the estimator expects of each [B, A]); differentiable.
+
+        Values of [0, 1] scales may lie a little outside, so that a control loop sees them move there; `bounded` is for people.
+        """
 
 
 class AttributesOfRenders:
@@ -44,12 +48,7 @@ class AttributesOfRenders:
             raise ValueError(f"attribute network estimates {self.names}, the SDK expects {ESTIMATED}")
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        values, deviation = self.network(at_side(images, SIDE))
-        return values.clamp(min=torch.tensor(self._low).to(values), max=torch.tensor(self._high).to(values)), deviation
-
-    # The engine's geometric labels end at 0 and 1; so do the estimates.
-    _low = tuple(0.0 if name in EXPRESSION else -90.0 for name in ESTIMATED)
-    _high = tuple(1.0 if name in EXPRESSION else 90.0 for name in ESTIMATED)
+        return self.network(at_side(images, SIDE))
 
 
 class AttributesOfPoints:
@@ -63,7 +62,7 @@ class AttributesOfPoints:
         self.errors = dict(self.measured["geometry"]["median_error"])
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        values = self.network.bounded(self.network(self.mesh(images).points))
+        values = self.network(self.mesh(images).points)
         return values, self.network.deviation.expand_as(values)
 
 
@@ -83,9 +82,15 @@ class JoinedAttributes:
         return self.points.network.joined(self.points.mesh(images).points, read, deviation)
 
 
+def bounded(names: Sequence[str], values: Tensor) -> Tensor:
+    """values [..., A] of `names` within what each attribute can be."""
+    low, high = (values.new_tensor([getattr(ATTRIBUTES[name], end) for name in names]) for end in ("low", "high"))
+    return values.clamp(min=torch.where(low < 0, -90.0, low), max=torch.where(high > 1, 90.0, high))
+
+
 def as_dict(estimator: AttributeEstimator, values: Tensor) -> dict[str, float]:
-    """One row of values [A] by attribute name, rounded for reports."""
-    return {name: round(float(v), 3) for name, v in zip(estimator.names, values, strict=True)}
+    """One row of values [A] by attribute name, bounded and rounded for reports."""
+    return {name: round(float(v), 3) for name, v in zip(estimator.names, bounded(estimator.names, values), strict=True)}
 
 
 @functools.cache

@@ -55,10 +55,11 @@ class GeometryNetwork(nn.Module):
         """Values [B, 6] and their standard deviations [B, 6], from the points and what the attribute network says of the same pictures.
 
         On renders both are right, and together better than either. The network has seen nothing but renders: where it cannot be trusted
-        on photographs, it counts the less the farther it lies from what the points say. The deviation grows with that distance.
+        on photographs, it counts the less the farther it lies from what the points say. The deviation grows with that distance. Values may
+        lie outside of [0, 1], where a mouth that is seen to smile less than not at all can still be seen to move.
         """
-        own = self.bounded(self(points))
-        apart = (read - own).abs()
+        own = self(points)
+        apart = (self.bounded(read) - self.bounded(own)).abs()
         share = self.share * torch.where(self.agree > 0, torch.exp(-(apart / self.agree.clamp(min=1e-3)).square()), 1.0)
         spread = ((share * deviation).square() + ((1 - share) * self.deviation).square() + (0.3 * apart).square()).sqrt()
         return torch.lerp(own, read, share), spread * self.doubt

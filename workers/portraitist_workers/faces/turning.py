@@ -20,29 +20,32 @@ from .align import Frame, ffhq_frame
 OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132,
         93, 234, 127, 162, 21, 54, 103, 67, 109)
 _FIVE = ((33, 133), (362, 263), (4,), (61,), (291,))  # eyes, nose, corners of the mouth, as means of mesh points
-DEPTH = 1.1       # the mesh is a little flat: on renders of eight people, turned by 20 degrees, 1.15 fits best, nodding by 10 degrees 0.85
+DEPTH = 1.1       # the mesh is a little flat: on renders of eight people turned by 20 degrees 1.15 fits best, nodding by 10 degrees 0.85
 _STRETCH = 0.4   # of a patch's area that its pixels must have had in the photo; fewer are not believed
 _RIM = 0.03      # of the side: so far inside the outline the pixels begin to count
 
 
 @dataclass(frozen=True, eq=False)
 class Turned:
-    """`picture` [S, S, 3] uint8 in the frame that a photo of the turned face would have; `known` [S, S] float32: where it shows the face."""
+    """`picture` [S, S, 3] uint8 in the frame that a photo of the turned face would have; `known` [S, S] float32: where it is face."""
 
     picture: np.ndarray
     known: np.ndarray
 
 
-def turned(picture: np.ndarray, points: np.ndarray, *, yaw: float = 0.0, pitch: float = 0.0) -> Turned:
-    """The face of the aligned crop `picture` [S, S, 3] uint8, whose mesh is `points` [478, 3] in shares of its side, turned by so many degrees.
+def turned(picture: np.ndarray, points: np.ndarray, *, yaw: float = 0.0, pitch: float = 0.0, moved: np.ndarray | None = None) -> Turned:
+    """The face of the aligned crop `picture` [S, S, 3] uint8 turned by so many degrees; its mesh is `points` [478, 3] in shares of its side.
 
-    Signs as in portraitist.attributes: yaw > 0 to the picture's right, pitch > 0 upwards.
+    Signs as in portraitist.attributes: yaw > 0 to the picture's right, pitch > 0 upwards. `moved` [478, 3], in shares: another expression,
+    added to the points before they are turned. What it opens (a mouth) is not known.
     """
     S = len(picture)
     centre = points.mean(0)
-    before = (points - centre) * (S, S, DEPTH * S)
-    after = before @ _rotation(yaw, pitch).T
-    frame = _frame_after(before[:, :2] + centre[:2] * S, after[:, :2] + centre[:2] * S, S)
+    size = np.array([S, S, DEPTH * S])
+    before = (points - centre) * size
+    after = (before if moved is None else before + moved * size) @ _rotation(yaw, pitch).T
+    unmoved = before @ _rotation(yaw, pitch).T  # a smile moves the corners of the mouth, by which a frame is placed
+    frame = _frame_after(before[:, :2] + centre[:2] * S, unmoved[:, :2] + centre[:2] * S, S)
     to_crop = frame.to_crop(S)
     placed = (after[:, :2] + centre[:2] * S) @ to_crop[:, :2].T + to_crop[:, 2]
 

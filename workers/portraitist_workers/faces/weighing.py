@@ -16,6 +16,7 @@ FLAT = 32               # contrast of the face in grey levels; below, it counts 
 CLIPPED = 0.30          # share of the face without detail, full or black; above, it counts for half
 PRESENT = 0.5           # probability by the face mesh that a face is there; below, it counts for half
 LEAST = 0.2             # no photo that is used counts for less
+_SURROUNDINGS = 0.6    # weight of a pixel far from the head
 _PALM_TO_HAND = 0.35    # of a palm's box, by which it grows to all sides to hold the fingers
 
 
@@ -57,6 +58,17 @@ def weigh(figures: dict[str, float], inside: np.ndarray, hands: Sequence[Palm], 
     if faces > 1:
         notes.append(f"{faces - 1} other face{'s' if faces > 2 else ''} set aside")
     return Weighed(round(max(weight, LEAST), 3), known, notes)
+
+
+def head_first(side: int) -> np.ndarray:
+    """[side, side] float32: how much each pixel of an aligned photo counts, 1 in the face and _SURROUNDINGS in the corners.
+
+    What is behind a head is another thing in every photo. Learnt as hard as the face, it takes what the face needs.
+    """
+    t = (np.arange(side) + 0.5) / side
+    radius = np.hypot((t[None] - 0.5) / 0.40, (t[:, None] - 0.53) / 0.50)
+    head = np.clip((1.25 - radius) / 0.5, 0, 1)
+    return (_SURROUNDINGS + (1 - _SURROUNDINGS) * head * head * (3 - 2 * head)).astype(np.float32)
 
 
 def _cover(known: np.ndarray, palm: Palm) -> None:

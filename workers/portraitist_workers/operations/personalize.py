@@ -10,17 +10,18 @@ from portraitist.errors import DownloadFailed, InvalidRequest
 from portraitist.requests import CreatePersona
 from portraitist.results import PersonaRecord
 
-from ..faces.attributes import load_attributes
+from ..faces.attributes import bounded, load_attributes
 from ..faces.identity import load_identity
 from ..faces.image_io import to_tensor, to_uint8
 from ..faces.intake import check_photos
+from ..faces.weighing import head_first
 from ..faces.perceptual import load_perceptual
 from ..inversion.optimize import refine_w
 from ..inversion.reconstruction import Reconstruction
 from ..persona import organizers, reach
 from ..persona.axes import Axes
 from ..persona.control import Response, measure_response, solve
-from ..persona.elsewhere import Views
+from ..persona.elsewhere import MOVED, Views
 from ..persona.judge import identity_scores, judge_for, leave_one_out, versions
 from ..persona.model import PersonaModel, render
 from ..persona.presets import PRESETS, Preset
@@ -47,6 +48,7 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     intake = check_photos(sources, side=prior.resolution, on_step=clock.steps("intake"), person=request.person, keep=request.keep)
     photos = to_tensor(np.stack([a.picture for a in intake.accepted]))  # [N, 3, R, R]
     known = torch.from_numpy(np.stack([a.known for a in intake.accepted]))[:, None].to(photos)  # [N, 1, R, R]
+    attended = known * torch.from_numpy(head_first(prior.resolution)).to(photos)
     counts = torch.tensor([a.weight for a in intake.accepted]).to(photos)
     names = tuple(a.name for a in intake.accepted)
     values = attribute_values(request, photos, names)  # [N, M]
@@ -57,7 +59,7 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
         anchors = invert(prior, photos, known, loss, preset, clock)
         checkpoint.put(anchors=anchors)
 
-    tuning = make_tuning(request, prior, photos, anchors, values, loss, preset, known=known, counts=counts)
+    tuning = make_tuning(request, prior, photos, anchors, values, loss, preset, known=attended, counts=counts)
     if (state := checkpoint.get("tuning")) is not None:
         tuning.load(state)
     generator, anchors, axes = tuning.run(checkpoint.every(tuning, anchors, clock.steps("tune")))
@@ -88,7 +90,7 @@ def organizer_name(request: CreatePersona) -> str:
 def attribute_values(request: CreatePersona, photos: Tensor, names: tuple[str, ...]) -> Tensor:
     """Values [N, M]: the app's own labels where it gave them, else the attribute network's estimates."""
     estimator = load_attributes()
-    estimates = estimator(photos)[0]
+    estimates = bounded(estimator.names, estimator(photos)[0])
     labels = {p.name: p.labels for p in request.photos}
     columns = []
     for attribute in request.attributes:
@@ -137,8 +139,8 @@ def make_tuning(request: CreatePersona, prior: library.Prior, photos: Tensor, an
     organizer = organizers.build(organizer_name(request), names, prior.steps_for(names), prior.sitting, affines)
     estimator = load_attributes()
     with torch.no_grad():
-        pose = estimator(photos)[0][:, [estimator.names.index(name) for name in ("yaw", "pitch")]]
-    views = Views.of(photos, pose, anchors, prior.generator, prior.steps_for(("yaw", "pitch")), counts=counts, identity=load_identity(),
+        measured = estimator(photos)[0][:, [estimator.names.index(name) for name in MOVED]]
+    views = Views.of(photos, measured, anchors, prior.generator, prior.steps_for(MOVED), counts=counts, identity=load_identity(),
                      seed=request.seed)
     return Tuning(prior.generator, photos, anchors, values, organizer, loss, preset.tuning_at(prior.resolution),
                   w_std=prior.w_std, known=known, counts=counts, views=views, seed=request.seed, dtype=optimisation_dtype())

@@ -1,12 +1,13 @@
 """Holding the person where no photo is.
 
 A generator tuned to frontal photos knows the person from the front; turned along the prior's direction, within twenty degrees it shows
-somebody else. So each photo's face is turned on its mesh (faces/turning.py), to where the photos do not reach, and the generator learns
-from these views, too: at the photo's anchor, moved along the prior's direction by as much. Around the face the view is the prior's own
-picture there, in the photo's tones, which counts for less: without it the head's outline stays where it was, and a turned face sits
-in a head that is not.
+somebody else. So each photo's face is turned on its mesh (faces/turning.py) to where the photos do not reach, or given the smile that
+the prior gives the photo's latent, and the generator learns from these views, too: at the photo's anchor, moved along the prior's
+directions by as much. Around the face a view is the prior's own picture there, in the photo's tones, which counts for less: without it
+the head's outline stays where it was, and a turned face sits in a head that is not.
 
-The identity network as a loss was tried in their place. It rose above the person's own photos while noses reddened and eyes blurred.
+The identity network as a loss helps where a view is least like a photo, and only beside it: alone, it rose above the person's own photos
+while noses reddened and eyes blurred.
 """
 
 from __future__ import annotations
@@ -28,13 +29,20 @@ from ..restoration.degrade import gaussian_blur
 from .judge import identity_scores, leave_one_out
 from .model import render
 
-# Yaw and pitch that views end at.
-ANGLES = ((-25.0, 0.0), (-17.0, 4.0), (-9.0, -5.0), (0.0, -9.0), (0.0, 8.0), (9.0, 5.0), (17.0, -4.0), (25.0, 0.0))
-_NEAR = 5.0    # degrees from the photo: a view that is nearer says nothing new
-_FARTHEST = 30.0  # from the photo: of a view that is farther too little is seen
+MOVED = ("yaw", "pitch", "smile")
+# Where views end, as values of MOVED; NaN: as in the photo.
+_AS_IT_IS = float("nan")
+ENDS = (
+    *((-25.0, 0.0, _AS_IT_IS), (-17.0, 4.0, 0.5), (-9.0, -5.0, _AS_IT_IS), (0.0, -9.0, _AS_IT_IS), (0.0, 8.0, _AS_IT_IS), (9.0, 5.0, 0.0)),
+    *((17.0, -4.0, _AS_IT_IS), (25.0, 0.0, _AS_IT_IS)), *((_AS_IT_IS, _AS_IT_IS, smile) for smile in (0.0, 0.6, 1.0)),
+)
+_NEAR = (5.0, 5.0, 0.25)  # changes that are all smaller say nothing new
+_FARTHEST = 30.0          # degrees: of a view that is turned farther too little is seen
 _MOST = 96     # views in all: of many photos fewer each
 _AROUND = 0.25  # how much what is around the face counts
 _TONE = 0.06   # of the side: blur of the difference between a photo and the prior's picture of it
+_SMILES = 3.0  # how often smiles from the front are seen against the others: a mouth is small
+_TURNING_COSTS = 0.02  # of likeness, in a real face at twenty degrees
 
 
 @dataclass(eq=False)
@@ -43,58 +51,82 @@ class Views:
     its anchor to the view's latent."""
 
     pictures: Tensor
-    known: Tensor
+    counts: Tensor
     photo: Tensor
     moved: Tensor
     seed: int
-    who: Callable[[Tensor], Tensor]  # likeness [B] of pictures to the photos
-    enough: float  # what the photos score among each other: beyond it nothing is gained
+    likeness_of: Callable[[Tensor], Tensor]  # mean cosine [B] of pictures to the photos
+    often: Tensor  # [V] how often each is seen, in relation
+    enough: float  # likeness beyond which nothing is gained
     each_update: int = 3
     weight: float = 1.5
-    likeness: float = 0.15
+    likeness: float = 0.1
 
     @classmethod
     @torch.no_grad()
-    def of(cls, photos: Tensor, pose: Tensor, anchors: Tensor, prior: Generator, steps: Tensor, *, counts: Tensor,
+    def of(cls, photos: Tensor, values: Tensor, anchors: Tensor, prior: Generator, steps: Tensor, *, counts: Tensor,
            identity: IdentityEncoder, seed: int) -> Views | None:
-        """Views of photos [N, 3, R, R] whose yaw and pitch are `pose` [N, 2] and whose latents are `anchors` [N, D]; steps [2, D]: the prior's
-        directions per degree.
+        """Views of photos [N, 3, R, R] whose MOVED are `values` [N, 3] and whose latents are `anchors` [N, D]; steps [3, D]: the prior's
+        directions per unit.
 
         Photos that count for little (`counts` [N]) give none. None: there is nothing to add.
         """
-        usable = [n for n in range(len(photos)) if float(counts[n]) >= 0.5]
-        wanted = [(n, yaw, pitch) for n in usable for yaw, pitch in ANGLES if _NEAR < _distance(pose[n], yaw, pitch) < _FARTHEST]
-        if len(wanted) > _MOST:
-            rng = np.random.default_rng(seed)
-            wanted = [wanted[i] for i in sorted(rng.choice(len(wanted), _MOST, replace=False))]
+        wanted = _wanted(values.double().cpu().numpy(), counts.cpu().numpy() >= 0.5, seed)
         if not wanted:
             return None
-        meshes = torch.cat([load_mesh()(part).points for part in photos.split(16)]).cpu().numpy().astype(np.float64)
-        crops = to_uint8(photos)
-        made, by = [], []
-        for n, yaw, pitch in wanted:
-            change = yaw - float(pose[n, 0]), pitch - float(pose[n, 1])
-            made.append(turned(crops[n], meshes[n], yaw=change[0], pitch=change[1]))
-            by.append(change)
-        known = torch.from_numpy(np.stack([view.known for view in made]))[:, None].to(photos)
-        photo, moved = torch.tensor([n for n, _, _ in wanted]), torch.tensor(by).to(steps) @ steps
-        embeddings = identity(photos)
-        sigma = _TONE * photos.shape[-1]
-        tone = gaussian_blur(photos - render(prior, anchors), sigma)[photo]
+        photo = torch.tensor([n for n, _ in wanted])
+        change = torch.tensor(np.stack([c for _, c in wanted])).to(steps)  # [V, 3]
+        moved = change @ steps
+        crops, meshes, still = to_uint8(photos), _points(photos), _points(render(prior, anchors))
+        smiling = _points(render(prior, anchors[photo] + change[:, 2:] * steps[2:]))
+        made = []
+        for v, (n, (yaw, pitch, smile)) in enumerate(wanted):
+            expression = _expression(still[n], smiling[v], meshes[n]) if smile else None
+            made.append(turned(crops[n], meshes[n], yaw=yaw, pitch=pitch, moved=expression))
+        face = torch.from_numpy(np.stack([view.known for view in made]))[:, None].to(photos)
+        tone = gaussian_blur(photos - render(prior, anchors), _TONE * photos.shape[-1])[photo]
         around = (render(prior, anchors[photo] + moved) + tone).clamp(-1, 1)
-        pictures = torch.lerp(around, to_tensor(np.stack([view.picture for view in made])).to(photos), known)
-        return cls(pictures, _AROUND + (1 - _AROUND) * known, photo, moved, seed,
-                   lambda images: identity_scores(identity(images), embeddings), float(leave_one_out(embeddings).mean()))
+        pictures = torch.lerp(around, to_tensor(np.stack([view.picture for view in made])).to(photos), face)
+        embeddings = identity(photos)
+        return cls(pictures, _AROUND + (1 - _AROUND) * face, photo, moved, seed, lambda x: identity_scores(identity(x), embeddings),
+                   torch.where(change[:, :2].abs().amax(1) > 0, 1.0, _SMILES), float(leave_one_out(embeddings).mean()) - _TURNING_COSTS)
 
     def loss(self, generator: Generator, anchors: Tensor, reconstruction: Reconstruction, step: int, dtype: torch.dtype) -> Tensor:
         """Of update `step`, at latents beside the anchors [N, D]; which views are seen depends on the seed and the step alone."""
         rng = torch.Generator().manual_seed(self.seed * 15_485_863 + step)
-        rows = torch.randint(len(self.pictures), (self.each_update,), generator=rng)
+        rows = torch.multinomial(self.often, self.each_update, generator=rng)
         image = generator.synthesis(anchors[self.photo[rows]] + self.moved[rows], dtype=dtype)
-        distance = reconstruction(image, self.pictures[rows], step, self.known[rows])
-        return (self.weight * distance + self.likeness * (self.enough - self.who(image)).clamp(min=0)).mean()
+        distance = reconstruction(image, self.pictures[rows], step, self.counts[rows])
+        unlike = (self.enough - self.likeness_of(image[:1])).clamp(min=0)  # of one of them: it costs as much as two pictures
+        return self.weight * distance.mean() + self.likeness * unlike.mean()
 
 
-def _distance(pose: Tensor, yaw: float, pitch: float) -> float:
-    return float(np.hypot(yaw - float(pose[0]), pitch - float(pose[1])))
+def _wanted(values: np.ndarray, usable: np.ndarray, seed: int) -> list[tuple[int, np.ndarray]]:
+    """Which photo each view is made from, and by how much of MOVED it differs."""
+    wanted = []
+    for n in np.flatnonzero(usable):
+        for end in ENDS:
+            change = np.where(np.isnan(end), 0.0, np.array(end) - values[n])
+            if (np.abs(change) > _NEAR).any() and np.hypot(*change[:2]) < _FARTHEST:
+                wanted.append((int(n), np.where(np.abs(change) > 0.2 * np.array(_NEAR), change, 0.0)))
+    if len(wanted) > _MOST:
+        chosen = np.random.default_rng(seed).choice(len(wanted), _MOST, replace=False)
+        wanted = [wanted[i] for i in sorted(chosen)]
+    return wanted
 
+
+def _points(images: Tensor) -> np.ndarray:
+    """[B, 478, 3] mesh points in shares of the side."""
+    return torch.cat([load_mesh()(part).points for part in images.split(16)]).double().cpu().numpy()
+
+
+def _expression(before: np.ndarray, after: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """[478, 3] how the mesh `face` moves by the expression that takes the mesh `before` to `after`, which are of another face.
+
+    The three look in nearly the same direction. Only what lies below the eyes moves.
+    """
+    eyes, chin = [33, 133, 362, 263], 152
+    size = [np.linalg.norm(mesh[33] - mesh[263]) for mesh in (before, after, face)]
+    change = (after - after[eyes].mean(0)) / size[1] - (before - before[eyes].mean(0)) / size[0]
+    depth = (face[:, 1] - face[eyes, 1].mean()) / (face[chin, 1] - face[eyes, 1].mean())  # 0 at the eyes, 1 at the chin
+    return change * size[2] * np.clip((depth - 0.1) / 0.25, 0, 1)[:, None]

@@ -57,7 +57,7 @@ def _extended(reach: Reach, model: PersonaModel, judge: Judge, w: Tensor, base: 
     change[:, model.axes.names.index(name)] = values - held[:, index]
     wanted = torch.full_like(held, float("nan"))
     wanted[:, index] = values
-    found = solve(model.axes.move(start, change), wanted, held, model.response, lambda x: _seen(model, judge, x)[1], rounds=2)
+    found = solve(model.axes.move(start, change), wanted, held, model.response, lambda x: _seen(model, judge, x)[1], rounds=1)
     images, achieved = _seen(model, judge, found.w)
     likeness = _likeness(judge, images).view(len(probed), -1).mean(1).tolist()
     reached = achieved[:, index].view(len(probed), -1).mean(1).tolist()

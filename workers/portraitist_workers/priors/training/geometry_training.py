@@ -96,12 +96,12 @@ def _ridge(features: Tensor, truth: Tensor, ridge: float) -> Tensor:
 def fit_joining(network: GeometryNetwork, data: dict[str, Tensor]) -> None:
     """How far the two readings may lie apart, and how large an error is to be expected."""
     own = network.bounded(network(data["points"]))
-    apart = (own - data["read"]).abs().quantile(WITHIN, 0)
+    apart = (own - network.bounded(data["read"])).abs().quantile(WITHIN, 0)
     network.share.copy_(torch.tensor([SHARE[name] for name in NAMES]))
     network.agree.copy_(apart * torch.tensor([AGREE[name] for name in NAMES]))
     network.deviation.copy_((own - data["truth"]).abs().quantile(WITHIN, 0).clamp(min=0.02))  # most are exact at the ends of [0, 1]
     value, deviation = network.joined(data["points"], data["read"], data["deviation"])
-    network.doubt.copy_(((value - data["truth"]).abs() / deviation).quantile(WITHIN, 0) * STRANGERS)
+    network.doubt.copy_(((network.bounded(value) - data["truth"]).abs() / deviation).quantile(WITHIN, 0) * STRANGERS)
 
 
 def figures(network: GeometryNetwork, data: dict[str, Tensor]) -> dict[str, dict[str, dict[str, float]]]:
@@ -110,7 +110,8 @@ def figures(network: GeometryNetwork, data: dict[str, Tensor]) -> dict[str, dict
     truth = data["truth"]
     joined, deviation = network.joined(data["points"], data["read"], data["deviation"])
     found = {}
-    for label, value in (("geometry", network.bounded(network(data["points"]))), ("network", data["read"]), ("joined", joined)):
+    for label, value in (("geometry", network.bounded(network(data["points"]))), ("network", network.bounded(data["read"])),
+                         ("joined", network.bounded(joined))):
         error = (value - truth).abs()
         rows = {"median_error": error.median(0).values, "mean_error": error.mean(0),
                 "r": [np.corrcoef(value[:, i], truth[:, i])[0, 1] for i in range(len(NAMES))],
