@@ -72,7 +72,7 @@ class Job(Generic[T]):
 
     def __init__(self, backend: Backend, row: JobRow) -> None:
         self.id: str = row.id
-        self.operation: str = row.operation  # create, synthesize, edit, enhance, calibrate
+        self.operation: str = row.operation  # create, add, synthesize, edit, enhance, calibrate
         self.persona_id: str = row.persona_id
         self.created: float = row.created
         self._backend = backend
@@ -183,7 +183,7 @@ class Job(Generic[T]):
                 param="persona_id",
                 job_id=self.id,
             )
-        if row.operation == "create":
+        if row.operation in ("create", "add"):
             from .persona import Persona
 
             return cast(T, Persona(self._backend, PersonaRecord.model_validate(self._readable(row))))

@@ -14,14 +14,14 @@ GB = 2**30
 # from 16 photos, 0.7 GB for an edit, 0.6 GB for 16 pictures; 2.5 GB for a creation at 256 px. Doubled, for a GPU's context and
 # allocator. What imported priors need at their resolution is not known before: a job that runs out of memory is tried once more where
 # there is more (`execution`).
-NEEDS = {"create": 2 * GB, "calibrate": 2 * GB}
+NEEDS = {"create": 2 * GB, "add": 2 * GB, "calibrate": 2 * GB}
 SERVING = int(1.5 * GB)
-LARGE = {"default-256": 5 * GB}  # a creation from this prior
+LARGE = {"default-256": 5 * GB}  # learning a person from this prior
 
 
-def needed(request: Mapping[str, Any]) -> int:
-    """Bytes, for a request as JSON."""
-    return LARGE.get(request.get("prior", ""), NEEDS.get(request["operation"], SERVING))
+def needed(request: Mapping[str, Any], prior: str = "") -> int:
+    """Bytes, for a request as JSON that learns a person from `prior`, or tells it itself."""
+    return LARGE.get(prior or request.get("prior", ""), NEEDS.get(request["operation"], SERVING))
 
 
 def parse(text: str) -> int:

@@ -46,6 +46,16 @@ class CreatePersona(_Request):
     expires: float | None = None  # seconds since the epoch: the persona's end
 
 
+class AddPhotos(_Request):
+    """Learn a persona better from more photos of the same person. The result is the persona's new record."""
+
+    operation: Literal["add"] = "add"
+    persona_id: str
+    photos: list[Photo]
+    keep: list[str] = []  # as in a creation
+    seed: int = 0
+
+
 class Synthesize(_Request):
     """New portraits of the person. Each item of `values` is one picture's requested attribute values."""
 
@@ -96,4 +106,4 @@ class CalibratePrior(_Request):
     seed: int = 0
 
 
-Request = Annotated[CreatePersona | Synthesize | Edit | Enhance | CalibratePrior, Field(discriminator="operation")]
+Request = Annotated[CreatePersona | AddPhotos | Synthesize | Edit | Enhance | CalibratePrior, Field(discriminator="operation")]

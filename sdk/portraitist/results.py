@@ -92,7 +92,7 @@ class Picture(_Result):
 
 
 class PersonaRecord(_Result):
-    """What `create` returns and `persona.json` holds: everything about a persona but its arrays."""
+    """What `create` and `add` return and `persona.json` holds: everything about a persona but its arrays."""
 
     persona_id: str
     name: str

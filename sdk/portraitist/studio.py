@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,32 +16,18 @@ from .consent import Consent, check, end_of
 from .deletion import delete
 from .errors import InvalidRequest, NotFound, PersonaDeleted
 from .jobs import AnyJob, Job, Status
+from .labels import checked_labels, uploaded
 from .ledger import protocol, rules
 from .persona import Persona
-from .photos import PhotoLike, gather, stored
+from .photos import PhotoLike
 from .priors.library import Priors
-from .requests import CreatePersona, Photo
+from .requests import CreatePersona
 from .results import PersonaRecord
 from .submission import Uploads, build, new_persona_id, submit
 from .targets import check_name
 from .vault.receipts import Receipt
 from .webhooks.resource import Webhooks
 from .webhooks.wire import Webhook
-
-_RESERVED = {
-    "n",
-    "grid",
-    "seed",
-    "strict",
-    "wait",
-    "relative",
-    "space",
-    "photo",
-    "degradation",
-    "webhook",
-    "self",
-}  # arguments of the verbs
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 def connect(
@@ -163,7 +148,7 @@ class Personas:
             Priors(self._backend).usable(prior)
         consent = consent or Consent.nobody_asked(name)
         check(consent, shared=self._backend.shared, now=time.time())
-        known = _labels(labels)
+        known = checked_labels(labels)
         wanted = _attributes(attributes, known)
         persona_id = new_persona_id()
         uploads = Uploads(self._backend, persona_id, new=True)
@@ -182,10 +167,7 @@ class Personas:
             consent=consent,
             expires=end_of(consent, retain_days, now=time.time()),
         )
-        for file, source in gather(photos):
-            request.photos.append(stored(uploads, file, source, known.pop(file, {})))
-        for param, named in (("labels", known), ("person", [person] if person else []), ("keep", request.keep)):
-            _among(request.photos, param, named)
+        request.photos += uploaded(uploads, photos, known, person=[person] if person else [], keep=request.keep)
         row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name, webhook=webhook)
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job
@@ -252,35 +234,6 @@ def _checked_name(name: str) -> str:
             param="name",
         )
     return name
-
-
-def _among(photos: Sequence[Photo], param: str, named: Iterable[str]) -> None:
-    """Raises InvalidRequest for a name that is no photo's."""
-    names = [photo.name for photo in photos]
-    for name in sorted(named):
-        if name not in names:
-            known = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-            raise InvalidRequest(f"{param} names {name!r}, which is not among the photos ({known}); use the bare file names", param=param)
-
-
-def _labels(labels: Mapping[str, Mapping[str, float]] | None) -> dict[str, dict[str, float]]:
-    result = {file: dict(values) for file, values in (labels or {}).items()}
-    for file, values in result.items():
-        for attribute, value in values.items():
-            if not _IDENTIFIER.fullmatch(attribute) or attribute in _RESERVED:
-                raise InvalidRequest(
-                    f"labels of {file!r}: {attribute!r} cannot be an attribute's name; use lower-case letters, digits and _, "
-                    f"none of {', '.join(sorted(_RESERVED))}",
-                    param="labels",
-                )
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, (int, float))
-                or value != value
-                or abs(value) == float("inf")
-            ):
-                raise InvalidRequest(f"labels of {file!r}: {attribute}={value!r} is no finite number", param="labels")
-    return result
 
 
 def _attributes(attributes: Sequence[str], labels: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -73,9 +73,10 @@ def submit(
     key: str | None = None,
     creates: str | None = None,
     lane: Lane | None = None,
+    prior: str = "",
     webhook: Webhook | None = None,
 ) -> JobRow:
-    """Queue `request`, or find the earlier job that asked for the same."""
+    """Queue `request`, or find the earlier job that asked for the same. `prior`: what is learnt from, where the request tells it not."""
     body = request.model_dump(mode="json")
     told = webhook or backend.webhook
     contents = uploads.contents if uploads else {}
@@ -90,7 +91,7 @@ def submit(
         shape=shape,
         wrapped_key=uploads.wrapped_key if uploads else "",
         priority=backend.priority,
-        memory=needed(body),
+        memory=needed(body, prior),
         webhook=None if told is None else told.to_dict(),
     )
     if uploads:

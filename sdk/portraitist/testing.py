@@ -22,7 +22,7 @@ from .attributes import ATTRIBUTES
 from .backend import Backend
 from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
 from .ledger import JobRow, LeaseLost, Ledger, MemoryLedger, rules
-from .requests import CalibratePrior, CreatePersona, Edit, Enhance, Request, Synthesize
+from .requests import AddPhotos, CalibratePrior, CreatePersona, Edit, Enhance, Request, Synthesize
 from .results import AttributeReport, PersonaRecord, PhotoVerdict, Picture, PictureReport, Pictures, Progress, Reach
 from .store import MemoryStore
 from .studio import Studio
@@ -80,6 +80,10 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
             seed=request.seed,
             weights=context.put(b"no weights"),
         )
+    if isinstance(request, AddPhotos):
+        record = context.persona(request.persona_id)
+        verdicts = [*record.photos, *(PhotoVerdict(name=p.name, accepted=True) for p in request.photos)]
+        return record.model_copy(update={"photos": verdicts, "seed": request.seed})
     if isinstance(request, CalibratePrior):
         raise JobFailed("a fake studio has only the bundled prior")
     assert isinstance(request, (Synthesize, Edit, Enhance))

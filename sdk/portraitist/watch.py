@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from .errors import printable
 from .jobs import Event
 
-_LABELS = {"create": "personalise", "synthesize": "synthesise", "edit": "edit", "enhance": "restore", "calibrate": "calibrate"}
+_LABELS = {"create": "personalise", "add": "add photos", "synthesize": "synthesise", "enhance": "restore"}  # the others as they are
 
 
 class Watch:

@@ -10,7 +10,7 @@ from portraitist.backend import Backend
 from portraitist.errors import InvalidRequest, NotFound
 from portraitist.ledger import JobRow, Ledger, rules
 from portraitist.ledger.protocol import PersonaRow
-from portraitist.requests import CalibratePrior, CreatePersona, Request
+from portraitist.requests import AddPhotos, CalibratePrior, CreatePersona, Request
 
 _REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
 
@@ -26,7 +26,7 @@ def checked(backend: Backend, row: JobRow) -> Any:
         where = ".".join(str(part) for part in first["loc"]) or "request"
         raise InvalidRequest(f"job {row.id}: {where[:100]}: {first['msg'].lower()}; submit it again", param=where[:100]) from None
     persona_id = getattr(request, "persona_id", "")
-    lane = "tune" if isinstance(request, CreatePersona | CalibratePrior) else "serve"
+    lane = "tune" if isinstance(request, CreatePersona | AddPhotos | CalibratePrior) else "serve"
     if (row.operation, row.persona_id, row.lane) != (request.operation, persona_id, lane):
         raise InvalidRequest(f"job {row.id}: its row says one thing and its request another; submit it again")
     if persona and isinstance(request, CreatePersona) and persona.name != request.name:

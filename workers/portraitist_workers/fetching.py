@@ -1,7 +1,8 @@
 """Photos by address become blobs before the operation runs: fetched once, by the worker, so that the app waits for nobody.
 
-The ledger's request is amended, so a later attempt works with the same bytes and the addresses (which may hold keys) are gone. In a
-creation a photo that cannot be had gets a verdict like any other unusable one; an edit or a restoration fails with the typed error.
+The ledger's request is amended, so a later attempt works with the same bytes and the addresses (which may hold keys) are gone. Where
+photos are learnt from, one that cannot be had gets a verdict like any other unusable one; an edit or a restoration fails with the typed
+error.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 from portraitist.errors import DownloadFailed, UrlRefused
 from portraitist.outbound.client import Outbound
 from portraitist.photos import MAX_BYTES
-from portraitist.requests import CreatePersona, Photo
+from portraitist.requests import AddPhotos, CreatePersona, Photo
 from portraitist.results import Progress
 
 AT_ONCE = 4
@@ -32,8 +33,9 @@ class FetchContext(Protocol):
 
 
 def with_photos(request: Any, context: FetchContext, outbound: Outbound | None = None) -> Any:
-    """`request`, with all its photos fetched. Raises UrlRefused and DownloadFailed, but not for a creation."""
-    photos: list[Photo] = request.photos if isinstance(request, CreatePersona) else [p] if (p := getattr(request, "photo", None)) else []
+    """`request`, with all its photos fetched. Raises UrlRefused and DownloadFailed, but not where photos get verdicts."""
+    judged = isinstance(request, CreatePersona | AddPhotos)
+    photos: list[Photo] = request.photos if judged else [p] if (p := getattr(request, "photo", None)) else []
     wanted = [photo for photo in photos if photo.url]
     if not wanted:
         return request
@@ -55,7 +57,7 @@ def with_photos(request: Any, context: FetchContext, outbound: Outbound | None =
                 try:
                     job.result()
                 except (UrlRefused, DownloadFailed) as error:
-                    if not isinstance(request, CreatePersona):
+                    if not judged:
                         raise
                     jobs[job].fault = error.message
                 jobs[job].url = ""

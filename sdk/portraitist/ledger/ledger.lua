@@ -17,6 +17,7 @@
 --   tenants       set     every tenant that has ever submitted a job
 --   keys:TENANT, names:TENANT    hashes: idempotency key -> job id, persona name -> persona id
 --   persona:ID    hash    a PersonaRow;  active:TENANT: set of ids;  tombstones:TENANT: set of hashed names
+--   adding        hash    persona id -> the job that adds photos to her
 --   wrapped_keys  hash    persona id -> her data key, wrapped;  secret: the installation's own master key, if it has one
 --   deletion:ID   hash    a Deletion;  deletions: sorted set of ids of those without a receipt, by time;  rewrite: set when the
 --                         server's files are to be written anew
@@ -161,6 +162,13 @@ local function finish(id, row, status, result, error)
     call('ZREM', P .. 'expiring', row.persona_id)
     call('HDEL', P .. 'wrapped_keys', row.persona_id)
     forget(id)
+  elseif row.operation == 'add' then
+    if call('HGET', P .. 'adding', row.persona_id) == id then call('HDEL', P .. 'adding', row.persona_id) end
+    local its = call('HMGET', persona, 'tenant', 'status', 'job_id')
+    if status == 'succeeded' and its[1] == row.tenant and its[2] == 'active' then
+      call('HSET', persona, 'record', result)
+      refer(its[3], call('SMEMBERS', key('refs_of', id))) -- kept as long as the persona is
+    end
   end
   if row.operation ~= 'create' or status ~= 'succeeded' then call('ZADD', P .. 'over', stamp(now), id) end
   outbox.put(row, status, event(id, status), error)
@@ -191,6 +199,9 @@ function steps.submit()
     local persona = persona_of(a.persona_id)
     if not persona or persona.tenant ~= a.owner then return { 'persona' } end
     if not persona.usable then return { 'persona', a.persona_id } end
+    local other = a.operation == 'add' and call('HGET', P .. 'adding', a.persona_id)
+    local row = other and get(other)
+    if row and not TERMINAL[row.status] then return reply('adding', other) end
   end
   local limits, held = quotas(a.owner), { queued = count('queued', a.owner), personas = call('HLEN', names) }
   for _, quota in ipairs({ 'queued', a.creates and 'personas' or nil }) do
@@ -221,6 +232,7 @@ function steps.submit()
   end
   call('ZADD', key('jobs', a.owner), number, a.id)
   call('ZADD', key('persona_jobs', a.persona_id), number, a.id)
+  if a.operation == 'add' then call('HSET', P .. 'adding', a.persona_id, a.id) end
   move(a.id, { tenant = a.owner, lane = a.lane, number = number, priority = a.priority }, 'queued')
   refer(a.id, a.blobs)
   event(a.id, 'queued')

@@ -15,6 +15,7 @@ from . import rules
 from .outbox.memory import MemoryOutbox
 from .outbox.protocol import DeliveryRow
 from .protocol import (
+    ADD,
     LANES,
     TERMINAL,
     Deletion,
@@ -78,6 +79,9 @@ class MemoryLedger:
                 persona_row = self._personas.get(job.persona_id)
                 known = persona_row is not None and persona_row.tenant == tenant
                 rules.usable(rules.at(persona_row, self._clock()) if persona_row and known else None, job.persona_id)
+                for row in self._jobs.values() if job.adds else ():
+                    if (row.operation, row.persona_id) == (ADD, job.persona_id) and row.status not in TERMINAL:
+                        return rules.same_addition(job, row), False
             self._within(tenant, "queued", sum(r.status == "queued" for r in self._of(tenant, self._jobs.values())))
             if job.creates is not None:
                 held = sum(p.status != "deleted" for p in self._of(tenant, self._personas.values()))
@@ -434,6 +438,10 @@ class MemoryLedger:
             self._personas.pop(row.persona_id, None)
             self._keys.pop(row.persona_id, None)
             self._refs.pop(row.id, None)
+        elif row.operation == ADD and status == "succeeded":
+            persona = self._personas[row.persona_id]
+            self._personas[row.persona_id] = replace(persona, record=result)
+            self._refs.setdefault(persona.job_id, set()).update(self._refs.get(row.id, ()))
         self.outbox.put(row, status, self._event(row.id, status), error)
 
     def _event(self, job_id: str, kind: str, data: Json | None = None) -> int:

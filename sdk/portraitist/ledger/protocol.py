@@ -10,6 +10,8 @@ The rules that every adapter keeps (`tests/queue/test_ledger_conformance.py` che
   `MAX_ATTEMPTS` attempts the job fails instead (a poison job stops).
 * `submit` is atomic: it checks idempotency and the persona, reserves a new persona's name, and queues the job.
   A persona becomes visible in the same step in which its create job succeeds; if that fails, the name is free again.
+* A job that adds photos to a persona replaces the record in the step in which it succeeds; until then, and if it fails, the old
+  one stands. Of one persona there is one at a time. What it has written is kept as long as the persona is.
 * Blobs that a job mentions are recorded (`blobs`, `refer`), so that deletion finds them and nothing else.
 * Every job, persona, name, key and blob reference belongs to a tenant. `of(tenant)` is the ledger as that tenant sees it: what
   belongs to another one is unknown to it, in every method. Workers use the ledger that sees all.
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 3
 DEFAULT_TENANT = "default"
+ADD = "add"  # the operation that replaces a persona's record
 
 Json = dict[str, Any]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -67,6 +70,11 @@ class NewJob:
     def persona_id(self) -> str:
         """Empty for jobs that are about no person."""
         return str(self.request.get("persona_id", ""))
+
+    @property
+    def adds(self) -> bool:
+        """Whether it adds photos to a persona."""
+        return bool(self.request["operation"] == ADD)
 
     @property
     def consent(self) -> Json | None:
@@ -172,7 +180,8 @@ class Ledger(Protocol):
     def submit(self, job: NewJob) -> tuple[JobRow, bool]:
         """Queue `job`, or return the earlier one that asked for the same (False).
 
-        Same key or same persona name with another body: Conflict. A failed or cancelled job holds neither.
+        Same key or same persona name with another body: Conflict. A failed or cancelled job holds neither. So is one that adds photos
+        while another one adds different photos to the same persona.
         A persona that is unknown or still being created: NotFound; one deleted or expired: PersonaDeleted, PersonaExpired.
         Too many queued jobs or personas: QuotaExceeded."""
 

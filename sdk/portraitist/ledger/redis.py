@@ -100,6 +100,8 @@ class RedisLedger:
         assert row is not None
         if tag == "key":
             return rules.same_or_conflict(job, row, f"the idempotency key {job.key!r}"), False
+        if tag == "adding":
+            return rules.same_addition(job, row), False
         if tag == "name":
             return rules.same_or_conflict(job, row, f"the name {job.creates!r}"), False
         return row, True

@@ -38,6 +38,15 @@ def same_or_conflict(new: NewJob, holder: JobRow, what: str) -> JobRow:
     return holder
 
 
+def same_addition(new: NewJob, holder: JobRow) -> JobRow:
+    """`holder` is adding photos to the persona that `new` wants to add some to."""
+    if holder.body_hash != new.body_hash:
+        raise Conflict(
+            f"job {holder.id} is adding photos to this persona; wait until it is over, then add these", param="photos", job_id=holder.id
+        )
+    return holder
+
+
 def usable(persona: PersonaRow | None, persona_id: str) -> None:
     """Refuse a job for a persona that cannot be used now."""
     if persona is None:

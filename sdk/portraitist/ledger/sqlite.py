@@ -19,6 +19,7 @@ from . import rules
 from . import sqlite_turns as turns
 from .outbox.sqlite import SqliteOutbox
 from .protocol import (
+    ADD,
     LANES,
     TERMINAL,
     Deletion,
@@ -74,6 +75,9 @@ class SqliteLedger(SqliteFile):
                     return rules.same_or_conflict(job, self._get(db, taken.job_id), f"the name {job.creates!r}"), False
             elif job.persona_id:
                 rules.usable(self._persona_row(db, "id = ? AND tenant = ?", job.persona_id, tenant), job.persona_id)
+                adding = "persona_id = ? AND operation = ? AND status IN ('queued', 'running')"
+                if job.adds and (holder := self._find(db, adding, job.persona_id, ADD)) is not None:
+                    return rules.same_addition(job, holder), False
             turns.check_room(db, tenant, job)
             if job.creates is not None:
                 db.execute(
@@ -456,6 +460,10 @@ class SqliteLedger(SqliteFile):
             db.execute("DELETE FROM personas WHERE id = ? AND status = 'creating'", (row.persona_id,))
             db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (row.persona_id,))
             db.execute("DELETE FROM refs WHERE job_id = ?", (row.id,))
+        elif row.operation == ADD and status == "succeeded":
+            db.execute("UPDATE personas SET record = ? WHERE id = ? AND status = 'active'", (_dump(result), row.persona_id))
+            kept = "INSERT OR IGNORE INTO refs SELECT digest, personas.job_id FROM refs, personas WHERE refs.job_id = ? AND personas.id = ?"
+            db.execute(kept, (row.id, row.persona_id))
         self.outbox.put(db, row, status, self._event(db, row.id, status), error)
 
     def _event(self, db: sqlite3.Connection, job_id: str, kind: str, data: Json | None = None) -> int:

@@ -52,7 +52,7 @@ class WebhookEvent:
     id: str
     tenant: str
     job_id: str
-    operation: str  # create, synthesize, edit, enhance, calibrate
+    operation: str  # create, add, synthesize, edit, enhance, calibrate
     persona_id: str
     status: str  # succeeded, failed, cancelled; progress: the job is running
     seq: int  # the event's number within its job

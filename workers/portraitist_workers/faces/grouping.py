@@ -71,10 +71,29 @@ def find_person(embeddings: np.ndarray, photo_of: Sequence[int], sizes: Sequence
     cosines = pair[:, own].mean(1)
     if len(own) > 1:  # a face must not vouch for itself
         cosines[own] = (pair[np.ix_(own, own)].sum(1) - 1) / (len(own) - 1)
-    mean = embeddings[own].sum(0)
     rivals = [g for g in groups if g is not chosen and len(g.face_of) >= RIVAL]
-    return Person(dict(sorted(face_of.items())), embeddings, mean / max(float(np.linalg.norm(mean)), 1e-9), cosines,
+    return Person(dict(sorted(face_of.items())), embeddings, _unit(embeddings[own].sum(0)), cosines,
                   sorted(rivals, key=lambda g: -len(g.face_of)), halves.get(tuple(chosen.photos)))
+
+
+def find_known(known: np.ndarray, embeddings: np.ndarray, photo_of: Sequence[int], same_person: float, *,
+               kept: Sequence[int] = ()) -> Person:
+    """Somebody who is known by the faces `known` [K, D]: in each photo the face most like them, if it is theirs.
+
+    The other arguments are those of `find_person`; `cosines` of the result are to the known faces.
+    """
+    photos = np.asarray(photo_of)
+    cosines = (embeddings @ known.T).mean(1)
+    face_of = {}
+    for photo in np.unique(photos):
+        face = max(np.flatnonzero(photos == photo), key=lambda f: cosines[f])
+        if cosines[face] >= same_person or photo in kept:
+            face_of[int(photo)] = int(face)
+    return Person(face_of, embeddings, _unit(known.sum(0)), cosines)
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
 
 def _gather(pair: np.ndarray, photos: np.ndarray, same_person: float) -> tuple[list[Group], dict]:

@@ -2,7 +2,7 @@
 
 Replaces MyStyle's align, filter, duplicate and pop-up scripts. Every threshold stands here with what it was measured on
 in docs/photos.md. Per photo: decode, find all faces, crop each to the FFHQ frame. Over the set: find the person whom most
-photos show, judge that person's face in each, drop near-duplicates.
+photos show (or one who is known already), judge that person's face in each, drop near-duplicates.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from . import quality
 from .align import Frame, crop, ffhq_frame, inside
 from .attributes import as_dict, load_attributes
 from .detect import detect_faces
-from .grouping import Person, find_person
+from .grouping import Person, find_known, find_person
 from .hands import load_hands
 from .identity import load_identity
 from .image_io import decode_about, to_tensor
 from .mesh import load_mesh
-from .verdicts import missing_advice, perhaps_two, refusal, somebody_else, two_people
+from .verdicts import perhaps_two, refusal, somebody_else, too_few, two_people
 from .weighing import weigh
 
 MIN_PHOTOS, ENOUGH_PHOTOS = 3, 10
@@ -69,6 +69,16 @@ class AcceptedPhoto:
 
 
 @dataclass(frozen=True, eq=False)
+class Known:
+    """The person, as learnt from N earlier photos: `names`, `embeddings` [N, D], `pictures` of them [N, S, S, 3] uint8, what they show."""
+
+    names: Sequence[str]
+    embeddings: np.ndarray
+    pictures: np.ndarray
+    attributes: Sequence[dict[str, float]]
+
+
+@dataclass(frozen=True, eq=False)
 class Intake:
     """What came of the photos. `verdicts` has one entry per photo, in the order given."""
 
@@ -80,11 +90,12 @@ class Intake:
 
 
 def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable[[int, int, str], None] | None = None,
-                 minimum: int = MIN_PHOTOS, person: str | None = None, keep: Sequence[str] = ()) -> Intake:
+                 minimum: int = MIN_PHOTOS, person: str | None = None, keep: Sequence[str] = (), known: Known | None = None) -> Intake:
     """Judge `photos` for learning one person at `side` px.
 
     person : name of a photo whose largest face is the one who is meant; None: who is in most photos
     keep   : names of photos to use whatever is found, if they show a face at all
+    known  : the person, if they were learnt before; a face is theirs when it is like these, and a copy of these is a duplicate
     on_step(done, total, name) is called after each photo and may raise to stop.
     Raises PhotosUnusable, with all verdicts, when fewer than `minimum` photos are usable or two people are in about as many.
     Nothing about a photo raises: it gets a verdict.
@@ -111,21 +122,20 @@ def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable
                              photos=[v.model_dump() for v in verdicts if v is not None])
     accepted, mean, networks, warnings = [], None, {}, []
     if candidates:
-        own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep])
-        accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side)
+        own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep], known)
+        accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side, known)
         mean, warnings = own.mean, _said(own, names)
     finished = [v for v in verdicts if v is not None]
     if len(accepted) < minimum:
         raise PhotosUnusable(
-            f"only {len(accepted)} of {total} photos can be used, {minimum} are needed. {_summary(finished)} Add clear photos "
-            "of one person, face at least as large as a thumbnail, eyes and mouth uncovered.",
+            f"only {len(accepted)} of {total} photos can be used, {minimum} {'are' if minimum > 1 else 'is'} needed. "
+            f"{_summary(finished)} Add clear photos of one person, face at least as large as a thumbnail, eyes and mouth uncovered.",
             photos=[v.model_dump() for v in finished])
     if named is None and own.ambiguous:
         raise PhotosUnusable(two_people([names[i] for i in own.face_of], [names[i] for i in own.rivals[0].photos]),
                              photos=[v.model_dump() for v in finished])
-    if len(accepted) < ENOUGH_PHOTOS:
-        warnings.append(f"{len(accepted)} usable photos; from {ENOUGH_PHOTOS} on, results are clearly better. "
-                        + missing_advice([photo.attributes for photo in accepted]))
+    shown = [*(known.attributes if known else ()), *(photo.attributes for photo in accepted)]
+    warnings += too_few(shown, ENOUGH_PHOTOS)
     return Intake(finished, accepted, warnings, networks, mean)
 
 
@@ -172,11 +182,13 @@ def _decoded(name: str, data: bytes | DownloadFailed, max_side: int | None = _DE
 
 
 @torch.no_grad()
-def _whose(candidates: list[_Candidate], named: int | None, kept: Sequence[int]) -> Person:
+def _whose(candidates: list[_Candidate], named: int | None, kept: Sequence[int], known: Known | None) -> Person:
     """The person among all faces."""
     identity = load_identity()
     tensors = to_tensor(np.stack([c.picture for c in candidates]))
     embeddings = torch.cat([identity(x) for x in tensors.split(32)]).cpu().numpy()
+    if known is not None:
+        return find_known(known.embeddings, embeddings, [c.photo for c in candidates], identity.same_person, kept=kept)
     return find_person(embeddings, [c.photo for c in candidates], [c.frame.size for c in candidates], identity.same_person,
                        named=named, kept=kept)
 
@@ -191,13 +203,17 @@ def _said(person: Person, names: list[str]) -> list[str]:
 
 @torch.no_grad()
 def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person, keep: set[str], verdicts: list[PhotoVerdict | None],
-                 side: int) -> tuple[list[AcceptedPhoto], dict[str, str]]:
+                 side: int, known: Known | None) -> tuple[list[AcceptedPhoto], dict[str, str]]:
     """Fills `verdicts` of photos with faces; returns the accepted ones and the networks used."""
     identity, attributes, mesh = load_identity(), load_attributes(), load_mesh()
     for photo in sorted({c.photo for c in candidates} - set(person.face_of)):
         faces = [i for i, c in enumerate(candidates) if c.photo == photo]
         figures = {"faces": float(len(faces)), "identity": round(float(max(person.cosines[i] for i in faces)), 3)}
-        verdicts[photo] = refusal(names[photo], "other_person", figures, least=identity.same_person)
+        others = "the photos that the person was learnt from" if known else "most of the photos"
+        verdicts[photo] = refusal(names[photo], "other_person", figures, least=identity.same_person, others=others)
+    networks = {"identity": identity.name, "attributes": attributes.name}
+    if not person.face_of:
+        return [], networks
 
     tensors = to_tensor(np.stack([candidates[face].picture for face in person.face_of.values()]))
     values = torch.cat([attributes(x)[0] for x in tensors.split(32)])
@@ -219,7 +235,7 @@ def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person,
                                         person.embeddings[face], weighed.known, weighed.weight))
         verdict.attributes.update(as_dict(attributes, values[k]))
         verdicts[photo] = verdict
-    return _without_duplicates(usable, verdicts, keep), {"identity": identity.name, "attributes": attributes.name}
+    return _without_duplicates(usable, verdicts, keep, known), networks
 
 
 def _figures(face: _Candidate) -> dict[str, float]:
@@ -229,24 +245,27 @@ def _figures(face: _Candidate) -> dict[str, float]:
             "detection": round(face.probability, 4)}
 
 
-def _without_duplicates(usable: list[AcceptedPhoto], verdicts: list[PhotoVerdict | None], keep: set[str]) -> list[AcceptedPhoto]:
-    """Of photos that are copies of one another the sharpest stays; the others' verdicts change to `duplicate`."""
+def _without_duplicates(usable: list[AcceptedPhoto], verdicts: list[PhotoVerdict | None], keep: set[str],
+                        known: Known | None) -> list[AcceptedPhoto]:
+    """Of photos that are copies of one another the sharpest stays, of a known one none; the others' verdicts change to `duplicate`."""
     def blur(photo: AcceptedPhoto) -> float:
         verdict = verdicts[photo.index]
         return verdict.figures["blur"] - 0.002 * verdict.figures["face_px"] if verdict else 0.0
 
-    kept: list[tuple[AcceptedPhoto, np.ndarray]] = []
+    seen = [(name, quality.signature(p)) for name, p in zip(known.names, known.pictures, strict=True)] if known else []
+    kept: list[AcceptedPhoto] = []
     for photo in sorted(usable, key=lambda p: (blur(p), p.index)):
         mark = quality.signature(photo.picture)
-        twin, likeness = max(((other, quality.similarity(mark, m)) for other, m in kept), key=lambda t: t[1], default=(None, 0.0))
+        twin, likeness = max(((other, quality.similarity(mark, m)) for other, m in seen), key=lambda t: t[1], default=("", 0.0))
         verdict = verdicts[photo.index]
         assert verdict is not None
-        if twin is not None and likeness > DUPLICATE and photo.name not in keep:
+        if likeness > DUPLICATE and photo.name not in keep:
             figures = verdict.figures | {"similarity": round(likeness, 4)}
-            verdicts[photo.index] = refusal(photo.name, "duplicate", figures, twin=twin.name)
+            verdicts[photo.index] = refusal(photo.name, "duplicate", figures, twin=twin)
         else:
-            kept.append((photo, mark))
-    return sorted((photo for photo, _ in kept), key=lambda p: p.index)
+            kept.append(photo)
+            seen.append((photo.name, mark))
+    return sorted(kept, key=lambda p: p.index)
 
 
 def _summary(verdicts: list[PhotoVerdict]) -> str:

@@ -11,7 +11,7 @@ _REASONS = {
     "no_face": "No face was found: use a photo that shows the face from the front or half side, not cut off.",
     "too_small": "The face is only {face_px:.0f} px wide in the photo, at least {least_px:.0f} are needed: use the original "
                  "file or move closer.",
-    "other_person": "This seems to be another person than in most of the photos (likeness {identity:.2f}, {least:.2f} is needed): leave "
+    "other_person": "This seems to be another person than in {others} (likeness {identity:.2f}, {least:.2f} is needed): leave "
                     "it out, or have it used all the same: keep=['{name}'], on the command line --keep '{name}'.",
     "duplicate": "Nearly the same picture as '{twin}', which was kept: one copy is enough; add a different pose or expression.",
 }
@@ -48,6 +48,13 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 
 def _short(name: str) -> str:
     return printable(name)[:100]
+
+
+def too_few(attributes: Sequence[dict[str, float]], enough: int) -> list[str]:
+    """A warning when usable photos, which show `attributes`, are fewer than `enough`."""
+    if len(attributes) >= enough:
+        return []
+    return [f"{len(attributes)} usable photos; from {enough} on, results are clearly better. {missing_advice(attributes)}"]
 
 
 def missing_advice(attributes: Sequence[dict[str, float]]) -> str:

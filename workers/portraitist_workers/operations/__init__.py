@@ -14,7 +14,7 @@ from .context import Context, MemoryContext
 
 __all__ = ["Context", "MemoryContext", "forget", "load", "run", "side_by_side", "warm"]
 
-_MODULES = {"create": "personalize", "synthesize": "synthesize", "edit": "edit", "enhance": "enhance",
+_MODULES = {"create": "personalize", "add": "add", "synthesize": "synthesize", "edit": "edit", "enhance": "enhance",
             "calibrate": "calibrate"}
 
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ..device import device
+from ..generator import Generator
+from ..persona.axes import Axes
 from ..persona.tuning import Tuning
 from .context import Context
 
@@ -37,10 +39,13 @@ class Checkpoint:
         self.context.save_checkpoint(buffer.getvalue())
         self.saved = time.monotonic()
 
-    def every(self, tuning: Tuning, anchors: Tensor, on_step):
-        """An on_step that also saves the tuning every few seconds."""
+    def run(self, tuning: Tuning, on_step) -> tuple[Generator, Tensor, Axes]:
+        """`tuning` from where an earlier attempt was to its end, saved every few seconds."""
+        if (state := self.get("tuning")) is not None:
+            tuning.load(state)
+
         def step(done: int, steps: int, loss: float) -> None:
             if time.monotonic() - self.saved > CHECKPOINT_SECONDS and done < steps:
-                self.put(anchors=anchors, tuning=tuning.state())
+                self.put(tuning=tuning.state())
             on_step(done, steps, loss)
-        return step
+        return tuning.run(step)

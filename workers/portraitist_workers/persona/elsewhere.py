@@ -65,9 +65,9 @@ class Views:
     @classmethod
     @torch.no_grad()
     def of(cls, photos: Tensor, values: Tensor, anchors: Tensor, prior: Generator, steps: Tensor, *, counts: Tensor,
-           identity: IdentityEncoder, seed: int) -> Views | None:
+           identity: IdentityEncoder, embeddings: Tensor, seed: int, first: int = 0) -> Views | None:
         """Views of photos [N, 3, R, R] whose MOVED are `values` [N, 3] and whose latents are `anchors` [N, D]; steps [3, D]: the prior's
-        directions per unit.
+        directions per unit; embeddings [K, E] of all photos of the person, of which these are those from the index `first` on.
 
         Photos that count for little (`counts` [N]) give none. None: there is nothing to add.
         """
@@ -87,8 +87,7 @@ class Views:
         tone = gaussian_blur(photos - render(prior, anchors), _TONE * photos.shape[-1])[photo]
         around = (render(prior, anchors[photo] + moved) + tone).clamp(-1, 1)
         pictures = torch.lerp(around, to_tensor(np.stack([view.picture for view in made])).to(photos), face)
-        embeddings = identity(photos)
-        return cls(pictures, _AROUND + (1 - _AROUND) * face, photo, moved, seed, lambda x: identity_scores(identity(x), embeddings),
+        return cls(pictures, _AROUND + (1 - _AROUND) * face, first + photo, moved, seed, lambda x: identity_scores(identity(x), embeddings),
                    torch.where(change[:, :2].abs().amax(1) > 0, 1.0, _SMILES), float(leave_one_out(embeddings).mean()) - _TURNING_COSTS)
 
     def loss(self, generator: Generator, anchors: Tensor, reconstruction: Reconstruction, step: int, dtype: torch.dtype) -> Tensor:
