@@ -46,12 +46,13 @@ def forget(persona_id):
 
 
 def run(request, context):
-    return {"create": create, "synthesize": pictures, "edit": pictures, "enhance": enhance}[request.operation](
+    return {"create": create, "add": add, "synthesize": pictures, "edit": pictures, "enhance": enhance}[request.operation](
         request, context
     )
 
 
-def create(request, context):
+def work(request, context):
+    """What the script says; the first step of this attempt, and how many attempts there were."""
     script = request.photos[0].labels
     _misbehave(int(script.get("error", 0)), request.photos[0].name)
     if int(os.environ.get("PORTRAITIST_MEMORY", 0)) < script.get("memory", 0) * 2**30:
@@ -78,7 +79,24 @@ def create(request, context):
         context.put(os.urandom(1024 * int(script["fill"])))
     if script.get("stop") and attempt == 1:
         os.kill(os.getpid(), signal.SIGSTOP)
-    record = PersonaRecord(
+    return first, attempt
+
+
+def add(request, context):
+    record = context.persona(request.persona_id)
+    first, starts = work(request, context)
+    return record.model_copy(
+        update={
+            "photos": [*record.photos, *(PhotoVerdict(name=p.name, accepted=True) for p in request.photos)],
+            "figures": {"first_step_of_last_attempt": float(first), "starts": float(starts)},
+            "weights": context.put(b"better " + context.blob(record.weights)),
+        }
+    )
+
+
+def create(request, context):
+    first, starts = work(request, context)
+    return PersonaRecord(
         persona_id=request.persona_id,
         name=request.name,
         prior="fake",
@@ -90,11 +108,10 @@ def create(request, context):
             Reach(attribute=a, unit="", low=-30 if a != "smile" else 0, high=30 if a != "smile" else 1)
             for a in request.attributes
         ],
-        figures={"first_step_of_last_attempt": float(first), "starts": float(len(state["log"]))},
+        figures={"first_step_of_last_attempt": float(first), "starts": float(starts)},
         seed=request.seed,
         weights=context.put(b"weights of " + request.persona_id.encode()),
     )
-    return record
 
 
 def pictures(request, context):

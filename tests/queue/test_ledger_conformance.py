@@ -386,6 +386,69 @@ def test_delete_while_it_is_being_created(ledger):
 # -- data keys -------------------------------------------------------------------------------------------------------
 
 
+# -- adding photos ---------------------------------------------------------------------------------------------------
+
+
+def addition(number, persona="per_1", body="x", blobs=()):
+    request = {"operation": "add", "persona_id": persona}
+    return NewJob(id=f"job_{number}", request=request, body_hash=body, blobs=blobs, lane="tune")
+
+
+def test_adding_replaces_the_record_when_it_succeeds(ledger, clock):
+    created(ledger, blobs=["old"])
+    ledger.submit(addition(2, blobs=["photo"]))
+    row = claim(ledger, "job_2")
+    ledger.refer("job_2", row.token, ["new"])
+    old = ledger.persona("ana").record
+    assert old["name"] == "ana"
+    ledger.finish("job_2", row.token, "succeeded", result={"persona_id": "per_1", "name": "ana", "more": 1})
+    persona = ledger.persona("ana")
+    assert persona.record == {**old, "more": 1} and (persona.status, persona.job_id) == ("active", "job_1")
+    assert not ledger.submit(creation(3))[1]  # the name's creation is still known
+    clock.now += 100
+    assert ledger.forget(after_s=50) == 1  # the addition; what the persona is made of stays
+    assert ledger.referenced(["old", "new", "photo"]) == {"old", "new", "photo"}
+    assert sorted(ledger.delete_persona("per_1").blobs) == ["new", "old", "photo"]
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_an_addition_that_does_not_succeed_changes_nothing(ledger, end):
+    created(ledger)
+    old = ledger.persona("ana")
+    ledger.submit(addition(2))
+    row = claim(ledger, "job_2")
+    ledger.finish("job_2", row.token, end, error={"message": "x"})
+    assert ledger.persona("ana") == old and ledger.submit(addition(3))[1]
+
+
+def test_of_one_persona_there_is_one_addition_at_a_time(ledger):
+    created(ledger, 1)
+    created(ledger, 2, "bob")
+    ledger.submit(addition(3))
+    for then in (claim, lambda ledger, job_id: ledger.requeue(job_id, ledger.job(job_id).token, reason="died"), claim):
+        assert ledger.submit(addition(4))[0].id == "job_3"
+        with pytest.raises(Conflict, match="job_3 is adding photos"):
+            ledger.submit(addition(4, body="y"))
+        row = then(ledger, "job_3")
+    assert ledger.submit(addition(5, "per_2"))[1] and ledger.submit(synthesis(6))[1]
+    ledger.finish("job_3", row.token, "succeeded", result={"name": "ana"})
+    assert ledger.submit(addition(4))[1]  # over: the same photos once more are a job of their own
+
+
+def test_deleting_stops_an_addition(ledger):
+    created(ledger)
+    ledger.submit(addition(2))
+    row = claim(ledger, "job_2")
+    ledger.delete_persona("per_1")
+    with pytest.raises(LeaseLost):
+        ledger.finish("job_2", row.token, "succeeded", result={"name": "ana"})
+    assert ledger.job("job_2").status == "cancelled"
+    with pytest.raises(PersonaDeleted):
+        ledger.persona("per_1")
+    with pytest.raises(PersonaDeleted):
+        ledger.submit(addition(3))
+
+
 def test_the_data_key_lives_and_dies_with_the_persona(ledger):
     def keyed(number, name):
         return replace(creation(number, name), wrapped_key=f"w{number}")

@@ -201,6 +201,29 @@ def test_a_cluster_worker_refuses_what_is_wrong(cli, tmp_path):
     assert code == 1 and "cannot be reached" in err
 
 
+def test_adding_photos(cli, tmp_path):
+    cli("create", "ana", "photos")
+    (tmp_path / "d.jpg").write_bytes(b"d")
+    code, out, err = cli("add", "ana", "d.jpg", "--keep", "d.jpg")
+    assert code == 0 and "d.jpg" in out and "a.jpg" not in out and "the reach is as it was" in out and "add photos" in err
+    told = json.loads(cli("add", "ana", "photos/a.jpg", "d.jpg", "--json")[1])
+    assert len(told["persona"]["photos"]) == 6 and told["job"].startswith("job_")
+    assert "job_" in cli("add", "ana", "d.jpg", "--no-wait")[1]
+    code, _, err = cli("add", "ana", "d.jpg", "--keep", "e.jpg")
+    assert code == 2 and "keep names 'e.jpg'" in err
+    assert cli("add", "nobody", "d.jpg")[0] == 1
+
+
+def test_what_adding_changed_in_the_reach(cli, capsys, monkeypatch):
+    monkeypatch.setattr(show, "console", show.Console(width=160))
+    cli("create", "ana", "photos")
+    before = cli.studio.personas.get("ana")
+    further = [r.model_copy(update={"high": 22.0}) if r.attribute == "yaw" else r for r in before.record.reach]
+    show.added(before, type(before)(before._backend, before.record.model_copy(update={"reach": further})))
+    out = capsys.readouterr().out
+    assert "-60 to 60" in out and "22" in out and "smile" not in out
+
+
 def test_tenants(cli):
     assert cli("create", "ana", "photos", "--tenant", "acme")[0] == 0
     assert "ana" in cli("personas", "--tenant", "acme")[1] and "no personas" in cli("personas")[1]

@@ -161,6 +161,46 @@ def test_idempotency(studio, ana):
         studio.personas.create("y", PHOTOS, idempotency_key="k")
 
 
+# -- add -------------------------------------------------------------------------------------------------------------
+
+
+def test_add(studio, ana):
+    better = ana.add(("d.jpg", b"4"), seed=3)
+    assert (better.id, better.name) == (ana.id, ana.name) and len(ana.photos) == 3
+    assert [v.name for v in better.photos] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    assert studio.personas.get("ana").record == better.record and better.record.seed == 3
+    job = better.add([("e.jpg", b"5"), ("f.jpg", b"6")], keep="f.jpg", labels={"e.jpg": {"age": 30}}, wait=False)
+    assert len(studio.jobs.get(job.id).wait().photos) == 6
+    assert studio.personas.create("ana", PHOTOS).wait().id == ana.id  # the creation is still known by its name
+    for wrong in ({"keep": ["x.jpg"]}, {"labels": {"x.jpg": {"age": 3}}}, {"labels": {"g.jpg": {"n": 3}}}, {"photos": []}):
+        with pytest.raises(InvalidRequest):
+            better.add(**{"photos": [("g.jpg", b"7")], **wrong})
+    ana.delete()
+    with pytest.raises(PersonaDeleted):
+        better.add(("g.jpg", b"7"))
+
+
+def test_one_addition_at_a_time():
+    def run(request, context):
+        if request.operation == "add" and len(outcomes) < 2:
+            again, other = (lambda: ana.add(photos, wait=False).id), (lambda: ana.add(("e.jpg", b"5"), wait=False).id)
+            photos = [("d.jpg", b"4")]
+            for call in (again, other):
+                try:
+                    outcomes.append(call())
+                except Conflict as error:
+                    outcomes.append(error)
+        return plain_pictures(request, context)
+
+    outcomes = []
+    studio = fake_studio(run)
+    ana = studio.personas.create("ana", PHOTOS, wait=True)
+    job = ana.add([("d.jpg", b"4")], wait=False)
+    assert len(job.wait().photos) == 4
+    assert outcomes[0] == job.id and isinstance(outcomes[1], Conflict) and outcomes[1].details["job_id"] == job.id
+    assert len(ana.add(("e.jpg", b"5")).photos) == 5
+
+
 # -- synthesize ------------------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
     make.create,
+    make.add,
     make.synthesize,
     make.edit,
     make.enhance,

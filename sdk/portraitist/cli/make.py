@@ -1,4 +1,4 @@
-"""create, synthesize, edit, enhance."""
+"""create, add, synthesize, edit, enhance."""
 
 from __future__ import annotations
 
@@ -69,6 +69,34 @@ def create(
         show.as_json({"job": job.id, "persona": show.persona_data(persona)})
     else:
         show.persona(persona)
+
+
+def add(
+    persona: PersonaName,
+    photos: Annotated[list[str], typer.Argument(help="A folder, photos, or their https addresses.")],
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="PHOTO", help="A photo to use whatever is found in it; may be repeated.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help='JSON with attributes of your own: {"a.jpg": {"age": 34}}.')
+    ] = None,
+    seed: Seed = 0,
+    no_wait: NoWait = False,
+    home: Home = None,
+    tenant: Tenant = None,
+    json: AsJson = False,
+) -> None:
+    """Learn a person better from more photos. The persona as it is serves until that is done."""
+    before = connect(home=home, tenant=tenant).personas.get(persona)
+    given = photos[0] if len(photos) == 1 else photos
+    job = before.add(given, keep=keep or (), labels=options.labels(labels), seed=seed, wait=False)
+    if no_wait:
+        return _started(job, json)
+    after = job.wait(progress=not json)
+    if json:
+        show.as_json({"job": job.id, "persona": show.persona_data(after)})
+    else:
+        show.added(before, after)
 
 
 def synthesize(

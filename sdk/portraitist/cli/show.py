@@ -23,7 +23,7 @@ from ..jobs import AnyJob, Cancelled, Failed, Queued, Running, Status, Succeeded
 from ..persona import Persona
 from ..priors.official import OFFICIAL
 from ..priors.prior import Prior
-from ..results import PictureReport
+from ..results import PhotoVerdict, PictureReport
 
 
 class Console(RichConsole):
@@ -55,11 +55,7 @@ def _finite(data: Any) -> Any:
 def persona(p: Persona) -> None:
     """Verdicts, reach and advice."""
     console.print(f"[bold]{escape(p.name)}[/]  {p.id}  ({p.record.preset}, {p.record.organizer})")
-    table = Table("photo", "verdict", "why", box=None, pad_edge=False)
-    for v in p.photos:
-        why = "; ".join(filter(None, [v.reason, *v.warnings]))
-        table.add_row(escape(printable(v.name)), "[green]ok[/]" if v.accepted else f"[red]{v.code}[/]", escape(printable(why)))
-    console.print(table)
+    _verdicts(p.photos)
     table = Table("attribute", "from", "to", "photos show", "missing", "to add", box=None, pad_edge=False)
     for r in p.reach.values():
         holes = ", ".join(f"{low:.3g} to {high:.3g}" for low, high in r.holes)
@@ -74,6 +70,29 @@ def persona(p: Persona) -> None:
         console.print(escape("consent: " + ("none recorded; you answer for it" if c.assumed else told)), soft_wrap=True)
     if p.expires is not None:
         console.print(f"expires {_day(p.expires)}")
+
+
+def added(before: Persona, after: Persona) -> None:
+    """Verdicts on the photos that were added, and what they changed in the reach."""
+    console.print(f"[bold]{escape(after.name)}[/]  {after.id}")
+    _verdicts(after.photos[len(before.photos) :])
+    changed = [name for name, r in after.reach.items() if r != before.reach.get(name)]
+    table = Table("attribute", "from", "to", "before", "to add", box=None, pad_edge=False)
+    for name in changed:
+        r, old = after.reach[name], before.reach.get(name)
+        was = "" if old is None else f"{old.low:.3g} to {old.high:.3g}"
+        table.add_row(f"{name}{f' ({r.unit})' if r.unit else ''}", f"{r.low:.3g}", f"{r.high:.3g}", was, escape(r.advice))
+    console.print(table if changed else "the reach is as it was")
+    for warning in after.record.warnings:
+        console.print(f"[yellow]{escape(printable(warning))}[/]")
+
+
+def _verdicts(photos: list[PhotoVerdict]) -> None:
+    table = Table("photo", "verdict", "why", box=None, pad_edge=False)
+    for v in photos:
+        why = "; ".join(filter(None, [v.reason, *v.warnings]))
+        table.add_row(escape(printable(v.name)), "[green]ok[/]" if v.accepted else f"[red]{v.code}[/]", escape(printable(why)))
+    console.print(table)
 
 
 def persona_data(p: Persona) -> dict[str, Any]:
