@@ -7,7 +7,7 @@ from portraitist.cli import make
 from portraitist.cli.app import app
 from portraitist.errors import DownloadFailed, JobCancelled, UrlRefused
 from portraitist.photos import Link, gather
-from portraitist.requests import CreatePersona, Edit, Photo
+from portraitist.requests import AddPhotos, CreatePersona, Edit, Photo
 from portraitist.store import MemoryStore
 from portraitist.testing import fake_studio
 from portraitist_workers.fetching import with_photos
@@ -53,6 +53,12 @@ def test_each_photo_is_a_blob_or_has_a_reason(album, network, outbound):
     again = Context()
     with_photos(request, again, None)
     assert again.amended == [] and len(album.requests) == 3
+
+
+def test_an_added_photo_that_cannot_be_had_gets_a_verdict(album, network, outbound):
+    photos = [Photo(name=name, url=f"https://photos.example/{name}") for name in ("a.jpg", "missing")]
+    made = with_photos(AddPhotos(persona_id="per_1", photos=photos), Context(), outbound())
+    assert made.photos[0].blob and not made.photos[0].fault and "404" in made.photos[1].fault
 
 
 def test_an_edit_fails_with_the_typed_error(album, network, outbound):

@@ -14,7 +14,7 @@ import pytest
 
 import portraitist
 from portraitist import Cancelled, Queued, Running
-from portraitist.errors import Conflict, InvalidRequest, JobCancelled, JobFailed, QueueUnavailable
+from portraitist.errors import Conflict, InvalidRequest, JobCancelled, JobFailed, PersonaDeleted, QueueUnavailable
 from portraitist.ledger import LeaseLost, Quotas, RedisLedger
 
 from .fleet import Fleet, child_gone, starts
@@ -55,6 +55,22 @@ def test_from_photos_to_pictures(fleet, studio, create):
     assert elsewhere.describe()["alive"] and "redis://" in repr(elsewhere)
     ana.delete()
     assert "ana" not in studio.personas
+
+
+def test_photos_are_added(fleet, studio, create):
+    ana = create(studio).wait(timeout=120)
+    job = ana.add([("d.jpg", b"fourth")], labels={"d.jpg": {"steps": 10, "dt": 0.05, "kill_at": 4, "kills": 1}}, wait=False)
+    with pytest.raises(Conflict, match=job.id):
+        ana.add([("e.jpg", b"fifth")])
+    better = job.wait(timeout=120)
+    assert (better.id, better.name, len(better.photos)) == (ana.id, ana.name, 4) and starts(job) == 2
+    assert studio.personas.get(ana.id).record == better.record and row(studio, job).lane == "tune"
+    assert len(better.add([("e.jpg", b"fifth")]).photos) == 5
+    stopped = better.add([("f.jpg", b"sixth")], labels={"f.jpg": {"steps": 1000, "dt": 0.05}}, wait=False)
+    running(studio, stopped)
+    better.delete()
+    with pytest.raises(PersonaDeleted):
+        stopped.wait(timeout=60)
 
 
 def test_a_warm_worker_starts_at_once(studio, create):

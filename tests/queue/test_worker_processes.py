@@ -160,6 +160,29 @@ def test_a_killed_child_resumes_from_its_checkpoint(shared, create):
     ]
 
 
+def test_photos_are_added_by_a_job_that_may_be_killed(shared, create):
+    """The old record serves until the new one is whole; what runs beside it is refused."""
+    ana = create(shared).wait(timeout=120)
+    photos, script = [("d.jpg", b"fourth")], {"d.jpg": {"steps": 40, "dt": 0.05, "kill_at": 6, "kills": 1}}
+    job = ana.add(photos, labels=script, wait=False)
+    running(shared, job, step=7)
+    assert shared.personas.get(ana.id).record == ana.record
+    assert ana.add(photos, labels=script, wait=False).id == job.id
+    with pytest.raises(Conflict, match=job.id):
+        ana.add([("e.jpg", b"fifth")])
+    better = job.wait(timeout=120)
+    assert better.record.figures == {"first_step_of_last_attempt": 6.0, "starts": 2.0} and row(shared, job).lane == "tune"
+    assert (better.id, len(better.photos)) == (ana.id, 4) and shared.personas.get(ana.id).record == better.record
+    sealed = shared._backend.sealed(ana.id)
+    assert sealed.get(better.record.weights) == b"better " + sealed.get(ana.record.weights)
+    cancelled = better.add([("e.jpg", b"fifth")], labels={"e.jpg": {"steps": 1000, "dt": 0.05}}, wait=False)
+    running(shared, cancelled)
+    cancelled.cancel()
+    with pytest.raises(JobCancelled):
+        cancelled.wait(timeout=60)
+    assert shared.personas.get(ana.id).record == better.record
+
+
 def test_a_child_killed_from_outside(shared, create):
     job = create(shared, steps=30, dt=0.03)
     running(shared, job, step=5)

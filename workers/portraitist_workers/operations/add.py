@@ -57,13 +57,11 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
         checkpoint.put(anchors=added)
 
     embeddings = torch.cat([model.embeddings, new.embeddings])
-    often = max(1, round(len(model.anchors) / len(added)))  # half of what is seen is new
-    times = torch.tensor([1] * len(model.anchors) + [often] * len(added))
     schedule = preset.tuning_at(prior.resolution)
     tuning = Tuning(
         model.generator, torch.cat([before.photos, new.photos]), torch.cat([model.anchors, added]), values,
         learning.build_organizer(record.organizer, record.attributes, prior), loss, replace(schedule, steps=round(SHARE * schedule.steps)),
-        w_std=prior.w_std, known=torch.cat([before.attended, new.attended]), counts=torch.cat([before.counts, new.counts]), times=times,
+        w_std=prior.w_std, known=torch.cat([before.attended, new.attended]), counts=torch.cat([before.counts, new.counts]),
         views=learning.views(prior, new, added, embeddings, request.seed), seed=request.seed, dtype=optimisation_dtype(),
     )
     generator, anchors, axes = checkpoint.run(tuning, clock.steps("tune"))

@@ -51,7 +51,6 @@ class Tuning:
         w_std: Tensor,
         known: Tensor | None = None,
         counts: Tensor | None = None,
-        times: Tensor | None = None,
         views: Views | None = None,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
@@ -59,10 +58,8 @@ class Tuning:
         """photos [N, 3, R, R] in [-1, 1]; anchors [N, D]; values [N, M] attribute values in their units.
 
         known [N, 1, R, R]: 1 where a photo's pixels count; counts [N]: how much a photo counts. None: all, and 1.
-        times [N], integer: how often a photo is seen in each round of all of them. None: once.
         """
         self.known, self.counts, self.views = known, counts, views
-        self.round = torch.arange(len(photos)) if times is None else torch.arange(len(photos)).repeat_interleave(times.cpu())
         self.photos, self.values, self.organizer, self.loss, self.schedule = photos, values, organizer, loss, schedule
         self.w_std, self.seed, self.dtype, self.step = w_std, seed, dtype, 0
         self.generator = copy.deepcopy(generator).requires_grad_(False)
@@ -121,15 +118,15 @@ class Tuning:
         return float(total.detach())
 
     def _rows(self, step: int) -> Tensor:
-        """Photos of this update: consecutive slices of a round, in an order that is new for every epoch."""
-        N, B = len(self.round), min(self.schedule.batch, len(self.photos))
+        """Photos of this update: consecutive slices of a permutation that is new for every epoch."""
+        N, B = len(self.photos), min(self.schedule.batch, len(self.photos))
         first = step * B
         epoch_order = []
         for epoch in range(first // N, (first + B - 1) // N + 1):
             rng = torch.Generator().manual_seed(self.seed * 7919 + epoch)
             epoch_order.append(torch.randperm(N, generator=rng))
         order = torch.cat(epoch_order)
-        return self.round[order[first - (first // N) * N :][:B]].to(self.photos.device)
+        return order[first - (first // N) * N :][:B].to(self.photos.device)
 
     def state(self) -> dict:
         """Everything that changes, as tensors and numbers (for `torch.save`, read back with weights_only=True)."""
