@@ -54,6 +54,7 @@ class Tenant:
             "Persona.synthesize": lambda: persona.synthesize(yaw=1),
             "Persona.edit": lambda: persona.edit(b"x", yaw=1),
             "Persona.enhance": lambda: persona.enhance(b"x"),
+            "Persona.add": lambda: persona.add(b"x"),
             "Persona.delete": lambda: persona.delete(),
             "Persona.preview": lambda: Persona(backend, persona.record.model_copy(update={"preview": ids["blob"]})).preview,
             "Persona.consent": lambda: persona.consent,
