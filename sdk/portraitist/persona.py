@@ -332,7 +332,7 @@ class Persona:
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = True,
     ) -> Any:
-        """Learn the person better from more photos, in about a quarter of the time. Returns the persona as it is then, with the
+        """Learn the person better from more photos, in about a third of the time. Returns the persona as it is then, with the
         same id and name; this handle keeps the record that it has. Until the job has succeeded, the old one serves.
 
         The same call again while the job runs returns the same job; other photos meanwhile raise Conflict. From the job: PhotosUnusable
