@@ -1,6 +1,6 @@
 """More photos of a person who was learnt before -> the persona, better. It resumes from the persona, so it takes a quarter of the steps.
 
-The photos of before are not looked at again: the persona's own pictures of them stand in, so that nothing is forgotten.
+The photos of before are not looked at again: the persona's own pictures of them stand in, so that little is forgotten.
 """
 
 from __future__ import annotations
