@@ -85,6 +85,7 @@ def request(context, *names, **more):
     return AddPhotos(persona_id="per_1", photos=photos, **more)
 
 
+@pytest.mark.slow
 def test_the_person_grows_by_the_photos_that_are_theirs_and_new(context, learnt, added):
     record, better = learnt[0], added[1]
     before = PersonaModel.from_bytes(learnt[1])
