@@ -22,7 +22,8 @@ from portraitist.ledger.protocol import TERMINAL
 from portraitist.transport.lock import WorkerLock
 
 from .delivering import Sender
-from .execution import CANCEL_GRACE_S, LEASE_S, LIMIT_GRACE_S, LIMIT_S, SILENT_S
+from .execution import CANCEL_GRACE_S, LEASE_S, SILENT_S
+from .limits import LIMIT_GRACE_S, LIMIT_S, fail_late
 from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
 from .tasks import run_job
 from .telemetry import logs, metrics
@@ -122,7 +123,7 @@ class Supervisor:
             self._requeue(row, "it did not stop when asked to")
         elif time.monotonic() - self._begun[row.id, row.token] > LIMIT_S[row.lane] + LIMIT_GRACE_S:
             _kill(row)
-            self._requeue(row, "it took longer than its time limit")
+            fail_late(self._backend, row)
         elif row.lease_until >= time.time():
             self._silent.pop(row.id, None)
         elif time.monotonic() - self._silent.setdefault(row.id, time.monotonic()) > SILENT_S:

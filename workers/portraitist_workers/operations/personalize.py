@@ -45,7 +45,9 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     checkpoint = Checkpoint(context)
 
     sources = [(p.name, DownloadFailed(p.fault) if p.fault else context.blob(p.blob)) for p in request.photos]
-    intake = check_photos(sources, side=prior.resolution, on_step=clock.steps("intake"), person=request.person, keep=request.keep)
+    on_photo = clock.steps("intake")
+    on_photo(0, len(sources))  # the first may take long
+    intake = check_photos(sources, side=prior.resolution, on_step=on_photo, person=request.person, keep=request.keep)
     photos = to_tensor(np.stack([a.picture for a in intake.accepted]))  # [N, 3, R, R]
     known = torch.from_numpy(np.stack([a.known for a in intake.accepted]))[:, None].to(photos)  # [N, 1, R, R]
     attended = known * torch.from_numpy(head_first(prior.resolution)).to(photos)
@@ -54,12 +56,12 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     values = attribute_values(request, photos, names)  # [N, M]
 
     loss = Reconstruction(load_perceptual(), seed=request.seed)
-    anchors = checkpoint.get("anchors")
+    anchors, dtype = checkpoint.get("anchors"), checkpoint.get("dtype") or optimisation_dtype()
     if anchors is None:
-        anchors = invert(prior, photos, known, loss, preset, clock)
-        checkpoint.put(anchors=anchors)
+        anchors = invert(prior, photos, known, loss, preset, clock, dtype)
+        checkpoint.put(anchors=anchors, dtype=dtype)  # which another kind of processor would choose otherwise
 
-    tuning = make_tuning(request, prior, photos, anchors, values, loss, preset, known=attended, counts=counts)
+    tuning = make_tuning(request, prior, photos, anchors, values, loss, preset, known=attended, counts=counts, dtype=dtype)
     if (state := checkpoint.get("tuning")) is not None:
         tuning.load(state)
     generator, anchors, axes = tuning.run(checkpoint.every(tuning, anchors, clock.steps("tune")))
@@ -78,7 +80,7 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
         reach=reaches, warnings=intake.warnings,
         figures={k: round(float(v), 4) for k, v in {**figures, **clock.seconds()}.items()},
         networks={"attributes": load_attributes().name, "identity": load_identity().name, "perceptual": load_perceptual().name},
-        versions=versions(), seed=request.seed, weights=context.put(weights), preview=context.put_picture(preview, Origin("create")),
+        versions=versions(dtype), seed=request.seed, weights=context.put(weights), preview=context.put_picture(preview, Origin("create")),
     )
 
 
@@ -109,13 +111,14 @@ def attribute_values(request: CreatePersona, photos: Tensor, names: tuple[str, .
     return torch.tensor(columns).T.contiguous().to(photos)
 
 
-def invert(prior: library.Prior, photos: Tensor, known: Tensor, loss: Reconstruction, preset: Preset, clock: Stages) -> Tensor:
+def invert(prior: library.Prior, photos: Tensor, known: Tensor, loss: Reconstruction, preset: Preset, clock: Stages,
+           dtype: torch.dtype) -> Tensor:
     """Anchors [N, D]: the encoder's w, moved until the prior's picture has the photo's attributes, then refined."""
     with torch.no_grad():
         start = torch.cat([prior.encoder(part) for part in photos.split(16)])
         start = match_attributes(prior, start, load_attributes()(photos)[0])
     return refine_w(prior.generator, photos, start, loss, steps=preset.invert_steps, w_std=prior.w_std, known=known,
-                    dtype=optimisation_dtype(), on_step=clock.steps("invert"))
+                    dtype=dtype, on_step=clock.steps("invert"))
 
 
 def match_attributes(prior: library.Prior, w: Tensor, values: Tensor) -> Tensor:
@@ -133,7 +136,7 @@ def match_attributes(prior: library.Prior, w: Tensor, values: Tensor) -> Tensor:
 
 
 def make_tuning(request: CreatePersona, prior: library.Prior, photos: Tensor, anchors: Tensor, values: Tensor,
-                loss: Reconstruction, preset: Preset, *, known: Tensor, counts: Tensor) -> Tuning:
+                loss: Reconstruction, preset: Preset, *, known: Tensor, counts: Tensor, dtype: torch.dtype) -> Tuning:
     names = tuple(request.attributes)
     affines = [p for n, p in prior.generator.synthesis.named_parameters() if n.endswith("affine.weight")]
     organizer = organizers.build(organizer_name(request), names, prior.steps_for(names), prior.sitting, affines)
@@ -143,7 +146,7 @@ def make_tuning(request: CreatePersona, prior: library.Prior, photos: Tensor, an
     views = Views.of(photos, measured, anchors, prior.generator, prior.steps_for(MOVED), counts=counts, identity=load_identity(),
                      seed=request.seed)
     return Tuning(prior.generator, photos, anchors, values, organizer, loss, preset.tuning_at(prior.resolution),
-                  w_std=prior.w_std, known=known, counts=counts, views=views, seed=request.seed, dtype=optimisation_dtype())
+                  w_std=prior.w_std, known=known, counts=counts, views=views, seed=request.seed, dtype=dtype)
 
 
 @torch.no_grad()
