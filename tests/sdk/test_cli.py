@@ -87,6 +87,7 @@ def test_labels(cli, tmp_path):
         (("enhance", "ana", "photos/a.jpg", "--degradation", "jpeg:high"), 2, "--degradation jpeg: quality 'high'"),
         (("enhance", "ana", "photos/a.jpg", "--degradation", "jpeg:1:2"), 2, "jpeg takes quality"),
         (("jobs", "job_none"), 1, "no job"),
+        (("personas", "--home", ""), 2, "--home is empty"),
         (("jobs", "--status", "odd"), 2, "queued, running"),
     ],
 )
