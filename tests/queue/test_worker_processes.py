@@ -99,8 +99,9 @@ def children_of(studio):
     return {process.pid for process in main.children() if "spawn_main" in " ".join(process.cmdline())}
 
 
-def test_a_picture_does_not_wait_for_a_person_who_is_learnt(studio, create):
+def test_a_picture_does_not_wait_for_a_person_who_is_learnt(studio, create, monkeypatch):
     """It has a process of its own, that is there only while it is needed. Either may be killed, and the other goes on."""
+    monkeypatch.setenv("AUTOSCALE_KEEPALIVE", "1")
     person = create(studio).wait(timeout=120)
     assert len(children_of(studio)) == 1
     learning = create(studio, steps=10_000, dt=0.05)
@@ -116,6 +117,8 @@ def test_a_picture_does_not_wait_for_a_person_who_is_learnt(studio, create):
     assert row(studio, learning).attempts == 1 and row(studio, waiting).attempts == 0
     learning.cancel()
     waiting.wait(timeout=120)
+    until(lambda: len(children_of(studio)) == 1)
+    assert person.synthesize()
 
 
 # -- cancellation ----------------------------------------------------------------------------------------------------

@@ -120,6 +120,11 @@ def test_a_folder_is_edited(cli, ana, tmp_path):
     assert cli("edit", "ana", "photos", "--yaw", "5", "-o", "both", "--smile=0,1")[0] == 2  # they are there
     assert cli("edit", "ana", "photos", "--yaw", "5", "-o", "x.png")[0] == 2 and ana() == count
     assert len(cli("edit", "ana", "photos/a.jpg", "photos/b.jpg", "--yaw", "5", "--no-wait")[1].split()) == 2
+    assert cli("edit", "ana", "photos", "--yaw", "5", "--no-wait", "-o", "both")[0] == 2
+    (tmp_path / "odd {x}").mkdir()
+    assert cli("edit", "ana", "photos/a.jpg", "photos/b.jpg", "--yaw", "5", "-o", "odd {x}")[0] == 0
+    assert cli("edit", "ana", "photos/c.jpg", "photos/a.png", "--yaw", "5", "-o", "odd {x}")[0] == 2  # a-ana.png is there
+    assert cli("synthesize", "ana", "-o", "odd {x}")[0] == 0 and len(files(tmp_path / "odd {x}")) == 4
     found = json.loads(cli("edit", "ana", "photos", "--yaw", "5", "--json")[1])
     assert [one["error"] for one in found] == [None] * 4 and (tmp_path / "ana-edited-2" / "a-ana.png").exists()
 

@@ -108,7 +108,8 @@ class Supervisor:
         for lane, job_id in queued.items():
             if lane in busy or now - self._sent.get(job_id, -RESEND_S) < RESEND_S:
                 continue
-            if busy and self._processes() < len(LANES) and not room.beside(self._ledger.job(job_id)):
+            others = busy | {other for other, sent in queued.items() if sent in self._sent} - {lane}
+            if others and self._processes() < len(LANES) and not room.beside(self._ledger.job(job_id)):
                 continue  # it waits, as the only process does one job after the other
             self._sent[job_id] = now
             run_job.delay(job_id)

@@ -149,7 +149,7 @@ def edit(
     def submit(photo: str) -> AnyJob:
         return person.edit(photo, relative=relative, space=space, seed=seed, strict=strict, wait=False, **asked)
 
-    if len(photos) > 1 or Path(photos[0]).is_dir():
+    if len(photos) > 1 or Path(photos[0]).expanduser().is_dir():
         return several.edit(photos, Places(out, person.name, force), pictures_of(batch), submit, no_wait=no_wait, json=json)
     paths = Places(out, f"{stem_of(photos[0])}-{person.name}", force).before(batch, no_wait)
     job = submit(options.photo(photos[0]))

@@ -31,13 +31,17 @@ class Places:
         """`paths` of what is going to be submitted; none when nobody waits for it."""
         if not no_wait:
             return self.paths(pictures_of(batch))
+        self.unused()
+        return []
+
+    def unused(self) -> None:
+        """Nobody waits for the pictures."""
         if self.out is not None:
             raise InvalidRequest(
                 "--out and --no-wait: the pictures are not there yet; leave one out, and fetch them later with "
                 "`portraitist jobs ID --out …`",
                 param="--out",
             )
-        return []
 
     def paths(self, pictures: int | None) -> list[Path]:
         """Of one file (None: a picture, or the sheet of a grid), or of so many numbered ones."""
@@ -61,13 +65,13 @@ class Places:
         """For each photo, in a folder: `out`, which is made, or a new one called `stem`-edited."""
         if self.out is not None and not _is_folder(self.out):
             raise _refusal(self.out, "is no folder: several photos are written to one")
-        folder = self.out or _free(f"{_plain(self.stem)}-edited{{}}")
+        folder = self.out or free(Path(f"{_plain(self.stem)}-edited"))
         _check_folder(folder, may_be_made=True)
         names: list[str] = []
         for photo in photos:
-            name = _plain(f"{stem_of(photo)}-{self.stem}")
-            names.append(next(n for n in _counted(name + "{}") if n not in names))  # a.jpg and a.png
-        return [self._given(_named(folder / f"{name}.png", pictures)) for name in names]
+            counted = _counted(Path(_plain(f"{stem_of(photo)}-{self.stem}") + ".png"))
+            names.append(next(path.name for path in counted if path.name not in names))  # a.jpg and a.png
+        return [self._given(_named(folder / name, pictures)) for name in names]
 
     def _given(self, paths: list[Path]) -> list[Path]:
         for path in paths:
@@ -82,7 +86,7 @@ class Places:
         if self.force:
             return _named(folder / f"{stem}.png", pictures)
         if pictures is None:
-            return [_free(f"{folder / stem}{{}}.png")]
+            return [free(folder / f"{stem}.png")]
         taken = re.compile(rf"{re.escape(stem)}-(\d+)\.png")
         there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         first = 1 + max((int(found[1]) for name in there if (found := taken.fullmatch(name))), default=0)
@@ -108,13 +112,15 @@ def _plain(stem: str) -> str:
     return re.sub(r"[^\w.-]+", "-", stem)
 
 
-def _counted(pattern: str) -> Iterator[str]:
-    """With nothing, "-2", "-3", … in the braces."""
-    return (pattern.format("" if number == 1 else f"-{number}") for number in count(1))
+def _counted(path: Path) -> Iterator[Path]:
+    """a.png, a-2.png, a-3.png, …"""
+    yield path
+    yield from (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
 
 
-def _free(pattern: str) -> Path:
-    return next(path for path in map(Path, _counted(pattern)) if not path.exists())
+def free(path: Path) -> Path:
+    """The first of a.png, a-2.png, … that is not there."""
+    return next(one for one in _counted(path) if not one.exists())
 
 
 def _named(path: Path, pictures: int | None, first: int = 1) -> list[Path]:

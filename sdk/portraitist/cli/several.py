@@ -19,7 +19,7 @@ from ..jobs import AnyJob
 from ..photos import in_folder
 from ..picture import Picture
 from . import options, show
-from .places import Places, write
+from .places import Places, free, write
 from .words import spoken
 
 PAGE = "contact-sheet.html"
@@ -39,6 +39,7 @@ def edit(
     InvalidImage."""
     files = [options.photo(file) for given in photos for file in _files(given)]
     if no_wait:
+        places.unused()
         jobs = [submit(file) for file in files]
         show.as_json([show.job_data(job) for job in jobs]) if json else print("\n".join(job.id for job in jobs))
         return
@@ -60,8 +61,8 @@ def edit(
             raise
     _tell(done, json)
     if any(written for _, written, _ in done):
-        sheet = folder / PAGE
-        sheet.write_text(page(f"{places.stem}: {len(files)} photos", done, folder))
+        sheet = folder / PAGE if places.force else free(folder / PAGE)
+        sheet.write_text(page(f"{places.stem}: {len(files)} photos", done, folder), encoding="utf-8")
         if not json:
             print(f"side by side: {printable(str(sheet))}")
     if any(error for *_, error in done):
@@ -72,13 +73,17 @@ def page(title: str, done: list[Done], folder: Path) -> str:
     """HTML that shows the files themselves, which thereby keep their signatures. A grid's sheet stands there once."""
     rows = []
     for photo, written, error in done:
-        address = photo if "://" in photo else quote(os.path.relpath(photo, folder))
+        address = photo if "://" in photo else _address(photo, folder)
         shown = {path: made.report for path, made in reversed(written)}
         figures = [_figure(address, photo)]
-        figures += [_figure(quote(os.path.relpath(path, folder)), f"{path.name}: {show.told(shown[path])}") for path in reversed(shown)]
+        figures += [_figure(_address(path, folder), f"{path.name}: {show.told(shown[path])}") for path in reversed(shown)]
         rows.append(f"<section>{''.join(figures)}{f'<p>{escape(spoken(error.message))}</p>' if error else ''}</section>")
     head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>'
     return "\n".join([head, *rows, ""])
+
+
+def _address(file: str | Path, folder: Path) -> str:
+    return quote(os.fsencode(os.path.relpath(file, folder)))  # names need not be text
 
 
 def _figure(address: str, caption: str) -> str:
