@@ -1,6 +1,6 @@
 """The embedded worker: a Celery worker (memory broker, spawned children) fed from the SQLite ledger in `--home`.
 
-One child does the jobs; a second one is there while a person is learnt and pictures are asked for, so that neither waits.
+One child does the jobs; a second one is started when pictures are asked for while a person is learnt, so that they do not wait.
 
     python -m portraitist_workers.embedded --home DIR [--idle 600]
 
@@ -24,7 +24,8 @@ from .process import children, set_for_children
 from .telemetry import logs
 from .telemetry.monitor import Monitor, prepare
 
-SECOND_CHILD_S = 120  # how long the second child is kept when nothing is asked for: what it has loaded takes up to 1 GB
+# Celery starts the second child when a second message comes. It may not end it again: after that it took no message any more.
+KEEP_S = 10**9
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     _announce(home)
     os.environ["PORTRAITIST_HOME"] = str(home)
     os.environ.pop("PORTRAITIST_URL", None)  # of a cluster that this worker does not belong to
-    os.environ.setdefault("AUTOSCALE_KEEPALIVE", str(SECOND_CHILD_S))  # Celery reads it when it is imported
+    os.environ["AUTOSCALE_KEEPALIVE"] = str(KEEP_S)  # read when Celery is imported
     set_for_children()
     if options.monitor:
         prepare()

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from celery.worker import state
+
 import portraitist
 import portraitist_workers
 from portraitist.backend import Backend
@@ -33,7 +35,8 @@ from .telemetry.monitor import clean_up
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.02  # how often the ledger is read
-RESEND_S = 1.0  # a wake-up that nobody answered is sent again
+RESEND_S = 1.0  # a wake-up that got lost is sent again ...
+STUCK_S = 180.0  # ... and one that was received and not answered for longer than a child takes to start
 COMPARE_S = 2.0  # how often we look, between jobs, whether we run the installed code
 
 
@@ -106,13 +109,15 @@ class Supervisor:
         """One job of each lane at a time, so that the order is decided when the lane is free, not before."""
         busy = {row.lane for row in running}
         for lane, job_id in queued.items():
-            if lane in busy or now - self._sent.get(job_id, -RESEND_S) < RESEND_S:
+            # A second message would start a second child, which that job does not need.
+            patience = STUCK_S if job_id in state.requests else RESEND_S
+            if lane in busy or now - self._sent.get(job_id, -STUCK_S) < patience:
                 continue
             others = busy | {other for other, sent in queued.items() if sent in self._sent} - {lane}
             if others and self._processes() < len(LANES) and not room.beside(self._ledger.job(job_id)):
                 continue  # it waits, as the only process does one job after the other
             self._sent[job_id] = now
-            run_job.delay(job_id)
+            run_job.apply_async((job_id,), task_id=job_id)
 
     def stop(self) -> None:
         """End at once. A running job goes back to the queue, resumes from its checkpoint, and is not charged an attempt."""
