@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,7 @@ from portraitist.errors import (
     WaitTimeout,
 )
 
+from .fake_operations import BRIEF
 from .processes import PHOTOS, child_pid, gone, kill, row, running, until, worker_pid
 
 # -- the ordinary way ------------------------------------------------------------------------------------------------
@@ -92,15 +94,34 @@ def test_wait_timeout_leaves_the_job_running(shared, create):
     assert job.wait(timeout=120)
 
 
-def test_serving_goes_before_the_next_creation(shared, create):
-    person = create(shared).wait(timeout=120)
-    first = create(shared, steps=6, dt=0.1)
-    running(shared, first)
-    second = create(shared, steps=1)
-    serve = person.synthesize(wait=False)
-    assert serve.status == Queued(ahead=0) and second.status == Queued(ahead=1)
-    second.wait(timeout=120)
-    assert row(shared, first).started < row(shared, serve).started < row(shared, second).started
+def children_of(studio):
+    """Process ids of what does the worker's jobs (not of the tracker that Python puts beside them)."""
+    found = set()
+    for process in psutil.Process(worker_pid(studio)).children():
+        with suppress(psutil.Error):  # it has just ended
+            if "spawn_main" in " ".join(process.cmdline()):
+                found.add(process.pid)
+    return found
+
+
+def test_a_picture_does_not_wait_for_a_person_who_is_learnt(studio, create):
+    """It has a process of its own, which is started when it is needed. Either may be killed, and the other goes on."""
+    person = create(studio).wait(timeout=120)
+    assert len(children_of(studio)) == 1
+    learning = create(studio, steps=10_000, dt=0.05)
+    running(studio, learning)
+    waiting = create(studio)
+    pictures = person.synthesize(wait=False)
+    assert pictures.wait(timeout=120) and isinstance(learning.status, Running) and waiting.status == Queued(ahead=0)
+    assert {child_pid(studio, pictures), child_pid(studio, learning)} == children_of(studio)
+    brief = person.synthesize(seed=BRIEF, wait=False)
+    until(lambda: isinstance(brief.status, Running))
+    kill(child_pid(studio, brief))
+    assert brief.wait(timeout=120) and row(studio, brief).attempts == 2
+    assert row(studio, learning).attempts == 1 and row(studio, waiting).attempts == 0
+    learning.cancel()
+    waiting.wait(timeout=120)
+    assert all(person.synthesize(seed=seed) for seed in range(5))
 
 
 # -- cancellation ----------------------------------------------------------------------------------------------------

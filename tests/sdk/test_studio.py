@@ -382,6 +382,11 @@ def test_connect(tmp_path, monkeypatch):
         portraitist.connect("amqp://localhost")
     with pytest.raises(InvalidRequest, match="PORTRAITIST_STORE"):
         portraitist.connect("redis://localhost")
+    with pytest.raises(InvalidRequest, match="home is empty"):
+        portraitist.connect(home="")
+    monkeypatch.setenv("PORTRAITIST_HOME", "")
+    with pytest.raises(InvalidRequest, match="PORTRAITIST_HOME is empty"):
+        portraitist.connect()
     (tmp_path / "file").write_text("")
     with pytest.raises(portraitist.StorageError, match="home="):
         portraitist.connect(home=tmp_path / "file" / "home")
