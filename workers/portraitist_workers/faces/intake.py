@@ -26,8 +26,8 @@ from .hands import load_hands
 from .identity import load_identity
 from .image_io import decode_about, to_tensor
 from .mesh import load_mesh
-from .verdicts import missing_advice, perhaps_two, refusal, somebody_else, two_people
-from .weighing import weigh
+from .verdicts import missing_advice, perhaps_two, refusal, seems_another, somebody_else, two_people
+from .weighing import BLURRED, weigh
 
 MIN_PHOTOS, ENOUGH_PHOTOS = 3, 10
 LEAST_PX = 77          # side of the frame in photo px (a face of about 45 px); below: refused
@@ -196,8 +196,10 @@ def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person,
     identity, attributes, mesh = load_identity(), load_attributes(), load_mesh()
     for photo in sorted({c.photo for c in candidates} - set(person.face_of)):
         faces = [i for i, c in enumerate(candidates) if c.photo == photo]
-        figures = {"faces": float(len(faces)), "identity": round(float(max(person.cosines[i] for i in faces)), 3)}
-        verdicts[photo] = refusal(names[photo], "other_person", figures, least=identity.same_person)
+        likest = max(faces, key=lambda i: person.cosines[i])
+        figures = _figures(candidates[likest]) | {"faces": float(len(faces)), "identity": round(float(person.cosines[likest]), 3)}
+        verdicts[photo] = refusal(names[photo], "other_person", figures, least=identity.same_person,
+                                  seems=seems_another(figures["blur"], BLURRED))
 
     tensors = to_tensor(np.stack([candidates[face].picture for face in person.face_of.values()]))
     values = torch.cat([attributes(x)[0] for x in tensors.split(32)])
