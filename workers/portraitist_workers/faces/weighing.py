@@ -16,7 +16,7 @@ FLAT = 32               # contrast of the face in grey levels; below, it counts 
 CLIPPED = 0.30          # share of the face without detail, full or black; above, it counts for half
 PRESENT = 0.5           # probability by the face mesh that a face is there; below, it counts for half
 LEAST = 0.2             # no photo that is used counts for less
-_SURROUNDINGS = 0.6    # weight of a pixel far from the head
+_SURROUNDINGS = 0.75   # weight of a pixel far from the head
 _PALM_TO_HAND = 0.35    # of a palm's box, by which it grows to all sides to hold the fingers
 
 

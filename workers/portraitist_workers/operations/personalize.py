@@ -14,8 +14,8 @@ from ..faces.attributes import bounded, load_attributes
 from ..faces.identity import load_identity
 from ..faces.image_io import to_tensor, to_uint8
 from ..faces.intake import check_photos
-from ..faces.weighing import head_first
 from ..faces.perceptual import load_perceptual
+from ..faces.weighing import head_first
 from ..inversion.optimize import refine_w
 from ..inversion.reconstruction import Reconstruction
 from ..persona import organizers, reach

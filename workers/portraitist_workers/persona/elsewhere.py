@@ -37,6 +37,7 @@ ENDS = (
     *((17.0, -4.0, _AS_IT_IS), (25.0, 0.0, _AS_IT_IS)), *((_AS_IT_IS, _AS_IT_IS, smile) for smile in (0.0, 0.6, 1.0)),
 )
 _NEAR = (5.0, 5.0, 0.25)  # changes that are all smaller say nothing new
+_COVERED = (8.0, 6.0, 0.3)  # an end that a photo comes as near to needs no view
 _FARTHEST = 30.0          # degrees: of a view that is turned farther too little is seen
 _MOST = 96     # views in all: of many photos fewer each
 _AROUND = 0.25  # how much what is around the face counts
@@ -58,9 +59,13 @@ class Views:
     likeness_of: Callable[[Tensor], Tensor]  # mean cosine [B] of pictures to the photos
     often: Tensor  # [V] how often each is seen, in relation
     enough: float  # likeness beyond which nothing is gained
-    each_update: int = 3
     weight: float = 1.5
     likeness: float = 0.1
+
+    @property
+    def each_update(self) -> int:
+        """Pictures: where photos cover most of what views could show, there are few views, and fewer are seen at a time."""
+        return min(3, -(-len(self.pictures) // 8))
 
     @classmethod
     @torch.no_grad()
@@ -103,9 +108,10 @@ class Views:
 
 def _wanted(values: np.ndarray, usable: np.ndarray, seed: int) -> list[tuple[int, np.ndarray]]:
     """Which photo each view is made from, and by how much of MOVED it differs."""
+    ends = [end for end in ENDS if not (np.isnan(gap := np.abs(values[usable] - end)) | (gap < _COVERED)).all(1).any()]
     wanted = []
     for n in np.flatnonzero(usable):
-        for end in ENDS:
+        for end in ends:
             change = np.where(np.isnan(end), 0.0, np.array(end) - values[n])
             if (np.abs(change) > _NEAR).any() and np.hypot(*change[:2]) < _FARTHEST:
                 wanted.append((int(n), np.where(np.abs(change) > 0.2 * np.array(_NEAR), change, 0.0)))
