@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from portraitist.attributes import ESTIMATED
-from portraitist_workers.faces.attributes import as_dict, bounded, load_attribute_network, load_attribute_points, load_attributes
+from portraitist_workers.faces.attributes import (
+    as_dict,
+    bounded,
+    load_attribute_network,
+    load_attribute_points,
+    load_attributes,
+)
 from portraitist_workers.faces.mesh import load_mesh
 from portraitist_workers.faces.networks import load_network
 

@@ -117,14 +117,16 @@ def test_in_a_group_photo_the_persons_face_is_taken():
 
 
 def test_the_person_is_found_where_they_are_the_smallest():
+    """A fifth of the other face's size, and smaller than the model's pictures."""
     own = sources(person_photos("ada")[:6])
     ada, bruno = read(person_photos("ada")[9]), read(person_photos("bruno")[9])
-    small, large = cv2.resize(ada, (300, 300), interpolation=cv2.INTER_AREA), cv2.resize(bruno, (800, 800), interpolation=cv2.INTER_CUBIC)
-    wall = np.full((800, 300, 3), 90, np.uint8)
-    wall[250:550] = small
-    intake = check_photos([*own, ("group.jpg", encode_jpeg(np.hstack([large, wall])))])
-    assert intake.accepted[-1].name == "group.jpg" and intake.accepted[-1].frame.centre_x > 800
-    assert "1 other face set aside" in intake.verdicts[-1].warnings
+    group = np.full((800, 1000, 3), 90, np.uint8)
+    group[:, :800] = cv2.resize(bruno, (800, 800), interpolation=cv2.INTER_CUBIC)
+    group[300:490, 805:995] = cv2.resize(ada, (190, 190), interpolation=cv2.INTER_AREA)
+    intake = check_photos([*own, ("group.jpg", encode_jpeg(group, 95))])
+    found, verdict = intake.accepted[-1], intake.verdicts[-1]
+    assert found.name == "group.jpg" and found.frame.centre_x > 800 and found.frame.size < 110
+    assert "1 other face set aside" in verdict.warnings and verdict.weight < 1
 
 
 def with_box(who: str, index: int, colour: tuple[int, int, int], box: tuple[float, float, float, float]) -> bytes:

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from portraitist.errors import PriorUnavailable
-from portraitist_workers.faces.attributes import load_attributes
 from portraitist_workers.faces.image_io import to_tensor
 from portraitist_workers.faces.networks import FOLDER, load_network, read_network
 from portraitist_workers.faces.parser import load_parser

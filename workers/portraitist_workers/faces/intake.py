@@ -33,7 +33,7 @@ MIN_PHOTOS, ENOUGH_PHOTOS = 3, 10
 LEAST_PX = 77          # side of the frame in photo px (a face of about 45 px); below: refused
 LEAST_SHARE = 0.35     # ... and of the side of the prior's pictures
 DUPLICATE = 0.955      # quality.similarity; above: the sharper one stays
-MIN_FACE_SHARE = 0.35  # of the largest face in the photo: smaller ones are bystanders unless they are the person
+MIN_FACE_SHARE = 0.35  # of the largest face in the photo: those that are smaller, and too small, are bystanders
 _DECODE_SIDE = 1600    # px: larger JPEGs are decoded at a half, quarter or eighth, unless their faces turn out small
 
 # A photo's name and its bytes, how to get them, or why there are none.
@@ -157,7 +157,13 @@ def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage
                 image, frames, factor = full[0], [f.scaled(factor) for f in frames], 1.0
             largest = max((f.size for f in frames), default=0)
             yield [(f.scaled(factor), face.probability, crop(image, f, side), inside(image.shape[:2], f, side))
-                   for f, face in zip(frames, faces, strict=True) if f.size >= MIN_FACE_SHARE * largest or f.size * factor >= side]
+                   for f, face in zip(frames, faces, strict=True)
+                   if f.size >= MIN_FACE_SHARE * largest or f.size * factor >= _least(side)]
+
+
+def _least(side: int) -> float:
+    """Side in photo px of the smallest frame that can be used for a prior of `side` px."""
+    return max(LEAST_PX, LEAST_SHARE * side)
 
 
 def _decoded(name: str, data: bytes | DownloadFailed, max_side: int | None = _DECODE_SIDE
@@ -211,9 +217,8 @@ def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person,
         count = sum(c.photo == photo for c in candidates)
         figures = _figures(candidate) | {"identity": round(float(person.cosines[face]), 3), "faces": float(count),
                                          "presence": round(presence[k], 3)}
-        least = max(LEAST_PX, LEAST_SHARE * side)
-        if candidate.frame.size < least and name not in keep:
-            verdict = refusal(name, "too_small", figures, least_px=least)
+        if candidate.frame.size < _least(side) and name not in keep:
+            verdict = refusal(name, "too_small", figures, least_px=_least(side))
         else:
             weighed = weigh(figures, candidate.inside, hands[k], count)
             verdict = PhotoVerdict(name=name, accepted=True, figures=figures, warnings=weighed.notes, weight=weighed.weight)
