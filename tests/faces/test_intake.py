@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from portraitist.errors import DownloadFailed, PhotosUnusable
+from portraitist.results import PhotoVerdict
 from portraitist_workers.faces.align import ffhq_frame
 from portraitist_workers.faces.detect import detect_faces
+from portraitist_workers.faces.grouping import Person
 from portraitist_workers.faces.image_io import encode_jpeg, read
-from portraitist_workers.faces.intake import check_photos
+from portraitist_workers.faces.intake import _said, check_photos
 from portraitist_workers.faces.weighing import LEAST
 
 from .conftest import PEOPLE, person_labels, person_photos
@@ -114,6 +116,18 @@ def test_in_a_group_photo_the_persons_face_is_taken():
         assert (frame.centre_x < 480) == (name == "left.jpg")
     warned = next(v for v in intake.verdicts if v.name in found)
     assert any("other face" in w for w in warned.warnings)
+
+
+def test_twins_are_said_unless_one_of_them_is_only_blurred():
+    names = [f"{n}.jpg" for n in range(8)]
+    person = Person({n: n for n in range(8)}, np.zeros((8, 2)), np.zeros(2), np.zeros(8), halves=([0, 1, 2, 3], [4, 5, 6, 7]))
+
+    def warnings(blur: float) -> list[str]:
+        return _said(person, names, [PhotoVerdict(name=name, accepted=True, figures={"blur": 1.0 if n < 4 else blur})
+                                     for n, name in enumerate(names)])
+
+    assert warnings(3.0) == []
+    assert len(warnings(1.2)) == 1 and "'0.jpg'" in warnings(1.2)[0] and "'4.jpg'" in warnings(1.2)[0]
 
 
 def test_the_person_is_found_where_they_are_the_smallest():

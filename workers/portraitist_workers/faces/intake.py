@@ -21,7 +21,7 @@ from . import quality
 from .align import Frame, crop, ffhq_frame, inside
 from .attributes import as_dict, load_attributes
 from .detect import detect_faces
-from .grouping import Person, find_person
+from .grouping import RIVAL, Person, find_person
 from .hands import load_hands
 from .identity import load_identity
 from .image_io import decode_about, to_tensor
@@ -113,7 +113,7 @@ def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable
     if candidates:
         own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep])
         accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side)
-        mean, warnings = own.mean, _said(own, names)
+        mean, warnings = own.mean, _said(own, names, verdicts)
     finished = [v for v in verdicts if v is not None]
     if len(accepted) < minimum:
         raise PhotosUnusable(
@@ -187,11 +187,14 @@ def _whose(candidates: list[_Candidate], named: int | None, kept: Sequence[int])
                        named=named, kept=kept)
 
 
-def _said(person: Person, names: list[str]) -> list[str]:
+def _said(person: Person, names: list[str], verdicts: Sequence[PhotoVerdict | None]) -> list[str]:
     """What is doubtful about who it is."""
     warnings = [somebody_else([names[i] for i in rival.photos]) for rival in person.rivals]
-    if person.halves is not None:
-        warnings.append(perhaps_two(*([names[i] for i in half] for half in person.halves)))
+    # Blurred photos are alike for being blurred.
+    clear = {i for i, v in enumerate(verdicts) if v is not None and v.accepted and v.figures["blur"] <= BLURRED}
+    halves = [[names[i] for i in half if i in clear] for half in person.halves or ()]
+    if halves and min(map(len, halves)) >= RIVAL:
+        warnings.append(perhaps_two(*halves))
     return warnings
 
 
