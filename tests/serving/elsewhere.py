@@ -53,6 +53,8 @@ def _compute(function, args, kwargs):
     if remote and function not in MAY_MIX:
         strays = [t for t in tensors if not isinstance(t, Remote) and t.ndim > 0]  # a number from the CPU is allowed
         assert not strays, f"{function} mixes devices: {[list(t.shape) for t in strays]} lie on the CPU"
+    drawn_by = kwargs.get("generator")
+    assert not remote or drawn_by is None, f"{function} is given a generator of the CPU"
     result = function(*tree_map(_inner, args), **tree_map(_inner, kwargs))
     if kwargs.get("device") is not None:
         remote = torch.device(kwargs["device"]) == ELSEWHERE
