@@ -114,7 +114,7 @@ def _held_out(figures: Figures, model: PersonaModel, preset: str, held_out: list
         return
     made = []
     for photo in held_out:
-        w, tuned = invert_photo(model, photo.pixels, PRESETS[preset], "w_plus", 0, lambda stage: None)
+        w, tuned = invert_photo(model, photo.pixels, torch.ones_like(photo.pixels[:, :1]), PRESETS[preset], "w_plus", 0, lambda stage: None)
         made.append(render(tuned, w))
     images, photos = torch.cat(made), people.stack(held_out)
     figures.values["held_out_lpips"] = judges.lpips(images, photos).tolist()

@@ -34,7 +34,7 @@ class Turned:
 
 
 def turned(picture: np.ndarray, points: np.ndarray, *, yaw: float = 0.0, pitch: float = 0.0, moved: np.ndarray | None = None) -> Turned:
-    """The face of the aligned crop `picture` [S, S, 3] uint8 turned by so many degrees. `points` [478, 3]: its mesh, in shares of the side.
+    """The face of the aligned crop `picture` [S, S, 3] uint8, turned. `points` [478, 3] are its mesh in shares of the side; degrees.
 
     Signs as in portraitist.attributes: yaw > 0 to the picture's right, pitch > 0 upwards. `moved` [478, 3], in shares: another expression,
     added to the points before they are turned. What it opens (a mouth) is not known.

@@ -65,6 +65,7 @@ def refine_styles(
     *,
     steps: int,
     lr: float = 0.03,
+    known: Tensor | None = None,
     dtype: torch.dtype = torch.float32,
     on_step: OnStep | None = None,
 ) -> list[Tensor]:
@@ -75,7 +76,7 @@ def refine_styles(
         for group in optimizer.param_groups:
             group["lr"] = lr * min(1.0, 2 * (1 - step / steps), (step + 1) / 5)
         optimizer.zero_grad(set_to_none=True)
-        total = loss(generator.synthesis(styles, dtype=dtype), photos, step).sum()
+        total = loss(generator.synthesis(styles, dtype=dtype), photos, step, known).sum()
         total.backward()
         optimizer.step()
         if on_step is not None:

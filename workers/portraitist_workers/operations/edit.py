@@ -47,7 +47,7 @@ def run(request: Edit, context: Context) -> Pictures:
     def on_step(stage: str):
         return lambda step, steps, loss: context.on_step(Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}"))
 
-    w, tuned = invert_photo(model, subject.pixels, preset, request.space, request.seed, on_step)
+    w, tuned = invert_photo(model, subject.pixels, subject.known, preset, request.space, request.seed, on_step)
     measured_photo = judge.attributes(render(tuned, w))[0][0]
     requested = [absolute(values, measured_photo, judge, model, w, relative=request.relative) for values in request.values]
     targets = [resolve(values, record.reach, strict=request.strict) for values in requested]
@@ -75,8 +75,10 @@ def run(request: Edit, context: Context) -> Pictures:
     return Pictures(pictures=pictures, sheet=page, seconds=round(time.monotonic() - begun, 3))
 
 
-def invert_photo(model: PersonaModel, pixels: Tensor, preset: Preset, space: str, seed: int, on_step) -> tuple[Tensor, Generator]:
-    """The photo's latent w_plus [1, num_ws, D] in the person's space, and a generator tuned to show exactly the photo there.
+def invert_photo(model: PersonaModel, pixels: Tensor, known: Tensor, preset: Preset, space: str, seed: int,
+                 on_step) -> tuple[Tensor, Generator]:
+    """The photo's latent w_plus [1, num_ws, D] in the person's space, and a generator tuned to show exactly the photo there, where it is
+    `known` [1, 1, R, R].
 
     space "w": a mix of the anchors and nothing else; "w_plus": with a small offset per layer (MyStyle's alpha projection);
     "s": that, and the styles themselves refined (the offset stays with the generator, so edits move w as ever).
@@ -88,17 +90,17 @@ def invert_photo(model: PersonaModel, pixels: Tensor, preset: Preset, space: str
 
     def objective(w_plus: Tensor, step: int) -> Tensor:
         side = loss.side(model.prior.resolution, step, preset.project_steps)
-        return loss(model.generator.synthesis(w_plus, dtype=dtype, until=side), pixels, step).sum()
+        return loss(model.generator.synthesis(w_plus, dtype=dtype, until=side), pixels, step, known).sum()
 
     found = project(model.anchors, start, objective, num_ws=model.generator.config.num_ws, w_std=model.prior.w_std,
                     steps=preset.project_steps, offset_weight=float("inf") if space == "w" else 0.05, on_step=on_step("project"))
     generator = model.generator
     if space == "s":
         styles = refine_styles(generator, pixels, generator.synthesis.styles(found.w_plus), loss, steps=preset.project_steps,
-                               dtype=dtype, on_step=on_step("styles"))
+                               known=known, dtype=dtype, on_step=on_step("styles"))
         generator = with_styles(generator, found.w_plus, styles)
     tuned = tune_to_photo(generator, pixels, found.w_plus, loss, steps=preset.edit_steps, anchors=model.anchors,
-                          seed=seed, dtype=dtype, on_step=on_step("tune"))
+                          weight=known, seed=seed, dtype=dtype, on_step=on_step("tune"))
     return found.w_plus, tuned
 
 

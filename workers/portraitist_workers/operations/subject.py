@@ -10,7 +10,7 @@ from torch import Tensor
 
 from portraitist.errors import FaceNotFound
 
-from ..faces.align import Frame, crop, ffhq_frame
+from ..faces.align import Frame, crop, ffhq_frame, inside
 from ..faces.detect import detect_faces
 from ..faces.identity import load_identity
 from ..faces.image_io import to_tensor
@@ -20,11 +20,13 @@ from ..persona.model import PersonaModel
 
 @dataclass(frozen=True)
 class Subject:
-    """`pixels` [1, 3, R, R] is the aligned crop at `frame`; `others` are frames of other people's faces."""
+    """`pixels` [1, 3, R, R] is the aligned crop at `frame`, `known` [1, 1, R, R] where it shows the photo and nothing beyond its edge;
+    `others` are frames of other people's faces."""
 
     photo: np.ndarray
     frame: Frame
     pixels: Tensor
+    known: Tensor
     others: tuple[Frame, ...]
 
 
@@ -56,4 +58,5 @@ def find(photo: np.ndarray, model: PersonaModel, name: str, *, damaged: bool = F
             f"{needed:.2f} is needed). Use a photo of the person, or another persona.", param=name,
         )
     others = tuple(frame for index, frame in enumerate(frames) if index != best)
-    return Subject(photo, frames[best], crops[best : best + 1], others)
+    known = torch.from_numpy(inside(photo.shape[:2], frames[best], side))[None, None].to(crops)
+    return Subject(photo, frames[best], crops[best : best + 1], known, others)

@@ -71,7 +71,7 @@ def solve(
     *,
     rounds: int = 3,
     hold_weight: float = 1.0,
-    limit: float = 1.5,
+    limit: float = 2.0,
 ) -> Solved:
     """Latents near w [B, D] or [B, num_ws, D] whose pictures measure `targets` [B, A] (NaN: not asked for).
 

@@ -30,11 +30,11 @@ from .judge import identity_scores, leave_one_out
 from .model import render
 
 MOVED = ("yaw", "pitch", "smile")
-# Where views end, as values of MOVED; NaN: as in the photo.
+# Where views end, as values of MOVED; NaN: as in the photo. Smiles beyond 1, because the generator learns them by halves.
 _AS_IT_IS = float("nan")
 ENDS = (
     *((-25.0, 0.0, _AS_IT_IS), (-17.0, 4.0, 0.5), (-9.0, -5.0, _AS_IT_IS), (0.0, -9.0, _AS_IT_IS), (0.0, 8.0, _AS_IT_IS), (9.0, 5.0, 0.0)),
-    *((17.0, -4.0, _AS_IT_IS), (25.0, 0.0, _AS_IT_IS)), *((_AS_IT_IS, _AS_IT_IS, smile) for smile in (0.0, 0.6, 1.0)),
+    *((17.0, -4.0, _AS_IT_IS), (25.0, 0.0, _AS_IT_IS)), *((_AS_IT_IS, _AS_IT_IS, smile) for smile in (0.0, 0.7, 1.3)),
 )
 _NEAR = (5.0, 5.0, 0.25)  # changes that are all smaller say nothing new
 _COVERED = (8.0, 6.0, 0.3)  # an end that a photo comes as near to needs no view
@@ -42,7 +42,7 @@ _FARTHEST = 30.0          # degrees: of a view that is turned farther too little
 _MOST = 96     # views in all: of many photos fewer each
 _AROUND = 0.25  # how much what is around the face counts
 _TONE = 0.06   # of the side: blur of the difference between a photo and the prior's picture of it
-_SMILES = 3.0  # how often smiles from the front are seen against the others: a mouth is small
+_SMILES = 4.0  # how often smiles from the front are seen against the others: a mouth is small
 _TURNING_COSTS = 0.02  # of likeness, in a real face at twenty degrees
 
 

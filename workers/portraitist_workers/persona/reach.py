@@ -15,6 +15,7 @@ from portraitist.attributes import ATTRIBUTES
 from portraitist.results import Reach
 
 from ..precision import optimisation_dtype
+from . import hull
 from .axes import spread
 from .control import solve
 from .judge import Judge, identity_scores
@@ -26,7 +27,7 @@ PROBED = {
     "roll": (-9, -6, -3, 3, 6, 9), "smile": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "mouth_open": (0.0, 0.15, 0.3, 0.45, 0.6),
     "eyes_open": (0.0, 0.25, 0.5, 0.75, 1.0),
 }
-PROBES = 3     # portraits that are moved
+PROBES = 3     # random portraits that are moved
 LOSS = 0.05    # of likeness that may be lost against the same portraits unmoved, where the person's own photos differ by less
 MISSED = 0.3   # of the way from the photos to the value that may be missing in what is measured
 
@@ -38,7 +39,7 @@ def measured(reach: Sequence[Reach], model: PersonaModel, judge: Judge) -> list[
     Likeness is the mean cosine to the photos. It holds down to the 5th percentile of what the photos score among each other, or to LOSS
     below what the unmoved portraits score, whichever is less.
     """
-    w = model.anchors[:: max(1, len(model.anchors) // PROBES)][:PROBES]
+    w = hull.sample(model.anchors, PROBES, torch.Generator().manual_seed(0))
     images, base = _seen(model, judge, w)
     floor = min(float(judge.scale.quantile(0.05)), float(_likeness(judge, images).mean()) - LOSS)
     return [_extended(r, model, judge, w, base, floor) if r.attribute in PROBED and r.attribute in judge.attributes.names else r
@@ -57,7 +58,7 @@ def _extended(reach: Reach, model: PersonaModel, judge: Judge, w: Tensor, base: 
     change[:, model.axes.names.index(name)] = values - held[:, index]
     wanted = torch.full_like(held, float("nan"))
     wanted[:, index] = values
-    found = solve(model.axes.move(start, change), wanted, held, model.response, lambda x: _seen(model, judge, x)[1], rounds=1)
+    found = solve(model.axes.move(start, change), wanted, held, model.response, lambda x: _seen(model, judge, x)[1], rounds=2)
     images, achieved = _seen(model, judge, found.w)
     likeness = _likeness(judge, images).view(len(probed), -1).mean(1).tolist()
     reached = achieved[:, index].view(len(probed), -1).mean(1).tolist()
@@ -67,9 +68,10 @@ def _extended(reach: Reach, model: PersonaModel, judge: Judge, w: Tensor, base: 
         for value, like, got in sorted(zip(probed, likeness, reached, strict=True), key=lambda row: side * row[0]):
             if side * (value - end) <= 0:
                 continue
-            if like < floor or abs(got - value) > max(MISSED * abs(value - end), 0.3 * spread(name)):
+            if like < floor:
                 break
-            low, high = (value, high) if side < 0 else (low, value)
+            if abs(got - value) <= max(MISSED * abs(value - end), 0.3 * spread(name)):  # small ones may be hard to see where larger are not
+                low, high = (value, high) if side < 0 else (low, value)
     return reach.model_copy(update={"low": round(low, 3), "high": round(high, 3)})
 
 
