@@ -7,8 +7,11 @@ import typer
 from PIL import Image
 
 import portraitist
+from portraitist import testing
 from portraitist.cli import show, vault
 from portraitist.doctor import Check
+from portraitist.requests import Synthesize
+from portraitist.testing import plain_pictures
 
 
 def test_the_way_through(cli, tmp_path):
@@ -52,6 +55,31 @@ def test_json(cli):
     assert deleted["deleted"] == "ana" and deleted["receipt"]["signature"]
     code, out, _ = cli("personas", "ana", "--json")
     assert code == 1 and json.loads(out)["error"]["code"] == "persona_deleted"
+
+
+def test_who_is_meant_and_what_is_kept(cli):
+    assert cli("create", "ana", "photos", "--person", "b.jpg", "--keep", "a.jpg", "--keep", "c.jpg")[0] == 0
+    row = cli.studio._backend.ledger.job(cli.studio.jobs.list(limit=1)[0].id)
+    asked = cli.studio._backend.readable(row.persona_id, row.request)
+    assert asked["person"] == "b.jpg" and asked["keep"] == ["a.jpg", "c.jpg"]
+    code, _, err = cli("create", "eva", "photos", "--keep", "photos/a.jpg")
+    assert code == 2 and "keep names 'photos/a.jpg'" in err
+
+
+def test_a_request_that_was_cut_short_says_so(cli, monkeypatch):
+    def cut_short(request, context):
+        made = plain_pictures(request, context)
+        if isinstance(request, Synthesize):
+            made.pictures[0].report.warnings = ["yaw: 60 was asked, and 25 is as far as this person goes"]
+        return made
+
+    assert cli("create", "ana", "photos")[0] == 0
+    assert "as far as this person goes" not in cli("synthesize", "ana", "--yaw", "60", "-o", "p.png")[1]
+    monkeypatch.setattr(testing, "plain_pictures", cut_short)
+    code, out, _ = cli("synthesize", "ana", "--yaw", "60", "--seed", "1", "-o", "q.png")
+    assert code == 0 and "yaw: 60 was asked, and 25 is as far as this person goes" in out
+    data = json.loads(cli("synthesize", "ana", "--yaw", "60", "--seed", "2", "-o", "r.png", "--json")[1])
+    assert "as far as this person goes" in json.dumps(data)
 
 
 def test_jobs_that_are_not_waited_for(cli):

@@ -105,9 +105,8 @@ def _triangles() -> np.ndarray:
     middles = (face[triangles].mean(1) * 1e4).astype(np.float32)
     inside = [cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y in middles]
     triangles = triangles[inside]
-    a, b, c = (face[triangles[:, i]] for i in range(3))
-    flipped = np.cross(b - a, c - a) > 0
-    triangles[flipped] = triangles[flipped][:, ::-1]
+    clockwise = _areas(face, triangles) < 0
+    triangles[clockwise] = triangles[clockwise][:, ::-1]
     return triangles
 
 

@@ -57,7 +57,7 @@ class Views:
     moved: Tensor
     seed: int
     likeness_of: Callable[[Tensor], Tensor]  # mean cosine [B] of pictures to the photos
-    often: Tensor  # [V] how often each is seen, in relation
+    often: Tensor  # [V] how often each is seen, in relation; on the CPU, where it is drawn from
     enough: float  # likeness beyond which nothing is gained
     weight: float = 1.5
     likeness: float = 0.1
@@ -93,8 +93,9 @@ class Views:
         around = (render(prior, anchors[photo] + moved) + tone).clamp(-1, 1)
         pictures = torch.lerp(around, to_tensor(np.stack([view.picture for view in made])).to(photos), face)
         embeddings = identity(photos)
+        often = torch.where(change[:, :2].abs().amax(1) > 0, 1.0, _SMILES).cpu()
         return cls(pictures, _AROUND + (1 - _AROUND) * face, photo, moved, seed, lambda x: identity_scores(identity(x), embeddings),
-                   torch.where(change[:, :2].abs().amax(1) > 0, 1.0, _SMILES), float(leave_one_out(embeddings).mean()) - _TURNING_COSTS)
+                   often, float(leave_one_out(embeddings).mean()) - _TURNING_COSTS)
 
     def loss(self, generator: Generator, anchors: Tensor, reconstruction: Reconstruction, step: int, dtype: torch.dtype) -> Tensor:
         """Of update `step`, at latents beside the anchors [N, D]; which views are seen depends on the seed and the step alone."""
