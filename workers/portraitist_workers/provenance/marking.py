@@ -19,8 +19,9 @@ from portraitist.provenance.mark import GRID
 from .origin import MarkedImage
 
 TARGET = 7.6           # score of a whole picture at half size and JPEG 80; 6.8 is found
-TARGET_SEARCHED = 9.5  # of what must be looked for at all sizes and places; about 8.4 is found
-TARGET_CROPPED = 8.8   # of a whole picture of which KEPT of each side is left; it must be looked for, too; about 8.1 is found
+TARGET_ON_SHEET = 9.2  # of a picture among others, which must be looked for at all sizes and places; about 8.4 is found
+TARGET_PART = 9.5      # of a part of a photo, which must be looked for, too, and has less exact borders
+TARGET_CROPPED = 8.8   # of a whole picture of which KEPT of each side is left; about 8.1 is found
 KEPT = 0.8
 STRENGTH = 0.5, 2.8  # root mean square change of brightness, grey levels, at least and at most: 39.2 dB
 _ROUNDS = 6
@@ -30,7 +31,7 @@ _FLAT, _MOST = 0.5, 3.5  # ... this share of it where there is none, and at most
 
 def mark_portrait(pixels: np.ndarray, *, on_sheet: bool = False) -> MarkedImage:
     """Mark a picture [H, W, 3] that is generated as a whole; stronger if it will be one of many on a sheet. Deterministic."""
-    return _mark(pixels, np.ones(pixels.shape[:2], np.float32), TARGET_SEARCHED if on_sheet else TARGET, TARGET_CROPPED)
+    return _mark(pixels, np.ones(pixels.shape[:2], np.float32), TARGET_ON_SHEET if on_sheet else TARGET, TARGET_CROPPED)
 
 
 def mark_part(pixels: np.ndarray, changed: np.ndarray) -> MarkedImage:
@@ -40,7 +41,7 @@ def mark_part(pixels: np.ndarray, changed: np.ndarray) -> MarkedImage:
     if not len(rows):
         return MarkedImage(pixels, 0.0)
     inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    part = _mark(pixels[inside], changed[inside], TARGET_SEARCHED)
+    part = _mark(pixels[inside], changed[inside], TARGET_PART)
     marked = pixels.copy()
     marked[inside] = part.pixels
     return MarkedImage(marked, part.score)
