@@ -54,7 +54,9 @@ def verify(
 
 def described(path: Path, verdict: Verdict) -> str:
     told = printable(_credentials(verdict.credentials))  # a signer may call itself anything
-    return f"{printable(str(path))}\n  metadata: {told}\n  mark:     {_mark(verdict.mark)}"
+    alone = verdict.mark.found and verdict.credentials.state != "valid"
+    hint = "; a hint, no proof: a mark can be copied from another picture" if alone else ""
+    return f"{printable(str(path))}\n  metadata: {told}\n  mark:     {_mark(verdict.mark)}{hint}"
 
 
 def _credentials(c: Credentials) -> str:

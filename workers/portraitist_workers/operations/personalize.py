@@ -178,5 +178,6 @@ def evaluate(model: PersonaModel, photos: Tensor, known: Tensor, clock: Stages) 
         "identity_photos": scale.mean(),
     }
     shown = min(len(photos), 12)
-    preview = sheet([*to_uint8(photos[:shown]), *(mark_portrait(pixels) for pixels in to_uint8(images[:shown]))], shown, gap=0)
+    reproductions = [mark_portrait(pixels, on_sheet=True) for pixels in to_uint8(images[:shown])]
+    preview = sheet([*to_uint8(photos[:shown]), *reproductions], shown, gap=0)
     return {k: float(v) for k, v in figures.items()}, preview
