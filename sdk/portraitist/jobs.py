@@ -141,7 +141,7 @@ class Job(Generic[T]):
             if watch is not None:
                 watch.close()
                 print(
-                    f"The job goes on. Come back with `portraitist jobs {self.id} --follow` (a picture's: and --out FILE); stop it with "
+                    f"The job goes on. Come back with `portraitist jobs {self.id} --follow` (pictures: with --out FILE); stop it with "
                     f"`portraitist cancel {self.id}`.",
                     file=sys.stderr,
                 )
