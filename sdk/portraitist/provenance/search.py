@@ -1,5 +1,4 @@
-"""Looking for the mark in a whole picture: first as it was delivered or resized, then at all sizes and places; mirrored
-or not."""
+"""Looking for the mark in a whole picture, mirrored or not: first as it was delivered or resized, then at all sizes and places."""
 
 from __future__ import annotations
 
