@@ -1,4 +1,5 @@
 # `make demo` shows everything; `make test` checks everything. Both install into .venv first.
+# Without a GPU, a torch that is several GB smaller: make install TORCH_INDEX=https://download.pytorch.org/whl/cpu
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +11,7 @@ install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) --constraint constraints.txt torch torchvision)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[worker,test]'
 	mkdir -p $(dir $(STAMP)) && touch $(STAMP)
 
@@ -20,7 +22,7 @@ lint: install
 	$(BIN)/mypy
 
 unit: install redis
-	$(BIN)/pytest
+	$(BIN)/pytest $(PYTEST_ARGS)
 
 # Installing a server needs root, so that is left to you.
 redis:

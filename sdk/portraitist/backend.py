@@ -81,18 +81,25 @@ def check_tenant(name: str) -> str:
 
 
 def default_home() -> Path:
-    """$PORTRAITIST_HOME, or the user's data folder."""
-    if named := os.environ.get("PORTRAITIST_HOME"):
-        return Path(named).expanduser().resolve()
+    """$PORTRAITIST_HOME, or the user's data folder. Raises InvalidRequest where the former is empty: somebody meant another one."""
+    if (named := os.environ.get("PORTRAITIST_HOME")) is not None:
+        return home_folder(named, "PORTRAITIST_HOME")
     import platformdirs
 
     return Path(platformdirs.user_data_dir("portraitist", appauthor=False))
 
 
+def home_folder(named: str | os.PathLike[str], param: str = "home") -> Path:
+    """Raises InvalidRequest for an empty string, which would be the current folder."""
+    if not os.fspath(named).strip():
+        raise InvalidRequest(f"{param} is empty; name a folder, or leave it out for your data folder", param=param)
+    return Path(named).expanduser().resolve()
+
+
 def embedded(home: str | Path | None = None, *, create: bool = True) -> Backend:
     """Everything in the folder `home`, which is made when it is not there. Photos are personal: only its owner may read it.
     Workers pass create=False: they must not begin anew what somebody removed."""
-    folder = default_home() if home is None else Path(home).expanduser().resolve()
+    folder = default_home() if home is None else home_folder(home)
     if create:
         _make(folder, "home")
     store = FolderStore(folder, create=create)

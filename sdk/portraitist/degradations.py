@@ -55,6 +55,10 @@ class Mask(_Degradation):
             image = _INLINE + base64.b64encode(read_bytes(image)[1]).decode()
         elif isinstance(image, os.PathLike):
             image = os.fspath(image)
+        if not isinstance(image, str):
+            raise InvalidRequest(
+                f"the mask is a {type(image).__name__}; expected a path, an encoded picture (bytes) or a PIL image", param="degradation"
+            )
         super().__init__(image=image, **data)
 
     def source(self) -> str | bytes:

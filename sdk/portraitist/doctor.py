@@ -40,8 +40,8 @@ def examine(home: str | os.PathLike[str] | None = None, *, start: bool = True) -
     """All checks, in the order in which to mend things. Never raises."""
     packages = [_package(name, least) for name, least in (("celery", "5.7"), ("safetensors", "0.5"), ("c2pa-python", "0.38"))]
     checks = [_python(), _torch_pair(), *packages, _heic(), _weights()]
-    folder = default_home() if home is None else Path(home)
     try:
+        folder = default_home() if home is None else Path(home)
         backend = embedded(folder)
         backend.store.erase(backend.store.put(b"portraitist doctor"))
     except PortraitistError as error:

@@ -141,8 +141,8 @@ class Job(Generic[T]):
             if watch is not None:
                 watch.close()
                 print(
-                    f"The job goes on. Come back with `portraitist jobs {self.id} --follow` or studio.jobs.get({self.id!r}).wait(); "
-                    f"stop it with `portraitist cancel {self.id}`.",
+                    f"The job goes on. Come back with `portraitist jobs {self.id} --follow` (pictures: with --out FILE); stop it with "
+                    f"`portraitist cancel {self.id}`.",
                     file=sys.stderr,
                 )
             raise

@@ -37,9 +37,13 @@ def check_mask(mask: Image, photo: tuple[int, int] | None) -> None:
 
 
 def check_files(mask: bytes, photo: bytes | None) -> None:
-    """`check_mask` of encoded files. What cannot be opened is left to the worker, whose decoder says what is wrong with it."""
+    """`check_mask` of encoded files. A damaged picture is left to the worker, whose decoder says what is wrong with it."""
     from PIL import Image, ImageOps
 
+    from .decoding.door import KINDS, is_picture
+
+    if not is_picture(mask):
+        raise _refusal(f"is not a {KINDS} picture", EXPECTED)
     size = None
     try:
         if photo is not None:

@@ -63,7 +63,7 @@ def gather(photos: PhotoLike | Iterable[PhotoLike]) -> Iterator[tuple[str, bytes
         items = [cast("PhotoLike", photos)]
     elif isinstance(photos, (str, os.PathLike)):
         path = Path(photos).expanduser()
-        items = _in_folder(path) if path.is_dir() else [path]
+        items = list(in_folder(path)) if path.is_dir() else [path]
     elif isinstance(photos, Iterable) and not isinstance(photos, Mapping):
         items = cast("Iterable[PhotoLike]", photos)
     else:
@@ -144,7 +144,8 @@ def _is_single(photos: object) -> bool:
     return pair or readable or _is_address(photos)
 
 
-def _in_folder(folder: Path) -> list[PhotoLike]:
+def in_folder(folder: Path) -> list[Path]:
+    """Its picture files, by name. Raises InvalidRequest where there are none."""
     try:
         found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file())
     except OSError as error:
@@ -157,14 +158,14 @@ def _in_folder(folder: Path) -> list[PhotoLike]:
             "into it",
             param="photos",
         )
-    return list(found)
+    return found
 
 
 def _read_file(path: Path) -> bytes:
     shown = printable(str(path))
     try:
         if path.is_dir():
-            raise InvalidImage(f"{shown} is a folder, not a photo; give its files, or the folder alone", param=str(path))
+            raise InvalidImage(f"{shown} is a folder; give a photo's file (photos to learn from may be one folder)", param=str(path))
         if not path.is_file() and path.exists():
             raise InvalidImage(f"{shown} is not a regular file", param=str(path))
         with open(path, "rb") as file:

@@ -18,6 +18,9 @@ from .store import SealedStore
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+# Suffixes that `save` writes, and `verify` reads.
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".avif": "AVIF"}
+
 
 class Picture:
     """One picture. `report` says what was asked, what was achieved, and how far to trust it."""
@@ -123,16 +126,12 @@ def _open(data: bytes) -> Image:
 
 
 def _encoded(image: Image, path: Path) -> bytes:
-    from PIL import Image as pil
-
     from .decoding.colour import srgb_bytes
 
-    pil.init()
-    suffix = path.suffix.lower()
-    if suffix not in pil.EXTENSION:
-        raise InvalidRequest(f"{path.name!r} ends in no known picture format; use .png, .jpg or .webp", param="path")
-    kind, file = pil.EXTENSION[suffix], io.BytesIO()
-    options = {"quality": 95, "icc_profile": srgb_bytes()} if kind in ("JPEG", "WEBP") else {}
+    kind, file = FORMATS.get(path.suffix.lower()), io.BytesIO()
+    if kind is None:
+        raise InvalidRequest(f"{path.name!r} ends in no format that is written; use {', '.join(FORMATS)}", param="path")
+    options = {"quality": 95, "icc_profile": srgb_bytes()} if kind != "PNG" else {}
     (image.convert("RGB") if kind == "JPEG" else image).save(file, kind, **options)
     return file.getvalue()
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+
+from portraitist_workers.faces.align import crop, ffhq_frame
+from portraitist_workers.faces.detect import detect_faces
+from portraitist_workers.faces.image_io import read, to_tensor
 
 torch.set_num_threads(1)  # small networks: a second thread gains little, and loses a lot on a busy machine
 
@@ -28,3 +33,16 @@ def person_labels(name: str) -> dict[str, dict]:
     """File name -> labels."""
     data = json.loads((ROOT / "tests" / "people" / name / "labels.json").read_text())
     return data["photos"] if "photos" in data else data
+
+
+@pytest.fixture(scope="session")
+def faces() -> tuple[torch.Tensor, list[str], list[dict]]:
+    """30 aligned faces [N, 3, 128, 128] of four people, whose they are, and their labels."""
+    pictures, owners, labels = [], [], []
+    for name in PEOPLE:
+        for path in person_photos(name)[::4]:
+            photo = read(path)
+            pictures.append(crop(photo, ffhq_frame(detect_faces(photo)[0].points), 128))
+            owners.append(name)
+            labels.append(person_labels(name)[path.name])
+    return to_tensor(np.stack(pictures)), owners, labels

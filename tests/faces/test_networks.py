@@ -7,34 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from portraitist.attributes import ESTIMATED
 from portraitist.errors import PriorUnavailable
-from portraitist_workers.faces.align import crop, ffhq_frame
-from portraitist_workers.faces.attributes import load_attributes
-from portraitist_workers.faces.detect import detect_faces
-from portraitist_workers.faces.identity import load_identity
-from portraitist_workers.faces.image_io import read, to_tensor
+from portraitist_workers.faces.image_io import to_tensor
 from portraitist_workers.faces.networks import FOLDER, load_network, read_network
 from portraitist_workers.faces.parser import load_parser
 from portraitist_workers.faces.perceptual import BundledPerceptual, load_perceptual
-
-from .conftest import PEOPLE, person_labels, person_photos
-
-
-@pytest.fixture(scope="module")
-def faces() -> tuple[torch.Tensor, list[str], list[dict]]:
-    """24 aligned faces [N, 3, 128, 128] of four people, whose they are, and their labels."""
-    pictures, owners, labels = [], [], []
-    for name in PEOPLE:
-        for path in person_photos(name)[::4]:
-            photo = read(path)
-            pictures.append(crop(photo, ffhq_frame(detect_faces(photo)[0].points), 128))
-            owners.append(name)
-            labels.append(person_labels(name)[path.name])
-    return to_tensor(np.stack(pictures)), owners, labels
+from portraitist_workers.faces.world import FOLDER as WORLD
 
 
-@pytest.mark.parametrize("kind", ["attributes", "identity", "parser", "perceptual"])
+@pytest.mark.parametrize("kind", ["attributes", "parser", "perceptual"])
 def test_files_are_small_and_say_how_good_they_are(kind):
     assert (FOLDER / f"{kind}.safetensors").stat().st_size < 6_000_000
     _, measured = load_network(kind)
@@ -44,7 +25,7 @@ def test_files_are_small_and_say_how_good_they_are(kind):
 def test_a_missing_or_damaged_file_is_a_typed_error(tmp_path):
     with pytest.raises(PriorUnavailable, match="reinstall"):
         load_network("attributes", tmp_path)
-    (tmp_path / "identity.safetensors").write_bytes((FOLDER / "identity.safetensors").read_bytes()[:1000])
+    (tmp_path / "identity.safetensors").write_bytes((WORLD / "identity.safetensors").read_bytes()[:1000])
     with pytest.raises(PriorUnavailable, match="identity"):
         load_network("identity", tmp_path)
 
@@ -89,66 +70,6 @@ def test_parts_follow_a_larger_picture(faces):
     assert load_parser()(images).shape == (4, 10, 256, 256)
     agreement = load_parser()(images)[:, :, ::2, ::2].argmax(1) == load_parser()(faces[0][:4]).argmax(1)
     assert agreement.float().mean() > 0.95
-
-
-# -- attributes --
-
-def test_attributes_follow_the_labels(faces):
-    """Through detection and alignment, as in use. The measured errors are in the file and in docs/photos.md."""
-    images, _, labels = faces
-    estimator = load_attributes()
-    assert estimator.names == ESTIMATED and set(estimator.errors) == set(ESTIMATED)
-    values = estimator(images)[0].numpy()
-    for i, (name, key, limit) in enumerate((("yaw", "yaw", 3.0), ("pitch", "pitch", 2.5), ("roll", "roll", 3.0),
-                                            ("smile", "smile_geo", 0.12), ("mouth_open", "mouth_open", 0.08))):
-        truth = np.array([label[key] for label in labels])
-        if name == "roll":
-            continue  # alignment takes the roll away; what is left is the residual
-        assert np.median(np.abs(values[:, i] - truth)) < limit, name
-        if truth.std() > 0.05:
-            assert np.corrcoef(values[:, i], truth)[0, 1] > 0.85, name
-
-
-def test_mirroring_turns_the_yaw(faces):
-    images, _, labels = faces
-    estimator = load_attributes()
-    yaw, mirrored = estimator(images)[0][:, 0], estimator(images.flip(3))[0][:, 0]
-    assert (yaw + mirrored).abs().median() < 2.5
-    assert (yaw - mirrored).abs().median() > 5  # negative control
-
-
-def test_attributes_are_differentiable(faces):
-    """Also when the first caller in this process worked without gradients."""
-    load_network.cache_clear()
-    load_attributes.cache_clear()
-    with torch.inference_mode():
-        load_attributes()
-    images = faces[0][:2].clone().requires_grad_()
-    load_attributes()(images)[0][:, 3].sum().backward()
-    assert images.grad is not None and images.grad.abs().sum() > 0
-
-
-# -- identity --
-
-def test_identity_tells_people_apart(faces):
-    images, owners, _ = faces
-    embedded = load_identity()(images)
-    assert torch.allclose(embedded.norm(dim=1), torch.ones(len(images)), atol=1e-4)
-    cosine = (embedded @ embedded.T).numpy()
-    same = np.array(owners)[:, None] == np.array(owners)[None]
-    upper = np.triu(np.ones_like(same), 1)
-    own, other = cosine[same & upper], cosine[~same & upper]
-    wins = (own[:, None] > other[None]).mean()
-    assert wins > 0.95  # area under the ROC curve
-
-
-def test_identity_survives_a_worse_camera(faces):
-    images, _, _ = faces
-    encoder = load_identity("bundled")
-    worse = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(images, 2), scale_factor=2, mode="bilinear")
-    darker = (images + 1) * 0.8 - 1
-    for changed in (worse, darker):
-        assert (encoder(images) * encoder(changed)).sum(1).median() > encoder.same_person
 
 
 # -- perceptual distance --

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from portraitist.provenance import mark
 from portraitist.provenance.search import find
@@ -19,8 +19,8 @@ PHOTOS = sorted((ROOT / "examples" / "photos").glob("photo-*.jpg"))
 FACES = [decoded(p.read_bytes())[60:316, 190:446] for p in PHOTOS]  # about the face, 256 px
 
 
-def resized(pixels, side):
-    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS))
+def resized(pixels, side, how=Image.Resampling.LANCZOS):
+    return np.asarray(Image.fromarray(pixels).resize((side, side), how))
 
 
 def jpeg(pixels, quality):
@@ -49,6 +49,9 @@ def test_it_cannot_be_seen_and_is_the_same_each_time(portraits, marked):
 
 DAMAGES = {
     "half, JPEG 80": small,
+    "half, JPEG 80, Lanczos": lambda x: jpeg(resized(x, 64), 80),
+    "half, JPEG 80, bicubic": lambda x: jpeg(resized(x, 64, Image.Resampling.BICUBIC), 80),
+    "half, JPEG 80, box": lambda x: jpeg(resized(x, 64, Image.Resampling.BOX), 80),
     "JPEG 80, half": lambda x: resized(jpeg(x, 80), 64),
     "JPEG 50": lambda x: jpeg(x, 50),
     "300 px": lambda x: resized(x, 300),
@@ -71,6 +74,35 @@ def test_a_crop_and_a_screenshot_are_searched(marked):
     assert found.found and found.part is not None
     x, y, side = found.part
     assert abs(side - 200) < 20 and abs(x - 130) < 60 and abs(y - 60) < 60
+
+
+def test_80_percent_of_each_side_suffice(portraits):
+    """Where half size and JPEG 80 need little, crops decide how strong the mark gets."""
+    for portrait in portraits[:3]:
+        marked = marking.mark_portrait(portrait).pixels
+        tile = mark.pattern()
+        crops = mark.scores(marking._crops(marking._window(mark.luminance(marked))), tile).max((-2, -1))
+        assert crops.min() >= marking.TARGET_CROPPED
+        assert find(marked[:102, 26:]).found and find(marked[13:115, 13:115][:, ::-1]).found
+
+
+def test_a_sheet(portraits):
+    """Searched, so its pictures are marked more strongly; mirrored, too."""
+    cells = [marking.mark_portrait(p, on_sheet=True) for p in portraits[:4]]
+    page = marking.sheet(cells, 2).pixels
+    unmarked = marking.sheet([marking.MarkedImage(p, 0.0) for p in portraits[:4]], 2).pixels
+    assert find(small(page[:, ::-1])).found and not find(small(unmarked)).found
+
+
+def test_a_mark_can_be_lifted_and_the_docs_say_so(portraits, monkeypatch):
+    """Who has one marked picture can put its mark on another without the key: the mark is a hint, the signature proves."""
+    monkeypatch.setenv("PORTRAITIST_MARK_KEY", "secret")
+    page = (ROOT / "docs" / "provenance.md").read_text()
+    picture = marking.mark_portrait(portraits[0]).pixels
+    lifted = picture.astype(float) - np.asarray(Image.fromarray(picture).filter(ImageFilter.MedianFilter(7)))
+    others = [np.clip(np.rint(p + lifted), 0, 255).astype(np.uint8) for p in portraits[1:]]
+    assert any(find(o, thorough=False).found for o in others) and not any(find(p, thorough=False).found for p in portraits[1:])
+    assert "can be lifted" in page
 
 
 @pytest.mark.parametrize("side", [256, 512])
@@ -113,6 +145,7 @@ def test_a_part_of_a_photo():
     changed[60:316, 190:446] = np.hanning(258)[1:-1, None] * np.hanning(258)[None, 1:-1]
     after = marking.mark_part(photo, changed)
     assert np.array_equal(after.pixels[changed == 0], photo[changed == 0])
-    found = find(small(after.pixels))
-    assert found.found and found.part is not None
+    for seen in (small(after.pixels), small(after.pixels[:, ::-1])):
+        found = find(seen)
+        assert found.found and found.part is not None
     assert np.array_equal(marking.mark_part(photo, 0 * changed).pixels, photo)

@@ -3,6 +3,7 @@
 steps, dt      so many steps of so many seconds; each saves a checkpoint, so a resumed run goes on where it was
 kill_at        the process kills itself at this step, on the first `kills` attempts (default: all)
 deaf           1: never reports progress, so it cannot hear a cancellation
+stuck          hangs at this photo of the intake (1: the second)
 error          1: InvalidImage, 2: PhotosUnusable, 3: ZeroDivisionError, 4: MemoryError
 memory         MemoryError on workers with less of it, in GB, 5: a fault that quotes the photo's name
 """
@@ -57,6 +58,10 @@ def work(request, context):
     _misbehave(int(script.get("error", 0)), request.photos[0].name)
     if int(os.environ.get("PORTRAITIST_MEMORY", 0)) < script.get("memory", 0) * 2**30:
         raise MemoryError
+    if "stuck" in script:
+        for step in range(int(script["stuck"]) + 1):
+            context.on_step(Progress(stage="intake", step=step, steps=len(request.photos)))
+        time.sleep(600)
     state = json.loads(context.load_checkpoint() or b'{"step": 0, "log": []}')
     first = state["step"]
     steps, dt = int(script.get("steps", 3)), script.get("dt", 0.0)

@@ -14,7 +14,15 @@ import pytest
 
 import portraitist
 from portraitist import Cancelled, Queued, Running
-from portraitist.errors import Conflict, InvalidRequest, JobCancelled, JobFailed, PersonaDeleted, QueueUnavailable
+from portraitist.errors import (
+    Conflict,
+    InvalidRequest,
+    JobCancelled,
+    JobFailed,
+    JobTimedOut,
+    PersonaDeleted,
+    QueueUnavailable,
+)
 from portraitist.ledger import LeaseLost, Quotas, RedisLedger
 
 from .fleet import Fleet, child_gone, starts
@@ -169,6 +177,20 @@ def test_a_child_that_hangs(fleet, studio, create):
     job = create(studio, stop=1)
     assert job.wait(timeout=120).record.figures["starts"] == 2.0
     assert "stopped answering" in next(e.detail for e in job.events() if e.kind == "requeued")
+
+
+def test_a_job_that_takes_too_long_and_does_not_notice_fails_once(tmp_path, create, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_LIMIT_TUNE_S", "1")
+    fleet = Fleet(tmp_path)
+    try:
+        fleet.add()
+        job = create(fleet.studio, stuck=1)
+        with pytest.raises(JobTimedOut, match="time limit of 1 s in stage 'intake', at the file 'b.jpg'"):
+            job.wait(timeout=120)
+        assert row(fleet.studio, job).attempts == 1 == starts(job)
+        assert create(fleet.studio).wait(timeout=120)
+    finally:
+        fleet.stop()
 
 
 def test_a_poison_job_stops_and_the_queue_moves_on(studio, create):

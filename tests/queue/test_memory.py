@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from portraitist import memory
 from portraitist.errors import InvalidRequest, JobFailed
 from portraitist.memory import GB
+from portraitist_workers import room
 
 from .fleet import Fleet, starts
 from .processes import row, until
@@ -42,6 +44,14 @@ def test_by_memory(fleet, create):
     assert next(w for w in fleet.transport.workers() if w.pid == large.pid).node == row(studio, job).worker.rpartition("/")[0]
     with pytest.raises(JobFailed, match="memory"):
         create(studio, memory=20).wait(timeout=120)
+
+
+def test_a_second_process_only_where_there_is_the_memory_for_it(monkeypatch):
+    """Embedded: else the job waits until the first process is free."""
+    edit, create = (SimpleNamespace(request={"operation": operation}) for operation in ("edit", "create"))
+    monkeypatch.setattr(memory, "SERVING", 2**60)
+    monkeypatch.setattr(memory, "NEEDS", {"create": 1})
+    assert room.beside(create) and not room.beside(edit)
 
 
 def test_a_job_that_fits_no_worker_is_told_of(fleet, create):

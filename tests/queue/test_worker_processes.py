@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,7 @@ from portraitist.errors import (
     WaitTimeout,
 )
 
+from .fake_operations import BRIEF
 from .processes import PHOTOS, child_pid, gone, kill, row, running, until, worker_pid
 
 # -- the ordinary way ------------------------------------------------------------------------------------------------
@@ -92,15 +94,34 @@ def test_wait_timeout_leaves_the_job_running(shared, create):
     assert job.wait(timeout=120)
 
 
-def test_serving_goes_before_the_next_creation(shared, create):
-    person = create(shared).wait(timeout=120)
-    first = create(shared, steps=6, dt=0.1)
-    running(shared, first)
-    second = create(shared, steps=1)
-    serve = person.synthesize(wait=False)
-    assert serve.status == Queued(ahead=0) and second.status == Queued(ahead=1)
-    second.wait(timeout=120)
-    assert row(shared, first).started < row(shared, serve).started < row(shared, second).started
+def children_of(studio):
+    """Process ids of what does the worker's jobs (not of the tracker that Python puts beside them)."""
+    found = set()
+    for process in psutil.Process(worker_pid(studio)).children():
+        with suppress(psutil.Error):  # it has just ended
+            if "spawn_main" in " ".join(process.cmdline()):
+                found.add(process.pid)
+    return found
+
+
+def test_a_picture_does_not_wait_for_a_person_who_is_learnt(studio, create):
+    """It has a process of its own, which is started when it is needed. Either may be killed, and the other goes on."""
+    person = create(studio).wait(timeout=120)
+    assert len(children_of(studio)) == 1
+    learning = create(studio, steps=10_000, dt=0.05)
+    running(studio, learning)
+    waiting = create(studio)
+    pictures = person.synthesize(wait=False)
+    assert pictures.wait(timeout=120) and isinstance(learning.status, Running) and waiting.status == Queued(ahead=0)
+    assert {child_pid(studio, pictures), child_pid(studio, learning)} == children_of(studio)
+    brief = person.synthesize(seed=BRIEF, wait=False)
+    until(lambda: isinstance(brief.status, Running))
+    kill(child_pid(studio, brief))
+    assert brief.wait(timeout=120) and row(studio, brief).attempts == 2
+    assert row(studio, learning).attempts == 1 and row(studio, waiting).attempts == 0
+    learning.cancel()
+    waiting.wait(timeout=120)
+    assert all(person.synthesize(seed=seed) for seed in range(5))
 
 
 # -- cancellation ----------------------------------------------------------------------------------------------------
@@ -320,12 +341,17 @@ def test_a_job_that_takes_too_long_fails(studio, create, monkeypatch):
 
 
 def test_a_job_that_takes_too_long_and_does_not_notice_is_killed(studio, create, monkeypatch):
+    """Once: a second attempt would take as long. The file that it was busy with is named, also where steps before it came too fast to be
+    told at once."""
     monkeypatch.setenv("PORTRAITIST_LIMIT_TUNE_S", "1")
-    job = create(studio, steps=1000, dt=0.05, deaf=1)
-    ledger = studio._backend.ledger
-    given_back = until(lambda: [e for e in ledger.events(job.id) if e.kind == "requeued"], 30)
-    assert "longer than its time limit" in str(given_back[0].data)
-    job.cancel()
+    job = create(studio, stuck=1)
+    with pytest.raises(JobTimedOut, match="time limit of 1 s in stage 'intake', at the file 'b.jpg'") as caught:
+        job.wait(timeout=60)
+    assert (caught.value.stage, caught.value.param) == ("intake", "b.jpg") and "memory" not in str(caught.value)
+    assert row(studio, job).attempts == 1 and [e.kind for e in job.events()].count("started") == 1
+    deaf = create(studio, steps=1000, dt=0.05, deaf=1)
+    with pytest.raises(JobTimedOut, match="before its first stage; choose"):
+        deaf.wait(timeout=60)
 
 
 @pytest.mark.slow

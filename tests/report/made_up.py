@@ -103,8 +103,8 @@ def content() -> Content:
             "persona_bytes": 1.4e6,
         },
         networks={
-            "identity": "portraitist-identity",
-            "attributes": "portraitist-attributes",
+            "identity": "dlib-resnet@1a2b3c4d",
+            "attributes": "portraitist-attributes+face-mesh",
             "perceptual": "portraitist-perceptual",
         },
     )
@@ -155,9 +155,7 @@ def _verdict(name: str) -> PhotoVerdict:
     figures = {"face_px": 214.0, "blur": 1.1, "identity": 0.86, "brightness": 120.0}
     if name in _LABELS:
         return PhotoVerdict(name=name, accepted=True, figures=figures, attributes={k: _LABELS[name][k] for k in REACH})
-    code = {"bad-blurred.jpg": "blurred", "bad-duplicate.jpg": "duplicate", "bad-no-face.jpg": "no_face"}.get(
-        name, "other_person"
-    )
+    code = {"bad-duplicate.jpg": "duplicate", "bad-no-face.jpg": "no_face"}.get(name, "other_person")
     return PhotoVerdict(
         name=name,
         accepted=False,

@@ -1,46 +1,17 @@
 """The command line: same words as the SDK, one line per error, exit codes, JSON."""
 
 import json
-import sys
 
 import pytest
 import typer
 from PIL import Image
 
 import portraitist
-from portraitist.cli import admin, main, make, show, tenants, vault
+from portraitist import testing
+from portraitist.cli import show, vault
 from portraitist.doctor import Check
-from portraitist.studio import Studio
-from portraitist.testing import fake_backend
-
-
-@pytest.fixture
-def cli(monkeypatch, capsys, tmp_path):
-    """cli("create", "ana", ...) -> (exit code, stdout, stderr), on the fake studio, in an empty folder."""
-    backend = fake_backend()
-
-    def connect(home=None, tenant=None):
-        return Studio(backend.of(tenant))
-
-    monkeypatch.setattr(make, "connect", connect)
-    monkeypatch.setattr(admin, "connect", connect)
-    monkeypatch.setattr(tenants, "open_backend", lambda url, home, store: backend)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "160")
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for name in "abc":
-        (folder / f"{name}.jpg").write_bytes(name.encode())
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["portraitist", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    call.studio = connect()
-    return call
+from portraitist.requests import Synthesize
+from portraitist.testing import plain_pictures
 
 
 def test_the_way_through(cli, tmp_path):
@@ -86,6 +57,31 @@ def test_json(cli):
     assert code == 1 and json.loads(out)["error"]["code"] == "persona_deleted"
 
 
+def test_who_is_meant_and_what_is_kept(cli):
+    assert cli("create", "ana", "photos", "--person", "b.jpg", "--keep", "a.jpg", "--keep", "c.jpg")[0] == 0
+    row = cli.studio._backend.ledger.job(cli.studio.jobs.list(limit=1)[0].id)
+    asked = cli.studio._backend.readable(row.persona_id, row.request)
+    assert asked["person"] == "b.jpg" and asked["keep"] == ["a.jpg", "c.jpg"]
+    code, _, err = cli("create", "eva", "photos", "--keep", "photos/a.jpg")
+    assert code == 2 and "keep names 'photos/a.jpg'" in err
+
+
+def test_a_request_that_was_cut_short_says_so(cli, monkeypatch):
+    def cut_short(request, context):
+        made = plain_pictures(request, context)
+        if isinstance(request, Synthesize):
+            made.pictures[0].report.warnings = ["yaw: 60 was asked, and 25 is as far as this person goes"]
+        return made
+
+    assert cli("create", "ana", "photos")[0] == 0
+    assert "as far as this person goes" not in cli("synthesize", "ana", "--yaw", "60", "-o", "p.png")[1]
+    monkeypatch.setattr(testing, "plain_pictures", cut_short)
+    code, out, _ = cli("synthesize", "ana", "--yaw", "60", "--seed", "1", "-o", "q.png")
+    assert code == 0 and "yaw: 60 was asked, and 25 is as far as this person goes" in out
+    data = json.loads(cli("synthesize", "ana", "--yaw", "60", "--seed", "2", "-o", "r.png", "--json")[1])
+    assert "as far as this person goes" in json.dumps(data)
+
+
 def test_jobs_that_are_not_waited_for(cli):
     code, out, _ = cli("create", "ana", "photos", "--no-wait")
     job = out.strip()
@@ -109,18 +105,18 @@ def test_labels(cli, tmp_path):
     "arguments, code, words",
     [
         (("create", "x", "nowhere"), 2, "no file nowhere"),
-        (("create", "x", "photos", "--preset", "bst"), 2, "preset='bst'"),
+        (("create", "x", "photos", "--preset", "bst"), 2, "--preset 'bst'"),
         (("synthesize", "nobody"), 1, "no persona 'nobody'"),
-        (("synthesize", "ana", "--yaw", "abc"), 2, "yaw='abc'"),
+        (("synthesize", "ana", "--yaw", "abc"), 2, "--yaw 'abc'"),
         (("synthesize", "ana", "--yaw", "99"), 2, "-60 to 60"),
         (("synthesize", "ana", "--set", "age"), 2, "NAME=VALUE"),
         (("synthesize", "ana", "--roll", "3"), 2, "not organised by 'roll'"),
         (("enhance", "ana", "photos/a.jpg", "--degradation", "rain"), 2, "auto, downsample"),
-        (("enhance", "ana", "photos/a.jpg", "--degradation", "jpeg:high"), 2, "Jpeg.quality='high'"),
+        (("enhance", "ana", "photos/a.jpg", "--degradation", "jpeg:high"), 2, "--degradation jpeg: quality 'high'"),
         (("enhance", "ana", "photos/a.jpg", "--degradation", "jpeg:1:2"), 2, "jpeg takes quality"),
         (("jobs", "job_none"), 1, "no job"),
+        (("personas", "--home", ""), 2, "--home is empty"),
         (("jobs", "--status", "odd"), 2, "queued, running"),
-        (("synthesize", "ana", "-n", "2", "-o", "photos/a.jpg"), 1, "cannot make the folder"),
     ],
 )
 def test_errors_are_one_line(cli, arguments, code, words):

@@ -76,9 +76,13 @@ def test_a_photo_that_lies_on_its_side_is_compared_upright():
         check_files(encoded(drawn((150, 200))), photo)
 
 
-def test_what_cannot_be_opened_is_left_to_the_worker():
-    check_files(b"no picture", b"x")
+def test_what_is_no_picture_is_refused_and_a_damaged_one_left_to_the_worker():
+    check_files(encoded(drawn((150, 200)))[:60], b"x")
     check_files(encoded(drawn((150, 200))), b"x")
+    with pytest.raises(InvalidRequest, match="not a JPEG, PNG.*white where pixels are missing"):
+        check_files(b"no picture", b"x")
+    with pytest.raises(InvalidRequest, match="the mask is a float; expected a path"):
+        portraitist.Mask(0.5)
 
 
 def test_enhance_refuses_before_anything_is_uploaded(monkeypatch):

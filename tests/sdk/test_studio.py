@@ -291,6 +291,43 @@ def test_strict(ana):
         ana.synthesize(yaw=30, strict=True)
 
 
+def test_strict_to_what_photos_show(studio, ana):
+    ana.record.reach[0] = ana.record.reach[0].model_copy(update={"high": 25.0, "photos_low": -8.0, "photos_high": 9.0})
+    assert "yaw: -60 to 25 deg (photos show -8 to 9)" in str(ana.reach)
+    for call in (lambda **asked: ana.synthesize(yaw=20, **asked), lambda **asked: ana.edit(b"x", yaw=20, **asked)):
+        assert call() and call(strict=True)
+        with pytest.raises(OutOfRange, match="photos show, -8 to 9 deg") as caught:
+            call(strict="photos")
+        assert caught.value.details == {"low": -8, "high": 9}
+    assert ana.synthesize(yaw=9, strict="photos")
+    assert studio._backend.ledger.job(studio.jobs.list(limit=1)[0].id).request["strict"] == "photos"
+    with pytest.raises(InvalidRequest):
+        ana.synthesize(yaw=0, strict="reach")
+
+
+def test_who_is_meant_and_what_is_kept(studio):
+    def asked():
+        row = studio._backend.ledger.job(studio.jobs.list(limit=1)[0].id)
+        assert "a.jpg" not in str(row.request)  # names of photos are sealed, as elsewhere
+        return studio._backend.readable(row.persona_id, row.request)
+
+    studio.personas.create("eva", PHOTOS, person="b.jpg", keep=["a.jpg", "c.jpg"], wait=True)
+    assert asked()["person"] == "b.jpg" and asked()["keep"] == ["a.jpg", "c.jpg"]
+    studio.personas.create("eve", PHOTOS, keep="a.jpg", wait=True)
+    assert asked()["person"] is None and asked()["keep"] == ["a.jpg"]
+    for options, param in (({"person": "d.jpg"}, "person"), ({"keep": ["a.jpg", "photos/b.jpg"]}, "keep")):
+        with pytest.raises(InvalidRequest, match="not among the photos.*bare file names") as caught:
+            studio.personas.create("ida", PHOTOS, **options)
+        assert caught.value.param == param
+
+
+def test_a_picture_shows_its_warnings(ana):
+    picture = ana.synthesize(yaw=20)
+    assert "yaw=20" in repr(picture) and ";" not in repr(picture)
+    picture.report.warnings.append("yaw: 60 was asked")
+    assert repr(picture).endswith("; yaw: 60 was asked)")
+
+
 # -- edit and enhance ------------------------------------------------------------------------------------------------
 
 
@@ -422,6 +459,11 @@ def test_connect(tmp_path, monkeypatch):
         portraitist.connect("amqp://localhost")
     with pytest.raises(InvalidRequest, match="PORTRAITIST_STORE"):
         portraitist.connect("redis://localhost")
+    with pytest.raises(InvalidRequest, match="home is empty"):
+        portraitist.connect(home="")
+    monkeypatch.setenv("PORTRAITIST_HOME", "")
+    with pytest.raises(InvalidRequest, match="PORTRAITIST_HOME is empty"):
+        portraitist.connect()
     (tmp_path / "file").write_text("")
     with pytest.raises(portraitist.StorageError, match="home="):
         portraitist.connect(home=tmp_path / "file" / "home")

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from sdk.test_cli import cli  # noqa: F401
 
 from portraitist.cli import show
 from portraitist.cli.verify import described
@@ -23,7 +22,7 @@ def plain(text: str) -> bool:
     return all(line.isprintable() for line in text.split("\n"))
 
 
-def test_names_never_reach_a_terminal_as_they_are(cli, tmp_path, monkeypatch):  # noqa: F811
+def test_names_never_reach_a_terminal_as_they_are(cli, tmp_path, monkeypatch):
     evil = EVIL.replace("\udcff", "")
     (tmp_path / "photos" / evil).write_bytes(b"x")
     code, out, err = cli("create", "eve", "photos")
@@ -37,7 +36,7 @@ def test_names_never_reach_a_terminal_as_they_are(cli, tmp_path, monkeypatch):  
     assert code == 2 and plain(err) and err.count("\n") == 1
 
 
-def test_json_tells_names_exactly_and_obeys_none(cli, tmp_path):  # noqa: F811
+def test_json_tells_names_exactly_and_obeys_none(cli, tmp_path):
     evil = EVIL.replace("\udcff", "é")
     (tmp_path / "photos" / evil).write_bytes(b"x")
     code, out, _ = cli("create", "eve", "photos", "--json")

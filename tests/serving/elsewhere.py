@@ -1,7 +1,7 @@
 """A device that this machine need not have: tensors that say they live on "meta" and refuse to meet the CPU's, as a GPU's do.
 
 Each wraps an ordinary tensor and computes with it, so results must be the CPU's, bit for bit. (A real GPU's kernels differ.)
-Indexing by a Python list is out of bounds here: torch makes no numbers for an index on "meta". Index by a tensor.
+torch makes no numbers on "meta" out of a Python list, so that lists given as indices or to `new_tensor` are made into tensors here.
 """
 
 import torch
@@ -10,7 +10,8 @@ from torch.utils._pytree import tree_iter, tree_map
 
 ELSEWHERE = torch.device("meta")
 aten = torch.ops.aten
-MAY_MIX = (aten._to_copy.default, aten.copy_.default, aten.index.Tensor)  # a GPU takes indices from the CPU, too
+# A GPU takes indices from the CPU, too.
+MAY_MIX = (aten._to_copy.default, aten.copy_.default, aten.index.Tensor, aten.index_put_.default)
 
 
 class Remote(torch.Tensor):
@@ -24,6 +25,15 @@ class Remote(torch.Tensor):
 
     def tolist(self):
         return self.inner.tolist()
+
+    def new_tensor(self, data, *, dtype=None):
+        return torch.tensor(data, dtype=dtype or self.dtype).to(ELSEWHERE)
+
+    def __getitem__(self, index):
+        return super().__getitem__(_without_lists(index))
+
+    def __setitem__(self, index, value):
+        super().__setitem__(_without_lists(index), value)
 
     @classmethod
     def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
@@ -43,6 +53,8 @@ def _compute(function, args, kwargs):
     if remote and function not in MAY_MIX:
         strays = [t for t in tensors if not isinstance(t, Remote) and t.ndim > 0]  # a number from the CPU is allowed
         assert not strays, f"{function} mixes devices: {[list(t.shape) for t in strays]} lie on the CPU"
+    drawn_by = kwargs.get("generator")
+    assert not remote or drawn_by is None, f"{function} is given a generator of the CPU"
     result = function(*tree_map(_inner, args), **tree_map(_inner, kwargs))
     if kwargs.get("device") is not None:
         remote = torch.device(kwargs["device"]) == ELSEWHERE
@@ -56,6 +68,12 @@ def _compute(function, args, kwargs):
     if function is aten.copy_.default:
         return args[0]
     return tree_map(lambda v: wrap(v) if isinstance(v, torch.Tensor) else v, result)
+
+
+def _without_lists(index):
+    parts = index if isinstance(index, tuple) else (index,)
+    made = tuple(torch.tensor(part) if isinstance(part, list) else part for part in parts)
+    return made if isinstance(index, tuple) else made[0]
 
 
 def _inner(value):

@@ -43,3 +43,5 @@ def test_the_stand_in_notices_a_stray_tensor():
         assert isinstance(there * 2, Remote) and not isinstance(there.cpu(), Remote)
         with pytest.raises(AssertionError, match="mixes devices"):
             there + torch.ones(3)
+        with pytest.raises(AssertionError, match="a generator of the CPU"):
+            torch.multinomial(there, 1, generator=torch.Generator())

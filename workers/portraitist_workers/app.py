@@ -21,8 +21,8 @@ app.conf.update(
     broker_transport_options=wakeups.broker_options(socket_timeout_s=30.0)
     if _URL
     else {"polling_interval": 0.02},  # memory://: seconds between looks into the queue
-    # One job at a time per worker, in a fresh spawned process: CUDA cannot be used in a forked one, and only prefork can
-    # stop a job that does not listen.
+    # One job at a time per child, of which the embedded worker may have two. Spawned: CUDA cannot be used in a forked process,
+    # and only prefork can stop a job that does not listen.
     worker_pool="prefork",
     worker_pool_start_method="spawn",
     worker_concurrency=1,

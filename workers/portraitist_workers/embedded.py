@@ -1,4 +1,6 @@
-"""The embedded worker: a Celery worker (memory broker, one spawned child) fed from the SQLite ledger in `--home`.
+"""The embedded worker: a Celery worker (memory broker, spawned children) fed from the SQLite ledger in `--home`.
+
+One child does the jobs; a second one is started when pictures are asked for while a person is learnt, so that they do not wait.
 
     python -m portraitist_workers.embedded --home DIR [--idle 600]
 
@@ -22,6 +24,9 @@ from .process import children, set_for_children
 from .telemetry import logs
 from .telemetry.monitor import Monitor, prepare
 
+# Celery starts the second child when a second message comes. It may not end it again: after that it took no message any more.
+KEEP_S = 10**9
+
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Portraitist's local worker.")
@@ -37,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     logs.set_up()
 
     from portraitist.backend import embedded
+    from portraitist.ledger.protocol import LANES
     from portraitist.transport.lock import WorkerLock
 
     home = options.home.resolve()
@@ -48,13 +54,14 @@ def main(argv: list[str] | None = None) -> int:
     _announce(home)
     os.environ["PORTRAITIST_HOME"] = str(home)
     os.environ.pop("PORTRAITIST_URL", None)  # of a cluster that this worker does not belong to
+    os.environ["AUTOSCALE_KEEPALIVE"] = str(KEEP_S)  # read when Celery is imported
     set_for_children()
     if options.monitor:
         prepare()
 
     from .supervisor import Supervisor
 
-    supervisor = Supervisor(backend, lock, idle_s=options.idle)
+    supervisor = Supervisor(backend, lock, idle_s=options.idle, processes=lambda: len(children(worker)))
     supervisor.recover()
 
     from celery.signals import worker_ready
@@ -68,7 +75,9 @@ def main(argv: list[str] | None = None) -> int:
             signal.signal(number, lambda *_: supervisor.stop())
         threading.Thread(target=supervisor.run, name="portraitist-supervisor", daemon=True).start()
 
-    worker = app.Worker(loglevel="WARNING", without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True)
+    worker = app.Worker(
+        autoscale=(len(LANES), 1), loglevel="WARNING", without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True
+    )
     if options.monitor:
         pids = partial(children, worker)
         Monitor(options.monitor, backend, ticked=lambda: supervisor.ticked, pids=pids)

@@ -19,7 +19,6 @@ from portraitist.errors import (
     Conflict,
     JobCancelled,
     JobFailed,
-    JobTimedOut,
     PersonaDeleted,
     PortraitistError,
     QueueUnavailable,
@@ -36,6 +35,7 @@ from portraitist.store import SealedStore, Store, words
 from . import room
 from .checking import checked
 from .fetching import with_photos
+from .limits import LIMIT_S, timed_out
 from .provenance.gallery import Gallery
 from .telemetry import Attempt
 
@@ -44,13 +44,8 @@ log = logging.getLogger(__name__)
 LEASE_S = float(
     os.environ.get("PORTRAITIST_LEASE_S", "15")
 )  # seconds; a worker that is silent for so long is taken for dead
-LIMIT_S = {  # seconds an attempt may take, by lane; checked at every step, and enforced by killing a while later
-    "serve": float(os.environ.get("PORTRAITIST_LIMIT_SERVE_S", "900")),
-    "tune": float(os.environ.get("PORTRAITIST_LIMIT_TUNE_S", "14400")),
-}
 # What a supervisor, a node and the reaper allow an attempt before they stop it:
 CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
-LIMIT_GRACE_S = 5.0  # nor one that takes longer than its time limit, and does not notice
 SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept, or its clock been set
 WATCH_S = 0.2  # how often the job looks whether it was cancelled
 PROGRESS_S = 0.25  # at most one progress event in so long (a new stage is told at once)
@@ -157,12 +152,14 @@ class JobContext(Gallery):
     """`operations.Context` on a ledger and a store. Use as a context manager: it renews the lease from a thread."""
 
     def __init__(self, backend: Backend, row: JobRow, attempt: Attempt, *, lease_s: float) -> None:
-        self.stage = ""
+        self.stage, self.step = "", 0
         self.lost = False  # the job is no longer ours
         self._backend, self._ledger, self._row, self._attempt, self._lease_s = backend, backend.ledger, row, attempt, lease_s
         self._cancelled = False
         self._written: list[str] = []
         self._told = 0.0
+        self._untold: Progress | None = None
+        self._telling = threading.Lock()
         self._began = time.monotonic()
         self._said = -30.0
         self._over = threading.Event()
@@ -231,16 +228,24 @@ class JobContext(Gallery):
 
     def on_step(self, progress: Progress) -> None:
         self._listen()
-        now = time.monotonic()
-        if progress.stage == self.stage and progress.step < progress.steps and now - self._told < PROGRESS_S:
-            return
-        if progress.stage != self.stage:
+        self._untold, begins = progress, progress.stage != self.stage
+        if begins:
             self._attempt.stage(progress.stage)
-        self.stage, self._told = progress.stage, now
-        try:
-            self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
-        except (QueueUnavailable, StorageFull) as error:  # the work goes on; nobody could read it now anyway
-            self._away(error)
+        self.stage, self.step = progress.stage, progress.step
+        if begins or progress.step >= progress.steps or time.monotonic() - self._told >= PROGRESS_S:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Whatever has not been told yet. Called from two threads: if the next step takes for ever, this one must be known."""
+        with self._telling:
+            progress, self._untold = self._untold, None
+            if progress is None:
+                return
+            self._told = time.monotonic()
+            try:
+                self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
+            except (QueueUnavailable, StorageFull) as error:  # the work goes on; nobody could read it now anyway
+                self._away(error)
 
     def load_checkpoint(self) -> bytes | None:
         return self._patiently(lambda: self._store.load_checkpoint(self._row.id))
@@ -288,10 +293,7 @@ class JobContext(Gallery):
         if self._cancelled:
             raise JobCancelled(f"job {self._row.id} was cancelled", job_id=self._row.id)
         if time.monotonic() - self._began > LIMIT_S[self._row.lane]:
-            raise JobTimedOut(
-                f"job {self._row.id} took longer than its time limit of {LIMIT_S[self._row.lane]:.0f} s in stage {self.stage!r}; choose a "
-                f"smaller preset or fewer pictures, or set PORTRAITIST_LIMIT_{self._row.lane.upper()}_S higher on the worker"
-            )
+            raise timed_out(self._backend, self._row, self.stage, self.step)
 
     def _watch(self) -> None:
         renewed = time.monotonic()
@@ -303,6 +305,8 @@ class JobContext(Gallery):
                         self.lost = True
                         return
                     self._cancelled = row.cancel_requested is not None
+                    if time.monotonic() - self._told >= PROGRESS_S:
+                        self._tell()
                     if time.monotonic() - renewed > self._lease_s / 3:
                         self._ledger.heartbeat(self._row.id, self._row.token, lease_s=self._lease_s)
                         renewed = time.monotonic()

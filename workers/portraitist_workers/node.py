@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from portraitist.backend import Backend
 from portraitist.errors import PortraitistError
@@ -16,7 +17,8 @@ from portraitist.ledger import JobRow
 from portraitist.transport import RedisTransport, WorkerInfo
 
 from .delivering import Sender
-from .execution import CANCEL_GRACE_S, LIMIT_GRACE_S, LIMIT_S, SILENT_S
+from .execution import CANCEL_GRACE_S, SILENT_S
+from .limits import LIMIT_GRACE_S, LIMIT_S, fail_late
 from .reaper import CALM_S, Reaper, give_back
 from .telemetry import metrics
 from .telemetry.monitor import clean_up
@@ -164,18 +166,18 @@ class Node:
 
     def _watch(self, row: JobRow, pid: int, *, silent: bool) -> None:
         if self._long(row, "cancelled", row.cancel_requested is not None, CANCEL_GRACE_S):
-            self._kill_for(row, pid, "it did not stop when asked to")
+            self._kill_for(row, pid, partial(give_back, self._backend, row, "it did not stop when asked to"))
         elif self._long(row, "silent", silent, SILENT_S):
-            self._kill_for(row, pid, "its worker process stopped answering")
+            self._kill_for(row, pid, partial(give_back, self._backend, row, "its worker process stopped answering"))
         elif self._long(row, "running", True, LIMIT_S[row.lane] + LIMIT_GRACE_S):
-            self._kill_for(row, pid, "it took longer than its time limit")
+            self._kill_for(row, pid, partial(fail_late, self._backend, row))
 
-    def _kill_for(self, row: JobRow, pid: int, reason: str) -> None:
+    def _kill_for(self, row: JobRow, pid: int, then: Callable[[], None]) -> None:
         """The process must go because of `row`; what it does beside that is not to blame."""
         _kill(pid)
         for other in self._ledger.running(worker=row.worker):
             if other.id == row.id:
-                give_back(self._backend, row, reason)
+                then()
             else:
                 give_back(self._backend, other, "a job beside it had to be stopped", count=False)
 

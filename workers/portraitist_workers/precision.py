@@ -1,33 +1,26 @@
-"""Which number format optimisation runs in: bfloat16 where the device is clearly faster with it, else float32."""
+"""Which number format optimisation runs in: bfloat16 where processors of this kind are clearly faster with it, else float32."""
 
 from __future__ import annotations
 
 import functools
 import os
-import time
 
 import torch
-import torch.nn.functional as F
 
 from .device import device
-
-CLEARLY = 1.2  # times as fast, or the stopwatch would decide differently from one worker to the next
-_ROUNDS = 5
 
 
 @functools.cache
 def optimisation_dtype() -> torch.dtype:
     """bfloat16 on GPUs and on CPUs that are faster with it, else float32. PORTRAITIST_DTYPE=float32|bfloat16 overrides.
 
-    Measured once per process, in a tenth of a second: a processor that lists bfloat16 among its abilities may still need twice
-    the time with it (an Intel Xeon with AVX-512 BF16 whose AMX units were not lent to the virtual machine did).
+    Decided by what the processor is, never by a stopwatch. Beside two busy programs one said 0.1 where it said 5 on a quiet machine, and a
+    job that was killed went on in another format.
     """
     forced = os.environ.get("PORTRAITIST_DTYPE")
     if forced:
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[forced]
-    if device().type != "cpu":
-        return torch.bfloat16
-    return torch.bfloat16 if _has_bfloat16() and bfloat16_gain() >= CLEARLY else torch.float32
+    return torch.bfloat16 if device().type != "cpu" or _is_fast(_processor()) else torch.float32
 
 
 def autocast() -> torch.autocast:
@@ -35,27 +28,18 @@ def autocast() -> torch.autocast:
     return torch.autocast(device().type, torch.bfloat16, enabled=optimisation_dtype() == torch.bfloat16)
 
 
-@torch.inference_mode(False)  # the first caller may be serving
-@torch.enable_grad()
-def bfloat16_gain() -> float:
-    """How many times as fast as in float32 a convolution and its gradients are: 64 channels, 64 pixels a side."""
-    rng = torch.Generator().manual_seed(0)
-    image, kernel = torch.randn(2, 64, 64, 64, generator=rng), torch.randn(64, 64, 3, 3, generator=rng)
-    best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
-    for _ in range(_ROUNDS):  # by turns, and the best of each: other programs disturb single runs
-        for dtype in best:
-            x, weight = (t.to(dtype, memory_format=torch.channels_last).requires_grad_() for t in (image, kernel))
-            begun = time.perf_counter()
-            F.conv2d(x, weight, padding=1).sum().backward()
-            best[dtype] = min(best[dtype], time.perf_counter() - begun)
-    return best[torch.float32] / best[torch.bfloat16]
+def _is_fast(processor: dict[str, str]) -> bool:
+    """Whether a convolution and its gradients take clearly less time in bfloat16, measured on one thread: a fifth with AMX, half on
+    AMD's AVX-512. An Intel Xeon with AVX-512 BF16 alone needs twice the time, and without such units it is emulated."""
+    flags = processor.get("flags", "").split()
+    return "amx_bf16" in flags or ("avx512_bf16" in flags and processor.get("vendor_id") == "AuthenticAMD")
 
 
-def _has_bfloat16() -> bool:
-    """Whether it is worth a measurement: without such units it is emulated."""
+def _processor() -> dict[str, str]:
+    """What Linux tells about the first one; {} elsewhere."""
     try:
         with open("/proc/cpuinfo") as file:
-            flags = next((line for line in file if line.startswith("flags")), "")
+            first = file.read().split("\n\n")[0]
     except OSError:
-        return False
-    return "amx_bf16" in flags or "avx512_bf16" in flags
+        return {}
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}

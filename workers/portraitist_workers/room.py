@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 
 from portraitist import memory
 from portraitist.backend import Backend
@@ -19,6 +20,21 @@ ROOM = int(os.environ.get("PORTRAITIST_MEMORY", "0"))  # bytes; 0: not known
 def exhausted(error: Exception) -> bool:
     """Whether this says that memory ran out, the processor's or the GPU's."""
     return isinstance(error, MemoryError) or (not isinstance(error, PortraitistError) and "out of memory" in str(error).lower())
+
+
+def beside(row: JobRow) -> bool:
+    """Whether this machine has the memory for one more process that does this job."""
+    free = _free()
+    return free is None or free >= memory.needed(row.request)
+
+
+def _free() -> int | None:
+    """Bytes that processes can still take; None where the system does not tell (macOS)."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def leave_to_a_larger_one(backend: Backend, row: JobRow) -> bool:

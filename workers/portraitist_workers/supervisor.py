@@ -10,19 +10,24 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from celery.worker import state
 
 import portraitist
 import portraitist_workers
 from portraitist.backend import Backend
 from portraitist.errors import PortraitistError, StorageError, StorageFull
 from portraitist.ledger import JobRow, LeaseLost
-from portraitist.ledger.protocol import TERMINAL
+from portraitist.ledger.protocol import LANES, TERMINAL, Lane
 from portraitist.transport.lock import WorkerLock
 
+from . import room
 from .delivering import Sender
-from .execution import CANCEL_GRACE_S, LEASE_S, LIMIT_GRACE_S, LIMIT_S, SILENT_S
+from .execution import CANCEL_GRACE_S, LEASE_S, SILENT_S
+from .limits import LIMIT_GRACE_S, LIMIT_S, fail_late
 from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
 from .tasks import run_job
 from .telemetry import logs, metrics
@@ -31,16 +36,18 @@ from .telemetry.monitor import clean_up
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.02  # how often the ledger is read
-RESEND_S = 1.0  # a wake-up that nobody answered while nothing ran is sent again
+RESEND_S = 1.0  # a wake-up that got lost is sent again ...
+STUCK_S = 180.0  # ... and one that was received and not answered for longer than a child takes to start
 COMPARE_S = 2.0  # how often we look, between jobs, whether we run the installed code
 
 
 class Supervisor:
-    """`run` is the loop (in a thread of the worker's main process); `idle_s` = 0 never ends by itself."""
+    """`run` is the loop (in a thread of the worker's main process); `idle_s` = 0 never ends by itself; `processes` tells how many
+    children there are."""
 
-    def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float) -> None:
+    def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float, processes: Callable[[], int]) -> None:
         self._backend, self._ledger, self._store = backend, backend.ledger, backend.store
-        self._lock, self._idle_s = lock, idle_s
+        self._lock, self._idle_s, self._processes = lock, idle_s, processes
         self._sender = Sender(backend)
         self._sent: dict[str, float] = {}
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
@@ -81,17 +88,14 @@ class Supervisor:
         self._begun = {(row.id, row.token): self._begun.get((row.id, row.token), now) for row in running}
         for row in running:
             self._watch(row)
-        queued = self._ledger.queued(limit=1)
-        self._sent = {job_id: at for job_id, at in self._sent.items() if job_id in queued}
+        queued = {lane: job_id for lane in LANES for job_id in self._ledger.queued(lane=lane, limit=1)}
+        self._sent = {job_id: at for job_id, at in self._sent.items() if job_id in queued.values()}
         if running or queued:
             self._busy = now
         if not running and self._outdated(now):
             self._replace()
-        if not running and not self._ending.locked():  # so that the order is decided when the worker is free, not before
-            for job_id in queued:
-                if now - self._sent.get(job_id, -RESEND_S) >= RESEND_S:
-                    self._sent[job_id] = now
-                    run_job.delay(job_id)
+        if not self._ending.locked():
+            self._send(queued, running, now)
         if not running and now - self._swept > SWEEP_S:
             self._swept = now
             sweep(self._backend)
@@ -101,6 +105,20 @@ class Supervisor:
         self._sender.look()
         if self._idle_s and now - self._busy > self._idle_s and not self._sender.pending(self._idle_s):
             self._end_unless_needed()
+
+    def _send(self, queued: dict[Lane, str], running: list[JobRow], now: float) -> None:
+        """One job of each lane at a time, so that the order is decided when the lane is free, not before."""
+        busy = {row.lane for row in running}
+        for lane, job_id in queued.items():
+            # A second message would start a second child, which that job does not need.
+            patience = STUCK_S if job_id in state.requests else RESEND_S
+            if lane in busy or now - self._sent.get(job_id, -STUCK_S) < patience:
+                continue
+            others = busy | {other for other, sent in queued.items() if sent in self._sent} - {lane}
+            if others and self._processes() < len(LANES) and not room.beside(self._ledger.job(job_id)):
+                continue  # it waits, as the only process does one job after the other
+            self._sent[job_id] = now
+            run_job.apply_async((job_id,), task_id=job_id)
 
     def stop(self) -> None:
         """End at once. A running job goes back to the queue, resumes from its checkpoint, and is not charged an attempt."""
@@ -122,7 +140,7 @@ class Supervisor:
             self._requeue(row, "it did not stop when asked to")
         elif time.monotonic() - self._begun[row.id, row.token] > LIMIT_S[row.lane] + LIMIT_GRACE_S:
             _kill(row)
-            self._requeue(row, "it took longer than its time limit")
+            fail_late(self._backend, row)
         elif row.lease_until >= time.time():
             self._silent.pop(row.id, None)
         elif time.monotonic() - self._silent.setdefault(row.id, time.monotonic()) > SILENT_S:

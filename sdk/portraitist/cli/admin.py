@@ -12,14 +12,15 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 
 from ..backend import embedded, open_backend
-from ..errors import InvalidRequest, QueueUnavailable
-from ..jobs import Event
-from ..persona import Persona
+from ..errors import InvalidRequest, QueueUnavailable, WaitTimeout
+from ..jobs import AnyJob, Event
+from ..persona import Output, Persona
 from ..setting import setting
 from ..studio import connect
 from ..transport import EmbeddedTransport
 from . import show
-from .options import AsJson, Home, Monitor, Store, Tenant, Url
+from .options import AsJson, Force, Home, Monitor, Store, Tenant, Url
+from .places import Places, write
 
 _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
@@ -43,21 +44,27 @@ def personas(
 def jobs(
     job_id: Annotated[str | None, typer.Argument(help="Show this one.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="With a job: watch it until it is over.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="With a job that is over, or --follow: write its pictures there.")] = None,
+    force: Force = False,
     status: Annotated[str | None, typer.Option(help=f"Only {', '.join(_STATES)} ones.")] = None,
     limit: Annotated[int, typer.Option(min=1)] = 20,
     home: Home = None,
     tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
-    """List jobs, newest first, or show one."""
+    """List jobs, newest first, or show one, and fetch its pictures."""
     studio = connect(home=home, tenant=tenant)
     if job_id is None:
+        if out is not None:
+            raise InvalidRequest("--out goes with a job: portraitist jobs ID --out FILE", param="--out")
         if status is not None and status not in _STATES:
             raise InvalidRequest(f"--status {status!r}: use {', '.join(_STATES)}", param="--status")
         items = studio.jobs.list(status=cast(Any, status), limit=limit)
         show.as_json([show.job_data(j) for j in items]) if json else show.jobs(items)
         return
     job = studio.jobs.get(job_id)
+    if out is not None:
+        return _fetch(job, Places(out, job.id, force), follow, json)
     if follow and not json:
         result = job.wait(progress=True)
         if isinstance(result, Persona):
@@ -69,6 +76,20 @@ def jobs(
         show.as_json(show.job_data(job))
     else:
         show.jobs([job])
+
+
+def _fetch(job: AnyJob, places: Places, follow: bool, json: bool) -> None:
+    """Write the pictures of a job. Raises InvalidRequest for one that makes none, WaitTimeout for one that is not over."""
+    if job.operation in ("create", "calibrate"):
+        raise InvalidRequest(f"job {job.id} ({job.operation}) makes no pictures; leave --out out", param="--out")
+    places.check()
+    if not follow and not job.done:
+        raise WaitTimeout(
+            f"job {job.id} is not over ({show.status(job.status)}); ask again later, or wait for it with --follow", job_id=job.id
+        )
+    made: Output = job.wait(progress=follow and not json)
+    written = write(made, places.paths(len(made) if isinstance(made, list) else None))
+    show.as_json({"job": job.id, "pictures": show.pictures_data(written)}) if json else show.pictures(written)
 
 
 def cancel(job_id: str, home: Home = None, tenant: Tenant = None, json: AsJson = False) -> None:

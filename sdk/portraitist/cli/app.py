@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from .. import __version__
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError, printable
 from . import admin, fleet, make, priors, tenants, vault, verify, webhooks
+from .words import spoken
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"portraitist {__version__}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="portraitist",
-    help="Learn one person from their photos, then synthesise, edit and restore portraits of them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,6 +51,15 @@ app.add_typer(tenants.app)
 app.add_typer(webhooks.app)
 app.add_typer(vault.keys)
 app.add_typer(vault.receipts)
+
+
+@app.callback()
+def about(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)] = False,
+) -> None:
+    """Learn one person from their photos, then synthesise, edit and restore portraits of them."""
+
+
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}  # the demo reads its options itself, --help too
 app.command(add_help_option=False, context_settings=_PASS_ON)(admin.demo)
 
@@ -54,13 +71,13 @@ def main() -> NoReturn:
         app()
     except PortraitistError as error:
         if as_json:
-            print(json.dumps({"error": error.to_dict()}))
+            print(json.dumps({"error": {**error.to_dict(), "message": spoken(error.message)}}))
         else:
             if isinstance(error, PhotosUnusable):  # the reasons, then the line
                 for photo in error.photos:
                     line = f"{photo.get('name')}: {photo.get('reason') or 'ok'}"
-                    print(f"  {printable(line)}", file=sys.stderr)
-            print("portraitist: " + printable(error.message, keep="\n"), file=sys.stderr)
+                    print(f"  {printable(spoken(line))}", file=sys.stderr)
+            print("portraitist: " + printable(spoken(error.message), keep="\n"), file=sys.stderr)
         sys.exit(2 if isinstance(error, InvalidRequest) else 1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..attributes import DEFAULT_ATTRIBUTES
-from ..errors import StorageError
 from ..jobs import AnyJob
-from ..persona import Output
-from ..picture import Grid, Picture
 from ..studio import connect
-from . import options, show
-from .options import AsJson, EyesOpen, Home, MouthOpen, NoWait, Out, Pitch, Roll, Seed, Set, Smile, Strict, Tenant, Yaw
+from ..targets import spread
+from . import options, several, show
+from .options import (
+    AsJson,
+    EyesOpen,
+    Force,
+    Home,
+    MouthOpen,
+    NoWait,
+    Out,
+    Pitch,
+    Roll,
+    Seed,
+    Set,
+    Smile,
+    Strict,
+    Tenant,
+    Yaw,
+)
+from .places import Places, pictures_of, stem_of, write
 
 PersonaName = Annotated[str, typer.Argument(metavar="PERSONA", help="Its name or id.")]
 
@@ -47,10 +61,11 @@ def create(
     json: AsJson = False,
 ) -> None:
     """Learn a person from photos. Takes a minute or two; Ctrl-C leaves the job running."""
+    given = [options.photo(photo) for photo in photos]
     studio = connect(home=home, tenant=tenant)
     job = studio.personas.create(
         name,
-        photos[0] if len(photos) == 1 else photos,
+        given[0] if len(given) == 1 else given,
         attributes=[a.strip() for a in attributes.split(",")],
         preset=preset,
         organizer=organizer,
@@ -87,9 +102,9 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Learn a person better from more photos. The persona as it is serves until that is done."""
+    given = [options.photo(photo) for photo in photos]
     before = connect(home=home, tenant=tenant).personas.get(persona)
-    given = photos[0] if len(photos) == 1 else photos
-    job = before.add(given, keep=keep or (), labels=options.labels(labels), seed=seed, wait=False)
+    job = before.add(given[0] if len(given) == 1 else given, keep=keep or (), labels=options.labels(labels), seed=seed, wait=False)
     if no_wait:
         return _started(job, json)
     after = job.wait(progress=not json)
@@ -113,6 +128,7 @@ def synthesize(
     seed: Seed = 0,
     strict: Strict = False,
     out: Out = None,
+    force: Force = False,
     no_wait: NoWait = False,
     home: Home = None,
     tenant: Tenant = None,
@@ -123,13 +139,17 @@ def synthesize(
     person = connect(home=home, tenant=tenant).personas.get(persona)
     axes: Any = None if grid is None else tuple(a.strip() for a in grid.split(","))
     asked: Any = options.values(named, own)
+    batch = spread(asked, persona=person.name, reach=person.reach, n=n, grid=axes, strict=strict)
+    paths = Places(out, person.name, force).before(batch, no_wait)
     job = person.synthesize(n=n, grid=axes, seed=seed, strict=strict, wait=False, **asked)
-    _deliver(job, person.name, out, no_wait, json)
+    _started(job, json) if no_wait else _deliver(job, paths, json)
 
 
 def edit(
     persona: PersonaName,
-    photo: Annotated[str, typer.Argument(help="A photo that shows the person, or its https address.")],
+    photos: Annotated[
+        list[str], typer.Argument(metavar="PHOTO...", help="A photo that shows the person, or its https address; several, or a folder.")
+    ],
     yaw: Yaw = None,
     pitch: Pitch = None,
     roll: Roll = None,
@@ -142,17 +162,26 @@ def edit(
     seed: Seed = 0,
     strict: Strict = False,
     out: Out = None,
+    force: Force = False,
     no_wait: NoWait = False,
     home: Home = None,
     tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
-    """Change the named attributes of a real photo; everything else stays as it is."""
+    """Change the named attributes of a real photo; everything else stays as it is. Of several photos, also a page with all of them."""
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
     person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
-    job = person.edit(photo, relative=relative, space=space, seed=seed, strict=strict, wait=False, **asked)
-    _deliver(job, f"{_stem(photo)}-{person.name}", out, no_wait, json)
+    batch = spread(asked, persona=person.name, reach=person.reach, relative=relative, strict=strict)
+
+    def submit(photo: str) -> AnyJob:
+        return person.edit(photo, relative=relative, space=space, seed=seed, strict=strict, wait=False, **asked)
+
+    if len(photos) > 1 or Path(photos[0]).expanduser().is_dir():
+        return several.edit(photos, Places(out, person.name, force), pictures_of(batch), submit, no_wait=no_wait, json=json)
+    paths = Places(out, f"{stem_of(photos[0])}-{person.name}", force).before(batch, no_wait)
+    job = submit(options.photo(photos[0]))
+    _started(job, json) if no_wait else _deliver(job, paths, json)
 
 
 def enhance(
@@ -172,6 +201,7 @@ def enhance(
     seed: Seed = 0,
     strict: Strict = False,
     out: Out = None,
+    force: Force = False,
     no_wait: NoWait = False,
     home: Home = None,
     tenant: Tenant = None,
@@ -181,12 +211,11 @@ def enhance(
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
     person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
-    job = person.enhance(photo, options.degradation(degradation), seed=seed, strict=strict, wait=False, **asked)
-    _deliver(job, f"{_stem(photo)}-restored", out, no_wait, json)
-
-
-def _stem(photo: str) -> str:
-    return Path(photo.partition("?")[0]).stem
+    batch = spread(asked, persona=person.name, reach=person.reach, strict=strict)
+    paths = Places(out, f"{stem_of(photo)}-restored", force).before(batch, no_wait)
+    chain = options.degradation(degradation)
+    job = person.enhance(options.photo(photo), chain, seed=seed, strict=strict, wait=False, **asked)
+    _started(job, json) if no_wait else _deliver(job, paths, json)
 
 
 def _started(job: AnyJob, json: bool) -> None:
@@ -196,36 +225,7 @@ def _started(job: AnyJob, json: bool) -> None:
         print(job.id)
 
 
-def _deliver(job: AnyJob, stem: str, out: Path | None, no_wait: bool, json: bool) -> None:
+def _deliver(job: AnyJob, paths: list[Path], json: bool) -> None:
     """Wait for the pictures, write them, say what they show."""
-    if no_wait:
-        return _started(job, json)
-    result: Output = job.wait(progress=not json)
-    written = _write(result, re.sub(r"[^\w.-]+", "-", stem), out)
-    if json:
-        show.as_json(
-            {
-                "job": job.id,
-                "pictures": [{"path": str(path), "report": p.report.model_dump(mode="json")} for path, p in written],
-            }
-        )
-        return
-    for path, picture in written:
-        show.picture(str(path), picture.report)
-
-
-def _write(result: Output, stem: str, out: Path | None) -> list[tuple[Path, Picture]]:
-    """One picture or a grid's sheet: the file `out`. Several: numbered files in the folder `out`."""
-    if isinstance(result, Picture):
-        return [(result.save(out or Path(f"{stem}.png")), result)]
-    if isinstance(result, Grid):
-        path = result.save(out or Path(f"{stem}-grid.png"))
-        return [(path, picture) for picture in result]
-    folder = out or Path(stem)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"cannot make the folder {folder}: {error.strerror}; choose another with --out", param="--out"
-        ) from error
-    return [(p.save(folder / f"{stem}-{index + 1:02d}.png"), p) for index, p in enumerate(result)]
+    written = write(job.wait(progress=not json), paths)
+    show.as_json({"job": job.id, "pictures": show.pictures_data(written)}) if json else show.pictures(written)

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..attributes import ATTRIBUTES
+from ..backend import home_folder
 from ..consent import Consent
-from ..degradations import DEGRADATIONS
+from ..degradations import DEGRADATIONS, Mask
 from ..degradations import Degradation as AnyDegradation
-from ..errors import InvalidRequest
+from ..errors import InvalidImage, InvalidRequest, printable
+from ..masks import EXPECTED
+from ..picture import FORMATS
 
 Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder with everything; default: $PORTRAITIST_HOME or your data folder.")
+    Path | None,
+    typer.Option(
+        "--home",
+        metavar="DIRECTORY",
+        parser=lambda text: home_folder(text, "--home"),
+        help="Folder with everything; default: $PORTRAITIST_HOME or your data folder.",
+    ),
 ]
 Store = Annotated[
     str | None,
@@ -41,7 +51,11 @@ Seed = Annotated[int, typer.Option(help="The same seed gives the same pictures."
 Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse what lies outside the person's reach, instead of clamping it.")
 ]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where to write; a folder for several pictures.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help=f"Where to write: a folder, or a file ({', '.join(FORMATS)}; several pictures: x-01.png, …)."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the job's id and return.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE for an attribute of your own; repeatable.")]
 
@@ -70,6 +84,20 @@ def values(named: dict[str, str | None], own: list[str] | None) -> dict[str, flo
             raise InvalidRequest(f"--set {item!r}: expected NAME=VALUE", param="--set")
         texts[name.strip()] = text
     return {name: _numbers(name, text) for name, text in texts.items()}
+
+
+def photo(text: str) -> str:
+    """A photo's path or address, as it is. Raises InvalidImage for a file that is no picture; the SDK refuses what is no file."""
+    from ..decoding.door import KINDS, is_picture
+
+    head = b""
+    with suppress(OSError, ValueError):
+        if (path := Path(text).expanduser()).is_file():  # a pipe may never end
+            with open(path, "rb") as file:
+                head = file.read(4096)
+    if head and not is_picture(head):
+        raise InvalidImage(f"{printable(text)} is not a picture: expected a {KINDS} file", param=text)
+    return text
 
 
 def degradation(text: str) -> Any:
@@ -122,9 +150,17 @@ def _degradation(text: str) -> AnyDegradation:
     if cls is None:
         kinds = ", ".join(kind.replace("_", "-") for kind in by_kind)
         raise InvalidRequest(f"--degradation {word!r} is not known; use auto, {kinds}", param="--degradation")
+    if cls is Mask:
+        return _mask(":".join(arguments))
     names = [name for name in cls.model_fields if name != "kind"]
     if len(arguments) > len(names):
         raise InvalidRequest(
             f"--degradation {text!r}: {word} takes {', '.join(names) or 'nothing'}", param="--degradation"
         )
     return cls.model_validate(dict(zip(names, arguments, strict=False)))  # reads the numbers
+
+
+def _mask(file: str) -> Mask:
+    if not Path(file).expanduser().is_file():
+        raise InvalidRequest(f"--degradation mask:{printable(file)}: there is no such file; {EXPECTED}", param="--degradation")
+    return Mask(photo(file))

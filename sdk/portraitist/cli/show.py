@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -21,9 +22,11 @@ from rich.table import Column, Table
 from ..errors import printable
 from ..jobs import AnyJob, Cancelled, Failed, Queued, Running, Status, Succeeded
 from ..persona import Persona
+from ..picture import Picture
 from ..priors.official import OFFICIAL
 from ..priors.prior import Prior
 from ..results import PhotoVerdict, PictureReport
+from .words import spoken
 
 
 class Console(RichConsole):
@@ -64,7 +67,7 @@ def persona(p: Persona) -> None:
         table.add_row(name, f"{r.low:.3g}", f"{r.high:.3g}", shown, holes, escape(r.advice))
     console.print(table)
     for warning in p.record.warnings:
-        console.print(f"[yellow]{escape(printable(warning))}[/]")
+        console.print(f"[yellow]{escape(printable(spoken(warning)))}[/]")
     if (c := p.consent) is not None:
         told = f"{c.subject}, given by {c.by} on {_day(c.when)}: {c.scope} (text {c.text_hash[:12]}…)"
         console.print(escape("consent: " + ("none recorded; you answer for it" if c.assumed else told)), soft_wrap=True)
@@ -90,7 +93,7 @@ def added(before: Persona, after: Persona) -> None:
 def _verdicts(photos: list[PhotoVerdict]) -> None:
     table = Table("photo", "verdict", "why", box=None, pad_edge=False)
     for v in photos:
-        why = "; ".join(filter(None, [v.reason, *v.warnings]))
+        why = spoken("; ".join(filter(None, [v.reason, *v.warnings])))
         table.add_row(escape(printable(v.name)), "[green]ok[/]" if v.accepted else f"[red]{v.code}[/]", escape(printable(why)))
     console.print(table)
 
@@ -111,20 +114,49 @@ def _day(at: datetime) -> str:
 
 def picture(where: str, report: PictureReport) -> None:
     """One picture: where it is, and what was asked and achieved."""
+    console.print(f"[bold]{escape(printable(where))}[/]  {escape(told(report))}", soft_wrap=True)
+    for warning in report.warnings:
+        console.print(f"  [yellow]{escape(printable(warning))}[/]", soft_wrap=True)
+
+
+def told(report: PictureReport) -> str:
+    """In words."""
     parts = []
     for name, a in report.attributes.items():
         if a.requested is not None:
             clamped = " clamped" if a.clamped else ""
             parts.append(f"{name} {a.achieved:.3g} ± {a.error:.2g} (asked {a.requested:.3g}{clamped})")
     if report.identity_percentile is not None:
-        parts.append(f"identity {report.identity_percentile:.0f}th percentile")
+        parts.append(identity(report.identity_percentile))
     if report.consistency is not None:
         parts.append(f"fits the input at {report.consistency:.1f} dB")
     if report.degradation:
         parts.append(report.degradation)
-    console.print(f"[bold]{escape(printable(where))}[/]  {escape(', '.join(parts))}", soft_wrap=True)
-    for warning in report.warnings:
-        console.print(f"  [yellow]{escape(printable(warning))}[/]", soft_wrap=True)
+    return ", ".join(parts)
+
+
+def identity(percentile: float) -> str:
+    """Where a picture's likeness lies among what the person's own photos score against each other, 0 to 100."""
+    if percentile < 0.5:
+        return "identity: less like the person's photos than any of these is like the others"
+    if percentile >= 99.5:
+        return "identity: more like the person's photos than any of these is like the others"
+    return f"identity at the {ordinal(round(percentile))} percentile of the person's photos"
+
+
+def ordinal(number: int) -> str:
+    """21st, 92nd, 93rd, 11th."""
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def pictures(written: list[tuple[Path, Picture]]) -> None:
+    for path, made in written:
+        picture(str(path), made.report)
+
+
+def pictures_data(written: list[tuple[Path, Picture]]) -> list[dict[str, Any]]:
+    """For --json."""
+    return [{"path": str(path), "report": made.report.model_dump(mode="json")} for path, made in written]
 
 
 def personas(people: list[Persona]) -> None:
@@ -159,7 +191,7 @@ def status(now: Status) -> str:
         case Succeeded(seconds):
             return f"succeeded in {seconds:.1f} s"
         case Failed(error):
-            return f"failed: {printable(error.message)}"
+            return f"failed: {printable(spoken(error.message))}"
         case Cancelled():
             return "cancelled"
 

@@ -46,6 +46,7 @@ def set_quota(
     url: Url = None,
     store: Store = None,
     home: Home = None,
+    json: AsJson = False,
 ) -> None:
     """Set what one tenant may have. What is not named stays as it is."""
     if tenant != "*":
@@ -55,6 +56,8 @@ def set_quota(
     changes = {name: _limit(name, text) for name, text in asked.items() if text is not None}
     ledger.set_quotas(tenant, replace(ledger.quotas(tenant), **changes))
     now: Quotas = ledger.quotas(tenant)
+    if json:
+        return show.as_json({"tenant": tenant, **asdict(now)})
     print(f"{tenant}: " + ", ".join(f"{name} {'any' if limit is None else limit}" for name, limit in asdict(now).items()))
 
 

@@ -17,9 +17,10 @@ receipts = typer.Typer(name="receipts", help="Signed receipts of deletions.", no
 
 
 @keys.command()
-def new() -> None:
+def new(json: AsJson = False) -> None:
     """Print a new master key, for PORTRAITIST_MASTER_KEY on every client and worker."""
-    print(new_secret())
+    secret = new_secret()
+    show.as_json({"key": secret}) if json else print(secret)
 
 
 @keys.command()
@@ -32,9 +33,10 @@ def rewrap(url: Url = None, store: Store = None, home: Home = None, json: AsJson
 
 
 @receipts.command()
-def key(url: Url = None, store: Store = None, home: Home = None) -> None:
+def key(url: Url = None, store: Store = None, home: Home = None, json: AsJson = False) -> None:
     """Print the public key that this installation's receipts are signed with, to hand out."""
-    print(public_keys(open_backend(url, home, store).keyring)[0])
+    public = public_keys(open_backend(url, home, store).keyring)[0]
+    show.as_json({"key": public}) if json else print(public)
 
 
 @receipts.command()

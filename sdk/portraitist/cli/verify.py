@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import printable
+from ..errors import InvalidImage, printable
 from ..provenance.credentials import Credentials
 from ..provenance.search import MarkFound
 from ..provenance.verify import Verdict
 from ..provenance.verify import verify as verdict_on
 from . import show
-from .options import AsJson
+from .options import AsJson, photo
 
 _TRUST = {
     "trusted": "a certificate that you trust",
@@ -27,20 +28,35 @@ def verify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JPEG, PNG, WebP, AVIF or HEIC pictures.")],
     json: AsJson = False,
 ) -> None:
-    """Look for signed metadata (C2PA) and for the invisible mark. Exit code 0: every file has one of them at least; 1: not."""
-    verdicts = {path: verdict_on(path) for path in files}
+    """Look for signed metadata (C2PA) and for the invisible mark. Exit code 0: every file has one of them at least; 1: not;
+    2: a file is no picture, or cannot be read."""
+    verdicts: dict[Path, Verdict] = {}
+    refused: dict[Path, InvalidImage] = {}
+    for path in files:
+        try:
+            verdicts[path] = verdict_on(photo(str(path)))
+        except InvalidImage as error:
+            refused[path] = error
     if json:
-        show.as_json([{"file": str(path), **verdict.to_dict()} for path, verdict in verdicts.items()])
+        data = {path: verdict.to_dict() for path, verdict in verdicts.items()}
+        data |= {path: {"error": why.to_dict()} for path, why in refused.items()}
+        show.as_json([{"file": str(path), **data[path]} for path in dict.fromkeys(files)])
     else:
         for path, verdict in verdicts.items():
             print(described(path, verdict))
+        for why in refused.values():
+            print(f"portraitist: {printable(why.message)}", file=sys.stderr)
+    if refused:
+        raise typer.Exit(2)
     if not all(verdict.generated for verdict in verdicts.values()):
         raise typer.Exit(1)
 
 
 def described(path: Path, verdict: Verdict) -> str:
     told = printable(_credentials(verdict.credentials))  # a signer may call itself anything
-    return f"{printable(str(path))}\n  metadata: {told}\n  mark:     {_mark(verdict.mark)}"
+    alone = verdict.mark.found and verdict.credentials.state != "valid"
+    hint = "; a hint, no proof: a mark can be copied from another picture" if alone else ""
+    return f"{printable(str(path))}\n  metadata: {told}\n  mark:     {_mark(verdict.mark)}{hint}"
 
 
 def _credentials(c: Credentials) -> str:

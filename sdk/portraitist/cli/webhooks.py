@@ -58,6 +58,8 @@ def secret(
     home: Home = None,
     url: Url = None,
     store: Store = None,
+    json: AsJson = False,
 ) -> None:
     """Print a tenant's signing secret, for the endpoint that receives. Keep it like a password."""
-    print(connect(url, home=home, store=store, tenant=tenant).webhooks.secret())
+    signing = connect(url, home=home, store=store, tenant=tenant).webhooks.secret()
+    show.as_json({"secret": signing}) if json else print(signing)

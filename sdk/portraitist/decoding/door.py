@@ -80,6 +80,12 @@ def open_picture(data: bytes, name: str, side: int | None = None) -> Opened:
         ) from None
 
 
+def is_picture(head: bytes) -> bool:
+    """Whether a file that begins so is of a kind that is opened."""
+    plain = head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP")
+    return plain or bool(brands(head) & (_HEIC | _AVIF))
+
+
 def _passes(data: bytes) -> int:
     """How often the decoder goes over the picture. Raises Unbounded."""
     if data.startswith(b"\xff\xd8"):

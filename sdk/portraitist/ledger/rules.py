@@ -166,8 +166,8 @@ def after_death(
         return "cancelled", "cancelled", cancelled_error(row.id)
     if count and row.attempts >= MAX_ATTEMPTS:
         error = JobFailed(
-            f"job {row.id} was given up after {row.attempts} attempts: {reason}. The usual cause is too little memory: "
-            "close other programs or choose a smaller preset; the worker's log tells more",
+            f"job {row.id} was given up after {row.attempts} attempts: {reason}. A process that dies has usually had too "
+            "little memory: close other programs or choose a smaller preset; the worker's log tells more",
             job_id=row.id,
             attempts=row.attempts,
         )

@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..setting import setting
@@ -48,6 +48,13 @@ class Pattern:
     phases: NDArray[np.complex64]
     amplitudes: NDArray[np.float32]
     weights: NDArray[np.float32]
+
+    def either_way(self) -> Pattern:
+        """Phases [2, GRID, GRID // 2 + 1]: of the tile, and of the tile in a mirrored picture, where waves run the other way."""
+        import numpy as np
+
+        mirrored = np.conj(np.roll(self.phases[::-1], 1, 0))
+        return replace(self, phases=np.stack([self.phases, mirrored]))
 
 
 def pattern(key: str | None = None) -> Pattern:
@@ -112,11 +119,14 @@ def box_mean(values: Array, side: int) -> Array:
 
 
 def scores(windows: AnyFloat, tile: Pattern, *, finer: int = 1) -> AnyFloat:
-    """Whitened windows [..., GRID, GRID] -> score of every beginning of the tile [..., GRID * finer, GRID * finer]."""
+    """Whitened windows [..., GRID, GRID] -> score of every beginning of the tile [..., GRID * finer, GRID * finer]; of a tile
+    `either_way` [..., 2, GRID * finer, GRID * finer]."""
     import numpy as np
 
     spectrum = np.fft.rfft2(windows) * tile.weights
-    norm = np.sqrt((np.abs(spectrum) ** 2).sum((-2, -1), keepdims=True) / 2) + 1e-12
+    if tile.phases.ndim == 3:
+        spectrum = spectrum[..., None, :, :]
+    norm = np.sqrt((spectrum.real**2 + spectrum.imag**2).sum((-2, -1), keepdims=True) / 2) + 1e-12
     turned = spectrum * np.conj(tile.phases)
     if finer > 1:
         turned = spread(turned, GRID * finer, GRID * finer)

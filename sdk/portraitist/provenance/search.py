@@ -1,7 +1,8 @@
-"""Looking for the mark in a whole picture: first as it was delivered or resized, then at all sizes and places."""
+"""Looking for the mark in a whole picture, mirrored or not: first as it was delivered or resized, then at all sizes and places."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,12 +37,9 @@ class MarkFound:
 def find(pixels: NDArray[np.uint8], *, key: str | None = None, thorough: bool = True) -> MarkFound:
     """The mark of `key` (None: the key in use) in `pixels` [H, W, 3]. `thorough`: if the picture as a whole does not show it, look for
     crops, enlargements, and marked faces in photos, too (up to some seconds)."""
-    import numpy as np
-
-    tile = mark.pattern(key)
+    tile = mark.pattern(key).either_way()
     brightness = mark.luminance(pixels)
-    whole = mark.whitened(mark.resized(brightness, mark.GRID, mark.GRID))
-    score = float(mark.scores(np.stack([whole, whole[:, ::-1]]), tile).max())  # as it is, and mirrored
+    score = float(mark.scores(mark.whitened(mark.resized(brightness, mark.GRID, mark.GRID)), tile).max())
     places = 2 * mark.GRID**2
     result = MarkFound(False, score, mark.false_positive(score, places))
     if result.false_positive < mark.CHANCE:
@@ -54,12 +52,13 @@ def _everywhere(brightness: Array, tile: Pattern, places: int, so_far: MarkFound
 
     longer = max(brightness.shape)
     sizes = _sizes(longer)
+    seen = functools.cache(functools.partial(_seen, brightness))
     best: list[tuple[float, int, int, int]] = []  # score, index of the size, place of the window in it
     for index, size in enumerate(sizes):
-        windows, at = _windows(_seen(brightness, size))
-        places += 3 * len(windows) * (mark.GRID * _FINER) ** 2  # each, and its neighbours in size
+        windows, at = _windows(seen(size))
+        places += 2 * 3 * len(windows) * (mark.GRID * _FINER) ** 2  # each and its neighbours in size, mirrored or not
         for start in range(0, len(windows), _BATCH):
-            found = mark.scores(windows[start : start + _BATCH], tile).max((-2, -1))
+            found = mark.scores(windows[start : start + _BATCH], tile).max((-3, -2, -1))
             for offset in np.argsort(found)[-_CANDIDATES:]:
                 best.append((float(found[offset]), index, *at[start + offset]))
         best = sorted(best, reverse=True)[:_CANDIDATES]
@@ -67,7 +66,7 @@ def _everywhere(brightness: Array, tile: Pattern, places: int, so_far: MarkFound
     for _, index, y, x in best:
         for size in sizes[max(index - 1, 0) : index + 2]:
             scale = sizes[index] / size  # the window's place, at this size
-            window = _window(_seen(brightness, size), round(y * scale), round(x * scale))
+            window = _window(seen(size), round(y * scale), round(x * scale))
             score = float(mark.scores(window, tile, finer=_FINER).max())
             if score > top.score:
                 part = (round(x * sizes[index] / mark.GRID), round(y * sizes[index] / mark.GRID), round(size))

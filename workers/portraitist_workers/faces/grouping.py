@@ -71,7 +71,7 @@ def find_person(embeddings: np.ndarray, photo_of: Sequence[int], sizes: Sequence
     cosines = pair[:, own].mean(1)
     if len(own) > 1:  # a face must not vouch for itself
         cosines[own] = (pair[np.ix_(own, own)].sum(1) - 1) / (len(own) - 1)
-    rivals = [g for g in groups if g is not chosen and len(g.face_of) >= RIVAL]
+    rivals = [g for g in groups if g is not chosen and len(set(g.face_of.values()) - set(own)) >= RIVAL]
     return Person(dict(sorted(face_of.items())), embeddings, _unit(embeddings[own].sum(0)), cosines,
                   sorted(rivals, key=lambda g: -len(g.face_of)), halves.get(tuple(chosen.photos)))
 

@@ -21,19 +21,19 @@ from . import quality
 from .align import Frame, crop, ffhq_frame, inside
 from .attributes import as_dict, load_attributes
 from .detect import detect_faces
-from .grouping import Person, find_known, find_person
+from .grouping import RIVAL, Person, find_known, find_person
 from .hands import load_hands
 from .identity import load_identity
 from .image_io import decode_about, to_tensor
 from .mesh import load_mesh
-from .verdicts import perhaps_two, refusal, somebody_else, too_few, two_people
-from .weighing import weigh
+from .verdicts import perhaps_two, refusal, seems_another, somebody_else, too_few, two_people
+from .weighing import BLURRED, weigh
 
 MIN_PHOTOS, ENOUGH_PHOTOS = 3, 10
 LEAST_PX = 77          # side of the frame in photo px (a face of about 45 px); below: refused
 LEAST_SHARE = 0.35     # ... and of the side of the prior's pictures
 DUPLICATE = 0.955      # quality.similarity; above: the sharper one stays
-MIN_FACE_SHARE = 0.35  # of the largest face in the photo: smaller ones are bystanders unless they are the person
+MIN_FACE_SHARE = 0.35  # of the largest face in the photo: those that are smaller, and too small, are bystanders
 _DECODE_SIDE = 1600    # px: larger JPEGs are decoded at a half, quarter or eighth, unless their faces turn out small
 
 # A photo's name and its bytes, how to get them, or why there are none.
@@ -124,7 +124,7 @@ def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable
     if candidates:
         own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep], known)
         accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side, known)
-        mean, warnings = own.mean, _said(own, names)
+        mean, warnings = own.mean, _said(own, names, verdicts)
     finished = [v for v in verdicts if v is not None]
     if len(accepted) < minimum:
         raise PhotosUnusable(
@@ -167,7 +167,13 @@ def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage
                 image, frames, factor = full[0], [f.scaled(factor) for f in frames], 1.0
             largest = max((f.size for f in frames), default=0)
             yield [(f.scaled(factor), face.probability, crop(image, f, side), inside(image.shape[:2], f, side))
-                   for f, face in zip(frames, faces, strict=True) if f.size >= MIN_FACE_SHARE * largest or f.size * factor >= side]
+                   for f, face in zip(frames, faces, strict=True)
+                   if f.size >= MIN_FACE_SHARE * largest or f.size * factor >= _least(side)]
+
+
+def _least(side: int) -> float:
+    """Side in photo px of the smallest frame that can be used for a prior of `side` px."""
+    return max(LEAST_PX, LEAST_SHARE * side)
 
 
 def _decoded(name: str, data: bytes | DownloadFailed, max_side: int | None = _DECODE_SIDE
@@ -193,11 +199,14 @@ def _whose(candidates: list[_Candidate], named: int | None, kept: Sequence[int],
                        named=named, kept=kept)
 
 
-def _said(person: Person, names: list[str]) -> list[str]:
+def _said(person: Person, names: list[str], verdicts: Sequence[PhotoVerdict | None]) -> list[str]:
     """What is doubtful about who it is."""
     warnings = [somebody_else([names[i] for i in rival.photos]) for rival in person.rivals]
-    if person.halves is not None:
-        warnings.append(perhaps_two(*([names[i] for i in half] for half in person.halves)))
+    # Blurred photos are alike for being blurred.
+    clear = {i for i, v in enumerate(verdicts) if v is not None and v.accepted and v.figures["blur"] <= BLURRED}
+    halves = [[names[i] for i in half if i in clear] for half in person.halves or ()]
+    if halves and min(map(len, halves)) >= RIVAL:
+        warnings.append(perhaps_two(*halves))
     return warnings
 
 
@@ -208,9 +217,11 @@ def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person,
     identity, attributes, mesh = load_identity(), load_attributes(), load_mesh()
     for photo in sorted({c.photo for c in candidates} - set(person.face_of)):
         faces = [i for i, c in enumerate(candidates) if c.photo == photo]
-        figures = {"faces": float(len(faces)), "identity": round(float(max(person.cosines[i] for i in faces)), 3)}
+        likest = max(faces, key=lambda i: person.cosines[i])
+        figures = _figures(candidates[likest]) | {"faces": float(len(faces)), "identity": round(float(person.cosines[likest]), 3)}
         others = "the photos that the person was learnt from" if known else "most of the photos"
-        verdicts[photo] = refusal(names[photo], "other_person", figures, least=identity.same_person, others=others)
+        verdicts[photo] = refusal(names[photo], "other_person", figures, least=identity.same_person,
+                                  seems=seems_another(figures["blur"], BLURRED, others))
     networks = {"identity": identity.name, "attributes": attributes.name}
     if not person.face_of:
         return [], networks
@@ -225,9 +236,8 @@ def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person,
         count = sum(c.photo == photo for c in candidates)
         figures = _figures(candidate) | {"identity": round(float(person.cosines[face]), 3), "faces": float(count),
                                          "presence": round(presence[k], 3)}
-        least = max(LEAST_PX, LEAST_SHARE * side)
-        if candidate.frame.size < least and name not in keep:
-            verdict = refusal(name, "too_small", figures, least_px=least)
+        if candidate.frame.size < _least(side) and name not in keep:
+            verdict = refusal(name, "too_small", figures, least_px=_least(side))
         else:
             weighed = weigh(figures, candidate.inside, hands[k], count)
             verdict = PhotoVerdict(name=name, accepted=True, figures=figures, warnings=weighed.notes, weight=weighed.weight)

@@ -34,7 +34,7 @@ class Turned:
 
 
 def turned(picture: np.ndarray, points: np.ndarray, *, yaw: float = 0.0, pitch: float = 0.0, moved: np.ndarray | None = None) -> Turned:
-    """The face of the aligned crop `picture` [S, S, 3] uint8 turned by so many degrees; `points` [478, 3] are its mesh in shares of the side.
+    """The face of the aligned crop `picture` [S, S, 3] uint8, turned. `points` [478, 3] are its mesh in shares of the side; degrees.
 
     Signs as in portraitist.attributes: yaw > 0 to the picture's right, pitch > 0 upwards. `moved` [478, 3], in shares: another expression,
     added to the points before they are turned. What it opens (a mouth) is not known.
@@ -105,9 +105,8 @@ def _triangles() -> np.ndarray:
     middles = (face[triangles].mean(1) * 1e4).astype(np.float32)
     inside = [cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y in middles]
     triangles = triangles[inside]
-    a, b, c = (face[triangles[:, i]] for i in range(3))
-    flipped = np.cross(b - a, c - a) > 0
-    triangles[flipped] = triangles[flipped][:, ::-1]
+    clockwise = _areas(face, triangles) < 0
+    triangles[clockwise] = triangles[clockwise][:, ::-1]
     return triangles
 
 

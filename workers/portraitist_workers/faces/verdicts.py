@@ -11,8 +11,8 @@ _REASONS = {
     "no_face": "No face was found: use a photo that shows the face from the front or half side, not cut off.",
     "too_small": "The face is only {face_px:.0f} px wide in the photo, at least {least_px:.0f} are needed: use the original "
                  "file or move closer.",
-    "other_person": "This seems to be another person than in {others} (likeness {identity:.2f}, {least:.2f} is needed): leave "
-                    "it out, or have it used all the same: keep=['{name}'], on the command line --keep '{name}'.",
+    "other_person": "{seems} (likeness {identity:.2f}, {least:.2f} is needed): leave it out, or have it used all the same: "
+                    "keep=['{name}'], on the command line --keep '{name}'.",
     "duplicate": "Nearly the same picture as '{twin}', which was kept: one copy is enough; add a different pose or expression.",
 }
 
@@ -22,6 +22,13 @@ def refusal(name: str, code: str, figures: dict[str, float] | None = None, **det
     figures = figures or {}
     return PhotoVerdict(name=name, accepted=False, code=code, figures=figures, weight=0.0,
                         reason=_REASONS[code].format(**(figures | details), name=_short(name)))
+
+
+def seems_another(blur: float, blurred: float, others: str) -> str:
+    """Why a face is not taken for the person's: `blur` in px of the portrait, from `blurred` on perhaps for that alone."""
+    if blur > blurred:
+        return f"The face is too blurred (about {blur:.1f} px at portrait size) to tell that it is the person's"
+    return f"This seems to be another person than in {others}"
 
 
 def two_people(person: Sequence[str], rival: Sequence[str]) -> str:

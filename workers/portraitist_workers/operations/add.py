@@ -20,6 +20,7 @@ from ..faces.intake import ENOUGH_PHOTOS, Known, check_photos
 from ..faces.perceptual import load_perceptual
 from ..faces.verdicts import too_few
 from ..inversion.reconstruction import Reconstruction
+from ..persona.judge import versions
 from ..persona.model import PersonaModel, render
 from ..persona.presets import PRESETS
 from ..persona.tuning import Tuning
@@ -45,16 +46,18 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
 
     photos, keep = told_apart(request, record)
     known = Known(model.photos, model.embeddings.cpu().numpy(), to_uint8(before.photos), shown)
-    intake = check_photos(learning.sources(photos, context), side=prior.resolution, on_step=clock.steps("intake"), minimum=1, keep=keep,
-                          known=known)
+    sources = learning.sources(photos, context)
+    on_photo = clock.steps("intake")
+    on_photo(0, len(sources))  # the first may take long
+    intake = check_photos(sources, side=prior.resolution, on_step=on_photo, minimum=1, keep=keep, known=known)
     new = learning.Seen.of(intake.accepted)
     values = torch.cat([values_before(model, record.attributes, shown), learning.attribute_values(record.attributes, photos, new)])
 
     loss = Reconstruction(load_perceptual(), seed=request.seed)
-    added = checkpoint.get("anchors")
+    added, dtype = checkpoint.get("anchors"), checkpoint.get("dtype") or optimisation_dtype()
     if added is None:
-        added = learning.invert(prior, model.generator, new, loss, preset, clock)
-        checkpoint.put(anchors=added)
+        added = learning.invert(prior, model.generator, new, loss, preset, clock, dtype)
+        checkpoint.put(anchors=added, dtype=dtype)
 
     embeddings = torch.cat([model.embeddings, new.embeddings])
     schedule = preset.tuning_at(prior.resolution)
@@ -62,7 +65,7 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
         model.generator, torch.cat([before.photos, new.photos]), torch.cat([model.anchors, added]), values,
         learning.build_organizer(record.organizer, record.attributes, prior), loss, replace(schedule, steps=round(SHARE * schedule.steps)),
         w_std=prior.w_std, known=torch.cat([before.attended, new.attended]), counts=torch.cat([before.counts, new.counts]),
-        views=learning.views(prior, new, added, embeddings, request.seed), seed=request.seed, dtype=optimisation_dtype(),
+        views=learning.views(prior, new, added, embeddings, request.seed), seed=request.seed, dtype=dtype,
     )
     generator, anchors, axes = checkpoint.run(tuning, clock.steps("tune"))
     model = learning.calibrate(prior, generator, anchors, axes, embeddings, before.names + new.names, clock)
@@ -70,7 +73,7 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
     return learning.packed(
         model, values, new, context, clock, persona_id=record.persona_id, name=record.name, organizer=record.organizer,
         preset=record.preset, attributes=record.attributes, photos=[*record.photos, *intake.verdicts],
-        warnings=[*still, *intake.warnings], seed=request.seed,
+        warnings=[*still, *intake.warnings], seed=request.seed, versions=versions(dtype),
     )
 
 

@@ -27,10 +27,9 @@ from ..persona import organizers, reach
 from ..persona.axes import Axes
 from ..persona.control import Response, measure_response, solve
 from ..persona.elsewhere import MOVED, Views
-from ..persona.judge import identity_scores, judge_for, leave_one_out, versions
+from ..persona.judge import identity_scores, judge_for, leave_one_out
 from ..persona.model import PersonaModel, render
 from ..persona.presets import Preset
-from ..precision import optimisation_dtype
 from ..priors import library
 from ..provenance.marking import mark_portrait, sheet
 from ..provenance.origin import MarkedImage, Origin
@@ -94,13 +93,14 @@ def attribute_values(attributes: Sequence[str], photos: Sequence[Photo], seen: S
     return torch.tensor(columns).T.contiguous().to(seen.photos)
 
 
-def invert(prior: library.Prior, generator: Generator, seen: Seen, loss: Reconstruction, preset: Preset, clock: Stages) -> Tensor:
+def invert(prior: library.Prior, generator: Generator, seen: Seen, loss: Reconstruction, preset: Preset, clock: Stages,
+           dtype: torch.dtype) -> Tensor:
     """Anchors [N, D]: the encoder's w, moved until `generator`'s picture has the photo's attributes, then refined."""
     with torch.no_grad():
         start = torch.cat([prior.encoder(part) for part in seen.photos.split(16)])
         start = match_attributes(prior, generator, start, load_attributes()(seen.photos)[0])
     return refine_w(generator, seen.photos, start, loss, steps=preset.invert_steps, w_std=prior.w_std, known=seen.known,
-                    dtype=optimisation_dtype(), on_step=clock.steps("invert"))
+                    dtype=dtype, on_step=clock.steps("invert"))
 
 
 def match_attributes(prior: library.Prior, generator: Generator, w: Tensor, values: Tensor) -> Tensor:
@@ -159,7 +159,7 @@ def packed(model: PersonaModel, values: Tensor, seen: Seen, context: Context, cl
     return PersonaRecord(
         prior=model.prior.reference, reach=reaches, figures={k: round(float(v), 4) for k, v in {**figures, **clock.seconds()}.items()},
         networks={"attributes": load_attributes().name, "identity": load_identity().name, "perceptual": load_perceptual().name},
-        versions=versions(), weights=context.put(weights), preview=context.put_picture(preview, Origin("create")), **told,
+        weights=context.put(weights), preview=context.put_picture(preview, Origin("create")), **told,
     )
 
 
@@ -179,5 +179,6 @@ def evaluate(model: PersonaModel, seen: Seen, clock: Stages) -> tuple[dict[str, 
         "identity_photos": leave_one_out(model.embeddings).mean(),
     }
     shown = min(len(photos), 12)
-    preview = sheet([*to_uint8(photos[:shown]), *(mark_portrait(pixels) for pixels in to_uint8(images[:shown]))], shown, gap=0)
+    reproductions = [mark_portrait(pixels, on_sheet=True) for pixels in to_uint8(images[:shown])]
+    preview = sheet([*to_uint8(photos[:shown]), *reproductions], shown, gap=0)
     return {k: float(v) for k, v in figures.items()}, preview

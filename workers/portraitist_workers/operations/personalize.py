@@ -11,6 +11,7 @@ from portraitist.results import PersonaRecord
 from ..faces.intake import check_photos
 from ..faces.perceptual import load_perceptual
 from ..inversion.reconstruction import Reconstruction
+from ..persona.judge import versions
 from ..persona.presets import PRESETS
 from ..persona.tuning import Tuning
 from ..precision import optimisation_dtype
@@ -30,27 +31,30 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     preset = PRESETS[request.preset]
     checkpoint = Checkpoint(context)
 
-    intake = check_photos(learning.sources(request.photos, context), side=prior.resolution, on_step=clock.steps("intake"),
-                          person=request.person, keep=request.keep)
+    sources = learning.sources(request.photos, context)
+    on_photo = clock.steps("intake")
+    on_photo(0, len(sources))  # the first may take long
+    intake = check_photos(sources, side=prior.resolution, on_step=on_photo, person=request.person, keep=request.keep)
     seen = learning.Seen.of(intake.accepted)
     values = learning.attribute_values(request.attributes, request.photos, seen)  # [N, M]
     embeddings = seen.embeddings
 
     loss = Reconstruction(load_perceptual(), seed=request.seed)
-    anchors = checkpoint.get("anchors")
+    anchors, dtype = checkpoint.get("anchors"), checkpoint.get("dtype") or optimisation_dtype()
     if anchors is None:
-        anchors = learning.invert(prior, prior.generator, seen, loss, preset, clock)
-        checkpoint.put(anchors=anchors)
+        anchors = learning.invert(prior, prior.generator, seen, loss, preset, clock, dtype)
+        checkpoint.put(anchors=anchors, dtype=dtype)  # which another kind of processor would choose otherwise
 
     organizer = DEFAULT_ORGANIZER if request.organizer == "auto" else request.organizer
     tuning = Tuning(
         prior.generator, seen.photos, anchors, values, learning.build_organizer(organizer, request.attributes, prior), loss,
         preset.tuning_at(prior.resolution), w_std=prior.w_std, known=seen.attended, counts=seen.counts,
-        views=learning.views(prior, seen, anchors, embeddings, request.seed), seed=request.seed, dtype=optimisation_dtype(),
+        views=learning.views(prior, seen, anchors, embeddings, request.seed), seed=request.seed, dtype=dtype,
     )
     generator, anchors, axes = checkpoint.run(tuning, clock.steps("tune"))
     model = learning.calibrate(prior, generator, anchors, axes, embeddings, seen.names, clock)
     return learning.packed(
         model, values, seen, context, clock, persona_id=request.persona_id, name=request.name, organizer=organizer,
         preset=request.preset, attributes=list(request.attributes), photos=intake.verdicts, warnings=intake.warnings, seed=request.seed,
+        versions=versions(dtype),
     )

@@ -35,7 +35,8 @@ def run(request: Synthesize, context: Context) -> Pictures:
 
     w = draw(model, len(targets), request.seed, shared=request.same_person_state)
     images = render(model.generator, set_values(model, judge, w, targets))
-    marked = [mark_portrait(pixels) for pixels in to_uint8(images)]
+    unmarked = to_uint8(images)
+    marked = [mark_portrait(pixels) for pixels in unmarked]
     images = to_tensor(np.stack([m.pixels for m in marked])).to(images)  # what is handed out is what is judged
     measured = judge.attributes(images)[0]
     reports = judge.reports(images, measured, requested=request.values, targets=targets, seed=request.seed)
@@ -45,7 +46,10 @@ def run(request: Synthesize, context: Context) -> Pictures:
         report.seconds = round((time.monotonic() - begun) / len(targets), 3)
         pictures.append(Picture(blob=context.put_picture(portrait, Origin("synthesize")), report=report))
         context.on_step(Progress(stage="synthesize", step=index + 1, steps=len(targets)))
-    page = context.put_picture(sheet(marked, request.columns), Origin("synthesize")) if request.columns else None
+    page = None
+    if request.columns:
+        cells = [mark_portrait(pixels, on_sheet=True) for pixels in unmarked]
+        page = context.put_picture(sheet(cells, request.columns), Origin("synthesize"))
     return Pictures(pictures=pictures, sheet=page, seconds=round(time.monotonic() - begun, 3))
 
 

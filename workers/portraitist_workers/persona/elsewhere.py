@@ -30,11 +30,11 @@ from .judge import identity_scores, leave_one_out
 from .model import render
 
 MOVED = ("yaw", "pitch", "smile")
-# Where views end, as values of MOVED; NaN: as in the photo.
+# Where views end, as values of MOVED; NaN: as in the photo. Smiles beyond 1, because the generator learns them by halves.
 _AS_IT_IS = float("nan")
 ENDS = (
     *((-25.0, 0.0, _AS_IT_IS), (-17.0, 4.0, 0.5), (-9.0, -5.0, _AS_IT_IS), (0.0, -9.0, _AS_IT_IS), (0.0, 8.0, _AS_IT_IS), (9.0, 5.0, 0.0)),
-    *((17.0, -4.0, _AS_IT_IS), (25.0, 0.0, _AS_IT_IS)), *((_AS_IT_IS, _AS_IT_IS, smile) for smile in (0.0, 0.7, 1.3)),  # a smile is learnt by halves
+    *((17.0, -4.0, _AS_IT_IS), (25.0, 0.0, _AS_IT_IS)), *((_AS_IT_IS, _AS_IT_IS, smile) for smile in (0.0, 0.7, 1.3)),
 )
 _NEAR = (5.0, 5.0, 0.25)  # changes that are all smaller say nothing new
 _COVERED = (8.0, 6.0, 0.3)  # an end that a photo comes as near to needs no view
@@ -57,7 +57,7 @@ class Views:
     moved: Tensor
     seed: int
     likeness_of: Callable[[Tensor], Tensor]  # mean cosine [B] of pictures to the photos
-    often: Tensor  # [V] how often each is seen, in relation
+    often: Tensor  # [V] how often each is seen, in relation; on the CPU, where it is drawn from
     enough: float  # likeness beyond which nothing is gained
     weight: float = 1.5
     likeness: float = 0.1
@@ -92,8 +92,9 @@ class Views:
         tone = gaussian_blur(photos - render(prior, anchors), _TONE * photos.shape[-1])[photo]
         around = (render(prior, anchors[photo] + moved) + tone).clamp(-1, 1)
         pictures = torch.lerp(around, to_tensor(np.stack([view.picture for view in made])).to(photos), face)
+        often = torch.where(change[:, :2].abs().amax(1) > 0, 1.0, _SMILES).cpu()
         return cls(pictures, _AROUND + (1 - _AROUND) * face, first + photo, moved, seed, lambda x: identity_scores(identity(x), embeddings),
-                   torch.where(change[:, :2].abs().amax(1) > 0, 1.0, _SMILES), float(leave_one_out(embeddings).mean()) - _TURNING_COSTS)
+                   often, float(leave_one_out(embeddings).mean()) - _TURNING_COSTS)
 
     def loss(self, generator: Generator, anchors: Tensor, reconstruction: Reconstruction, step: int, dtype: torch.dtype) -> Tensor:
         """Of update `step`, at latents beside the anchors [N, D]; which views are seen depends on the seed and the step alone."""

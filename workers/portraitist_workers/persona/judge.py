@@ -15,6 +15,7 @@ from portraitist.results import AttributeReport, PictureReport, Reach
 from ..faces.attributes import bounded, load_attribute_points, load_attributes
 from ..faces.identity import load_identity
 from ..faces.perceptual import load_perceptual
+from ..precision import optimisation_dtype
 from .model import PersonaModel, render
 
 
@@ -40,8 +41,10 @@ def percentile(score: float, scale: Tensor) -> float:
     return 100.0 * (below - 0.5 + part) / len(ordered)
 
 
-def versions() -> dict[str, str]:
-    return {"portraitist": importlib.metadata.version("portraitist"), "torch": torch.__version__}
+def versions(dtype: torch.dtype | None = None) -> dict[str, str]:
+    """What decides a result's last bits, beside request and machine; `dtype` (default: this process's) is what optimisation ran in."""
+    precision = str(dtype or optimisation_dtype()).removeprefix("torch.")
+    return {"portraitist": importlib.metadata.version("portraitist"), "torch": torch.__version__, "precision": precision}
 
 
 CLOSEST = 3  # anchors that the copy check looks at closely, of those nearest at 16 px

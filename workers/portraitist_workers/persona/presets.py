@@ -25,6 +25,6 @@ class Preset:
 # `balanced` takes 115 s (personalize-16photos).
 PRESETS = {
     "fast": Preset(20, Schedule(steps=50), edit_steps=12, project_steps=30),  # 70 s, 0.018 and 0.013
-    "balanced": Preset(40, Schedule(steps=120), edit_steps=20, project_steps=30),  # 116 s, 0.013 and 0.009
+    "balanced": Preset(40, Schedule(steps=110), edit_steps=20, project_steps=30),  # 116 s, 0.013 and 0.009
     "best": Preset(80, Schedule(steps=350), edit_steps=80, project_steps=100),  # 281 s, 0.009 and 0.005
 }

@@ -68,9 +68,10 @@ def _extended(reach: Reach, model: PersonaModel, judge: Judge, w: Tensor, base: 
         for value, like, got in sorted(zip(probed, likeness, reached, strict=True), key=lambda row: side * row[0]):
             if side * (value - end) <= 0:
                 continue
-            if like < floor or abs(got - value) > max(MISSED * abs(value - end), 0.3 * spread(name)):
+            if like < floor:
                 break
-            low, high = (value, high) if side < 0 else (low, value)
+            if abs(got - value) <= max(MISSED * abs(value - end), 0.3 * spread(name)):  # small ones may be hard to see where larger are not
+                low, high = (value, high) if side < 0 else (low, value)
     return reach.model_copy(update={"low": round(low, 3), "high": round(high, 3)})
 
 

@@ -1,7 +1,8 @@
 """Putting the invisible mark into pictures: as faint as will survive half size and JPEG 80.
 
-`portraitist.provenance.mark` tells what the mark is. Here is how strong it gets: the picture is marked, halved, compressed and looked
-at, and the strength corrected, until the score is what it should be. So a smooth picture is marked with less than one grey level.
+`portraitist.provenance.mark` tells what the mark is. Here is how strong it gets: the picture is marked, halved, compressed, cropped and
+looked at, and the strength corrected, until the scores are what they should be. So a smooth picture is marked with less than one grey
+level.
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ from portraitist.provenance.mark import GRID
 
 from .origin import MarkedImage
 
-TARGET = 7.6        # score of a whole picture at half size and JPEG 80; 6.8 is found
-TARGET_PART = 9.5   # of a part of one, which must be looked for at all sizes and places; about 8.3 is found
+TARGET = 7.6           # score of a whole picture at half size and JPEG 80; 6.8 is found
+TARGET_ON_SHEET = 9.2  # of a picture among others, which must be looked for at all sizes and places; about 8.4 is found
+TARGET_PART = 9.5      # of a part of a photo, which must be looked for, too, and has less exact borders
+TARGET_CROPPED = 8.8   # of a whole picture of which KEPT of each side is left; about 8.1 is found
+KEPT = 0.8
 STRENGTH = 0.5, 2.8  # root mean square change of brightness, grey levels, at least and at most: 39.2 dB
 _ROUNDS = 6
 _BUSY = 0.25        # a grey level of texture hides so many grey levels of mark, beside ...
 _FLAT, _MOST = 0.5, 3.5  # ... this share of it where there is none, and at most so much
 
 
-def mark_portrait(pixels: np.ndarray) -> MarkedImage:
-    """Mark a picture [H, W, 3] that is generated as a whole. Deterministic."""
-    return _mark(pixels, np.ones(pixels.shape[:2], np.float32), TARGET)
+def mark_portrait(pixels: np.ndarray, *, on_sheet: bool = False) -> MarkedImage:
+    """Mark a picture [H, W, 3] that is generated as a whole; stronger if it will be one of many on a sheet. Deterministic."""
+    return _mark(pixels, np.ones(pixels.shape[:2], np.float32), TARGET_ON_SHEET if on_sheet else TARGET, TARGET_CROPPED)
 
 
 def mark_part(pixels: np.ndarray, changed: np.ndarray) -> MarkedImage:
@@ -54,7 +58,7 @@ def sheet(pictures: Sequence[MarkedImage | np.ndarray], columns: int, *, gap: in
     return MarkedImage(page, min(p.score for p in pictures if isinstance(p, MarkedImage)))
 
 
-def _mark(pixels: np.ndarray, weight: np.ndarray, target: float) -> MarkedImage:
+def _mark(pixels: np.ndarray, weight: np.ndarray, target: float, target_cropped: float = -np.inf) -> MarkedImage:
     tile = mark.pattern()
     brightness = mark.luminance(pixels)
     resembles = mark.scores(_window(brightness), tile)
@@ -63,19 +67,32 @@ def _mark(pixels: np.ndarray, weight: np.ndarray, target: float) -> MarkedImage:
     change = change * hiding(brightness) * weight
     change /= np.sqrt((change**2).sum() / max(float(weight.sum()), 1.0)) + 1e-9  # root mean square 1
     low, high = STRENGTH
-    strength, best = 1.2, MarkedImage(pixels, -np.inf)
+    strength, best, least = 1.2, MarkedImage(pixels, -np.inf), np.inf
     for _ in range(_ROUNDS):
         marked = np.clip(np.rint(pixels + strength * change[..., None]), 0, 255).astype(np.uint8)
-        score = float(mark.scores(_window(mark.luminance(weathered(marked))), tile)[beginning])
-        if score >= target or score > best.score:  # the faintest that suffices, else the strongest
-            best = MarkedImage(marked, round(score, 2))
-        low, high = (low, strength) if score >= target else (strength, high)
-        if target <= score <= target + 0.4 or high - low < 0.05:
+        halves = np.stack([_window(mark.luminance(half)) for half in weathered(marked)])
+        score = float(mark.scores(halves, tile)[:, *beginning].min())
+        cropped = float(mark.scores(_crops(_window(mark.luminance(marked))), tile)[:, *beginning].min())
+        lacking = max(target - score, target_cropped - cropped)
+        if lacking <= 0 or lacking < least:  # the faintest that suffices, else the strongest
+            best, least = MarkedImage(marked, round(score, 2)), lacking
+        low, high = (low, strength) if lacking <= 0 else (strength, high)
+        if -0.4 <= lacking <= 0 or high - low < 0.05:
             break
         gained = max((score - 0.8 * resembles.max()) / strength, 1.0)  # score per grey level; compression takes some of the luck
-        guess = strength + (target + 0.2 - score) / gained
+        guess = strength + (lacking + 0.2) / gained
         strength = guess if low < guess < high else (low + high) / 2
     return best
+
+
+def _crops(window: np.ndarray) -> np.ndarray:
+    """What is left of a window [GRID, GRID] when each of its corners or its middle is cut out, in its place [5, GRID, GRID]."""
+    cut = round((1 - KEPT) * GRID)
+    left = np.zeros((5, GRID, GRID))
+    for crop, (y, x) in zip(left, ((0, 0), (0, cut), (cut, 0), (cut, cut), (cut // 2, cut // 2)), strict=True):
+        kept = np.s_[y : y + GRID - cut, x : x + GRID - cut]
+        crop[kept] = window[kept]
+    return left
 
 
 def _window(brightness: np.ndarray) -> np.ndarray:
@@ -101,11 +118,16 @@ def hiding(brightness: np.ndarray) -> np.ndarray:
     return np.minimum(_FLAT + _BUSY * texture, _MOST)
 
 
-def weathered(pixels: np.ndarray) -> np.ndarray:
-    """At half size, or 128 px where that is less, and JPEG 80: what every mark must survive."""
+def weathered(pixels: np.ndarray) -> list[np.ndarray]:
+    """At half size, or 128 px where that is less, and JPEG 80: what every mark must survive. Resized in two ways: how well a mark
+    outlives compression is in part luck, and another program's resizing has other luck."""
     height, width = pixels.shape[:2]
     scale = min(0.5, 128 / max(height, width))
-    small = Image.fromarray(pixels).resize((max(round(width * scale), 1), max(round(height * scale), 1)), Image.Resampling.BILINEAR)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    return [_compressed(Image.fromarray(pixels).resize(size, how)) for how in (Image.Resampling.BILINEAR, Image.Resampling.BOX)]
+
+
+def _compressed(image: Image.Image) -> np.ndarray:
     file = io.BytesIO()
-    small.save(file, "JPEG", quality=80)
+    image.save(file, "JPEG", quality=80)
     return np.asarray(Image.open(file))

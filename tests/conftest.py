@@ -1,0 +1,50 @@
+"""With --no-skips, as continuous integration runs the tests: a skip that is not on this list fails the run."""
+
+import pytest
+
+# How the skip's reason begins, and why it is no gap.
+ALLOWED = {
+    "reference vectors not found": "made with other people's code and weights, which this project may not hold",
+    "not allowed to mount a small disk": "a container without the right to mount",
+    "memory limits need Linux": "elsewhere there is nothing to limit it with, as docs/security.md says",
+}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--no-skips", action="store_true", help="a test skipped for a reason not on the list here fails the run")
+
+
+def pytest_configure(config):
+    if config.getoption("--no-skips"):
+        config.pluginmanager.register(NoSkips(), "no-skips")
+
+
+class NoSkips:
+    def __init__(self):
+        self.allowed, self.others = {}, {}  # reason -> tests
+
+    def pytest_runtest_logreport(self, report):
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self._keep(report)
+
+    def pytest_collectreport(self, report):  # whole modules
+        if report.skipped:
+            self._keep(report)
+
+    def _keep(self, report):
+        reason = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        kept = self.allowed if reason.startswith(tuple(ALLOWED)) else self.others
+        kept.setdefault(reason, []).append(report.nodeid)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session):
+        if self.others and session.exitstatus in (0, 5):  # 5: nothing was collected
+            session.exitstatus = 1
+        return (yield)
+
+    def pytest_terminal_summary(self, terminalreporter):
+        for reason, tests in self.allowed.items():
+            why = next(why for start, why in ALLOWED.items() if reason.startswith(start))
+            terminalreporter.write_line(f"{len(tests)} skipped, as may be: {reason} ({why})")
+        for reason, tests in self.others.items():
+            terminalreporter.write_line(f"FAILED because skipped: {reason}: {', '.join(tests)}", red=True)
