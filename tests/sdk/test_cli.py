@@ -199,7 +199,7 @@ def test_a_cluster_worker_refuses_what_is_wrong(cli, tmp_path):
 
 def test_adding_photos(cli, tmp_path):
     cli("create", "ana", "photos")
-    (tmp_path / "d.jpg").write_bytes(b"d")
+    (tmp_path / "d.jpg").write_bytes((tmp_path / "photos" / "a.jpg").read_bytes())
     code, out, err = cli("add", "ana", "d.jpg", "--keep", "d.jpg")
     assert code == 0 and "d.jpg" in out and "a.jpg" not in out and "the reach is as it was" in out and "add photos" in err
     told = json.loads(cli("add", "ana", "photos/a.jpg", "d.jpg", "--json")[1])
