@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from portraitist.cli import make
 from portraitist.cli.app import app
+from portraitist.cli.places import stem_of
 from portraitist.errors import DownloadFailed, JobCancelled, UrlRefused
 from portraitist.photos import Link, gather
 from portraitist.requests import AddPhotos, CreatePersona, Edit, Photo
@@ -110,4 +111,4 @@ def test_on_the_command_line(monkeypatch):
     for given in ([url], [url, url]):
         CliRunner().invoke(app, ["create", "ana", *given])
     assert asked == [[("a.jpg", Link(url))], [("a.jpg", Link(url)), ("a.jpg (2)", Link(url))]]
-    assert make._stem(url + "?key=a/b") == "a" and make._stem("photos/a.b.jpg") == "a.b"
+    assert stem_of(url + "?key=a/b") == "a" and stem_of("photos/a.b.jpg") == "a.b"
