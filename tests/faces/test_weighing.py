@@ -51,3 +51,10 @@ def test_the_face_comes_before_what_is_behind_it():
     counts = head_first(128)
     assert counts[64, 64] == 1 and counts.max() == 1 and 0 < counts[0, 0] < 0.9 and counts.min() == counts[0, 0]
     assert np.allclose(counts, counts[:, ::-1])
+
+
+def test_a_photo_unlike_the_others_counts_for_less_and_says_so():
+    usual, unlike, far = (weigh(GOOD, INSIDE, [], 1, unlike=x) for x in (0.11, 0.2, 0.9))
+    assert usual.weight == 1 and usual.notes == []
+    assert unlike.weight == pytest.approx(0.84) and "other photos" in unlike.notes[0]
+    assert far.weight == pytest.approx(0.4)

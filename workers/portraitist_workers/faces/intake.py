@@ -231,6 +231,7 @@ def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person,
     presence = torch.cat([mesh(x).presence for x in tensors.split(32)]).tolist()
     hands = load_hands()(tensors)
     usable: list[AcceptedPhoto] = []
+    usual = float(np.median(person.cosines[list(person.face_of.values())]))
     for k, (photo, face) in enumerate(person.face_of.items()):
         candidate, name = candidates[face], names[photo]
         count = sum(c.photo == photo for c in candidates)
@@ -239,7 +240,7 @@ def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person,
         if candidate.frame.size < _least(side) and name not in keep:
             verdict = refusal(name, "too_small", figures, least_px=_least(side))
         else:
-            weighed = weigh(figures, candidate.inside, hands[k], count)
+            weighed = weigh(figures, candidate.inside, hands[k], count, unlike=usual - float(person.cosines[face]))
             verdict = PhotoVerdict(name=name, accepted=True, figures=figures, warnings=weighed.notes, weight=weighed.weight)
             usable.append(AcceptedPhoto(photo, name, candidate.frame, candidate.picture, as_dict(attributes, values[k]),
                                         person.embeddings[face], weighed.known, weighed.weight))

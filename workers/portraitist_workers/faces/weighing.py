@@ -14,6 +14,7 @@ SOFT, BLURRED = 1.55, 1.8  # sigma in px of a 128 px crop (quality.blur_sigma); 
 DARK, BRIGHT = 35, 235  # mean luma of the face; outside, it counts for half
 FLAT = 32               # contrast of the face in grey levels; below, it counts for half
 CLIPPED = 0.30          # share of the face without detail, full or black; above, it counts for half
+UNLIKE = 0.12           # of likeness less than the person's photos usually have among each other; beyond, it counts for less
 PRESENT = 0.5           # probability by the face mesh that a face is there; below, it counts for half
 LEAST = 0.2             # no photo that is used counts for less
 _SURROUNDINGS = 0.75   # weight of a pixel far from the head
@@ -29,8 +30,11 @@ class Weighed:
     notes: list[str]
 
 
-def weigh(figures: dict[str, float], inside: np.ndarray, hands: Sequence[Palm], faces: int) -> Weighed:
-    """By a photo's `figures` (docs/photos.md), the crop's pixels inside the photo [S, S], the hands in it, and how many faces there are."""
+def weigh(figures: dict[str, float], inside: np.ndarray, hands: Sequence[Palm], faces: int, *, unlike: float = 0.0) -> Weighed:
+    """By a photo's `figures` (docs/photos.md), the crop's pixels inside the photo [S, S], the hands in it, and how many faces there are.
+
+    unlike: how far its likeness lies below the median of the person's photos. Dark glasses, a mask, make-up or many years show there.
+    """
     side = len(inside)
     weight, notes = 1.0, []
 
@@ -50,6 +54,9 @@ def weigh(figures: dict[str, float], inside: np.ndarray, hands: Sequence[Palm], 
                   f"{figures['contrast']:.0f}, {figures['clipped']:.0%} without detail), so it counts for less")
     if figures["presence"] < PRESENT:
         less(0.5, "the face is hard to see, perhaps covered, so it counts for less")
+    if unlike > UNLIKE:
+        less(max(1 - 2 * (unlike - UNLIKE), 0.4), "less like the person's other photos (covered, made up, or of another time), so it counts "
+                                                  "for less")
     known = inside.copy()
     if hands:
         for palm in hands:
