@@ -55,8 +55,8 @@ def weigh(figures: dict[str, float], inside: np.ndarray, hands: Sequence[Palm], 
     if figures["presence"] < PRESENT:
         less(0.5, "the face is hard to see, perhaps covered, so it counts for less")
     if unlike > UNLIKE:
-        less(max(1 - 2 * (unlike - UNLIKE), 0.4), "less like the person's other photos (covered, made up, or of another time), so it counts "
-                                                  "for less")
+        less(max(1 - 2 * (unlike - UNLIKE), 0.4),
+             "less like the person's other photos (covered, made up, or of another time), so it counts for less")
     known = inside.copy()
     if hands:
         for palm in hands:
