@@ -91,12 +91,26 @@ def killed(studio, job, moments):
 
 @pytest.mark.slow
 def test_killed_once_each_beside_two_busy_processes(studio):
-    whole = Undisturbed(studio)
+    """And what is left behind once the personas are deleted: nothing."""
+    whole, store = Undisturbed(studio), studio._backend.store
     with two_busy_processes():
-        for kind in whole.KINDS:
+        for kind in ("edit", "enhance"):
             job = whole.submit(kind)
             assert killed(studio, job, [whole.seconds[kind] / 2]) == 1
             assert bits(studio, job) == whole.bits[kind] and row(studio, job).attempts == 2
+        job = whole.submit("create")
+        until(lambda: job.done or (getattr(job.status, "stage", "") == "tune" and store.load_checkpoint(job.id)), timeout=300)
+        kill(child_pid(studio, job))
+        assert bits(studio, job) == whole.bits["create"] and row(studio, job).attempts == 2
+    broken = job.wait()
+    portrait, again = (person.synthesize(yaw=5, smile=0.5, seed=7) for person in (broken, whole.person))
+    assert portrait.image.tobytes() == again.image.tobytes()
+    told = portraitist.verify(portrait.read())
+    assert told.credentials.state == "valid" and told.mark.found
+    whole.person.delete()
+    assert store.has(broken.record.weights)
+    broken.delete()
+    assert not list((studio._backend.home / "blobs").glob("??/*"))
 
 
 @pytest.mark.chaos

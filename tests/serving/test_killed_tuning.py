@@ -1,6 +1,6 @@
 """A tuning that is killed twenty times costs at most a checkpoint's interval each time, and ends with the same bits.
 
-The short form, one kill of a real worker, is in tests/queue/test_end_to_end.py.
+The short form, one kill of a real worker, is in tests/queue/test_same_bits.py.
 """
 
 import os
