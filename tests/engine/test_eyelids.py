@@ -10,6 +10,7 @@ pytest.importorskip("numba", reason="the engine needs the extra `train`")
 
 from portraitist_workers.generator.formats import native
 from portraitist_workers.inversion import encoder as encoder_file
+from portraitist_workers.precision import optimisation_dtype
 from portraitist_workers.priors import library
 from portraitist_workers.priors.engine import template
 from portraitist_workers.priors.training import eyelids
@@ -44,7 +45,8 @@ def test_a_lesson_changes_generator_and_encoder_and_nothing_else(pairs, tmp_path
     before = {name: value.clone() for name, value in prior.generator.state_dict().items()}
     lesson = eyelids.Lesson(prior, eyelids.Pairs(pairs), None)
     first, *_ = (lesson.step(0.5) for _ in range(3))
-    assert first["same"] < 1e-6 < first["lids"]
+    rounding = 1e-6 if optimisation_dtype() == torch.float32 else 5e-3  # sums of another number of pictures
+    assert first["same"] < rounding < first["lids"]
     lesson.write(tmp_path, {"licence": "ours"})
     again = eyelids.Lesson(prior, eyelids.Pairs(pairs), None)
     again.load(lesson.state())
