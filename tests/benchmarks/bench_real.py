@@ -154,9 +154,10 @@ def learnt(name: str, record: PersonaRecord, model: PersonaModel, work: Path) ->
     sheet(pictures).save(work / f"real-{name}.png")
     taken = sum(v.accepted for v in record.photos)
     reach = ", ".join(f"{r.attribute} {r.low:g} to {r.high:g} (photos: {r.photos_low:g} to {r.photos_high:g})" for r in record.reach)
-    heading = f"### {name}\n\n{taken} of {len(record.photos)} photos taken, {record.figures['seconds']:.0f} s. Her or his photos score "
+    heading = f"### {name}\n\n{taken} of {len(record.photos)} photos taken, {record.figures['seconds']:.0f} s. Their photos score "
     return [heading + f"{judge.scale.mean():.3f} among each other (5th percentile {judge.scale.quantile(0.05):.3f}). Reach: {reach}.",
-            f"Mean of {DRAWS} draws at the values " + "; ".join(f"{a} {', '.join(f'{v:g}' for v in vs)}" for a, vs in SWEEPS.items()) + ".",
+            f"Mean of {DRAWS} draws, not clamped to the reach, at the values "
+            + "; ".join(f"{a} {', '.join(f'{v:g}' for v in vs)}" for a, vs in SWEEPS.items()) + ".",
             table(("", "", *"12345"), rows)]
 
 

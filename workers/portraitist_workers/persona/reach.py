@@ -29,7 +29,7 @@ PROBED = {
 }
 PROBES = 3     # random portraits that are moved
 LOSS = 0.05    # of likeness that may be lost against the same portraits unmoved, where the person's own photos differ by less
-MISSED = 0.3   # of the way from the photos to the value that may be missing in what is measured
+MISSED = 0.45  # of the way from the photos to the value that may be missing in what is measured
 
 
 @torch.no_grad()
