@@ -37,7 +37,7 @@ ENDS = (
     *((17.0, -4.0, _AS_IT_IS), (25.0, 0.0, _AS_IT_IS)), *((_AS_IT_IS, _AS_IT_IS, smile) for smile in (0.0, 0.7, 1.3)),
 )
 _NEAR = (5.0, 5.0, 0.25)  # changes that are all smaller say nothing new
-_COVERED = (8.0, 6.0, 0.3)  # an end that a photo comes as near to needs no view
+_COVERED = (4.0, 3.0, 0.15)  # an end that a photo comes as near to needs no view
 _FARTHEST = 30.0          # degrees: of a view that is turned farther too little is seen
 _MOST = 96     # views in all: of many photos fewer each
 _AROUND = 0.25  # how much what is around the face counts
