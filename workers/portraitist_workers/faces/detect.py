@@ -44,8 +44,8 @@ class Face:
 def detect_faces(image: np.ndarray, *, min_probability: float = MIN_PROBABILITY) -> list[Face]:
     """All faces in an RGB uint8 photo [H, W, 3], the largest first. Deterministic on one machine.
 
-    A photo that shows none, or none surely, is looked at lying on its sides and upside down, too: scans and old files do not say which
-    way is up, and in most faces that lie on their sides the networks find another one, less surely.
+    A photo that shows none, or none surely, is looked at lying on its sides and upside down, too. Scans and old files do not say which
+    way is up. In half of the faces that lie on their sides the networks find another one, less surely.
     """
     height, width = image.shape[:2]
     faces: list[Face] = []

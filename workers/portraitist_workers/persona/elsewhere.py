@@ -1,13 +1,14 @@
 """Holding the person where no photo is.
 
-A generator tuned to frontal photos knows the person from the front; turned along the prior's direction, within twenty degrees it shows
-somebody else. So each photo's face is turned on its mesh (faces/turning.py) to where the photos do not reach, or given the smile that
-the prior gives the photo's latent, and the generator learns from these views, too: at the photo's anchor, moved along the prior's
-directions by as much. Around the face a view is the prior's own picture there, in the photo's tones, which counts for less: without it
-the head's outline stays where it was, and a turned face sits in a head that is not.
+A generator tuned to frontal photos knows the person from the front. Turned along the prior's direction by twenty degrees, it shows
+somebody else. So the generator learns from views of the photos, too. In a view, a photo's face is turned on its mesh (faces/turning.py)
+to where no photo reaches, or it smiles as the prior smiles at the photo's latent. A view's latent is the photo's anchor, moved along the
+prior's directions by as much.
 
-The identity network as a loss helps where a view is least like a photo, and only beside it: alone, it rose above the person's own photos
-while noses reddened and eyes blurred.
+Around the face, a view is the prior's own picture there, in the photo's tones; it counts for less. Without it the head's outline stays
+where it was, and a turned face sits in a head that is not.
+
+The identity network as a loss helps beside the views. Alone, it rose above the person's own photos while noses reddened and eyes blurred.
 """
 
 from __future__ import annotations

@@ -35,8 +35,9 @@ class _Block(nn.Module):
 
 
 def _convolved(layer: nn.Conv2d, x: Tensor) -> Tensor:
-    """`layer` (3x3) of x. An output of a single pixel is computed as the matrix product that it is: oneDNN's gradient of one, for one
-    picture on two threads, differs in the last bits from call to call, by where in memory its numbers lie."""
+    """`layer` (3x3) of x. An output of a single pixel is computed as the matrix product that it is.
+
+    oneDNN's gradient of one, for one picture on two threads, differs in the last bits from call to call."""
     stride, padding = layer.stride[0], int(layer.padding[0])
     if any((side + 2 * padding - 3) // stride > 0 for side in x.shape[2:]):
         return layer(x)
