@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from .supervisor import Supervisor
 
-    supervisor = Supervisor(backend, lock, idle_s=options.idle, processes=lambda: len(children(worker)))
+    supervisor = Supervisor(backend, lock, idle_s=options.idle, processes=lambda: children(worker))
     supervisor.recover()
 
     from celery.signals import worker_ready

@@ -42,14 +42,14 @@ COMPARE_S = 2.0  # how often we look, between jobs, whether we run the installed
 
 
 class Supervisor:
-    """`run` is the loop (in a thread of the worker's main process); `idle_s` = 0 never ends by itself; `processes` tells how many
-    children there are."""
+    """`run` is the loop (in a thread of the worker's main process); `idle_s` = 0 never ends by itself; `processes` tells the
+    children's process ids."""
 
-    def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float, processes: Callable[[], int]) -> None:
+    def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float, processes: Callable[[], list[int]]) -> None:
         self._backend, self._ledger, self._store = backend, backend.ledger, backend.store
         self._lock, self._idle_s, self._processes = lock, idle_s, processes
         self._sender = Sender(backend)
-        self._sent: dict[str, float] = {}
+        self._sent: dict[str, tuple[float, list[int]]] = {}  # job id -> when its wake-up was sent, and to whom
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._begun: dict[tuple[str, int], float] = {}  # (job id, token) -> when we first saw it run
         self._full = False  # whether the ledger's disk was, at the last write that failed
@@ -89,7 +89,7 @@ class Supervisor:
         for row in running:
             self._watch(row)
         queued = {lane: job_id for lane in LANES for job_id in self._ledger.queued(lane=lane, limit=1)}
-        self._sent = {job_id: at for job_id, at in self._sent.items() if job_id in queued.values()}
+        self._sent = {job_id: sent for job_id, sent in self._sent.items() if job_id in queued.values()}
         if running or queued:
             self._busy = now
         if not running and self._outdated(now):
@@ -108,16 +108,18 @@ class Supervisor:
 
     def _send(self, queued: dict[Lane, str], running: list[JobRow], now: float) -> None:
         """One job of each lane at a time, so that the order is decided when the lane is free, not before."""
-        busy = {row.lane for row in running}
+        busy, processes = {row.lane for row in running}, self._processes()
         for lane, job_id in queued.items():
-            # A second message would start a second child, which that job does not need.
-            patience = STUCK_S if job_id in state.requests else RESEND_S
-            if lane in busy or now - self._sent.get(job_id, -STUCK_S) < patience:
+            sent_at, sent_to = self._sent.get(job_id, (-STUCK_S, []))
+            # A second message would start a second child, which that job does not need. But a child that was killed may have
+            # taken the first one with it, before it claimed the job: then nobody else knows of it.
+            received = job_id in state.requests and set(sent_to) <= set(processes)
+            if lane in busy or now - sent_at < (STUCK_S if received else RESEND_S):
                 continue
             others = busy | {other for other, sent in queued.items() if sent in self._sent} - {lane}
-            if others and self._processes() < len(LANES) and not room.beside(self._ledger.job(job_id)):
+            if others and len(processes) < len(LANES) and not room.beside(self._ledger.job(job_id)):
                 continue  # it waits, as the only process does one job after the other
-            self._sent[job_id] = now
+            self._sent[job_id] = now, processes
             run_job.apply_async((job_id,), task_id=job_id)
 
     def stop(self) -> None:
