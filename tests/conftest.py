@@ -11,7 +11,9 @@ ALLOWED = {
 
 
 def pytest_addoption(parser):
-    parser.addoption("--no-skips", action="store_true", help="a test skipped for a reason not on the list here fails the run")
+    parser.addoption(
+        "--no-skips", action="store_true", help="a test skipped for a reason not on the list here fails the run"
+    )
 
 
 def pytest_configure(config):
@@ -32,7 +34,9 @@ class NoSkips:
             self._keep(report)
 
     def _keep(self, report):
-        reason = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = (
+            report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        )
         kept = self.allowed if reason.startswith(tuple(ALLOWED)) else self.others
         kept.setdefault(reason, []).append(report.nodeid)
 

@@ -45,7 +45,9 @@ from portraitist import (
 HERE = Path(__file__).parent
 URL = os.environ.get("APP_URL", "http://127.0.0.1:8000")
 PRESET = os.environ.get("APP_PRESET", "fast")
-TERMS = "I am the person in these photos, and I agree that a model of my face is made from them and kept until I delete it."
+TERMS = (
+    "I am the person in these photos, and I agree that a model of my face is made from them and kept until I delete it."
+)
 MAX_PHOTOS, MAX_UPLOAD = 40, 100 * 2**20  # files, and bytes of all together
 ME = "me"  # every user's persona has this name, in their own tenant
 
@@ -157,7 +159,9 @@ def progress(studio: Mine) -> StreamingResponse:
         for job in studio.jobs.list():
             if job.operation == "create":
                 for event in job.events():
-                    told_now = event.progress.model_dump(include={"stage", "step", "steps", "eta"}) if event.progress else {}
+                    told_now = (
+                        event.progress.model_dump(include={"stage", "step", "steps", "eta"}) if event.progress else {}
+                    )
                     yield f"data: {json.dumps({'kind': event.kind, **told_now})}\n\n"
                 return
 
@@ -172,7 +176,9 @@ class Wish(BaseModel):
 @app.post("/api/portraits")
 def portrait(wish: Wish, studio: Mine) -> dict[str, Any]:
     person = studio.personas.get(ME)
-    values = {name: value for name, value in wish.values.items() if name in person.reach}  # not synthesize's other arguments
+    values = {
+        name: value for name, value in wish.values.items() if name in person.reach
+    }  # not synthesize's other arguments
     picture = person.synthesize(seed=wish.seed, **values)
     image = "data:image/png;base64," + base64.b64encode(picture.read()).decode()
     achieved = {name: round(a.achieved, 2) for name, a in picture.report.attributes.items()}
@@ -211,7 +217,9 @@ def refused(request: Request, error: PortraitistError) -> JSONResponse:
 @app.middleware("http")
 async def harden(request: Request, call_next: Any) -> Any:
     response = await call_next(request)
-    response.headers["Content-Security-Policy"] = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'"
+    )
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -57,7 +57,8 @@ class Mask(_Degradation):
             image = os.fspath(image)
         if not isinstance(image, str):
             raise InvalidRequest(
-                f"the mask is a {type(image).__name__}; expected a path, an encoded picture (bytes) or a PIL image", param="degradation"
+                f"the mask is a {type(image).__name__}; expected a path, an encoded picture (bytes) or a PIL image",
+                param="degradation",
             )
         super().__init__(image=image, **data)
 

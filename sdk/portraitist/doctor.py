@@ -38,7 +38,9 @@ class Check:
 
 def examine(home: str | os.PathLike[str] | None = None, *, start: bool = True) -> list[Check]:
     """All checks, in the order in which to mend things. Never raises."""
-    packages = [_package(name, least) for name, least in (("celery", "5.7"), ("safetensors", "0.5"), ("c2pa-python", "0.38"))]
+    packages = [
+        _package(name, least) for name, least in (("celery", "5.7"), ("safetensors", "0.5"), ("c2pa-python", "0.38"))
+    ]
     checks = [_python(), _torch_pair(), *packages, _heic(), _weights()]
     try:
         folder = default_home() if home is None else Path(home)
@@ -107,7 +109,9 @@ def _package(name: str, least: str) -> Check:
 
 def _heic() -> Check:
     if _version("pillow-heif") is None:
-        return Check("pillow-heif", "warn", "not installed: photos in HEIC are refused", "pip install 'portraitist[heic]'")
+        return Check(
+            "pillow-heif", "warn", "not installed: photos in HEIC are refused", "pip install 'portraitist[heic]'"
+        )
     return _package("pillow-heif", "1.8")
 
 
@@ -136,7 +140,12 @@ def _priors(backend: Backend) -> Check:
     assert backend.home is not None
     folders = [f.name for f in (backend.home / "priors").glob("[!.]*") if f.is_dir()]
     if damaged := sorted(set(folders) - there):
-        return Check("priors", "warn", f"{', '.join(damaged)} cannot be used", "remove them and add them again: portraitist priors remove")
+        return Check(
+            "priors",
+            "warn",
+            f"{', '.join(damaged)} cannot be used",
+            "remove them and add them again: portraitist priors remove",
+        )
     if waiting := [p.name for p in priors.list() if not p.calibrated]:
         return Check("priors", "ok", f"bundled, {len(folders)} imported; not calibrated yet: {', '.join(waiting)}")
     return Check("priors", "ok", f"bundled, {len(folders)} imported")
@@ -149,14 +158,20 @@ def _certificate(home: Path) -> Check:
     except ImportError:
         return Check("certificate", "fail", "the package cryptography is not installed", _WORKER)
     except PortraitistError as error:
-        return Check("certificate", "fail", error.message, "mend PORTRAITIST_C2PA_CERT and PORTRAITIST_C2PA_KEY, or unset both")
+        return Check(
+            "certificate", "fail", error.message, "mend PORTRAITIST_C2PA_CERT and PORTRAITIST_C2PA_KEY, or unset both"
+        )
     if used.test:
         remedy = "in production, set PORTRAITIST_C2PA_CERT and PORTRAITIST_C2PA_KEY"
         return Check("certificate", "ok", "pictures are signed with a test certificate that nobody vouches for", remedy)
     left = (used.expires - datetime.now(UTC)).days
     state: Literal["ok", "warn"] = "ok" if left >= _RENEW_DAYS else "warn"
-    return Check("certificate", state, f"pictures are signed with {os.environ['PORTRAITIST_C2PA_CERT']}, valid for {left} days",
-                 "" if state == "ok" else "renew it, and start the workers anew")
+    return Check(
+        "certificate",
+        state,
+        f"pictures are signed with {os.environ['PORTRAITIST_C2PA_CERT']}, valid for {left} days",
+        "" if state == "ok" else "renew it, and start the workers anew",
+    )
 
 
 def _room(folder: Path) -> Check:

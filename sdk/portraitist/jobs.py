@@ -193,7 +193,9 @@ class Job(Generic[T]):
             return cast(T, Priors(self._backend).get(str(row.result["name"])))
         from .picture import arranged
 
-        return cast(T, arranged(Pictures.model_validate(self._readable(row)), row.shape, self._backend.sealed(row.persona_id)))
+        return cast(
+            T, arranged(Pictures.model_validate(self._readable(row)), row.shape, self._backend.sealed(row.persona_id))
+        )
 
     def _readable(self, row: JobRow) -> Any:
         return self._backend.readable(row.persona_id, row.result)

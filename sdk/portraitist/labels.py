@@ -29,7 +29,8 @@ def uploaded(
             if name not in names:
                 known = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
                 raise InvalidRequest(
-                    f"{param} names {name!r}, which is not among the photos ({known}); use the bare file names", param=param
+                    f"{param} names {name!r}, which is not among the photos ({known}); use the bare file names",
+                    param=param,
                 )
     return found
 

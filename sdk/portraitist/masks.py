@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 DARK, BRIGHT = 32, 223  # grey levels: a mask's pixels are darker than the first or brighter than the second ...
-GREY_SHARE = 0.2        # ... but for this share: soft brushes, anti-aliased edges, JPEG
-COLOURED_SHARE = 0.02   # of pixels whose channels differ by more than DARK: JPEG colours a few at the rim
-WHITE_SHARE = 0.95      # with more missing it is taken to be inverted
-STRETCH = 0.02          # by which the shapes may differ: rounding when either was scaled
+GREY_SHARE = 0.2  # ... but for this share: soft brushes, anti-aliased edges, JPEG
+COLOURED_SHARE = 0.02  # of pixels whose channels differ by more than DARK: JPEG colours a few at the rim
+WHITE_SHARE = 0.95  # with more missing it is taken to be inverted
+STRETCH = 0.02  # by which the shapes may differ: rounding when either was scaled
 
-EXPECTED = "a mask is black and white and has the photo's shape: white where pixels are missing, black where they are kept"
+EXPECTED = (
+    "a mask is black and white and has the photo's shape: white where pixels are missing, black where they are kept"
+)
 
 
 def check_mask(mask: Image, photo: tuple[int, int] | None) -> None:
@@ -29,11 +31,15 @@ def check_mask(mask: Image, photo: tuple[int, int] | None) -> None:
     _check_kind(mask)
     missing = _share(mask.convert("L"), DARK, 256)
     if missing == 0:
-        raise _refusal("marks nothing as missing: all of it is black", "paint what is missing white, or leave the mask out")
+        raise _refusal(
+            "marks nothing as missing: all of it is black", "paint what is missing white, or leave the mask out"
+        )
     if missing > WHITE_SHARE:
         how_much = "entirely white" if missing == 1 else f"{100 * missing:.0f} % white"
-        raise _refusal(f"is {how_much}: nearly all of the photo would be missing",
-                       "invert it if black marks what is missing; transparent parts count as white")
+        raise _refusal(
+            f"is {how_much}: nearly all of the photo would be missing",
+            "invert it if black marks what is missing; transparent parts count as white",
+        )
 
 
 def check_files(mask: bytes, photo: bytes | None) -> None:
@@ -66,8 +72,10 @@ def check_files(mask: bytes, photo: bytes | None) -> None:
 def _check_shape(mask: tuple[int, int], photo: tuple[int, int]) -> None:
     (w, h), (W, H) = mask, photo
     if abs(w * H - h * W) > max(STRETCH * w * H, W, H):  # a pixel's rounding of a small mask is no stretch
-        raise _refusal(f"is {w} x {h} pixels, the photo {W} x {H}: their shapes differ, so that the mask would be stretched",
-                       "draw it on the photo itself, in the photo's size")
+        raise _refusal(
+            f"is {w} x {h} pixels, the photo {W} x {H}: their shapes differ, so that the mask would be stretched",
+            "draw it on the photo itself, in the photo's size",
+        )
 
 
 def _check_kind(mask: Image) -> None:

@@ -20,7 +20,15 @@ def workers(backend: Backend) -> list[dict[str, Any]]:
     if not state["alive"]:
         return []
     jobs = [row.id for row in backend.ledger.running()]
-    one = {"node": "embedded", "pid": state.get("pid"), "queues": list(LANES), "device": "cpu", "jobs": jobs, "warm": [], "memory": 0}
+    one = {
+        "node": "embedded",
+        "pid": state.get("pid"),
+        "queues": list(LANES),
+        "device": "cpu",
+        "jobs": jobs,
+        "warm": [],
+        "memory": 0,
+    }
     return [{**one, "version": state.get("version"), "started": state.get("started"), "draining": False}]
 
 
@@ -31,7 +39,9 @@ def too_large(backend: Backend, lane: Lane) -> list[dict[str, Any]]:
     room = [w.memory for w in backend.transport.workers() if lane in w.queues]
     if not room or 0 in room:
         return []
-    return [{"job": row.id, "needed": row.memory, "largest": max(room)} for row in backend.ledger.beyond(lane, max(room))]
+    return [
+        {"job": row.id, "needed": row.memory, "largest": max(room)} for row in backend.ledger.beyond(lane, max(room))
+    ]
 
 
 def queues(backend: Backend) -> dict[str, dict[str, Any]]:

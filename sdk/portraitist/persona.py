@@ -50,7 +50,9 @@ class Reaches(dict[str, Reach]):
             unit = f" {r.unit}" if r.unit else ""
             shown = "" if r.photos_low is None else f" (photos show {r.photos_low:.3g} to {r.photos_high:.3g})"
             holes = "".join(f", no photo from {low:.3g} to {high:.3g}" for low, high in r.holes)
-            lines.append(f"{name}: {r.low:.3g} to {r.high:.3g}{unit}{shown}{holes}" + (f". {r.advice}" if r.advice else ""))
+            lines.append(
+                f"{name}: {r.low:.3g} to {r.high:.3g}{unit}{shown}{holes}" + (f". {r.advice}" if r.advice else "")
+            )
         return "\n".join(lines)
 
 
@@ -344,7 +346,8 @@ class Persona:
         request.photos += uploaded(uploads, photos, known, keep=kept)
         prior = self.record.prior.partition("@")[0]
         job: Job[Persona] = Job(
-            self._backend, submit(self._backend, request, uploads=uploads, shape={}, lane="tune", prior=prior, webhook=webhook)
+            self._backend,
+            submit(self._backend, request, uploads=uploads, shape={}, lane="tune", prior=prior, webhook=webhook),
         )
         return job.wait() if wait else job
 
@@ -362,7 +365,9 @@ class Persona:
         self, request: Any, uploads: Uploads | None, shape: dict[str, Any], wait: bool, webhook: Webhook | None
     ) -> Any:
         # Not keyed: the same call twice is two jobs. (A create is: its name is its key.)
-        job: Job[Any] = Job(self._backend, submit(self._backend, request, uploads=uploads, shape=shape, webhook=webhook))
+        job: Job[Any] = Job(
+            self._backend, submit(self._backend, request, uploads=uploads, shape=shape, webhook=webhook)
+        )
         return job.wait() if wait else job
 
     def _photo(self, photo: PhotoLike, uploads: Uploads) -> Photo:

@@ -33,7 +33,9 @@ SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .bmp .gif .tif .tiff .heic .heif .avif .jp2 .psd .ico .tga".split()
 )
 
-_SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # also of those that Link refuses; never taken for a path
+_SCHEME = re.compile(
+    r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE
+)  # also of those that Link refuses; never taken for a path
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,9 @@ def _read_file(path: Path) -> bytes:
     shown = printable(str(path))
     try:
         if path.is_dir():
-            raise InvalidImage(f"{shown} is a folder; give a photo's file (photos to learn from may be one folder)", param=str(path))
+            raise InvalidImage(
+                f"{shown} is a folder; give a photo's file (photos to learn from may be one folder)", param=str(path)
+            )
         if not path.is_file() and path.exists():
             raise InvalidImage(f"{shown} is not a regular file", param=str(path))
         with open(path, "rb") as file:
@@ -175,7 +179,9 @@ def _read_file(path: Path) -> bytes:
             f"there is no file {shown} (looked in {Path.cwd()}); check the path", param=str(path)
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise InvalidImage(f"cannot read {shown!r}: {printable(str(error))}; check its permissions", param=str(path)) from error
+        raise InvalidImage(
+            f"cannot read {shown!r}: {printable(str(error))}; check its permissions", param=str(path)
+        ) from error
 
 
 def _checked(name: str, data: bytes) -> bytes:

@@ -106,4 +106,6 @@ class CalibratePrior(_Request):
     seed: int = 0
 
 
-Request = Annotated[CreatePersona | AddPhotos | Synthesize | Edit | Enhance | CalibratePrior, Field(discriminator="operation")]
+Request = Annotated[
+    CreatePersona | AddPhotos | Synthesize | Edit | Enhance | CalibratePrior, Field(discriminator="operation")
+]

@@ -75,7 +75,9 @@ class PictureReport(_Result):
     consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input
     degradation: str | None = None  # enhance: what was assumed or estimated
     clamped: bool = False
-    warnings: list[str] = []  # what is to be said with the picture: a request cut by more than half, what could not be restored
+    warnings: list[
+        str
+    ] = []  # what is to be said with the picture: a request cut by more than half, what could not be restored
     mark: float | None = None  # score of the invisible mark at half size and JPEG 80; docs/provenance.md
     networks: dict[str, str] = {}  # which identity / attribute / perceptual network judged
     seed: int = 0

@@ -122,7 +122,8 @@ class Personas:
     def create(
         self,
         name: str,  # unique among your personas; free again once the persona is deleted or its creation failed
-        photos: PhotoLike | Iterable[PhotoLike],  # a folder, or paths, bytes, (name, bytes) pairs, PIL images, https addresses
+        photos: PhotoLike
+        | Iterable[PhotoLike],  # a folder, or paths, bytes, (name, bytes) pairs, PIL images, https addresses
         *,
         attributes: Sequence[str] = DEFAULT_ATTRIBUTES,  # what shall be controllable; own ones need `labels`
         preset: str = "balanced",  # fast, balanced, best
@@ -168,7 +169,9 @@ class Personas:
             expires=end_of(consent, retain_days, now=time.time()),
         )
         request.photos += uploaded(uploads, photos, known, person=[person] if person else [], keep=request.keep)
-        row = submit(self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name, webhook=webhook)
+        row = submit(
+            self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name, webhook=webhook
+        )
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job
 

@@ -11,7 +11,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from .errors import printable
 from .jobs import Event
 
-_LABELS = {"create": "personalise", "add": "add photos", "synthesize": "synthesise", "enhance": "restore"}  # the others as they are
+_LABELS = {
+    "create": "personalise",
+    "add": "add photos",
+    "synthesize": "synthesise",
+    "enhance": "restore",
+}  # the others as they are
 
 
 class Watch:

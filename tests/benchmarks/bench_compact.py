@@ -27,7 +27,9 @@ STEPS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 
 def main() -> None:
     parser = common(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
-    parser.add_argument("--steps", type=int, default=None, help="tuning steps instead of the preset's, to try the suite out")
+    parser.add_argument(
+        "--steps", type=int, default=None, help="tuning steps instead of the preset's, to try the suite out"
+    )
     args = parser.parse_args()
     judges.distance()
     options = to_options(args)
@@ -45,8 +47,15 @@ def main() -> None:
             delta = compact.encode(tuned, prior, step=step)
             count = sum(t.numel() * t.element_size() for t in delta.values())
             images = render(compact.decode(delta, prior), model.anchors)
-            rows[step].append((size / count, count / 1024, float((judges.lpips(images, photos) - base).mean()),
-                               float(judges.lpips(images, exact).mean()), float(metrics.psnr(images, exact).mean())))
+            rows[step].append(
+                (
+                    size / count,
+                    count / 1024,
+                    float((judges.lpips(images, photos) - base).mean()),
+                    float(judges.lpips(images, exact).mean()),
+                    float(metrics.psnr(images, exact).mean()),
+                )
+            )
         print(person, "done", flush=True)
     body = []
     for step, measured in rows.items():
@@ -58,7 +67,14 @@ def main() -> None:
         "(persona/compact.py). Means over people and accepted photos. Targets: 1/8 of the fp32 bytes or less at an LPIPS change "
         f"of at most 0.01.\n\n{judges.describe()}"
     )
-    header = ("step", "KB", "times smaller than fp32", "LPIPS to the photos: change", "LPIPS to the unquantised picture", "PSNR to it, dB")
+    header = (
+        "step",
+        "KB",
+        "times smaller than fp32",
+        "LPIPS to the photos: change",
+        "LPIPS to the unquantised picture",
+        "PSNR to it, dB",
+    )
     write("compact", "Bytes per persona", [note, table(header, body)])
 
 

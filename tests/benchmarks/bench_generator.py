@@ -1,6 +1,6 @@
 """Times the generator against a plain formulation of the reference -> docs/benchmarks/generator.md.
 
-    python -m tests.benchmarks.bench_generator [--quick] [--threads N] [--out NAME]
+python -m tests.benchmarks.bench_generator [--quick] [--threads N] [--out NAME]
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ class Shape:
 
 
 SHAPES = (
-    Shape("128 px, the default prior's widths",
-          GeneratorConfig(128, z_dim=256, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=256), 8),
+    Shape(
+        "128 px, the default prior's widths",
+        GeneratorConfig(128, z_dim=256, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=256),
+        8,
+    ),
     Shape("256 px, official widths", GeneratorConfig(256, channel_base=16384), 4),
     Shape("1024 px, official widths", GeneratorConfig(1024, channel_base=32768), 1),
 )
@@ -60,8 +63,18 @@ def main() -> None:
         "as in tuning. Optimisation runs in bf16 where that is measured to be faster (precision.py). With one thread the times are the "
         "processor's, which other programs disturb less than the clock's."
     )
-    write(args.out, "Generator speed", [intro, table(("shape", "batch", "number format", "pass", "reference, ms", "ours, ms", "ratio",
-                                                      "largest difference"), rows), summary(times)])
+    write(
+        args.out,
+        "Generator speed",
+        [
+            intro,
+            table(
+                ("shape", "batch", "number format", "pass", "reference, ms", "ours, ms", "ratio", "largest difference"),
+                rows,
+            ),
+            summary(times),
+        ],
+    )
 
 
 PASSES = {"forward": "forward", "inversion": "inversion step", "tuning": "forward + backward"}
@@ -79,14 +92,27 @@ Times = dict[tuple[torch.dtype, str], Timed]
 
 
 def as_rows(shape: Shape, times: Times) -> list[list[str]]:
-    return [[shape.name, str(shape.batch), LABELS[dtype], PASSES[name], f"{1000 * t.reference:.0f}", f"{1000 * t.ours:.0f}",
-             f"{t.reference / t.ours:.2f}×", f"{t.difference:.0e}" if name == "forward" else ""] for (dtype, name), t in times.items()]
+    return [
+        [
+            shape.name,
+            str(shape.batch),
+            LABELS[dtype],
+            PASSES[name],
+            f"{1000 * t.reference:.0f}",
+            f"{1000 * t.ours:.0f}",
+            f"{t.reference / t.ours:.2f}×",
+            f"{t.difference:.0e}" if name == "forward" else "",
+        ]
+        for (dtype, name), t in times.items()
+    ]
 
 
 def summary(times: list[tuple[Shape, Times]]) -> str:
     """Our bf16 against the fp32 reference."""
-    lines = [(shape.name, *(f"{t[torch.float32, name].reference / t[torch.bfloat16, name].ours:.2f}×" for name in PASSES))
-             for shape, t in times]
+    lines = [
+        (shape.name, *(f"{t[torch.float32, name].reference / t[torch.bfloat16, name].ours:.2f}×" for name in PASSES))
+        for shape, t in times
+    ]
     return "Ours in bf16 against the reference in fp32:\n\n" + table(("shape", *PASSES.values()), lines)
 
 
@@ -98,15 +124,20 @@ def measure(shape: Shape) -> Times:
     times: Times = {}
     for dtype in LABELS:
         with torch.no_grad():
-            reference, forward = reference_generator.synthesis(plain, w, dtype=dtype), generator.synthesis(w, dtype=dtype)
+            reference, forward = (
+                reference_generator.synthesis(plain, w, dtype=dtype),
+                generator.synthesis(w, dtype=dtype),
+            )
             difference = float((reference - forward).abs().max() / reference.abs().max())
         if dtype is torch.float32 and difference > 1e-3:
             raise AssertionError(f"{shape.name}: the two formulations differ by {difference:.2g} of the largest pixel")
         del reference, forward
         for name in PASSES:
             run = _forward if name == "forward" else partial(_backward, train=name == "tuning")
-            theirs, ours = medians(partial(run, plain, partial(reference_generator.synthesis, plain, dtype=dtype), w),
-                                   partial(run, generator, partial(generator.synthesis, dtype=dtype), w))
+            theirs, ours = medians(
+                partial(run, plain, partial(reference_generator.synthesis, plain, dtype=dtype), w),
+                partial(run, generator, partial(generator.synthesis, dtype=dtype), w),
+            )
             times[dtype, name] = Timed(theirs / shape.batch, ours / shape.batch, difference)
             print(" | ".join(as_rows(shape, {(dtype, name): times[dtype, name]})[0]), flush=True)
     return times

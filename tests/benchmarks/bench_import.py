@@ -1,6 +1,6 @@
 """What `import portraitist` costs an app -> docs/benchmarks/import.md.
 
-    python -m tests.benchmarks.bench_import
+python -m tests.benchmarks.bench_import
 """
 
 from __future__ import annotations
@@ -12,7 +12,19 @@ import sys
 
 from .report import ROOT, table, write
 
-HEAVY = ("torch", "torchvision", "numpy", "cv2", "scipy", "celery", "kombu", "kornia", "lpips", "facenet_pytorch", "portraitist_workers")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "cv2",
+    "scipy",
+    "celery",
+    "kombu",
+    "kornia",
+    "lpips",
+    "facenet_pytorch",
+    "portraitist_workers",
+)
 RUNS = 9
 
 _PROGRAM = """
@@ -44,12 +56,22 @@ def main() -> None:
         found = [run(statement) for _ in range(RUNS)]
         heavy = [m for m in HEAVY if m in found[0]["modules"]]
         median = statistics.median(f["ms"] for f in found)
-        rows.append((label, f"{median:.0f}", f"{min(f['ms'] for f in found):.0f}", len(found[0]["modules"]), ", ".join(heavy) or "none"))
+        rows.append(
+            (
+                label,
+                f"{median:.0f}",
+                f"{min(f['ms'] for f in found):.0f}",
+                len(found[0]["modules"]),
+                ", ".join(heavy) or "none",
+            )
+        )
         print(rows[-1], flush=True)
     first = rows[0]
     met = int(first[1]) < 300 and first[4] == "none"
-    note = (f"Target: `import portraitist` under 300 ms and no torch in `sys.modules`: {'met' if met else '**missed**'}. "
-            f"Fresh interpreters, {RUNS} each.")
+    note = (
+        f"Target: `import portraitist` under 300 ms and no torch in `sys.modules`: {'met' if met else '**missed**'}. "
+        f"Fresh interpreters, {RUNS} each."
+    )
     header = ("", "median, ms", "fastest, ms", "top-level modules", f"of {', '.join(HEAVY)}")
     write("import", "Import time of the SDK", [note, table(header, rows)])
 

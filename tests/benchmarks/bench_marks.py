@@ -59,7 +59,11 @@ def main() -> None:
     marked = [mark_portrait(p) for p in portraits]
     cost = (time.process_time() - begun) / len(marked) * 1e3
     print("portraits marked", flush=True)
-    sections = [fidelity(portraits, [m.pixels for m in marked]), spent(marked, cost), survival([m.pixels for m in marked])]
+    sections = [
+        fidelity(portraits, [m.pixels for m in marked]),
+        spent(marked, cost),
+        survival([m.pixels for m in marked]),
+    ]
     print("portraits done", flush=True)
     sections += [in_photos(prior, args.edits), sheets(portraits, args.edits // 2), larger(args.edits)]
     print("photos done", flush=True)
@@ -87,15 +91,29 @@ def fidelity(before: list[np.ndarray], after: list[np.ndarray]) -> str:
     estimator = load_attributes()
     with torch.no_grad():
         moved = (estimator(a)[0] - estimator(b)[0]).abs().median(0).values
-    names = ", ".join(f"{n} {float(v):.3f} (the estimator's own error: {estimator.errors.get(n, 0):.2f})"
-                      for n, v in zip(estimator.names, moved, strict=True))
-    rows = [("PSNR, dB", f"{psnr.mean():.1f}", f"{psnr.min():.1f}"),
-            ("LPIPS to the unmarked picture", f"{float(distance.mean()):.4f}", f"{float(distance.max()):.4f}"),
-            ("root mean square change, grey levels", f"{(change**2).mean((1, 2, 3)).__pow__(0.5).mean():.2f}",
-             f"{(change**2).mean((1, 2, 3)).max() ** 0.5:.2f}"),
-            ("largest change of a pixel, grey levels", f"{np.abs(change).max((1, 2, 3)).mean():.1f}", f"{np.abs(change).max():.0f}")]
-    return (f"## What it costs in quality\n\n{len(before)} portraits of 128 px. {judges.describe()}\n\n"
-            + table(("", "mean", "worst"), rows) + f"\n\nMedian change of the measured attributes: {names}.")
+    names = ", ".join(
+        f"{n} {float(v):.3f} (the estimator's own error: {estimator.errors.get(n, 0):.2f})"
+        for n, v in zip(estimator.names, moved, strict=True)
+    )
+    rows = [
+        ("PSNR, dB", f"{psnr.mean():.1f}", f"{psnr.min():.1f}"),
+        ("LPIPS to the unmarked picture", f"{float(distance.mean()):.4f}", f"{float(distance.max()):.4f}"),
+        (
+            "root mean square change, grey levels",
+            f"{(change**2).mean((1, 2, 3)).__pow__(0.5).mean():.2f}",
+            f"{(change**2).mean((1, 2, 3)).max() ** 0.5:.2f}",
+        ),
+        (
+            "largest change of a pixel, grey levels",
+            f"{np.abs(change).max((1, 2, 3)).mean():.1f}",
+            f"{np.abs(change).max():.0f}",
+        ),
+    ]
+    return (
+        f"## What it costs in quality\n\n{len(before)} portraits of 128 px. {judges.describe()}\n\n"
+        + table(("", "mean", "worst"), rows)
+        + f"\n\nMedian change of the measured attributes: {names}."
+    )
 
 
 def spent(marked: list, mark_ms: float) -> str:
@@ -110,11 +128,14 @@ def spent(marked: list, mark_ms: float) -> str:
     assert all(read(f, "image/png").state == "valid" for f in files)
     read_ms = (time.process_time() - begun) / len(files) * 1e3
     extra = statistics.mean(len(f) - len(p) for f, p in zip(files, plain, strict=True))
-    rows = [("marking", f"{mark_ms:.1f} ms"), ("signing", f"{sign_ms - png_ms:.1f} ms"),
-            ("encoding the PNG, for comparison", f"{png_ms:.1f} ms"),
-            ("checking a signature", f"{read_ms:.1f} ms"),
-            ("signed metadata", f"{extra:.0f} bytes (the PNG without it: {statistics.mean(map(len, plain)):.0f})"),
-            ("files with a valid signature", f"{len(files)} of {len(files)}")]
+    rows = [
+        ("marking", f"{mark_ms:.1f} ms"),
+        ("signing", f"{sign_ms - png_ms:.1f} ms"),
+        ("encoding the PNG, for comparison", f"{png_ms:.1f} ms"),
+        ("checking a signature", f"{read_ms:.1f} ms"),
+        ("signed metadata", f"{extra:.0f} bytes (the PNG without it: {statistics.mean(map(len, plain)):.0f})"),
+        ("files with a valid signature", f"{len(files)} of {len(files)}"),
+    ]
     return "## What it costs in time and bytes\n\nProcessor time per portrait of 128 px.\n\n" + table(("", ""), rows)
 
 
@@ -150,7 +171,9 @@ def damages(side: int) -> dict[str, tuple[Damage, bool]]:
         "80 % of each side, a corner": (lambda x: cropped(x, 1, 1), True),
         "75 % of each side": (lambda x: x[: round(0.75 * side), side // 8 : side // 8 + round(0.75 * side)], True),
         "90 % of each side, then 0.8 of the size and JPEG 80": (
-            lambda x: jpeg(resized(x[edge : side - 3 * edge, 2 * edge : side - 2 * edge], 0.8), 80), True),
+            lambda x: jpeg(resized(x[edge : side - 3 * edge, 2 * edge : side - 2 * edge], 0.8), 80),
+            True,
+        ),
         "screenshot: 1.6 times on a white page, JPEG 85": (lambda x: jpeg(page(resized(x, 1.6)), 85), True),
         "rotated by 1 degree": (lambda x: rotated(x, 1), True),
         "rotated by 3 degrees": (lambda x: rotated(x, 3), True),
@@ -164,8 +187,10 @@ def survival(marked: list[np.ndarray]) -> str:
     for name, (damage, search) in damages(128).items():
         seen = [find(damage(m), thorough=search) for m in (marked[: max(len(marked) // 10, 10)] if search else marked)]
         rows.append((name, "searched" if search else "", *found(seen)))
-    return ("## What it survives: portraits of 128 px\n\n\"Searched\": at all sizes and places, where the threshold is higher. Resizing is "
-            "bilinear unless said otherwise.\n\n" + table(("", "", "pictures", "found", "median score", "lowest"), rows))
+    return (
+        '## What it survives: portraits of 128 px\n\n"Searched": at all sizes and places, where the threshold is higher. Resizing is '
+        "bilinear unless said otherwise.\n\n" + table(("", "", "pictures", "found", "median score", "lowest"), rows)
+    )
 
 
 def in_photos(prior: library.Prior, count: int) -> str:
@@ -181,14 +206,18 @@ def in_photos(prior: library.Prior, count: int) -> str:
         "JPEG 50": lambda x: jpeg(x, 50),
         "80 % of each side, the middle": lambda x: cropped(x, 0.5, 0.5),
         "80 % of each side, a corner": lambda x: cropped(x, 0, 0),
-        "90 % of each side, JPEG 80": lambda x: jpeg(x[: round(0.9 * len(x)), x.shape[1] // 20 : round(0.95 * x.shape[1])], 80),
+        "90 % of each side, JPEG 80": lambda x: jpeg(
+            x[: round(0.9 * len(x)), x.shape[1] // 20 : round(0.95 * x.shape[1])], 80
+        ),
         "a third of the size and JPEG 80": lambda x: jpeg(resized(x, 1 / 3), 80),
     }
     for name, damage in kinds.items():
         rows.append((name, *found([find(damage(photo)) for photo, _ in edited])))
     sides = [side for _, side in edited]
-    return (f"## What it survives: a changed face in a photo of 640 x 480 px\n\nThe changed part is {min(sides)} to {max(sides)} px wide. "
-            "It is searched at all sizes and places.\n\n" + table(("", "pictures", "found", "median score", "lowest"), rows))
+    return (
+        f"## What it survives: a changed face in a photo of 640 x 480 px\n\nThe changed part is {min(sides)} to {max(sides)} px wide. "
+        "It is searched at all sizes and places.\n\n" + table(("", "pictures", "found", "median score", "lowest"), rows)
+    )
 
 
 def sheets(portraits: list[np.ndarray], count: int) -> str:
@@ -206,8 +235,10 @@ def sheets(portraits: list[np.ndarray], count: int) -> str:
         "80 % of each side, a corner": lambda x: cropped(x, 0, 0),
     }
     rows = [(name, *found([find(damage(page)) for page in pages])) for name, damage in kinds.items()]
-    return (f"## What it survives: a sheet of 3 x 3 portraits\n\nMarked more strongly: PSNR {psnr.mean():.1f} dB, worst {psnr.min():.1f}."
-            "\n\n" + table(("", "pictures", "found", "median score", "lowest"), rows))
+    return (
+        f"## What it survives: a sheet of 3 x 3 portraits\n\nMarked more strongly: PSNR {psnr.mean():.1f} dB, worst {psnr.min():.1f}."
+        "\n\n" + table(("", "pictures", "found", "median score", "lowest"), rows)
+    )
 
 
 @torch.no_grad()
@@ -239,30 +270,42 @@ def larger(count: int) -> str:
         begun = time.process_time()
         marked = [mark_portrait(p).pixels for p in pictures]
         ms = (time.process_time() - begun) / len(marked) * 1e3
-        psnr = [10 * np.log10(255**2 / ((m.astype(float) - p) ** 2).mean()) for m, p in zip(marked, pictures, strict=True)]
-        for name, damage in (("half size and JPEG 80", lambda x: jpeg(resized(x, 0.5), 80)),
-                             ("128 px and JPEG 80", lambda x, side=side: jpeg(resized(x, 128 / side), 80))):
+        psnr = [
+            10 * np.log10(255**2 / ((m.astype(float) - p) ** 2).mean()) for m, p in zip(marked, pictures, strict=True)
+        ]
+        for name, damage in (
+            ("half size and JPEG 80", lambda x: jpeg(resized(x, 0.5), 80)),
+            ("128 px and JPEG 80", lambda x, side=side: jpeg(resized(x, 128 / side), 80)),
+        ):
             seen = [find(damage(m), thorough=False) for m in marked]
             rows.append((f"{side} px", f"{statistics.mean(psnr):.1f}", f"{ms:.0f} ms", name, *found(seen)))
-    return ("## Larger portraits\n\nFaces of the test photos, enlarged (the bundled prior makes 128 px).\n\n"
-            + table(("", "PSNR, dB", "marking", "", "pictures", "found", "median score", "lowest"), rows))
+    return "## Larger portraits\n\nFaces of the test photos, enlarged (the bundled prior makes 128 px).\n\n" + table(
+        ("", "PSNR, dB", "marking", "", "pictures", "found", "median score", "lowest"), rows
+    )
 
 
 def alarms(portraits: list[np.ndarray], keys: int) -> str:
     """Unmarked portraits, each looked at as a whole with many random keys."""
-    windows = np.stack([mark.whitened(mark.resized(mark.luminance(p), mark.GRID, mark.GRID)) for p in portraits]).astype(np.float32)
+    windows = np.stack(
+        [mark.whitened(mark.resized(mark.luminance(p), mark.GRID, mark.GRID)) for p in portraits]
+    ).astype(np.float32)
     highest = []
     for number in range(keys):
         tile = mark._pattern.__wrapped__(f"benchmark {number}")
         highest.append(mark.scores(windows, tile).max((-2, -1)))
     scores = np.concatenate(highest)
-    rows = [(f"{x:g}", f"{(scores >= x).mean():.2g}", f"{mark.false_positive(x, mark.GRID**2):.2g}") for x in (4.5, 5, 5.5, 6, 6.5)]
+    rows = [
+        (f"{x:g}", f"{(scores >= x).mean():.2g}", f"{mark.false_positive(x, mark.GRID**2):.2g}")
+        for x in (4.5, 5, 5.5, 6, 6.5)
+    ]
     own = [find(p, thorough=False) for p in portraits]
-    return (f"## False alarms\n\n{len(portraits)} unmarked portraits x {keys} random keys = {len(scores):,} looks at a whole picture "
-            f"in one direction. Highest score: {scores.max():.2f}.\n\n"
-            + table(("score at least", "measured share", "proved bound"), rows)
-            + "\n\nFound is what scores 6.76, for both directions. With the key in use: highest score "
-            f"{max(o.score for o in own):.2f}, found {sum(o.found for o in own)} of {len(own)}.")
+    return (
+        f"## False alarms\n\n{len(portraits)} unmarked portraits x {keys} random keys = {len(scores):,} looks at a whole picture "
+        f"in one direction. Highest score: {scores.max():.2f}.\n\n"
+        + table(("score at least", "measured share", "proved bound"), rows)
+        + "\n\nFound is what scores 6.76, for both directions. With the key in use: highest score "
+        f"{max(o.score for o in own):.2f}, found {sum(o.found for o in own)} of {len(own)}."
+    )
 
 
 def elsewhere(folder: Path | None, count: int) -> str:
@@ -270,15 +313,27 @@ def elsewhere(folder: Path | None, count: int) -> str:
     files = [(p.name, p.data) for name in people.NAMES for p in people.load(name)[: -(-2 * count // len(people.NAMES))]]
     others = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png")) if folder else []
     rows = []
-    for what, photos in (("test people's photos, 640 x 480 px", [image_io.decode(d, n) for n, d in files]),
-                         (f"photos given with --photos ({folder.name if folder else ''}), 512 px",
-                          (np.asarray(shrunk(p)) for p in others))):
+    for what, photos in (
+        ("test people's photos, 640 x 480 px", [image_io.decode(d, n) for n, d in files]),
+        (
+            f"photos given with --photos ({folder.name if folder else ''}), 512 px",
+            (np.asarray(shrunk(p)) for p in others),
+        ),
+    ):
         seen = [find(p) for p in photos]
         if seen:
-            rows.append((what, len(seen), sum(s.found for s in seen), f"{max(s.score for s in seen):.2f}",
-                         f"{min(s.false_positive for s in seen):.2g}"))
-    return ("Unmarked photos, searched at all sizes and places (about 8.4 is found):\n\n"
-            + table(("", "photos", "found", "highest score", "lowest bound of a false alarm"), rows))
+            rows.append(
+                (
+                    what,
+                    len(seen),
+                    sum(s.found for s in seen),
+                    f"{max(s.score for s in seen):.2f}",
+                    f"{min(s.false_positive for s in seen):.2g}",
+                )
+            )
+    return "Unmarked photos, searched at all sizes and places (about 8.4 is found):\n\n" + table(
+        ("", "photos", "found", "highest score", "lowest bound of a false alarm"), rows
+    )
 
 
 def shrunk(path: Path) -> Image.Image:
@@ -289,7 +344,12 @@ def shrunk(path: Path) -> Image.Image:
 
 def found(seen: list) -> tuple[int, str, str, str]:
     scores = [s.score for s in seen]
-    return len(seen), f"{sum(s.found for s in seen) / len(seen):.1%}", f"{statistics.median(scores):.1f}", f"{min(scores):.1f}"
+    return (
+        len(seen),
+        f"{sum(s.found for s in seen) / len(seen):.1%}",
+        f"{statistics.median(scores):.1f}",
+        f"{min(scores):.1f}",
+    )
 
 
 def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Personalises the test people by every method and measures what came of it -> docs/benchmarks/personalize.md.
 
-    python -m tests.benchmarks.bench_personalize [--quick] [--people ada,bruno] [--methods regression,mystyle,untuned] ...
+python -m tests.benchmarks.bench_personalize [--quick] [--people ada,bruno] [--methods regression,mystyle,untuned] ...
 """
 
 from __future__ import annotations
@@ -24,9 +24,15 @@ def main() -> None:
     parser = common(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     parser.add_argument("--methods", default=",".join(methods.METHODS))
     parser.add_argument("--mystyle-updates-per-photo", type=int, default=1000, help="published: 1000")
-    parser.add_argument("--mystyle-seconds", type=float, default=None, help="stop the baseline's tuning early (--quick: 60)")
-    parser.add_argument("--variants-people", type=int, default=None, help="people for mystyle_pp and mystyle_pp_sefa (--quick: 1)")
-    parser.add_argument("--steps", type=int, default=None, help="tuning steps instead of the preset's, to try the suite out")
+    parser.add_argument(
+        "--mystyle-seconds", type=float, default=None, help="stop the baseline's tuning early (--quick: 60)"
+    )
+    parser.add_argument(
+        "--variants-people", type=int, default=None, help="people for mystyle_pp and mystyle_pp_sefa (--quick: 1)"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=None, help="tuning steps instead of the preset's, to try the suite out"
+    )
     parser.add_argument("--out", default="personalize", help="name of the page under docs/benchmarks")
     args = parser.parse_args()
     if args.quick:
@@ -56,23 +62,36 @@ def main() -> None:
                 continue
             begun = time.monotonic()
             made = methods.personalise(person, method, options, args.work)
-            figures = measure(made, held_out, unseen, opinion, effort, closed_loop=method not in methods.OPEN_LOOP,
-                              costs=index == 0 and method in ("regression", chosen[0]))
+            figures = measure(
+                made,
+                held_out,
+                unseen,
+                opinion,
+                effort,
+                closed_loop=method not in methods.OPEN_LOOP,
+                costs=index == 0 and method in ("regression", chosen[0]),
+            )
             results[person, method], mades[person, method] = figures, made
             print(f"{person} {method}: {time.monotonic() - begun:.0f} s, {_brief(figures)}", flush=True)
             _dump(results, args.work / f"{args.out}.json")
-        write_page(args.out, results, mades, errors, chosen, args.work)  # after every person, so that a run can be cut short
+        write_page(
+            args.out, results, mades, errors, chosen, args.work
+        )  # after every person, so that a run can be cut short
 
 
 def _brief(figures: Figures) -> str:
     value = {k: float(np.median(v)) for k, v in figures.values.items()}
-    return (f"LPIPS {value['reconstruction_lpips']:.4f}, yaw {value['yaw_error_closed']:.2f}/{value['yaw_error_open']:.2f}, "
-            f"leakage {figures.single['leakage']:.3f}, made in {figures.single['seconds_all']:.0f} s")
+    return (
+        f"LPIPS {value['reconstruction_lpips']:.4f}, yaw {value['yaw_error_closed']:.2f}/{value['yaw_error_open']:.2f}, "
+        f"leakage {figures.single['leakage']:.3f}, made in {figures.single['seconds_all']:.0f} s"
+    )
 
 
 def _dump(results: dict, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    plain = {f"{p} {m}": {"values": f.values, "single": f.single, "leakage": f.leakage} for (p, m), f in results.items()}
+    plain = {
+        f"{p} {m}": {"values": f.values, "single": f.single, "leakage": f.leakage} for (p, m), f in results.items()
+    }
     path.write_text(json.dumps(plain, indent=1))
 
 

@@ -51,23 +51,37 @@ def main() -> None:
         R = prior.resolution
         photos = real(args.sources, R)
         stages = invert(prior, photos)
-        for i, row in enumerate(inverted([*stages, ("the photograph without its grain", without_grain(photos))], photos)):
+        for i, row in enumerate(
+            inverted([*stages, ("the photograph without its grain", without_grain(photos))], photos)
+        ):
             rows.append((name if i == 0 else "", *row))
         args.work.mkdir(parents=True, exist_ok=True)
         sheet([("photographs", photos), *((label.replace(", ", "\n"), images) for label, images in stages)]).save(
-            args.work / f"photographs-{name}.png")
-        compared = [("photographs of real people", photos), ("by the encoder", stages[0][1]), ("tuned to", stages[-1][1]),
-                    ("photos of the test people", torch.cat([held_out(person, R) for person in people.NAMES])), *rendered(args.renders, R)]
-        sharp += [(f"{R} px" if i == 0 else "", label, *sharpness(pictures)) for i, (label, pictures) in enumerate(compared)]
-    write("photographs", "Photographs of real people", [
-        f"One studio photograph each of the {len(HELD_OUT)} participants of the Face Research Lab London Set whom no training saw, neutral "
-        f"and smiling by turns. {judges.describe()}",
-        f"Without its grain: after non-local means of strength {GRAIN} (of 255). About as near comes what foresees a face and no noise.",
-        table(("prior", "", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), rows),
-        "## Sharpness",
-        "Root mean square of what a 3 x 3 mean takes away, in skin and hair as the parser sees them; pictures are in [-1, 1].",
-        table(("", "", *PARTS), sharp),
-    ])
+            args.work / f"photographs-{name}.png"
+        )
+        compared = [
+            ("photographs of real people", photos),
+            ("by the encoder", stages[0][1]),
+            ("tuned to", stages[-1][1]),
+            ("photos of the test people", torch.cat([held_out(person, R) for person in people.NAMES])),
+            *rendered(args.renders, R),
+        ]
+        sharp += [
+            (f"{R} px" if i == 0 else "", label, *sharpness(pictures)) for i, (label, pictures) in enumerate(compared)
+        ]
+    write(
+        "photographs",
+        "Photographs of real people",
+        [
+            f"One studio photograph each of the {len(HELD_OUT)} participants of the Face Research Lab London Set whom no training saw, neutral "
+            f"and smiling by turns. {judges.describe()}",
+            f"Without its grain: after non-local means of strength {GRAIN} (of 255). About as near comes what foresees a face and no noise.",
+            table(("prior", "", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), rows),
+            "## Sharpness",
+            "Root mean square of what a 3 x 3 mean takes away, in skin and hair as the parser sees them; pictures are in [-1, 1].",
+            table(("", "", *PARTS), sharp),
+        ],
+    )
 
 
 def real(data: Path, side: int) -> Tensor:
@@ -82,8 +96,11 @@ def rendered(pools: list[Path], side: int) -> list[tuple[str, Tensor]]:
         return []
     from portraitist_workers.priors.training.pool import Pool
 
-    return [("renders of the engine", pool.batch(64, side, np.random.default_rng(0))[0])
-            for pool in map(Pool, pools) if pool.images[0].shape[1] == side]
+    return [
+        ("renders of the engine", pool.batch(64, side, np.random.default_rng(0))[0])
+        for pool in map(Pool, pools)
+        if pool.images[0].shape[1] == side
+    ]
 
 
 def without_grain(photos: Tensor) -> Tensor:

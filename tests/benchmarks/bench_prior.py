@@ -64,23 +64,28 @@ def main() -> None:
     stages = invert(prior, photos)
     shown = [(f"{i + 1}-{i + 10}", drawn[i : i + 10]) for i in range(0, 40, 10)]
     inverted_rows = [("photos", photos[::2]), *((name.replace(", ", "\n"), images[::2]) for name, images in stages)]
-    write(page, f"The bundled prior {args.name}", [
-        f"{prior.reference}, {prior.resolution} px. {judges.describe()}",
-        "## Random samples",
-        "z ~ N(0, 1), truncation_psi 1, no selection. KID (kernel inception distance) over features of unit mean square; 0: as the renders "
-        "that the prior learnt from. Precision: share of the samples that lie among renders; recall: share of the renders that lie among "
-        "samples.",
-        table(("", ""), lines), save(sheet(shown), f"{page}-samples", args.work),
-        "## Copies",
-        "The identity network's distance (1 - cosine) from each sample to every single person that the prior learnt from. Faces are "
-        "mixes in which nobody weighs more than 70 %, so some samples resemble a source, as relatives do; none may be one.",
-        table(("", ""), copies),
-        "## Photos of people it never saw",
-        f"{len(photos)} held-out photos of the four test people, aligned.",
-        table(("", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), inverted(stages, photos)),
-        save(sheet(inverted_rows), f"{page}-inversion", args.work),
-        *(measured_networks() if args.name == DEFAULT else ()),
-    ])
+    write(
+        page,
+        f"The bundled prior {args.name}",
+        [
+            f"{prior.reference}, {prior.resolution} px. {judges.describe()}",
+            "## Random samples",
+            "z ~ N(0, 1), truncation_psi 1, no selection. KID (kernel inception distance) over features of unit mean square; 0: as the renders "
+            "that the prior learnt from. Precision: share of the samples that lie among renders; recall: share of the renders that lie among "
+            "samples.",
+            table(("", ""), lines),
+            save(sheet(shown), f"{page}-samples", args.work),
+            "## Copies",
+            "The identity network's distance (1 - cosine) from each sample to every single person that the prior learnt from. Faces are "
+            "mixes in which nobody weighs more than 70 %, so some samples resemble a source, as relatives do; none may be one.",
+            table(("", ""), copies),
+            "## Photos of people it never saw",
+            f"{len(photos)} held-out photos of the four test people, aligned.",
+            table(("", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), inverted(stages, photos)),
+            save(sheet(inverted_rows), f"{page}-inversion", args.work),
+            *(measured_networks() if args.name == DEFAULT else ()),
+        ],
+    )
 
 
 def held_out(person: str, side: int) -> Tensor:
@@ -108,9 +113,15 @@ def sampled(drawn: Tensor, renders: Path | None) -> list[tuple[str, str]]:
     lines += likeness("renders among themselves", name, real[:half], real[half:])
     if drawn.shape[-1] > SMALLER:
         shrunk, small_renders = (F.interpolate(x, size=(SMALLER, SMALLER), mode="area") for x in (drawn, rendered))
-        lines += likeness(f"samples, both shrunk to {SMALLER} px", name, *(distribution.features(x)[0] for x in (shrunk, small_renders)))
+        lines += likeness(
+            f"samples, both shrunk to {SMALLER} px",
+            name,
+            *(distribution.features(x)[0] for x in (shrunk, small_renders)),
+        )
         blurred = F.interpolate(small_renders[:half], size=drawn.shape[-2:], mode="bilinear")
-        lines += likeness("renders without their finest octave against renders", name, distribution.features(blurred)[0], real[half:])
+        lines += likeness(
+            "renders without their finest octave against renders", name, distribution.features(blurred)[0], real[half:]
+        )
     return lines
 
 
@@ -120,7 +131,10 @@ def likeness(label: str, name: str, ours: Tensor, real: Tensor) -> list[tuple[st
     ours, real = ours / scale, real / scale
     value, error = distribution.kid(ours, real)
     precision, recall = distribution.precision_recall(ours[:1000], real[: len(ours[:1000])])
-    return [(f"{label}: KID ({name})", f"{value:.4f} ± {error:.4f}"), (f"{label}: precision / recall", f"{precision:.2f} / {recall:.2f}")]
+    return [
+        (f"{label}: KID ({name})", f"{value:.4f} ± {error:.4f}"),
+        (f"{label}: precision / recall", f"{precision:.2f} / {recall:.2f}"),
+    ]
 
 
 def invert(prior: library.Prior, photos: Tensor) -> list[tuple[str, Tensor]]:
@@ -144,15 +158,24 @@ def invert(prior: library.Prior, photos: Tensor) -> list[tuple[str, Tensor]]:
 @torch.no_grad()
 def inverted(stages: list[tuple[str, Tensor]], photos: Tensor) -> list[tuple[str, ...]]:
     identity = load_identity()
-    return [(name, metrics.interval(judges.lpips(images, photos).tolist(), 4, np.mean),
-             f"{float(metrics.psnr(images, photos).mean()):.1f}", f"{float((identity(images) * identity(photos)).sum(1).mean()):.3f}")
-            for name, images in stages]
+    return [
+        (
+            name,
+            metrics.interval(judges.lpips(images, photos).tolist(), 4, np.mean),
+            f"{float(metrics.psnr(images, photos).mean()):.1f}",
+            f"{float((identity(images) * identity(photos)).sum(1).mean()):.3f}",
+        )
+        for name, images in stages
+    ]
 
 
 def measured_networks() -> tuple[str, ...]:
     """Of the one set that serves every prior."""
-    return ("## Networks", "As measured on people that no training saw; the figures are in each file's header.",
-            table(("network", "figure", "value"), networks()))
+    return (
+        "## Networks",
+        "As measured on people that no training saw; the figures are in each file's header.",
+        table(("network", "figure", "value"), networks()),
+    )
 
 
 def networks() -> list[tuple[str, str, str]]:

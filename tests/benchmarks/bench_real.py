@@ -52,24 +52,43 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     args.work.mkdir(parents=True, exist_ok=True)
     known = load_people(args.sources)
-    studio = people.stack(people.photographed(args.sources, [f"{kind}/{p.id}.jpg" for p in known for kind in ("neutral", "smiling")], 128))
+    studio = people.stack(
+        people.photographed(args.sources, [f"{kind}/{p.id}.jpg" for p in known for kind in ("neutral", "smiling")], 128)
+    )
     embedded = _in_parts(load_identity(), studio)
     owner = np.repeat(np.arange(len(known)), 2)
-    folders = {f.name: sorted(p for p in f.rglob("*") if p.suffix.lower() in SUFFIXES) for f in sorted(args.people.iterdir()) if f.is_dir()}
+    folders = {
+        f.name: sorted(p for p in f.rglob("*") if p.suffix.lower() in SUFFIXES)
+        for f in sorted(args.people.iterdir())
+        if f.is_dir()
+    }
     made = {name: create(name, photos) for name, photos in folders.items()}
-    write("real", "Real people", [
-        f"{len(known)} people in a studio, neutral and smiling (Face Research Lab London Set), and {len(made)} of whom there are ordinary "
-        "photos. Of the former, the mean vector that the identity network takes off and the renders of the attribute network are made.",
-        "## Recognising", recognised(embedded, owner, args.sources), mixed(made, embedded),
-        "## Measuring", measured(studio),
-        "## Learning and turning", *(text for name, pair in made.items() for text in learnt(name, *pair, args.work)),
-    ])
+    write(
+        "real",
+        "Real people",
+        [
+            f"{len(known)} people in a studio, neutral and smiling (Face Research Lab London Set), and {len(made)} of whom there are ordinary "
+            "photos. Of the former, the mean vector that the identity network takes off and the renders of the attribute network are made.",
+            "## Recognising",
+            recognised(embedded, owner, args.sources),
+            mixed(made, embedded),
+            "## Measuring",
+            measured(studio),
+            "## Learning and turning",
+            *(text for name, pair in made.items() for text in learnt(name, *pair, args.work)),
+        ],
+    )
 
 
 def create(name: str, photos: list[Path]) -> tuple[PersonaRecord, PersonaModel]:
     context = MemoryContext()
-    request = CreatePersona(persona_id="per_real", name=name, attributes=list(load_attributes().names), seed=0,
-                            photos=[Photo(name=p.name, blob=context.put(p.read_bytes())) for p in photos])
+    request = CreatePersona(
+        persona_id="per_real",
+        name=name,
+        attributes=list(load_attributes().names),
+        seed=0,
+        photos=[Photo(name=p.name, blob=context.put(p.read_bytes())) for p in photos],
+    )
     record = operations.run(request, context)
     assert isinstance(record, PersonaRecord)
     return record, PersonaModel.from_bytes(context.blob(record.weights))
@@ -80,8 +99,10 @@ def recognised(embedded: Tensor, owner: np.ndarray, data: Path) -> str:
     cosines = (embedded @ embedded.T).numpy()
     a, b = np.triu_indices(len(owner), 1)
     same, score = owner[a] == owner[b], cosines[a, b]
-    groups = {row["id"].zfill(3): f"{row['ethnicity'].replace('_', ' ')}, {row['gender']}" for row in csv.DictReader(
-        (data / "london" / "people.csv").open())}
+    groups = {
+        row["id"].zfill(3): f"{row['ethnicity'].replace('_', ' ')}, {row['gender']}"
+        for row in csv.DictReader((data / "london" / "people.csv").open())
+    }
     of = np.array([groups[p.id] for p in load_people(data)])[owner]
     limit = load_identity().same_person
     rows = [("all", int((~same).sum()), *_shares(score, same, limit))]
@@ -89,9 +110,15 @@ def recognised(embedded: Tensor, owner: np.ndarray, data: Path) -> str:
         inside = (of[a] == group) & (of[b] == group)
         if (inside & ~same).sum() >= 20:
             rows.append((f"within {group}", int((inside & ~same).sum()), *_shares(score[inside], same[inside], limit)))
-    return "\n\n".join([
-        f"By {load_identity().name}, pairs of photos. A folder's photos are judged by means over the person's photos, not by one pair.",
-        table(("pairs", "of two people", "equal error rate", f"two people above {limit:g}", "one person below it"), rows)])
+    return "\n\n".join(
+        [
+            f"By {load_identity().name}, pairs of photos. A folder's photos are judged by means over the person's photos, not by one pair.",
+            table(
+                ("pairs", "of two people", "equal error rate", f"two people above {limit:g}", "one person below it"),
+                rows,
+            ),
+        ]
+    )
 
 
 def _shares(score: np.ndarray, same: np.ndarray, limit: float) -> tuple[str, str, str]:
@@ -99,7 +126,11 @@ def _shares(score: np.ndarray, same: np.ndarray, limit: float) -> tuple[str, str
     missed = np.searchsorted(np.sort(score[same]), steps) / same.sum()
     confused = 1 - np.searchsorted(np.sort(score[~same]), steps) / (~same).sum()
     at = int(np.abs(missed - confused).argmin())
-    return (f"{(missed[at] + confused[at]) / 2:.2%}", f"{(score[~same] >= limit).mean():.1%}", f"{(score[same] < limit).mean():.1%}")
+    return (
+        f"{(missed[at] + confused[at]) / 2:.2%}",
+        f"{(score[~same] >= limit).mean():.1%}",
+        f"{(score[same] < limit).mean():.1%}",
+    )
 
 
 def mixed(made: dict[str, tuple[PersonaRecord, PersonaModel]], strangers: Tensor) -> str:
@@ -115,21 +146,55 @@ def mixed(made: dict[str, tuple[PersonaRecord, PersonaModel]], strangers: Tensor
                 found = find_person(faces, range(len(faces)), [100.0] * len(faces), load_identity().same_person).face_of
                 inside += sum(photo >= len(own) for photo in found)
                 lost += len(own) - sum(photo < len(own) for photo in found)
-            rows.append((name, f"{len(own)} and {count}", folders, f"{inside} of {folders * count}", f"{lost} of {folders * len(own)}"))
+            rows.append(
+                (
+                    name,
+                    f"{len(own)} and {count}",
+                    folders,
+                    f"{inside} of {folders * count}",
+                    f"{lost} of {folders * len(own)}",
+                )
+            )
     return table(("person", "own photos and strangers'", "folders", "strangers taken", "own photos left out"), rows)
 
 
 def measured(studio: Tensor) -> str:
     """Neutral against smiling photographs of the same people, by both readings and joined."""
     rows = []
-    for label, estimator in (("attribute network", load_attribute_network()), ("face mesh", load_attribute_points()),
-                             ("joined", load_attributes())):
-        values = bounded(estimator.names, _in_parts(lambda x, e=estimator: e(x)[0], studio)).numpy().reshape(-1, 2, len(estimator.names))
+    for label, estimator in (
+        ("attribute network", load_attribute_network()),
+        ("face mesh", load_attribute_points()),
+        ("joined", load_attributes()),
+    ):
+        values = (
+            bounded(estimator.names, _in_parts(lambda x, e=estimator: e(x)[0], studio))
+            .numpy()
+            .reshape(-1, 2, len(estimator.names))
+        )
         smile, mouth, yaw = (values[:, :, estimator.names.index(n)] for n in ("smile", "mouth_open", "yaw"))
-        rows.append((label, f"{np.median(smile[:, 0]):.2f}", f"{np.median(smile[:, 1]):.2f}", f"{(smile[:, 1] > smile[:, 0]).mean():.0%}",
-                     f"{np.median(mouth[:, 0]):.2f}", f"{np.median(mouth[:, 1]):.2f}", f"{np.abs(yaw).mean():.1f}°"))
-    return table(("", "smile, neutral photos", "smile, smiling photos", "smiling is more", "mouth_open, neutral", "mouth_open, smiling",
-                  "mean yaw (all look ahead)"), rows)
+        rows.append(
+            (
+                label,
+                f"{np.median(smile[:, 0]):.2f}",
+                f"{np.median(smile[:, 1]):.2f}",
+                f"{(smile[:, 1] > smile[:, 0]).mean():.0%}",
+                f"{np.median(mouth[:, 0]):.2f}",
+                f"{np.median(mouth[:, 1]):.2f}",
+                f"{np.abs(yaw).mean():.1f}°",
+            )
+        )
+    return table(
+        (
+            "",
+            "smile, neutral photos",
+            "smile, smiling photos",
+            "smiling is more",
+            "mouth_open, neutral",
+            "mouth_open, smiling",
+            "mean yaw (all look ahead)",
+        ),
+        rows,
+    )
 
 
 @torch.no_grad()
@@ -148,17 +213,34 @@ def learnt(name: str, record: PersonaRecord, model: PersonaModel, work: Path) ->
             by_points.append(bounded(names, points(images)[0])[:, column])
             steered.append(bounded(names, judge.attributes(images)[0])[:, column])
             pictures.append((f"{attribute}\n{', '.join(f'{v:g}' for v in values)}", images))
-        for label, found, digits in (("likeness", likeness, 3), ("by points", by_points, 2), ("by what steers", steered, 2)):
+        for label, found, digits in (
+            ("likeness", likeness, 3),
+            ("by points", by_points, 2),
+            ("by what steers", steered, 2),
+        ):
             mean = torch.stack(found).mean(0).tolist()
-            rows.append((attribute if label == "likeness" else "", label, *(f"{v:.{digits}f}" for v in mean), *[""] * (5 - len(values))))
+            rows.append(
+                (
+                    attribute if label == "likeness" else "",
+                    label,
+                    *(f"{v:.{digits}f}" for v in mean),
+                    *[""] * (5 - len(values)),
+                )
+            )
     sheet(pictures).save(work / f"real-{name}.png")
     taken = sum(v.accepted for v in record.photos)
-    reach = ", ".join(f"{r.attribute} {r.low:g} to {r.high:g} (photos: {r.photos_low:g} to {r.photos_high:g})" for r in record.reach)
+    reach = ", ".join(
+        f"{r.attribute} {r.low:g} to {r.high:g} (photos: {r.photos_low:g} to {r.photos_high:g})" for r in record.reach
+    )
     heading = f"### {name}\n\n{taken} of {len(record.photos)} photos taken, {record.figures['seconds']:.0f} s. Their photos score "
-    return [heading + f"{judge.scale.mean():.3f} among each other (5th percentile {judge.scale.quantile(0.05):.3f}). Reach: {reach}.",
-            f"Mean of {DRAWS} draws, not clamped to the reach, at the values "
-            + "; ".join(f"{a} {', '.join(f'{v:g}' for v in vs)}" for a, vs in SWEEPS.items()) + ".",
-            table(("", "", *"12345"), rows)]
+    return [
+        heading
+        + f"{judge.scale.mean():.3f} among each other (5th percentile {judge.scale.quantile(0.05):.3f}). Reach: {reach}.",
+        f"Mean of {DRAWS} draws, not clamped to the reach, at the values "
+        + "; ".join(f"{a} {', '.join(f'{v:g}' for v in vs)}" for a, vs in SWEEPS.items())
+        + ".",
+        table(("", "", *"12345"), rows),
+    ]
 
 
 def _in_parts(function, images: Tensor) -> Tensor:

@@ -93,12 +93,16 @@ def degraded(kind: str, photo: people.Aligned, person: str, context: MemoryConte
 def ours(case: Case, persona_id: str, context: MemoryContext) -> Tensor:
     """The `enhance` operation on the crop as it is: the frame is given, so that no method gains or loses by the detector, and the
     picture is not marked, as the others' are not."""
+
     def whole(photo, model, name, missing=None):
         height, width = photo.shape[:2]
         return Frame(width / 2, height / 2, width / 2, 0.0), ()
 
-    request = Enhance(persona_id=persona_id, photo=Photo(name="degraded.png", blob=context.put(encode_png(case.picture))),
-                      degradation=case.chain)
+    request = Enhance(
+        persona_id=persona_id,
+        photo=Photo(name="degraded.png", blob=context.put(encode_png(case.picture))),
+        degradation=case.chain,
+    )
     begun = time.perf_counter()
     unmarked = mock.patch.object(enhance, "mark_portrait", lambda pixels: MarkedImage(pixels, 0.0))
     with mock.patch.object(observation, "locate", whole), unmarked:
@@ -112,8 +116,10 @@ def by_classics(case: Case) -> dict[str, Tensor]:
         return {"bicubic": case.naive}
     if case.kind == KINDS[1]:
         return {"Telea": to_tensor(classical.telea(case.picture, case.mask))}
-    return {"Wiener": to_tensor(classical.wiener(case.picture, SIGMA)),
-            "Richardson-Lucy": to_tensor(classical.richardson_lucy(case.picture, SIGMA))}
+    return {
+        "Wiener": to_tensor(classical.wiener(case.picture, SIGMA)),
+        "Richardson-Lucy": to_tensor(classical.richardson_lucy(case.picture, SIGMA)),
+    }
 
 
 def by_prior(case: Case, prior: library.Prior, start_from: Tensor, steps: int) -> Tensor:
@@ -144,8 +150,12 @@ def restore(case: Case, persona_id: str, context: MemoryContext, model: PersonaM
 def main() -> None:
     parser = common(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     parser.add_argument("--held-out", type=int, default=None, help="photos per person (default 8; --quick: 1)")
-    parser.add_argument("--fresh", action="store_true", help="personalise anew instead of using bench_personalize's last personas")
-    parser.add_argument("--steps", type=int, default=None, help="tuning steps instead of the preset's, to try the suite out")
+    parser.add_argument(
+        "--fresh", action="store_true", help="personalise anew instead of using bench_personalize's last personas"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=None, help="tuning steps instead of the preset's, to try the suite out"
+    )
     args = parser.parse_args()
     judges.distance()
     options = to_options(args)
@@ -163,7 +173,14 @@ def main() -> None:
                 case = degraded(kind, photo, person, context)
                 restore(case, made.record.persona_id, context, models[person], steps)
                 cases.append(case)
-                print(person, photo.name, kind, {k: round(v, 4) for k, v in case.lpips.items()}, f"{case.seconds:.1f} s", flush=True)
+                print(
+                    person,
+                    photo.name,
+                    kind,
+                    {k: round(v, 4) for k, v in case.lpips.items()},
+                    f"{case.seconds:.1f} s",
+                    flush=True,
+                )
         _page(cases, models, args)  # after every person, so that a run can be cut short
 
 
@@ -183,15 +200,35 @@ def _page(cases: list[Case], models: dict[str, PersonaModel], args: argparse.Nam
         f"{judges.describe()}\n\nIdentity: mean cosine to the person's own photos. Targets: ratio ≤ 0.60 on average, better in ≥ 90 % of "
         "cases, identity above both."
     )
-    headings = ("degradation", "LPIPS ours [95 %]", "classical", "untuned prior", "ours / best other", "better than both, %",
-                "identity ours / classical / prior / truth", "PSNR ours / classical / prior", "s")
+    headings = (
+        "degradation",
+        "LPIPS ours [95 %]",
+        "classical",
+        "untuned prior",
+        "ours / best other",
+        "better than both, %",
+        "identity ours / classical / prior / truth",
+        "PSNR ours / classical / prior",
+        "s",
+    )
     picture = sheets.save(_sheet(cases, kinds), "restoration", args.work)
-    write("restoration", "Restoring degraded photos", [intro, table(headings, rows), "## Pictures\n\nPer row: input, the better classical "
-                                                       "method, untuned prior, ours, truth.\n\n" + picture])
+    write(
+        "restoration",
+        "Restoring degraded photos",
+        [
+            intro,
+            table(headings, rows),
+            "## Pictures\n\nPer row: input, the better classical method, untuned prior, ours, truth.\n\n" + picture,
+        ],
+    )
 
 
 def _row(kind: str, cases: list[Case], models: dict[str, PersonaModel]) -> list[str]:
-    picked = {"ours": ["ours"] * len(cases), "classical": [c.best_classical for c in cases], "prior": ["untuned prior"] * len(cases)}
+    picked = {
+        "ours": ["ours"] * len(cases),
+        "classical": [c.best_classical for c in cases],
+        "prior": ["untuned prior"] * len(cases),
+    }
     lpips = {who: [c.lpips[n] for c, n in zip(cases, names, strict=True)] for who, names in picked.items()}
     images = {who: [c.results[n] for c, n in zip(cases, names, strict=True)] for who, names in picked.items()}
     images["truth"] = [c.truth for c in cases]
@@ -199,11 +236,18 @@ def _row(kind: str, cases: list[Case], models: dict[str, PersonaModel]) -> list[
     ratio, better = np.mean(lpips["ours"]) / np.mean(other), 100 * np.mean(np.asarray(lpips["ours"]) < other)
     identity = {who: _identity(models, cases, pictures) for who, pictures in images.items()}
     highest = identity["ours"] > max(identity["classical"], identity["prior"])
-    psnr = [np.mean([float(metrics.psnr(i, c.truth)) for i, c in zip(images[who], cases, strict=True)]) for who in picked]
+    psnr = [
+        np.mean([float(metrics.psnr(i, c.truth)) for i, c in zip(images[who], cases, strict=True)]) for who in picked
+    ]
     return [
-        kind, metrics.interval(lpips["ours"], 4, np.mean), f"{np.mean(lpips['classical']):.4f} ({CLASSICAL.get(kind, 'as above')})",
-        f"{np.mean(lpips['prior']):.4f}", f"{ratio:.2f}" + _unless(ratio <= 0.6), f"{better:.0f}" + _unless(better >= 90),
-        " / ".join(f"{identity[who]:.3f}" for who in images) + _unless(highest), " / ".join(f"{v:.1f}" for v in psnr),
+        kind,
+        metrics.interval(lpips["ours"], 4, np.mean),
+        f"{np.mean(lpips['classical']):.4f} ({CLASSICAL.get(kind, 'as above')})",
+        f"{np.mean(lpips['prior']):.4f}",
+        f"{ratio:.2f}" + _unless(ratio <= 0.6),
+        f"{better:.0f}" + _unless(better >= 90),
+        " / ".join(f"{identity[who]:.3f}" for who in images) + _unless(highest),
+        " / ".join(f"{v:.1f}" for v in psnr),
         f"{np.mean([c.seconds for c in cases]):.1f}",
     ]
 
@@ -214,7 +258,10 @@ def _unless(met: bool) -> str:
 
 @torch.no_grad()
 def _identity(models: dict[str, PersonaModel], cases: list[Case], images: list[Tensor]) -> float:
-    scores = [float(identity_scores(load_identity()(i), models[c.person].embeddings)) for c, i in zip(cases, images, strict=True)]
+    scores = [
+        float(identity_scores(load_identity()(i), models[c.person].embeddings))
+        for c, i in zip(cases, images, strict=True)
+    ]
     return float(np.mean(scores))
 
 
@@ -224,7 +271,13 @@ def _sheet(cases: list[Case], kinds: list[str], rows: int = 3):
         of = [c for c in cases if c.kind == kind]
         picked = list({c.person: c for c in of}.values())[:rows]
         for case in picked:
-            pictures = [case.naive, case.results[case.best_classical], case.results["untuned prior"], case.results["ours"], case.truth]
+            pictures = [
+                case.naive,
+                case.results[case.best_classical],
+                case.results["untuned prior"],
+                case.results["ours"],
+                case.truth,
+            ]
             shown.append((f"{LABELS[kind]}\n{case.person}", torch.cat(pictures)))
     return sheets.sheet(shown, headings=("input", "classical", "untuned prior", "ours", "truth"))
 

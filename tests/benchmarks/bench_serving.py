@@ -51,7 +51,11 @@ def main() -> None:
     few = 6 if args.quick else 12
     sections = [passes(few), job(few)]
     with tempfile.TemporaryDirectory() as folder:
-        sections += [latency(Path(folder), few), batches(Path(folder), 16), routing(Path(folder), 60 if args.quick else 200)]
+        sections += [
+            latency(Path(folder), few),
+            batches(Path(folder), 16),
+            routing(Path(folder), 60 if args.quick else 200),
+        ]
     write("serving", "Serving", sections)
 
 
@@ -109,8 +113,12 @@ def job(runs: int) -> str:
         warm.forget(who)
         warm.load(people.record(1), world)
 
-    kinds = {"load a persona (unpack, render its anchors)": cold, "one picture, nothing asked for": ask(),
-             "one picture, yaw and smile": ask(values=[VALUES]), "16 pictures, yaw and smile": ask(values=[VALUES] * 16)}
+    kinds = {
+        "load a persona (unpack, render its anchors)": cold,
+        "one picture, nothing asked for": ask(),
+        "one picture, yaw and smile": ask(values=[VALUES]),
+        "16 pictures, yaw and smile": ask(values=[VALUES] * 16),
+    }
     [run() for run in kinds.values()]
     rows = [[name, f"{compare([run], runs)[0]:.0f}"] for name, run in kinds.items()]
     size = nbytes(warm.load(people.record(1), world)) / 2**20
@@ -128,7 +136,12 @@ def settle(studio: portraitist.Studio, count: int) -> list[portraitist.Persona]:
 
         def run(request: object, context: MemoryContext, number: int = number) -> object:
             return people.record(number).model_copy(
-                update={"persona_id": request.persona_id, "name": request.name, "weights": context.put(people.weights(number))})
+                update={
+                    "persona_id": request.persona_id,
+                    "name": request.name,
+                    "weights": context.put(people.weights(number)),
+                }
+            )
 
         execute(backend, row, run=run)
         settled.append(made.wait(timeout=60))
@@ -154,7 +167,12 @@ def latency(folder: Path, runs: int) -> str:
         studio = fleet.studio if fleet else portraitist.connect(home=folder / name)
         try:
             transport = RedisTransport if fleet else EmbeddedTransport
-            wake, check, transport.wake, transport.check = transport.wake, transport.check, lambda *_: None, lambda _: None
+            wake, check, transport.wake, transport.check = (
+                transport.wake,
+                transport.check,
+                lambda *_: None,
+                lambda _: None,
+            )
             ones = settle(studio, runs + 1)  # before there is a worker
             transport.wake, transport.check = wake, check
             if fleet:
@@ -167,7 +185,11 @@ def latency(folder: Path, runs: int) -> str:
             plain = [timed(partial(picture, first, {}, seed)) for seed in range(1, runs + 1)]
         finally:
             fleet.stop() if fleet else studio._backend.transport.stop()
-        for what, times in (("warm, nothing asked for", plain), ("warm, yaw and smile", hot), ("cold, yaw and smile", cold)):
+        for what, times in (
+            ("warm, nothing asked for", plain),
+            ("warm, yaw and smile", hot),
+            ("cold, yaw and smile", cold),
+        ):
             rows.append([name, what, f"{min(times):.0f}", f"{statistics.median(times):.0f}", f"{max(times):.0f}"])
             print(rows[-1], flush=True)
     note = (
@@ -235,7 +257,9 @@ def routing(folder: Path, requests: int) -> str:
             RedisTransport._best_for, RedisTransport.wake = best_for, wake
             os.environ.pop("PORTRAITIST_WARM_MB")
             fleet.stop()
-        rows.append([name, f"{100 * hits / requests:.0f} %", f"{statistics.median(times):.0f}", f"{statistics.mean(times):.0f}"])
+        rows.append(
+            [name, f"{100 * hits / requests:.0f} %", f"{statistics.median(times):.0f}", f"{statistics.mean(times):.0f}"]
+        )
         print(rows[-1], flush=True)
     note = (
         f"## Warm routing\n\n{WORKERS} workers that can each hold {ROOM} people, {PEOPLE} people, {requests} requests about one of them "

@@ -33,7 +33,9 @@ STEPS = (15, 30, 60)
 
 
 def adam(synthesis, lr: float) -> torch.optim.Optimizer:
-    return torch.optim.Adam([p.requires_grad_() for p in tuned_parameters(synthesis).values()], lr=lr, betas=(0.9, 0.95))
+    return torch.optim.Adam(
+        [p.requires_grad_() for p in tuned_parameters(synthesis).values()], lr=lr, betas=(0.9, 0.95)
+    )
 
 
 METHODS = (("Adam", adam, 1e-3), ("Adam", adam, 2e-3), ("Adam", adam, 4e-3), ("Muon", Muon, 1e-3), ("Muon", Muon, 3e-3))
@@ -58,15 +60,21 @@ def main() -> None:
                 cells = [cell(prior, photos, pivots, steps, lr) for steps in STEPS]
             rows.append((name, method, f"{lr:g}", *cells))
             print(*rows[-1], flush=True)
-    write("tuning", "Tuning to one photo", [
-        f"One held-out photo of each of the {len(people.NAMES)} test people, every weight of the synthesis network free, from the "
-        f"encoder's w_plus. In each cell: LPIPS, PSNR in dB, and processor seconds for a photo. {judges.describe()}",
-        table(("prior", "by", "rate", *(f"{steps} steps" for steps in STEPS)), rows),
-    ])
+    write(
+        "tuning",
+        "Tuning to one photo",
+        [
+            f"One held-out photo of each of the {len(people.NAMES)} test people, every weight of the synthesis network free, from the "
+            f"encoder's w_plus. In each cell: LPIPS, PSNR in dB, and processor seconds for a photo. {judges.describe()}",
+            table(("prior", "by", "rate", *(f"{steps} steps" for steps in STEPS)), rows),
+        ],
+    )
 
 
 def cell(prior: library.Prior, photos: Tensor, pivots: Tensor, steps: int, lr: float) -> str:
-    tune = functools.partial(pivotal.tune_to_photo, loss=Reconstruction(load_perceptual()), steps=steps, lr=lr, dtype=optimisation_dtype())
+    tune = functools.partial(
+        pivotal.tune_to_photo, loss=Reconstruction(load_perceptual()), steps=steps, lr=lr, dtype=optimisation_dtype()
+    )
     shown, seconds = [], []
     for photo, pivot in zip(photos.split(1), pivots.split(1), strict=True):
         begun = time.process_time()

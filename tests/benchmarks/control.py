@@ -62,8 +62,16 @@ class Sweep:
 
 
 @torch.no_grad()
-def sweep(model: PersonaModel, judge: Judge, record: PersonaRecord, attribute: str, *, draws: int, targets: int,
-          closed_loop: bool) -> Sweep:
+def sweep(
+    model: PersonaModel,
+    judge: Judge,
+    record: PersonaRecord,
+    attribute: str,
+    *,
+    draws: int,
+    targets: int,
+    closed_loop: bool,
+) -> Sweep:
     """`closed_loop` False: coordinates are set along the persona's axes, as MyStyle and MyStyle++ do, and nothing is measured back."""
     reach = next(r for r in record.reach if r.attribute == attribute)
     low, high = max(reach.low, ATTRIBUTES[attribute].low), min(reach.high, ATTRIBUTES[attribute].high)
@@ -80,7 +88,9 @@ def sweep(model: PersonaModel, judge: Judge, record: PersonaRecord, attribute: s
     images = render(model.generator, w)
     achieved = torch.cat([judge.attributes(part)[0] for part in images.split(16)])
     shape = (draws, targets)
-    return Sweep(attribute, values, achieved.view(*shape, -1), images.view(*shape, *images.shape[1:]), judge.attributes.names)
+    return Sweep(
+        attribute, values, achieved.view(*shape, -1), images.view(*shape, *images.shape[1:]), judge.attributes.names
+    )
 
 
 @torch.no_grad()
@@ -88,5 +98,8 @@ def widths(record: PersonaRecord, judge: Judge, photos: Tensor) -> dict[str, flo
     """Reach of every attribute: the record's for the controlled ones, for the others the range in the photos [N, 3, R, R],
     at least the usual spread (roll is nearly constant in aligned pictures)."""
     measured = torch.cat([judge.attributes(part)[0] for part in photos.split(16)])
-    found = {n: max(float(measured[:, a].max() - measured[:, a].min()), SPREAD[n]) for a, n in enumerate(judge.attributes.names)}
+    found = {
+        n: max(float(measured[:, a].max() - measured[:, a].min()), SPREAD[n])
+        for a, n in enumerate(judge.attributes.names)
+    }
     return found | {r.attribute: max(r.high - r.low, 1e-3) for r in record.reach}

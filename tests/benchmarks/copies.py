@@ -32,8 +32,14 @@ def copy_check(drawn: Tensor, data: Path) -> list[tuple[str, str]]:
     return [
         ("people it learnt from, two photos of each", str(len(both))),
         ("distance between a person's two photos: 1st percentile, median", f"{bound:.3f}, {float(same.median()):.3f}"),
-        ("a sample's distance to the nearest of them: least, 1st percentile, median", ", ".join(f"{d:.3f}" for d in near)),
-        ("samples nearer than the 1st percentile of same-person distance", f"{int((nearest < bound).sum())} (wanted: 0)"),
+        (
+            "a sample's distance to the nearest of them: least, 1st percentile, median",
+            ", ".join(f"{d:.3f}" for d in near),
+        ),
+        (
+            "samples nearer than the 1st percentile of same-person distance",
+            f"{int((nearest < bound).sum())} (wanted: 0)",
+        ),
         ("samples that a verification would take for one of them", f"{100 * taken:.1f} %"),
     ]
 

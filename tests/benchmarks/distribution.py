@@ -26,7 +26,9 @@ def features(images: Tensor) -> tuple[Tensor, str]:
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     found = []
     for part in images.split(32):
-        part = F.interpolate((part.clamp(-1, 1) + 1) / 2, (224, 224), mode="bilinear", antialias=True, align_corners=False)
+        part = F.interpolate(
+            (part.clamp(-1, 1) + 1) / 2, (224, 224), mode="bilinear", antialias=True, align_corners=False
+        )
         found.append(network.features((part - mean) / std).mean((2, 3)))
     return torch.cat(found), "SqueezeNet 1.1"
 

@@ -45,8 +45,16 @@ class Effort:
     held_out: int = 8  # held-out photos
 
 
-def measure(made: Made, held_out: list[people.Aligned], held_out_data: list[people.Photo], opinion: SecondOpinion, effort: Effort,
-            *, closed_loop: bool, costs: bool) -> Figures:
+def measure(
+    made: Made,
+    held_out: list[people.Aligned],
+    held_out_data: list[people.Photo],
+    opinion: SecondOpinion,
+    effort: Effort,
+    *,
+    closed_loop: bool,
+    costs: bool,
+) -> Figures:
     """`costs`: also time synthesis and an edit, of the photo `held_out_data[0]`."""
     model, photos = made.model(), made.accepted()
     judge = Judge(model)
@@ -56,9 +64,13 @@ def measure(made: Made, held_out: list[people.Aligned], held_out_data: list[peop
     _held_out(figures, model, made.record.preset, held_out[: effort.held_out])
     size = sum(p.numel() * 4 for p in model.prior.generator.parameters())
     figures.single |= {
-        "persona_bytes": len(made.blobs[made.record.weights]), "generator_bytes": size,
-        "bytes_ratio": size / len(made.blobs[made.record.weights]), "peak_mb": made.peak_mb, "accepted": len(photos),
-        **{f"seconds_{k}": v for k, v in made.seconds.items()}, "full_seconds": made.full_seconds,
+        "persona_bytes": len(made.blobs[made.record.weights]),
+        "generator_bytes": size,
+        "bytes_ratio": size / len(made.blobs[made.record.weights]),
+        "peak_mb": made.peak_mb,
+        "accepted": len(photos),
+        **{f"seconds_{k}": v for k, v in made.seconds.items()},
+        "full_seconds": made.full_seconds,
     }
     if costs:
         _costs(figures, made, model, held_out_data[0])
@@ -77,13 +89,23 @@ def _reconstruction(figures: Figures, made: Made, model: PersonaModel, photos: T
     figures.reconstruction = images
 
 
-def _control(figures: Figures, made: Made, model: PersonaModel, judge: Judge, opinion: SecondOpinion, photos: Tensor,
-             effort: Effort, closed_loop: bool) -> None:
+def _control(
+    figures: Figures,
+    made: Made,
+    model: PersonaModel,
+    judge: Judge,
+    opinion: SecondOpinion,
+    photos: Tensor,
+    effort: Effort,
+    closed_loop: bool,
+) -> None:
     shares = widths(made.record, judge, photos)
     images = []
     for attribute in CONTROLLED:
         for closed in (True, False):
-            found = sweep(model, judge, made.record, attribute, draws=effort.draws, targets=effort.targets, closed_loop=closed)
+            found = sweep(
+                model, judge, made.record, attribute, draws=effort.draws, targets=effort.targets, closed_loop=closed
+            )
             loop = "closed" if closed else "open"
             figures.values[f"{attribute}_error_{loop}"] = found.errors
             figures.single[f"{attribute}_spearman_{loop}"] = found.spearman
@@ -114,7 +136,9 @@ def _held_out(figures: Figures, model: PersonaModel, preset: str, held_out: list
         return
     made = []
     for photo in held_out:
-        w, tuned = invert_photo(model, photo.pixels, torch.ones_like(photo.pixels[:, :1]), PRESETS[preset], "w_plus", 0, lambda stage: None)
+        w, tuned = invert_photo(
+            model, photo.pixels, torch.ones_like(photo.pixels[:, :1]), PRESETS[preset], "w_plus", 0, lambda stage: None
+        )
         made.append(render(tuned, w))
     images, photos = torch.cat(made), people.stack(held_out)
     figures.values["held_out_lpips"] = judges.lpips(images, photos).tolist()
@@ -131,10 +155,15 @@ def _costs(figures: Figures, made: Made, model: PersonaModel, photo: people.Phot
     reach = {r.attribute: r for r in made.record.reach}
     values = [{n: float(rng.uniform(r.low, r.high)) for n, r in reach.items()} for _ in range(16)]
     request = Synthesize(persona_id=made.record.persona_id, values=values)
-    figures.single["synthesis_job_ms"] = 1000 * min(_seconds(lambda: operations.run(request, context)) for _ in range(2)) / 16
+    figures.single["synthesis_job_ms"] = (
+        1000 * min(_seconds(lambda: operations.run(request, context)) for _ in range(2)) / 16
+    )
     yaw = reach["yaw"]
-    edit = Edit(persona_id=made.record.persona_id, photo=Photo(name=photo.name, blob=context.put(photo.data)),
-                values=[{"yaw": (yaw.low + yaw.high) / 2}])
+    edit = Edit(
+        persona_id=made.record.persona_id,
+        photo=Photo(name=photo.name, blob=context.put(photo.data)),
+        values=[{"yaw": (yaw.low + yaw.high) / 2}],
+    )
     figures.single["edit_seconds"] = _seconds(lambda: operations.run(edit, context))
 
 
@@ -151,5 +180,7 @@ def estimator_errors(aligned: list[people.Aligned]) -> dict[str, list[float]]:
 
     estimator = load_attributes()
     values = torch.cat([estimator(part)[0] for part in people.stack(aligned).split(16)])
-    return {n: [abs(float(values[i, estimator.names.index(n)]) - a.labels[n]) for i, a in enumerate(aligned)]
-            for n in ("yaw", "pitch", "smile", "mouth_open", "eyes_open")}
+    return {
+        n: [abs(float(values[i, estimator.names.index(n)]) - a.labels[n]) for i, a in enumerate(aligned)]
+        for n in ("yaw", "pitch", "smile", "mouth_open", "eyes_open")
+    }

@@ -46,7 +46,9 @@ class Outcome:
         return self.busy / (workers * self.span)
 
 
-def simulate(lane: Lane, arrive: np.ndarray, service: np.ndarray, persona: np.ndarray | None = None, *, seed: int = 0) -> Outcome:
+def simulate(
+    lane: Lane, arrive: np.ndarray, service: np.ndarray, persona: np.ndarray | None = None, *, seed: int = 0
+) -> Outcome:
     """`arrive` [N], ascending; `service` [N]: work without loading; `persona` [N]: whom the job is about."""
     count = len(arrive)
     who = persona.tolist() if persona is not None and lane.warm else None
@@ -58,7 +60,9 @@ def simulate(lane: Lane, arrive: np.ndarray, service: np.ndarray, persona: np.nd
     free: OrderedDict[int, None] = OrderedDict((w, None) for w in range(lane.workers))  # the longest free first
     holds: list[OrderedDict[int, None]] = [OrderedDict() for _ in range(lane.workers)]
     holder: dict[int, int] = {}  # persona -> the worker that had it last
-    later: list[tuple[float, int, int, int]] = []  # (time, what, worker, job): 0 done, 1 died, 2 worker back, 3 queued again
+    later: list[
+        tuple[float, int, int, int]
+    ] = []  # (time, what, worker, job): 0 done, 1 died, 2 worker back, 3 queued again
     busy, end, result = 0.0, 0.0, Outcome(wait, latency, 0.0, 0.0)
     drawn = nxt = 0
     sample = arrive_at[0] if count else 0.0
@@ -141,7 +145,9 @@ def simulate(lane: Lane, arrive: np.ndarray, service: np.ndarray, persona: np.nd
     return result
 
 
-def over_the_day(per_day: float, days: float, *, swing: float, peak_hour: float = 20.0, rng: np.random.Generator) -> np.ndarray:
+def over_the_day(
+    per_day: float, days: float, *, swing: float, peak_hour: float = 20.0, rng: np.random.Generator
+) -> np.ndarray:
     """Arrival times [N] of a Poisson process whose rate is per_day (1 + swing cos) / 86,400, highest at `peak_hour`."""
     top = per_day * (1 + swing) / 86_400
     times = np.sort(rng.uniform(0, 86_400 * days, rng.poisson(top * 86_400 * days)))
@@ -149,7 +155,9 @@ def over_the_day(per_day: float, days: float, *, swing: float, peak_hour: float 
     return times[rng.uniform(size=len(times)) < rate]
 
 
-def in_sittings(starts: np.ndarray, *, mean: float, pause: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def in_sittings(
+    starts: np.ndarray, *, mean: float, pause: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """(times [N] ascending, which sitting [N]): each sitting is a geometric number of requests, exponential pauses between."""
     sizes = rng.geometric(1 / mean, len(starts))
     which = np.repeat(np.arange(len(starts)), sizes)

@@ -48,5 +48,7 @@ def describe() -> str:
     name = distance().name
     if name.startswith("lpips"):
         return f"LPIPS in these tables is {name} (published, v0.1); it took no part in any optimisation, which used the bundled distance."
-    return (f"LPIPS's backbone is not installed here: the column LPIPS is {name}, the distance that was also optimised, in about "
-            "LPIPS's units. Judge with care.")
+    return (
+        f"LPIPS's backbone is not installed here: the column LPIPS is {name}, the distance that was also optimised, in about "
+        "LPIPS's units. Judge with care."
+    )

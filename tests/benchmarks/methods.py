@@ -33,7 +33,12 @@ from portraitist_workers.priors import library
 from . import judges, mystyle, people
 
 METHODS = ("regression", "mystyle_pp", "mystyle_pp_sefa", "mystyle", "untuned")
-OPEN_LOOP = ("mystyle", "mystyle_pp", "mystyle_pp_sefa", "untuned")  # as published: coordinates are set, nothing is measured back
+OPEN_LOOP = (
+    "mystyle",
+    "mystyle_pp",
+    "mystyle_pp_sefa",
+    "untuned",
+)  # as published: coordinates are set, nothing is measured back
 
 
 @dataclass(frozen=True)
@@ -123,9 +128,15 @@ def _personalise(person: str, method: str, options: Options) -> Made:
         torch.set_num_threads(options.threads)
     context = MemoryContext()
     photos = [p for p in people.load(person) if not p.held_out][: options.photos]
-    request = CreatePersona(persona_id=f"{person}-{method}", prior=library.load().name, name=person, preset=options.preset,
-                            seed=options.seed, organizer="mystyle" if method == "untuned" else method,
-                            photos=[Photo(name=p.name, blob=context.put(p.data)) for p in photos])
+    request = CreatePersona(
+        persona_id=f"{person}-{method}",
+        prior=library.load().name,
+        name=person,
+        preset=options.preset,
+        seed=options.seed,
+        organizer="mystyle" if method == "untuned" else method,
+        photos=[Photo(name=p.name, blob=context.put(p.data)) for p in photos],
+    )
     models: list[PersonaModel] = []
     tunings: list[mystyle.MyStyleTuning] = []
     intakes: list[Intake] = []
@@ -139,20 +150,33 @@ def _personalise(person: str, method: str, options: Options) -> Made:
     accepted = intakes[0].accepted
     pictures = to_tensor(np.stack([a.picture for a in accepted]))
     return Made(
-        person, method, record, context.blobs, photos=_saved(pictures), names=tuple(a.name for a in accepted), seconds=seconds,
-        peak_mb=peak, unquantised=_saved(render(before.generator, before.anchors)), tuned=_saved(before.generator.synthesis.state_dict()),
-        updates=done, update_seconds=tunings[0].spent / done if done else 0.0,
+        person,
+        method,
+        record,
+        context.blobs,
+        photos=_saved(pictures),
+        names=tuple(a.name for a in accepted),
+        seconds=seconds,
+        peak_mb=peak,
+        unquantised=_saved(render(before.generator, before.anchors)),
+        tuned=_saved(before.generator.synthesis.state_dict()),
+        updates=done,
+        update_seconds=tunings[0].spent / done if done else 0.0,
     )
 
 
 @contextlib.contextmanager
 def _as_published(method: str, options: Options, tunings: list):
     """Exchanges the tuning step for the baselines'."""
+
     def with_steps(steps: int):
         preset = PRESETS[options.preset]
-        return mock.patch.dict(PRESETS, {options.preset: replace(preset, invert_steps=steps, tuning=replace(preset.tuning, steps=steps))})
+        return mock.patch.dict(
+            PRESETS, {options.preset: replace(preset, invert_steps=steps, tuning=replace(preset.tuning, steps=steps))}
+        )
 
     if method == "mystyle":
+
         def build(*args, **kwargs):
             tuning = mystyle.MyStyleTuning(*args, **kwargs)
             tuning.updates_per_photo, tuning.seconds = options.mystyle_updates, options.mystyle_seconds

@@ -93,7 +93,9 @@ def share_above(scores: Tensor, scale: Tensor, quantile: float = 0.05) -> float:
     return 100 * float((scores > torch.quantile(scale, quantile)).float().mean())
 
 
-def bootstrap(values: Sequence[float], statistic: Callable = np.median, *, draws: int = 1000, seed: int = 0) -> tuple[float, float, float]:
+def bootstrap(
+    values: Sequence[float], statistic: Callable = np.median, *, draws: int = 1000, seed: int = 0
+) -> tuple[float, float, float]:
     """(statistic, low, high): a 95 % interval by resampling `values`."""
     array = np.asarray(values, float)
     if not len(array):

@@ -58,4 +58,8 @@ class Untuned(Tuning):
     """The prior as it is, around the refined inversions."""
 
     def run(self, on_step=None):
-        return copy.deepcopy(self.generator).requires_grad_(False), self.start, self.organizer.axes(self.start, self.values).detach()
+        return (
+            copy.deepcopy(self.generator).requires_grad_(False),
+            self.start,
+            self.organizer.axes(self.start, self.values).detach(),
+        )

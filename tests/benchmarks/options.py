@@ -30,9 +30,17 @@ def common(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="fewer pictures behind each figure")
     parser.add_argument("--threads", type=int, default=None, help="torch threads; default: torch's own choice")
-    parser.add_argument("--prior", default=None, help="another bundled prior, or a folder of networks to try instead of the installed ones")
-    parser.add_argument("--work", type=Path, default=Path(user_cache_dir("portraitist")) / "benchmarks",
-                        help="folder for working files and full-size sheets")
+    parser.add_argument(
+        "--prior",
+        default=None,
+        help="another bundled prior, or a folder of networks to try instead of the installed ones",
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(user_cache_dir("portraitist")) / "benchmarks",
+        help="folder for working files and full-size sheets",
+    )
     return parser
 
 
@@ -41,6 +49,13 @@ def to_options(args: argparse.Namespace) -> Options:
     use_prior(args.prior)
     if args.threads:
         torch.set_num_threads(args.threads)
-    return Options(preset=args.preset, photos=args.photos, seed=args.seed, prior=args.prior, threads=args.threads,
-                   steps=getattr(args, "steps", None), mystyle_updates=getattr(args, "mystyle_updates_per_photo", 1000),
-                   mystyle_seconds=getattr(args, "mystyle_seconds", None) or float("inf"))
+    return Options(
+        preset=args.preset,
+        photos=args.photos,
+        seed=args.seed,
+        prior=args.prior,
+        threads=args.threads,
+        steps=getattr(args, "steps", None),
+        mystyle_updates=getattr(args, "mystyle_updates_per_photo", 1000),
+        mystyle_seconds=getattr(args, "mystyle_seconds", None) or float("inf"),
+    )

@@ -35,14 +35,22 @@ def load(person: str) -> list[Photo]:
     """The photos of `person`, in order."""
     folder = FOLDER / person
     entries = json.loads((folder / "labels.json").read_text())["photos"]
-    return [Photo(name, (folder / name).read_bytes(), _labels(entry), entry["split"] == "held_out") for name, entry in entries.items()]
+    return [
+        Photo(name, (folder / name).read_bytes(), _labels(entry), entry["split"] == "held_out")
+        for name, entry in entries.items()
+    ]
 
 
 def _labels(entry: dict) -> dict[str, float]:
     # What can be seen of a smile is the travel of the mouth's corners; that is what the attribute network estimates.
     # Roll is left out: alignment takes it away.
-    return {"yaw": entry["yaw"], "pitch": entry["pitch"], "smile": entry["smile_geo"], "mouth_open": entry["mouth_open"],
-            "eyes_open": entry["eyes_open"]}
+    return {
+        "yaw": entry["yaw"],
+        "pitch": entry["pitch"],
+        "smile": entry["smile_geo"],
+        "mouth_open": entry["mouth_open"],
+        "eyes_open": entry["eyes_open"],
+    }
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,14 @@ Results = dict[tuple[str, str], Figures]
 _UNITS = {"yaw": ("°", 2), "pitch": ("°", 2), "smile": ("", 3)}
 
 
-def write_page(out: str, results: Results, mades: dict[tuple[str, str], Made], errors: dict[str, list[float]],
-               methods: list[str], work: Path) -> None:
+def write_page(
+    out: str,
+    results: Results,
+    mades: dict[tuple[str, str], Made],
+    errors: dict[str, list[float]],
+    methods: list[str],
+    work: Path,
+) -> None:
     people = list(dict.fromkeys(p for p, _ in results))
     best = "regression" if "regression" in methods else methods[0]
     first = people[0]
@@ -32,7 +38,8 @@ def write_page(out: str, results: Results, mades: dict[tuple[str, str], Made], e
         "## Methods side by side\n\n" + _side_by_side(results, mades, methods, errors),
         "## Per person (" + best + ")\n\n" + _per_person(results, people, best),
         "## Leakage\n\nMovement of the column's attribute while the row's is swept over its whole reach, as a share of the column's own "
-        "reach; mean over draws and people.\n\n" + "\n\n".join(f"{m}:\n\n{_leakage(results, m)}" for m in methods if Pool(results, m)),
+        "reach; mean over draws and people.\n\n"
+        + "\n\n".join(f"{m}:\n\n{_leakage(results, m)}" for m in methods if Pool(results, m)),
         "## Where the time goes\n\n" + _stages(results, methods),
         "## Pictures\n\n" + "\n\n".join(_sheets(out, results, mades, first, methods, work)),
     ]
@@ -72,7 +79,9 @@ class Pool:
 
 
 def _preface(results: Results, mades: dict, people: list[str], best: str) -> str:
-    counts = ", ".join(f"{p} {int(results[p, m].single['accepted'])}" for p in people for m in [next(m for q, m in results if q == p)])
+    counts = ", ".join(
+        f"{p} {int(results[p, m].single['accepted'])}" for p in people for m in [next(m for q, m in results if q == p)]
+    )
     prior = library.load()
     lines = [
         f"Rendered photos of made-up people, exact labels; prior {prior.name}, {prior.resolution} px. Photos accepted: {counts}. The "
@@ -98,9 +107,11 @@ def _preface(results: Results, mades: dict, people: list[str], best: str) -> str
         whole = np.mean([m.full_seconds for m in cut])
         if each < PUBLISHED_UPDATES - 0.5:
             pace = 1000 * np.mean([m.update_seconds for m in cut])
-            lines.append(f"**MyStyle was cut short**: {each:.0f} updates per photo in place of the published {PUBLISHED_UPDATES}, at "
-                         f"{pace:.0f} ms each. Its full time, {whole:.0f} s, is extrapolated from that; its quality is that of the "
-                         "shorter run.")
+            lines.append(
+                f"**MyStyle was cut short**: {each:.0f} updates per photo in place of the published {PUBLISHED_UPDATES}, at "
+                f"{pace:.0f} ms each. Its full time, {whole:.0f} s, is extrapolated from that; its quality is that of the "
+                "shorter run."
+            )
         else:
             lines.append(f"MyStyle ran its published {PUBLISHED_UPDATES} updates per photo.")
     return "\n\n".join(lines)
@@ -116,19 +127,36 @@ def _targets(ours: Pool, theirs: Pool, errors: dict[str, list[float]]) -> str:
     for name, limit in (("yaw", 2.0), ("pitch", 2.0), ("smile", 0.08)):
         unit, digits = _UNITS[name]
         value, loop = ours.median(f"{name}_error_{ours.loop}"), ours.loop
-        row(f"{name}, median error", f"≤ {limit:g}{unit}", value, value <= limit,
+        row(
+            f"{name}, median error",
+            f"≤ {limit:g}{unit}",
+            value,
+            value <= limit,
             f"{value:.{digits}f}{unit} (estimator's own {np.median(errors[f'{name} network']):.{digits}f}{unit}; second judge "
-            f"{ours.median(f'{name}_error_points'):.{digits}f}{unit}, its own {np.median(errors[f'{name} points']):.{digits}f}{unit})")
+            f"{ours.median(f'{name}_error_points'):.{digits}f}{unit}, its own {np.median(errors[f'{name} points']):.{digits}f}{unit})",
+        )
         rank = ours.single(f"{name}_spearman_{loop}", np.min)
         row(f"{name}, Spearman, worst person", "≥ 0.98", rank, rank >= 0.98, f"{rank:.3f}")
     leak, base = ours.single("leakage"), theirs.single("leakage")
-    row("leakage against MyStyle", "≤ 0.5×", leak / base, leak <= 0.5 * base, f"{leak:.3f} / {base:.3f} = {leak / base:.2f}×")
+    row(
+        "leakage against MyStyle",
+        "≤ 0.5×",
+        leak / base,
+        leak <= 0.5 * base,
+        f"{leak:.3f} / {base:.3f} = {leak / base:.2f}×",
+    )
     value = ours.mean("identity_above")
     row("identity above the photos' 5th percentile", "≥ 90 %", value, value >= 90, f"{value:.0f} %")
     value = ours.mean("reconstruction_lpips")
     row("reconstruction LPIPS", "≤ 0.03", value, value <= 0.03, f"{value:.4f}")
     value = ours.mean("reconstruction_psnr")
-    row("reconstruction PSNR", "≥ 27 dB", value, value >= 27, f"{value:.1f} dB (MS-SSIM {ours.mean('reconstruction_ms_ssim'):.3f})")
+    row(
+        "reconstruction PSNR",
+        "≥ 27 dB",
+        value,
+        value >= 27,
+        f"{value:.1f} dB (MS-SSIM {ours.mean('reconstruction_ms_ssim'):.3f})",
+    )
     value = ours.mean("held_out_lpips")
     row("held-out LPIPS, projected and tuned", "≤ 0.05", value, value <= 0.05, f"{value:.4f}")
     for kind in ("reconstruction", "synthesis"):
@@ -136,21 +164,37 @@ def _targets(ours: Pool, theirs: Pool, errors: dict[str, list[float]]) -> str:
         row(f"grid energy, {kind}", "≤ 1.3×", value, value <= 1.3, f"{value:.2f}×")
     seconds, full = ours.single("seconds_all"), theirs.single("full_seconds")
     row("personalising the photos", "≤ 120 s", seconds, seconds <= 120, f"{seconds:.0f} s")
-    row("faster than MyStyle in full", "≥ 10×", full / seconds, full >= 10 * seconds,
-        f"{full:.0f} s / {seconds:.0f} s = {full / seconds:.1f}×")
+    row(
+        "faster than MyStyle in full",
+        "≥ 10×",
+        full / seconds,
+        full >= 10 * seconds,
+        f"{full:.0f} s / {seconds:.0f} s = {full / seconds:.1f}×",
+    )
     a, b = ours.mean("held_out_lpips"), theirs.mean("held_out_lpips")
     row("held-out LPIPS against MyStyle", "no worse", a - b, a <= b, f"{a:.4f} / {b:.4f}")
     a, b = ours.mean("identity"), theirs.mean("identity")
     row("identity of portraits against MyStyle", "no worse", a - b, a >= b, f"{a:.3f} / {b:.3f}")
     value, job = ours.single("render_ms"), ours.single("synthesis_job_ms")
-    row("synthesis, batch of 16, per image", "≤ 60 ms", value, value <= 60,
-        f"{value:.0f} ms; whole job with control loop and reports {job:.0f} ms")
+    row(
+        "synthesis, batch of 16, per image",
+        "≤ 60 ms",
+        value,
+        value <= 60,
+        f"{value:.0f} ms; whole job with control loop and reports {job:.0f} ms",
+    )
     value = ours.single("edit_seconds")
     row("edit of a new photo", "≤ 10 s", value, value <= 10, f"{value:.1f} s")
     value = ours.single("peak_mb", np.max)
     row("peak memory", "≤ 3 GB", value, value <= 3072, f"{value / 1024:.2f} GB")
     value = ours.single("bytes_ratio", np.min)
-    row("generator's fp32 bytes / persona's", "≥ 8", value, value >= 8, f"{value:.1f} ({ours.single('persona_bytes') / 1024:.0f} KB)")
+    row(
+        "generator's fp32 bytes / persona's",
+        "≥ 8",
+        value,
+        value >= 8,
+        f"{value:.1f} ({ours.single('persona_bytes') / 1024:.0f} KB)",
+    )
     value = ours.single("quantisation_lpips", np.max)
     row("LPIPS added by quantisation", "≤ 0.01", value, value <= 0.01, f"{value:.4f}")
     return table(("Figure", "Target", "Measured", "Met"), rows)
@@ -167,17 +211,29 @@ def _side_by_side(results: Results, mades: dict, methods: list[str], errors: dic
             rows.append([f"{name} error, {loop} loop (estimator {own})", *cells])
         ranks = ((p.single(f"{name}_spearman_closed"), p.single(f"{name}_spearman_open")) for p in pools)
         rows.append([f"{name} Spearman, closed / open loop", *(f"{a:.3f} / {b:.3f}" for a, b in ranks)])
-        cells = (f"{p.median(f'{name}_error_points'):.{digits}f} ({p.single(f'{name}_spearman_points'):.3f})" for p in pools)
+        cells = (
+            f"{p.median(f'{name}_error_points'):.{digits}f} ({p.single(f'{name}_spearman_points'):.3f})" for p in pools
+        )
         own = f"{np.median(errors[f'{name} points']):.{digits}f}{unit}"
         rows.append([f"{name} error (Spearman) by the second judge, whose own is {own}", *cells])
     mean = np.mean
     rows += [
-        ["leakage, closed / open loop", *(f"{p.mean('leakage_closed'):.3f} / {p.mean('leakage_open'):.3f}" for p in pools)],
-        ["leakage per movement of the swept attribute itself, closed / open loop",
-         *(f"{p.mean('relative_leakage_closed'):.3f} / {p.mean('relative_leakage_open'):.3f}" for p in pools)],
-        ["portraits above the photos' 5th percentile, %", *(interval(p.values("identity_above"), 0, mean) for p in pools)],
-        ["identity of portraits (photos among themselves)",
-         *(f"{p.mean('identity'):.3f} ({p.single('identity_photos'):.3f})" for p in pools)],
+        [
+            "leakage, closed / open loop",
+            *(f"{p.mean('leakage_closed'):.3f} / {p.mean('leakage_open'):.3f}" for p in pools),
+        ],
+        [
+            "leakage per movement of the swept attribute itself, closed / open loop",
+            *(f"{p.mean('relative_leakage_closed'):.3f} / {p.mean('relative_leakage_open'):.3f}" for p in pools),
+        ],
+        [
+            "portraits above the photos' 5th percentile, %",
+            *(interval(p.values("identity_above"), 0, mean) for p in pools),
+        ],
+        [
+            "identity of portraits (photos among themselves)",
+            *(f"{p.mean('identity'):.3f} ({p.single('identity_photos'):.3f})" for p in pools),
+        ],
         ["reconstruction LPIPS", *(interval(p.values("reconstruction_lpips"), 4, mean) for p in pools)],
         ["reconstruction PSNR, dB", *(interval(p.values("reconstruction_psnr"), 1, mean) for p in pools)],
         ["reconstruction MS-SSIM", *(f"{p.mean('reconstruction_ms_ssim'):.3f}" for p in pools)],
@@ -212,20 +268,42 @@ def _per_person(results: Results, people: list[str], method: str) -> str:
         for name in CONTROLLED:
             rank = pool.single(f"{name}_spearman_{pool.loop}")
             errors.append(f"{pool.median(f'{name}_error_{pool.loop}'):.{_UNITS[name][1]}f} ({rank:.3f})")
-        rows.append([
-            person, *errors, f"{pool.single('leakage'):.3f}", f"{pool.mean('identity_above'):.0f}",
-            f"{pool.mean('reconstruction_lpips'):.4f}",
-            f"{pool.mean('reconstruction_psnr'):.1f}", f"{pool.mean('held_out_lpips'):.4f}", f"{pool.grid('reconstruction'):.2f}",
-            f"{pool.single('seconds_all'):.0f}",
-        ])
-    header = ("", "yaw error (Spearman)", "pitch", "smile", "leakage", "identity above, %", "LPIPS", "PSNR", "held-out LPIPS", "grid", "s")
+        rows.append(
+            [
+                person,
+                *errors,
+                f"{pool.single('leakage'):.3f}",
+                f"{pool.mean('identity_above'):.0f}",
+                f"{pool.mean('reconstruction_lpips'):.4f}",
+                f"{pool.mean('reconstruction_psnr'):.1f}",
+                f"{pool.mean('held_out_lpips'):.4f}",
+                f"{pool.grid('reconstruction'):.2f}",
+                f"{pool.single('seconds_all'):.0f}",
+            ]
+        )
+    header = (
+        "",
+        "yaw error (Spearman)",
+        "pitch",
+        "smile",
+        "leakage",
+        "identity above, %",
+        "LPIPS",
+        "PSNR",
+        "held-out LPIPS",
+        "grid",
+        "s",
+    )
     return table(header, rows)
 
 
 def _leakage(results: Results, method: str) -> str:
     tables = [f.leakage for (_, m), f in results.items() if m == method]
     names = list(dict.fromkeys([*CONTROLLED, *(n for t in tables for row in t.values() for n in row)]))
-    rows = [[swept, *("" if n == swept else f"{np.mean([t[swept][n] for t in tables]):.2f}" for n in names)] for swept in CONTROLLED]
+    rows = [
+        [swept, *("" if n == swept else f"{np.mean([t[swept][n] for t in tables]):.2f}" for n in names)]
+        for swept in CONTROLLED
+    ]
     return table(("swept", *names), rows)
 
 
@@ -235,16 +313,28 @@ def _stages(results: Results, methods: list[str]) -> str:
     for pool in (p for p in (Pool(results, m) for m in methods) if p):
         spent = {s: np.nan_to_num(pool.single(f"seconds_{s}")) for s in stages}
         rest = spent["all"] - sum(v for s, v in spent.items() if s != "all")
-        rows.append([pool.method, *(f"{v:.1f}" for s, v in spent.items() if s != "all"), f"{rest:.1f}", f"{spent['all']:.1f}"])
+        rows.append(
+            [pool.method, *(f"{v:.1f}" for s, v in spent.items() if s != "all"), f"{rest:.1f}", f"{spent['all']:.1f}"]
+        )
     return table(("seconds", *stages[:-1], "imports, loading, rest", "all"), rows)
 
 
-def _sheets(out: str, results: Results, mades: dict[tuple[str, str], Made], person: str, methods: list[str], work: Path) -> list[str]:
+def _sheets(
+    out: str, results: Results, mades: dict[tuple[str, str], Made], person: str, methods: list[str], work: Path
+) -> list[str]:
     """Sweeps of yaw and smile by every method; every photo above its reproduction; held-out photos and what was made of them."""
     shown = []
     for attribute in CONTROLLED:
-        rows = [(f"{m}\n{person}", results[person, m].sweeps[attribute].images[0]) for m in methods if (person, m) in results]
-        rows += [(f"{m}\n{p}", f.sweeps[attribute].images[0]) for (p, m), f in results.items() if p != person and m == methods[0]]
+        rows = [
+            (f"{m}\n{person}", results[person, m].sweeps[attribute].images[0])
+            for m in methods
+            if (person, m) in results
+        ]
+        rows += [
+            (f"{m}\n{p}", f.sweeps[attribute].images[0])
+            for (p, m), f in results.items()
+            if p != person and m == methods[0]
+        ]
         targets = results[person, methods[0]].sweeps[attribute].targets
         headings = [f"{attribute} {float(t):.3g}" for t in targets]
         picture = sheets.save(sheets.sheet(rows, headings=headings), f"{out}-{attribute}", work)
@@ -258,5 +348,7 @@ def _sheets(out: str, results: Results, mades: dict[tuple[str, str], Made], pers
         for p in dict.fromkeys(p for p, _, _ in held):
             of = [(m, h) for q, m, h in held if q == p]
             rows += [(f"held-out\n{p}", of[0][1][0][:8]), *((m, h[1][:8]) for m, h in (of if p == person else of[:1]))]
-        shown.append("Held-out photos, projected and tuned:\n\n" + sheets.save(sheets.sheet(rows), f"{out}-held-out", work))
+        shown.append(
+            "Held-out photos, projected and tuned:\n\n" + sheets.save(sheets.sheet(rows), f"{out}-held-out", work)
+        )
     return shown

@@ -41,7 +41,9 @@ def _layer(layer: ModulatedConv, x: Tensor, w: Tensor) -> Tensor:
     O = kernels.shape[1]
     x, kernels = x.reshape(1, B * I, H, W), kernels.to(x.dtype)
     if layer.up:
-        x = F.conv_transpose2d(x, kernels.transpose(1, 2).reshape(B * I, O, 3, 3), stride=2, groups=B)  # inserts the zeros
+        x = F.conv_transpose2d(
+            x, kernels.transpose(1, 2).reshape(B * I, O, 3, 3), stride=2, groups=B
+        )  # inserts the zeros
         x = _filter(x.view(B, O, 2 * H + 1, 2 * W + 1), gain=4, padding=1)
     else:
         x = F.conv2d(x, kernels.reshape(B * O, I, 3, 3), padding=1, groups=B).view(B, O, H, W)

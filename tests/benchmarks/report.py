@@ -43,7 +43,8 @@ def facts(argv: Sequence[str] | None = None) -> str:
     threads = _threads()
     rows = [
         ("Command", f"`{' '.join([command, *map(shlex.quote, arguments)])}`"),
-        ("Date", now), ("Machine", machine()),
+        ("Date", now),
+        ("Machine", machine()),
         ("Load", f"{os.getloadavg()[0]:.1f} runnable processes in the last minute, this program included" + threads),
         ("Versions", versions()),
     ]
@@ -61,7 +62,11 @@ def machine() -> str:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     except (OSError, ValueError):
         pass
-    matrix = [label for flag, label in (("amx_bf16", "AMX bf16"), ("avx512_bf16", "AVX-512 bf16"), ("avx512f", "AVX-512")) if flag in flags]
+    matrix = [
+        label
+        for flag, label in (("amx_bf16", "AMX bf16"), ("avx512_bf16", "AVX-512 bf16"), ("avx512f", "AVX-512"))
+        if flag in flags
+    ]
     return f"{model}, {os.cpu_count()} cores ({', '.join(matrix) or 'no bf16 units'}), {memory:.0f} GB, {platform.system()}"
 
 
@@ -73,7 +78,9 @@ def versions() -> str:
 
 def commit() -> str:
     try:
-        return subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

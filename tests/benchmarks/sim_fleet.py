@@ -59,7 +59,16 @@ def against_theory(count: int) -> str:
         arrive = np.cumsum(rng.exponential(1 / (servers * load), count))
         found = m.simulate(m.Lane(workers=servers), arrive, rng.exponential(1.0, count)).wait
         mean, p95 = m.mmc_wait(servers, servers * load, 1.0)
-        rows.append((servers, f"{load:.0%}", f"{found.mean():.4f}", f"{mean:.4f}", f"{np.percentile(found, 95):.3f}", f"{p95:.3f}"))
+        rows.append(
+            (
+                servers,
+                f"{load:.0%}",
+                f"{found.mean():.4f}",
+                f"{mean:.4f}",
+                f"{np.percentile(found, 95):.3f}",
+                f"{p95:.3f}",
+            )
+        )
     header = ("workers", "load", "mean wait, simulated", "theory", "95th percentile, simulated", "theory")
     note = (
         f"## Against theory\n\nM/M/c: exponential gaps and durations (mean 1), {count:,} jobs each; waits in units of a job. Theory: "
@@ -84,7 +93,11 @@ def against_real(count: int) -> tuple[str, float | None]:
             model = m.simulate(lane, real.arrive, real.service + extra)
             blind = m.simulate(m.Lane(workers=workers - 1, dispatch=dispatch), real.arrive, real.service + extra)
             waits = (real.wait, model.wait, blind.wait)
-            for name, figure in (("mean", np.mean), ("median", np.median), ("95th percentile", lambda w: np.percentile(w, 95))):
+            for name, figure in (
+                ("mean", np.mean),
+                ("median", np.median),
+                ("95th percentile", lambda w: np.percentile(w, 95)),
+            ):
                 rows.append((f"{load:.0%}", name, *(f"{figure(w):.3f}" for w in waits)))
         idle = fleet.server(15.0)
         creation, request = fleet.memory(100)
@@ -126,22 +139,55 @@ def _while_busy(fleet, workers):
 
 def scenarios(world: World, quick: bool) -> str:
     rows = []
-    cases = [(10_000, 3.0, 4, 2), (100_000, 3.0, 30, 8), (1_000_000, 1.0, 100, 60), (1_000_000, 10.0, 940, 60), (1_000_000, 12.0, 940, 60)]
+    cases = [
+        (10_000, 3.0, 4, 2),
+        (100_000, 3.0, 30, 8),
+        (1_000_000, 1.0, 100, 60),
+        (1_000_000, 10.0, 940, 60),
+        (1_000_000, 12.0, 940, 60),
+    ]
     for people, asks, serve, tune in cases[: 3 if quick else None]:
         lanes = one_day(world, people, asks, serve, tune)
         for name, workers, outcome, counted in lanes:
             wait, done = outcome.wait[counted], outcome.latency[counted]
-            rows.append((
-                f"{people:,}", f"{asks:g}", name, workers, f"{counted.sum():,}", f"{busy_hour(world, people, asks, name) / workers:.0%}",
-                f"{outcome.utilisation(workers):.0%}", f"{np.nanmedian(wait):.2f}", f"{np.nanpercentile(wait, 95):.2f}",
-                f"{np.nanpercentile(wait, 99):.2f}", f"{np.nanpercentile(done, 95):.1f}",
-                f"{outcome.warm_hits / len(wait):.0%}" if name == "serve" else "", outcome.retries, outcome.given_up,
-            ))
-    header = ("personas", "requests each a day", "lane", "workers", "jobs counted", "load at the busiest hour", "busy, simulated",
-              "wait p50, s", "p95", "p99", "to the end, p95", "persona warm", "attempts repeated", "given up")
+            rows.append(
+                (
+                    f"{people:,}",
+                    f"{asks:g}",
+                    name,
+                    workers,
+                    f"{counted.sum():,}",
+                    f"{busy_hour(world, people, asks, name) / workers:.0%}",
+                    f"{outcome.utilisation(workers):.0%}",
+                    f"{np.nanmedian(wait):.2f}",
+                    f"{np.nanpercentile(wait, 95):.2f}",
+                    f"{np.nanpercentile(wait, 99):.2f}",
+                    f"{np.nanpercentile(done, 95):.1f}",
+                    f"{outcome.warm_hits / len(wait):.0%}" if name == "serve" else "",
+                    outcome.retries,
+                    outcome.given_up,
+                )
+            )
+    header = (
+        "personas",
+        "requests each a day",
+        "lane",
+        "workers",
+        "jobs counted",
+        "load at the busiest hour",
+        "busy, simulated",
+        "wait p50, s",
+        "p95",
+        "p99",
+        "to the end, p95",
+        "persona warm",
+        "attempts repeated",
+        "given up",
+    )
     return (
         f"## From ten thousand personas to a million\n\nFrom {HOURS[0] + 1:g} to {HOURS[1]:g} o'clock, with the busiest hour at 20, after "
-        "an hour in which the workers fill with personas. Over 100 % of load, the queue grows until the night.\n\n" + table(header, rows)
+        "an hour in which the workers fill with personas. Over 100 % of load, the queue grows until the night.\n\n"
+        + table(header, rows)
     )
 
 
@@ -154,12 +200,21 @@ def one_day(world: World, people: int, asks: float, serve: int, tune: int):
     arrive, which = m.in_sittings(sittings, mean=world.session, pause=world.pause_s, rng=rng)
     who = visitor[which]
     kind = rng.choice(3, len(arrive), p=world.shares)
-    service = m.around(np.array([world.synthesize_s, world.edit_s, world.enhance_s])[kind], world.spread, len(arrive), rng)
-    lane = m.Lane(workers=serve, dispatch=0.005, load=world.load_s, warm=world.warm, look=4, patience=1.0, failures=failures)
+    service = m.around(
+        np.array([world.synthesize_s, world.edit_s, world.enhance_s])[kind], world.spread, len(arrive), rng
+    )
+    lane = m.Lane(
+        workers=serve, dispatch=0.005, load=world.load_s, warm=world.warm, look=4, patience=1.0, failures=failures
+    )
     yield "serve", serve, m.simulate(lane, arrive, service, who), arrive > 3600 * (HOURS[0] + 1)
     arrive = _evening(people * world.new_per_day, world, rng)
     lane = m.Lane(workers=tune, dispatch=0.005, failures=failures, checkpoint=5.0)
-    yield "tune", tune, m.simulate(lane, arrive, m.around(world.create_s, world.spread, len(arrive), rng)), arrive > 3600 * (HOURS[0] + 1)
+    yield (
+        "tune",
+        tune,
+        m.simulate(lane, arrive, m.around(world.create_s, world.spread, len(arrive), rng)),
+        arrive > 3600 * (HOURS[0] + 1),
+    )
 
 
 def _evening(per_day, world, rng):
@@ -169,7 +224,11 @@ def _evening(per_day, world, rng):
 
 def busy_hour(world: World, people: int, asks: float, lane: str) -> float:
     """Workers' worth of work in the busiest hour, without loading and repeating."""
-    mean = people * asks * world.request_s if lane == "serve" else people * world.new_per_day * world.create_s * np.exp(world.spread**2 / 2)
+    mean = (
+        people * asks * world.request_s
+        if lane == "serve"
+        else people * world.new_per_day * world.create_s * np.exp(world.spread**2 / 2)
+    )
     return mean * (1 + world.swing) / 86_400
 
 
@@ -181,7 +240,14 @@ def sizing(world: World) -> str:
         workers = round(need * spare)
         _, _, outcome, counted = next(iter(one_day(world, people, asks, workers, 1)))
         wait = outcome.wait[counted]
-        rows.append((workers, f"{spare:.2f}", *(f"{np.percentile(wait, p):.2f}" for p in (50, 95, 99)), max(n for _, n in outcome.queue)))
+        rows.append(
+            (
+                workers,
+                f"{spare:.2f}",
+                *(f"{np.percentile(wait, p):.2f}" for p in (50, 95, 99)),
+                max(n for _, n in outcome.queue),
+            )
+        )
     header = ("workers", "times what the busiest hour needs", "wait p50, s", "p95", "p99", "longest queue")
     return (
         f"## How much to spare\n\n{people:,} personas, {asks:g} requests each a day: the busiest hour holds {need:.1f} workers' work, "
@@ -197,14 +263,32 @@ def storage_and_cost(world: World) -> str:
         work = people * (asks * world.request_s + world.new_per_day * world.create_s) / 3600  # core hours a day
         storage = (pictures + kept) * 1e3 * world.gb_month
         jobs = people * (asks + world.new_per_day)
-        rows.append((
-            f"{people:,}", f"{asks:g}", f"{people * world.persona_mb / 1e6:.2f}", f"{people * world.photos_mb / 1e6:.1f}",
-            f"{pictures:.2f}", f"{jobs * world.job_days * world.job_kb / 1e6:,.0f}", f"{work:,.0f}",
-            f"{30 * work * world.core_hour:,.0f}", f"{storage:,.0f}",
-            f"{(30 * work * world.core_hour + storage) / people:.4f}",
-        ))
-    header = ("personas", "requests each a day", "weights, TB", "photos, TB", "pictures kept, TB", "jobs: server memory, GB",
-              "core hours a day", "work, a month", "storage, a month", "a persona, a month")
+        rows.append(
+            (
+                f"{people:,}",
+                f"{asks:g}",
+                f"{people * world.persona_mb / 1e6:.2f}",
+                f"{people * world.photos_mb / 1e6:.1f}",
+                f"{pictures:.2f}",
+                f"{jobs * world.job_days * world.job_kb / 1e6:,.0f}",
+                f"{work:,.0f}",
+                f"{30 * work * world.core_hour:,.0f}",
+                f"{storage:,.0f}",
+                f"{(30 * work * world.core_hour + storage) / people:.4f}",
+            )
+        )
+    header = (
+        "personas",
+        "requests each a day",
+        "weights, TB",
+        "photos, TB",
+        "pictures kept, TB",
+        "jobs: server memory, GB",
+        "core hours a day",
+        "work, a month",
+        "storage, a month",
+        "a persona, a month",
+    )
     once = world.create_s / 3600 * world.core_hour
     return (
         "## Storage and cost\n\nPrices in the currency of the assumptions, for the hours that workers are busy; a fleet that is always "

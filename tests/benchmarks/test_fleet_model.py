@@ -37,7 +37,9 @@ def test_a_free_worker_that_holds_the_persona_goes_first():
     lane = m.Lane(workers=2, load=10.0, warm=2)
     outcome = m.simulate(lane, np.array([0.0, 100.0, 200.0, 300.0]), np.ones(4), np.array([7, 7, 8, 7]))
     assert outcome.latency.tolist() == [11.0, 1.0, 11.0, 1.0] and outcome.warm_hits == 2
-    few = m.simulate(m.Lane(workers=1, load=10.0, warm=1), np.array([0.0, 100.0, 200.0]), np.ones(3), np.array([7, 8, 7]))
+    few = m.simulate(
+        m.Lane(workers=1, load=10.0, warm=1), np.array([0.0, 100.0, 200.0]), np.ones(3), np.array([7, 8, 7])
+    )
     assert few.warm_hits == 0
 
 
@@ -45,7 +47,10 @@ def test_under_a_backlog_what_is_warm_comes_first():
     """Jobs about 7, 8, 7 at once: the worker does both of 7 first, if it may look so far and the job of 8 has not waited long."""
     arrive, work, who = np.array([0.0, 0.1, 0.2]), np.ones(3), np.array([7, 8, 7])
     order = [
-        np.argsort(m.simulate(m.Lane(workers=1, load=1.0, warm=1, look=look, patience=patience), arrive, work, who).latency + arrive)
+        np.argsort(
+            m.simulate(m.Lane(workers=1, load=1.0, warm=1, look=look, patience=patience), arrive, work, who).latency
+            + arrive
+        )
         for look, patience in ((2, 5.0), (1, 5.0), (2, 1.0))
     ]
     assert [o.tolist() for o in order] == [[0, 2, 1], [0, 1, 2], [0, 1, 2]]

@@ -16,8 +16,15 @@ PEOPLE = 4
 WALL = np.array([205, 206, 208])  # the studio's grey, RGB
 SKINS = np.array([[214, 170, 148], [190, 142, 118], [150, 104, 82], [226, 186, 168]])
 UNIT = 0.055  # ICT units per canvas pixel
-NAMES = ["jawOpen", "mouthPucker", *(f"{name}_{side}" for side in "LR" for name in (
-    "browInnerUp", "browOuterUp", "browDown", "mouthSmile", "cheekSquint"))]
+NAMES = [
+    "jawOpen",
+    "mouthPucker",
+    *(
+        f"{name}_{side}"
+        for side in "LR"
+        for name in ("browInnerUp", "browOuterUp", "browDown", "mouthSmile", "cheekSquint")
+    ),
+]
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +35,15 @@ def layout():
 
 @pytest.fixture(scope="session")
 def canvas(layout):
-    head, neck, face, hole = (polygon(layout, points) for points in (
-        layout[list(template.HAIR_OUTLINE)], (layout[list(template.NECK)][[0, 3, 3, 0]] + [[0, -60], [0, -60], [0, 108], [0, 108]]),
-        layout[list(template.FACE_POLYGON)], layout[list(template.MOUTH_HOLE)]))
+    head, neck, face, hole = (
+        polygon(layout, points)
+        for points in (
+            layout[list(template.HAIR_OUTLINE)],
+            (layout[list(template.NECK)][[0, 3, 3, 0]] + [[0, -60], [0, -60], [0, 108], [0, 108]]),
+            layout[list(template.FACE_POLYGON)],
+            layout[list(template.MOUTH_HOLE)],
+        )
+    )
     alpha = np.maximum(head, neck)
     skin = np.maximum(face, neck)
     tex = np.empty((PEOPLE, 2, CANVAS, CANVAS, 3), np.uint8)
@@ -38,18 +51,33 @@ def canvas(layout):
         tex[person] = np.where(skin[..., None] > 0, colour, colour // 4)
         tex[person, :, hole > 0] = 90
     rng = np.random.default_rng(0)
-    modes = [[cv2.GaussianBlur(rng.normal(0, 15, (GRID // 2, GRID // 2)), (0, 0), 12) for _ in range(3)] for _ in range(SHAPES)]
+    modes = [
+        [cv2.GaussianBlur(rng.normal(0, 15, (GRID // 2, GRID // 2)), (0, 0), 12) for _ in range(3)]
+        for _ in range(SHAPES)
+    ]
     expr = np.zeros((len(NAMES), GRID, GRID, 3), np.float16)
     corners = np.rint(layout[list(template.MOUTH_CORNERS)] / 2).astype(int)
     for name, (x, y), outwards in (("mouthSmile_R", corners[0], -1), ("mouthSmile_L", corners[1], 1)):
-        expr[NAMES.index(name), y - 9: y + 10, x - 9: x + 10] = (0.5 * outwards, 0.5, 0)
+        expr[NAMES.index(name), y - 9 : y + 10, x - 9 : x + 10] = (0.5 * outwards, 0.5, 0)
     everybody = np.ones((PEOPLE, 2, 1, 1), np.uint8)
     return Canvas(
-        ids=[str(i) for i in range(PEOPLE)], held_out=np.zeros(PEOPLE, bool), age=np.full(PEOPLE, 30, np.float32),
-        male=np.zeros(PEOPLE, np.float32), ethnicity=[""] * PEOPLE, smile_open=np.zeros(PEOPLE, bool), expression_names=NAMES,
-        tex=tex, alpha=everybody * (255 * alpha).astype(np.uint8), pos=np.broadcast_to(ellipsoid(), (PEOPLE, 2, GRID, GRID, 3)),
-        expr=expr, identity=np.moveaxis(np.array(modes, np.float16), 1, -1), layout=layout, mirror=np.arange(len(layout)),
-        cheek=SKINS.astype(np.float32), lidgap=np.ones((PEOPLE, 2), np.float32), mouthgap=np.zeros((PEOPLE, 2), np.float32),
+        ids=[str(i) for i in range(PEOPLE)],
+        held_out=np.zeros(PEOPLE, bool),
+        age=np.full(PEOPLE, 30, np.float32),
+        male=np.zeros(PEOPLE, np.float32),
+        ethnicity=[""] * PEOPLE,
+        smile_open=np.zeros(PEOPLE, bool),
+        expression_names=NAMES,
+        tex=tex,
+        alpha=everybody * (255 * alpha).astype(np.uint8),
+        pos=np.broadcast_to(ellipsoid(), (PEOPLE, 2, GRID, GRID, 3)),
+        expr=expr,
+        identity=np.moveaxis(np.array(modes, np.float16), 1, -1),
+        layout=layout,
+        mirror=np.arange(len(layout)),
+        cheek=SKINS.astype(np.float32),
+        lidgap=np.ones((PEOPLE, 2), np.float32),
+        mouthgap=np.zeros((PEOPLE, 2), np.float32),
         skin=everybody[:, 0] * (255 * skin).astype(np.uint8),
     )
 

@@ -53,7 +53,11 @@ def test_a_lesson_changes_generator_and_encoder_and_nothing_else(pairs, tmp_path
     assert again.seen == lesson.seen == 3 * eyelids.BATCH
     assert lesson.step(0.5) == again.step(0.5)
     taught, metadata = native.load(tmp_path / "generator.safetensors")
-    changed = {name.split(".")[2] for name, value in taught.state_dict().items() if not torch.allclose(value, before[name], atol=1e-6)}
+    changed = {
+        name.split(".")[2]
+        for name, value in taught.state_dict().items()
+        if not torch.allclose(value, before[name], atol=1e-6)
+    }
     assert changed == {"16", "32", "64", "128"} and metadata == {"licence": "ours", "eyelids_seen": 24}
     assert all(torch.equal(value, before[name]) for name, value in prior.generator.state_dict().items())
     photo = torch.zeros(1, 3, 128, 128)

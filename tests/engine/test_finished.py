@@ -94,7 +94,10 @@ def test_labels_to_w_is_learnt_anew_for_a_finished_prior(pool, canvas, tmp_path)
         assert torch.equal(again.trainer.codes(image, labels), sharpening.trainer.codes(image, labels))
         sharpening.trainer.write(tmp_path)
         w = sharpening.trainer.w(image, labels)
-        assert torch.equal(labelling.load(tmp_path / "labels.pt")(labels), w) and torch.equal(w, labels_to_w(labels)) is not learn
+        assert (
+            torch.equal(labelling.load(tmp_path / "labels.pt")(labels), w)
+            and torch.equal(w, labels_to_w(labels)) is not learn
+        )
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,9 @@ def test_the_wall_disappears_from_the_outline_of_skin(canvas, regions):
     wrong = [np.abs(picture[line].astype(float) - SKINS[0]).mean() for picture in (before, after)]
     assert wrong[1] < 0.35 * wrong[0]
     inside = cv2.erode((alpha[0] > 250).astype(np.uint8), np.ones((21, 21), np.uint8)) > 0
-    assert np.abs(after[inside].astype(int) - before[inside])[regions.face[inside] < 0.01].max() <= 2  # and nothing else changes
+    assert (
+        np.abs(after[inside].astype(int) - before[inside])[regions.face[inside] < 0.01].max() <= 2
+    )  # and nothing else changes
 
 
 def test_loose_hairs_only_add_to_hair(canvas, regions):

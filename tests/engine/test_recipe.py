@@ -33,9 +33,13 @@ def test_a_step_reads_what_earlier_ones_wrote():
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")  # as runpy says of what another test imported
-@pytest.mark.parametrize("command", sorted({" ".join(word for word in line[:2] if not word.startswith("--")) for line in lines()}))
+@pytest.mark.parametrize(
+    "command", sorted({" ".join(word for word in line[:2] if not word.startswith("--")) for line in lines()})
+)
 def test_the_options_exist(command, capsys, monkeypatch):
-    used = {word for line in lines() if " ".join(line).startswith(command + " ") for word in line if word.startswith("--")}
+    used = {
+        word for line in lines() if " ".join(line).startswith(command + " ") for word in line if word.startswith("--")
+    }
     monkeypatch.setattr(sys, "argv", [*command.split(), "--help"])
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(command.split()[0], run_name="__main__")

@@ -42,12 +42,18 @@ def shape_of(*weights):
 
 
 def test_the_shape_has_its_own_places_in_the_vector(canvas, engine):
-    with_shape, without = (engine.render(replace(PLAIN, smile=0.7, shape=shape)).labels for shape in (shape_of(0.9, -0.6, 0.4), shape_of()))
+    with_shape, without = (
+        engine.render(replace(PLAIN, smile=0.7, shape=shape)).labels for shape in (shape_of(0.9, -0.6, 0.4), shape_of())
+    )
     vectors = [labels.to_vector(len(canvas.ids)) for labels in (with_shape, without)]
     assert len(vectors[0]) == WIDTH + 4 * len(canvas.ids)
-    changed = set(np.flatnonzero(np.abs(vectors[0] - vectors[1]) > 1e-4)) - {LABEL_FIELDS["mouth_open"].start}  # that one is measured
+    changed = set(np.flatnonzero(np.abs(vectors[0] - vectors[1]) > 1e-4)) - {
+        LABEL_FIELDS["mouth_open"].start
+    }  # that one is measured
     assert changed == {LABEL_FIELDS["shape"].start + i for i in range(3)}
-    assert with_shape.smile_geo == pytest.approx(without.smile_geo, abs=1e-4)  # the shape moves both ends of the smile alike
+    assert with_shape.smile_geo == pytest.approx(
+        without.smile_geo, abs=1e-4
+    )  # the shape moves both ends of the smile alike
     assert with_shape.smile_geo > 0.3
 
 
@@ -71,7 +77,9 @@ def test_the_jaw_shades_the_neck_where_they_meet(engine, height):
     lamp_from = np.array([0.0, np.sin(np.radians(height)), np.cos(np.radians(height))])
     sh = np.array([1.0] + [0.0] * 8) + lamp(lamp_from, 0.5)
     none = np.zeros_like(mix.jaw_shadow)
-    (shaded, _), (bare, _) = (shade(mix.pos, np.eye(3), sh, np.ones(3), mix.inner, mask) for mask in (mix.jaw_shadow, none))
+    (shaded, _), (bare, _) = (
+        shade(mix.pos, np.eye(3), sh, np.ones(3), mix.inner, mask) for mask in (mix.jaw_shadow, none)
+    )
     ratio = (shaded / bare)[..., 0]
     column = ratio[:, ratio.shape[1] // 2]
     meeting = column.argmin()

@@ -50,7 +50,9 @@ def test_a_pool_of_other_labels_is_refused(tmp_path):
     places = {name: [at.start, at.stop] for name, at in label_fields(3).items()}
     (tmp_path / "pool.json").write_text(json.dumps({"fields": places}))
     assert len(Pool(tmp_path)) == 0
-    (tmp_path / "pool.json").write_text(json.dumps({"fields": {name: at for name, at in places.items() if name != "shape"}}))
+    (tmp_path / "pool.json").write_text(
+        json.dumps({"fields": {name: at for name, at in places.items() if name != "shape"}})
+    )
     with pytest.raises(ValueError, match="render it anew"):
         Pool(tmp_path)
     (tmp_path / "pool.json").unlink()
@@ -60,11 +62,16 @@ def test_a_pool_of_other_labels_is_refused(tmp_path):
 
 # -- predicted deviations: who is left out of what --
 
+
 @pytest.fixture(scope="module")
 def crowd(canvas):
     """The canvas's four people twice."""
-    per_person = {f.name: getattr(canvas, f.name) for f in fields(canvas) if len(getattr(canvas, f.name)) == len(canvas.ids)}
-    return replace(canvas, **{name: [*v, *v] if isinstance(v, list) else np.concatenate([v, v]) for name, v in per_person.items()})
+    per_person = {
+        f.name: getattr(canvas, f.name) for f in fields(canvas) if len(getattr(canvas, f.name)) == len(canvas.ids)
+    }
+    return replace(
+        canvas, **{name: [*v, *v] if isinstance(v, list) else np.concatenate([v, v]) for name, v in per_person.items()}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +98,16 @@ def test_people_can_be_left_out_of_a_pool(crowd, mixes):
         labels = pool.batch(200, 128, rng, blinking=0.3)[2]
         return labels[:, label_fields(len(crowd.ids))["id_w"]].reshape(200, 2, 8).sum((0, 1))
 
-    assert (shares(Pool(mixes / "all", without=[1, 6])) > 0).tolist() == [True, False, True, True, True, True, False, True]
+    assert (shares(Pool(mixes / "all", without=[1, 6])) > 0).tolist() == [
+        True,
+        False,
+        True,
+        True,
+        True,
+        True,
+        False,
+        True,
+    ]
     everybody = Pool(mixes / "all")
     assert (shares(everybody) > 0).all()
     closed = everybody.all_labels()[:, LABEL_FIELDS["eyes_open"].start] < 0.5
@@ -127,11 +143,16 @@ def test_calibrated_deviations_hold_68_percent(mixes, network):
 
 
 def test_the_eyes_tower_learns_first_and_sees_nothing_but_eyes(mixes, network, tmp_path):
-    tower, others = network.eyes, {name: value.clone() for name, value in network.state_dict().items() if not name.startswith("eyes.")}
+    tower, others = (
+        network.eyes,
+        {name: value.clone() for name, value in network.state_dict().items() if not name.startswith("eyes.")},
+    )
     pool = Pool(mixes / "all")
     train_eyes(tower, pool, tmp_path, 0.05)
     read = torch.load(tmp_path / "eyes.pt", weights_only=True)
-    assert read["step"] > 3 and all(torch.equal(value, others[name]) for name, value in network.state_dict().items() if name in others)
+    assert read["step"] > 3 and all(
+        torch.equal(value, others[name]) for name, value in network.state_dict().items() if name in others
+    )
     image = pool.batch(1, 128, np.random.default_rng(0))[0]
     changed = image.clone()
     changed[:, :, :32], changed[:, :, 96:], changed[:, :, :, :16], changed[:, :, :, 112:] = 1, 1, 1, 1
@@ -144,7 +165,12 @@ def test_the_eyes_tower_learns_first_and_sees_nothing_but_eyes(mixes, network, t
 
 def test_a_fold_is_judged_by_a_network_that_never_saw_it(mixes, tmp_path):
     errors, deviations = errors_on_fold(mixes / "all", mixes / "fold", tmp_path, name="fold-1", minutes=0.02)
-    assert errors.shape[1] == len(TARGETS) and (errors > 0).all() and deviations.shape == errors.shape and (tmp_path / "fold-1.pt").exists()
+    assert (
+        errors.shape[1] == len(TARGETS)
+        and (errors > 0).all()
+        and deviations.shape == errors.shape
+        and (tmp_path / "fold-1.pt").exists()
+    )
 
 
 def test_closed_eyes_are_drawn_oftener_and_weigh_less(mixes):

@@ -65,10 +65,21 @@ def many_tiles(tiles: int, side: int = 512, shown: int = 100, kind: bytes = b"gr
     uses = _full(b"iref", 0, _box(b"dimg", struct.pack(">HH", 1, tiles), struct.pack(">H", 2) * tiles))
 
     def meta(at: int) -> bytes:
-        where = struct.pack(">HHHHHII", 2, 1, 1, 0, 1, 0, len(how)) + struct.pack(">HHHHII", 2, 0, 0, 1, at, len(stream))
+        where = struct.pack(">HHHHHII", 2, 1, 1, 0, 1, 0, len(how)) + struct.pack(
+            ">HHHHII", 2, 0, 0, 1, at, len(stream)
+        )
         places = _full(b"iloc", 1, b"\x44\0", where)
-        return _full(b"meta", 0, _full(b"hdlr", 0, bytes(4), b"pict", bytes(13)), _full(b"pitm", 0, b"\0\1"), places, items,
-                     properties, uses, _box(b"idat", how))
+        return _full(
+            b"meta",
+            0,
+            _full(b"hdlr", 0, bytes(4), b"pict", bytes(13)),
+            _full(b"pitm", 0, b"\0\1"),
+            places,
+            items,
+            properties,
+            uses,
+            _box(b"idat", how),
+        )
 
     beginning = _box(b"ftyp", b"heic", bytes(4), b"mif1heic")
     return beginning + meta(len(beginning) + len(meta(0)) + 8) + _box(b"mdat", stream)

@@ -51,12 +51,29 @@ def _fixed(photo: Image.Image) -> Iterator[tuple[str, bytes, str]]:
     yield "text.jpg", b"this is not a picture\n" * 50, "refuse"
     yield "zeros.png", bytes(5000), "refuse"
     yield "html.webp", b"<html><script>alert(1)</script></html>", "refuse"
-    yield "pickle.png", b"\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.", "refuse"
-    for name in ("../../etc/passwd", "/etc/shadow.jpg", "..\\..\\boot.ini", "a\x00b.jpg", "new\nline\x1b[31m.jpg", "x" * 5000 + ".jpg",
-                 "$(touch hacked).png", "%s%n{0}.png"):
-        yield name, _encode(small, "JPEG"), "decode"   # a name is only ever shown
+    yield (
+        "pickle.png",
+        b"\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.",
+        "refuse",
+    )
+    for name in (
+        "../../etc/passwd",
+        "/etc/shadow.jpg",
+        "..\\..\\boot.ini",
+        "a\x00b.jpg",
+        "new\nline\x1b[31m.jpg",
+        "x" * 5000 + ".jpg",
+        "$(touch hacked).png",
+        "%s%n{0}.png",
+    ):
+        yield name, _encode(small, "JPEG"), "decode"  # a name is only ever shown
         yield name, b"garbage", "refuse"
-    for name, fmt in (("really-png.jpg", "PNG"), ("really-webp.png", "WEBP"), ("really-jpeg.webp", "JPEG"), ("no-extension", "PNG")):
+    for name, fmt in (
+        ("really-png.jpg", "PNG"),
+        ("really-webp.png", "WEBP"),
+        ("really-jpeg.webp", "JPEG"),
+        ("no-extension", "PNG"),
+    ):
         yield name, _encode(small, fmt), "decode"
     for fmt in ("GIF", "BMP", "TIFF", "ICO", "PPM", "PDF", "TGA", "EPS", "JPEG2000"):
         yield f"other-format.{fmt.lower()}.jpg", _encode(small, fmt), "refuse"
@@ -66,7 +83,11 @@ def _fixed(photo: Image.Image) -> Iterator[tuple[str, bytes, str]]:
     yield "one-bit.png", _encode(small.convert("1"), "PNG"), "decode"
     yield "alpha.png", _encode(small.convert("RGBA"), "PNG"), "decode"
     yield "grey-alpha.png", _encode(small.convert("LA"), "PNG"), "decode"
-    yield "sixteen-bit.png", _encode(Image.fromarray(np.arange(96 * 96, dtype=np.uint16).reshape(96, 96) * 7), "PNG"), "decode"
+    yield (
+        "sixteen-bit.png",
+        _encode(Image.fromarray(np.arange(96 * 96, dtype=np.uint16).reshape(96, 96) * 7), "PNG"),
+        "decode",
+    )
     yield "progressive.jpg", _encode(small, "JPEG", progressive=True), "decode"
     frames = [small, small.rotate(90)]
     yield "animated.png", _encode(small, "PNG", save_all=True, append_images=frames[1:]), "refuse"
@@ -83,7 +104,11 @@ def _fixed(photo: Image.Image) -> Iterator[tuple[str, bytes, str]]:
         exif = Image.Exif()
         exif[0x0112] = orientation
         yield f"orientation-{orientation}.jpg", _encode(small, "JPEG", exif=exif), "decode"
-    yield "broken-exif.jpg", _encode(small, "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff" + b"\xff" * 200), "decode"
+    yield (
+        "broken-exif.jpg",
+        _encode(small, "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff" + b"\xff" * 200),
+        "decode",
+    )
     yield "broken-icc.jpg", _encode(small, "JPEG", icc_profile=b"\x00" * 300), "decode"
     yield "appended-zip.jpg", _encode(small, "JPEG") + b"PK\x03\x04" + bytes(2000), "decode"
 
@@ -109,7 +134,7 @@ def _png_with_text_bomb(image: Image.Image) -> bytes:
 def _jpeg_with_size(image: Image.Image, width: int, height: int) -> bytes:
     data = bytearray(_encode(image, "JPEG"))
     start = data.index(b"\xff\xc0")
-    data[start + 5:start + 9] = struct.pack(">HH", height, width)
+    data[start + 5 : start + 9] = struct.pack(">HH", height, width)
     return bytes(data)
 
 

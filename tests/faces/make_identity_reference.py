@@ -31,7 +31,9 @@ def chip(picture: str, place: tuple[int, int, int]) -> np.ndarray:
     """[150, 150, 3] RGB"""
     x, y, size = place
     photo = cv2.imread(str(HERE.parent / "people" / picture))[:, :, ::-1]
-    return cv2.resize(np.ascontiguousarray(photo[y : y + size, x : x + size]), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return cv2.resize(
+        np.ascontiguousarray(photo[y : y + size, x : x + size]), (SIDE, SIDE), interpolation=cv2.INTER_AREA
+    )
 
 
 def main() -> None:

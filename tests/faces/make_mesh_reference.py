@@ -28,17 +28,22 @@ def square(picture: str, place: tuple[int, int, int], side: int) -> np.ndarray:
     """[side, side, 3] RGB"""
     x, y, size = place
     photo = cv2.imread(str(HERE.parent / "people" / picture))[:, :, ::-1]
-    return cv2.resize(np.ascontiguousarray(photo[y : y + size, x : x + size]), (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.resize(
+        np.ascontiguousarray(photo[y : y + size, x : x + size]), (side, side), interpolation=cv2.INTER_AREA
+    )
 
 
 def raw(model: str, images: list[np.ndarray], count: int) -> list[np.ndarray]:
     """The `count` outputs of a network for pictures of its size, each [N, ...] flattened per picture."""
     streams = "".join(f'output_stream: "t{i}" ' for i in range(count))
     ranges = "".join(f"ranges {{ begin: {i} end: {i + 1} }} " for i in range(count))
-    floats = "".join(f'node {{ calculator: "TensorsToFloatsCalculator" input_stream: "TENSORS:t{i}" output_stream: "FLOATS:f{i}" }}\n'
-                     for i in range(count))
+    floats = "".join(
+        f'node {{ calculator: "TensorsToFloatsCalculator" input_stream: "TENSORS:t{i}" output_stream: "FLOATS:f{i}" }}\n'
+        for i in range(count)
+    )
     path = Path(mp.__file__).parent / "modules" / model
-    config = text_format.Parse(f"""
+    config = text_format.Parse(
+        f"""
         input_stream: "image"
         node {{ calculator: "ImageToTensorCalculator" input_stream: "IMAGE:image" output_stream: "TENSORS:input"
           options {{ [mediapipe.ImageToTensorCalculatorOptions.ext] {{ output_tensor_width: {WINDOW} output_tensor_height: {WINDOW}
@@ -49,10 +54,14 @@ def raw(model: str, images: list[np.ndarray], count: int) -> list[np.ndarray]:
           options {{ [mediapipe.InferenceCalculatorOptions.ext] {{ model_path: "{path}" delegate {{ xnnpack {{}} }} }} }} }}
         node {{ calculator: "SplitTensorVectorCalculator" input_stream: "out" {streams}
           options {{ [mediapipe.SplitVectorCalculatorOptions.ext] {{ {ranges} }} }} }}
-        {floats}""", calculator_pb2.CalculatorGraphConfig())
+        {floats}""",
+        calculator_pb2.CalculatorGraphConfig(),
+    )
     graph, found = mp.CalculatorGraph(graph_config=config), {}
     for i in range(count):
-        graph.observe_output_stream(f"f{i}", lambda name, packet: found.setdefault(name, []).append(packet_getter.get_float_list(packet)))
+        graph.observe_output_stream(
+            f"f{i}", lambda name, packet: found.setdefault(name, []).append(packet_getter.get_float_list(packet))
+        )
     graph.start_run()
     for time, image in enumerate(images):
         frame = packet_creator.create_image_frame(image_format=mp.ImageFormat.SRGB, data=image)
@@ -71,12 +80,27 @@ def tracked(image: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     windows = [square(*pair, WINDOW) for pair in zip(PICTURES, SQUARES, strict=True)]
-    names = ("mesh", "lips", "left_eye", "right_eye", "left_iris", "right_iris", "presence")  # the order of the file's outputs
+    names = (
+        "mesh",
+        "lips",
+        "left_eye",
+        "right_eye",
+        "left_iris",
+        "right_iris",
+        "presence",
+    )  # the order of the file's outputs
     outputs = dict(zip(names, raw(MESH, windows, len(names)), strict=True))
     boxes, scores = raw(PALMS, windows[:1], 2)
     points = np.stack([tracked(square(*pair, SIDE)) for pair in zip(PICTURES, SQUARES, strict=True)])
-    np.savez_compressed(HERE / "mesh_reference.npz", pictures=PICTURES, squares=SQUARES, points=points, palm_scores=scores[0],
-                        palm_boxes=boxes[0].reshape(-1, 18)[:, :4], **outputs)
+    np.savez_compressed(
+        HERE / "mesh_reference.npz",
+        pictures=PICTURES,
+        squares=SQUARES,
+        points=points,
+        palm_scores=scores[0],
+        palm_boxes=boxes[0].reshape(-1, 18)[:, :4],
+        **outputs,
+    )
 
 
 if __name__ == "__main__":

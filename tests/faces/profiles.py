@@ -40,7 +40,11 @@ def _icc(tags: list[tuple[bytes, bytes]]) -> bytes:
         content += bytes(-len(content) % 4)
         table += kind + struct.pack(">II", at + len(body), len(content))
         body += content
-    head = struct.pack(">I4sI4s4s4s", at + len(body), bytes(4), 0x04000000, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp"
+    head = (
+        struct.pack(">I4sI4s4s4s", at + len(body), bytes(4), 0x04000000, b"mntr", b"RGB ", b"XYZ ")
+        + bytes(12)
+        + b"acsp"
+    )
     head += bytes(28) + struct.pack(">3i", *(round(v * 65536) for v in _WHITE))
     return head + bytes(128 - len(head)) + table + body
 

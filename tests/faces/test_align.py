@@ -28,10 +28,16 @@ def test_detected_frames_match_the_rendered_ones():
             faces = detect_faces(read(ROOT / "tests" / "people" / name / file))
             assert len(faces) == 1, file
             frame, (left, top, side) = ffhq_frame(faces[0].points), labels["crop"]
-            offsets.append([(frame.centre_x - left - side / 2) / side * 256, (frame.centre_y - top - side / 2) / side * 256,
-                            frame.size / side - 1, frame.roll - labels["roll"]])
+            offsets.append(
+                [
+                    (frame.centre_x - left - side / 2) / side * 256,
+                    (frame.centre_y - top - side / 2) / side * 256,
+                    frame.size / side - 1,
+                    frame.roll - labels["roll"],
+                ]
+            )
     error = np.abs(offsets)
-    assert error[:, :2].mean() < 1.2 and error[:, :2].max() < 5    # measured on all 96: 0.8, 2.5
+    assert error[:, :2].mean() < 1.2 and error[:, :2].max() < 5  # measured on all 96: 0.8, 2.5
     assert error[:, 2].mean() < 0.04 and error[:, 3].mean() < 2.0  # 0.025, 1.2 degrees
 
 
@@ -52,7 +58,7 @@ def test_a_small_face_in_a_large_photo_is_found_on_the_second_look(portrait):
     photo, _ = portrait
     wide = np.full((1500, 3000, 3), 128, np.uint8)
     small = cv2.resize(photo, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    wide[700:700 + small.shape[0], 2000:2000 + small.shape[1]] = small
+    wide[700 : 700 + small.shape[0], 2000 : 2000 + small.shape[1]] = small
     assert len(detect_faces(wide)) == 1
 
 
@@ -65,8 +71,8 @@ def test_faces_in_a_group_come_largest_first():
 def test_frame_follows_the_rule_for_an_upright_face():
     frame = ffhq_frame(np.array([[40, 50], [60, 50], [50, 60], [42, 75], [58, 75]], float))
     assert frame.roll == pytest.approx(0)
-    assert (frame.centre_x, frame.centre_y) == pytest.approx((50, 52.5))   # eyes + 0.1 x (25 down)
-    assert frame.size == pytest.approx(2 * 45)                             # 1.8 x 25 beats 2.0 x 20
+    assert (frame.centre_x, frame.centre_y) == pytest.approx((50, 52.5))  # eyes + 0.1 x (25 down)
+    assert frame.size == pytest.approx(2 * 45)  # 1.8 x 25 beats 2.0 x 20
     with pytest.raises(ValueError, match="extent"):
         ffhq_frame(np.full((5, 2), 7.0))
 
@@ -98,7 +104,9 @@ def test_shrinking_averages_instead_of_skipping():
     board = (np.indices((900, 900)).sum(0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, 2)
     frame = Frame(450.0, 450.0, 380.0, 90.0)
     ours = crop(board, frame, 128).astype(float)
-    careless = cv2.warpAffine(board, frame.to_photo(128), (128, 128), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP).astype(float)
+    careless = cv2.warpAffine(
+        board, frame.to_photo(128), (128, 128), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    ).astype(float)
     assert ours.std() < 3 < careless.std()
     assert abs(ours.mean() - 127.5) < 1
 
@@ -140,8 +148,10 @@ def test_pasting_another_face_leaves_the_rest_alone_and_no_seam(portrait):
     assert np.abs(pasted.image.astype(float) - inside)[centre].mean() < 6  # the edit did arrive
     hard = np.where((pasted.mask > 0)[..., None], inside, photo)
     ring = cv2.morphologyEx(outside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((5, 5))) > 0
+
     def step(image):
         return np.abs(cv2.Laplacian(image.astype(np.float32), cv2.CV_32F))[ring].mean()
+
     assert step(pasted.image) < 1.3 * step(photo) < step(hard)  # negative control: without blending there is a seam
 
 

@@ -27,7 +27,11 @@ def read_by(faces) -> dict[str, np.ndarray]:
     images, _, labels = faces
     columns = [ESTIMATED.index(name) for name in LABELS]
     values = {}
-    for name, estimator in (("joined", load_attributes()), ("renders", load_attribute_network()), ("points", load_attribute_points())):
+    for name, estimator in (
+        ("joined", load_attributes()),
+        ("renders", load_attribute_network()),
+        ("points", load_attribute_points()),
+    ):
         assert tuple(estimator.names) == ESTIMATED and set(estimator.errors) == set(ESTIMATED)
         values[name] = bounded(estimator.names, estimator(images)[0]).numpy()[:, columns]
     values["truth"] = np.array([[label[key] for key in LABELS.values()] for label in labels])
@@ -42,10 +46,17 @@ def correlations(read_by, who: str) -> np.ndarray:
     return np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(read_by[who].T, read_by["truth"].T, strict=True)])
 
 
-@pytest.mark.parametrize(("who", "most", "least"), [
-    ("joined", (1.2, 1.4, 0.08, 0.04, 0.03), (0.99, 0.98, 0.97, 0.93, 0.93)),  # measured: 0.6, 0.7, 0.04, 0.02, 0.01
-    ("points", (1.2, 2.0, 0.13, 0.06, 0.12), (0.99, 0.97, 0.95, 0.88, 0.4)),  # measured: 0.5, 1.2, 0.07, 0.03, 0.07
-])
+@pytest.mark.parametrize(
+    ("who", "most", "least"),
+    [
+        (
+            "joined",
+            (1.2, 1.4, 0.08, 0.04, 0.03),
+            (0.99, 0.98, 0.97, 0.93, 0.93),
+        ),  # measured: 0.6, 0.7, 0.04, 0.02, 0.01
+        ("points", (1.2, 2.0, 0.13, 0.06, 0.12), (0.99, 0.97, 0.95, 0.88, 0.4)),  # measured: 0.5, 1.2, 0.07, 0.03, 0.07
+    ],
+)
 def test_attributes_follow_the_labels(read_by, who, most, least):
     """Through detection and alignment, as in use, on people whom no network has seen."""
     assert (median_errors(read_by, who) < most).all(), median_errors(read_by, who)
@@ -91,7 +102,13 @@ def test_a_loop_sees_beyond_the_ends_and_people_do_not():
     values = torch.tensor([[120.0, -3.0, 2.0, 1.3, -0.2, 0.5]])
     assert bounded(ESTIMATED, values).tolist() == [[90.0, -3.0, 2.0, 1.0, 0.0, 0.5]]
     assert as_dict(load_attributes(), values[0]) == {
-        "yaw": 90.0, "pitch": -3.0, "roll": 2.0, "smile": 1.0, "mouth_open": 0.0, "eyes_open": 0.5}
+        "yaw": 90.0,
+        "pitch": -3.0,
+        "roll": 2.0,
+        "smile": 1.0,
+        "mouth_open": 0.0,
+        "eyes_open": 0.5,
+    }
 
 
 def test_readings_do_lie_beyond_the_ends(faces):

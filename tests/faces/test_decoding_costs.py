@@ -68,7 +68,7 @@ def test_an_upload_becomes_a_verdict_at_once(costly):
             check_photos(photos)
         return caught.value.photos
 
-    verdict, = within_a_second(verdicts)
+    (verdict,) = within_a_second(verdicts)
     assert (verdict["name"], verdict["code"]) == ("costly.jpg", "undecodable") and "costly.jpg" in verdict["reason"]
 
 
@@ -116,7 +116,8 @@ def test_scans_of_previews_and_of_what_is_appended_do_not_count():
 def test_restart_markers_cost_nothing():
     file = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), np.uint8)).save(
-        file, "JPEG", restart_marker_blocks=1)
+        file, "JPEG", restart_marker_blocks=1
+    )
     assert sum(file.getvalue().count(bytes([0xFF, 0xD0 + n])) for n in range(8)) > 10_000
     assert within_a_second(bounds.scans, file.getvalue()) == 1
 

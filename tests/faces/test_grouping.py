@@ -19,7 +19,9 @@ def faces_of(*people: tuple[int, float], like: float = 0.0, seed: int = 0, size:
     basis = np.linalg.qr(rng.standard_normal((size, size)))[0]
     shared, own, found = basis[0], basis[1 : 1 + len(people)], []
     for middle, (count, cosine) in zip(own, people, strict=True):
-        noise = rng.standard_normal((count, size)) @ (np.eye(size) - basis[: 1 + len(people)].T @ basis[: 1 + len(people)])
+        noise = rng.standard_normal((count, size)) @ (
+            np.eye(size) - basis[: 1 + len(people)].T @ basis[: 1 + len(people)]
+        )
         noise /= np.linalg.norm(noise, axis=1, keepdims=True)
         found.append(like**0.5 * shared + (cosine - like) ** 0.5 * middle + (1 - cosine) ** 0.5 * noise)
     return np.concatenate(found)
@@ -92,14 +94,18 @@ def test_two_faces_of_one_photo_are_never_one_person():
     vectors = faces_of((6, 0.9), (6, 0.9), like=0.88)
     photos = [*range(6), *range(6)]
     person = find_person(vectors, photos, [100.0] * 12, SAME)
-    assert sorted(person.face_of) == list(range(6)) and all(photos[face] == photo for photo, face in person.face_of.items())
+    assert sorted(person.face_of) == list(range(6)) and all(
+        photos[face] == photo for photo, face in person.face_of.items()
+    )
     assert person.ambiguous
 
 
 def test_kept_photos_are_the_persons_whatever_the_network_says():
     vectors = faces_of((6, 0.8), (1, 0.8), (1, 0.8), like=0.1)
     kept = find_person(vectors, [0, 1, 2, 3, 4, 5, 6, 6], [100.0] * 8, SAME, kept=[6])
-    assert set(kept.face_of) == set(range(7)) and kept.face_of[6] == max((6, 7), key=lambda f: (vectors[:6] @ vectors[f]).mean())
+    assert set(kept.face_of) == set(range(7)) and kept.face_of[6] == max(
+        (6, 7), key=lambda f: (vectors[:6] @ vectors[f]).mean()
+    )
     assert set(find_person(vectors, [0, 1, 2, 3, 4, 5, 6, 6], [100.0] * 8, SAME).face_of) == set(range(6))
 
 
@@ -128,7 +134,15 @@ def test_the_person_in_most_photos_is_found_among_others():
     rng = np.random.default_rng(0)
     ana, ben, eve = (v / np.linalg.norm(v) for v in rng.standard_normal((3, 64)))
     faces = np.concatenate([scattered(ana, 0.8, 9, rng), scattered(ben, 0.8, 4, rng), scattered(eve, 0.8, 2, rng)])
-    photo_of = [*range(9), 0, 1, 2, 9, 10, 11]  # Ben stands beside Ana in three photos and alone in one, Eve alone in two
+    photo_of = [
+        *range(9),
+        0,
+        1,
+        2,
+        9,
+        10,
+        11,
+    ]  # Ben stands beside Ana in three photos and alone in one, Eve alone in two
     person = find_person(faces, photo_of, [100.0] * 9 + [300.0] * 6, 0.4)
     assert person.face_of == {i: i for i in range(9)}
     assert person.cosines[:9].min() > 0.4 > person.cosines[9:].max()

@@ -57,7 +57,9 @@ def test_orientation_is_applied_once(encode, orientation, photo):
     exif = Image.Exif()
     exif[0x0112] = exif[0x0113] = orientation  # encoders may drop the first when they write the property
     data = encode(photo, exif=exif.tobytes())
-    first, second = (number.to_bytes(2, "big") + b"\0\3\0\0\0\1\0" + bytes([orientation]) for number in (0x0112, 0x0113))
+    first, second = (
+        number.to_bytes(2, "big") + b"\0\3\0\0\0\1\0" + bytes([orientation]) for number in (0x0112, 0x0113)
+    )
     data = data if first in data else data.replace(second, first)
     assert first in data and (orientation == 1 or b"irot" in data or b"imir" in data)
     once = turned(photo, orientation)
@@ -120,8 +122,10 @@ def test_a_folder_with_them(photo, tmp_path):
 
 def test_reading_registers_nothing_with_pillow(photo):
     """Pillow belongs to the whole process: an app may have chosen another reader."""
-    code = "import sys, io; from PIL import Image; from portraitist.decoding.door import open_picture\n" \
-           "open_picture(sys.stdin.buffer.read(), 'x'); print('HEIF' in Image.OPEN)"
+    code = (
+        "import sys, io; from PIL import Image; from portraitist.decoding.door import open_picture\n"
+        "open_picture(sys.stdin.buffer.read(), 'x'); print('HEIF' in Image.OPEN)"
+    )
     run = subprocess.run([sys.executable, "-c", code], input=heic(photo), capture_output=True, check=True)
     assert run.stdout.strip() == b"False"
 

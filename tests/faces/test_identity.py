@@ -80,7 +80,9 @@ def test_people_are_told_apart(faces, embedded):
 CHANGES = {
     "grey": lambda p: np.repeat(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY)[..., None], 3, 2),
     "dark": lambda p: (0.15 * p).astype(np.uint8),
-    "small": lambda p: cv2.resize(cv2.resize(p, (40, 40), interpolation=cv2.INTER_AREA), (128, 128), interpolation=cv2.INTER_CUBIC),
+    "small": lambda p: cv2.resize(
+        cv2.resize(p, (40, 40), interpolation=cv2.INTER_AREA), (128, 128), interpolation=cv2.INTER_CUBIC
+    ),
 }
 
 
@@ -96,7 +98,9 @@ def test_grey_dark_and_small_pictures_are_still_the_persons(faces, embedded, nam
     assert to_each[np.arange(len(owner)), owner].min() > load_identity().same_person
 
 
-@pytest.mark.parametrize("change", [lambda p: 255 - p, lambda p: np.ascontiguousarray(p[::-1])], ids=["negative", "upside down"])
+@pytest.mark.parametrize(
+    "change", [lambda p: 255 - p, lambda p: np.ascontiguousarray(p[::-1])], ids=["negative", "upside down"]
+)
 def test_what_is_no_longer_the_person_does_not_count_as_them(faces, embedded, change):
     to_each = own_and_others(changed(faces, change), faces, embedded)
     assert np.mean(to_each.max(1) > load_identity().same_person) < 0.1

@@ -44,9 +44,16 @@ def test_tensor_round_trip_is_exact():
 def test_exif_orientation_is_applied(orientation):
     upright = np.zeros((40, 60, 3), np.uint8)
     upright[:10, :10] = (250, 10, 10)  # a red corner at top left
-    undo = {1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-            5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
-            8: Image.Transpose.ROTATE_270}[orientation]
+    undo = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
     stored = Image.fromarray(upright)
     stored = stored.transpose(undo) if undo is not None else stored
     exif = Image.Exif()
@@ -134,7 +141,9 @@ print(json.dumps({"wrong": wrong, "outcomes": outcomes, "slowest": slowest, "pea
 def test_500_hostile_files(photos):
     """In a process of its own, so that its peak memory is this test's."""
     here = str(Path(__file__).parent)
-    run = subprocess.run([sys.executable, "-c", _CHILD, here, str(photos / "photo-00.jpg")], capture_output=True, text=True, timeout=300)
+    run = subprocess.run(
+        [sys.executable, "-c", _CHILD, here, str(photos / "photo-00.jpg")], capture_output=True, text=True, timeout=300
+    )
     assert run.returncode == 0, run.stderr[-2000:]
     result = json.loads(run.stdout.splitlines()[-1])
     assert result["wrong"] == []

@@ -120,11 +120,19 @@ def test_in_a_group_photo_the_persons_face_is_taken():
 
 def test_twins_are_said_unless_one_of_them_is_only_blurred():
     names = [f"{n}.jpg" for n in range(8)]
-    person = Person({n: n for n in range(8)}, np.zeros((8, 2)), np.zeros(2), np.zeros(8), halves=([0, 1, 2, 3], [4, 5, 6, 7]))
+    person = Person(
+        {n: n for n in range(8)}, np.zeros((8, 2)), np.zeros(2), np.zeros(8), halves=([0, 1, 2, 3], [4, 5, 6, 7])
+    )
 
     def warnings(blur: float) -> list[str]:
-        return _said(person, names, [PhotoVerdict(name=name, accepted=True, figures={"blur": 1.0 if n < 4 else blur})
-                                     for n, name in enumerate(names)])
+        return _said(
+            person,
+            names,
+            [
+                PhotoVerdict(name=name, accepted=True, figures={"blur": 1.0 if n < 4 else blur})
+                for n, name in enumerate(names)
+            ],
+        )
 
     assert warnings(3.0) == []
     assert len(warnings(1.2)) == 1 and "'0.jpg'" in warnings(1.2)[0] and "'4.jpg'" in warnings(1.2)[0]
@@ -166,7 +174,9 @@ def worse():
         "mask": with_box("bruno", 10, (120, 160, 190), (0.30, 0.57, 0.70, 0.88)),
         "blurred": encode_jpeg(cv2.GaussianBlur(read(person_photos("bruno")[11]), (0, 0), 3 * side / 128)),
         "dark": encode_jpeg((0.12 * read(person_photos("bruno")[12])).astype(np.uint8)),
-        "grey": encode_jpeg(np.repeat(cv2.cvtColor(read(person_photos("bruno")[13]), cv2.COLOR_RGB2GRAY)[..., None], 3, 2)),
+        "grey": encode_jpeg(
+            np.repeat(cv2.cvtColor(read(person_photos("bruno")[13]), cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+        ),
         "small": scaled(82 / side),
         "tiny": scaled(66 / side),
     }
@@ -176,7 +186,11 @@ def worse():
 
 def test_bad_photos_are_used_and_count_for_less(worse):
     verdicts, accepted = worse
-    for name, said, most in (("blurred", "blurred", 0.5), ("dark", "too dark", 0.51), ("small", "smaller than the 128 px", 0.75)):
+    for name, said, most in (
+        ("blurred", "blurred", 0.5),
+        ("dark", "too dark", 0.51),
+        ("small", "smaller than the 128 px", 0.75),
+    ):
         assert verdicts[name].accepted and any(said in warning for warning in verdicts[name].warnings), name
         assert LEAST <= accepted[name].weight == verdicts[name].weight < most, name
     good = [verdicts[path.name] for path in person_photos("bruno")[:8]]
@@ -191,11 +205,16 @@ def test_glasses_masks_and_black_and_white_photos_are_used(worse):
 
 def test_too_small_a_face_is_refused(worse):
     verdicts, _ = worse
-    assert (verdicts["tiny"].accepted, verdicts["tiny"].code) == (False, "too_small") and "move closer" in verdicts["tiny"].reason
+    assert (verdicts["tiny"].accepted, verdicts["tiny"].code) == (False, "too_small") and "move closer" in verdicts[
+        "tiny"
+    ].reason
 
 
 def test_photos_all_in_black_and_white_make_a_person():
-    grey = [(p.name, encode_jpeg(np.repeat(cv2.cvtColor(read(p), cv2.COLOR_RGB2GRAY)[..., None], 3, 2))) for p in person_photos("cora")[:6]]
+    grey = [
+        (p.name, encode_jpeg(np.repeat(cv2.cvtColor(read(p), cv2.COLOR_RGB2GRAY)[..., None], 3, 2)))
+        for p in person_photos("cora")[:6]
+    ]
     intake = check_photos(grey + sources(person_photos("ada")[:2]))
     assert {photo.name for photo in intake.accepted} == {name for name, _ in grey}
 
@@ -204,8 +223,11 @@ def test_keep_overrules_what_can_be_overruled():
     """Another person, too small, a copy: used. No face, not readable: refused all the same, and it says why."""
     photo, side = read(person_photos("ada")[0]), person_labels("ada")["ada-00.jpg"]["crop"][2]
     tiny = cv2.resize(photo, None, fx=66 / side, fy=66 / side, interpolation=cv2.INTER_AREA)
-    doubtful = [("cora.jpg", person_photos("cora")[0].read_bytes()), ("tiny.jpg", encode_jpeg(tiny, 95)),
-                ("copy.jpg", encode_jpeg(cv2.GaussianBlur(read(person_photos("ada")[2]), (0, 0), 1.5)))]
+    doubtful = [
+        ("cora.jpg", person_photos("cora")[0].read_bytes()),
+        ("tiny.jpg", encode_jpeg(tiny, 95)),
+        ("copy.jpg", encode_jpeg(cv2.GaussianBlur(read(person_photos("ada")[2]), (0, 0), 1.5))),
+    ]
     hopeless = [("no-face.jpg", encode_jpeg(np.full((300, 300, 3), 120, np.uint8))), ("broken.jpg", b"\xff\xd8broken")]
     photos = sources(person_photos("ada")[1:7]) + doubtful + hopeless
     codes = [v.code for v in check_photos(photos).verdicts[6:]]
@@ -220,7 +242,9 @@ def test_photos_lying_on_their_sides_are_stood_up():
     """In about half of such photos MTCNN finds a face as they lie, too, and it is nobody's."""
     turns = {8: 1, 10: 2, 9: 3, 11: 1}  # quarters anticlockwise
     photos = {number: read(person_photos("bruno")[number]) for number in turns}
-    lying = [(f"{n}.jpg", encode_jpeg(np.ascontiguousarray(np.rot90(photos[n], quarters)))) for n, quarters in turns.items()]
+    lying = [
+        (f"{n}.jpg", encode_jpeg(np.ascontiguousarray(np.rot90(photos[n], quarters)))) for n, quarters in turns.items()
+    ]
     intake = check_photos(sources(person_photos("bruno")[:4]) + lying)
     found = {photo.name: photo.frame for photo in intake.accepted}
     for number, quarters in turns.items():

@@ -18,7 +18,12 @@ from portraitist_workers.faces.world import FOLDER
 
 from .conftest import ROOT
 
-IRISES, EYE_CORNERS, LIDS, CHIN = (468, 473), ((33, 133), (362, 263)), ((159, 145), (386, 374)), 152  # lids: upper, lower
+IRISES, EYE_CORNERS, LIDS, CHIN = (
+    (468, 473),
+    ((33, 133), (362, 263)),
+    ((159, 145), (386, 374)),
+    152,
+)  # lids: upper, lower
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +44,7 @@ def squares(reference, side: int) -> torch.Tensor:
 
 # -- the same numbers --
 
+
 def test_the_network_gives_the_original_runtimes_numbers(reference):
     """Raw outputs, in px of 192: they differ by 0.0001 here; the rest is for other decoders of JPEG."""
     network, _ = load_network("mesh", FOLDER)
@@ -47,7 +53,9 @@ def test_the_network_gives_the_original_runtimes_numbers(reference):
     for name in ("mesh", "lips", "left_eye", "right_eye", "left_iris", "right_iris"):
         difference = np.abs(out[name].reshape(3, -1).numpy() - reference[name])
         assert difference.max() < 0.05, (name, difference.max())
-    assert np.abs(out["presence"].reshape(3, 1).sigmoid().numpy() - 1 / (1 + np.exp(-reference["presence"]))).max() < 0.02
+    assert (
+        np.abs(out["presence"].reshape(3, 1).sigmoid().numpy() - 1 / (1 + np.exp(-reference["presence"]))).max() < 0.02
+    )
 
 
 def test_points_are_those_of_the_original_pipeline(reference):
@@ -56,7 +64,9 @@ def test_points_are_those_of_the_original_pipeline(reference):
     away = np.linalg.norm((points - reference["points"])[..., :2], axis=2)
     assert away.mean() < 0.003 and away.max() < 0.012
     assert np.abs((points - reference["points"])[..., 2]).mean() < 0.005
-    assert np.linalg.norm((points[[1, 2, 0]] - reference["points"])[..., :2], axis=2).mean() > 0.03  # another picture's do not fit
+    assert (
+        np.linalg.norm((points[[1, 2, 0]] - reference["points"])[..., :2], axis=2).mean() > 0.03
+    )  # another picture's do not fit
 
 
 def test_palms_are_decoded_as_the_original_does(reference):
@@ -70,6 +80,7 @@ def test_palms_are_decoded_as_the_original_does(reference):
 
 
 # -- what they see --
+
 
 def test_points_are_where_they_are_in_a_face(reference):
     points = load_mesh()(squares(reference, 128)).points
@@ -86,7 +97,9 @@ def test_points_follow_the_picture(reference):
     images, mesh = squares(reference, 256), load_mesh()
     turn = torch.tensor([[1.05, -0.08], [0.08, 1.05]])
     theta = torch.cat([turn, torch.tensor([[0.03], [-0.04]])], 1).expand(3, -1, -1)
-    moved = F.grid_sample(images, F.affine_grid(theta, images.shape, align_corners=False), padding_mode="reflection", align_corners=False)
+    moved = F.grid_sample(
+        images, F.affine_grid(theta, images.shape, align_corners=False), padding_mode="reflection", align_corners=False
+    )
     before, after = mesh(images).points[..., :2], mesh(moved).points[..., :2]
     back = ((2 * after - 1) @ turn.T + theta[:, None, :, 2] + 1) / 2
     assert (back - before).norm(dim=2).mean() < 0.006 < 0.015 < (after - before).norm(dim=2).mean()
@@ -95,7 +108,9 @@ def test_points_follow_the_picture(reference):
 def test_a_face_is_told_from_what_is_none(reference):
     mesh, generator = load_mesh(), torch.Generator().manual_seed(0)
     noise = torch.rand(2, 3, 128, 128, generator=generator) * 2 - 1
-    hills = torch.linspace(0.8, -0.6, 128)[None, None, :, None].expand(2, 3, 128, 128) + 0.1 * F.interpolate(noise[:, :, :16, :16], 128)
+    hills = torch.linspace(0.8, -0.6, 128)[None, None, :, None].expand(2, 3, 128, 128) + 0.1 * F.interpolate(
+        noise[:, :, :16, :16], 128
+    )
     assert (mesh(squares(reference, 128)).presence > 0.99).all()
     assert (mesh(noise).presence < 0.05).all() and (mesh(hills).presence < 0.05).all()
 
@@ -124,8 +139,13 @@ def drawn_hand(image: np.ndarray) -> np.ndarray:
     for colour, more in ((lines, 2), (skin, 0)):
         cv2.ellipse(image, (128, 160), (33 + more, 37 + more), 0, 0, 360, colour, -1, cv2.LINE_AA)
         cv2.line(image, (128, 184), (128, 256), colour, 37 + 2 * more, cv2.LINE_AA)
-        for begin, end in (((103, 139), (91, 91)), ((119, 130), (116, 76)), ((136, 130), (140, 79)), ((151, 137), (164, 94)),
-                           ((101, 175), (69, 148))):
+        for begin, end in (
+            ((103, 139), (91, 91)),
+            ((119, 130), (116, 76)),
+            ((136, 130), (140, 79)),
+            ((151, 137), (164, 94)),
+            ((101, 175), (69, 148)),
+        ):
             cv2.line(image, begin, end, colour, 12 + 2 * more, cv2.LINE_AA)
     for begin, end in (((104, 148), (149, 143)), ((104, 161), (152, 155)), ((113, 151), (125, 190))):
         cv2.line(image, begin, end, lines, 2, cv2.LINE_AA)

@@ -43,6 +43,7 @@ def test_training_can_go_on_from_a_file(faces):
 
 # -- parts --
 
+
 def test_parts_are_where_they_are_in_a_face(faces):
     images, _, _ = faces
     parser = load_parser()
@@ -74,6 +75,7 @@ def test_parts_follow_a_larger_picture(faces):
 
 # -- perceptual distance --
 
+
 def test_perceptual_distance_is_one(faces):
     images, _, _ = faces
     distance = load_perceptual("bundled")
@@ -91,8 +93,17 @@ def test_perceptual_distance_grows_with_damage(faces):
     noise = torch.randn(images.shape, generator=rng)
     ladders = {
         "noise": [images + s * noise for s in (0.02, 0.05, 0.1, 0.2)],
-        "blur": [to_tensor(np.stack([cv2.GaussianBlur(p, (0, 0), s) for p in ((images.permute(0, 2, 3, 1).numpy() + 1) * 127.5)
-                                     .round().astype(np.uint8)])) for s in (0.5, 1.0, 2.0, 4.0)],
+        "blur": [
+            to_tensor(
+                np.stack(
+                    [
+                        cv2.GaussianBlur(p, (0, 0), s)
+                        for p in ((images.permute(0, 2, 3, 1).numpy() + 1) * 127.5).round().astype(np.uint8)
+                    ]
+                )
+            )
+            for s in (0.5, 1.0, 2.0, 4.0)
+        ],
         "shift": [images.roll(s, 3) for s in (1, 2, 4, 8)],
         "brightness": [images + s for s in (0.02, 0.05, 0.1, 0.2)],
     }

@@ -42,7 +42,9 @@ def test_blur_is_measured_in_pixels(crops):
     for added in (1.0, 1.5):
         for picture in crops:
             own = quality.blur_sigma(picture)
-            assert quality.blur_sigma(cv2.GaussianBlur(picture, (0, 0), added)) == pytest.approx(np.hypot(own, added), rel=0.3)
+            assert quality.blur_sigma(cv2.GaussianBlur(picture, (0, 0), added)) == pytest.approx(
+                np.hypot(own, added), rel=0.3
+            )
 
 
 def test_motion_blur_is_found_in_either_direction(crops):
@@ -53,8 +55,10 @@ def test_motion_blur_is_found_in_either_direction(crops):
 
 def test_grain_neither_hides_nor_feigns_blur(crops):
     rng = np.random.default_rng(0)
+
     def grain(picture):
         return (picture + rng.normal(0, 5, picture.shape)).clip(0, 255).astype(np.uint8)
+
     assert max(quality.blur_sigma(grain(c)) for c in crops) < BLURRED
     assert np.mean([quality.blur_sigma(grain(cv2.GaussianBlur(c, (0, 0), 2.5))) > BLURRED for c in crops]) > 0.9
 
@@ -86,4 +90,6 @@ def test_copies_are_recognised_and_different_photos_are_not(crops):
         copy = decode(encode_jpeg(stops(smaller, 0.2), 60))
         original = quality.signature(aligned(photo))
         assert quality.similarity(original, quality.signature(aligned(copy))) > DUPLICATE
-        assert quality.similarity(original, quality.signature(aligned(np.ascontiguousarray(photo[:, ::-1])))) > DUPLICATE
+        assert (
+            quality.similarity(original, quality.signature(aligned(np.ascontiguousarray(photo[:, ::-1])))) > DUPLICATE
+        )

@@ -22,7 +22,9 @@ def test_the_last_blocks_gradient(two_threads):
     x, weight = torch.randn(1, 256, 4, 4, generator=rng), torch.randn(1, 256, 2, 2, generator=rng)
     gradients = []
     for number in range(30):
-        between = [torch.empty(1000 + 77 * (13 * number + k) % 50_000) for k in range(8)]  # so that memory is not as it was
+        between = [
+            torch.empty(1000 + 77 * (13 * number + k) % 50_000) for k in range(8)
+        ]  # so that memory is not as it was
         seen = x.clone().requires_grad_()
         (block(seen) * weight).sum().backward()
         gradients.append(seen.grad)

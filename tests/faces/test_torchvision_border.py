@@ -61,11 +61,13 @@ def test_torchvision_and_its_users_import():
 
 def test_the_real_operators_are_left_alone():
     """Where the compiled library loads, nothing is registered: imitated by a loader that succeeds."""
-    code = ("import torch\n"
-            "from portraitist_workers.faces import torchvision_border as border\n"
-            "torch.ops.load_library = lambda path: None\n"
-            "assert border.ensure_torchvision() is True\n"
-            "assert border._library is None\n"
-            "assert not torch._C._jit_get_schemas_for_operator('torchvision::nms')\n")
+    code = (
+        "import torch\n"
+        "from portraitist_workers.faces import torchvision_border as border\n"
+        "torch.ops.load_library = lambda path: None\n"
+        "assert border.ensure_torchvision() is True\n"
+        "assert border._library is None\n"
+        "assert not torch._C._jit_get_schemas_for_operator('torchvision::nms')\n"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -69,11 +69,15 @@ def test_the_person_stays_the_same(frontal, faces):
     laid = []
     for picture, mesh in zip(pictures, points, strict=True):
         view = turned(picture, mesh, yaw=15)
-        laid.append((view.known[..., None] * view.picture + (1 - view.known[..., None]) * picture).round().astype(np.uint8))
+        laid.append(
+            (view.known[..., None] * view.picture + (1 - view.known[..., None]) * picture).round().astype(np.uint8)
+        )
     with torch.no_grad():
         before, after = identity(to_tensor(pictures)), identity(to_tensor(np.stack(laid)))
     assert (before * after).sum(1).min() > 0.8
-    owners = np.array([faces[1][int((faces[0] - image).abs().flatten(1).mean(1).argmin())] for image in to_tensor(pictures)])
+    owners = np.array(
+        [faces[1][int((faces[0] - image).abs().flatten(1).mean(1).argmin())] for image in to_tensor(pictures)]
+    )
     others = (before @ after.T).numpy()[owners[:, None] != owners]
     assert others.max() < 0.8
 

@@ -15,15 +15,18 @@ def test_a_good_photo_counts_in_full():
     assert (weighed.weight, weighed.notes) == (1.0, []) and weighed.known.min() == 1
 
 
-@pytest.mark.parametrize(("figure", "bad", "almost", "weight", "said"), [
-    ("face_px", 96.0, 128.0, 0.75, "smaller than the 128 px"),
-    ("blur", 2.5, 1.5, (1.8 / 2.5) ** 2, "blurred"),
-    ("brightness", 30.0, 40.0, 0.5, "too dark, too bright"),
-    ("brightness", 240.0, 230.0, 0.5, "too dark, too bright"),
-    ("contrast", 30.0, 33.0, 0.5, "without contrast"),
-    ("clipped", 0.35, 0.25, 0.5, "35% without detail"),
-    ("presence", 0.4, 0.6, 0.5, "perhaps covered"),
-])
+@pytest.mark.parametrize(
+    ("figure", "bad", "almost", "weight", "said"),
+    [
+        ("face_px", 96.0, 128.0, 0.75, "smaller than the 128 px"),
+        ("blur", 2.5, 1.5, (1.8 / 2.5) ** 2, "blurred"),
+        ("brightness", 30.0, 40.0, 0.5, "too dark, too bright"),
+        ("brightness", 240.0, 230.0, 0.5, "too dark, too bright"),
+        ("contrast", 30.0, 33.0, 0.5, "without contrast"),
+        ("clipped", 0.35, 0.25, 0.5, "35% without detail"),
+        ("presence", 0.4, 0.6, 0.5, "perhaps covered"),
+    ],
+)
 def test_what_is_bad_is_said_and_counts_for_less(figure, bad, almost, weight, said):
     weighed = weigh(GOOD | {figure: bad}, INSIDE, [], 1)
     assert weighed.weight == pytest.approx(weight, abs=0.001) and len(weighed.notes) == 1 and said in weighed.notes[0]

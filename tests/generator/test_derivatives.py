@@ -118,4 +118,6 @@ def test_the_whole_generator(monkeypatch):
         w = random(2, 16, dtype=torch.float32)
         return gradients(lambda *_: synthesis(w), w, *generator.synthesis.parameters())
 
-    assert_same(derivatives(ours, ours.synthesis), derivatives(plain, partial(reference_generator.synthesis, plain)), 1e-3)
+    assert_same(
+        derivatives(ours, ours.synthesis), derivatives(plain, partial(reference_generator.synthesis, plain)), 1e-3
+    )

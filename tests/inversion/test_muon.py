@@ -27,13 +27,17 @@ def test_orthogonal_keeps_the_singular_vectors_and_evens_their_values(shape):
     values = torch.diag(u.T @ found @ v.T)
     assert 0.6 < float(values.min()) and float(values.max()) < 1.3
     assert (found - u @ torch.diag(values) @ v).norm() < 1e-2 * found.norm()  # nothing between other pairs of vectors
-    assert float(torch.linalg.svdvals(matrix).min()) < 0.02 * float(torch.linalg.svdvals(matrix).max())  # they were uneven
+    assert float(torch.linalg.svdvals(matrix).min()) < 0.02 * float(
+        torch.linalg.svdvals(matrix).max()
+    )  # they were uneven
 
 
 def wide() -> Generator:
     """64 px with matrices for Muon."""
     torch.manual_seed(0)
-    return Generator(GeneratorConfig(resolution=64, z_dim=16, w_dim=32, mapping_layers=0, channel_base=2048, channel_max=32))
+    return Generator(
+        GeneratorConfig(resolution=64, z_dim=16, w_dim=32, mapping_layers=0, channel_base=2048, channel_max=32)
+    )
 
 
 def test_steps_have_the_length_that_was_asked_for_and_leave_the_noise_alone():
@@ -47,7 +51,10 @@ def test_steps_have_the_length_that_was_asked_for_and_leave_the_noise_alone():
     kernel = f"blocks.{FROM}.conv1.weight"
     assert length[kernel] == pytest.approx(1e-3, rel=0.25)
     assert length["blocks.8.conv1.weight"] == pytest.approx(1e-3, rel=0.25)  # Adam's first step
-    assert all(v == 0 for n, v in length.items() if n.endswith("noise_strength")) and "blocks.8.conv1.noise_strength" in length
+    assert (
+        all(v == 0 for n, v in length.items() if n.endswith("noise_strength"))
+        and "blocks.8.conv1.noise_strength" in length
+    )
     step = (prior.synthesis.get_parameter(kernel) - before[kernel]).detach().flatten(1)
     coarse = (prior.synthesis.blocks["8"].conv1.weight - before["blocks.8.conv1.weight"]).detach().flatten(1)
     spread = [float(s[0] / s[s > 1e-4 * s[0]].median()) for s in map(torch.linalg.svdvals, (step, coarse))]
@@ -68,6 +75,12 @@ def test_a_photo_is_fitted_sooner_than_by_adam():
             tuned = pivotal.tune_to_photo(prior.generator, photo, w, loss, steps=15, lr=2e-3)
         return float(loss(tuned.synthesis(w), photo, 0))
 
-    by_muon, by_adam = left(Muon), left(lambda s, lr: torch.optim.Adam(
-        [p.requires_grad_() for p in tuned_parameters(s).values()], lr=lr, betas=(0.9, 0.95)))
+    by_muon, by_adam = (
+        left(Muon),
+        left(
+            lambda s, lr: torch.optim.Adam(
+                [p.requires_grad_() for p in tuned_parameters(s).values()], lr=lr, betas=(0.9, 0.95)
+            )
+        ),
+    )
     assert by_muon < 0.93 * by_adam

@@ -36,13 +36,17 @@ def test_urls():
     t = parse("HTTPS://Photos.Example.:443/a%20b/ä.jpg?q=ü&x=[1]#part")
     assert (t.scheme, t.host, t.port, t.netloc, t.path) == (
         "https", "photos.example", 443, "photos.example", "/a%20b/%C3%A4.jpg?q=%C3%BC&x=[1]")  # fmt: skip
-    assert t.name == "ä.jpg" and parse("https://a.example").path == "/" and parse("https://a.example?x=1").path == "/?x=1"
+    assert (
+        t.name == "ä.jpg" and parse("https://a.example").path == "/" and parse("https://a.example?x=1").path == "/?x=1"
+    )
     assert parse("http://[2606:4700:0::1]:8080/").netloc == "[2606:4700::1]:8080"
     assert parse("https://a.example/..%2f..%2fetc%2fpasswd").name == "passwd"
     assert t.joined("//b.example/c").host == "b.example" and t.joined("d").path == "/a%20b/d"
 
 
-@pytest.mark.parametrize("url", ["https://u:sekret@a.example/", "https://a b.example/?token=sekret", "https://a.example:x/?sekret"])
+@pytest.mark.parametrize(
+    "url", ["https://u:sekret@a.example/", "https://a b.example/?token=sekret", "https://a.example:x/?sekret"]
+)
 def test_messages_keep_secrets(url):
     with pytest.raises(UrlRefused) as caught:
         parse(url)

@@ -98,7 +98,9 @@ def test_plain_http_and_other_ports_are_for_listed_origins(site, outbound, netwo
         with pytest.raises(UrlRefused, match="PORTRAITIST_ALLOW_ORIGINS"):
             get(outbound(), url)
     listed = outbound(allow_origins=("http://hooks.internal:8080",))
-    assert get(listed, "http://hooks.internal:8080/x") == b"a" and served.requests[0][2]["Host"] == "hooks.internal:8080"
+    assert (
+        get(listed, "http://hooks.internal:8080/x") == b"a" and served.requests[0][2]["Host"] == "hooks.internal:8080"
+    )
     for url in ("https://hooks.internal/x", "http://hooks.internal:8081/x", "http://10.1.2.3:8080/x"):
         with pytest.raises(UrlRefused):
             get(listed, url)
@@ -180,7 +182,9 @@ def test_what_a_server_may_answer_wrongly(site, outbound):
             lambda h: reply(h, body=b"short", Content_Length="100"),
             lambda h: reply(h, body=b"\x1f\x8b", Content_Encoding="gzip"),
             lambda h: h.wfile.write(b"\xff\xfe\x00 nonsense\r\n\r\n"),
-            lambda h: h.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(200)) + b"\r\n"),
+            lambda h: h.wfile.write(
+                b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(200)) + b"\r\n"
+            ),
             lambda h: h.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"),
             lambda h: reply(h, 302),
         ]

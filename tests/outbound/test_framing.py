@@ -61,7 +61,7 @@ def fetch(head, start=b"", again=b"", status=b"200 OK", post=False):
 
 
 PLAIN = {
-    "chunks": (CHUNKED + b"\r\n", b"3\r\nabc\r\n2;name=\"value\"\r\nde\r\n0\r\n\r\n", b"abcde"),
+    "chunks": (CHUNKED + b"\r\n", b'3\r\nabc\r\n2;name="value"\r\nde\r\n0\r\n\r\n', b"abcde"),
     "capital and zeros": (CHUNKED + b"\r\n", b"00A\r\n0123456789\r\n0\r\n\r\n", b"0123456789"),
     "trailers": (CHUNKED + b"\r\n", b"1\r\na\r\n0\r\nX-Check: 1\r\nContent-Length: 99\r\n\r\n", b"a"),
     "capital coding": (b"Transfer-Encoding: Chunked\r\n\r\n", b"1\r\na\r\n0\r\n\r\n", b"a"),
@@ -76,7 +76,24 @@ def test_what_is_plain_is_read(name):
     assert fetch(head, start) == expected
 
 
-SIZES = [b"-1", b"+1", b" 1", b"1 ", b"\t1", b"1_0", b"0x1", b"0X1", b"", b"g", b"1.", b"1\r", b"\xd9\xa1", b"-0", b"1,1", b"f" * 17]
+SIZES = [
+    b"-1",
+    b"+1",
+    b" 1",
+    b"1 ",
+    b"\t1",
+    b"1_0",
+    b"0x1",
+    b"0X1",
+    b"",
+    b"g",
+    b"1.",
+    b"1\r",
+    b"\xd9\xa1",
+    b"-0",
+    b"1,1",
+    b"f" * 17,
+]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -59,7 +59,9 @@ def test_no_hostile_address_is_connected_to(internet, outbound, canary, connects
     assert len(hostile_urls.URLS) == len(set(hostile_urls.URLS)) >= 60
     answered = attack(outbound)
     assert canary.connections == 0
-    assert set(internet.connected) <= set(internet.servers)  # public ones: redirect.example, and rebinding's public side
+    assert set(internet.connected) <= set(
+        internet.servers
+    )  # public ones: redirect.example, and rebinding's public side
     assert {port for _, port, *_ in connects} <= set(internet.servers.values())
     # What came back came from public servers: a redirect's own answer to a POST, and the fragment that is no host.
     for url, _ in answered:

@@ -46,7 +46,10 @@ def test_each_photo_is_a_blob_or_has_a_reason(album, network, outbound):
     photos = [Photo(name=u[:5], url=f"https://photos.example/{u}") for u in urls]
     photos += [Photo(name="p", url="https://private.example/p.jpg"), Photo(name="up", blob="0" * 64)]
     request = with_photos(creation(*photos), context, outbound())
-    assert [context.store.get(p.blob) for p in request.photos[::2][:2]] == [b"bytes of /a.jpg?key=sekret", b"bytes of /b.jpg"]
+    assert [context.store.get(p.blob) for p in request.photos[::2][:2]] == [
+        b"bytes of /a.jpg?key=sekret",
+        b"bytes of /b.jpg",
+    ]
     assert "404" in request.photos[1].fault and "public internet" in request.photos[3].fault
     assert request.photos[4] == photos[4] and not any(p.url for p in request.photos)
     assert context.amended == [request.model_dump()] and "sekret" not in str(context.amended)
@@ -91,7 +94,12 @@ def test_cancelled_while_fetching(site, outbound):
 
 def test_what_counts_as_an_address(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"1")
-    mixed = [tmp_path / "a.jpg", "https://x.example/a.jpg", Link("https://x.example/b%20c.png?k=1"), "https://x.example/"]
+    mixed = [
+        tmp_path / "a.jpg",
+        "https://x.example/a.jpg",
+        Link("https://x.example/b%20c.png?k=1"),
+        "https://x.example/",
+    ]
     assert list(gather(mixed)) == [
         ("a.jpg", b"1"),
         ("a.jpg (2)", Link("https://x.example/a.jpg")),
@@ -106,7 +114,9 @@ def test_on_the_command_line(monkeypatch):
     """Addresses arrive as such, not as paths."""
     studio, asked = fake_studio(), []
     monkeypatch.setattr(make, "connect", lambda **_: studio)
-    monkeypatch.setattr(studio.personas, "create", lambda name, photos, **_: asked.append(list(gather(photos))) or 1 / 0)
+    monkeypatch.setattr(
+        studio.personas, "create", lambda name, photos, **_: asked.append(list(gather(photos))) or 1 / 0
+    )
     url = "https://x.example/a.jpg"
     for given in ([url], [url, url]):
         CliRunner().invoke(app, ["create", "ana", *given])

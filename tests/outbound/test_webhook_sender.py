@@ -54,19 +54,29 @@ def sender(ledger, outbound):
     return send
 
 
-def end(ledger, number=1, url="https://hooks.example/in", tenant="acme", status="succeeded", events=webhooks.wire.KINDS):
+def end(
+    ledger, number=1, url="https://hooks.example/in", tenant="acme", status="succeeded", events=webhooks.wire.KINDS
+):
     request = {"operation": "create", "persona_id": f"per_{number}", "name": f"p{number}"}
-    job = NewJob(f"job_{number}", request, "x", creates=f"p{number}", tenant=tenant, webhook={"url": url, "events": list(events)})
+    job = NewJob(
+        f"job_{number}", request, "x", creates=f"p{number}", tenant=tenant, webhook={"url": url, "events": list(events)}
+    )
     ledger.submit(job)
     row = ledger.claim(job.id, worker="w", lease_s=10.0)
-    ledger.finish(row.id, row.token, status, result={}, error={"code": "job_failed", "message": "m"} if status == "failed" else None)
+    ledger.finish(
+        row.id,
+        row.token,
+        status,
+        result={},
+        error={"code": "job_failed", "message": "m"} if status == "failed" else None,
+    )
 
 
 def test_delivered_and_verified(site, sender, ledger):
     receiver = site(lambda h: reply(h, 204), "hooks.example")
     end(ledger, 1, status="failed")
     sender()
-    (method, path, headers, body), = receiver.requests
+    ((method, path, headers, body),) = receiver.requests
     event = webhooks.verify(body, headers, secret())
     assert (method, path, event.job_id, event.status, event.error.message) == ("POST", "/in", "job_1", "failed", "m")
     assert ledger.outbox.list() == [] and headers["Content-Type"] == "application/json"
@@ -103,7 +113,9 @@ def test_retried_with_growing_pauses_then_given_up_and_sent_again(site, sender, 
     assert outcomes == ["retried"] * (delivering.ATTEMPTS - 1) + ["given_up", "delivered"]
 
 
-@pytest.mark.parametrize("status, dead", [(301, False), (307, False), (400, False), (410, True), (429, False), (503, False)])
+@pytest.mark.parametrize(
+    "status, dead", [(301, False), (307, False), (400, False), (410, True), (429, False), (503, False)]
+)
 def test_what_an_answer_means(site, sender, ledger, canary, status, dead):
     receiver = site(lambda h: reply(h, status, Location="https://127.0.0.1/"), "hooks.example")
     end(ledger)
@@ -126,7 +138,9 @@ def test_retry_after_is_believed_within_reason(site, sender, ledger, clock, aske
 
 def test_private_addresses_are_given_up_at_once(site, sender, ledger, network, canary):
     network.names["inside.example"] = ["10.0.0.7"]
-    for number, url in enumerate(["https://inside.example/", "https://127.0.0.1/", "http://hooks.example/", "https://hooks.example:22/"]):
+    for number, url in enumerate(
+        ["https://inside.example/", "https://127.0.0.1/", "http://hooks.example/", "https://hooks.example:22/"]
+    ):
         end(ledger, number, url)
     sender()
     rows = ledger.outbox.list()

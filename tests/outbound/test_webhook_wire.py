@@ -117,7 +117,9 @@ def test_a_signed_body_that_is_not_ours():
         webhooks.verify(payload, wire.headers(delivery(), payload, [KEY]), SECRET)
 
 
-@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_%%%", "kkkk", base64.b64encode(b"k" * 32).decode(), "whsec_" + "A" * 200, []])
+@pytest.mark.parametrize(
+    "secret", ["", "whsec_", "whsec_%%%", "kkkk", base64.b64encode(b"k" * 32).decode(), "whsec_" + "A" * 200, []]
+)
 def test_what_is_no_secret(secret):
     with pytest.raises(InvalidRequest) as caught:
         webhooks.verify(*signed(delivery()), secret)

@@ -48,7 +48,9 @@ def learnt():
     axes = learning.build_organizer("regression", ATTRIBUTES, prior).axes(anchors, values)
     measured = load_attributes().names
     response = Response(measured, prior.steps_for(measured), torch.eye(len(measured)).to(anchors))
-    model = PersonaModel(prior, prior.generator, anchors, axes, response, seen.embeddings, load_identity().name, seen.names)
+    model = PersonaModel(
+        prior, prior.generator, anchors, axes, response, seen.embeddings, load_identity().name, seen.names
+    )
     weights = model.to_bytes()
     record = PersonaRecord(
         persona_id="per_1", name="ana", prior=prior.reference, organizer="regression", preset="fast", attributes=ATTRIBUTES,
@@ -99,20 +101,31 @@ def test_the_person_grows_by_the_photos_that_are_theirs_and_new(context, learnt,
     after = PersonaModel.from_bytes(context.blob(better.weights))
     assert len(after.embeddings) == len(after.anchors) == len(before.anchors) + 2 and after.photos[:4] == before.photos
     assert torch.equal(after.embeddings[:4], before.embeddings)
-    assert better.warnings[0] == "Said before." and better.warnings[1].startswith("6 usable photos") and len(better.warnings) == 2
+    assert (
+        better.warnings[0] == "Said before."
+        and better.warnings[1].startswith("6 usable photos")
+        and len(better.warnings) == 2
+    )
     assert better.preview in context.pictures and better.figures["psnr"] > 20
 
-    new = learning.Seen.of(check_photos([("5", file("ada-05.jpg")), ("6", file("ada-06.jpg"))], minimum=2).accepted).photos
+    new = learning.Seen.of(
+        check_photos([("5", file("ada-05.jpg")), ("6", file("ada-06.jpg"))], minimum=2).accepted
+    ).photos
     with torch.no_grad():
         distance, untuned = load_perceptual(), before.prior.encoder(new)
         kept = distance(render(after.generator, after.anchors[:4]), render(before.generator, before.anchors)).mean()
-        gained = distance(render(after.generator, after.anchors[4:]), new).mean() / distance(render(before.generator, untuned), new).mean()
+        gained = (
+            distance(render(after.generator, after.anchors[4:]), new).mean()
+            / distance(render(before.generator, untuned), new).mean()
+        )
     assert kept < 0.1 and gained < 0.9, (kept, gained)
     values = [v.attributes["smile"] for v in better.photos if v.accepted]
     expected = reach.of_photos(["smile"], [[value] for value in values])[0]
     smile, old = (next(r for r in reaches if r.attribute == "smile") for reaches in (better.reach, record.reach))
     assert old.holes and not smile.holes
-    assert (smile.photos_low, smile.photos_high) == pytest.approx((expected.photos_low, expected.photos_high), abs=0.002)
+    assert (smile.photos_low, smile.photos_high) == pytest.approx(
+        (expected.photos_low, expected.photos_high), abs=0.002
+    )
 
 
 @pytest.mark.slow
@@ -148,7 +161,9 @@ def test_a_copy_of_a_photo_that_was_learnt_from_is_not_new():
     seen = check_photos([(name, file(name)) for name in names], minimum=2).accepted
     blurred = np.stack([cv2.GaussianBlur(a.picture, (0, 0), 0.5) for a in seen])
     known = Known(names, np.stack([a.embedding for a in seen]), blurred, [a.attributes for a in seen])
-    smaller = encode_jpeg(cv2.resize(decode(file("ada-00.jpg"), "x"), None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA))
+    smaller = encode_jpeg(
+        cv2.resize(decode(file("ada-00.jpg"), "x"), None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    )
     found = check_photos([("copy.jpg", smaller), ("ada-05.jpg", file("ada-05.jpg"))], minimum=1, known=known)
     assert [v.code for v in found.verdicts] == ["duplicate", "ok"] and "'ada-00.jpg'" in found.verdicts[0].reason
     kept = check_photos([("copy.jpg", smaller)], minimum=1, known=known, keep=["copy.jpg"])

@@ -23,7 +23,9 @@ def test_frontal_photos_are_turned_to_both_sides_and_smile():
 
 def test_what_photos_show_already_needs_no_view():
     turned = np.concatenate([FRONTAL, [[25.0, 0.0, 0.2], [17.0, -4.0, 0.2]]])
-    most = [max(change[0] for _, change in _wanted(values, np.ones(len(values), bool), 0)) for values in (turned, FRONTAL)]
+    most = [
+        max(change[0] for _, change in _wanted(values, np.ones(len(values), bool), 0)) for values in (turned, FRONTAL)
+    ]
     assert most[0] < 15 < most[1]
     everywhere = np.array([np.where(np.isnan(end), 0.2, end) for end in ENDS])
     assert len(ends(everywhere)) == 0

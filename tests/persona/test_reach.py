@@ -21,8 +21,12 @@ def made_up(*, alike=lambda yaw: torch.cos(yaw.deg2rad()), smiles=1.0):
     turned; the mouth smiles up to `smiles`."""
     steps, anchors = torch.eye(2, 4), torch.zeros(6, 4)
     generator = SimpleNamespace(synthesis=lambda w, dtype: w[:, :, None, None].to(dtype))
-    model = SimpleNamespace(generator=generator, anchors=anchors, axes=Axes(NAMES, anchors.mean(0), torch.zeros(2), steps),
-                            response=Response(NAMES, steps, torch.eye(2)))
+    model = SimpleNamespace(
+        generator=generator,
+        anchors=anchors,
+        axes=Axes(NAMES, anchors.mean(0), torch.zeros(2), steps),
+        response=Response(NAMES, steps, torch.eye(2)),
+    )
 
     def attributes(images):
         values = torch.stack([images[:, 0, 0, 0], images[:, 1, 0, 0].clamp(max=smiles)], 1).float()
@@ -35,7 +39,9 @@ def made_up(*, alike=lambda yaw: torch.cos(yaw.deg2rad()), smiles=1.0):
         return torch.stack([cosine, (1 - cosine.square()).clamp(min=0).sqrt()], 1)
 
     embeddings = torch.tensor([[1.0, 0.0]]).repeat(6, 1)
-    return model, SimpleNamespace(attributes=attributes, identity=identity, embeddings=embeddings, scale=leave_one_out(embeddings))
+    return model, SimpleNamespace(
+        attributes=attributes, identity=identity, embeddings=embeddings, scale=leave_one_out(embeddings)
+    )
 
 
 PHOTOS = [[-4.0, 0.1], [0.0, 0.2], [6.0, 0.3]]
@@ -50,7 +56,10 @@ def test_beyond_the_photos_reach_goes_as_far_as_likeness_holds():
     """cos(18 degrees) is 0.95: of the values tried, 15 is the last."""
     yaw, _ = measured()
     assert (yaw.low, yaw.high) == (-15, 15)
-    assert (yaw.photos_low, yaw.photos_high) == (pytest.approx(-4.8), pytest.approx(6.8))  # the photos, and a little more
+    assert (yaw.photos_low, yaw.photos_high) == (
+        pytest.approx(-4.8),
+        pytest.approx(6.8),
+    )  # the photos, and a little more
     farther, _ = measured(alike=lambda yaw: torch.cos((yaw / 2).deg2rad()))
     assert (farther.low, farther.high) == (-30, 30)
     lopsided, _ = measured(alike=lambda yaw: torch.cos(yaw.clamp(min=0).deg2rad()))
@@ -71,7 +80,7 @@ def test_what_does_not_answer_is_not_promised():
 
 def test_what_likeness_says_nothing_about_stays_as_the_photos_show_it():
     """A custom attribute has no network that measures it."""
-    found, = reach.measured(reach.of_photos(("age",), [[30.0], [40.0]]), *made_up())
+    (found,) = reach.measured(reach.of_photos(("age",), [[30.0], [40.0]]), *made_up())
     assert (found.low, found.high) == (found.photos_low, found.photos_high)
 
 

@@ -22,7 +22,9 @@ def make(organizer=None, steps=12):
     names = ("yaw", "smile")
     organizer = organizer or Regression(names, torch.randn(2, 16, generator=rng) * 0.02)
     loss = Reconstruction(distance, shift=2)
-    tuning = Tuning(prior, photos, anchors, values, organizer, loss, Schedule(steps=steps, batch=4), w_std=torch.ones(16), seed=3)
+    tuning = Tuning(
+        prior, photos, anchors, values, organizer, loss, Schedule(steps=steps, batch=4), w_std=torch.ones(16), seed=3
+    )
     return prior, tuning
 
 

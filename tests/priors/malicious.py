@@ -48,16 +48,38 @@ def families(canary: Path) -> dict[str, bytes]:
 
     # 1. Plain calls, under every name that the same function has.
     for module, attribute, argument in (
-        ("os", "system", shell), ("posix", "system", shell), ("nt", "system", shell), ("os", "popen", shell),
-        ("subprocess", "check_output", shell), ("subprocess", "getoutput", shell), ("commands", "getoutput", shell),
-        ("builtins", "eval", eval_code), ("builtins", "exec", code), ("__builtin__", "eval", eval_code),
-        ("__builtin__", "execfile", str(canary)), ("pty", "spawn", shell), ("platform", "popen", shell), ("timeit", "timeit", code),
-        ("cProfile", "run", code), ("profile", "run", code), ("pdb", "run", code), ("bdb", "Bdb.run", code),
-        ("doctest", "debug_script", code), ("trace", "Trace.run", code), ("code", "interact", code), ("pydoc", "pipepager", shell),
-        ("asyncio", "run", shell), ("runpy", "run_path", str(canary)), ("runpy", "_run_code", code), ("imaplib", "IMAP4_stream", shell),
-        ("importlib", "import_module", "antigravity"), ("idlelib.run", "Executive.runcode", code),
+        ("os", "system", shell),
+        ("posix", "system", shell),
+        ("nt", "system", shell),
+        ("os", "popen", shell),
+        ("subprocess", "check_output", shell),
+        ("subprocess", "getoutput", shell),
+        ("commands", "getoutput", shell),
+        ("builtins", "eval", eval_code),
+        ("builtins", "exec", code),
+        ("__builtin__", "eval", eval_code),
+        ("__builtin__", "execfile", str(canary)),
+        ("pty", "spawn", shell),
+        ("platform", "popen", shell),
+        ("timeit", "timeit", code),
+        ("cProfile", "run", code),
+        ("profile", "run", code),
+        ("pdb", "run", code),
+        ("bdb", "Bdb.run", code),
+        ("doctest", "debug_script", code),
+        ("trace", "Trace.run", code),
+        ("code", "interact", code),
+        ("pydoc", "pipepager", shell),
+        ("asyncio", "run", shell),
+        ("runpy", "run_path", str(canary)),
+        ("runpy", "_run_code", code),
+        ("imaplib", "IMAP4_stream", shell),
+        ("importlib", "import_module", "antigravity"),
+        ("idlelib.run", "Executive.runcode", code),
         ("lib2to3.pgen2.pgen", "ParserGenerator", str(canary)),
-        ("ctypes", "CDLL", str(canary)), ("webbrowser", "open", str(canary)), ("pip", "main", "install"),
+        ("ctypes", "CDLL", str(canary)),
+        ("webbrowser", "open", str(canary)),
+        ("pip", "main", "install"),
     ):
         found[f"call {module}.{attribute}"] = root(call(name(module, attribute), text(argument)))
 
@@ -65,12 +87,16 @@ def families(canary: Path) -> dict[str, bytes]:
     found["stack_global"] = root(call(stacked("os", "system"), text(shell)), PROTO4)
     found["stack_global dotted"] = root(call(stacked("collections", "abc.sys.modules"), text(shell)), PROTO4)
     found["stack_global dotted through an allowed module"] = root(
-        call(stacked("collections", "_sys.modules.__getitem__"), text("os")), PROTO4)
+        call(stacked("collections", "_sys.modules.__getitem__"), text("os")), PROTO4
+    )
     found["stack_global from the memo"] = root(
-        text("system") + MEMOIZE + POP + text("os") + b"h\x00" + STACK_GLOBAL + MARK + text(shell) + TUPLE + REDUCE, PROTO4)
+        text("system") + MEMOIZE + POP + text("os") + b"h\x00" + STACK_GLOBAL + MARK + text(shell) + TUPLE + REDUCE,
+        PROTO4,
+    )
     found["stack_global allowed name of another module"] = root(call(stacked("os", "OrderedDict"), text(shell)), PROTO4)
     found["stack_global module that ends like a vendored one"] = root(
-        call(stacked("os.torch_utils.persistence", "system"), text(shell)), PROTO4)
+        call(stacked("os.torch_utils.persistence", "system"), text(shell)), PROTO4
+    )
     found["stack_global homoglyph"] = root(call(stacked("c\u043ellections", "OrderedDict"), text(shell)), PROTO4)
     found["stack_global whitespace"] = root(call(name("os ", "system"), text(shell)))
     found["nested global in a vendored package"] = root(call(stacked("dnnlib.util", "os.system"), text(shell)), PROTO4)
@@ -79,15 +105,24 @@ def families(canary: Path) -> dict[str, bytes]:
     got = call(name("builtins", "getattr"), call(name("builtins", "__import__"), text("os")), text("system"))
     found["getattr of __import__"] = root(call(got, text(shell)))
     found["operator.attrgetter"] = root(call(call(name("operator", "attrgetter"), text("system")), name("os", "path")))
-    found["operator.methodcaller"] = root(call(call(name("operator", "methodcaller"), text("system"), text(shell)), name("os", "path")))
+    found["operator.methodcaller"] = root(
+        call(call(name("operator", "methodcaller"), text("system"), text(shell)), name("os", "path"))
+    )
     found["functools.partial"] = root(call(call(name("functools", "partial"), name("os", "system"), text(shell))))
-    found["functools.reduce"] = root(call(name("functools", "reduce"), name("os", "system"), LIST + text(shell) + APPEND))
-    found["itertools.starmap"] = root(call(name("builtins", "list"), call(name("itertools", "starmap"), name("os", "system"), LIST)))
-    found["map"] = root(call(name("builtins", "list"), call(name("builtins", "map"), name("os", "system"), LIST + text(shell) + APPEND)))
+    found["functools.reduce"] = root(
+        call(name("functools", "reduce"), name("os", "system"), LIST + text(shell) + APPEND)
+    )
+    found["itertools.starmap"] = root(
+        call(name("builtins", "list"), call(name("itertools", "starmap"), name("os", "system"), LIST))
+    )
+    found["map"] = root(
+        call(name("builtins", "list"), call(name("builtins", "map"), name("os", "system"), LIST + text(shell) + APPEND))
+    )
     found["types.CodeType"] = root(call(name("types", "FunctionType"), call(name("types", "CodeType"), text(code))))
     found["marshal.loads"] = root(call(name("types", "FunctionType"), call(name("marshal", "loads"), text(code))))
     found["allowed call whose argument is a call"] = root(
-        call(name("collections", "OrderedDict"), call(name("os", "system"), text(shell))))
+        call(name("collections", "OrderedDict"), call(name("os", "system"), text(shell)))
+    )
 
     # 4. Ways back into pickle, torch and codecs.
     inner = PROTO2 + call(name("os", "system"), text(shell)) + STOP
@@ -100,14 +135,21 @@ def families(canary: Path) -> dict[str, bytes]:
     found["torch.serialization"] = root(call(name("torch.serialization", "load"), path))
     found["torch.utils.collect_env.run"] = root(call(name("torch.utils.collect_env", "run"), text(shell)))
     found["torch.jit.unsupported_tensor_ops.execWrapper"] = root(
-        call(name("torch.jit.unsupported_tensor_ops", "execWrapper"), text(code), DICT, DICT))
+        call(name("torch.jit.unsupported_tensor_ops", "execWrapper"), text(code), DICT, DICT)
+    )
     found["torch._dynamo.guards"] = root(call(name("torch._dynamo.guards.GuardBuilder", "get"), text(eval_code)))
-    found["torch._inductor.codecache"] = root(call(name("torch._inductor.codecache", "compile_file"), text(shell), text(""), LIST))
-    found["torch.fx"] = root(call(name("torch.fx.experimental.symbolic_shapes.ShapeEnv", "evaluate_guards_expression"), text(eval_code)))
+    found["torch._inductor.codecache"] = root(
+        call(name("torch._inductor.codecache", "compile_file"), text(shell), text(""), LIST)
+    )
+    found["torch.fx"] = root(
+        call(name("torch.fx.experimental.symbolic_shapes.ShapeEnv", "evaluate_guards_expression"), text(eval_code))
+    )
     found["numpy.testing"] = root(call(name("numpy.testing._private.utils", "runstring"), text(code), DICT))
     found["numpy.f2py"] = root(call(name("numpy.f2py.crackfortran", "getlincoef"), text(eval_code), DICT))
     found["numpy.load"] = root(call(name("numpy", "load"), path, NONE, b"\x88"))
-    found["_load_from_bytes with a pickle inside"] = root(tensor(call(name("torch.storage", "_load_from_bytes"), short_bytes(inner))))
+    found["_load_from_bytes with a pickle inside"] = root(
+        tensor(call(name("torch.storage", "_load_from_bytes"), short_bytes(inner)))
+    )
 
     # 5. Old opcodes: INST, OBJ, and objects built by BUILD and __setstate__.
     found["INST"] = root(MARK + text(shell) + b"ios\nsystem\n")
@@ -115,34 +157,100 @@ def families(canary: Path) -> dict[str, bytes]:
     found["NEWOBJ"] = root(name("subprocess", "Popen") + MARK + text(shell) + TUPLE + NEWOBJ)
     found["NEWOBJ_EX"] = root(name("subprocess", "Popen") + EMPTY + DICT + b"\x92", PROTO4)
     found["BUILD with __setstate__"] = root(
-        name("collections", "OrderedDict") + EMPTY + REDUCE + DICT + text("__setstate__") + name("os", "system") + SETITEM + BUILD
-        + text(shell) + BUILD)
+        name("collections", "OrderedDict")
+        + EMPTY
+        + REDUCE
+        + DICT
+        + text("__setstate__")
+        + name("os", "system")
+        + SETITEM
+        + BUILD
+        + text(shell)
+        + BUILD
+    )
     found["BUILD on an allowed function"] = root(
-        name("torch._utils", "_rebuild_tensor_v2") + NONE + DICT + text("__call__") + name("os", "system") + SETITEM + TUPLE2 + BUILD)
+        name("torch._utils", "_rebuild_tensor_v2")
+        + NONE
+        + DICT
+        + text("__call__")
+        + name("os", "system")
+        + SETITEM
+        + TUPLE2
+        + BUILD
+    )
     found["BUILD on an allowed class"] = root(
-        name("collections", "OrderedDict") + NONE + DICT + text("__init__") + name("builtins", "exec") + SETITEM + TUPLE2 + BUILD)
+        name("collections", "OrderedDict")
+        + NONE
+        + DICT
+        + text("__init__")
+        + name("builtins", "exec")
+        + SETITEM
+        + TUPLE2
+        + BUILD
+    )
     found["BUILD that replaces find_class"] = root(
-        name("builtins", "object") + EMPTY + NEWOBJ + DICT + text("find_class") + name("os", "system") + SETITEM + BUILD)
-    found["__reduce__ in a module's state"] = root(persistent(DICT + text("_modules") + call(name("os", "system"), text(shell)) + SETITEM))
+        name("builtins", "object") + EMPTY + NEWOBJ + DICT + text("find_class") + name("os", "system") + SETITEM + BUILD
+    )
+    found["__reduce__ in a module's state"] = root(
+        persistent(DICT + text("_modules") + call(name("os", "system"), text(shell)) + SETITEM)
+    )
     found["module source that runs"] = root(persistent(DICT, source=code))
     found["APPENDS to an object"] = root(name("os", "system") + EMPTY + REDUCE + MARK + text(shell) + b"e")
 
     # 6. Memo, persistent ids, extensions, several pickles, broken endings.
-    found["memo overwritten"] = root(text("safe") + b"q\x00" + POP + name("os", "system") + b"q\x00" + POP + b"h\x00" + MARK + text(shell)
-                                     + TUPLE + REDUCE)
-    found["memo of a far index"] = root(name("os", "system") + b"r" + struct.pack("<I", 70000) + POP + b"j" + struct.pack("<I", 70000)
-                                        + MARK + text(shell) + TUPLE + REDUCE)
+    found["memo overwritten"] = root(
+        text("safe")
+        + b"q\x00"
+        + POP
+        + name("os", "system")
+        + b"q\x00"
+        + POP
+        + b"h\x00"
+        + MARK
+        + text(shell)
+        + TUPLE
+        + REDUCE
+    )
+    found["memo of a far index"] = root(
+        name("os", "system")
+        + b"r"
+        + struct.pack("<I", 70000)
+        + POP
+        + b"j"
+        + struct.pack("<I", 70000)
+        + MARK
+        + text(shell)
+        + TUPLE
+        + REDUCE
+    )
     found["persistent id"] = root(text(shell) + b"Q")
     found["persistent id that is a call"] = root(call(name("os", "system"), text(shell)) + b"Q")
     found["persistent id of protocol 0"] = root(f"P{shell}\n".encode())
-    found["storage id with a path"] = root(MARK + text("storage") + name("torch", "FloatStorage") + text("../" * 8 + "etc/passwd")
-                                          + text("cpu") + b"K\x01" + TUPLE + b"Q")
-    found["extension registry"] = root(call(name("copyreg", "add_extension"), text("os"), text("system"), b"K\x01") + POP + b"\x82\x01"
-                                       + MARK + text(shell) + TUPLE + REDUCE)
+    found["storage id with a path"] = root(
+        MARK
+        + text("storage")
+        + name("torch", "FloatStorage")
+        + text("../" * 8 + "etc/passwd")
+        + text("cpu")
+        + b"K\x01"
+        + TUPLE
+        + b"Q"
+    )
+    found["extension registry"] = root(
+        call(name("copyreg", "add_extension"), text("os"), text("system"), b"K\x01")
+        + POP
+        + b"\x82\x01"
+        + MARK
+        + text(shell)
+        + TUPLE
+        + REDUCE
+    )
     found["extension code"] = root(b"\x82\x01" + MARK + text(shell) + TUPLE + REDUCE)
     found["call before a broken end"] = PROTO2 + call(name("os", "system"), text(shell)) + b"\xff\xff"
     found["call without STOP"] = PROTO2 + call(name("os", "system"), text(shell))
-    found["call thrown away, then a fine dictionary"] = PROTO2 + call(name("os", "system"), text(shell)) + POP + DICT + STOP
+    found["call thrown away, then a fine dictionary"] = (
+        PROTO2 + call(name("os", "system"), text(shell)) + POP + DICT + STOP
+    )
     found["protocol 0"] = call(b"cos\nsystem\n", f"S{shell!r}\n".encode()) + STOP
     found["protocol 5 frame"] = b"\x80\x05" + b"\x95" + struct.pack("<Q", len(inner) - 2) + inner[2:]
     found["second pickle"] = pickle.dumps({}) + inner
@@ -151,14 +259,30 @@ def families(canary: Path) -> dict[str, bytes]:
     found["4 GiB that are not there"] = PROTO4 + b"\x8e" + struct.pack("<Q", 1 << 40) + b"abc" + STOP
 
     # 7. Torch's containers, with the call inside; as written, compressed, doubled, prefixed, with lying names.
-    for label, how in (("zip", {}), ("zip compressed", {"compress": True}), ("zip with a prefix", {"prefix": b"\x80\x02}."}),
-                       ("zip with two data.pkl", {"twice": True}), ("zip with a path upwards", {"folder": "../x"}),
-                       ("zip named like a model", {"folder": "archive"})):
+    for label, how in (
+        ("zip", {}),
+        ("zip compressed", {"compress": True}),
+        ("zip with a prefix", {"prefix": b"\x80\x02}."}),
+        ("zip with two data.pkl", {"twice": True}),
+        ("zip with a path upwards", {"folder": "../x"}),
+        ("zip named like a model", {"folder": "archive"}),
+    ):
         found[label] = archive(inner, **how)
     found["zip with a code folder"] = archive(inner, extra={"archive/code/__torch__.py": code})
-    found["zip whose flag bits lie"] = archive(inner).replace(b"PK\x01\x02\x14\x03\x14\x00\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01\x00")
+    found["zip whose flag bits lie"] = archive(inner).replace(
+        b"PK\x01\x02\x14\x03\x14\x00\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01\x00"
+    )
     found["zip of a g_ema with a call"] = archive(
-        PROTO2 + DICT + text("g_ema") + DICT + text("style.1.weight") + call(name("os", "system"), text(shell)) + SETITEM + SETITEM + STOP)
+        PROTO2
+        + DICT
+        + text("g_ema")
+        + DICT
+        + text("style.1.weight")
+        + call(name("os", "system"), text(shell))
+        + SETITEM
+        + SETITEM
+        + STOP
+    )
     found["zip that unpacks to 5 GiB"] = bomb()
     magic = pickle.dumps(0x1950A86A20F9469CFC6C, 2)
     found["stream"] = magic + pickle.dumps(1001, 2) + pickle.dumps({"little_endian": True}, 2) + inner
@@ -194,7 +318,9 @@ def bombs() -> dict[str, bytes]:
     storage = MARK + text("storage") + name("torch", "FloatStorage") + laughs + text("cpu") + b"K\x01" + TUPLE + b"Q"
     return {
         "a key of tuples": PROTO4 + DICT + laugh + NONE + SETITEM + STOP,
-        "a dictionary by pairs": PROTO4 + call(name("collections", "OrderedDict"), LIST + laugh + NONE + TUPLE2 + APPEND) + STOP,
+        "a dictionary by pairs": PROTO4
+        + call(name("collections", "OrderedDict"), LIST + laugh + NONE + TUPLE2 + APPEND)
+        + STOP,
         "a set of tuples": PROTO4 + b"\x8f" + MARK + laugh + b"\x90" + STOP,
         "a frozen set of tuples": PROTO4 + MARK + laugh + b"\x91" + STOP,
         "modules within modules": root(nested, PROTO4),
@@ -203,10 +329,14 @@ def bombs() -> dict[str, bytes]:
         "an architecture of lists": root(module(mapping, kwargs=architecture), PROTO4),
         "arguments by pairs": root(module(mapping, kwargs=pairs), PROTO4),
         "a number's type of tuples": root(
-            module(mapping, kwargs=sizes + text("img_resolution") + scalar + SETITEM), PROTO4),
+            module(mapping, kwargs=sizes + text("img_resolution") + scalar + SETITEM), PROTO4
+        ),
         "a huge number": root(module(mapping, kwargs=sizes + text("img_resolution") + huge + SETITEM), PROTO4),
         "huge numbers as keys": PROTO4 + huge + MEMOIZE + POP + DICT + b"h\x00Ns" * 200_000 + STOP,
-        "one long tuple for many calls": PROTO4 + many + (name("torch", "Size") + b"h\x00" + REDUCE + b"r\xff\x00\x00\x00") * 20_000 + STOP,
+        "one long tuple for many calls": PROTO4
+        + many
+        + (name("torch", "Size") + b"h\x00" + REDUCE + b"r\xff\x00\x00\x00") * 20_000
+        + STOP,
         "a memo of far places": PROTO4 + NONE + b"r" + struct.pack("<I", 2**32 - 1) + STOP,
         "too much of everything": PROTO4 + b"N" * 5_000_000 + STOP,
         "a storage named by lists": archive(PROTO2 + storage + STOP),
@@ -220,18 +350,39 @@ def short_bytes(data: bytes) -> bytes:
 
 
 def tensor(storage: bytes) -> bytes:
-    return call(name("torch._utils", "_rebuild_tensor_v2"), storage, b"K\x00", b"K\x01" + TUPLE1, b"K\x01" + TUPLE1, b"\x89", NONE)
+    return call(
+        name("torch._utils", "_rebuild_tensor_v2"),
+        storage,
+        b"K\x00",
+        b"K\x01" + TUPLE1,
+        b"K\x01" + TUPLE1,
+        b"\x89",
+        NONE,
+    )
 
 
 def persistent(state: bytes, source: str = "") -> bytes:
     """A module as NVIDIA's files hold it."""
-    items = {"type": text("class"), "version": b"K\x06", "module_src": text(source), "class_name": text("Generator"), "state": state}
+    items = {
+        "type": text("class"),
+        "version": b"K\x06",
+        "module_src": text(source),
+        "class_name": text("Generator"),
+        "state": state,
+    }
     meta = DICT + b"".join(text(k) + v + SETITEM for k, v in items.items())
     return call(name("torch_utils.persistence", "_reconstruct_persistent_obj"), meta)
 
 
-def archive(inner: bytes, *, compress: bool = False, prefix: bytes = b"", twice: bool = False, folder: str = "archive",
-            extra: dict[str, str] | None = None) -> bytes:
+def archive(
+    inner: bytes,
+    *,
+    compress: bool = False,
+    prefix: bytes = b"",
+    twice: bool = False,
+    folder: str = "archive",
+    extra: dict[str, str] | None = None,
+) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as file:
         file.writestr(f"{folder}/data.pkl", inner)

@@ -20,14 +20,19 @@ PHOTO = Path(__file__).parents[1] / "people" / "bruno" / "bruno-16.jpg"
 @torch.no_grad()
 def test_a_bundled_prior_knows_faces(name, side):
     prior = library.load(name)
-    assert prior.resolution == side and prior.sitting.shape[0] > 0 and set(prior.attributes) >= {"yaw", "pitch", "smile"}
+    assert (
+        prior.resolution == side and prior.sitting.shape[0] > 0 and set(prior.attributes) >= {"yaw", "pitch", "smile"}
+    )
     picture = decode(PHOTO.read_bytes(), PHOTO.name)
     photo = to_tensor(crop(picture, ffhq_frame(detect_faces(picture)[0].points), side)[None])
     synthesis, distance = prior.generator.synthesis, load_perceptual()
     mean = float(distance(synthesis(prior.generator.mapping.w_avg[None]), photo))
     eyes = load_attributes().names.index("eyes_open")
     w = prior.encoder(photo)
-    opened, closed = (float(load_attributes()(synthesis(at).clamp(-1, 1))[0][0, eyes]) for at in (w, w - prior.steps_for(("eyes_open",))))
+    opened, closed = (
+        float(load_attributes()(synthesis(at).clamp(-1, 1))[0][0, eyes])
+        for at in (w, w - prior.steps_for(("eyes_open",)))
+    )
     assert opened - closed > 0.35  # 0.18 and 0.33 before training.eyelids
     in_w, in_w_plus = (float(distance(synthesis(at), photo)) for at in (w, prior.encoder.w_plus(photo)))
     assert max(in_w, in_w_plus) < 0.6 * mean  # the average face is no inversion

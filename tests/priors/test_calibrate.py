@@ -71,6 +71,7 @@ def test_a_run_that_is_cut_off_ends_as_one_that_is_not(studio, home, files, in_p
         def on_step(progress):
             if (progress.stage, progress.step) == (stage, step):
                 raise JobCancelled("stop")
+
         return on_step
 
     for stage, step in (("sample", 64), ("encoder", 7)):
@@ -132,8 +133,12 @@ def test_steps_that_leak_are_mixed_until_they_do_not():
 
     rng = torch.Generator().manual_seed(1)
     w = torch.randn(400, 8, generator=rng)
-    drawn = samples.Samples(w, torch.randint(0, 255, (400, 3, 128, 128), generator=rng).to(torch.uint8), Linear.synthesis(w))
-    found = directions.find(Linear, Estimator(), lambda images: torch.ones(len(images), 4) / 2, drawn, w.mean(0), w.std(0))
+    drawn = samples.Samples(
+        w, torch.randint(0, 255, (400, 3, 128, 128), generator=rng).to(torch.uint8), Linear.synthesis(w)
+    )
+    found = directions.find(
+        Linear, Estimator(), lambda images: torch.ones(len(images), 4) / 2, drawn, w.mean(0), w.std(0)
+    )
     assert found.gains == pytest.approx({"yaw": 1, "pitch": 1}, abs=0.12) and max(found.leaks.values()) < 0.1
     assert not complaints(found, 0.5) and "encoder" in complaints(found, 0.95)[0]
 
@@ -141,8 +146,14 @@ def test_steps_that_leak_are_mixed_until_they_do_not():
 def test_the_encoder_learns_what_the_last_layer_can():
     """Pictures whose w is linear in what the bundled encoder sees."""
     bundled = library.load("default")
-    images = torch.cat([bundled.generator(torch.randn(32, bundled.generator.config.z_dim, generator=torch.Generator().manual_seed(s)))
-                        for s in range(6)])
+    images = torch.cat(
+        [
+            bundled.generator(
+                torch.randn(32, bundled.generator.config.z_dim, generator=torch.Generator().manual_seed(s))
+            )
+            for s in range(6)
+        ]
+    )
     images = samples.at_side(images.clamp(-1, 1), samples.SIDE)
     with torch.no_grad():
         w = bundled.encoder(images)[:, :5].contiguous()
@@ -164,10 +175,15 @@ def test_every_operation_on_an_imported_prior(studio, home, tmp_path, monkeypatc
     nvidia_writer.write(default, tmp_path / "twin.pkl", licence="")
     prior = studio.priors.add(tmp_path / "twin.pkl", accept_licence=True)
     twin = native.load(prior.generator)[0]
-    assert twin.config.conv_clamp == 256.0 and not any(s.silent for s, _ in twin.synthesis.walk() if isinstance(s, ModulatedConv))
+    assert twin.config.conv_clamp == 256.0 and not any(
+        s.silent for s, _ in twin.synthesis.walk() if isinstance(s, ModulatedConv)
+    )
     record = run(request(prior, samples=128), MemoryContext())
     assert record.calibration.figures["faces_found"] >= 0.9 and not record.calibration.warnings
-    assert record.calibration.figures["gain_yaw"] == pytest.approx(1, abs=0.35) and record.calibration.figures["encoder_error"] < 0.9
+    assert (
+        record.calibration.figures["gain_yaw"] == pytest.approx(1, abs=0.35)
+        and record.calibration.figures["encoder_error"] < 0.9
+    )
 
     monkeypatch.setitem(presets.PRESETS, "fast", presets.Preset(3, Schedule(steps=4), edit_steps=3, project_steps=3))
     context = MemoryContext()
@@ -183,7 +199,10 @@ def test_every_operation_on_an_imported_prior(studio, home, tmp_path, monkeypatc
     results = [
         run(Synthesize(**person, values=[{"yaw": 4.0}]), context),
         run(Edit(**person, photo=upload(EXAMPLES / "new.jpg"), values=[{"smile": 0.6}]), context),
-        run(Enhance(**person, photo=upload(EXAMPLES / "damaged" / "tiny.jpg"), degradation=[Downsample(factor=8)]), context),
+        run(
+            Enhance(**person, photo=upload(EXAMPLES / "damaged" / "tiny.jpg"), degradation=[Downsample(factor=8)]),
+            context,
+        ),
     ]
     for result in results:
         image = np.asarray(Image.open(io.BytesIO(context.blob(result.pictures[0].blob))))

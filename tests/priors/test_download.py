@@ -65,7 +65,10 @@ def fetch(server, tmp_path, **kwargs):
 
 def test_whole(server, tmp_path):
     told = []
-    assert fetch(server, tmp_path, sha256=SHA, size=len(BODY), on_bytes=lambda have, total: told.append((have, total))) == SHA
+    assert (
+        fetch(server, tmp_path, sha256=SHA, size=len(BODY), on_bytes=lambda have, total: told.append((have, total)))
+        == SHA
+    )
     assert (tmp_path / "f").read_bytes() == BODY and [p.name for p in tmp_path.iterdir()] == ["f"]
     assert told[-1] == (len(BODY), len(BODY)) and told == sorted(told)
 

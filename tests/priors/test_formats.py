@@ -62,8 +62,14 @@ def test_the_vectors_survive_every_layout(vector, layout, tmp_path):
 def test_our_pickle_has_the_modules_and_attributes_of_an_official_one(tmp_path):
     def modules(record, prefix=""):
         m = nvidia.module(record)
-        found = {prefix: (m.class_name, {k for k in m.state if not k.startswith("_")}, set(m.state["_parameters"]),
-                          set(m.state["_buffers"]))}
+        found = {
+            prefix: (
+                m.class_name,
+                {k for k in m.state if not k.startswith("_")},
+                set(m.state["_parameters"]),
+                set(m.state["_buffers"]),
+            )
+        }
         for name, child in m.state["_modules"].items():
             found |= modules(child, f"{prefix}.{name}")
         return found
@@ -90,12 +96,19 @@ def test_the_older_stream_and_a_bare_state_dict(tmp_path):
     g = small(4)
     rosinality.write(g, tmp_path / "new.pt", licence="")
     content = torch.load(tmp_path / "new.pt", weights_only=True)
-    content |= {"args": argparse.Namespace(size=32, lr=0.002), "g_optim": {"state": {0: {"step": torch.tensor(3)}}}, "ada_aug_p": 0.1}
+    content |= {
+        "args": argparse.Namespace(size=32, lr=0.002),
+        "g_optim": {"state": {0: {"step": torch.tensor(3)}}},
+        "ada_aug_p": 0.1,
+    }
     torch.save(content, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     assert equal(read(tmp_path / "old.pt").generator, g) and equal(rosinality.load(tmp_path / "old.pt"), g)
     torch.save(content["g_ema"], tmp_path / "bare.pt")  # without the mean of w, which is then measured
     bare = read(tmp_path / "bare.pt").generator
-    assert torch.equal(bare.synthesis.blocks["4"].const, g.synthesis.blocks["4"].const) and bare.mapping.w_avg.abs().sum() > 0
+    assert (
+        torch.equal(bare.synthesis.blocks["4"].const, g.synthesis.blocks["4"].const)
+        and bare.mapping.w_avg.abs().sum() > 0
+    )
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -106,8 +119,16 @@ def test_mystyle_saves_the_synthesis_half(stream, tmp_path):
         read(tmp_path / "mystyle_model.pt")
     found = read(tmp_path / "mystyle_model.pt", mapping=base)
     assert found.layout == "mystyle"
-    assert all(torch.equal(v, base.state_dict()[k]) for k, v in found.generator.state_dict().items() if k.startswith("mapping."))
-    assert all(torch.equal(v, tuned.state_dict()[k]) for k, v in found.generator.state_dict().items() if k.startswith("synthesis."))
+    assert all(
+        torch.equal(v, base.state_dict()[k])
+        for k, v in found.generator.state_dict().items()
+        if k.startswith("mapping.")
+    )
+    assert all(
+        torch.equal(v, tuned.state_dict()[k])
+        for k, v in found.generator.state_dict().items()
+        if k.startswith("synthesis.")
+    )
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,10 @@ def test_it_draws_the_same(opened):
         assert (a - b).abs().max() < 1e-4 * b.abs().max()
 
     close(theirs(z, None, noise_mode="const"), g(z))
-    close(theirs(z, None, truncation_psi=0.5, truncation_cutoff=3, noise_mode="const", force_fp32=True),
-          g(z, truncation_psi=0.5, truncation_cutoff=3))
+    close(
+        theirs(z, None, truncation_psi=0.5, truncation_cutoff=3, noise_mode="const", force_fp32=True),
+        g(z, truncation_psi=0.5, truncation_cutoff=3),
+    )
     close(theirs.synthesis(theirs.mapping(z, None), noise_mode="none"), g(z, noise="none"))
     assert (g(z, noise="none") - g(z)).abs().max() > 0.01  # the noise is heard
     torch.manual_seed(0)

@@ -66,17 +66,35 @@ def test_names(studio, files, in_process):
 
 
 def test_terms_must_be_accepted(studio, files, in_process):
-    for file, words in (("nvidia.pkl", "no commercial use"), ("rosinality.pt", "not known"), ("own.safetensors", "no licence")):
+    for file, words in (
+        ("nvidia.pkl", "no commercial use"),
+        ("rosinality.pt", "not known"),
+        ("own.safetensors", "no licence"),
+    ):
         with pytest.raises(LicenceNotAccepted, match=words) as caught:
             studio.priors.add(files / file)
         assert "--accept-licence" in str(caught.value) and caught.value.details["note"]
-    assert names(studio) == ["default", "default-256"] and [p.name for p in (studio._backend.home / "priors").iterdir()] == []
+    assert (
+        names(studio) == ["default", "default-256"]
+        and [p.name for p in (studio._backend.home / "priors").iterdir()] == []
+    )
 
 
-@pytest.mark.parametrize("stated", [
-    "Apache-2.0 WITH nothing of the kind: pay me", "MIT, but not for you", "Apache-2.0\n", " Apache-2.0", "Apache-2.0\x1b[2J", "CC0, mine",
-    "apache-2.0", "BSD-", "CC-BY-4.0-NC", "Apache-2.0\u200b",
-])
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "Apache-2.0 WITH nothing of the kind: pay me",
+        "MIT, but not for you",
+        "Apache-2.0\n",
+        " Apache-2.0",
+        "Apache-2.0\x1b[2J",
+        "CC0, mine",
+        "apache-2.0",
+        "BSD-",
+        "CC-BY-4.0-NC",
+        "Apache-2.0\u200b",
+    ],
+)
 def test_only_a_licences_exact_name_is_free(stated, studio, files, in_process):
     native.save(small(1), files / "x.safetensors", dtype=torch.float32, metadata={"licence": stated})
     with pytest.raises(LicenceNotAccepted, match="The file itself says"):
@@ -101,12 +119,25 @@ ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\r\u202egpj"
 
 def test_no_escape_of_a_file_reaches_the_terminal(cli, files, tmp_path, in_process):
     """A licence, and a file's name may hold what a terminal obeys."""
-    native.save(small(1), files / "x.safetensors", dtype=torch.float32, metadata={"licence": f"free {ESCAPES} as beer\nsecond line"})
+    native.save(
+        small(1),
+        files / "x.safetensors",
+        dtype=torch.float32,
+        metadata={"licence": f"free {ESCAPES} as beer\nsecond line"},
+    )
     hostile = files / f"w{ESCAPES}.safetensors"
     os.rename(files / "x.safetensors", hostile)
-    shown = [cli("add", hostile), cli("add", hostile, "--json"), cli("add", hostile, "--accept-licence", "--name", "x"), cli("list"),
-             cli("info", "x"), cli("info", "x", "--json"), cli("add", tmp_path / f"{ESCAPES}.pkl"),
-             cli("export", "x", tmp_path / f"{ESCAPES}.pt"), cli("add", files / "other.pkl", "--name", "x", "--accept-licence")]
+    shown = [
+        cli("add", hostile),
+        cli("add", hostile, "--json"),
+        cli("add", hostile, "--accept-licence", "--name", "x"),
+        cli("list"),
+        cli("info", "x"),
+        cli("info", "x", "--json"),
+        cli("add", tmp_path / f"{ESCAPES}.pkl"),
+        cli("export", "x", tmp_path / f"{ESCAPES}.pt"),
+        cli("add", files / "other.pkl", "--name", "x", "--accept-licence"),
+    ]
     assert [code for code, _, _ in shown] == [2, 2, 0, 0, 0, 0, 2, 0, 1]
     assert "as beer second line" in shown[0][2] and "as beer second line" in shown[4][1]
     for _, out, err in shown:
@@ -137,7 +168,9 @@ def test_the_same_again_and_another_of_that_name(studio, files, in_process):
     assert again.record == first.record
     with pytest.raises(Conflict, match="nvidia.pkl"):
         studio.priors.add(files / "other.pkl", name="x", accept_licence=True)
-    assert sha256(studio.priors.add(files / "nvidia.pkl", name="y", accept_licence=True).generator) == sha256(first.generator)
+    assert sha256(studio.priors.add(files / "nvidia.pkl", name="y", accept_licence=True).generator) == sha256(
+        first.generator
+    )
 
 
 def test_nothing_half_made_is_seen(studio, files, in_process, monkeypatch):
@@ -203,7 +236,9 @@ def test_known_by_name(studio, files, in_process, monkeypatch):
     try:
         server.body, server.cuts = (files / "nvidia.pkl").read_bytes(), [1000]
         monkeypatch.setattr("portraitist.priors.download.time.sleep", lambda _: None)
-        entry = official.Official("ffhq-1024", "", server.url, 32, official.NVIDIA, sha256(files / "nvidia.pkl"), len(server.body))
+        entry = official.Official(
+            "ffhq-1024", "", server.url, 32, official.NVIDIA, sha256(files / "nvidia.pkl"), len(server.body)
+        )
         monkeypatch.setitem(official.OFFICIAL, "ffhq-1024", entry)
         with pytest.raises(LicenceNotAccepted, match="NVIDIA Source Code License"):
             studio.priors.add("ffhq-1024")
@@ -214,7 +249,9 @@ def test_known_by_name(studio, files, in_process, monkeypatch):
         assert prior.name == prior.record.source.official == "ffhq-1024" and prior.record.source.url == server.url
         assert [p.name for p in (studio._backend.home / "priors" / ".downloads").iterdir()] == [".lock"]
         assert studio.priors.add("ffhq-1024", accept_licence=True).record == prior.record and len(server.seen) == 2
-        assert studio.priors.add(files / "nvidia.pkl", name="y", accept_licence=True).record.source.official == "ffhq-1024"
+        assert (
+            studio.priors.add(files / "nvidia.pkl", name="y", accept_licence=True).record.source.official == "ffhq-1024"
+        )
         server.body = server.body[:-1] + b"x"
         with pytest.raises(DownloadFailed, match="SHA-256"):
             studio.priors.add("ffhq-1024", name="z", accept_licence=True)
@@ -228,7 +265,10 @@ def test_what_is_known_is_plausible():
     for known in official.OFFICIAL.values():
         assert known.url.startswith("https://") and known.url.endswith(".pkl") and "no commercial use" in known.licence
         assert known.sha256 is None or len(known.sha256) == 64
-    assert official.by_hash(official.OFFICIAL["ffhq-1024"].sha256).resolution == 1024 and official.by_hash("0" * 64) is None
+    assert (
+        official.by_hash(official.OFFICIAL["ffhq-1024"].sha256).resolution == 1024
+        and official.by_hash("0" * 64) is None
+    )
 
 
 @pytest.fixture
@@ -237,7 +277,9 @@ def cli(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["portraitist", "priors", *map(str, arguments), "--home", str(tmp_path / "home")])
+        monkeypatch.setattr(
+            sys, "argv", ["portraitist", "priors", *map(str, arguments), "--home", str(tmp_path / "home")]
+        )
         with pytest.raises(SystemExit) as ended:
             main()
         out, err = capsys.readouterr()

@@ -24,10 +24,14 @@ def two_moons(count, seed):
     angle = torch.rand(count, generator=rng) * torch.pi
     upper = torch.rand(count, generator=rng) < 0.5
     arc = torch.stack([angle.cos() + 0.5 * upper, torch.where(upper, 0.5 - angle.sin(), angle.sin())], 1)
-    return torch.cat([3 * arc + 0.1 * torch.randn(count, 2, generator=rng), 0.3 * torch.randn(count, 14, generator=rng)], 1)
+    return torch.cat(
+        [3 * arc + 0.1 * torch.randn(count, 2, generator=rng), 0.3 * torch.randn(count, 14, generator=rng)], 1
+    )
 
 
-@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="teaching a mapping network needs torch 2.9 (the extra `train`)")
+@pytest.mark.skipif(
+    not hasattr(torch.optim, "Muon"), reason="teaching a mapping network needs torch 2.9 (the extra `train`)"
+)
 def test_the_mapping_finds_the_distribution_of_w():
     torch.manual_seed(0)
     mapping = Mapping(GeneratorConfig(32, z_dim=16, w_dim=16, mapping_layers=4))
@@ -58,18 +62,28 @@ def test_a_prior_takes_the_mapping_of_another(tmp_path):
     training.main(["--like", str(bundled()), "--prior", str(bundled("default-256")), "--out", str(tmp_path)])
     made, about = native.load(tmp_path / "generator.safetensors")
     ours, theirs = library.load("default-256").generator, library.load().generator
-    assert all(torch.equal(a, b) for a, b in zip(made.mapping.state_dict().values(), theirs.mapping.state_dict().values(), strict=True))
-    assert all(torch.equal(a, b) for a, b in zip(made.synthesis.state_dict().values(), ours.synthesis.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(made.mapping.state_dict().values(), theirs.mapping.state_dict().values(), strict=True)
+    )
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(made.synthesis.state_dict().values(), ours.synthesis.state_dict().values(), strict=True)
+    )
     assert about["mapping"] == native.load(bundled() / "generator.safetensors")[1]["mapping"] and "licence" in about
 
 
 def test_training_sees_the_mark_that_is_delivered():
     rng = np.random.default_rng(0)
-    pictures = torch.nn.functional.interpolate(torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)) - 0.5, (128, 128),
-                                               mode="bicubic")
+    pictures = torch.nn.functional.interpolate(
+        torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)) - 0.5, (128, 128), mode="bicubic"
+    )
     change = (marked(pictures, rng) - pictures) * 127.5
     assert STRENGTH[0] * 0.9 < float(change.square().mean().sqrt()) < STRENGTH[1] * 1.1
-    score, without = (max(find(pixels).score for pixels in to_uint8(p)) for p in (marked(pictures, np.random.default_rng(3)), pictures))
+    score, without = (
+        max(find(pixels).score for pixels in to_uint8(p))
+        for p in (marked(pictures, np.random.default_rng(3)), pictures)
+    )
     assert score > 2 * without
 
 

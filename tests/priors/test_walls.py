@@ -60,7 +60,11 @@ def test_a_generator_that_uses_everything_is_imported(layout, resolution, write,
         assert add(monkeypatch, capsys, tmp_path / "base", *home)["name"] == "base"
         home += ["--mapping-from", "base"]
     found = add(monkeypatch, capsys, tmp_path / "weights", *home)
-    assert found["source"]["layout"] == layout and found["resolution"] == resolution and "audit hook" in found["source"]["walls"]
+    assert (
+        found["source"]["layout"] == layout
+        and found["resolution"] == resolution
+        and "audit hook" in found["source"]["walls"]
+    )
     stored = load_file(tmp_path / "home" / "priors" / "weights" / "generator.safetensors")
     for name, value in g.state_dict().items():
         same = value.half().float() if layout == "native" else value

@@ -82,7 +82,9 @@ def test_from_photos_to_a_portrait_to_nothing(app):
         me = ana.get("/api/me").json()
         assert me["state"] == "ready" and me["reach"]["yaw"][:2] == [-30, 30]
         assert [p["name"] for p in me["photos"]] == ["a.jpg", "b.jpg", "c.jpg"]
-        assert until(lambda: ana.get("/api/me").json()["told"]).startswith("succeeded at ")  # the webhook came and was good
+        assert until(lambda: ana.get("/api/me").json()["told"]).startswith(
+            "succeeded at "
+        )  # the webhook came and was good
 
         made = ana.post("/api/portraits", json={"values": {"yaw": 12, "n": 500, "webhook": 1}, "seed": 3}).json()
         assert made["image"].startswith("data:image/png;base64,") and made["achieved"]["yaw"] == 12
@@ -104,7 +106,11 @@ def test_what_is_refused(app):
     url, _ = app
     with browser(url, "eve") as eve:
         token = eve.headers.pop("X-CSRF-Token")
-        for call in (lambda: eve.post("/api/photos", files=PHOTOS), lambda: eve.delete("/api/me"), lambda: eve.post("/sign-out")):
+        for call in (
+            lambda: eve.post("/api/photos", files=PHOTOS),
+            lambda: eve.delete("/api/me"),
+            lambda: eve.post("/sign-out"),
+        ):
             assert call().status_code == 403
         eve.headers["X-CSRF-Token"] = token
         assert eve.post("/api/photos", files=PHOTOS).status_code == 422  # no consent

@@ -10,7 +10,7 @@ import pytest
 ALLOWED = 'import pytest\n@pytest.mark.skipif(True, reason="reference vectors not found in x")\ndef test_one(): pass\n'
 MODULE = 'import pytest\npytest.importorskip("no_such_package", reason="no such package")\ndef test_one(): pass\n'
 INSIDE = 'import pytest\ndef test_one(): pytest.skip("there is no server")\n'
-EXPECTED = 'import pytest\n@pytest.mark.xfail\ndef test_one(): assert False\n'
+EXPECTED = "import pytest\n@pytest.mark.xfail\ndef test_one(): assert False\n"
 
 
 @pytest.mark.parametrize(

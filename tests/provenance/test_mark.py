@@ -101,7 +101,9 @@ def test_a_mark_can_be_lifted_and_the_docs_say_so(portraits, monkeypatch):
     picture = marking.mark_portrait(portraits[0]).pixels
     lifted = picture.astype(float) - np.asarray(Image.fromarray(picture).filter(ImageFilter.MedianFilter(7)))
     others = [np.clip(np.rint(p + lifted), 0, 255).astype(np.uint8) for p in portraits[1:]]
-    assert any(find(o, thorough=False).found for o in others) and not any(find(p, thorough=False).found for p in portraits[1:])
+    assert any(find(o, thorough=False).found for o in others) and not any(
+        find(p, thorough=False).found for p in portraits[1:]
+    )
     assert "can be lifted" in page
 
 

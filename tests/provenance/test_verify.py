@@ -140,7 +140,11 @@ def test_the_test_certificate_is_made_once_and_is_private(own_home):
     first = certificate.in_use()
     file = own_home / "c2pa-test.pem"
     assert _certificate(own_home).state == "ok" and "nobody vouches" in _certificate(own_home).detail
-    assert first.test and stat.S_IMODE(file.stat().st_mode) == 0o600 and [p.name for p in own_home.iterdir()] == [file.name]
+    assert (
+        first.test
+        and stat.S_IMODE(file.stat().st_mode) == 0o600
+        and [p.name for p in own_home.iterdir()] == [file.name]
+    )
     code = "from portraitist.provenance import certificate; print(certificate.in_use().chain.decode())"
     again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert again.strip() == first.chain.decode().strip()
@@ -212,7 +216,11 @@ def test_what_is_no_regular_file(tmp_path):
 
 def test_the_mark_is_found_in_other_formats_and_colours(portrait, tmp_path):
     wide = Image.fromarray(encoded_in(portrait.pixels, "Display P3"))
-    for name, image in (("p.avif", Image.fromarray(portrait.pixels)), ("p.heic", Image.fromarray(portrait.pixels)), ("wide.png", wide)):
+    for name, image in (
+        ("p.avif", Image.fromarray(portrait.pixels)),
+        ("p.heic", Image.fromarray(portrait.pixels)),
+        ("wide.png", wide),
+    ):
         if name == "p.heic":
             pillow_heif.from_pillow(image).save(tmp_path / name, quality=90)
         else:

@@ -47,9 +47,9 @@ def forget(persona_id):
 
 
 def run(request, context):
-    return {"create": create, "add": add, "synthesize": pictures, "edit": pictures, "enhance": enhance}[request.operation](
-        request, context
-    )
+    return {"create": create, "add": add, "synthesize": pictures, "edit": pictures, "enhance": enhance}[
+        request.operation
+    ](request, context)
 
 
 def work(request, context):

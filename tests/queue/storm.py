@@ -41,7 +41,9 @@ def storm(fleet, *, scale, seed=0, without=()):
     """Blows at random times, as many workers alive as before after each. Returns how often each kind fell."""
     choose = random.Random(seed)
     numbers = {"worker": 50, "child": 50, "quit": 10, "server": 5, "messages": 3}
-    blows = [kind for kind, number in numbers.items() if kind not in without for _ in range(max(1, round(number * scale)))]
+    blows = [
+        kind for kind, number in numbers.items() if kind not in without for _ in range(max(1, round(number * scale)))
+    ]
     choose.shuffle(blows)
     for blow in blows:
         time.sleep(choose.uniform(0.2, 1.0) if scale >= 1 else 0.5)

@@ -125,7 +125,9 @@ def test_12_the_disk_is_full_at_50_points_of_saving(saver, tmp_path):
     """A small file system of its own, on which ever more room is left; without root, a limit on the size of files."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "none", disk], capture_output=True).returncode == 0
+    mounted = (
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "none", disk], capture_output=True).returncode == 0
+    )
     try:
         saver = saver(disk / "home")
         fates, seen, filler = set(), [], disk / "filler"

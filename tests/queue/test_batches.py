@@ -1,6 +1,5 @@
 """A worker that takes several synthesize jobs at once (`--batch`): each has its own lease, and none spoils the others."""
 
-
 import pytest
 
 from portraitist.errors import JobCancelled, JobFailed

@@ -96,7 +96,9 @@ def test_1_plain_celery(tmp_path, figures, without):
         app.join()
         stormy = time.monotonic() - began
         quiet, last = time.monotonic(), None
-        while time.monotonic() - quiet < 3 * VISIBILITY_S:  # nothing has moved, though every message had time to come back
+        while (
+            time.monotonic() - quiet < 3 * VISIBILITY_S
+        ):  # nothing has moved, though every message had time to come back
             state = (fleet.waiting(), fleet.notes.stat().st_size)
             if state != last:
                 quiet, last = time.monotonic(), state
@@ -299,7 +301,9 @@ def test_8_an_outage_of_a_minute(fleet, figures):
     until(lambda: row(fleet.studio, late).started, timeout=120)
     consuming = time.monotonic() - back
     for job in [long, *jobs, late]:
-        assert job.wait(timeout=300).record.figures["starts"] == 1  # events may show a claim whose answer died with the server
+        assert (
+            job.wait(timeout=300).record.figures["starts"] == 1
+        )  # events may show a claim whose answer died with the server
     assert max(refusals) < 5.0 and consuming < 30.0
     figures(
         f"server away for {back - down:.0f} s: {len(refusals)} submissions refused within {max(refusals):.2f} s, the running job and "

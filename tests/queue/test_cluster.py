@@ -67,7 +67,9 @@ def test_from_photos_to_pictures(fleet, studio, create):
 
 def test_photos_are_added(fleet, studio, create):
     ana = create(studio).wait(timeout=120)
-    job = ana.add([("d.jpg", b"fourth")], labels={"d.jpg": {"steps": 10, "dt": 0.05, "kill_at": 4, "kills": 1}}, wait=False)
+    job = ana.add(
+        [("d.jpg", b"fourth")], labels={"d.jpg": {"steps": 10, "dt": 0.05, "kill_at": 4, "kills": 1}}, wait=False
+    )
     with pytest.raises(Conflict, match=job.id):
         ana.add([("e.jpg", b"fifth")])
     better = job.wait(timeout=120)
@@ -334,7 +336,9 @@ def test_the_broker_is_killed_and_started_again(tmp_path, fake_operations, creat
         fleet.server.start()
         back = time.monotonic()
         for job in [long, *jobs]:
-            assert job.wait(timeout=120).record.figures["starts"] == 1  # events may show a claim whose answer died with the server
+            assert (
+                job.wait(timeout=120).record.figures["starts"] == 1
+            )  # events may show a claim whose answer died with the server
         assert len(studio.personas.list()) == 11
         assert create(studio, "after", steps=3, kill_at=1, kills=1).wait(timeout=120).record.figures["starts"] == 2
         assert time.monotonic() - back < 120
@@ -364,19 +368,33 @@ def test_what_is_wrong_is_told(tmp_path):
 
 def test_workers_serve_tenants_in_turn_and_keep_their_quotas(fleet, create):
     """One floods the queue; another comes later and is done early; a third may run one job at a time."""
-    one, two, three = (portraitist.connect(fleet.server.url, store=fleet.store, tenant=t) for t in ("one", "two", "three"))
+    one, two, three = (
+        portraitist.connect(fleet.server.url, store=fleet.store, tenant=t) for t in ("one", "two", "three")
+    )
     RedisLedger(fleet.server.url).set_quotas("three", Quotas(running=1))
     flood = [create(one, steps=1, dt=0.3) for _ in range(15)]
     modest = [create(two, steps=1, dt=0.3) for _ in range(2)]
     slow = [create(three, steps=1, dt=0.3) for _ in range(3)]
     for job in flood + modest + slow:
         job.wait(timeout=120)
-    ended = sorted((row(studio, job).finished, studio is two) for studio, jobs in ((one, flood), (two, modest)) for job in jobs)
+    ended = sorted(
+        (row(studio, job).finished, studio is two) for studio, jobs in ((one, flood), (two, modest)) for job in jobs
+    )
     assert [mine for _, mine in ended[:-5]].count(True) == 2  # 2 of 17 came last, but were not last
     spans = sorted((row(three, job).started, row(three, job).finished) for job in slow)
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
     assert {"one", "two", "three"} <= {t.name for t in RedisLedger(fleet.server.url).tenants()}
-    command = [sys.executable, "-m", "portraitist", "tenants", "list", "--url", fleet.server.url, "--store", fleet.store]
+    command = [
+        sys.executable,
+        "-m",
+        "portraitist",
+        "tenants",
+        "list",
+        "--url",
+        fleet.server.url,
+        "--store",
+        fleet.store,
+    ]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "0 of 1" in told and "one" in told
 

@@ -131,7 +131,10 @@ def test_the_persona_ends_with_the_consent_or_sooner(backend, clock):
 
 def test_what_a_consent_says():
     given = Consent(**GIVEN, when="2026-03-01T10:00", scope="team page", expires="2027-01-01T00:00:00+02:00")
-    assert given.text_hash == portraitist.store.digest_of(b"I agree.") and given.expires.isoformat() == "2026-12-31T22:00:00+00:00"
+    assert (
+        given.text_hash == portraitist.store.digest_of(b"I agree.")
+        and given.expires.isoformat() == "2026-12-31T22:00:00+00:00"
+    )
     assert given.when.tzinfo is not None and Consent.model_validate(given.model_dump(mode="json")) == given
     assert Consent(subject="a", by="b", text_hash="0" * 64).scope == "portraits of the subject"
     for wrong, why in (

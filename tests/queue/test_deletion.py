@@ -59,7 +59,11 @@ class Home:
         return rows
 
     def files(self):
-        return {str(path): path.read_bytes() for path in self.home.glob("*") if path.is_file() and path.suffix != ".sqlite3-shm"}
+        return {
+            str(path): path.read_bytes()
+            for path in self.home.glob("*")
+            if path.is_file() and path.suffix != ".sqlite3-shm"
+        }
 
     def files_but_receipts(self, receipts):
         """A copy of the ledger in which the receipts were overwritten, and nothing else was touched."""
@@ -138,7 +142,9 @@ def place(request, tmp_path, fake_operations, monkeypatch):
 
 def found(needles, haystacks):
     """Which of the needles occur, in names or contents."""
-    return {needle for needle in needles for name, data in haystacks.items() if needle in data or needle in name.encode()}
+    return {
+        needle for needle in needles for name, data in haystacks.items() if needle in data or needle in name.encode()
+    }
 
 
 def test_11_deletion_is_complete(place):
@@ -147,14 +153,20 @@ def test_11_deletion_is_complete(place):
     other = studio.personas.create(OTHER, [data for _, data in FILES], consent=agreed).wait(timeout=120)
     consent = portraitist.Consent(subject="user-anastasia", by="parent-of-anastasia", text="I agree")
     hook = portraitist.Webhook("http://127.0.0.1:1/hook-of-anastasia")  # where nobody listens: it stays in the outbox
-    ana = studio.personas.create(NAME, FILES, idempotency_key="anastasia-key", consent=consent, webhook=hook).wait(timeout=120)
+    ana = studio.personas.create(NAME, FILES, idempotency_key="anastasia-key", consent=consent, webhook=hook).wait(
+        timeout=120
+    )
     ana.synthesize(yaw=3)
     ana.edit(FILES[0], yaw=3)
     busy = studio.personas.create(UNFINISHED, FILES, labels={FILES[0][0]: {"steps": 1000, "dt": 0.05}}, consent=consent)
     running(studio, busy, step=2)
 
     rows = [row(studio, busy), *backend.ledger.jobs(persona_id=ana.id)]
-    blobs = {photo["blob"].encode() for r in rows for photo in (*r.request.get("photos", ()), *filter(None, [r.request.get("photo")]))}
+    blobs = {
+        photo["blob"].encode()
+        for r in rows
+        for photo in (*r.request.get("photos", ()), *filter(None, [r.request.get("photo")]))
+    }
     blobs |= {ana.record.weights.encode()}
     ids = {ana.id.encode(), busy.persona_id.encode()}
     told = {NAME.encode(), UNFINISHED.encode(), b"anastasia-key", b"hook-of-anastasia"}
@@ -225,7 +237,9 @@ def test_a_receipt_says_what_was_removed_and_cannot_be_changed(studio, ana, tmp_
     ana.synthesize(n=2)
     receipt = ana.delete()
     assert len(receipt.blobs) == 3 + 1 + 2 and len(receipt.jobs) == 2 and receipt.tenant == "default"
-    assert receipt.requested <= receipt.completed and (receipt.workers_forget_by - receipt.requested).total_seconds() == 60
+    assert (
+        receipt.requested <= receipt.completed and (receipt.workers_forget_by - receipt.requested).total_seconds() == 60
+    )
     own = public_keys(studio._backend.keyring)
     receipt.check(own)
     assert Receipt.load(receipt.save(tmp_path / "receipt.json")) == receipt

@@ -84,11 +84,20 @@ def forgeries(message):
 def lenient(message):
     """Entries whose job is believed, but nothing else of what they say."""
     named = bodied(["job_1", "tune"], {}, {"callbacks": [{"task": "x"}], "chord": 5, "chain": 7})
-    odd = {"expires": {}, "eta": "2999-01-01T00:00:00", "timelimit": "x", "stamps": 5, "stamped_headers": 3, "compression": "zlib"}
+    odd = {
+        "expires": {},
+        "eta": "2999-01-01T00:00:00",
+        "timelimit": "x",
+        "stamps": 5,
+        "stamped_headers": 3,
+        "compression": "zlib",
+    }
     for name, value in odd.items():  # [before], but for eta
         yield json.dumps(message | {"headers": message["headers"] | {name: value}})
     yield json.dumps(message | {"body": named})
-    yield json.dumps(message | {"properties": message["properties"] | {"delivery_tag": ["a"], "delivery_info": 5, "priority": "x"}})
+    yield json.dumps(
+        message | {"properties": message["properties"] | {"delivery_tag": ["a"], "delivery_info": 5, "priority": "x"}}
+    )
 
 
 def test_only_what_a_wake_up_says_is_believed(message):
@@ -151,8 +160,18 @@ PREFIX = "{portraitist}:"
 def forge(fleet, like, job_id, stands_in="serve", without=(), **changes):
     """A queued row beside a real one, in all indexes that a submission writes."""
     client = fleet.server.client
-    row = client.hgetall(PREFIX + "job:" + like) | {"id": job_id, "status": "queued", "attempts": "0", "worker": "", "seq": "0"}
-    row = {name: value for name, value in (row | changes).items() if name not in ("result", "started", "finished", "key", *without)}
+    row = client.hgetall(PREFIX + "job:" + like) | {
+        "id": job_id,
+        "status": "queued",
+        "attempts": "0",
+        "worker": "",
+        "seq": "0",
+    }
+    row = {
+        name: value
+        for name, value in (row | changes).items()
+        if name not in ("result", "started", "finished", "key", *without)
+    }
     lane, tenant = stands_in, row.get("tenant", "acme")
     client.hset(PREFIX + "job:" + job_id, mapping=row)
     for index in ("jobs:" + tenant, f"status:queued:{tenant}", "queue:" + lane):
@@ -179,9 +198,13 @@ def test_a_row_of_one_tenant_about_anothers_persona_is_refused(fleet, acme):
     forge(fleet, real.id, "job_zeta", tenant="zeta")
     forge(fleet, real.id, "job_own", tenant="acme")  # the control: the same row of its own tenant
     making = fleet.ledger.persona(acme.id).job_id
-    forge(fleet, making, "job_making", stands_in="tune", tenant="zeta")  # whose failure must not take the persona with it
+    forge(
+        fleet, making, "job_making", stands_in="tune", tenant="zeta"
+    )  # whose failure must not take the persona with it
     forge(fleet, making, "job_again", stands_in="tune", tenant="acme")
-    ended = {name: until(lambda name=name: over(fleet, name), timeout=60) for name in ("zeta", "own", "making", "again")}
+    ended = {
+        name: until(lambda name=name: over(fleet, name), timeout=60) for name in ("zeta", "own", "making", "again")
+    }
     assert {name: row.error and row.error["code"] for name, row in ended.items()} == {
         "zeta": "not_found", "own": None, "making": "not_found", "again": "not_found"
     }  # fmt: skip
@@ -229,7 +252,10 @@ def test_a_row_that_is_not_whole_ends_and_the_queue_moves_on(fleet, acme):
     assert acme.synthesize(wait=False).wait(timeout=60)
     for name in ROWS:
         row = until(lambda name=name: over(fleet, name), timeout=30)
-        assert row.status == "failed" and row.error["code"] in ("storage_error", "invalid_request", "not_found"), (name, row.error)
+        assert row.status == "failed" and row.error["code"] in ("storage_error", "invalid_request", "not_found"), (
+            name,
+            row.error,
+        )
     assert not fleet.ledger.depth("serve") and not fleet.ledger.depth("tune") and not fleet.ledger.running()
     assert len(fleet.alive()) == 1 and fleet.ledger.aside() > 10
     assert acme.synthesize()

@@ -19,7 +19,13 @@ def creation(number, name="ana", body="x", key=None, blobs=(), **more):
 def synthesis(number, persona="per_1", body="x", key=None, blobs=(), priority=0):
     request = {"operation": "synthesize", "persona_id": persona}
     return NewJob(
-        id=f"job_{number}", request=request, body_hash=body, key=key, blobs=blobs, shape={"kind": "one"}, priority=priority
+        id=f"job_{number}",
+        request=request,
+        body_hash=body,
+        key=key,
+        blobs=blobs,
+        shape={"kind": "one"},
+        priority=priority,
     )
 
 
@@ -478,7 +484,9 @@ def test_the_data_key_lives_and_dies_with_the_persona(ledger):
 def test_a_job_about_no_person(ledger):
     """Calibrating a prior: no persona is looked for, and none can delete it."""
     created(ledger)
-    row, new = ledger.submit(NewJob(id="job_9", request={"operation": "calibrate", "prior": "x"}, body_hash="y", lane="tune"))
+    row, new = ledger.submit(
+        NewJob(id="job_9", request={"operation": "calibrate", "prior": "x"}, body_hash="y", lane="tune")
+    )
     assert new and row.persona_id == "" and ledger.queued() == ["job_9"]
     ledger.delete_persona("per_1")
     row = claim(ledger, "job_9")
@@ -547,9 +555,13 @@ def test_a_tenant_sees_nothing_of_another(ledger):
     for verb in verbs:
         for job, persona in (("job_1", "per_1"), ("job_2", "per_1"), ("job_3", "per_1"), ("job_7", "per_7")):
             assert answer(verb, job, persona) == answer(verb, "job_0", "per_0"), verb
-    assert two.unfinished_deletions(0.0) == [] and two.rewrap(lambda persona, key: "x") == 1  # bob, who is being created
+    assert (
+        two.unfinished_deletions(0.0) == [] and two.rewrap(lambda persona, key: "x") == 1
+    )  # bob, who is being created
     assert [d.persona_id for d in one.unfinished_deletions(0.0)] == ["per_7"]
-    assert [r.id for r in two.jobs()] == ["job_4"] and two.jobs(status="running") == two.running() == two.personas() == []
+    assert [r.id for r in two.jobs()] == ["job_4"] and two.jobs(
+        status="running"
+    ) == two.running() == two.personas() == []
     assert two.queued() == ["job_4"] and two.referenced(["photo", "bobs"]) == {"bobs"}
     with pytest.raises(NotFound):
         two.persona("ana")
@@ -654,7 +666,9 @@ def test_the_quotas_of_queued_jobs_and_personas(ledger):
     ledger.set_quotas("b", Quotas(personas=1))
     for number in (1, 2):
         ledger.submit(calibration(number, "a"))
-    with pytest.raises(QuotaExceeded, match="'a' has 2 queued jobs, and its quota is 2; wait .*set-quota a --queued") as refused:
+    with pytest.raises(
+        QuotaExceeded, match="'a' has 2 queued jobs, and its quota is 2; wait .*set-quota a --queued"
+    ) as refused:
         ledger.submit(calibration(3, "a"))
     assert (refused.value.quota, refused.value.count, refused.value.limit) == ("queued", 2, 2)
     take(ledger)

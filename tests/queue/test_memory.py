@@ -41,7 +41,10 @@ def test_by_memory(fleet, create):
     fleet.ready()
     job = create(studio, memory=6)
     assert job.wait(timeout=120) and starts(job) <= 2
-    assert next(w for w in fleet.transport.workers() if w.pid == large.pid).node == row(studio, job).worker.rpartition("/")[0]
+    assert (
+        next(w for w in fleet.transport.workers() if w.pid == large.pid).node
+        == row(studio, job).worker.rpartition("/")[0]
+    )
     with pytest.raises(JobFailed, match="memory"):
         create(studio, memory=20).wait(timeout=120)
 
@@ -69,7 +72,11 @@ def test_a_job_that_fits_no_worker_is_told_of(fleet, create):
 
 
 def test_amounts():
-    assert memory.parse("24GB") == 24 * GB and memory.parse("1.5 GiB") == 1.5 * GB and memory.show(int(1.5 * GB)) == "1.5 GB"
+    assert (
+        memory.parse("24GB") == 24 * GB
+        and memory.parse("1.5 GiB") == 1.5 * GB
+        and memory.show(int(1.5 * GB)) == "1.5 GB"
+    )
     at_128, at_256 = (memory.needed({"operation": "create", "prior": name}) for name in ("default", "default-256"))
     assert memory.needed({"operation": "edit"}) < at_128 < at_256
     with pytest.raises(InvalidRequest, match="24GB"):

@@ -38,7 +38,15 @@ def test_the_end_of_a_job_is_a_delivery(ledger, clock):
     (d,) = take(ledger)
     assert (d.id, d.tenant, d.job_id, d.operation, d.persona_id, d.kind, d.seq) == (
         "msg_1_3", "default", "job_1", "create", "per_1", "failed", 3)  # fmt: skip
-    assert (d.created, d.data, d.url, d.attempts, d.due, d.dead, d.error) == (1005.0, error, HOOK["url"], 1, 1065.0, False, "")
+    assert (d.created, d.data, d.url, d.attempts, d.due, d.dead, d.error) == (
+        1005.0,
+        error,
+        HOOK["url"],
+        1,
+        1065.0,
+        False,
+        "",
+    )
     assert ledger.events("job_1")[-1].seq == d.seq
 
 
@@ -60,7 +68,11 @@ def test_every_way_to_end_is_told(ledger):
     for _ in range(3):  # poison
         row = submitted(ledger, 3) if ledger.jobs(limit=1)[0].id != "job_3" else claim(ledger, "job_3")
         ledger.requeue("job_3", row.token, reason="died")
-    assert {(d.job_id, d.kind) for d in take(ledger)} == {("job_1", "cancelled"), ("job_2", "cancelled"), ("job_3", "failed")}
+    assert {(d.job_id, d.kind) for d in take(ledger)} == {
+        ("job_1", "cancelled"),
+        ("job_2", "cancelled"),
+        ("job_3", "failed"),
+    }
 
 
 def test_no_webhook_no_delivery(ledger):

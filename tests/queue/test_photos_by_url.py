@@ -43,7 +43,12 @@ def test_fetched_once_and_kept(album, studio):
     assert done.attempts == 2 and "sekret" not in str(done.request)
     got = {studio._backend.sealed(ana.id).get(photo["blob"]) for photo in (first, third)}
     assert got == {b"answer 1", b"answer 2"}  # the second attempt asked for nothing
-    assert studio.personas.create("ana", [f"{album}/a.jpg?key=sekret", ("b.jpg", b"2"), f"{album}/c.jpg"], labels=script).id == job.id
+    assert (
+        studio.personas.create(
+            "ana", [f"{album}/a.jpg?key=sekret", ("b.jpg", b"2"), f"{album}/c.jpg"], labels=script
+        ).id
+        == job.id
+    )
     assert ana.edit(f"{album}/d.jpg", yaw=3)
     with pytest.raises(UrlRefused, match="PORTRAITIST_ALLOW_ORIGINS"):
         ana.edit(album.replace("127.0.0.1", "localhost") + "/d.jpg", yaw=3)

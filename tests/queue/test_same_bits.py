@@ -81,7 +81,11 @@ def bits(studio, job):
 def killed(studio, job, moments):
     """Kill the job's process after so many seconds of each attempt; how many kills were in time."""
     for landed, seconds in enumerate(moments):
-        until(lambda attempt=landed + 1: job.done or (row(studio, job).status, row(studio, job).attempts) == ("running", attempt))
+        until(
+            lambda attempt=landed + 1: (
+                job.done or (row(studio, job).status, row(studio, job).attempts) == ("running", attempt)
+            )
+        )
         time.sleep(seconds)
         if job.done or row(studio, job).status != "running":
             return landed
@@ -99,7 +103,10 @@ def test_killed_once_each_beside_two_busy_processes(studio):
             assert killed(studio, job, [whole.seconds[kind] / 2]) == 1
             assert bits(studio, job) == whole.bits[kind] and row(studio, job).attempts == 2
         job = whole.submit("create")
-        until(lambda: job.done or (getattr(job.status, "stage", "") == "tune" and store.load_checkpoint(job.id)), timeout=300)
+        until(
+            lambda: job.done or (getattr(job.status, "stage", "") == "tune" and store.load_checkpoint(job.id)),
+            timeout=300,
+        )
         kill(child_pid(studio, job))
         assert bits(studio, job) == whole.bits["create"] and row(studio, job).attempts == 2
     broken = job.wait()

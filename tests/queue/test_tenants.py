@@ -16,7 +16,13 @@ from portraitist.testing import fake_backend
 from portraitist.webhooks.resource import Webhooks
 
 PHOTOS = [("a.jpg", b"1"), ("b.jpg", b"2"), ("c.jpg", b"3")]
-UNKNOWN = {"persona": "per_" + "0" * 20, "job": "job_" + "0" * 20, "blob": "0" * 64, "name": "nobody", "webhook": "msg_0"}
+UNKNOWN = {
+    "persona": "per_" + "0" * 20,
+    "job": "job_" + "0" * 20,
+    "blob": "0" * 64,
+    "name": "nobody",
+    "webhook": "msg_0",
+}
 
 
 @pytest.fixture
@@ -44,7 +50,9 @@ class Tenant:
         row = replace(backend.ledger.job(self.made.id), id=ids["job"], persona_id=ids["persona"])
         job = Job(backend, row)
         own = Persona(backend, self.ana.record)
-        picture = Picture(self.picture._wire.model_copy(update={"blob": ids["blob"], "crop": ids["blob"]}), backend.sealed(own.id))
+        picture = Picture(
+            self.picture._wire.model_copy(update={"blob": ids["blob"], "crop": ids["blob"]}), backend.sealed(own.id)
+        )
         return {
             "Personas.get": lambda: studio.personas.get(ids["persona"]),
             "Personas.get name": lambda: studio.personas.get(ids["name"]),
@@ -56,7 +64,9 @@ class Tenant:
             "Persona.enhance": lambda: persona.enhance(b"x"),
             "Persona.add": lambda: persona.add(b"x"),
             "Persona.delete": lambda: persona.delete(),
-            "Persona.preview": lambda: Persona(backend, persona.record.model_copy(update={"preview": ids["blob"]})).preview,
+            "Persona.preview": lambda: (
+                Persona(backend, persona.record.model_copy(update={"preview": ids["blob"]})).preview
+            ),
             "Persona.consent": lambda: persona.consent,
             "Persona.expires": lambda: persona.expires,
             "mask": lambda: own.enhance(b"x", portraitist.Mask(ids["blob"])),
@@ -96,7 +106,12 @@ def world(backend, tenant):
     ledger = backend.ledger.of(tenant)
     rows = [(row, ledger.events(row.id)) for row in ledger.jobs(limit=1000)]
     store = backend.store
-    return rows, ledger.personas(), [(d, store.get(d)) for d in sorted(store.older_than(-1))], store.load_checkpoint(rows[0][0].id)
+    return (
+        rows,
+        ledger.personas(),
+        [(d, store.get(d)) for d in sorted(store.older_than(-1))],
+        store.load_checkpoint(rows[0][0].id),
+    )
 
 
 def crossings(me, ids):
@@ -130,7 +145,15 @@ def test_the_control_ones_own_are_told(backend):
 def test_all_verbs_are_tried(backend):
     """A new verb of the SDK must be added above."""
     tried = {name.split()[0] for name in Tenant(backend, "x").verbs(UNKNOWN)}
-    needs_no_id = {"Personas.create", "Personas.list", "Jobs.list", "Persona.photos", "Persona.reach", "Webhooks.list", "Webhooks.secret"}
+    needs_no_id = {
+        "Personas.create",
+        "Personas.list",
+        "Jobs.list",
+        "Persona.photos",
+        "Persona.reach",
+        "Webhooks.list",
+        "Webhooks.secret",
+    }
     for cls in (Personas, Persona, Jobs, Job, Webhooks):
         verbs = {f"{cls.__name__}.{name}" for name in vars(cls) if not name.startswith("_")}
         assert verbs <= tried | needs_no_id
@@ -190,4 +213,3 @@ def test_a_studio_with_another_priority(backend):
     for bad in (10, -10, 1.5, "high"):
         with pytest.raises(portraitist.InvalidRequest, match="-9 to 9"):
             studio.with_priority(bad)
-

@@ -88,7 +88,9 @@ def test_embedded(receiver, studio, create):
     create(studio, "untold").wait(timeout=120)
     until(lambda: len(receiver.requests) >= 3 and not told.webhooks.list())
     events = receiver.events(told.webhooks.secret())
-    assert {e.status for e in events} == {"succeeded", "failed", "cancelled"} and {e.operation for e in events} == {"create"}
+    assert {e.status for e in events} == {"succeeded", "failed", "cancelled"} and {e.operation for e in events} == {
+        "create"
+    }
     done = next(e for e in events if e.status == "succeeded")
     assert done.persona_id == ana.id and studio.jobs.get(done.job_id).result().id == ana.id
     assert type(next(e for e in events if e.status == "failed").error) is InvalidImage

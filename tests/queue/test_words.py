@@ -17,7 +17,11 @@ from .redis_server import RedisServer
 PHOTOS = [("Anna Privatissima.jpg", b"first"), ("holiday with Bertram.jpg", b"second"), ("c.jpg", b"third")]
 CONSENT = Consent(subject="Frau Geheimrat", by="her guardian Cuthbert", text="I agree", scope="a gift for Dorothea")
 SECRET = ["Privatissima", "Bertram", "Geheimrat", "Cuthbert", "Dorothea", "Portrait of Emil"]
-PLAIN = ["ana-in-the-index", "acme", "broken.jpg"]  # docs/storage.md says so: names of personas, tenants, errors' messages
+PLAIN = [
+    "ana-in-the-index",
+    "acme",
+    "broken.jpg",
+]  # docs/storage.md says so: names of personas, tenants, errors' messages
 
 
 @pytest.fixture
@@ -48,7 +52,9 @@ def test_file_names_and_consents_are_nowhere_in_redis(server, tmp_path):
     # ... and whoever may read them still does:
     again = portraitist.connect(server.url, store=tmp_path / "store", tenant="acme")
     assert [v.name for v in again.personas.get("ana-in-the-index").photos] == [name for name, _ in PHOTOS]
-    assert again.personas.list()[0].consent == CONSENT and again.jobs.get(made.id).result().photos[0].name == PHOTOS[0][0]
+    assert (
+        again.personas.list()[0].consent == CONSENT and again.jobs.get(made.id).result().photos[0].name == PHOTOS[0][0]
+    )
     same = studio.personas.create("ana-in-the-index", PHOTOS, consent=CONSENT, retain_days=1)
     assert same.id == made.id  # the same call is still the same job
     row = backend.ledger.job(job.id)

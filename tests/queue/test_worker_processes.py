@@ -192,7 +192,9 @@ def test_photos_are_added_by_a_job_that_may_be_killed(shared, create):
     with pytest.raises(Conflict, match=job.id):
         ana.add([("e.jpg", b"fifth")])
     better = job.wait(timeout=120)
-    assert better.record.figures == {"first_step_of_last_attempt": 6.0, "starts": 2.0} and row(shared, job).lane == "tune"
+    assert (
+        better.record.figures == {"first_step_of_last_attempt": 6.0, "starts": 2.0} and row(shared, job).lane == "tune"
+    )
     assert (better.id, len(better.photos)) == (ana.id, 4) and shared.personas.get(ana.id).record == better.record
     sealed = shared._backend.sealed(ana.id)
     assert sealed.get(better.record.weights) == b"better " + sealed.get(ana.record.weights)
@@ -503,7 +505,9 @@ def test_what_never_fits_on_the_disk_fails_in_the_end(small_disk, create, monkey
     with pytest.raises(StorageFull, match="free some space") as caught:
         create(studio, fill=8000).wait(timeout=120)
     assert caught.value.details["job_id"]
-    assert create(studio, "ana").wait(timeout=120).synthesize()  # nothing half-written took the room; the worker is alive
+    assert (
+        create(studio, "ana").wait(timeout=120).synthesize()
+    )  # nothing half-written took the room; the worker is alive
 
 
 def test_a_job_waits_for_room_on_a_full_disk_and_goes_on(small_disk, create, monkeypatch):

@@ -13,8 +13,14 @@ def image():
 
 
 CHAINS = {
-    "downsample": [Downsample(8)], "blur": [GaussianBlur(3.0)], "motion": [MotionBlur(9, 30)], "noise": [Noise(20)],
-    "jpeg": [Jpeg(20)], "grey": [Greyscale()], "mask": [Mask("x")], "chain": [GaussianBlur(1.5), Downsample(4), Jpeg(30)],
+    "downsample": [Downsample(8)],
+    "blur": [GaussianBlur(3.0)],
+    "motion": [MotionBlur(9, 30)],
+    "noise": [Noise(20)],
+    "jpeg": [Jpeg(20)],
+    "grey": [Greyscale()],
+    "mask": [Mask("x")],
+    "chain": [GaussianBlur(1.5), Downsample(4), Jpeg(30)],
 }
 
 

@@ -26,7 +26,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture
 def restore(monkeypatch):
-    monkeypatch.setitem(presets.PRESETS, "fast", presets.Preset(2, tuning.Schedule(steps=2), edit_steps=2, project_steps=2))
+    monkeypatch.setitem(
+        presets.PRESETS, "fast", presets.Preset(2, tuning.Schedule(steps=2), edit_steps=2, project_steps=2)
+    )
     world = context(1)
 
     def call(picture, degradation, mask=None):
@@ -84,14 +86,21 @@ def test_holes_that_cannot_be_filled_as_a_whole_are_told(restore, photo):
     corner = np.zeros(picture.shape[:2], np.uint8)
     corner[:8, :8] = 255
     white = np.full(picture.shape[:2], 255, np.uint8)
-    for mask, what in ((corner, "does not touch"), (white, "entirely white"), (corner.T[:, ::2], "shapes differ"),
-                       (picture, "a mask is black and white")):
+    for mask, what in (
+        (corner, "does not touch"),
+        (white, "entirely white"),
+        (corner.T[:, ::2], "shapes differ"),
+        (picture, "a mask is black and white"),
+    ):
         with pytest.raises(InvalidRequest, match=what):
             restore(picture, None, mask)
 
 
 def test_likeness_pulls_no_further_than_the_photo_was():
-    naive, person = torch.eye(4)[:1], torch.nn.functional.normalize(torch.tensor([[1.0, 1, 0, 0], [1.0, 0.5, 0, 0]]), dim=1)
+    naive, person = (
+        torch.eye(4)[:1],
+        torch.nn.functional.normalize(torch.tensor([[1.0, 1, 0, 0], [1.0, 0.5, 0, 0]]), dim=1),
+    )
     judge = SimpleNamespace(identity=lambda images: images, embeddings=person, scale=torch.tensor([0.9]))
     likeness = Likeness(judge, naive)
     stranger = torch.nn.functional.normalize(torch.tensor([[0.2, 0.0, 1, 0]]), dim=1).requires_grad_()

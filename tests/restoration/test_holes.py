@@ -34,7 +34,9 @@ def skin():
 def test_every_pixel_that_is_partly_covered_is_missing(skin, as_file):
     soft = cv2.GaussianBlur(rectangle(), (0, 0), 1.0)
     missing = holes.read_mask(as_file(soft), skin)
-    assert missing[soft > 64].all() and not missing[soft == 0][::7].all() and 0.9 < missing.sum() / (soft > 32).sum() < 1.1
+    assert (
+        missing[soft > 64].all() and not missing[soft == 0][::7].all() and 0.9 < missing.sum() / (soft > 32).sum() < 1.1
+    )
 
 
 @pytest.mark.parametrize("size", [(320, 240), (1280, 960)])
@@ -92,7 +94,9 @@ def test_nothing_of_the_fill_is_delivered(skin, fill):
 
 def test_holes_that_cannot_be_filled_are_refused():
     far = rectangle(box=(600, 10, 635, 60)) > 0
-    with pytest.raises(InvalidRequest, match=r"does not touch the person's face.*from 1\d to 7\d %.*leave the mask out"):
+    with pytest.raises(
+        InvalidRequest, match=r"does not touch the person's face.*from 1\d to 7\d %.*leave the mask out"
+    ):
         holes.known_in(far, FRAME, SIDE)
     whole = rectangle(box=(80, 20, 520, 460)) > 0
     with pytest.raises(InvalidRequest, match="leaves nothing of the square"):

@@ -32,8 +32,12 @@ def photo(model):
 def covered(picture, frame, across, down):
     """Black over the part of the frame that is given in its sides, and the mask."""
     hole = np.zeros(picture.shape[:2], bool)
-    x, y = (int(c + f * frame.size) for c, f in zip((frame.centre_x, frame.centre_y), (across[0], down[0]), strict=True))
-    hole[max(y, 0) : y + int((down[1] - down[0]) * frame.size), max(x, 0) : x + int((across[1] - across[0]) * frame.size)] = True
+    x, y = (
+        int(c + f * frame.size) for c, f in zip((frame.centre_x, frame.centre_y), (across[0], down[0]), strict=True)
+    )
+    hole[
+        max(y, 0) : y + int((down[1] - down[0]) * frame.size), max(x, 0) : x + int((across[1] - across[0]) * frame.size)
+    ] = True
     return np.where(hole[..., None], np.uint8(0), picture), hole
 
 

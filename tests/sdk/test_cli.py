@@ -201,7 +201,9 @@ def test_adding_photos(cli, tmp_path):
     cli("create", "ana", "photos")
     (tmp_path / "d.jpg").write_bytes((tmp_path / "photos" / "a.jpg").read_bytes())
     code, out, err = cli("add", "ana", "d.jpg", "--keep", "d.jpg")
-    assert code == 0 and "d.jpg" in out and "a.jpg" not in out and "the reach is as it was" in out and "add photos" in err
+    assert (
+        code == 0 and "d.jpg" in out and "a.jpg" not in out and "the reach is as it was" in out and "add photos" in err
+    )
     told = json.loads(cli("add", "ana", "photos/a.jpg", "d.jpg", "--json")[1])
     assert len(told["persona"]["photos"]) == 6 and told["job"].startswith("job_")
     assert "job_" in cli("add", "ana", "d.jpg", "--no-wait")[1]

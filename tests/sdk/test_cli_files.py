@@ -41,7 +41,10 @@ def test_several_pictures_are_numbered(cli, ana, tmp_path):
     for _ in range(2):
         assert cli("synthesize", "ana", "-n", "2", "-o", "more")[0] == 0
     assert files(tmp_path / "more") == ["ana-01.png", "ana-02.png", "ana-03.png", "ana-04.png"]
-    assert cli("edit", "ana", "photos/a.jpg", "--yaw", "5", "-o", "more")[0] == 0 and (tmp_path / "more" / "a-ana.png").exists()
+    assert (
+        cli("edit", "ana", "photos/a.jpg", "--yaw", "5", "-o", "more")[0] == 0
+        and (tmp_path / "more" / "a-ana.png").exists()
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +75,10 @@ def test_pictures_that_were_not_waited_for_are_fetched(cli, ana, tmp_path):
     grid = cli("synthesize", "ana", "--grid", "yaw,smile", "--no-wait")[1].strip()
     pictures = json.loads(cli("jobs", grid, "--follow", "--out", "grid.jpg", "--json")[1])["pictures"]
     assert len(pictures) == 25 and Image.open("grid.jpg").width > 300
-    for wrong, words in ((("jobs", learnt, "--out", "x"), "makes no pictures"), (("jobs", "--out", "x"), "jobs ID --out")):
+    for wrong, words in (
+        (("jobs", learnt, "--out", "x"), "makes no pictures"),
+        (("jobs", "--out", "x"), "jobs ID --out"),
+    ):
         code, _, err = cli(*wrong)
         assert code == 2 and words in err
 
@@ -92,7 +98,10 @@ def test_pictures_of_a_job_that_is_not_over(cli, ana, monkeypatch):
         (("edit", "ana", "empty", "--yaw", "5"), "no picture files in empty"),
         (("enhance", "ana", "photos"), "photos is a folder; give a photo's file"),
         (("enhance", "ana", "notes.txt"), "not a picture"),
-        (("enhance", "ana", "photos/a.jpg", "--degradation", "mask:photos"), "mask:photos: there is no such file; a mask is"),
+        (
+            ("enhance", "ana", "photos/a.jpg", "--degradation", "mask:photos"),
+            "mask:photos: there is no such file; a mask is",
+        ),
         (("enhance", "ana", "photos/a.jpg", "--degradation", "mask"), "a mask is black and white"),
         (("enhance", "ana", "photos/a.jpg", "--degradation", "mask:notes.txt"), "notes.txt is not a picture"),
         (("enhance", "ana", "photos/a.jpg", "--degradation", "mask:photos/b.jpg"), "the mask"),
@@ -111,7 +120,13 @@ def test_a_folder_is_edited(cli, ana, tmp_path):
     Image.new("RGB", (16, 16)).save(tmp_path / "photos" / "a.png")
     code, out, err = cli("edit", "ana", "photos", "--yaw", "5")
     assert code == 0 and "edit 4 of 4: c.jpg" in err and "side by side: ana-edited/contact-sheet.html" in out
-    assert files(tmp_path / "ana-edited") == ["a-ana-2.png", "a-ana.png", "b-ana.png", "c-ana.png", "contact-sheet.html"]
+    assert files(tmp_path / "ana-edited") == [
+        "a-ana-2.png",
+        "a-ana.png",
+        "b-ana.png",
+        "c-ana.png",
+        "contact-sheet.html",
+    ]
     page = (tmp_path / "ana-edited" / "contact-sheet.html").read_text()
     assert all(f'src="{name}"' in page for name in ("../photos/b.jpg", "b-ana.png")) and "yaw 5" in page
     assert cli("edit", "ana", "photos", "--yaw", "5", "--smile=0,1", "-o", "both")[0] == 0
@@ -123,7 +138,9 @@ def test_a_folder_is_edited(cli, ana, tmp_path):
     assert cli("edit", "ana", "photos", "--yaw", "5", "--no-wait", "-o", "both")[0] == 2
     (tmp_path / "odd {x}").mkdir()
     assert cli("edit", "ana", "photos/a.jpg", "photos/b.jpg", "--yaw", "5", "-o", "odd {x}")[0] == 0
-    assert cli("edit", "ana", "photos/c.jpg", "photos/a.png", "--yaw", "5", "-o", "odd {x}")[0] == 2  # a-ana.png is there
+    assert (
+        cli("edit", "ana", "photos/c.jpg", "photos/a.png", "--yaw", "5", "-o", "odd {x}")[0] == 2
+    )  # a-ana.png is there
     assert cli("synthesize", "ana", "-o", "odd {x}")[0] == 0 and len(files(tmp_path / "odd {x}")) == 4
     found = json.loads(cli("edit", "ana", "photos", "--yaw", "5", "--json")[1])
     assert [one["error"] for one in found] == [None] * 4 and (tmp_path / "ana-edited-2" / "a-ana.png").exists()
@@ -142,16 +159,31 @@ def test_one_photo_that_cannot_be_edited_does_not_stop_the_others(tmp_path, caps
     ana = fake_studio(run).personas.create("ana", "photos", wait=True)
     with pytest.raises(several.typer.Exit) as ended:
         several.edit(
-            ["photos"], several.Places(None, "ana"), None, lambda photo: ana.edit(photo, yaw=5, wait=False), no_wait=False, json=False
+            ["photos"],
+            several.Places(None, "ana"),
+            None,
+            lambda photo: ana.edit(photo, yaw=5, wait=False),
+            no_wait=False,
+            json=False,
         )
     out, err = capsys.readouterr()
-    assert ended.value.exit_code == 1 and "a-ana.png" in out and "c-ana.png" in out and "photos/b.jpg: b.jpg shows <nobody>" in err
+    assert (
+        ended.value.exit_code == 1
+        and "a-ana.png" in out
+        and "c-ana.png" in out
+        and "photos/b.jpg: b.jpg shows <nobody>" in err
+    )
     assert "shows &lt;nobody&gt;" in (tmp_path / "ana-edited" / "contact-sheet.html").read_text()
 
 
 def test_verify_of_what_is_no_picture(cli, ana, tmp_path):
     (tmp_path / "notes.txt").write_text("not a picture")
     code, out, err = cli("verify", "notes.txt", "photos/a.jpg", "nowhere.png")
-    assert code == 2 and "notes.txt is not a picture" in err and "nowhere.png" in err and "photos/a.jpg\n  metadata: none" in out
+    assert (
+        code == 2
+        and "notes.txt is not a picture" in err
+        and "nowhere.png" in err
+        and "photos/a.jpg\n  metadata: none" in out
+    )
     told = json.loads(cli("verify", "notes.txt", "photos/a.jpg", "--json")[1])
     assert [one.get("generated") for one in told] == [None, False] and told[0]["error"]["code"] == "invalid_image"

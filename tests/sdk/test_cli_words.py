@@ -13,9 +13,19 @@ from portraitist.cli.app import app
 from portraitist.cli.words import spoken
 
 ROOT = Path(__file__).parents[2]
-PYTHON = re.compile(r"studio\.|\b[a-z_]+\(\)|\b[a-z_]{2,}=(…|[\[({'\w])|(?<!-)\bstrict out|portraitist\.[A-Z]|\bconnect again")
+PYTHON = re.compile(
+    r"studio\.|\b[a-z_]+\(\)|\b[a-z_]{2,}=(…|[\[({'\w])|(?<!-)\bstrict out|portraitist\.[A-Z]|\bconnect again"
+)
 # What no command can cause.
-NOT_SAID = ("degradation=", "priority=", "attributes=", "events=", "secret is empty", "no blob", "PORTRAITIST_IDENTITY=")
+NOT_SAID = (
+    "degradation=",
+    "priority=",
+    "attributes=",
+    "events=",
+    "secret is empty",
+    "no blob",
+    "PORTRAITIST_IDENTITY=",
+)
 
 
 def messages(path):
@@ -26,7 +36,9 @@ def messages(path):
             found = [text for argument in raised.exc.args for text in ast.walk(argument)]
             joined = [text.values for text in found if isinstance(text, ast.JoinedStr)]
             for parts in joined:
-                yield "".join(p.value if isinstance(p, ast.Constant) else "'x'" if p.conversion > 0 else "x" for p in parts)
+                yield "".join(
+                    p.value if isinstance(p, ast.Constant) else "'x'" if p.conversion > 0 else "x" for p in parts
+                )
             within = [part for parts in joined for part in parts]
             yield from (text.value for text in found if isinstance(text, ast.Constant) and text not in within)
 
@@ -60,13 +72,16 @@ def test_ordinals_and_percentiles():
     assert [show.ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 92, 93, 101, 111)] == [
         "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "92nd", "93rd", "101st", "111th"]  # fmt: skip
     assert "92nd percentile of the person's photos" in show.identity(92.4)
-    assert "less like the person's photos than any of these" in show.identity(0.0) and "more like" in show.identity(100.0)
+    assert "less like the person's photos than any of these" in show.identity(0.0) and "more like" in show.identity(
+        100.0
+    )
 
 
 def commands(group, name=""):
     for one in group.registered_commands:
-        yield f"{name}{(one.name or one.callback.__name__).replace('_', '-')}".rstrip("-"), typer.main.get_command_from_info(
-            one, pretty_exceptions_short=True, rich_markup_mode=None
+        yield (
+            f"{name}{(one.name or one.callback.__name__).replace('_', '-')}".rstrip("-"),
+            typer.main.get_command_from_info(one, pretty_exceptions_short=True, rich_markup_mode=None),
         )
     for other in group.registered_groups:
         yield from commands(other.typer_instance, f"{other.typer_instance.info.name} ")

@@ -22,7 +22,10 @@ from portraitist.testing import fake_studio
 
 from .hostile_paths import PATHS
 
-PROGRAM = [Path(p).resolve() for p in (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), Path(portraitist.__file__).parents[2])]
+PROGRAM = [
+    Path(p).resolve()
+    for p in (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), Path(portraitist.__file__).parents[2])
+]
 TOUCHING = ("open", "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.listdir",
             "os.scandir", "os.chmod", "os.utime", "sqlite3.connect", "shutil.rmtree", "shutil.copyfile")  # fmt: skip
 _watched = []
@@ -64,7 +67,10 @@ def world(tmp_path, monkeypatch):
     def strayed():
         ours = [home, here, *PROGRAM]
         touched = {Path(os.path.realpath(os.fsdecode(p))) for p in _watched[-1] if "\0" not in os.fsdecode(p)}
-        outside = {p for p in touched if not any(p.is_relative_to(root) for root in ours)} - {Path("/dev/urandom"), Path(os.devnull)}
+        outside = {p for p in touched if not any(p.is_relative_to(root) for root in ours)} - {
+            Path("/dev/urandom"),
+            Path(os.devnull),
+        }
         assert snapshot(tmp_path) == before, "something outside was changed"
         return outside
 
@@ -74,7 +80,11 @@ def world(tmp_path, monkeypatch):
 
 def snapshot(folder):
     """What lies outside of home and working folder."""
-    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and not {"home", "here"} & set(p.relative_to(folder).parts)}
+    return {
+        p: p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and not {"home", "here"} & set(p.relative_to(folder).parts)
+    }
 
 
 def attempts(studio, home):
@@ -146,7 +156,7 @@ def test_a_careless_store_would_be_noticed(world):
 
 def test_names_of_photos_are_bare(world):
     for path in PATHS:
-        (name, data), = gather([(path, b"1")])
+        ((name, data),) = gather([(path, b"1")])
         assert "/" not in name and "\\" not in name and name and data == b"1"
 
 

@@ -172,7 +172,12 @@ def test_add(studio, ana):
     job = better.add([("e.jpg", b"5"), ("f.jpg", b"6")], keep="f.jpg", labels={"e.jpg": {"age": 30}}, wait=False)
     assert len(studio.jobs.get(job.id).wait().photos) == 6
     assert studio.personas.create("ana", PHOTOS).wait().id == ana.id  # the creation is still known by its name
-    for wrong in ({"keep": ["x.jpg"]}, {"labels": {"x.jpg": {"age": 3}}}, {"labels": {"g.jpg": {"n": 3}}}, {"photos": []}):
+    for wrong in (
+        {"keep": ["x.jpg"]},
+        {"labels": {"x.jpg": {"age": 3}}},
+        {"labels": {"g.jpg": {"n": 3}}},
+        {"photos": []},
+    ):
         with pytest.raises(InvalidRequest):
             better.add(**{"photos": [("g.jpg", b"7")], **wrong})
     ana.delete()

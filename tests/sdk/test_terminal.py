@@ -57,8 +57,13 @@ def test_a_signer_with_a_name(tmp_path):
 
 
 def test_messages_of_the_sdk(tmp_path):
-    for call in (lambda: list(gather([tmp_path / EVIL])), lambda: list(gather([(EVIL, bytes(2**26 + 1))])),
-                 lambda: list(gather([tmp_path / (EVIL + "\0")])), lambda: verify(tmp_path / EVIL), lambda: verify(tmp_path / "\0")):
+    for call in (
+        lambda: list(gather([tmp_path / EVIL])),
+        lambda: list(gather([(EVIL, bytes(2**26 + 1))])),
+        lambda: list(gather([tmp_path / (EVIL + "\0")])),
+        lambda: verify(tmp_path / EVIL),
+        lambda: verify(tmp_path / "\0"),
+    ):
         with pytest.raises(InvalidImage) as caught:
             call()
         assert caught.value.message.isprintable()

@@ -1,6 +1,6 @@
 """Every operation, short, on the device named by PORTRAITIST_DEVICE; prints what came out: the weights' digest, and pixels in base 64.
 
-    PORTRAITIST_DEVICE=meta python everywhere.py      (test_device.py compares it with cpu)
+PORTRAITIST_DEVICE=meta python everywhere.py      (test_device.py compares it with cpu)
 """
 
 import base64
@@ -34,7 +34,9 @@ def main():
     new, who = photo(world, EXAMPLES / "new.jpg"), {"persona_id": persona_id(1)}
     chain = [GaussianBlur(1.0), MotionBlur(5, 30), Jpeg(60), Downsample(2)]
     requests = {
-        "create": CreatePersona(persona_id="per_new", name="new", photos=photos, attributes=["yaw", "smile"], preset="fast"),
+        "create": CreatePersona(
+            persona_id="per_new", name="new", photos=photos, attributes=["yaw", "smile"], preset="fast"
+        ),
         "synthesize": Synthesize(**who, values=[{"yaw": 8, "smile": 0.6}, {}], seed=3),
         "edit": Edit(**who, photo=new, values=[{"yaw": 5}], space="s"),
         "enhance": Enhance(**who, photo=new, degradation=chain, values={"smile": 0.5}),
@@ -42,7 +44,11 @@ def main():
     made = {}
     for name in sys.argv[1:] or requests:
         result = operations.run(requests[name], world)
-        made[name] = [result.weights] if name == "create" else [base64.b64encode(raw(world, p)).decode() for p in result.pictures]
+        made[name] = (
+            [result.weights]
+            if name == "create"
+            else [base64.b64encode(raw(world, p)).decode() for p in result.pictures]
+        )
     generator = library.load().generator
     assert isinstance(next(generator.parameters()).data, Remote) == (device().type == "meta")
     print(json.dumps(made))

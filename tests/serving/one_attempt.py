@@ -1,6 +1,6 @@
 """One attempt at a job of the home folder HOME, in a process of its own, which ends itself by SIGKILL at a step of the tuning.
 
-    python one_attempt.py HOME JOB KILL_AT LOG     KILL_AT 0: never;  LOG gets a line "step seconds" per step
+python one_attempt.py HOME JOB KILL_AT LOG     KILL_AT 0: never;  LOG gets a line "step seconds" per step
 """
 
 import os

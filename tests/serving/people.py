@@ -32,11 +32,17 @@ def weights(number):
     with torch.no_grad():
         for name, parameter in tuned.synthesis.named_parameters():
             if parameter.ndim and name.startswith(("blocks.8.", "blocks.64.torgb", "blocks.4.const")):
-                parameter += 0.05 * parameter.std() * torch.randn(parameter.shape, generator=rng).sign().to(parameter.device)
-    anchors = prior.generator.mapping.w_avg + prior.w_std * 0.5 * torch.randn(6, len(prior.w_std), generator=rng).to(prior.w_std.device)
+                parameter += (
+                    0.05 * parameter.std() * torch.randn(parameter.shape, generator=rng).sign().to(parameter.device)
+                )
+    anchors = prior.generator.mapping.w_avg + prior.w_std * 0.5 * torch.randn(6, len(prior.w_std), generator=rng).to(
+        prior.w_std.device
+    )
     names = load_attributes().names
     steps = prior.steps_for(names)
-    axes = Axes(("yaw", "smile"), anchors.mean(0), torch.tensor([0.0, 0.3]).to(steps), prior.steps_for(("yaw", "smile")))
+    axes = Axes(
+        ("yaw", "smile"), anchors.mean(0), torch.tensor([0.0, 0.3]).to(steps), prior.steps_for(("yaw", "smile"))
+    )
     embeddings = torch.nn.functional.normalize(torch.randn(6, 128, generator=rng).to(steps.device), dim=1)
     response = Response(names, steps, torch.eye(len(names), device=steps.device))
     photos = tuple(f"{n}.jpg" for n in range(6))

@@ -22,7 +22,11 @@ from .people import context, persona_id, raw
 @pytest.mark.slow
 def test_every_operation_keeps_to_its_device():
     script, dtype = Path(__file__).with_name("everywhere.py"), str(optimisation_dtype()).removeprefix("torch.")
-    env = {**os.environ, "PORTRAITIST_DEVICE": "meta", "PORTRAITIST_DTYPE": dtype}  # else bf16 there, whatever is faster here
+    env = {
+        **os.environ,
+        "PORTRAITIST_DEVICE": "meta",
+        "PORTRAITIST_DTYPE": dtype,
+    }  # else bf16 there, whatever is faster here
     # With other threads, bf16 sums are rounded differently, which moves what is measured, and with it where the loop goes.
     env["OMP_NUM_THREADS"] = str(torch.get_num_threads())
     done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True)

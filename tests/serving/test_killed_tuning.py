@@ -57,6 +57,8 @@ def test_twenty_kills(tmp_path):
             ledger.requeue(row.id, row.token, reason="killed by the test", count=False)
     slowest = max(b - a for a, b in zip(list(done.values())[:-1], list(done.values())[1:], strict=True))
     read = [backend.of().sealed(job.wait().id).get(job.wait().record.weights) for job in (whole, broken)]
-    print(f"\n{KILLS} kills at steps {kills}: {steps - STEPS} of {STEPS} steps done again, at most {max(redone):.1f} s at a time")
+    print(
+        f"\n{KILLS} kills at steps {kills}: {steps - STEPS} of {STEPS} steps done again, at most {max(redone):.1f} s at a time"
+    )
     assert read[0] == read[1]
     assert max(redone) < CHECKPOINT_SECONDS + 3 * slowest + 1.0

@@ -60,7 +60,9 @@ def test_the_size_is_what_serving_takes():
     world = context(1)
     model = WarmPersonas().load(record(1), world)
     weights = 4 * sum(p.numel() for p in model.generator.synthesis.parameters())
-    assert weights < nbytes(model) < 2.2 * weights  # on a CPU with kernels transformed for fp32 (generator.winograd, upsampling)
+    assert (
+        weights < nbytes(model) < 2.2 * weights
+    )  # on a CPU with kernels transformed for fp32 (generator.winograd, upsampling)
     before = nbytes(model)
     model.generator.synthesis(model.anchors[:1], dtype=torch.bfloat16)
     assert nbytes(model) > before + 0.4 * weights  # the kernels in the other format are counted

@@ -24,7 +24,9 @@ def checked(backend: Backend, row: JobRow) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "request"
-        raise InvalidRequest(f"job {row.id}: {where[:100]}: {first['msg'].lower()}; submit it again", param=where[:100]) from None
+        raise InvalidRequest(
+            f"job {row.id}: {where[:100]}: {first['msg'].lower()}; submit it again", param=where[:100]
+        ) from None
     persona_id = getattr(request, "persona_id", "")
     lane = "tune" if isinstance(request, CreatePersona | AddPhotos | CalibratePrior) else "serve"
     if (row.operation, row.persona_id, row.lane) != (request.operation, persona_id, lane):
@@ -44,5 +46,7 @@ def _owned(ledger: Ledger, row: JobRow) -> PersonaRow:
         return persona
     rules.not_expired(persona)
     if (persona.status, persona.job_id) != ("creating", row.id):
-        raise NotFound(f"job {row.id} does not make the persona {row.persona_id!r}; create one anew", param="persona_id")
+        raise NotFound(
+            f"job {row.id} does not make the persona {row.persona_id!r}; create one anew", param="persona_id"
+        )
     return persona

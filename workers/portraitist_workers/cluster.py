@@ -33,7 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Portraitist's cluster worker.")
     parser.add_argument("--url", default=os.environ.get("PORTRAITIST_URL"), help="the Redis server")
     parser.add_argument(
-        "--store", default=os.environ.get("PORTRAITIST_STORE"), help="s3://bucket/folder, or a folder that all hosts have mounted"
+        "--store",
+        default=os.environ.get("PORTRAITIST_STORE"),
+        help="s3://bucket/folder, or a folder that all hosts have mounted",
     )
     parser.add_argument("--queues", default="serve,tune", help="serve (seconds), tune (minutes), or both")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
@@ -159,7 +161,9 @@ def _measure(parser: argparse.ArgumentParser, device: str) -> int:
     ask = "import torch; print(torch.cuda.get_device_properties(0).total_memory)"
     asked = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
     if asked.returncode:
-        parser.error(f"--device {device} cannot be used: {asked.stderr.strip().splitlines()[-1]}; `portraitist doctor` tells more")
+        parser.error(
+            f"--device {device} cannot be used: {asked.stderr.strip().splitlines()[-1]}; `portraitist doctor` tells more"
+        )
     return int(asked.stdout)
 
 

@@ -69,7 +69,9 @@ class Sender:
                 return
             retry = pause if delivery.attempts < ATTEMPTS else None
             then = "given up" if retry is None else f"again in {retry:.0f} s"
-            log.warning("webhook %s of job %s, attempt %d: %s; %s", delivery.id, delivery.job_id, delivery.attempts, error, then)
+            log.warning(
+                "webhook %s of job %s, attempt %d: %s; %s", delivery.id, delivery.job_id, delivery.attempts, error, then
+            )
             metrics.webhook_sent("given_up" if retry is None else "retried")
             self._ledger.outbox.settle(delivery, error=error, retry_s=retry)
         except PortraitistError as failed:  # its lease runs out, and it is sent again

@@ -76,7 +76,12 @@ def main(argv: list[str] | None = None) -> int:
         threading.Thread(target=supervisor.run, name="portraitist-supervisor", daemon=True).start()
 
     worker = app.Worker(
-        autoscale=(len(LANES), 1), loglevel="WARNING", without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True
+        autoscale=(len(LANES), 1),
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
     )
     if options.monitor:
         pids = partial(children, worker)

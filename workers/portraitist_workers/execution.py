@@ -154,7 +154,13 @@ class JobContext(Gallery):
     def __init__(self, backend: Backend, row: JobRow, attempt: Attempt, *, lease_s: float) -> None:
         self.stage, self.step = "", 0
         self.lost = False  # the job is no longer ours
-        self._backend, self._ledger, self._row, self._attempt, self._lease_s = backend, backend.ledger, row, attempt, lease_s
+        self._backend, self._ledger, self._row, self._attempt, self._lease_s = (
+            backend,
+            backend.ledger,
+            row,
+            attempt,
+            lease_s,
+        )
         self._cancelled = False
         self._written: list[str] = []
         self._told = 0.0
@@ -313,7 +319,10 @@ class JobContext(Gallery):
                 except (LeaseLost, PersonaDeleted):
                     self.lost = True
                     return
-                except (QueueUnavailable, StorageFull) as error:  # the lease is renewed when it is back, and the reaper waits
+                except (
+                    QueueUnavailable,
+                    StorageFull,
+                ) as error:  # the lease is renewed when it is back, and the reaper waits
                     self._away(error)
                 except PortraitistError:  # the operation will meet it and say so
                     log.warning("the lease of job %s could not be renewed", self._row.id, exc_info=True)

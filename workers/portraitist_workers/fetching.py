@@ -43,7 +43,9 @@ def with_photos(request: Any, context: FetchContext, outbound: Outbound | None =
 
     def fetch(photo: Photo) -> None:
         if (left := ALL_S - (time.monotonic() - began)) <= 0:
-            raise DownloadFailed(f"not fetched: the job's photos took more than {ALL_S:.0f} s; use fewer or a faster server")
+            raise DownloadFailed(
+                f"not fetched: the job's photos took more than {ALL_S:.0f} s; use fewer or a faster server"
+            )
         photo.blob = context.put(outbound.get(photo.url, max_bytes=MAX_BYTES, timeout_s=min(ONE_S, left)))
 
     pool = ThreadPoolExecutor(AT_ONCE, "portraitist-fetch")

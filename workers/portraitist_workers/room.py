@@ -19,7 +19,9 @@ ROOM = int(os.environ.get("PORTRAITIST_MEMORY", "0"))  # bytes; 0: not known
 
 def exhausted(error: Exception) -> bool:
     """Whether this says that memory ran out, the processor's or the GPU's."""
-    return isinstance(error, MemoryError) or (not isinstance(error, PortraitistError) and "out of memory" in str(error).lower())
+    return isinstance(error, MemoryError) or (
+        not isinstance(error, PortraitistError) and "out of memory" in str(error).lower()
+    )
 
 
 def beside(row: JobRow) -> bool:

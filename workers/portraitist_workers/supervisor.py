@@ -45,7 +45,9 @@ class Supervisor:
     """`run` is the loop (in a thread of the worker's main process); `idle_s` = 0 never ends by itself; `processes` tells the
     children's process ids."""
 
-    def __init__(self, backend: Backend, lock: WorkerLock, *, idle_s: float, processes: Callable[[], list[int]]) -> None:
+    def __init__(
+        self, backend: Backend, lock: WorkerLock, *, idle_s: float, processes: Callable[[], list[int]]
+    ) -> None:
         self._backend, self._ledger, self._store = backend, backend.ledger, backend.store
         self._lock, self._idle_s, self._processes = lock, idle_s, processes
         self._sender = Sender(backend)
@@ -127,7 +129,9 @@ class Supervisor:
         self._ending.acquire()
         try:
             for row in self._ledger.running():
-                self._requeue(row, "the worker was asked to stop", count=False)  # before its death is noticed and charged
+                self._requeue(
+                    row, "the worker was asked to stop", count=False
+                )  # before its death is noticed and charged
                 _kill(row)
         except PortraitistError as error:
             log.warning("%s", error)
@@ -161,7 +165,9 @@ class Supervisor:
     def _requeue(self, row: JobRow, reason: str, *, count: bool = True) -> None:
         try:
             after = self._ledger.requeue(row.id, row.token, reason=reason, count=count)
-            log.warning("job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status, extra=logs.about(row))
+            log.warning(
+                "job %s: %s (attempt %d): %s", row.id, reason, row.attempts, after.status, extra=logs.about(row)
+            )
             metrics.requeued(reason)
             if after.status in TERMINAL:
                 metrics.ended(row, after.status)

@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 SWEEP_S = 3600.0  # how often ...
 SWEEP_AGE_S = 24 * 3600.0  # ... and how old a blob must be (a client uploads first and submits then)
 _AT_ONCE = 1000  # digests or jobs per question to the ledger
-KEEP_JOBS_S = 86400 * float(os.environ.get("PORTRAITIST_KEEP_JOBS_DAYS", "30"))  # that are over, with their pictures; 0: for ever
+KEEP_JOBS_S = 86400 * float(
+    os.environ.get("PORTRAITIST_KEEP_JOBS_DAYS", "30")
+)  # that are over, with their pictures; 0: for ever
 # Seconds: how often deletions are looked after (here, and for copies in memory), and how long whoever asked for one is given.
 DELETIONS_S = float(os.environ.get("PORTRAITIST_DELETIONS_S", "20"))
 

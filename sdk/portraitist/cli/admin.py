@@ -44,7 +44,9 @@ def personas(
 def jobs(
     job_id: Annotated[str | None, typer.Argument(help="Show this one.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="With a job: watch it until it is over.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="With a job that is over, or --follow: write its pictures there.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="With a job that is over, or --follow: write its pictures there.")
+    ] = None,
     force: Force = False,
     status: Annotated[str | None, typer.Option(help=f"Only {', '.join(_STATES)} ones.")] = None,
     limit: Annotated[int, typer.Option(min=1)] = 20,
@@ -85,7 +87,8 @@ def _fetch(job: AnyJob, places: Places, follow: bool, json: bool) -> None:
     places.check()
     if not follow and not job.done:
         raise WaitTimeout(
-            f"job {job.id} is not over ({show.status(job.status)}); ask again later, or wait for it with --follow", job_id=job.id
+            f"job {job.id} is not over ({show.status(job.status)}); ask again later, or wait for it with --follow",
+            job_id=job.id,
         )
     made: Output = job.wait(progress=follow and not json)
     written = write(made, places.paths(len(made) if isinstance(made, list) else None))
@@ -114,7 +117,9 @@ def delete(
     signed = studio.personas.delete(persona)
     if receipt is not None:
         signed.save(receipt)
-    show.as_json({"deleted": persona, "receipt": signed.model_dump(mode="json")}) if json else print(f"deleted {persona}")
+    show.as_json({"deleted": persona, "receipt": signed.model_dump(mode="json")}) if json else print(
+        f"deleted {persona}"
+    )
 
 
 def doctor(
@@ -149,13 +154,15 @@ def worker(
     store: Store = None,
     queues: Annotated[str, typer.Option(help="Cluster: serve (seconds), tune (minutes), or both.")] = "serve,tune",
     device: Annotated[str, typer.Option(help="Cluster: cpu, cuda or cuda:N.")] = "cpu",
-    memory: Annotated[str | None, typer.Option(help="Cluster: what it has for a job, like 24GB; default: as measured.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Cluster: how many synthesize jobs may share a pass (docs/queue.md).")] = 1,
+    memory: Annotated[
+        str | None, typer.Option(help="Cluster: what it has for a job, like 24GB; default: as measured.")
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Cluster: how many synthesize jobs may share a pass (docs/queue.md).")
+    ] = 1,
     grace: Annotated[float, typer.Option(help="Cluster: seconds that a job may go on after SIGTERM.")] = 25.0,
     monitor: Monitor = None,
-    log: Annotated[
-        str | None, typer.Option(help="text or json lines; default: $PORTRAITIST_LOG, else text.")
-    ] = None,
+    log: Annotated[str | None, typer.Option(help="text or json lines; default: $PORTRAITIST_LOG, else text.")] = None,
 ) -> None:
     """Run a worker in the foreground. Embedded (the SDK starts one by itself when it needs one), or with --url: one of a
     cluster's, which SIGTERM drains."""
@@ -178,7 +185,15 @@ def worker(
 
 
 def _cluster_worker(
-    url: str, store: str | None, queues: str, device: str, memory: str | None, batch: int, grace: float, watched: list[str], stop: bool
+    url: str,
+    store: str | None,
+    queues: str,
+    device: str,
+    memory: str | None,
+    batch: int,
+    grace: float,
+    watched: list[str],
+    stop: bool,
 ) -> None:
     if stop:
         raise InvalidRequest("--stop is for the embedded worker; send this one's process SIGTERM", param="--stop")

@@ -55,7 +55,9 @@ app.add_typer(vault.receipts)
 
 @app.callback()
 def about(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)
+    ] = False,
 ) -> None:
     """Learn one person from their photos, then synthesise, edit and restore portraits of them."""
 

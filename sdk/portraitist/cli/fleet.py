@@ -59,14 +59,18 @@ def queues(url: Url = None, store: Store = None, home: Home = None, json: AsJson
         if refused := backend.ledger.refused():
             show.console.print(f"{refused} late writes of workers that had lost their job were refused")
         if aside := backend.ledger.aside():
-            show.console.print(f"{aside} entries of the queue were not as they must be and were set aside; the workers' logs tell when")
+            show.console.print(
+                f"{aside} entries of the queue were not as they must be and were set aside; the workers' logs tell when"
+            )
         for risk in backend.risks():
             show.console.print(f"[yellow]the Redis server: {risk}[/]")
 
 
 def health(
     monitor: Monitor = None,
-    live: Annotated[bool, typer.Option("--live", help="Only whether its loop turns, not whether it can work now.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Only whether its loop turns, not whether it can work now.")
+    ] = False,
 ) -> None:
     """Ask the worker that runs here with --monitor whether it is well; exit code 1 if not. For container health checks.
     What it answers is JSON."""

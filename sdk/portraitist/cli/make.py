@@ -44,14 +44,16 @@ def create(
         Path | None, typer.Option(help='JSON with attributes of your own: {"a.jpg": {"age": 34}}.')
     ] = None,
     person: Annotated[
-        str | None, typer.Option(metavar="PHOTO", help="A photo that shows who is meant; else whoever most photos show.")
+        str | None,
+        typer.Option(metavar="PHOTO", help="A photo that shows who is meant; else whoever most photos show."),
     ] = None,
     keep: Annotated[
         list[str] | None, typer.Option(metavar="PHOTO", help="A photo to use whatever is found in it; may be repeated.")
     ] = None,
     prior: Annotated[str, typer.Option(help="The generator to start from.")] = "default",
     consent: Annotated[
-        Path | None, typer.Option(help='JSON with the person\'s consent: {"subject": …, "by": …, "text": …}; a cluster needs it.')
+        Path | None,
+        typer.Option(help='JSON with the person\'s consent: {"subject": …, "by": …, "text": …}; a cluster needs it.'),
     ] = None,
     retain_days: Annotated[float | None, typer.Option(help="Delete the persona after so many days.")] = None,
     seed: Seed = 0,
@@ -104,7 +106,9 @@ def add(
     """Learn a person better from more photos. The persona as it is serves until that is done."""
     given = [options.photo(photo) for photo in photos]
     before = connect(home=home, tenant=tenant).personas.get(persona)
-    job = before.add(given[0] if len(given) == 1 else given, keep=keep or (), labels=options.labels(labels), seed=seed, wait=False)
+    job = before.add(
+        given[0] if len(given) == 1 else given, keep=keep or (), labels=options.labels(labels), seed=seed, wait=False
+    )
     if no_wait:
         return _started(job, json)
     after = job.wait(progress=not json)
@@ -148,7 +152,10 @@ def synthesize(
 def edit(
     persona: PersonaName,
     photos: Annotated[
-        list[str], typer.Argument(metavar="PHOTO...", help="A photo that shows the person, or its https address; several, or a folder.")
+        list[str],
+        typer.Argument(
+            metavar="PHOTO...", help="A photo that shows the person, or its https address; several, or a folder."
+        ),
     ],
     yaw: Yaw = None,
     pitch: Pitch = None,
@@ -178,7 +185,9 @@ def edit(
         return person.edit(photo, relative=relative, space=space, seed=seed, strict=strict, wait=False, **asked)
 
     if len(photos) > 1 or Path(photos[0]).expanduser().is_dir():
-        return several.edit(photos, Places(out, person.name, force), pictures_of(batch), submit, no_wait=no_wait, json=json)
+        return several.edit(
+            photos, Places(out, person.name, force), pictures_of(batch), submit, no_wait=no_wait, json=json
+        )
     paths = Places(out, f"{stem_of(photos[0])}-{person.name}", force).before(batch, no_wait)
     job = submit(options.photo(photos[0]))
     _started(job, json) if no_wait else _deliver(job, paths, json)

@@ -30,7 +30,8 @@ Home = Annotated[
 Store = Annotated[
     str | None,
     typer.Option(
-        "--store", help="The cluster's bytes: s3://bucket/folder, or a folder mounted everywhere; default: $PORTRAITIST_STORE."
+        "--store",
+        help="The cluster's bytes: s3://bucket/folder, or a folder mounted everywhere; default: $PORTRAITIST_STORE.",
     ),
 ]
 Url = Annotated[str | None, typer.Option("--url", help="The cluster's Redis server; default: $PORTRAITIST_URL.")]
@@ -53,7 +54,11 @@ Strict = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help=f"Where to write: a folder, or a file ({', '.join(FORMATS)}; several pictures: x-01.png, …)."),
+    typer.Option(
+        "--out",
+        "-o",
+        help=f"Where to write: a folder, or a file ({', '.join(FORMATS)}; several pictures: x-01.png, …).",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the job's id and return.")]
@@ -162,5 +167,7 @@ def _degradation(text: str) -> AnyDegradation:
 
 def _mask(file: str) -> Mask:
     if not Path(file).expanduser().is_file():
-        raise InvalidRequest(f"--degradation mask:{printable(file)}: there is no such file; {EXPECTED}", param="--degradation")
+        raise InvalidRequest(
+            f"--degradation mask:{printable(file)}: there is no such file; {EXPECTED}", param="--degradation"
+        )
     return Mask(photo(file))

@@ -39,10 +39,13 @@ def list_(home: Home = None, json: AsJson = False) -> None:
 
 @app.command()
 def add(
-    source: Annotated[str, typer.Argument(metavar="FILE", help=f"A weights file, or one of {', '.join(OFFICIAL)} (downloads).")],
+    source: Annotated[
+        str, typer.Argument(metavar="FILE", help=f"A weights file, or one of {', '.join(OFFICIAL)} (downloads).")
+    ],
     name: Annotated[str | None, typer.Option(help="What to call it; default: after the file.")] = None,
     accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="You have read the licence that comes with the weights, and keep to it.")
+        bool,
+        typer.Option("--accept-licence", help="You have read the licence that comes with the weights, and keep to it."),
     ] = False,
     mapping_from: Annotated[
         str | None, typer.Option(help="For MyStyle's tuned generators: the prior that they were tuned from.")

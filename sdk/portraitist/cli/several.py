@@ -33,7 +33,13 @@ _STYLE = (
 
 
 def edit(
-    photos: list[str], places: Places, pictures: int | None, submit: Callable[[str], AnyJob], *, no_wait: bool, json: bool
+    photos: list[str],
+    places: Places,
+    pictures: int | None,
+    submit: Callable[[str], AnyJob],
+    *,
+    no_wait: bool,
+    json: bool,
 ) -> None:
     """`pictures` as in `Places`. A photo that cannot be edited does not stop the others; the exit code is then 1. Raises InvalidRequest,
     InvalidImage."""
@@ -57,7 +63,10 @@ def edit(
                     done.append((file, [], error))
                 bar.step()
         except KeyboardInterrupt:
-            print("The jobs go on. Come back with `portraitist jobs`, and `portraitist jobs ID --out FILE`.", file=sys.stderr)
+            print(
+                "The jobs go on. Come back with `portraitist jobs`, and `portraitist jobs ID --out FILE`.",
+                file=sys.stderr,
+            )
             raise
     _tell(done, json)
     if any(written for _, written, _ in done):
@@ -76,8 +85,12 @@ def page(title: str, done: list[Done], folder: Path) -> str:
         address = photo if "://" in photo else _address(photo, folder)
         shown = {path: made.report for path, made in reversed(written)}
         figures = [_figure(address, photo)]
-        figures += [_figure(_address(path, folder), f"{path.name}: {show.told(shown[path])}") for path in reversed(shown)]
-        rows.append(f"<section>{''.join(figures)}{f'<p>{escape(spoken(error.message))}</p>' if error else ''}</section>")
+        figures += [
+            _figure(_address(path, folder), f"{path.name}: {show.told(shown[path])}") for path in reversed(shown)
+        ]
+        rows.append(
+            f"<section>{''.join(figures)}{f'<p>{escape(spoken(error.message))}</p>' if error else ''}</section>"
+        )
     head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>'
     return "\n".join([head, *rows, ""])
 

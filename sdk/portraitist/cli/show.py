@@ -84,7 +84,9 @@ def added(before: Persona, after: Persona) -> None:
     for name in changed:
         r, old = after.reach[name], before.reach.get(name)
         was = "" if old is None else f"{old.low:.3g} to {old.high:.3g}"
-        table.add_row(f"{name}{f' ({r.unit})' if r.unit else ''}", f"{r.low:.3g}", f"{r.high:.3g}", was, escape(r.advice))
+        table.add_row(
+            f"{name}{f' ({r.unit})' if r.unit else ''}", f"{r.low:.3g}", f"{r.high:.3g}", was, escape(r.advice)
+        )
     console.print(table if changed else "the reach is as it was")
     for warning in after.record.warnings:
         console.print(f"[yellow]{escape(printable(warning))}[/]")
@@ -94,7 +96,9 @@ def _verdicts(photos: list[PhotoVerdict]) -> None:
     table = Table("photo", "verdict", "why", box=None, pad_edge=False)
     for v in photos:
         why = spoken("; ".join(filter(None, [v.reason, *v.warnings])))
-        table.add_row(escape(printable(v.name)), "[green]ok[/]" if v.accepted else f"[red]{v.code}[/]", escape(printable(why)))
+        table.add_row(
+            escape(printable(v.name)), "[green]ok[/]" if v.accepted else f"[red]{v.code}[/]", escape(printable(why))
+        )
     console.print(table)
 
 
@@ -217,7 +221,9 @@ def priors(found: list[Prior]) -> None:
     console.print(table)
     have = {p.record.source.official for p in found if p.record}
     if missing := [o for o in OFFICIAL.values() if o.name not in have]:
-        console.print("\nknown by name: " + ", ".join(o.name for o in missing) + "; `portraitist priors add NAME` fetches one")
+        console.print(
+            "\nknown by name: " + ", ".join(o.name for o in missing) + "; `portraitist priors add NAME` fetches one"
+        )
 
 
 def prior(p: Prior) -> None:
@@ -234,7 +240,9 @@ def prior(p: Prior) -> None:
         "weights sha256": r.generator_sha256,
         "licence": r.licence.note + (f" (accepted {r.licence.accepted})" if r.licence.accepted else ""),
         "added": f"{r.added}, read behind: {', '.join(r.source.walls)}",
-        "calibration": "none yet" if r.calibration is None else f"{r.calibration.samples} pictures, {r.calibration.seconds:.0f} s",
+        "calibration": "none yet"
+        if r.calibration is None
+        else f"{r.calibration.samples} pictures, {r.calibration.seconds:.0f} s",
     }
     console.print(f"[bold]{p.name}[/]")
     for label, text in lines.items():
@@ -276,6 +284,8 @@ class Download:
         assert self._task is not None
         self._bar.update(self._task, completed=have, total=total)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()

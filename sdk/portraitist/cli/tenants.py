@@ -32,7 +32,9 @@ def list_(url: Url = None, store: Store = None, home: Home = None, json: AsJson 
     for row in found:
         limits = asdict(row.quotas)
         have = {"running": row.running, "queued": row.queued, "personas": row.personas}
-        cells = (f"{count}" + (f" of {limits[name]}" if limits[name] is not None else "") for name, count in have.items())
+        cells = (
+            f"{count}" + (f" of {limits[name]}" if limits[name] is not None else "") for name, count in have.items()
+        )
         table.add_row(row.name, *cells)
     show.console.print(table if found else "no tenants yet; the first job makes one")
 
@@ -40,7 +42,9 @@ def list_(url: Url = None, store: Store = None, home: Home = None, json: AsJson 
 @app.command()
 def set_quota(
     tenant: Annotated[str, typer.Argument(help="Its name; '*' for all that have no quotas of their own.")],
-    running: Annotated[str | None, typer.Option(help="Jobs at the same time; 'none': as many as there are workers.")] = None,
+    running: Annotated[
+        str | None, typer.Option(help="Jobs at the same time; 'none': as many as there are workers.")
+    ] = None,
     queued: Annotated[str | None, typer.Option(help="Jobs that wait; 'none': any number.")] = None,
     personas: Annotated[str | None, typer.Option(help="Personas; 'none': any number.")] = None,
     url: Url = None,
@@ -58,7 +62,9 @@ def set_quota(
     now: Quotas = ledger.quotas(tenant)
     if json:
         return show.as_json({"tenant": tenant, **asdict(now)})
-    print(f"{tenant}: " + ", ".join(f"{name} {'any' if limit is None else limit}" for name, limit in asdict(now).items()))
+    print(
+        f"{tenant}: " + ", ".join(f"{name} {'any' if limit is None else limit}" for name, limit in asdict(now).items())
+    )
 
 
 def _limit(name: str, text: str) -> int | None:

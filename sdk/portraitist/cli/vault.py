@@ -42,7 +42,9 @@ def key(url: Url = None, store: Store = None, home: Home = None, json: AsJson = 
 @receipts.command()
 def verify(
     file: str,
-    trusted: Annotated[list[str] | None, typer.Option("--key", help="Public keys to trust; without: this installation's own.")] = None,
+    trusted: Annotated[
+        list[str] | None, typer.Option("--key", help="Public keys to trust; without: this installation's own.")
+    ] = None,
     url: Url = None,
     store: Store = None,
     home: Home = None,

@@ -49,7 +49,9 @@ def resend(
 ) -> None:
     """Try one again that was given up; one that still waits is left as it is."""
     delivery = open_backend(url, home, store).ledger.outbox.resend(webhook_id)
-    show.as_json(asdict(delivery)) if json else print("it is due now" if delivery.attempts == 0 else "it is still being tried")
+    show.as_json(asdict(delivery)) if json else print(
+        "it is due now" if delivery.attempts == 0 else "it is still being tried"
+    )
 
 
 @app.command()

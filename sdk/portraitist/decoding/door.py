@@ -139,7 +139,9 @@ def _check_header(image: Image.Image, name: str, passes: int) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    if image.format == "HEIF":  # its turns are part of decoding, and its EXIF orientation says the same (ISO/IEC 23008-12, A.2.1)
+    if (
+        image.format == "HEIF"
+    ):  # its turns are part of decoding, and its EXIF orientation says the same (ISO/IEC 23008-12, A.2.1)
         return image
     try:
         return ImageOps.exif_transpose(image)

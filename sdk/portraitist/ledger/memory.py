@@ -138,7 +138,11 @@ class MemoryLedger:
                 return 0
             lines = {line.tenant: line for line in self._lines(row.lane, also=row.tenant)}
             mine = lines.pop(row.tenant)
-            before = 0 if row.lane == "serve" else sum(r.status == "queued" and r.lane == "serve" for r in self._jobs.values())
+            before = (
+                0
+                if row.lane == "serve"
+                else sum(r.status == "queued" and r.lane == "serve" for r in self._jobs.values())
+            )
             return before + rules.ahead(mine, mine.ids.index(job_id), lines.values())
 
     def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
@@ -250,7 +254,9 @@ class MemoryLedger:
         self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
     ) -> JobRow | None:
         with self._changed:
-            return next((self.claim(job_id, worker=worker, lease_s=lease_s) for job_id in self.queued(lane=lane, limit=1)), None)
+            return next(
+                (self.claim(job_id, worker=worker, lease_s=lease_s) for job_id in self.queued(lane=lane, limit=1)), None
+            )
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         with self._changed:
@@ -348,10 +354,17 @@ class MemoryLedger:
 
     def tenants(self) -> list[TenantRow]:
         with self._changed:
-            jobs, personas = list(self._of(self.tenant, self._jobs.values())), self._of(self.tenant, self._personas.values())
+            jobs, personas = (
+                list(self._of(self.tenant, self._jobs.values())),
+                self._of(self.tenant, self._personas.values()),
+            )
             living = [p.tenant for p in personas if p.status != "deleted"]
             states = [(r.tenant, r.status) for r in jobs]
-            names = {r.tenant for r in jobs} | {*living} | {t for t in self._quotas if t != "*" and self.tenant in (None, t)}
+            names = (
+                {r.tenant for r in jobs}
+                | {*living}
+                | {t for t in self._quotas if t != "*" and self.tenant in (None, t)}
+            )
             return [
                 TenantRow(t, states.count((t, "running")), states.count((t, "queued")), living.count(t), self.quotas(t))
                 for t in sorted(names)

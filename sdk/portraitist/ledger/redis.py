@@ -55,7 +55,9 @@ class RedisLedger:
         self._clock = clock  # tests only; else the server's
         self._prefix = prefix
         self._redis = open_redis(url)
-        source = "".join(resources.files(__package__).joinpath(name).read_text() for name in ("outbox.lua", "ledger.lua"))
+        source = "".join(
+            resources.files(__package__).joinpath(name).read_text() for name in ("outbox.lua", "ledger.lua")
+        )
         self._script = self._redis.register_script(source)  # sent again by itself when the server has forgotten it
 
     def of(self, tenant: str) -> RedisLedger:
@@ -223,7 +225,9 @@ class RedisLedger:
         return deletion_of(found)
 
     def unfinished_deletions(self, older_than_s: float) -> list[Deletion]:
-        return [self.deletion(persona_id) for persona_id in self._run("unfinished_deletions", older_than_s=older_than_s)]
+        return [
+            self.deletion(persona_id) for persona_id in self._run("unfinished_deletions", older_than_s=older_than_s)
+        ]
 
     def close_deletion(self, persona_id: str, receipt: Json) -> Json:
         tag, *rest = self._run("close_deletion", persona_id=persona_id, receipt=json.dumps(receipt))
@@ -370,7 +374,9 @@ class RedisLedger:
                     self._redis.bgrewriteaof()
                 if told.get("save"):
                     self._redis.bgsave(schedule=True)
-            except redis.RedisError:  # one is under way that may have begun before the deletion; or a managed server forbids it
+            except (
+                redis.RedisError
+            ):  # one is under way that may have begun before the deletion; or a managed server forbids it
                 self._redis.set(self._prefix + "rewrite", 1)
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:

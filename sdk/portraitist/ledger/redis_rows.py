@@ -32,7 +32,10 @@ def job_of(found: Any) -> JobRow | None:
     }
     data = {name: None if h.get(name) is None else json.loads(h[name]) for name in ("result", "error", "webhook")}
     values: dict[str, Any] = {
-        **{name: h[name] for name in ("id", "tenant", "operation", "persona_id", "status", "body_hash", "lane", "worker")},
+        **{
+            name: h[name]
+            for name in ("id", "tenant", "operation", "persona_id", "status", "body_hash", "lane", "worker")
+        },
         **{name: int(h[name]) for name in ("priority", "attempts", "token")},
         **{name: float(h[name]) for name in ("lease_until", "created")},
         **{name: json.loads(h[name]) for name in ("request", "shape")},

@@ -42,7 +42,9 @@ def same_addition(new: NewJob, holder: JobRow) -> JobRow:
     """`holder` is adding photos to the persona that `new` wants to add some to."""
     if holder.body_hash != new.body_hash:
         raise Conflict(
-            f"job {holder.id} is adding photos to this persona; wait until it is over, then add these", param="photos", job_id=holder.id
+            f"job {holder.id} is adding photos to this persona; wait until it is over, then add these",
+            param="photos",
+            job_id=holder.id,
         )
     return holder
 
@@ -79,7 +81,9 @@ def deleted(id_or_name: str) -> PersonaDeleted:
 
 def job_of_deleted() -> Json:
     """The error of a job that was stopped by deleting its persona. It names nobody."""
-    return PersonaDeleted("the job's persona was deleted with everything made from it; create it again from photos").to_dict()
+    return PersonaDeleted(
+        "the job's persona was deleted with everything made from it; create it again from photos"
+    ).to_dict()
 
 
 def no_deletion(persona_id: str) -> NotFound:
@@ -133,7 +137,9 @@ class Line:
 def in_turn(lines: Iterable[Line], limit: int) -> list[str]:
     """The queued jobs in the order of their turns, as if none of those running ended."""
     order = sorted(
-        (line.running + place, line.turn, line.tenant, job_id) for line in lines for place, job_id in enumerate(line.ids)
+        (line.running + place, line.turn, line.tenant, job_id)
+        for line in lines
+        for place, job_id in enumerate(line.ids)
     )
     return [job_id for *_, job_id in order[:limit]]
 
@@ -154,7 +160,8 @@ def damaged(job_id: str = "") -> StorageError:
 
 def no_delivery(delivery_id: str) -> NotFound:
     return NotFound(
-        f"there is no webhook {delivery_id!r} waiting or given up; it was delivered, or dropped with its persona", param="id"
+        f"there is no webhook {delivery_id!r} waiting or given up; it was delivered, or dropped with its persona",
+        param="id",
     )
 
 

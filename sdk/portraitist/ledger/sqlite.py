@@ -66,7 +66,10 @@ class SqliteLedger(SqliteFile):
     def submit(self, job: NewJob) -> tuple[JobRow, bool]:
         tenant = self.tenant or job.tenant
         with self._write() as db:
-            if job.key is not None and (holder := self._find(db, "tenant = ? AND key = ?", tenant, job.key)) is not None:
+            if (
+                job.key is not None
+                and (holder := self._find(db, "tenant = ? AND key = ?", tenant, job.key)) is not None
+            ):
                 return rules.same_or_conflict(job, holder, f"the idempotency key {job.key!r}"), False
             if job.creates is not None:
                 named = "tenant = ? AND name = ? AND status != 'deleted'"
@@ -329,11 +332,15 @@ class SqliteLedger(SqliteFile):
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
         with self._read() as db:
             lanes = LANES if lane is None else (lane,)
-            return [i for one in lanes for i in rules.in_turn(turns.lines(db, one, self.tenant, first=limit), limit)][:limit]
+            return [i for one in lanes for i in rules.in_turn(turns.lines(db, one, self.tenant, first=limit), limit)][
+                :limit
+            ]
 
     def depth(self, lane: Lane) -> int:
         with self._read() as db:
-            return turns.count(db, "jobs WHERE status = 'queued' AND lane = ? AND tenant = ifnull(?, tenant)", lane, self.tenant)
+            return turns.count(
+                db, "jobs WHERE status = 'queued' AND lane = ? AND tenant = ifnull(?, tenant)", lane, self.tenant
+            )
 
     def oldest(self, lane: Lane) -> float | None:
         with self._read() as db:
@@ -461,7 +468,9 @@ class SqliteLedger(SqliteFile):
             db.execute("DELETE FROM wrapped_keys WHERE persona_id = ?", (row.persona_id,))
             db.execute("DELETE FROM refs WHERE job_id = ?", (row.id,))
         elif row.operation == ADD and status == "succeeded":
-            db.execute("UPDATE personas SET record = ? WHERE id = ? AND status = 'active'", (_dump(result), row.persona_id))
+            db.execute(
+                "UPDATE personas SET record = ? WHERE id = ? AND status = 'active'", (_dump(result), row.persona_id)
+            )
             kept = "INSERT OR IGNORE INTO refs SELECT digest, personas.job_id FROM refs, personas WHERE refs.job_id = ? AND personas.id = ?"
             db.execute(kept, (row.id, row.persona_id))
         self.outbox.put(db, row, status, self._event(db, row.id, status), error)

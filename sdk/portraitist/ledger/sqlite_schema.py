@@ -38,7 +38,12 @@ CREATE TABLE IF NOT EXISTS quotas (tenant TEXT PRIMARY KEY, running INTEGER, que
 """
 # Columns that homes made by an earlier version lack.
 _ADDED = {
-    "jobs": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "priority": "INTEGER NOT NULL DEFAULT 0", "trace": "TEXT", "webhook": "TEXT"},
+    "jobs": {
+        "tenant": "TEXT NOT NULL DEFAULT 'default'",
+        "priority": "INTEGER NOT NULL DEFAULT 0",
+        "trace": "TEXT",
+        "webhook": "TEXT",
+    },
     "personas": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "consent": "TEXT", "expires": "REAL"},
 }
 

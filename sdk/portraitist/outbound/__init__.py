@@ -3,4 +3,3 @@
 Such a connection must not reach what only this machine or its private network can reach (server-side request forgery).
 `urls` reads the address strictly, `addresses` knows which IP addresses are public, `client` connects to nothing else.
 """
-

@@ -26,7 +26,9 @@ from . import framing
 from .addresses import is_public
 from .urls import Target, parse
 
-ALLOW_ORIGINS = "PORTRAITIST_ALLOW_ORIGINS"  # environment: origins, with spaces between, that may be private, http, any port
+ALLOW_ORIGINS = (
+    "PORTRAITIST_ALLOW_ORIGINS"  # environment: origins, with spaces between, that may be private, http, any port
+)
 MAX_REDIRECTS = 3
 _REDIRECTS = {301, 302, 303, 307, 308}
 _USER_AGENT = "portraitist"
@@ -71,7 +73,9 @@ class Outbound:
                     target = target.joined(location)
                     continue
                 if response.status != 200:
-                    raise DownloadFailed(f"{target.origin} answered {response.status} instead of the file; check the address")
+                    raise DownloadFailed(
+                        f"{target.origin} answered {response.status} instead of the file; check the address"
+                    )
                 if response.getheader("Content-Encoding", "identity") != "identity":
                     raise DownloadFailed(f"{target.origin} sent a packed file, which was not asked for")
                 return _limited(response, max_bytes)
@@ -86,7 +90,14 @@ class Outbound:
 
     @contextmanager
     def _exchange(
-        self, method: str, target: Target, deadline: float, headers: Mapping[str, str], body: bytes | None, *, max_bytes: int = 0
+        self,
+        method: str,
+        target: Target,
+        deadline: float,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        max_bytes: int = 0,
     ) -> Iterator[HTTPResponse]:
         """One request on a connection of its own, whose answer may have a body of `max_bytes`. At the deadline the connection is
         cut, whatever it is doing."""
@@ -101,7 +112,12 @@ class Outbound:
                     raw = self._context.wrap_socket(raw, server_hostname=target.host)
                 connection.sock = framing.Capped(raw, framing.HEAD_BYTES + max_bytes + max_bytes // 16)
                 connection.putrequest(method, target.path, skip_host=True, skip_accept_encoding=True)
-                sent = {"Host": target.netloc, "User-Agent": _USER_AGENT, "Accept-Encoding": "identity", "Connection": "close"}
+                sent = {
+                    "Host": target.netloc,
+                    "User-Agent": _USER_AGENT,
+                    "Accept-Encoding": "identity",
+                    "Connection": "close",
+                }
                 if body is not None:
                     sent["Content-Length"] = str(len(body))
                 for name, value in {**sent, **headers}.items():
@@ -115,9 +131,18 @@ class Outbound:
                 cut.release()
                 raw.close()
         except framing.TooMuch as error:
-            much = f"sent more than {max_bytes // 2**20} MiB; give a smaller file" if max_bytes else "sends a head without end"
+            much = (
+                f"sent more than {max_bytes // 2**20} MiB; give a smaller file"
+                if max_bytes
+                else "sends a head without end"
+            )
             raise DownloadFailed(f"{target.origin} {much}") from error
-        except (OSError, HTTPException, ValueError, EOFError) as error:  # ValueError: what http.client and ssl make of odd bytes
+        except (
+            OSError,
+            HTTPException,
+            ValueError,
+            EOFError,
+        ) as error:  # ValueError: what http.client and ssl make of odd bytes
             if late.is_set() or isinstance(error, TimeoutError):
                 raise DownloadFailed(f"{target.origin} took too long") from error
             if isinstance(error, EOFError):  # the server named a length and sent less

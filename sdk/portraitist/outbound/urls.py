@@ -79,7 +79,9 @@ def _host(text: str, shown: str) -> str:
         if _NUMERIC.fullmatch(name.rpartition(".")[2]):  # 2130706433, 0x7f.1, 0177.0.0.1: read by some as 127.0.0.1
             return str(IPv4Address(name))
     except AddressValueError:
-        raise _refused(shown, "has a host that is no plain IP address; write it as 192.0.2.1 or [2001:db8::1]") from None
+        raise _refused(
+            shown, "has a host that is no plain IP address; write it as 192.0.2.1 or [2001:db8::1]"
+        ) from None
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise _refused(shown, "has no valid host name")
     return name

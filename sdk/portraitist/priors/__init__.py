@@ -38,9 +38,7 @@ def add(
     on_bytes: OnBytes | None = None,
 ) -> Prior:
     """As `Priors.add`."""
-    return _priors().add(
-        source, name=name, accept_licence=accept_licence, mapping_from=mapping_from, on_bytes=on_bytes
-    )
+    return _priors().add(source, name=name, accept_licence=accept_licence, mapping_from=mapping_from, on_bytes=on_bytes)
 
 
 def calibrate(name: str, *, samples: int | None = None, seed: int = 0) -> Job[Prior]:

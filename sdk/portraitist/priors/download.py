@@ -47,7 +47,9 @@ def download(
             if isinstance(error, urllib.error.HTTPError) and error.code == 416:  # the note and the server disagree
                 _forget(part, note)
             elif isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code not in (408, 429):
-                raise _failed(url, f"the server says {error.code} {error.reason}", "check the address in a browser") from error
+                raise _failed(
+                    url, f"the server says {error.code} {error.reason}", "check the address in a browser"
+                ) from error
             grew = part.exists() and part.stat().st_size > before
             failures = 0 if grew else failures + 1
             if failures >= _TRIES:
@@ -56,11 +58,17 @@ def download(
             time.sleep(pause_s * 2**failures)
         except OSError as error:
             kind = StorageFull if error.errno in (28, 122) else StorageError
-            raise kind(f"cannot write {part}: {error.strerror or error}; free some space and call again", param=str(part)) from error
+            raise kind(
+                f"cannot write {part}: {error.strerror or error}; free some space and call again", param=str(part)
+            ) from error
     found = file_sha256(part)
     if sha256 is not None and found != sha256:
         _forget(part, note)
-        raise _failed(url, f"what came has the SHA-256 {found[:16]}…, expected {sha256[:16]}…", "it was thrown away; do not use it")
+        raise _failed(
+            url,
+            f"what came has the SHA-256 {found[:16]}…, expected {sha256[:16]}…",
+            "it was thrown away; do not use it",
+        )
     os.replace(part, target)
     with suppress(OSError):
         note.unlink()
@@ -83,7 +91,9 @@ def _continue(url: str, part: Path, note: Path, size: int | None, on_bytes: OnBy
             have = 0
         total = _total(answer, have)
         if (size is not None and total is not None and total != size) or (total or 0) > MOST:
-            raise _failed(url, f"the server offers {total} bytes, expected {size or f'at most {MOST}'}", "it may have moved")
+            raise _failed(
+                url, f"the server offers {total} bytes, expected {size or f'at most {MOST}'}", "it may have moved"
+            )
         validator = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
         if validator and validator.startswith("W/"):  # weak: says nothing about the bytes
             validator = answer.headers.get("Last-Modified")

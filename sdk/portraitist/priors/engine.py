@@ -14,14 +14,27 @@ from typing import Any, BinaryIO
 from ..errors import PriorRefused, PriorUnavailable, QueueUnavailable, StorageError
 
 CONVERT_S = 600.0  # wall clock, for the largest file on a busy machine
-_KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "HOME")
+_KEPT = (
+    "PATH",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "HOME",
+)
 
 
 def convert(source: BinaryIO, out: BinaryIO, *, name: str, mapping: Path | None = None) -> dict[str, Any]:
     """Reads the foreign file `source` in a locked process and writes safetensors to `out`; what is known about the generator.
 
     `name` is the file's name for messages. Raises PriorRefused, QueueUnavailable."""
-    environment = {key: os.environ[key] for key in _KEPT if key in os.environ}  # no secrets for a process that reads strange files
+    environment = {
+        key: os.environ[key] for key in _KEPT if key in os.environ
+    }  # no secrets for a process that reads strange files
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment |= {"CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
     lent = open(mapping, "rb") if mapping is not None else None
@@ -38,7 +51,9 @@ def convert(source: BinaryIO, out: BinaryIO, *, name: str, mapping: Path | None 
             timeout=CONVERT_S,
         )
     except subprocess.TimeoutExpired:
-        raise PriorRefused(f"{name}: reading it took longer than {CONVERT_S:g} s, so it was given up", param=name) from None
+        raise PriorRefused(
+            f"{name}: reading it took longer than {CONVERT_S:g} s, so it was given up", param=name
+        ) from None
     finally:
         if lent:
             lent.close()
@@ -46,8 +61,11 @@ def convert(source: BinaryIO, out: BinaryIO, *, name: str, mapping: Path | None 
     if report is None and run.returncode > 0:
         raise _broken("convert", run.stderr)
     if report is None:
-        word = "it ran out of its memory or time" if run.returncode in (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGXFSZ) else (
-            f"the process that read it died ({signal.Signals(-run.returncode).name})")
+        word = (
+            "it ran out of its memory or time"
+            if run.returncode in (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGXFSZ)
+            else (f"the process that read it died ({signal.Signals(-run.returncode).name})")
+        )
         raise PriorRefused(f"{name}: {word}; it is no weights file of a StyleGAN2, or a damaged one", param=name)
     if "refused" in report:
         raise PriorRefused(f"{name} cannot be imported: {report['refused']}", param=name)
@@ -87,7 +105,9 @@ def _command(program: str, arguments: list[str]) -> list[str]:
 
 
 def _broken(program: str, stderr: bytes) -> QueueUnavailable:
-    return QueueUnavailable(f"the worker's program `{program}` does not run here: {_last_text(stderr)}; run `portraitist doctor`")
+    return QueueUnavailable(
+        f"the worker's program `{program}` does not run here: {_last_text(stderr)}; run `portraitist doctor`"
+    )
 
 
 def _last_text(stderr: bytes) -> str:

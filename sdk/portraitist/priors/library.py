@@ -104,9 +104,13 @@ class Priors:
             path = self._fetch(known, on_bytes)
         elif not path.exists():
             names = ", ".join(official.OFFICIAL)
-            raise InvalidRequest(f"there is no file {printable(str(path))}; published networks known by name: {names}", param="source")
+            raise InvalidRequest(
+                f"there is no file {printable(str(path))}; published networks known by name: {names}", param="source"
+            )
         elif not path.is_file():  # a pipe or a device may never end
-            raise InvalidRequest(f"{printable(str(path))} is not a regular file; copy the weights into one", param="source")
+            raise InvalidRequest(
+                f"{printable(str(path))} is not a regular file; copy the weights into one", param="source"
+            )
         name = self._free_name(_name_of(path) if name is None else name)
         added = self._import(path, name, accept_licence, mapping_from, known)
         if known is not None and path.is_relative_to(self._root):
@@ -121,8 +125,13 @@ class Priors:
             return PriorCheck(True, bool(report["probe"]), bool(report["finite"]), None, float(report["spread"]))
         calibration, whole = prior.record.calibration, None
         if calibration is not None:
-            files = {"latents.safetensors": calibration.latents_sha256, "encoder.safetensors": calibration.encoder_sha256}
-            whole = all((prior.folder / f).exists() and file_sha256(prior.folder / f) == sha for f, sha in files.items())
+            files = {
+                "latents.safetensors": calibration.latents_sha256,
+                "encoder.safetensors": calibration.encoder_sha256,
+            }
+            whole = all(
+                (prior.folder / f).exists() and file_sha256(prior.folder / f) == sha for f, sha in files.items()
+            )
         same = file_sha256(prior.generator) == prior.record.generator_sha256
         return PriorCheck(same, bool(report["probe"]), bool(report["finite"]), whole, float(report["spread"]))
 
@@ -155,10 +164,16 @@ class Priors:
         folder = self.folder(name)
         if not folder.is_dir():
             read(folder)  # says that there is none
-        users = [row.name for row in self._backend.ledger.personas() if str((row.record or {}).get("prior")).startswith(f"{name}@")]
+        users = [
+            row.name
+            for row in self._backend.ledger.personas()
+            if str((row.record or {}).get("prior")).startswith(f"{name}@")
+        ]
         if users and not force:
             some = ", ".join(users[:5]) + (", …" if len(users) > 5 else "")
-            raise Conflict(f"prior {name!r} is what {some} were made from; delete them first, or force it", param="name")
+            raise Conflict(
+                f"prior {name!r} is what {some} were made from; delete them first, or force it", param="name"
+            )
         with _typed(f"remove {folder}", self._root):
             gone = self._root / f".gone-{secrets.token_hex(6)}"
             os.rename(folder, gone)
@@ -216,7 +231,9 @@ class Priors:
     @property
     def _root(self) -> Path:
         if self._backend.home is None:
-            raise InvalidRequest("a studio in memory or in a cluster has only the bundled priors; use connect(home=…)", param="prior")
+            raise InvalidRequest(
+                "a studio in memory or in a cluster has only the bundled priors; use connect(home=…)", param="prior"
+            )
         return self._backend.home / "priors"
 
     def _free_name(self, name: str) -> str:
@@ -243,7 +260,11 @@ class Priors:
         with _typed(f"read {path}", self._root), open(path, "rb") as source:
             size = os.fstat(source.fileno()).st_size
             if not 0 < size <= MOST:
-                what = "is empty" if size == 0 else f"has {size / 2**30:,.1f} GiB, and no generator has more than {MOST >> 30}"
+                what = (
+                    "is empty"
+                    if size == 0
+                    else f"has {size / 2**30:,.1f} GiB, and no generator has more than {MOST >> 30}"
+                )
                 raise PriorRefused(f"{printable(str(path))} {what}; give the weights file", param=str(path))
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._tidy()
@@ -256,10 +277,14 @@ class Priors:
             hidden.mkdir(mode=0o700)
             try:
                 with open(hidden / GENERATOR, "wb") as out:
-                    report = engine.convert(source, out, name=printable(str(path)), mapping=lender.generator if lender else None)
+                    report = engine.convert(
+                        source, out, name=printable(str(path)), mapping=lender.generator if lender else None
+                    )
                 stated = str(report["licence"])
                 note, commercial = official.licence_of(report["layout"], stated, known)
-                accepted = None if commercial else _accept(note, commercial, accepted=accept, stated=official.one_line(stated))
+                accepted = (
+                    None if commercial else _accept(note, commercial, accepted=accept, stated=official.one_line(stated))
+                )
                 record = PriorRecord(
                     name=name,
                     source=PriorSource(
@@ -272,12 +297,17 @@ class Priors:
                         mapping_from=_reference(lender) if lender and report["layout"] == "mystyle" else None,
                         walls=report["walls"],
                     ),
-                    licence=Licence(note=note, stated=official.one_line(stated), commercial=commercial, accepted=accepted),
+                    licence=Licence(
+                        note=note, stated=official.one_line(stated), commercial=commercial, accepted=accepted
+                    ),
                     generator_sha256=file_sha256(hidden / GENERATOR),
                     generator_bytes=(hidden / GENERATOR).stat().st_size,
                     added=_now(),
                     version=_version(),
-                    **{k: report[k] for k in ("resolution", "z_dim", "w_dim", "num_ws", "mapping_layers", "parameters", "probe")},
+                    **{
+                        k: report[k]
+                        for k in ("resolution", "z_dim", "w_dim", "num_ws", "mapping_layers", "parameters", "probe")
+                    },
                 )
                 sync_file(hidden / GENERATOR)
                 write_atomically(hidden / MANIFEST, record.model_dump_json(indent=2).encode())
@@ -349,7 +379,9 @@ def _typed(what: str, folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StorageFull(f"cannot {what}: the disk is full; free some space and try again", param=str(folder)) from error
+            raise StorageFull(
+                f"cannot {what}: the disk is full; free some space and try again", param=str(folder)
+            ) from error
         raise StorageError(
             f"cannot {what}: {error.strerror or error}; check that it exists and its permissions", param=str(folder)
         ) from error

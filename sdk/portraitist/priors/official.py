@@ -24,16 +24,20 @@ FOREIGN = (
     "A checkpoint whose terms are not known. Most in this layout were converted or tuned from NVIDIA's networks, which are for "
     "research and evaluation only, or trained on FFHQ (CC BY-NC-SA 4.0). Ask whoever made it."
 )
-BUNDLED = "Apache-2.0. The prior bundled with Portraitist; keep its NOTICE with the weights and with pictures made by them."
+BUNDLED = (
+    "Apache-2.0. The prior bundled with Portraitist; keep its NOTICE with the weights and with pictures made by them."
+)
 UNSTATED = "The file states no licence. Ask whoever made it."
 
 # A file's own word is a claim, and what begins with a licence's name may go on in any way. So a text counts as free only when it is
 # exactly a licence's name (SPDX), or one of these texts.
 _FREE_NAMES = frozenset({"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0"})
-_FREE_TEXTS = frozenset({  # SHA-256
-    "0c82b1f9c4374f06698b878db5a5409032d99e46d08f3c049912a023f55e7e2d",  # BUNDLED
-    "ec9911f4eb3bef9c1fe8804bdea9b5f23756f769c4e82085a43fd05084d5f00e",  # the bundled priors' own files
-})
+_FREE_TEXTS = frozenset(
+    {  # SHA-256
+        "0c82b1f9c4374f06698b878db5a5409032d99e46d08f3c049912a023f55e7e2d",  # BUNDLED
+        "ec9911f4eb3bef9c1fe8804bdea9b5f23756f769c4e82085a43fd05084d5f00e",  # the bundled priors' own files
+    }
+)
 
 _NGC = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files/"
 
@@ -63,7 +67,9 @@ OFFICIAL = {
         ),
         Official("ffhq-512", "NVIDIA StyleGAN2, faces (FFHQ)", _NGC + "stylegan2-ffhq-512x512.pkl", 512, NVIDIA),
         Official("ffhq-256", "NVIDIA StyleGAN2, faces (FFHQ)", _NGC + "stylegan2-ffhq-256x256.pkl", 256, NVIDIA),
-        Official("celebahq-256", "NVIDIA StyleGAN2, faces (CelebA-HQ)", _NGC + "stylegan2-celebahq-256x256.pkl", 256, NVIDIA),
+        Official(
+            "celebahq-256", "NVIDIA StyleGAN2, faces (CelebA-HQ)", _NGC + "stylegan2-celebahq-256x256.pkl", 256, NVIDIA
+        ),
     )
 }
 

@@ -63,7 +63,9 @@ class Prior:
     def verify(self) -> PriorCheck:
         return self._priors.verify(self.name)
 
-    def export(self, path: str | os.PathLike[str], *, layout: str = "nvidia", overwrite: bool = False) -> tuple[Path, tuple[str, ...]]:
+    def export(
+        self, path: str | os.PathLike[str], *, layout: str = "nvidia", overwrite: bool = False
+    ) -> tuple[Path, tuple[str, ...]]:
         return self._priors.export(self.name, path, layout=layout, overwrite=overwrite)
 
     def calibrate(self, *, samples: int | None = None, seed: int = 0) -> Job[Prior]:

@@ -76,7 +76,9 @@ def read(folder: Path) -> PriorRecord:
     try:
         return PriorRecord.model_validate_json((folder / MANIFEST).read_bytes())
     except FileNotFoundError:
-        raise NotFound(f"there is no prior {folder.name!r}; `portraitist priors list` shows those there are", param="prior") from None
+        raise NotFound(
+            f"there is no prior {folder.name!r}; `portraitist priors list` shows those there are", param="prior"
+        ) from None
     except (OSError, ValidationError) as error:
         raise PriorUnavailable(
             f"the manifest of prior {folder.name!r} cannot be read ({str(error).splitlines()[0]}); remove the prior and add it again",

@@ -62,7 +62,11 @@ def _made(manifest: dict[str, Any]) -> tuple[Literal["created", "edited", ""], s
     for assertion in manifest.get("assertions", ()):
         for action in assertion["data"].get("actions", ()) if assertion["label"].startswith("c2pa.actions") else ():
             source, agent = action.get("digitalSourceType", ""), action.get("softwareAgent")
-            tool = f"{agent.get('name', '')} {agent.get('version', '')}".strip() if isinstance(agent, dict) else agent or ""
+            tool = (
+                f"{agent.get('name', '')} {agent.get('version', '')}".strip()
+                if isinstance(agent, dict)
+                else agent or ""
+            )
             if source.endswith("/trainedAlgorithmicMedia"):
                 return "created", tool
             if source.endswith("/compositeWithTrainedAlgorithmicMedia"):
@@ -78,7 +82,9 @@ def _anchors() -> str:
             try:
                 pem += Path(path).expanduser().read_text() + "\n"
             except (OSError, UnicodeDecodeError) as error:
-                raise CertificateUnusable(f"{name}={path} cannot be read: {error}; name a PEM file", param=name) from error
+                raise CertificateUnusable(
+                    f"{name}={path} cannot be read: {error}; name a PEM file", param=name
+                ) from error
     return pem
 
 

@@ -93,7 +93,8 @@ class Objects:
                 if now == data:
                     return tag
                 raise Conflict(
-                    f"{name} in {self.url} was replaced by another process; whoever holds the job now goes on", param=name
+                    f"{name} in {self.url} was replaced by another process; whoever holds the job now goes on",
+                    param=name,
                 ) from error
         return str(answer["ETag"]) if isinstance(answer, dict) else self._tag(name)
 

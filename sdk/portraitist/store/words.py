@@ -43,7 +43,10 @@ def opened(store: Callable[[], SealedStore], data: Any) -> Any:
 
 def _walked(data: Any, change: Callable[[str], str], field: str = "", depth: int = 0) -> Any:
     if isinstance(data, dict):
-        return {key: _walked(value, change, "" if depth == 0 and key == "name" else key, depth + 1) for key, value in data.items()}
+        return {
+            key: _walked(value, change, "" if depth == 0 and key == "name" else key, depth + 1)
+            for key, value in data.items()
+        }
     if isinstance(data, list):
         return [_walked(value, change, field, depth + 1) for value in data]
     return change(data) if isinstance(data, str) and field in _FIELDS else data

@@ -58,7 +58,9 @@ class Keyring:
                 param="PORTRAITIST_MASTER_KEY",
             ) from None
         if owner != persona_id.encode():
-            raise StorageError(f"the data key of persona {persona_id} belongs to another one; restore the ledger from a backup")
+            raise StorageError(
+                f"the data key of persona {persona_id} belongs to another one; restore the ledger from a backup"
+            )
         return key
 
     def rewrap(self, wrapped: str, persona_id: str) -> str:

@@ -29,7 +29,9 @@ class Receipt(BaseModel):
     completed: datetime  # everything below was erased from the store
     workers_forget_by: datetime  # copies in workers' memory are gone by then
     blobs: list[str]  # SHA-256 of each (encrypted) object: photos, weights, latents, pictures
-    jobs: list[str]  # ids of the jobs whose requests, results, events and checkpoints were removed; running ones were stopped
+    jobs: list[
+        str
+    ]  # ids of the jobs whose requests, results, events and checkpoints were removed; running ones were stopped
     data_key: Literal["destroyed"] = "destroyed"
     signer: str  # program and host
     public_key: str  # Ed25519, base64
@@ -50,7 +52,8 @@ class Receipt(BaseModel):
             key.verify(base64.b64decode(self.signature), self._content())
         except (ValueError, InvalidSignature):
             raise SignatureInvalid(
-                "the receipt's signature does not belong to its content: it was changed or is no receipt", param="signature"
+                "the receipt's signature does not belong to its content: it was changed or is no receipt",
+                param="signature",
             ) from None
         if self.public_key not in trusted:
             raise SignatureInvalid(
@@ -65,7 +68,9 @@ class Receipt(BaseModel):
         try:
             write_atomically(target, self.model_dump_json(indent=2).encode() + b"\n")
         except OSError as error:
-            raise StorageError(f"cannot write {target}: {error.strerror}; check that the folder exists and has room") from error
+            raise StorageError(
+                f"cannot write {target}: {error.strerror}; check that the folder exists and has room"
+            ) from error
         return target
 
     @classmethod
@@ -76,7 +81,9 @@ class Receipt(BaseModel):
         except OSError as error:
             raise InvalidRequest(f"cannot read {path}: {error.strerror}; check the path", param=str(path)) from error
         except ValidationError as error:
-            raise InvalidRequest(f"{path} is no receipt of a deletion: {error.errors()[0]['msg']}", param=str(path)) from error
+            raise InvalidRequest(
+                f"{path} is no receipt of a deletion: {error.errors()[0]['msg']}", param=str(path)
+            ) from error
 
     def _content(self) -> bytes:
         content = self.model_dump(mode="json", exclude={"signature"})

@@ -99,12 +99,18 @@ def verify(
         message, stamp, signatures = (given[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
         sent = int(stamp)
     except (KeyError, ValueError):
-        raise _invalid("it lacks webhook-id, webhook-timestamp or webhook-signature; pass all headers of the request") from None
+        raise _invalid(
+            "it lacks webhook-id, webhook-timestamp or webhook-signature; pass all headers of the request"
+        ) from None
     if abs(time.time() - sent) > tolerance_s:
-        raise _invalid(f"it was signed {time.time() - sent:.0f} s ago; it is an old one sent again, or a clock is wrong")
+        raise _invalid(
+            f"it was signed {time.time() - sent:.0f} s ago; it is an old one sent again, or a clock is wrong"
+        )
     good = [_sign(key, message, stamp, raw) for key in keys]
     if not any(hmac.compare_digest(one.encode(), found.encode()) for found in signatures.split() for one in good):
-        raise _invalid("no signature fits; check that the secret is this tenant's and the body is what came, byte for byte")
+        raise _invalid(
+            "no signature fits; check that the secret is this tenant's and the body is what came, byte for byte"
+        )
     try:
         said = json.loads(raw)
         data = said["data"]

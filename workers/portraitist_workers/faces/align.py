@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-_BORDER_BLUR = 0.03   # of the crop's side: blur of what lies beyond the photo's edge
-_BORDER_RAMP = 0.05   # of the crop's side: over this distance the mirrored edge becomes the blurred one
+_BORDER_BLUR = 0.03  # of the crop's side: blur of what lies beyond the photo's edge
+_BORDER_RAMP = 0.05  # of the crop's side: over this distance the mirrored edge becomes the blurred one
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Frame:
 
     centre_x: float
     centre_y: float
-    half_x: float     # x axis: from the centre to the middle of the square's right side ...
-    half_y: float     # ... (half_x, half_y); the y axis is the same turned by 90 degrees: (-half_y, half_x)
+    half_x: float  # x axis: from the centre to the middle of the square's right side ...
+    half_y: float  # ... (half_x, half_y); the y axis is the same turned by 90 degrees: (-half_y, half_x)
 
     @property
     def size(self) -> float:
@@ -99,7 +99,9 @@ def inside(shape: tuple[int, int], frame: Frame, side: int) -> np.ndarray:
     return 1 - cv2.dilate(beyond.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
 
 
-def resample(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], *, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
+def resample(
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], *, border: int = cv2.BORDER_REPLICATE
+) -> np.ndarray:
     """`image` seen through `matrix` [2, 3] (output -> input coordinates), `size` (width, height); uint8 or float32.
 
     Shrinking averages over area: first a whole-number reduction of the input, then supersampling; enlarging is bicubic.
@@ -124,13 +126,15 @@ def _warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], mode: in
     return cv2.warpAffine(image, centre, size, flags=mode | cv2.WARP_INVERSE_MAP, borderMode=border)
 
 
-def _reduced_region(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], reduce: int) -> tuple[np.ndarray, np.ndarray]:
+def _reduced_region(
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], reduce: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The part of `image` that the output sees, shrunk by the whole number `reduce`, and the matrix into it."""
     H, W = image.shape[:2]
     corners = np.array([[0, 0], [size[0], 0], [0, size[1]], list(size)]) @ matrix[:, :2].T + matrix[:, 2]
     low = np.clip(np.floor(corners.min(0)).astype(int) - 2 * reduce, 0, (W - 1, H - 1))
     high = np.clip(np.ceil(corners.max(0)).astype(int) + 2 * reduce, low + 1, (W, H))
-    region = image[low[1]:high[1], low[0]:high[0]]
+    region = image[low[1] : high[1], low[0] : high[0]]
     target = [max(int(n) // reduce, 1) for n in high - low]
     shrink = np.array(target) / (high - low)
     small = cv2.resize(region, tuple(target), interpolation=cv2.INTER_AREA)

@@ -25,8 +25,8 @@ from .world import FOLDER as WORLD
 class AttributeEstimator(Protocol):
     """Pictures are aligned faces [B, 3, R, R] in [-1, 1]; units and signs as in portraitist.attributes."""
 
-    name: str                 # for reports
-    names: tuple[str, ...]    # the attributes, in the order of the columns below
+    name: str  # for reports
+    names: tuple[str, ...]  # the attributes, in the order of the columns below
     errors: dict[str, float]  # median |estimate - truth| per attribute, measured on people the network never saw
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:

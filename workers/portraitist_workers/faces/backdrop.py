@@ -17,7 +17,7 @@ from .image_io import to_tensor
 from .parser import load_parser
 
 _SCALES = (0.06, 0.2)  # of the crop's side: near background decides first, the far one where there is none near
-_OUTLIER = 25.0        # grey levels: a difference that deviates so much from its surroundings is no drift
+_OUTLIER = 25.0  # grey levels: a difference that deviates so much from its surroundings is no drift
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,25 +15,29 @@ import torch
 
 from .torchvision_border import ensure_torchvision
 
-FIRST_SIDE = 640      # px, longest side of the first look: ~60 ms, finds faces from 4 % of the longest side
-SECOND_SIDE = 1600    # px, only if the first look found nothing: ~0.3 s, faces from 1.5 %
-MIN_FACE = 24         # px in the scaled photo; MTCNN's first network cannot go below 12
+FIRST_SIDE = 640  # px, longest side of the first look: ~60 ms, finds faces from 4 % of the longest side
+SECOND_SIDE = 1600  # px, only if the first look found nothing: ~0.3 s, faces from 1.5 %
+MIN_FACE = 24  # px in the scaled photo; MTCNN's first network cannot go below 12
 MIN_PROBABILITY = 0.9
-UPRIGHT = 0.999       # below, a photo is looked at in three more directions; faces that lie on their sides had up to 0.998 (75 looks) ...
-SURE = 0.98           # ... in which chance has three more goes ...
-CLEARLY = 0.1         # ... and a photo lies as it was found, unless the doubt that is left is at most this share of what it was
-_ONET_INPUT = 48      # px, input side of MTCNN's last network
+UPRIGHT = 0.999  # below, a photo is looked at in three more directions; faces that lie on their sides had up to 0.998 (75 looks) ...
+SURE = 0.98  # ... in which chance has three more goes ...
+CLEARLY = (
+    0.1  # ... and a photo lies as it was found, unless the doubt that is left is at most this share of what it was
+)
+_ONET_INPUT = 48  # px, input side of MTCNN's last network
 # Positions of the last network's views for `_refine`: (scale, shift x, shift y) in box sides.
-_VIEWS = [(s, x, y) for s in (0.9, 1.0) for x, y in ((0, 0), (-0.05, -0.05), (0.05, -0.05), (-0.05, 0.05), (0.05, 0.05))]
+_VIEWS = [
+    (s, x, y) for s in (0.9, 1.0) for x, y in ((0, 0), (-0.05, -0.05), (0.05, -0.05), (-0.05, 0.05), (0.05, 0.05))
+]
 
 
 @dataclass(frozen=True, eq=False)
 class Face:
     """One detected face, in the photo's pixel coordinates (x right, y down; a pixel's centre is at +0.5)."""
 
-    box: np.ndarray       # [4] x1, y1, x2, y2
-    probability: float    # of being a face
-    points: np.ndarray    # [5, 2] eye at image left, eye at image right, nose, mouth corner left, right
+    box: np.ndarray  # [4] x1, y1, x2, y2
+    probability: float  # of being a face
+    points: np.ndarray  # [5, 2] eye at image left, eye at image right, nose, mouth corner left, right
 
     @property
     def side(self) -> float:
@@ -58,8 +62,10 @@ def detect_faces(image: np.ndarray, *, min_probability: float = MIN_PROBABILITY)
     if doubt < 1 - UPRIGHT:
         return faces
     scale = min(1.0, FIRST_SIDE / max(height, width))
-    looks = {quarters: _detect_scaled(np.ascontiguousarray(np.rot90(image, quarters)), scale, max(min_probability, SURE))
-             for quarters in (1, 3, 2)}
+    looks = {
+        quarters: _detect_scaled(np.ascontiguousarray(np.rot90(image, quarters)), scale, max(min_probability, SURE))
+        for quarters in (1, 3, 2)
+    }
     quarters = min(looks, key=lambda q: _doubt(looks[q]))
     if _doubt(looks[quarters]) > CLEARLY * doubt:
         return faces
@@ -73,6 +79,7 @@ def _doubt(faces: list[Face]) -> float:
 
 def _turned_back(face: Face, quarters: int, width: int, height: int) -> Face:
     """A face found in the photo turned counter-clockwise by `quarters`, in the coordinates of the photo (width, height) as it is."""
+
     def back(points: np.ndarray) -> np.ndarray:
         x, y = points[:, 0], points[:, 1]
         return np.stack({1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}[quarters], 1)
@@ -129,7 +136,7 @@ def _crop_view(image: np.ndarray, corner: np.ndarray, side: float) -> np.ndarray
     n = max(int(round(side)), 1)
     H, W = image.shape[:2]
     ys, xs = np.clip(np.arange(y0, y0 + n), 0, H - 1), np.clip(np.arange(x0, x0 + n), 0, W - 1)
-    patch = image[ys[0]:ys[-1] + 1, xs[0]:xs[-1] + 1] if _inside(x0, y0, n, W, H) else image[np.ix_(ys, xs)]
+    patch = image[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1] if _inside(x0, y0, n, W, H) else image[np.ix_(ys, xs)]
     mode = cv2.INTER_AREA if n > _ONET_INPUT else cv2.INTER_LINEAR
     return cv2.resize(np.ascontiguousarray(patch), (_ONET_INPUT, _ONET_INPUT), interpolation=mode)
 

@@ -11,8 +11,52 @@ import torch
 from torch import Tensor, nn
 
 # Points that no expression moves: forehead, temples, nose, cheek bones, corners of the eyes.
-RIGID = (1, 2, 4, 5, 6, 8, 9, 10, 21, 33, 48, 54, 67, 93, 98, 103, 109, 117, 127, 133, 143, 151, 162, 168, 195, 197, 234, 251, 263, 278,
-         284, 294, 297, 323, 327, 332, 338, 346, 347, 356, 362, 372, 389, 454)
+RIGID = (
+    1,
+    2,
+    4,
+    5,
+    6,
+    8,
+    9,
+    10,
+    21,
+    33,
+    48,
+    54,
+    67,
+    93,
+    98,
+    103,
+    109,
+    117,
+    127,
+    133,
+    143,
+    151,
+    162,
+    168,
+    195,
+    197,
+    234,
+    251,
+    263,
+    278,
+    284,
+    294,
+    297,
+    323,
+    327,
+    332,
+    338,
+    346,
+    347,
+    356,
+    362,
+    372,
+    389,
+    454,
+)
 POSE, EXPRESSION = ("yaw", "pitch", "roll"), ("smile", "mouth_open", "eyes_open")
 _USUAL = (13.0, 6.0, 3.0)  # degrees: spread of the three angles over ordinary photos
 # Which of `measures` each expression is read from.
@@ -30,7 +74,7 @@ class GeometryNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         features = 1 + 12 + 15 + self.SHAPES
-        self.register_buffer("face", torch.zeros(478, 3))              # mean face, of unit size
+        self.register_buffer("face", torch.zeros(478, 3))  # mean face, of unit size
         self.register_buffer("shape_mean", torch.zeros(478 * 3))
         self.register_buffer("shape_basis", torch.zeros(self.SHAPES, 478 * 3))  # to unit variance
         self.register_buffer("measure_mean", torch.zeros(14))
@@ -40,10 +84,10 @@ class GeometryNetwork(nn.Module):
             n = len(columns) + len(POSE)
             self.register_buffer(name, torch.zeros(1 + n + n * (n + 1) // 2))
         A = len(POSE + EXPRESSION)
-        self.register_buffer("share", torch.zeros(A))       # of the attribute network's reading where both agree
-        self.register_buffer("agree", torch.ones(A))        # how far apart the two may lie; 0: as far as they like
-        self.register_buffer("deviation", torch.ones(A))    # of the geometry's own error on renders
-        self.register_buffer("doubt", torch.ones(A))        # makes predicted deviations hold 68 % of the errors
+        self.register_buffer("share", torch.zeros(A))  # of the attribute network's reading where both agree
+        self.register_buffer("agree", torch.ones(A))  # how far apart the two may lie; 0: as far as they like
+        self.register_buffer("deviation", torch.ones(A))  # of the geometry's own error on renders
+        self.register_buffer("doubt", torch.ones(A))  # makes predicted deviations hold 68 % of the errors
 
     def forward(self, points: Tensor) -> Tensor:
         straight, angles = self.straightened(points.float())
@@ -61,7 +105,9 @@ class GeometryNetwork(nn.Module):
         own = self(points)
         apart = (self.bounded(read) - self.bounded(own)).abs()
         share = self.share * torch.where(self.agree > 0, torch.exp(-(apart / self.agree.clamp(min=1e-3)).square()), 1.0)
-        spread = ((share * deviation).square() + ((1 - share) * self.deviation).square() + (0.3 * apart).square()).sqrt()
+        spread = (
+            (share * deviation).square() + ((1 - share) * self.deviation).square() + (0.3 * apart).square()
+        ).sqrt()
         return torch.lerp(own, read, share), spread * self.doubt
 
     @staticmethod
@@ -81,7 +127,11 @@ class GeometryNetwork(nn.Module):
         scale = (S * flip).sum(1).float() / mean.square().sum()
         straight = (points - centre) @ R / scale[:, None, None]
         ahead, right = -R[:, :, 2], R[:, :, 0]
-        angles = [torch.atan2(ahead[:, 0], -ahead[:, 2]), torch.asin((-ahead[:, 1]).clamp(-1, 1)), torch.atan2(right[:, 1], right[:, 0])]
+        angles = [
+            torch.atan2(ahead[:, 0], -ahead[:, 2]),
+            torch.asin((-ahead[:, 1]).clamp(-1, 1)),
+            torch.atan2(right[:, 1], right[:, 0]),
+        ]
         return straight, torch.stack(angles, 1).rad2deg()
 
     def pose_features(self, straight: Tensor, angles: Tensor) -> Tensor:
@@ -102,6 +152,7 @@ class GeometryNetwork(nn.Module):
 
 def measures(face: Tensor) -> Tensor:
     """[B, 14] lengths on a straightened face [B, 478, 3], most as shares of the distance between the eyes' outer corners."""
+
     def length(a: int, b: int) -> Tensor:
         return (face[:, a] - face[:, b]).norm(dim=1)
 
@@ -116,8 +167,22 @@ def measures(face: Tensor) -> Tensor:
     corners, middle, nose = height(61, 291), height(0, 13, 14, 17), height(2)
     depth = face[:, [61, 291], 2].mean(1) - face[:, [0, 13, 14, 17], 2].mean(1)
     outer = height(33, 263)
-    return torch.stack([
-        lids / eye, lids / iris, gap / eyes, gap / width, width / eyes, (middle - corners) / eyes, (corners - nose) / eyes,
-        depth / eyes, length(0, 17) / eyes, (height(117, 346) - outer) / eyes, (height(105, 334) - outer) / eyes,
-        (height(152) - nose) / eyes, length(0, 13) / eyes, length(14, 17) / eyes,
-    ], 1)
+    return torch.stack(
+        [
+            lids / eye,
+            lids / iris,
+            gap / eyes,
+            gap / width,
+            width / eyes,
+            (middle - corners) / eyes,
+            (corners - nose) / eyes,
+            depth / eyes,
+            length(0, 17) / eyes,
+            (height(117, 346) - outer) / eyes,
+            (height(105, 334) - outer) / eyes,
+            (height(152) - nose) / eyes,
+            length(0, 13) / eyes,
+            length(14, 17) / eyes,
+        ],
+        1,
+    )

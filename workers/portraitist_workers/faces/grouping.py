@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-GAP = 0.2       # a group may be this much less alike to another than it is in itself, and still be the same person ...
+GAP = 0.2  # a group may be this much less alike to another than it is in itself, and still be the same person ...
 CERTAIN = 0.70  # ... and need not be more alike than this
-ALIKE = 0.12    # two parts of one group, this much less alike to each other than in themselves: perhaps two people
-RIVAL = 3       # photos in which somebody else is seen before that is said
+ALIKE = 0.12  # two parts of one group, this much less alike to each other than in themselves: perhaps two people
+RIVAL = 3  # photos in which somebody else is seen before that is said
 _EQUAL = 2 / 3  # share of the person's photos from which on a rival may be the one who was meant
 
 
@@ -34,12 +34,12 @@ class Group:
 class Person:
     """The person who is meant. Indices are those of the faces and photos given."""
 
-    face_of: dict[int, int]       # per photo the index of their face, absent where they are not in it
-    embeddings: np.ndarray        # [F, D] of all faces
-    mean: np.ndarray              # [D] unit vector
-    cosines: np.ndarray           # [F] mean cosine of every face to the person's faces (of these: to the others)
-    rivals: list[Group] = field(default_factory=list)           # who else is in several photos, the most frequent first
-    halves: tuple[list[int], list[int]] | None = None           # photos of what may be two people much alike
+    face_of: dict[int, int]  # per photo the index of their face, absent where they are not in it
+    embeddings: np.ndarray  # [F, D] of all faces
+    mean: np.ndarray  # [D] unit vector
+    cosines: np.ndarray  # [F] mean cosine of every face to the person's faces (of these: to the others)
+    rivals: list[Group] = field(default_factory=list)  # who else is in several photos, the most frequent first
+    halves: tuple[list[int], list[int]] | None = None  # photos of what may be two people much alike
 
     @property
     def ambiguous(self) -> bool:
@@ -47,8 +47,15 @@ class Person:
         return bool(self.rivals) and len(self.rivals[0].face_of) >= max(RIVAL, _EQUAL * len(self.face_of))
 
 
-def find_person(embeddings: np.ndarray, photo_of: Sequence[int], sizes: Sequence[float], same_person: float, *,
-                named: int | None = None, kept: Sequence[int] = ()) -> Person:
+def find_person(
+    embeddings: np.ndarray,
+    photo_of: Sequence[int],
+    sizes: Sequence[float],
+    same_person: float,
+    *,
+    named: int | None = None,
+    kept: Sequence[int] = (),
+) -> Person:
     """The person in the most photos, ties to the larger faces; with `named`, the largest face of that photo decides.
 
     embeddings [F, D] unit vectors, photo_of [F] the photo each face is in, sizes [F] px, same_person: least mean cosine.
@@ -72,12 +79,19 @@ def find_person(embeddings: np.ndarray, photo_of: Sequence[int], sizes: Sequence
     if len(own) > 1:  # a face must not vouch for itself
         cosines[own] = (pair[np.ix_(own, own)].sum(1) - 1) / (len(own) - 1)
     rivals = [g for g in groups if g is not chosen and len(set(g.face_of.values()) - set(own)) >= RIVAL]
-    return Person(dict(sorted(face_of.items())), embeddings, _unit(embeddings[own].sum(0)), cosines,
-                  sorted(rivals, key=lambda g: -len(g.face_of)), halves.get(tuple(chosen.photos)))
+    return Person(
+        dict(sorted(face_of.items())),
+        embeddings,
+        _unit(embeddings[own].sum(0)),
+        cosines,
+        sorted(rivals, key=lambda g: -len(g.face_of)),
+        halves.get(tuple(chosen.photos)),
+    )
 
 
-def find_known(known: np.ndarray, embeddings: np.ndarray, photo_of: Sequence[int], same_person: float, *,
-               kept: Sequence[int] = ()) -> Person:
+def find_known(
+    known: np.ndarray, embeddings: np.ndarray, photo_of: Sequence[int], same_person: float, *, kept: Sequence[int] = ()
+) -> Person:
     """Somebody who is known by the faces `known` [K, D]: in each photo the face most like them, if it is theirs.
 
     The other arguments are those of `find_person`; `cosines` of the result are to the known faces.
@@ -101,10 +115,10 @@ def _gather(pair: np.ndarray, photos: np.ndarray, same_person: float) -> tuple[l
     F = len(pair)
     members = [[f] for f in range(F)]
     total = pair.astype(np.float64).copy()  # sums of cosines between groups
-    inside = np.zeros(F)                    # sum over the pairs within a group
+    inside = np.zeros(F)  # sum over the pairs within a group
     counts = np.ones(F)
     apart = photos[:, None] == photos[None, :]  # never one person (and no group with itself)
-    unlike = np.zeros((F, F), bool)             # too unlike, measured against what they are in themselves; until one of them grows
+    unlike = np.zeros((F, F), bool)  # too unlike, measured against what they are in themselves; until one of them grows
     alive = np.ones(F, bool)
     halves: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}
     while True:

@@ -19,14 +19,14 @@ from .networks import load_network
 from .torchvision_border import nms
 from .world import FOLDER
 
-_SIDE = 192                    # px of what the network sees
+_SIDE = 192  # px of what the network sees
 # The picture's side in it, with black around. The network knows scenes with people in them: in crops of faces that fill its side it takes
 # chins and foreheads for palms (9 of 87 portraits with no hand; at half the side none, the surest at 0.27).
 _PICTURE = 96
 _MARGIN = (_SIDE - _PICTURE) // 2
-_CELLS = ((24, 2), (12, 6))    # cells along the side, and candidates in each: the network's order
-_MIN_SCORE = 0.65               # no palm is in 182 portraits; the surest that is found there has 0.56
-_MAX_OVERLAP = 0.3             # intersection over union of two palms
+_CELLS = ((24, 2), (12, 6))  # cells along the side, and candidates in each: the network's order
+_MIN_SCORE = 0.65  # no palm is in 182 portraits; the surest that is found there has 0.56
+_MAX_OVERLAP = 0.3  # intersection over union of two palms
 
 
 @dataclass(frozen=True)

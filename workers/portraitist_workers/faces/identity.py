@@ -39,8 +39,8 @@ _CHIP = (0.148, 0.248, 0.862, 0.962)
 class IdentityEncoder(Protocol):
     """Pictures are aligned faces [B, 3, R, R] in [-1, 1]."""
 
-    name: str            # for reports: "dlib-resnet@1a2b3c4d" or "facenet-vggface2"
-    same_person: float   # mean cosine to a person's photos from which on a face is taken to be theirs
+    name: str  # for reports: "dlib-resnet@1a2b3c4d" or "facenet-vggface2"
+    same_person: float  # mean cosine to a person's photos from which on a face is taken to be theirs
 
     def __call__(self, images: Tensor) -> Tensor:
         """Unit vectors [B, D]; differentiable."""
@@ -85,7 +85,9 @@ def part(images: Tensor, box: tuple[float, float, float, float], side: int) -> T
     """The part `box` (left, top, right, bottom as shares) of images [B, 3, R, R], as [B, 3, side, side]; averaged where it shrinks."""
     R = images.shape[-1]
     left, top, right, bottom = (round(v * R) for v in box)
-    return F.interpolate(images[:, :, top:bottom, left:right], (side, side), mode="bilinear", antialias=True, align_corners=False)
+    return F.interpolate(
+        images[:, :, top:bottom, left:right], (side, side), mode="bilinear", antialias=True, align_corners=False
+    )
 
 
 @functools.cache
@@ -95,7 +97,9 @@ def load_identity() -> IdentityEncoder:
     if wanted == "facenet":
         return FacenetIdentity()
     if wanted != "bundled":
-        raise PriorUnavailable(f"PORTRAITIST_IDENTITY={wanted!r}: expected 'bundled' or 'facenet'", param="PORTRAITIST_IDENTITY")
+        raise PriorUnavailable(
+            f"PORTRAITIST_IDENTITY={wanted!r}: expected 'bundled' or 'facenet'", param="PORTRAITIST_IDENTITY"
+        )
     return BundledIdentity()
 
 
@@ -114,6 +118,9 @@ def _load_facenet() -> nn.Module:
     elif os.environ.get("PORTRAITIST_ALLOW_DOWNLOAD") == "1":
         network = InceptionResnetV1(pretrained="vggface2")
     else:
-        raise PriorUnavailable(f"PORTRAITIST_IDENTITY=facenet needs {_FACENET_FILE} in {folders[0]}: put it there, or set "
-                               "PORTRAITIST_ALLOW_DOWNLOAD=1 to have it fetched", param="PORTRAITIST_IDENTITY")
+        raise PriorUnavailable(
+            f"PORTRAITIST_IDENTITY=facenet needs {_FACENET_FILE} in {folders[0]}: put it there, or set "
+            "PORTRAITIST_ALLOW_DOWNLOAD=1 to have it fetched",
+            param="PORTRAITIST_IDENTITY",
+        )
     return network.eval().requires_grad_(False).to(device())

@@ -30,11 +30,11 @@ from .verdicts import perhaps_two, refusal, seems_another, somebody_else, too_fe
 from .weighing import BLURRED, weigh
 
 MIN_PHOTOS, ENOUGH_PHOTOS = 3, 10
-LEAST_PX = 77          # side of the frame in photo px (a face of about 45 px); below: refused
-LEAST_SHARE = 0.35     # ... and of the side of the prior's pictures
-DUPLICATE = 0.955      # quality.similarity; above: the sharper one stays
+LEAST_PX = 77  # side of the frame in photo px (a face of about 45 px); below: refused
+LEAST_SHARE = 0.35  # ... and of the side of the prior's pictures
+DUPLICATE = 0.955  # quality.similarity; above: the sharper one stays
 MIN_FACE_SHARE = 0.35  # of the largest face in the photo: those that are smaller, and too small, are bystanders
-_DECODE_SIDE = 1600    # px: larger JPEGs are decoded at a half, quarter or eighth, unless their faces turn out small
+_DECODE_SIDE = 1600  # px: larger JPEGs are decoded at a half, quarter or eighth, unless their faces turn out small
 
 # A photo's name and its bytes, how to get them, or why there are none.
 Source = tuple[str, bytes | Callable[[], bytes] | DownloadFailed]
@@ -48,24 +48,24 @@ class _Candidate:
     """One face in one photo."""
 
     photo: int
-    frame: Frame            # in the photo's own px
+    frame: Frame  # in the photo's own px
     probability: float
-    picture: np.ndarray     # [S, S, 3] uint8
-    inside: np.ndarray      # [S, S] float32: 1 where it shows the photo (align.inside)
+    picture: np.ndarray  # [S, S, 3] uint8
+    inside: np.ndarray  # [S, S] float32: 1 where it shows the photo (align.inside)
 
 
 @dataclass(frozen=True, eq=False)
 class AcceptedPhoto:
     """A usable photo of the person."""
 
-    index: int                      # into the photos given
+    index: int  # into the photos given
     name: str
-    frame: Frame                    # of the person's face in the photo's px
-    picture: np.ndarray             # [S, S, 3] uint8, aligned crop at the prior's resolution
+    frame: Frame  # of the person's face in the photo's px
+    picture: np.ndarray  # [S, S, 3] uint8, aligned crop at the prior's resolution
     attributes: dict[str, float]
-    embedding: np.ndarray           # [D] unit vector
-    known: np.ndarray               # [S, S] float32: 1 where a pixel is the person's or their surroundings', 0 where it is not
-    weight: float                   # how much the photo counts, up to 1
+    embedding: np.ndarray  # [D] unit vector
+    known: np.ndarray  # [S, S] float32: 1 where a pixel is the person's or their surroundings', 0 where it is not
+    weight: float  # how much the photo counts, up to 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +89,16 @@ class Intake:
     identity_mean: np.ndarray | None = field(default=None)  # [D] unit vector of the person
 
 
-def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable[[int, int, str], None] | None = None,
-                 minimum: int = MIN_PHOTOS, person: str | None = None, keep: Sequence[str] = (), known: Known | None = None) -> Intake:
+def check_photos(
+    photos: Sequence[Source],
+    *,
+    side: int = 128,
+    on_step: Callable[[int, int, str], None] | None = None,
+    minimum: int = MIN_PHOTOS,
+    person: str | None = None,
+    keep: Sequence[str] = (),
+    known: Known | None = None,
+) -> Intake:
     """Judge `photos` for learning one person at `side` px.
 
     person : name of a photo whose largest face is the one who is meant; None: who is in most photos
@@ -118,8 +126,10 @@ def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable
     names = [name for name, _ in photos]
     named = names.index(person) if person is not None else None
     if named is not None and not any(c.photo == named for c in candidates):
-        raise PhotosUnusable(f"no face was found in '{person}', which was to say who is meant: name another photo",
-                             photos=[v.model_dump() for v in verdicts if v is not None])
+        raise PhotosUnusable(
+            f"no face was found in '{person}', which was to say who is meant: name another photo",
+            photos=[v.model_dump() for v in verdicts if v is not None],
+        )
     accepted, mean, networks, warnings = [], None, {}, []
     if candidates:
         own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep], known)
@@ -130,10 +140,13 @@ def check_photos(photos: Sequence[Source], *, side: int = 128, on_step: Callable
         raise PhotosUnusable(
             f"only {len(accepted)} of {total} photos can be used, {minimum} {'are' if minimum > 1 else 'is'} needed. "
             f"{_summary(finished)} Add clear photos of one person, face at least as large as a thumbnail, eyes and mouth uncovered.",
-            photos=[v.model_dump() for v in finished])
+            photos=[v.model_dump() for v in finished],
+        )
     if named is None and own.ambiguous:
-        raise PhotosUnusable(two_people([names[i] for i in own.face_of], [names[i] for i in own.rivals[0].photos]),
-                             photos=[v.model_dump() for v in finished])
+        raise PhotosUnusable(
+            two_people([names[i] for i in own.face_of], [names[i] for i in own.rivals[0].photos]),
+            photos=[v.model_dump() for v in finished],
+        )
     shown = [*(known.attributes if known else ()), *(photo.attributes for photo in accepted)]
     warnings += too_few(shown, ENOUGH_PHOTOS)
     return Intake(finished, accepted, warnings, networks, mean)
@@ -145,6 +158,7 @@ def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage
     The next photo is decoded while the faces of this one are sought.
     """
     with ThreadPoolExecutor(max_workers=1) as ahead:
+
         def submit(index: int):
             name, data = photos[index]
             return ahead.submit(_decoded, name, data() if callable(data) else data)
@@ -166,9 +180,11 @@ def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage
                 assert not isinstance(full, (InvalidImage, DownloadFailed))
                 image, frames, factor = full[0], [f.scaled(factor) for f in frames], 1.0
             largest = max((f.size for f in frames), default=0)
-            yield [(f.scaled(factor), face.probability, crop(image, f, side), inside(image.shape[:2], f, side))
-                   for f, face in zip(frames, faces, strict=True)
-                   if f.size >= MIN_FACE_SHARE * largest or f.size * factor >= _least(side)]
+            yield [
+                (f.scaled(factor), face.probability, crop(image, f, side), inside(image.shape[:2], f, side))
+                for f, face in zip(frames, faces, strict=True)
+                if f.size >= MIN_FACE_SHARE * largest or f.size * factor >= _least(side)
+            ]
 
 
 def _least(side: int) -> float:
@@ -176,8 +192,9 @@ def _least(side: int) -> float:
     return max(LEAST_PX, LEAST_SHARE * side)
 
 
-def _decoded(name: str, data: bytes | DownloadFailed, max_side: int | None = _DECODE_SIDE
-             ) -> tuple[np.ndarray, float] | InvalidImage | DownloadFailed:
+def _decoded(
+    name: str, data: bytes | DownloadFailed, max_side: int | None = _DECODE_SIDE
+) -> tuple[np.ndarray, float] | InvalidImage | DownloadFailed:
     """The picture and by how much it was shrunk in decoding."""
     if isinstance(data, DownloadFailed):
         return data
@@ -195,8 +212,14 @@ def _whose(candidates: list[_Candidate], named: int | None, kept: Sequence[int],
     embeddings = torch.cat([identity(x) for x in tensors.split(32)]).cpu().numpy()
     if known is not None:
         return find_known(known.embeddings, embeddings, [c.photo for c in candidates], identity.same_person, kept=kept)
-    return find_person(embeddings, [c.photo for c in candidates], [c.frame.size for c in candidates], identity.same_person,
-                       named=named, kept=kept)
+    return find_person(
+        embeddings,
+        [c.photo for c in candidates],
+        [c.frame.size for c in candidates],
+        identity.same_person,
+        named=named,
+        kept=kept,
+    )
 
 
 def _said(person: Person, names: list[str], verdicts: Sequence[PhotoVerdict | None]) -> list[str]:
@@ -211,17 +234,32 @@ def _said(person: Person, names: list[str], verdicts: Sequence[PhotoVerdict | No
 
 
 @torch.no_grad()
-def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person, keep: set[str], verdicts: list[PhotoVerdict | None],
-                 side: int, known: Known | None) -> tuple[list[AcceptedPhoto], dict[str, str]]:
+def _judge_faces(
+    names: list[str],
+    candidates: list[_Candidate],
+    person: Person,
+    keep: set[str],
+    verdicts: list[PhotoVerdict | None],
+    side: int,
+    known: Known | None,
+) -> tuple[list[AcceptedPhoto], dict[str, str]]:
     """Fills `verdicts` of photos with faces; returns the accepted ones and the networks used."""
     identity, attributes, mesh = load_identity(), load_attributes(), load_mesh()
     for photo in sorted({c.photo for c in candidates} - set(person.face_of)):
         faces = [i for i, c in enumerate(candidates) if c.photo == photo]
         likest = max(faces, key=lambda i: person.cosines[i])
-        figures = _figures(candidates[likest]) | {"faces": float(len(faces)), "identity": round(float(person.cosines[likest]), 3)}
+        figures = _figures(candidates[likest]) | {
+            "faces": float(len(faces)),
+            "identity": round(float(person.cosines[likest]), 3),
+        }
         others = "the photos that the person was learnt from" if known else "most of the photos"
-        verdicts[photo] = refusal(names[photo], "other_person", figures, least=identity.same_person,
-                                  seems=seems_another(figures["blur"], BLURRED, others))
+        verdicts[photo] = refusal(
+            names[photo],
+            "other_person",
+            figures,
+            least=identity.same_person,
+            seems=seems_another(figures["blur"], BLURRED, others),
+        )
     networks = {"identity": identity.name, "attributes": attributes.name}
     if not person.face_of:
         return [], networks
@@ -235,15 +273,30 @@ def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person,
     for k, (photo, face) in enumerate(person.face_of.items()):
         candidate, name = candidates[face], names[photo]
         count = sum(c.photo == photo for c in candidates)
-        figures = _figures(candidate) | {"identity": round(float(person.cosines[face]), 3), "faces": float(count),
-                                         "presence": round(presence[k], 3)}
+        figures = _figures(candidate) | {
+            "identity": round(float(person.cosines[face]), 3),
+            "faces": float(count),
+            "presence": round(presence[k], 3),
+        }
         if candidate.frame.size < _least(side) and name not in keep:
             verdict = refusal(name, "too_small", figures, least_px=_least(side))
         else:
             weighed = weigh(figures, candidate.inside, hands[k], count, unlike=usual - float(person.cosines[face]))
-            verdict = PhotoVerdict(name=name, accepted=True, figures=figures, warnings=weighed.notes, weight=weighed.weight)
-            usable.append(AcceptedPhoto(photo, name, candidate.frame, candidate.picture, as_dict(attributes, values[k]),
-                                        person.embeddings[face], weighed.known, weighed.weight))
+            verdict = PhotoVerdict(
+                name=name, accepted=True, figures=figures, warnings=weighed.notes, weight=weighed.weight
+            )
+            usable.append(
+                AcceptedPhoto(
+                    photo,
+                    name,
+                    candidate.frame,
+                    candidate.picture,
+                    as_dict(attributes, values[k]),
+                    person.embeddings[face],
+                    weighed.known,
+                    weighed.weight,
+                )
+            )
         verdict.attributes.update(as_dict(attributes, values[k]))
         verdicts[photo] = verdict
     return _without_duplicates(usable, verdicts, keep, known), networks
@@ -251,14 +304,21 @@ def _judge_faces(names: list[str], candidates: list[_Candidate], person: Person,
 
 def _figures(face: _Candidate) -> dict[str, float]:
     light = quality.exposure(face.picture)
-    return {"face_px": round(face.frame.size, 1), "blur": round(quality.blur_sigma(face.picture), 2),
-            "brightness": round(light.brightness, 1), "contrast": round(light.contrast, 1), "clipped": round(light.clipped, 3),
-            "detection": round(face.probability, 4)}
+    return {
+        "face_px": round(face.frame.size, 1),
+        "blur": round(quality.blur_sigma(face.picture), 2),
+        "brightness": round(light.brightness, 1),
+        "contrast": round(light.contrast, 1),
+        "clipped": round(light.clipped, 3),
+        "detection": round(face.probability, 4),
+    }
 
 
-def _without_duplicates(usable: list[AcceptedPhoto], verdicts: list[PhotoVerdict | None], keep: set[str],
-                        known: Known | None) -> list[AcceptedPhoto]:
+def _without_duplicates(
+    usable: list[AcceptedPhoto], verdicts: list[PhotoVerdict | None], keep: set[str], known: Known | None
+) -> list[AcceptedPhoto]:
     """Of photos that are copies of one another the sharpest stays, of a known one none; the others' verdicts change to `duplicate`."""
+
     def blur(photo: AcceptedPhoto) -> float:
         verdict = verdicts[photo.index]
         return verdict.figures["blur"] - 0.002 * verdict.figures["face_px"] if verdict else 0.0
@@ -267,7 +327,9 @@ def _without_duplicates(usable: list[AcceptedPhoto], verdicts: list[PhotoVerdict
     kept: list[AcceptedPhoto] = []
     for photo in sorted(usable, key=lambda p: (blur(p), p.index)):
         mark = quality.signature(photo.picture)
-        twin, likeness = max(((other, quality.similarity(mark, m)) for other, m in seen), key=lambda t: t[1], default=("", 0.0))
+        twin, likeness = max(
+            ((other, quality.similarity(mark, m)) for other, m in seen), key=lambda t: t[1], default=("", 0.0)
+        )
         verdict = verdicts[photo.index]
         assert verdict is not None
         if likeness > DUPLICATE and photo.name not in keep:
@@ -284,4 +346,6 @@ def _summary(verdicts: list[PhotoVerdict]) -> str:
     for verdict in verdicts:
         if not verdict.accepted:
             counts[verdict.code] = counts.get(verdict.code, 0) + 1
-    return "Refused: " + ", ".join(f"{n} {code}" for code, n in counts.items()) + "." if counts else "There are no others."
+    return (
+        "Refused: " + ", ".join(f"{n} {code}" for code, n in counts.items()) + "." if counts else "There are no others."
+    )

@@ -18,12 +18,12 @@ from .image_io import at_side
 from .networks import load_network
 from .world import FOLDER
 
-_SIDE = 192         # px of the network's window
-_LARGEST = 256      # px: larger pictures are shrunk first, since the window's samples lie too far apart in them
+_SIDE = 192  # px of the network's window
+_LARGEST = 256  # px: larger pictures are shrunk first, since the window's samples lie too far apart in them
 _FIRST = (0.5, 0.59, 0.98)  # the first window's centre (x, y) and side, in shares of the FFHQ frame
-_AROUND = 1.5       # side of the second window, in longer sides of the points' box
-_EYES = (33, 263)   # outer corners of the eyes: level in the second window
-_CONTOUR = 16       # so many of the points of an eye are on its contour; an iris is as deep as they are in the mean
+_AROUND = 1.5  # side of the second window, in longer sides of the points' box
+_EYES = (33, 263)  # outer corners of the eyes: level in the second window
+_CONTOUR = 16  # so many of the points of an eye are on its contour; an iris is as deep as they are in the mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,9 @@ class WorldMesh:
         self.name = "mediapipe-face-mesh"
         self.network, self.measured = load_network("mesh", FOLDER)
         windows = [step["subset"] for step in self.network.steps if step["op"] == "matrix_of_points"]
-        self._parts = dict(zip(("lips", "left_eye", "right_eye"), windows, strict=True))  # points that have a closer look of their own
+        self._parts = dict(
+            zip(("lips", "left_eye", "right_eye"), windows, strict=True)
+        )  # points that have a closer look of their own
 
     def __call__(self, images: Tensor) -> Mesh:
         images = at_side(images, min(images.shape[-1], _LARGEST))

@@ -36,7 +36,9 @@ class ConvBlock(nn.Sequential):
     """Convolution, batch norm, leaky ReLU; `stride` 2 halves the side."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, kernel: int = 3) -> None:
-        super().__init__(nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.1))
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.1)
+        )
 
 
 class ResidualBlock(nn.Module):
@@ -56,7 +58,11 @@ class FaceTrunk(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = (48, 96, 160, 224)) -> None:
         super().__init__()
-        layers: list[nn.Module] = [ConvBlock(3, 24, stride=2), ConvBlock(24, widths[0], stride=2), ResidualBlock(widths[0])]
+        layers: list[nn.Module] = [
+            ConvBlock(3, 24, stride=2),
+            ConvBlock(24, widths[0], stride=2),
+            ResidualBlock(widths[0]),
+        ]
         for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
             layers += [ConvBlock(inputs, outputs, stride=2), ResidualBlock(outputs)]
         self.layers = nn.Sequential(*layers)
@@ -77,8 +83,12 @@ class EyeTower(nn.Module):
     def __init__(self, width: int = 48) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            ConvBlock(3, width), ResidualBlock(width), ResidualBlock(width),
-            ConvBlock(width, 2 * width, stride=2), ResidualBlock(2 * width), ConvBlock(2 * width, 32),
+            ConvBlock(3, width),
+            ResidualBlock(width),
+            ResidualBlock(width),
+            ConvBlock(width, 2 * width, stride=2),
+            ResidualBlock(2 * width),
+            ConvBlock(2 * width, 32),
         )
         self.head = nn.Sequential(nn.Linear(32 * 7 * 11, 64), nn.LeakyReLU(0.1), nn.Linear(64, 1))
 
@@ -137,7 +147,9 @@ class AttributeNetwork(nn.Module):
     def _calibrated(self, log_deviation: Tensor) -> Tensor:
         """[B, A] -> [B, A]"""
         widths = self.knots.diff(dim=1).clamp(min=1e-6)
-        passed = (log_deviation[..., None] - self.knots[:, :-1]).clamp(min=0).minimum(widths)  # of each stretch between two knots
+        passed = (
+            (log_deviation[..., None] - self.knots[:, :-1]).clamp(min=0).minimum(widths)
+        )  # of each stretch between two knots
         return log_deviation + self.gains[:, 0] + (passed * self.gains.diff(dim=1) / widths).sum(-1)
 
 
@@ -152,7 +164,8 @@ class ParserNetwork(nn.Module):
         self.names = list(names)
         self.first = ConvBlock(3, widths[0])
         self.down = nn.ModuleList(
-            nn.Sequential(ConvBlock(a, b, stride=2), ResidualBlock(b)) for a, b in zip(widths[:-1], widths[1:], strict=True)
+            nn.Sequential(ConvBlock(a, b, stride=2), ResidualBlock(b))
+            for a, b in zip(widths[:-1], widths[1:], strict=True)
         )
         self.up = nn.ModuleList(ConvBlock(a + b, a) for a, b in zip(widths[:-1], widths[1:], strict=True))
         self.head = nn.Conv2d(widths[0], len(names), 1)
@@ -193,7 +206,19 @@ class PerceptualNetwork(nn.Module):
     """
 
     # (channels inside, channels out) of the fire modules; "pool" halves the side before
-    FIRES = ("pool", (16, 128), (16, 128), "pool", (32, 256), (32, 256), "pool", (48, 384), (48, 384), (64, 512), (64, 512))
+    FIRES = (
+        "pool",
+        (16, 128),
+        (16, 128),
+        "pool",
+        (32, 256),
+        (32, 256),
+        "pool",
+        (48, 384),
+        (48, 384),
+        (64, 512),
+        (64, 512),
+    )
     TAPS = (2, 5, 7, 8, 9, 10)  # entries of FIRES whose output is compared; the stem's is the first
 
     def __init__(self, metric: tuple[int, ...] = (48, 64, 96, 96, 96, 96, 96)) -> None:
@@ -208,12 +233,14 @@ class PerceptualNetwork(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(c, dims, 1) for c, dims in zip(tapped, metric, strict=True))
         self.register_buffer("metric_scale", torch.ones(len(metric)))  # root mean square of LPIPS's maps, per depth
         self.register_buffer("level_gain", torch.ones(len(metric)))  # fitted to LPIPS
-        self.register_buffer("pixel_gain", torch.tensor(0.05))       # of the mean pixel term
-        self.register_buffer("edge_gain", torch.tensor(0.05))        # of the mean edge term
+        self.register_buffer("pixel_gain", torch.tensor(0.05))  # of the mean pixel term
+        self.register_buffer("edge_gain", torch.tensor(0.05))  # of the mean edge term
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Metric maps [B, dims, r, r], finest first: r is about R / 2, R / 4, R / 8 and four times R / 16."""
-        return [head(x) * scale for x, head, scale in zip(self.taps(images), self.heads, self.metric_scale, strict=True)]
+        return [
+            head(x) * scale for x, head, scale in zip(self.taps(images), self.heads, self.metric_scale, strict=True)
+        ]
 
     def taps(self, images: Tensor) -> list[Tensor]:
         """What the heads read, of about unit mean square."""
@@ -237,7 +264,9 @@ class PerceptualNetwork(nn.Module):
 
     def level_distances(self, fa: list[Tensor], fb: list[Tensor]) -> Tensor:
         """[B, depths] mean over places of the summed squared differences."""
-        return torch.stack([(x.float() - y.float()).square().sum(1).mean((1, 2)) for x, y in zip(fa, fb, strict=True)], 1)
+        return torch.stack(
+            [(x.float() - y.float()).square().sum(1).mean((1, 2)) for x, y in zip(fa, fb, strict=True)], 1
+        )
 
 
 def _unit(x: Tensor) -> Tensor:
@@ -260,18 +289,33 @@ def _charbonnier(x: Tensor, eps: float = 0.02) -> Tensor:
     return ((x.square() + eps**2).sqrt() - eps).mean((1, 2, 3))
 
 
-_KINDS = {"attributes": AttributeNetwork, "parser": ParserNetwork, "perceptual": PerceptualNetwork,
-          "geometry": GeometryNetwork,
-          "identity": RecognitionNetwork, "mesh": StepNetwork, "palms": StepNetwork}  # these are not ours: see faces/world
+_KINDS = {
+    "attributes": AttributeNetwork,
+    "parser": ParserNetwork,
+    "perceptual": PerceptualNetwork,
+    "geometry": GeometryNetwork,
+    "identity": RecognitionNetwork,
+    "mesh": StepNetwork,
+    "palms": StepNetwork,
+}  # these are not ours: see faces/world
 
 
-def save_network(path: Path, kind: str, network: nn.Module, arguments: dict[str, Any], measured: dict[str, Any]) -> None:
+def save_network(
+    path: Path, kind: str, network: nn.Module, arguments: dict[str, Any], measured: dict[str, Any]
+) -> None:
     """Write weights as fp16 with `arguments` of the constructor and `measured` figures in the header."""
-    tensors = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()
-               if not k.endswith("num_batches_tracked")}
+    tensors = {
+        k: v.half() if v.is_floating_point() else v
+        for k, v in network.state_dict().items()
+        if not k.endswith("num_batches_tracked")
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    header = {"format": "portraitist-face-network-1", "kind": kind, "arguments": json.dumps(arguments),
-              "measured": json.dumps(measured)}
+    header = {
+        "format": "portraitist-face-network-1",
+        "kind": kind,
+        "arguments": json.dumps(arguments),
+        "measured": json.dumps(measured),
+    }
     save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata=header)
     path.chmod(0o644)  # safetensors makes files that only their owner may read
 
@@ -309,7 +353,9 @@ def read_network(kind: str, folder: Path) -> tuple[Any, dict[str, Any]]:
         if missing or unexpected:
             raise KeyError(f"missing {missing[:3]}, unexpected {unexpected[:3]}")
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise PriorUnavailable(f"the bundled {kind} network {path.name} cannot be used ({error}): reinstall portraitist "
-                               "(docs/photos.md, Networks, says how the file is made)",
-                               param=str(path)) from None
+        raise PriorUnavailable(
+            f"the bundled {kind} network {path.name} cannot be used ({error}): reinstall portraitist "
+            "(docs/photos.md, Networks, says how the file is made)",
+            param=str(path),
+        ) from None
     return network, json.loads(header["measured"])

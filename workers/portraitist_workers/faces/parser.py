@@ -16,7 +16,7 @@ from .networks import SIDE, load_network
 class FaceParser(Protocol):
     """Pictures are aligned faces [B, 3, R, R] in [-1, 1]."""
 
-    name: str               # for reports
+    name: str  # for reports
     names: tuple[str, ...]  # the parts: background, skin, brows, eyes, nose, lips, mouth, hair, neck, clothes
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -16,10 +16,10 @@ import numpy as np
 from .align import Frame, crop, resample
 from .backdrop import Heads
 
-_FEATHER = 0.14       # of the crop's side: width of the fade from the border inwards ...
+_FEATHER = 0.14  # of the crop's side: width of the fade from the border inwards ...
 _FEATHER_HEAD = 0.05  # ... and where the old head must go: in a wide fade it would stay as a ghost
 _COLOUR_REACH = 0.30  # of the crop's side: how deep the colour match at the border reaches
-_CHANGE = 10.0        # grey levels: an edit of this size replaces the photo's fine detail
+_CHANGE = 10.0  # grey levels: an edit of this size replaces the photo's fine detail
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +31,16 @@ class Pasted:
     outside_change: float  # mean |change| in grey levels (0-255) where the mask is 0: zero unless something is wrong
 
 
-def paste(photo: np.ndarray, frame: Frame, edited: np.ndarray, *, original: np.ndarray | None = None,
-          others: Sequence[Frame] = (), heads: Heads | None = None, missing: np.ndarray | None = None) -> Pasted:
+def paste(
+    photo: np.ndarray,
+    frame: Frame,
+    edited: np.ndarray,
+    *,
+    original: np.ndarray | None = None,
+    others: Sequence[Frame] = (),
+    heads: Heads | None = None,
+    missing: np.ndarray | None = None,
+) -> Pasted:
     """Put `edited` [S, S, 3] uint8 into `photo` [H, W, 3] at `frame`.
 
     original : the unedited crop at the same size; None: cropped from `photo`
@@ -87,7 +95,9 @@ def border_fade(side: int, feather: float = _FEATHER) -> np.ndarray:
     return (s * s * (3 - 2 * s)).astype(np.float32)
 
 
-def _border_colour(new: np.ndarray, old: np.ndarray, fade: np.ndarray, heads: Heads | None, known: np.ndarray) -> np.ndarray:
+def _border_colour(
+    new: np.ndarray, old: np.ndarray, fade: np.ndarray, heads: Heads | None, known: np.ndarray
+) -> np.ndarray:
     """Smooth colour offset that makes `new` meet `old` along the fade, and nothing deep inside."""
     side = len(fade)
     band = ((fade > 0) & (fade < 0.9)).astype(np.float32) * known

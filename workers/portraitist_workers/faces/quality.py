@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 _REFERENCE = 128
-_REBLUR = 1.0        # sigma in px of a 128 px crop
-_EDGES = 0.12        # share of the face's pixels, by gradient, that count as edges
-_FLAT = 0.3          # share that counts as flat skin
-_SIGNATURE = 64      # px
+_REBLUR = 1.0  # sigma in px of a 128 px crop
+_EDGES = 0.12  # share of the face's pixels, by gradient, that count as edges
+_FLAT = 0.3  # share that counts as flat skin
+_SIGNATURE = 64  # px
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -44,7 +44,9 @@ def blur_sigma(crop: np.ndarray) -> float:
     for axis in (0, 1):
         before, after = (np.square(np.gradient(x, axis=axis)[face]) for x in (luma, again))
         edges, flat = after >= np.quantile(after, 1 - _EDGES), after <= np.quantile(after, _FLAT)
-        sharp = before[edges].mean() - before[flat].mean()  # grain is everywhere: what flat skin shows of it is taken off
+        sharp = (
+            before[edges].mean() - before[flat].mean()
+        )  # grain is everywhere: what flat skin shows of it is taken off
         soft = after[edges].mean() - after[flat].mean()
         sigmas.append(_REBLUR / np.sqrt(max(sharp / max(soft, 1e-3) - 1, (_REBLUR / 3) ** 2)))
     return float(max(sigmas))
@@ -55,7 +57,9 @@ def exposure(crop: np.ndarray) -> Exposure:
     face = crop[face_mask(len(crop))].astype(np.float32)
     luma = face @ _LUMA
     low, high = np.quantile(luma, (0.05, 0.95))
-    clipped = np.mean((np.median(face, axis=1) >= 250) | (face.max(1) <= 8))  # two of three channels full, or none has anything
+    clipped = np.mean(
+        (np.median(face, axis=1) >= 250) | (face.max(1) <= 8)
+    )  # two of three channels full, or none has anything
     return Exposure(float(luma.mean()), float(high - low), float(clipped))
 
 

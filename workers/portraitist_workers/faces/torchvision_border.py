@@ -30,7 +30,10 @@ def ensure_torchvision() -> bool:
         if not _done:
             if not _compiled_operators_load():
                 _library = torch.library.Library("torchvision", "FRAGMENT")
-                for name in ("nms", "qnms"):  # torchvision's import attaches a fake kernel to each; qnms is never called
+                for name in (
+                    "nms",
+                    "qnms",
+                ):  # torchvision's import attaches a fake kernel to each; qnms is never called
                     _library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
                 _library.impl("nms", nms, "CompositeExplicitAutograd")
                 import torchvision.ops.boxes
@@ -44,7 +47,9 @@ def ensure_torchvision() -> bool:
 def _compiled_operators_load() -> bool:
     spec = importlib.util.find_spec("torchvision")  # finds, does not import
     if spec is None or spec.origin is None:
-        raise ImportError("torchvision is not installed; it is needed by facenet-pytorch and lpips: pip install torchvision")
+        raise ImportError(
+            "torchvision is not installed; it is needed by facenet-pytorch and lpips: pip install torchvision"
+        )
     for path in sorted(Path(spec.origin).parent.glob("_C*")):
         try:
             torch.ops.load_library(str(path))  # harmless when torchvision loads it again

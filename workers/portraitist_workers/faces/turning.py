@@ -17,12 +17,48 @@ from scipy.spatial import Delaunay
 from .align import Frame, ffhq_frame
 
 # Outline of the face, from the forehead clockwise; beyond it, hair and background do not turn with the mesh.
-OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132,
-        93, 234, 127, 162, 21, 54, 103, 67, 109)
+OVAL = (
+    10,
+    338,
+    297,
+    332,
+    284,
+    251,
+    389,
+    356,
+    454,
+    323,
+    361,
+    288,
+    397,
+    365,
+    379,
+    378,
+    400,
+    377,
+    152,
+    148,
+    176,
+    149,
+    150,
+    136,
+    172,
+    58,
+    132,
+    93,
+    234,
+    127,
+    162,
+    21,
+    54,
+    103,
+    67,
+    109,
+)
 _FIVE = ((33, 133), (362, 263), (4,), (61,), (291,))  # eyes, nose, corners of the mouth, as means of mesh points
-DEPTH = 1.1       # the mesh is a little flat: on renders of eight people turned by 20 degrees 1.15 fits best, nodding by 10 degrees 0.85
-_STRETCH = 0.4   # of a patch's area that its pixels must have had in the photo; fewer are not believed
-_RIM = 0.03      # of the side: so far inside the outline the pixels begin to count
+DEPTH = 1.1  # the mesh is a little flat: on renders of eight people turned by 20 degrees 1.15 fits best, nodding by 10 degrees 0.85
+_STRETCH = 0.4  # of a patch's area that its pixels must have had in the photo; fewer are not believed
+_RIM = 0.03  # of the side: so far inside the outline the pixels begin to count
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +69,9 @@ class Turned:
     known: np.ndarray
 
 
-def turned(picture: np.ndarray, points: np.ndarray, *, yaw: float = 0.0, pitch: float = 0.0, moved: np.ndarray | None = None) -> Turned:
+def turned(
+    picture: np.ndarray, points: np.ndarray, *, yaw: float = 0.0, pitch: float = 0.0, moved: np.ndarray | None = None
+) -> Turned:
     """The face of the aligned crop `picture` [S, S, 3] uint8, turned. `points` [478, 3] are its mesh in shares of the side; degrees.
 
     Signs as in portraitist.attributes: yaw > 0 to the picture's right, pitch > 0 upwards. `moved` [478, 3], in shares: another expression,
@@ -52,11 +90,15 @@ def turned(picture: np.ndarray, points: np.ndarray, *, yaw: float = 0.0, pitch: 
     triangles = _triangles()
     areas = _areas(before, triangles), _areas(placed, triangles)
     believable = (areas[1] > 0) & (areas[0] > _STRETCH * areas[1])
-    order = np.argsort(-after[triangles][:, :, 2].mean(1), kind="stable")  # the farthest first: z points away from the camera
+    order = np.argsort(
+        -after[triangles][:, :, 2].mean(1), kind="stable"
+    )  # the farthest first: z points away from the camera
     index = np.full((S, S), -1, np.int32)
     shift = 4  # fractional bits of fillConvexPoly
     for t in order:
-        cv2.fillConvexPoly(index, np.round((placed[triangles[t]] - 0.5) * 2**shift).astype(np.int32), int(t), cv2.LINE_8, shift)
+        cv2.fillConvexPoly(
+            index, np.round((placed[triangles[t]] - 0.5) * 2**shift).astype(np.int32), int(t), cv2.LINE_8, shift
+        )
     seen = index >= 0
     rows, columns = np.nonzero(seen)
     which = index[rows, columns]
@@ -70,7 +112,9 @@ def turned(picture: np.ndarray, points: np.ndarray, *, yaw: float = 0.0, pitch: 
     believed = np.zeros((S, S), np.float32)
     believed[rows, columns] = believable[which]
     rim = max(int(round(_RIM * S)), 1)
-    believed = cv2.morphologyEx(believed, cv2.MORPH_CLOSE, np.ones((rim + 1,) * 2, np.uint8))  # slivers at nostrils and lips
+    believed = cv2.morphologyEx(
+        believed, cv2.MORPH_CLOSE, np.ones((rim + 1,) * 2, np.uint8)
+    )  # slivers at nostrils and lips
     believed = cv2.erode(believed, np.ones((2 * rim + 1,) * 2, np.uint8))
     return Turned(out, cv2.GaussianBlur(believed, (0, 0), rim / 2))
 
@@ -90,8 +134,12 @@ def _frame_after(before: np.ndarray, after: np.ndarray, side: int) -> Frame:
     was, now = (ffhq_frame(np.stack([points[list(p)].mean(0) for p in _FIVE])) for points in (before, after))
     crop = Frame(side / 2, side / 2, side / 2, 0.0)
     factor = now.size / was.size * crop.size / 2
-    return Frame(crop.centre_x + now.centre_x - was.centre_x, crop.centre_y + now.centre_y - was.centre_y,
-                 factor * math.cos(math.radians(now.roll - was.roll)), factor * math.sin(math.radians(now.roll - was.roll)))
+    return Frame(
+        crop.centre_x + now.centre_x - was.centre_x,
+        crop.centre_y + now.centre_y - was.centre_y,
+        factor * math.cos(math.radians(now.roll - was.roll)),
+        factor * math.sin(math.radians(now.roll - was.roll)),
+    )
 
 
 @functools.cache

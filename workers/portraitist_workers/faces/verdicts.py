@@ -10,9 +10,9 @@ from portraitist.results import PhotoVerdict
 _REASONS = {
     "no_face": "No face was found: use a photo that shows the face from the front or half side, not cut off.",
     "too_small": "The face is only {face_px:.0f} px wide in the photo, at least {least_px:.0f} are needed: use the original "
-                 "file or move closer.",
+    "file or move closer.",
     "other_person": "{seems} (likeness {identity:.2f}, {least:.2f} is needed): leave it out, or have it used all the same: "
-                    "keep=['{name}'], on the command line --keep '{name}'.",
+    "keep=['{name}'], on the command line --keep '{name}'.",
     "duplicate": "Nearly the same picture as '{twin}', which was kept: one copy is enough; add a different pose or expression.",
 }
 
@@ -20,8 +20,14 @@ _REASONS = {
 def refusal(name: str, code: str, figures: dict[str, float] | None = None, **details: float | str) -> PhotoVerdict:
     """The verdict on photo `name` refused for `code`; `figures` and `details` fill the sentence."""
     figures = figures or {}
-    return PhotoVerdict(name=name, accepted=False, code=code, figures=figures, weight=0.0,
-                        reason=_REASONS[code].format(**(figures | details), name=_short(name)))
+    return PhotoVerdict(
+        name=name,
+        accepted=False,
+        code=code,
+        figures=figures,
+        weight=0.0,
+        reason=_REASONS[code].format(**(figures | details), name=_short(name)),
+    )
 
 
 def seems_another(blur: float, blurred: float, others: str) -> str:
@@ -33,18 +39,24 @@ def seems_another(blur: float, blurred: float, others: str) -> str:
 
 def two_people(person: Sequence[str], rival: Sequence[str]) -> str:
     """That the photos named `rival` show somebody else about as often as those named `person` show the person."""
-    return (f"The photos show two people about equally often: {listed(person)}; and {listed(rival)}. Say who is meant by one photo: "
-            f"person='{_short(person[0])}', on the command line --person '{_short(person[0])}'.")
+    return (
+        f"The photos show two people about equally often: {listed(person)}; and {listed(rival)}. Say who is meant by one photo: "
+        f"person='{_short(person[0])}', on the command line --person '{_short(person[0])}'."
+    )
 
 
 def somebody_else(names: Sequence[str]) -> str:
-    return (f"Somebody else is in several photos, too, and was left out: {listed(names)}. If that is the person who is meant: "
-            f"person='{_short(names[0])}', on the command line --person '{_short(names[0])}'.")
+    return (
+        f"Somebody else is in several photos, too, and was left out: {listed(names)}. If that is the person who is meant: "
+        f"person='{_short(names[0])}', on the command line --person '{_short(names[0])}'."
+    )
 
 
 def perhaps_two(first: Sequence[str], second: Sequence[str]) -> str:
-    return (f"These may be two people much alike (a parent and child, brothers, sisters), or one in different years: {listed(first)}; and "
-            f"{listed(second)}. All are used. If they are two, leave one of them out.")
+    return (
+        f"These may be two people much alike (a parent and child, brothers, sisters), or one in different years: {listed(first)}; and "
+        f"{listed(second)}. All are used. If they are two, leave one of them out."
+    )
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
@@ -61,11 +73,14 @@ def too_few(attributes: Sequence[dict[str, float]], enough: int) -> list[str]:
     """A warning when usable photos, which show `attributes`, are fewer than `enough`."""
     if len(attributes) >= enough:
         return []
-    return [f"{len(attributes)} usable photos; from {enough} on, results are clearly better. {missing_advice(attributes)}"]
+    return [
+        f"{len(attributes)} usable photos; from {enough} on, results are clearly better. {missing_advice(attributes)}"
+    ]
 
 
 def missing_advice(attributes: Sequence[dict[str, float]]) -> str:
     """Which photos to add next, from what the usable ones show."""
+
     def missing(name: str, low: float, high: float, below: str, above: str) -> list[str]:
         values = [a[name] for a in attributes if name in a]
         if not values:

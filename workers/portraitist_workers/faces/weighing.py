@@ -9,16 +9,16 @@ import numpy as np
 
 from .hands import Palm
 
-SMALL = 1.0             # side of the frame in photo px / side of the prior's pictures; below, it counts for less
+SMALL = 1.0  # side of the frame in photo px / side of the prior's pictures; below, it counts for less
 SOFT, BLURRED = 1.55, 1.8  # sigma in px of a 128 px crop (quality.blur_sigma); above: said, and counts for less
 DARK, BRIGHT = 35, 235  # mean luma of the face; outside, it counts for half
-FLAT = 32               # contrast of the face in grey levels; below, it counts for half
-CLIPPED = 0.30          # share of the face without detail, full or black; above, it counts for half
-UNLIKE = 0.12           # of likeness less than the person's photos usually have among each other; beyond, it counts for less
-PRESENT = 0.5           # probability by the face mesh that a face is there; below, it counts for half
-LEAST = 0.2             # no photo that is used counts for less
-_SURROUNDINGS = 0.75   # weight of a pixel far from the head
-_PALM_TO_HAND = 0.35    # of a palm's box, by which it grows to all sides to hold the fingers
+FLAT = 32  # contrast of the face in grey levels; below, it counts for half
+CLIPPED = 0.30  # share of the face without detail, full or black; above, it counts for half
+UNLIKE = 0.12  # of likeness less than the person's photos usually have among each other; beyond, it counts for less
+PRESENT = 0.5  # probability by the face mesh that a face is there; below, it counts for half
+LEAST = 0.2  # no photo that is used counts for less
+_SURROUNDINGS = 0.75  # weight of a pixel far from the head
+_PALM_TO_HAND = 0.35  # of a palm's box, by which it grows to all sides to hold the fingers
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,9 @@ class Weighed:
     notes: list[str]
 
 
-def weigh(figures: dict[str, float], inside: np.ndarray, hands: Sequence[Palm], faces: int, *, unlike: float = 0.0) -> Weighed:
+def weigh(
+    figures: dict[str, float], inside: np.ndarray, hands: Sequence[Palm], faces: int, *, unlike: float = 0.0
+) -> Weighed:
     """By a photo's `figures` (docs/photos.md), the crop's pixels inside the photo [S, S], the hands in it, and how many faces there are.
 
     unlike: how far its likeness lies below the median of the person's photos. Dark glasses, a mask, make-up or many years show there.
@@ -44,19 +46,30 @@ def weigh(figures: dict[str, float], inside: np.ndarray, hands: Sequence[Palm], 
         notes.append(note)
 
     if figures["face_px"] < SMALL * side:
-        less(figures["face_px"] / side, f"the face is {figures['face_px']:.0f} px, smaller than the {side} px the model learns at")
+        less(
+            figures["face_px"] / side,
+            f"the face is {figures['face_px']:.0f} px, smaller than the {side} px the model learns at",
+        )
     if figures["blur"] > BLURRED:
-        less((BLURRED / figures["blur"]) ** 2, f"blurred (about {figures['blur']:.1f} px at portrait size), so it counts for less")
+        less(
+            (BLURRED / figures["blur"]) ** 2,
+            f"blurred (about {figures['blur']:.1f} px at portrait size), so it counts for less",
+        )
     elif figures["blur"] > SOFT:
         notes.append("slightly blurred")
     if not DARK <= figures["brightness"] <= BRIGHT or figures["contrast"] < FLAT or figures["clipped"] > CLIPPED:
-        less(0.5, f"too dark, too bright or without contrast (brightness {figures['brightness']:.0f} of 255, contrast "
-                  f"{figures['contrast']:.0f}, {figures['clipped']:.0%} without detail), so it counts for less")
+        less(
+            0.5,
+            f"too dark, too bright or without contrast (brightness {figures['brightness']:.0f} of 255, contrast "
+            f"{figures['contrast']:.0f}, {figures['clipped']:.0%} without detail), so it counts for less",
+        )
     if figures["presence"] < PRESENT:
         less(0.5, "the face is hard to see, perhaps covered, so it counts for less")
     if unlike > UNLIKE:
-        less(max(1 - 2 * (unlike - UNLIKE), 0.4),
-             "less like the person's other photos (covered, made up, or of another time), so it counts for less")
+        less(
+            max(1 - 2 * (unlike - UNLIKE), 0.4),
+            "less like the person's other photos (covered, made up, or of another time), so it counts for less",
+        )
     known = inside.copy()
     if hands:
         for palm in hands:
@@ -82,5 +95,7 @@ def _cover(known: np.ndarray, palm: Palm) -> None:
     side = len(known)
     left, top, right, bottom = palm.box
     grown = _PALM_TO_HAND * max(right - left, bottom - top)
-    x0, y0, x1, y1 = (int(np.clip(round(v * side), 0, side)) for v in (left - grown, top - grown, right + grown, bottom + grown))
+    x0, y0, x1, y1 = (
+        int(np.clip(round(v * side), 0, side)) for v in (left - grown, top - grown, right + grown, bottom + grown)
+    )
     known[y0:y1, x0:x1] = 0

@@ -110,7 +110,9 @@ class ModulatedConv(nn.Module):
     forward(x [B, I, H, W], style [B, I], noise) -> [B, O, H, W] or [B, O, 2H, 2W] when `up`.
     """
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, *, up: bool, clamp: float | None) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, w_dim: int, resolution: int, *, up: bool, clamp: float | None
+    ) -> None:
         super().__init__()
         self.affine = EqualizedLinear(w_dim, inputs, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))

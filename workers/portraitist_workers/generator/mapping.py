@@ -19,7 +19,8 @@ class Mapping(nn.Module):
         super().__init__()
         dims = [config.z_dim] + [config.w_dim] * config.mapping_layers
         self.layers = nn.ModuleList(
-            EqualizedLinear(a, b, lr_multiplier=config.mapping_lr_multiplier) for a, b in zip(dims[:-1], dims[1:], strict=True)
+            EqualizedLinear(a, b, lr_multiplier=config.mapping_lr_multiplier)
+            for a, b in zip(dims[:-1], dims[1:], strict=True)
         )
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 

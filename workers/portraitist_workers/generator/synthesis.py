@@ -24,7 +24,9 @@ class Block(nn.Module):
             self.const = nn.Parameter(torch.randn(width, 4, 4))
             self.conv0 = None
         else:
-            self.conv0 = ModulatedConv(config.width(resolution // 2), width, config.w_dim, resolution, up=True, clamp=clamp)
+            self.conv0 = ModulatedConv(
+                config.width(resolution // 2), width, config.w_dim, resolution, up=True, clamp=clamp
+            )
         self.conv1 = ModulatedConv(width, width, config.w_dim, resolution, up=False, clamp=clamp)
         self.torgb = ToRGB(width, config.w_dim, clamp=clamp)
 
@@ -54,7 +56,9 @@ class Synthesis(nn.Module):
         if w.ndim == 2:
             return w.unsqueeze(1).expand(-1, num_ws, -1)
         if w.ndim != 3 or w.shape[1] != num_ws:
-            raise ValueError(f"expected w [B, {self.config.w_dim}] or w_plus [B, {num_ws}, {self.config.w_dim}], got {tuple(w.shape)}")
+            raise ValueError(
+                f"expected w [B, {self.config.w_dim}] or w_plus [B, {num_ws}, {self.config.w_dim}], got {tuple(w.shape)}"
+            )
         return w
 
     def styles(self, w: Tensor) -> list[Tensor]:

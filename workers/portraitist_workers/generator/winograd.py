@@ -24,13 +24,32 @@ RESOLUTION = 16  # and from here on
 TILES = 512  # worked on at once: enough for quick products, few enough for a processor's cache
 
 # One direction; interpolation points 0, 1, -1, 2, -2 and infinity.
-_INPUT = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
-_KERNEL = [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]
+_INPUT = [
+    [4, 0, -5, 0, 1, 0],
+    [0, -4, -4, 1, 1, 0],
+    [0, 4, -4, -1, 1, 0],
+    [0, -2, -1, 2, 1, 0],
+    [0, 2, -1, -2, 1, 0],
+    [0, 4, 0, -5, 0, 1],
+]
+_KERNEL = [
+    [1 / 4, 0, 0],
+    [-1 / 6, -1 / 6, -1 / 6],
+    [-1 / 6, 1 / 6, -1 / 6],
+    [1 / 24, 1 / 12, 1 / 6],
+    [1 / 24, -1 / 12, 1 / 6],
+    [0, 0, 1],
+]
 _OUTPUT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 
 
 def pays(weight: Tensor, resolution: int, dtype: torch.dtype) -> bool:
-    return weight.device.type == "cpu" and dtype == torch.float32 and min(weight.shape[:2]) >= CHANNELS and resolution >= RESOLUTION
+    return (
+        weight.device.type == "cpu"
+        and dtype == torch.float32
+        and min(weight.shape[:2]) >= CHANNELS
+        and resolution >= RESOLUTION
+    )
 
 
 def transformed(weight: Tensor) -> Tensor:

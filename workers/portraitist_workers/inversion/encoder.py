@@ -48,8 +48,12 @@ class Encoder(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(3, WIDTHS[0], 5, padding=2, stride=2)
         self.blocks = nn.Sequential(*(Residual(a, b) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)))
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(WIDTHS[-1] * 16, 512), nn.LeakyReLU(0.2), nn.Linear(512, w_dim))
-        self.offsets = None if num_ws is None else nn.Sequential(nn.Linear(512, num_ws * w_dim), nn.Unflatten(1, (num_ws, w_dim)))
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Linear(WIDTHS[-1] * 16, 512), nn.LeakyReLU(0.2), nn.Linear(512, w_dim)
+        )
+        self.offsets = (
+            None if num_ws is None else nn.Sequential(nn.Linear(512, num_ws * w_dim), nn.Unflatten(1, (num_ws, w_dim)))
+        )
         if self.offsets is not None:
             nn.init.zeros_(self.offsets[0].weight)
             nn.init.zeros_(self.offsets[0].bias)
@@ -95,5 +99,7 @@ def load(path: Path) -> Encoder:
         encoder = Encoder(w_dim, tensors["offsets.0.bias"].shape[0] // w_dim if "offsets.0.bias" in tensors else None)
         encoder.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
-        raise PriorUnavailable(f"cannot read the encoder {path}: {error}. Reinstall portraitist.", param=str(path)) from error
+        raise PriorUnavailable(
+            f"cannot read the encoder {path}: {error}. Reinstall portraitist.", param=str(path)
+        ) from error
     return encoder.eval().requires_grad_(False).to(device())

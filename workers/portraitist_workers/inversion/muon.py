@@ -38,7 +38,9 @@ class Muon(torch.optim.Optimizer):
         groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
         for parameter in tuned_parameters(synthesis).values():
             groups[id(parameter) in matrices].append(parameter.requires_grad_())
-        super().__init__([{"params": parameters, "matrices": kind} for kind, parameters in groups.items() if parameters], {"lr": lr})
+        super().__init__(
+            [{"params": parameters, "matrices": kind} for kind, parameters in groups.items() if parameters], {"lr": lr}
+        )
 
     @torch.no_grad()
     def step(self, closure=None) -> None:
@@ -59,7 +61,11 @@ class Muon(torch.optim.Optimizer):
     def _adam(self, parameter: nn.Parameter) -> Tensor:
         state = self.state[parameter]
         if not state:
-            state["step"], state["average"], state["square"] = 0, torch.zeros_like(parameter), torch.zeros_like(parameter)
+            state["step"], state["average"], state["square"] = (
+                0,
+                torch.zeros_like(parameter),
+                torch.zeros_like(parameter),
+            )
         state["step"] += 1
         average = state["average"].lerp_(parameter.grad, 1 - BETAS[0]) / (1 - BETAS[0] ** state["step"])
         square = state["square"].lerp_(parameter.grad.square(), 1 - BETAS[1]) / (1 - BETAS[1] ** state["step"])

@@ -14,8 +14,14 @@ from .context import Context, MemoryContext
 
 __all__ = ["Context", "MemoryContext", "forget", "load", "run", "side_by_side", "warm"]
 
-_MODULES = {"create": "personalize", "add": "add", "synthesize": "synthesize", "edit": "edit", "enhance": "enhance",
-            "calibrate": "calibrate"}
+_MODULES = {
+    "create": "personalize",
+    "add": "add",
+    "synthesize": "synthesize",
+    "edit": "edit",
+    "enhance": "enhance",
+    "calibrate": "calibrate",
+}
 
 
 def run(request: BaseModel, context: Context) -> BaseModel:

@@ -51,7 +51,9 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
     on_photo(0, len(sources))  # the first may take long
     intake = check_photos(sources, side=prior.resolution, on_step=on_photo, minimum=1, keep=keep, known=known)
     new = learning.Seen.of(intake.accepted)
-    values = torch.cat([values_before(model, record.attributes, shown), learning.attribute_values(record.attributes, photos, new)])
+    values = torch.cat(
+        [values_before(model, record.attributes, shown), learning.attribute_values(record.attributes, photos, new)]
+    )
 
     loss = Reconstruction(load_perceptual(), seed=request.seed)
     added, dtype = checkpoint.get("anchors"), checkpoint.get("dtype") or optimisation_dtype()
@@ -62,18 +64,38 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
     embeddings = torch.cat([model.embeddings, new.embeddings])
     schedule = preset.tuning_at(prior.resolution)
     tuning = Tuning(
-        model.generator, torch.cat([before.photos, new.photos]), torch.cat([model.anchors, added]), values,
-        learning.build_organizer(record.organizer, record.attributes, prior), loss, replace(schedule, steps=round(SHARE * schedule.steps)),
-        w_std=prior.w_std, known=torch.cat([before.attended, new.attended]), counts=torch.cat([before.counts, new.counts]),
-        views=learning.views(prior, new, added, embeddings, request.seed), seed=request.seed, dtype=dtype,
+        model.generator,
+        torch.cat([before.photos, new.photos]),
+        torch.cat([model.anchors, added]),
+        values,
+        learning.build_organizer(record.organizer, record.attributes, prior),
+        loss,
+        replace(schedule, steps=round(SHARE * schedule.steps)),
+        w_std=prior.w_std,
+        known=torch.cat([before.attended, new.attended]),
+        counts=torch.cat([before.counts, new.counts]),
+        views=learning.views(prior, new, added, embeddings, request.seed),
+        seed=request.seed,
+        dtype=dtype,
     )
     generator, anchors, axes = checkpoint.run(tuning, clock.steps("tune"))
     model = learning.calibrate(prior, generator, anchors, axes, embeddings, before.names + new.names, clock)
     still = [w for w in record.warnings if w not in too_few(shown, ENOUGH_PHOTOS)]
     return learning.packed(
-        model, values, new, context, clock, persona_id=record.persona_id, name=record.name, organizer=record.organizer,
-        preset=record.preset, attributes=record.attributes, photos=[*record.photos, *intake.verdicts],
-        warnings=[*still, *intake.warnings], seed=request.seed, versions=versions(dtype),
+        model,
+        values,
+        new,
+        context,
+        clock,
+        persona_id=record.persona_id,
+        name=record.name,
+        organizer=record.organizer,
+        preset=record.preset,
+        attributes=record.attributes,
+        photos=[*record.photos, *intake.verdicts],
+        warnings=[*still, *intake.warnings],
+        seed=request.seed,
+        versions=versions(dtype),
     )
 
 
@@ -92,13 +114,19 @@ def attributes_of(before: learning.Seen, record: PersonaRecord) -> list[dict[str
     estimator = load_attributes()
     measured = [as_dict(estimator, row) for part in before.photos.split(16) for row in estimator(part)[0]]
     verdicts: dict[str, PhotoVerdict] = {v.name: v for v in record.photos if v.accepted}
-    return [found | (verdicts[name].attributes if name in verdicts else {}) for name, found in zip(before.names, measured, strict=True)]
+    return [
+        found | (verdicts[name].attributes if name in verdicts else {})
+        for name, found in zip(before.names, measured, strict=True)
+    ]
 
 
 def values_before(model: PersonaModel, attributes: Sequence[str], shown: list[dict[str, float]]) -> Tensor:
     """Values [N, M] of the photos of before. Of the app's own attributes, where the anchors lie on their axes."""
     coordinates = model.axes.coordinates(model.anchors)
-    columns = [coordinates[:, model.axes.names.index(a)].tolist() if a not in shown[0] else [row[a] for row in shown] for a in attributes]
+    columns = [
+        coordinates[:, model.axes.names.index(a)].tolist() if a not in shown[0] else [row[a] for row in shown]
+        for a in attributes
+    ]
     return torch.tensor(columns).T.contiguous().to(model.anchors)
 
 
@@ -111,4 +139,6 @@ def told_apart(request: AddPhotos, record: PersonaRecord) -> tuple[list[Photo], 
         while names[photo.name] in taken:
             number, names[photo.name] = number + 1, f"{photo.name} ({number})"
         taken.add(names[photo.name])
-    return [p.model_copy(update={"name": names[p.name]}) for p in request.photos], [names[name] for name in request.keep if name in names]
+    return [p.model_copy(update={"name": names[p.name]}) for p in request.photos], [
+        names[name] for name in request.keep if name in names
+    ]

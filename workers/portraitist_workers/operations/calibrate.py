@@ -40,7 +40,9 @@ def run(request: CalibratePrior, context: Context) -> PriorRecord:
     folder = library.imported(request.prior)
     record = manifest.read(folder)
     if record.generator_sha256 != request.generator_sha256:
-        raise Conflict(f"prior {request.prior!r} was replaced since its calibration was asked for; call again", param="prior")
+        raise Conflict(
+            f"prior {request.prior!r} was replaced since its calibration was asked for; call again", param="prior"
+        )
     generator = native.load(folder / "generator.safetensors")[0].to(device())
     estimator = load_attributes()
     count = request.samples or samples.default_count(record.resolution)
@@ -48,46 +50,82 @@ def run(request: CalibratePrior, context: Context) -> PriorRecord:
     w_mean, w_std = samples.w_statistics(generator, request.seed)
     shards = folder / f".samples-{request.seed}"
     progress = clock.steps("sample")
-    drawn = samples.draw(generator, estimator, count, shards, seed=request.seed, dtype=optimisation_dtype(),
-                         on_step=lambda step, steps: progress(step, steps))
+    drawn = samples.draw(
+        generator,
+        estimator,
+        count,
+        shards,
+        seed=request.seed,
+        dtype=optimisation_dtype(),
+        on_step=lambda step, steps: progress(step, steps),
+    )
     clock.steps("faces")(0, 1)
     figures, warnings = framing.measure(generator, drawn.w)
     looking = clock.steps("directions")
     looking(0, 1)
-    found = directions.find(generator, estimator, load_identity(), drawn, w_mean, w_std, dtype=optimisation_dtype(),
-                            on_step=lambda step, steps: looking(step, steps))
+    found = directions.find(
+        generator,
+        estimator,
+        load_identity(),
+        drawn,
+        w_mean,
+        w_std,
+        dtype=optimisation_dtype(),
+        on_step=lambda step, steps: looking(step, steps),
+    )
     encoder, ridge_error = fit_encoder.start(drawn, w_mean, w_std)
     encoder, error = tune_encoder(encoder, drawn, request, context, clock)
 
     for name in found.names:
-        figures |= {f"gain_{name}": found.gains[name], f"leak_{name}": found.leaks[name], f"likeness_{name}": found.likeness[name],
-                    f"scatter_{name}": found.scatter[name]}
+        figures |= {
+            f"gain_{name}": found.gains[name],
+            f"leak_{name}": found.leaks[name],
+            f"likeness_{name}": found.likeness[name],
+            f"scatter_{name}": found.scatter[name],
+        }
     figures |= {"encoder_error_ridge": ridge_error, "encoder_error": error}
     warnings += complaints(found, error)
-    latents = save_tensors({"w_std": w_std.contiguous(), "steps": found.steps, "sitting": found.sitting},
-                           metadata={"attributes": json.dumps(found.names)})
+    latents = save_tensors(
+        {"w_std": w_std.contiguous(), "steps": found.steps, "sitting": found.sitting},
+        metadata={"attributes": json.dumps(found.names)},
+    )
     trained = encoder_file.to_bytes(encoder, metadata={"prior": record.generator_sha256})
     write_atomically(folder / "latents.safetensors", latents)
     write_atomically(folder / "encoder.safetensors", trained)
     record.calibration = Calibration(
-        samples=count, seed=request.seed, attributes_network=estimator.name, warnings=warnings,
-        latents_sha256=hashlib.sha256(latents).hexdigest(), encoder_sha256=hashlib.sha256(trained).hexdigest(),
-        figures={k: round(v, 4) for k, v in figures.items()}, seconds=round(time.monotonic() - began, 1),
+        samples=count,
+        seed=request.seed,
+        attributes_network=estimator.name,
+        warnings=warnings,
+        latents_sha256=hashlib.sha256(latents).hexdigest(),
+        encoder_sha256=hashlib.sha256(trained).hexdigest(),
+        figures={k: round(v, 4) for k, v in figures.items()},
+        seconds=round(time.monotonic() - began, 1),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    write_atomically(folder / manifest.MANIFEST, record.model_dump_json(indent=2).encode())  # last: it names the others' hashes
+    write_atomically(
+        folder / manifest.MANIFEST, record.model_dump_json(indent=2).encode()
+    )  # last: it names the others' hashes
     shutil.rmtree(shards, ignore_errors=True)
     return record
 
 
-def tune_encoder(encoder: encoder_file.Encoder, drawn: samples.Samples, request: CalibratePrior, context: Context,
-                 clock: Stages) -> tuple[encoder_file.Encoder, float]:
+def tune_encoder(
+    encoder: encoder_file.Encoder, drawn: samples.Samples, request: CalibratePrior, context: Context, clock: Stages
+) -> tuple[encoder_file.Encoder, float]:
     """Tuned, if that made it better."""
     checkpoint = Checkpoint(context)
     untuned = copy.deepcopy(encoder)
     steps = min(TUNE_STEPS, 4 * len(drawn.w) // fit_encoder.BATCH)  # four times through the samples at most
-    tuned = fit_encoder.tune(encoder, drawn, steps=steps, seed=request.seed, state=checkpoint.get("encoder"),
-                             on_step=clock.steps("encoder"), save=lambda state: checkpoint.put(encoder=state))
+    tuned = fit_encoder.tune(
+        encoder,
+        drawn,
+        steps=steps,
+        seed=request.seed,
+        state=checkpoint.get("encoder"),
+        on_step=clock.steps("encoder"),
+        save=lambda state: checkpoint.put(encoder=state),
+    )
     return fit_encoder.better(tuned, untuned, drawn)
 
 
@@ -95,7 +133,11 @@ def complaints(found: directions.Directions, encoder_error: float) -> list[str]:
     deaf = [name for name in found.names if found.gains[name] < DEAF]
     lines = []
     if deaf:
-        lines.append(f"{', '.join(deaf)} hardly answer(s) to steps in W: personas must learn it from their photos alone")
+        lines.append(
+            f"{', '.join(deaf)} hardly answer(s) to steps in W: personas must learn it from their photos alone"
+        )
     if encoder_error > 0.9:
-        lines.append("the encoder tells its pictures hardly apart: inversion starts near the mean face and needs more steps")
+        lines.append(
+            "the encoder tells its pictures hardly apart: inversion starts near the mean face and needs more steps"
+        )
     return lines

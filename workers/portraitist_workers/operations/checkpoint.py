@@ -48,4 +48,5 @@ class Checkpoint:
             if time.monotonic() - self.saved > CHECKPOINT_SECONDS and done < steps:
                 self.put(tuning=tuning.state())
             on_step(done, steps, loss)
+
         return tuning.run(step)

@@ -45,11 +45,15 @@ def run(request: Edit, context: Context) -> Pictures:
     subject = find(photo, model, request.photo.name)
 
     def on_step(stage: str):
-        return lambda step, steps, loss: context.on_step(Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}"))
+        return lambda step, steps, loss: context.on_step(
+            Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
+        )
 
     w, tuned = invert_photo(model, subject.pixels, subject.known, preset, request.space, request.seed, on_step)
     measured_photo = judge.attributes(render(tuned, w))[0][0]
-    requested = [absolute(values, measured_photo, judge, model, w, relative=request.relative) for values in request.values]
+    requested = [
+        absolute(values, measured_photo, judge, model, w, relative=request.relative) for values in request.values
+    ]
     targets = [resolve(values, record.reach, strict=request.strict) for values in requested]
     edited_w = edit_latent(model, tuned, judge, w, measured_photo, targets)
     crops, photos = [], []
@@ -61,22 +65,31 @@ def run(request: Edit, context: Context) -> Pictures:
         photos.append(paste(photo, subject.frame, pixels, original=original, others=subject.others, heads=heads))
     images = image_io.to_tensor(np.stack([c.pixels for c in crops])).to(w)  # what is handed out is what is judged
     measured = judge.attributes(images)[0]
-    reports = judge.reports(images, measured, requested=requested, targets=targets, seed=request.seed, before=measured_photo,
-                            reach=record.reach)
+    reports = judge.reports(
+        images,
+        measured,
+        requested=requested,
+        targets=targets,
+        seed=request.seed,
+        before=measured_photo,
+        reach=record.reach,
+    )
     pictures, marked, origin = [], [], Origin("edit", file)
     for crop, pasted, report in zip(crops, photos, reports, strict=True):
         report.outside_change = pasted.outside_change
         marked.append(mark_part(pasted.image, pasted.mask))
         report.mark = marked[-1].score
         report.seconds = round((time.monotonic() - begun) / len(targets), 3)
-        pictures.append(Picture(blob=context.put_picture(marked[-1], origin),
-                                crop=context.put_picture(crop, origin), report=report))
+        pictures.append(
+            Picture(blob=context.put_picture(marked[-1], origin), crop=context.put_picture(crop, origin), report=report)
+        )
     page = context.put_picture(sheet(marked, request.columns), origin) if request.columns else None
     return Pictures(pictures=pictures, sheet=page, seconds=round(time.monotonic() - begun, 3))
 
 
-def invert_photo(model: PersonaModel, pixels: Tensor, known: Tensor, preset: Preset, space: str, seed: int,
-                 on_step) -> tuple[Tensor, Generator]:
+def invert_photo(
+    model: PersonaModel, pixels: Tensor, known: Tensor, preset: Preset, space: str, seed: int, on_step
+) -> tuple[Tensor, Generator]:
     """The photo's latent w_plus [1, num_ws, D] in the person's space, and a generator tuned to show exactly the photo there, where it is
     `known` [1, 1, R, R].
 
@@ -92,15 +105,41 @@ def invert_photo(model: PersonaModel, pixels: Tensor, known: Tensor, preset: Pre
         side = loss.side(model.prior.resolution, step, preset.project_steps)
         return loss(model.generator.synthesis(w_plus, dtype=dtype, until=side), pixels, step, known).sum()
 
-    found = project(model.anchors, start, objective, num_ws=model.generator.config.num_ws, w_std=model.prior.w_std,
-                    steps=preset.project_steps, offset_weight=float("inf") if space == "w" else 0.05, on_step=on_step("project"))
+    found = project(
+        model.anchors,
+        start,
+        objective,
+        num_ws=model.generator.config.num_ws,
+        w_std=model.prior.w_std,
+        steps=preset.project_steps,
+        offset_weight=float("inf") if space == "w" else 0.05,
+        on_step=on_step("project"),
+    )
     generator = model.generator
     if space == "s":
-        styles = refine_styles(generator, pixels, generator.synthesis.styles(found.w_plus), loss, steps=preset.project_steps,
-                               known=known, dtype=dtype, on_step=on_step("styles"))
+        styles = refine_styles(
+            generator,
+            pixels,
+            generator.synthesis.styles(found.w_plus),
+            loss,
+            steps=preset.project_steps,
+            known=known,
+            dtype=dtype,
+            on_step=on_step("styles"),
+        )
         generator = with_styles(generator, found.w_plus, styles)
-    tuned = tune_to_photo(generator, pixels, found.w_plus, loss, steps=preset.edit_steps, anchors=model.anchors,
-                          weight=known, seed=seed, dtype=dtype, on_step=on_step("tune"))
+    tuned = tune_to_photo(
+        generator,
+        pixels,
+        found.w_plus,
+        loss,
+        steps=preset.edit_steps,
+        anchors=model.anchors,
+        weight=known,
+        seed=seed,
+        dtype=dtype,
+        on_step=on_step("tune"),
+    )
     return found.w_plus, tuned
 
 
@@ -110,7 +149,9 @@ def judge_distance():
     return load_perceptual()
 
 
-def absolute(values: dict[str, float], photo: Tensor, judge: Judge, model: PersonaModel, w: Tensor, *, relative: bool) -> dict[str, float]:
+def absolute(
+    values: dict[str, float], photo: Tensor, judge: Judge, model: PersonaModel, w: Tensor, *, relative: bool
+) -> dict[str, float]:
     """Targets in absolute units: a relative request counts from what was measured on the photo."""
     if not relative:
         return dict(values)
@@ -127,8 +168,9 @@ def absolute(values: dict[str, float], photo: Tensor, judge: Judge, model: Perso
     return absolute_values
 
 
-def edit_latent(model: PersonaModel, tuned: Generator, judge: Judge, w: Tensor, before: Tensor,
-                targets: list[dict[str, float]]) -> Tensor:
+def edit_latent(
+    model: PersonaModel, tuned: Generator, judge: Judge, w: Tensor, before: Tensor, targets: list[dict[str, float]]
+) -> Tensor:
     """Latents [B, num_ws, D] for `targets` with everything else held at `before` [A]."""
     names = model.response.names
     B = len(targets)

@@ -32,8 +32,10 @@ from .context import Context
 # Rates of the tuning through the degradation. What tells little is soon overfitted; where the photo tells as much as an undamaged one,
 # what fills a hole takes its light and skin from around it.
 CAREFUL, EXACT = 5e-4, 3e-3
-UNFILLED = 0.02    # share of the holes outside the face's square from which on the report warns
-LESS_LIKE = 0.005  # of cosine, by which a result may be less like the person than the photo as it came before the report warns
+UNFILLED = 0.02  # share of the holes outside the face's square from which on the report warns
+LESS_LIKE = (
+    0.005  # of cosine, by which a result may be less like the person than the photo as it came before the report warns
+)
 
 
 def run(request: Enhance, context: Context) -> Pictures:
@@ -50,7 +52,9 @@ def run(request: Enhance, context: Context) -> Pictures:
     seen = observe(photo, chain, model, context, request.photo.name, keep_size=estimated)
 
     def on_step(stage: str):
-        return lambda step, steps, loss: context.on_step(Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}"))
+        return lambda step, steps, loss: context.on_step(
+            Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
+        )
 
     dtype = optimisation_dtype()
     damage, likeness = DegradedLoss(judge.perceptual, chain, seen), Likeness(judge, seen.naive)
@@ -64,19 +68,47 @@ def run(request: Enhance, context: Context) -> Pictures:
 
     with torch.no_grad():
         start = model.prior.encoder(seen.naive)[0] if seen.known is None else model.anchors.mean(0)
-    found = project(model.anchors, start, objective, num_ws=model.generator.config.num_ws, w_std=model.prior.w_std,
-                    steps=2 * preset.project_steps, offset_weight=0.3, on_step=on_step("project"))
+    found = project(
+        model.anchors,
+        start,
+        objective,
+        num_ws=model.generator.config.num_ws,
+        w_std=model.prior.w_std,
+        steps=2 * preset.project_steps,
+        offset_weight=0.3,
+        on_step=on_step("project"),
+    )
     bold = seen.told(chain) ** 1.5
-    tuned = tune_to_photo(model.generator, seen.observed, found.w_plus, loss, steps=round(preset.edit_steps * (1 + bold) / 2),
-                          lr=CAREFUL + bold * (EXACT - CAREFUL), anchors=model.anchors, seed=request.seed, dtype=dtype,
-                          on_step=on_step("tune"))
+    tuned = tune_to_photo(
+        model.generator,
+        seen.observed,
+        found.w_plus,
+        loss,
+        steps=round(preset.edit_steps * (1 + bold) / 2),
+        lr=CAREFUL + bold * (EXACT - CAREFUL),
+        anchors=model.anchors,
+        seed=request.seed,
+        dtype=dtype,
+        on_step=on_step("tune"),
+    )
     image = back_project(render(tuned, found.w_plus), chain, seen)
-    return Pictures(pictures=[finish(request, context, judge, likeness, image, seen, chain, targets, begun)],
-                    seconds=round(time.monotonic() - begun, 3))
+    return Pictures(
+        pictures=[finish(request, context, judge, likeness, image, seen, chain, targets, begun)],
+        seconds=round(time.monotonic() - begun, 3),
+    )
 
 
-def finish(request: Enhance, context: Context, judge: Judge, likeness: Likeness, image: Tensor, seen: Observation,
-           chain: list[Degradation], targets: dict[str, float], begun: float) -> Picture:
+def finish(
+    request: Enhance,
+    context: Context,
+    judge: Judge,
+    likeness: Likeness,
+    image: Tensor,
+    seen: Observation,
+    chain: list[Degradation],
+    targets: dict[str, float],
+    begun: float,
+) -> Picture:
     """Blend, paste, judge."""
     missing = None
     if seen.known is not None:
@@ -91,14 +123,19 @@ def finish(request: Enhance, context: Context, judge: Judge, likeness: Likeness,
     report.degradation = degrade.describe(chain)
     report.identity_before = round(likeness.before, 4)
     if report.identity is not None and report.identity < likeness.before - LESS_LIKE:
-        report.warnings.append(f"less like the person ({report.identity:.2f}) than the photo as it came ({likeness.before:.2f})")
+        report.warnings.append(
+            f"less like the person ({report.identity:.2f}) than the photo as it came ({likeness.before:.2f})"
+        )
     if seen.unfilled > UNFILLED:
-        report.warnings.append(f"{100 * seen.unfilled:.0f} % of what the mask marks lies outside the square around the face: not filled")
+        report.warnings.append(
+            f"{100 * seen.unfilled:.0f} % of what the mask marks lies outside the square around the face: not filled"
+        )
     pasted = paste(seen.photo, seen.frame, pixels, others=seen.others, missing=missing)
     report.outside_change = pasted.outside_change
     delivered = mark_part(pasted.image, pasted.mask)
     report.mark = delivered.score
     report.seconds = round(time.monotonic() - begun, 3)
     origin = Origin("enhance", context.blob(request.photo.blob))
-    return Picture(blob=context.put_picture(delivered, origin),
-                   crop=context.put_picture(restored, origin), report=report)
+    return Picture(
+        blob=context.put_picture(delivered, origin), crop=context.put_picture(restored, origin), report=report
+    )

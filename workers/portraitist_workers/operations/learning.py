@@ -56,7 +56,9 @@ class Seen:
     def of(cls, accepted: Sequence[AcceptedPhoto]) -> Seen:
         photos = to_tensor(np.stack([a.picture for a in accepted]))
         known = torch.from_numpy(np.stack([a.known for a in accepted]))[:, None].to(photos)
-        return cls(photos, known, torch.tensor([a.weight for a in accepted]).to(photos), tuple(a.name for a in accepted))
+        return cls(
+            photos, known, torch.tensor([a.weight for a in accepted]).to(photos), tuple(a.name for a in accepted)
+        )
 
     @property
     def attended(self) -> Tensor:
@@ -87,20 +89,37 @@ def attribute_values(attributes: Sequence[str], photos: Sequence[Photo], seen: S
             else:
                 raise InvalidRequest(
                     f"photo {name!r} has no value for the custom attribute {attribute!r}: pass labels={{{name!r}: "
-                    f"{{{attribute!r}: ...}}}} for every photo", param=name,
+                    f"{{{attribute!r}: ...}}}} for every photo",
+                    param=name,
                 )
         columns.append(column)
     return torch.tensor(columns).T.contiguous().to(seen.photos)
 
 
-def invert(prior: library.Prior, generator: Generator, seen: Seen, loss: Reconstruction, preset: Preset, clock: Stages,
-           dtype: torch.dtype) -> Tensor:
+def invert(
+    prior: library.Prior,
+    generator: Generator,
+    seen: Seen,
+    loss: Reconstruction,
+    preset: Preset,
+    clock: Stages,
+    dtype: torch.dtype,
+) -> Tensor:
     """Anchors [N, D]: the encoder's w, moved until `generator`'s picture has the photo's attributes, then refined."""
     with torch.no_grad():
         start = torch.cat([prior.encoder(part) for part in seen.photos.split(16)])
         start = match_attributes(prior, generator, start, load_attributes()(seen.photos)[0])
-    return refine_w(generator, seen.photos, start, loss, steps=preset.invert_steps, w_std=prior.w_std, known=seen.known,
-                    dtype=dtype, on_step=clock.steps("invert"))
+    return refine_w(
+        generator,
+        seen.photos,
+        start,
+        loss,
+        steps=preset.invert_steps,
+        w_std=prior.w_std,
+        known=seen.known,
+        dtype=dtype,
+        on_step=clock.steps("invert"),
+    )
 
 
 def match_attributes(prior: library.Prior, generator: Generator, w: Tensor, values: Tensor) -> Tensor:
@@ -127,13 +146,30 @@ def views(prior: library.Prior, seen: Seen, anchors: Tensor, embeddings: Tensor,
     """The person where no photo is, from the photos whose latents are `anchors` [N, D]; they are the last of those with `embeddings`."""
     estimator = load_attributes()
     measured = estimator(seen.photos)[0][:, [estimator.names.index(name) for name in MOVED]]
-    return Views.of(seen.photos, measured, anchors, prior.generator, prior.steps_for(MOVED), counts=seen.counts,
-                    identity=load_identity(), embeddings=embeddings, seed=seed, first=len(embeddings) - len(anchors))
+    return Views.of(
+        seen.photos,
+        measured,
+        anchors,
+        prior.generator,
+        prior.steps_for(MOVED),
+        counts=seen.counts,
+        identity=load_identity(),
+        embeddings=embeddings,
+        seed=seed,
+        first=len(embeddings) - len(anchors),
+    )
 
 
 @torch.no_grad()
-def calibrate(prior: library.Prior, generator: Generator, anchors: Tensor, axes: Axes, embeddings: Tensor, names: tuple[str, ...],
-              clock: Stages) -> PersonaModel:
+def calibrate(
+    prior: library.Prior,
+    generator: Generator,
+    anchors: Tensor,
+    axes: Axes,
+    embeddings: Tensor,
+    names: tuple[str, ...],
+    clock: Stages,
+) -> PersonaModel:
     """Measures how the person's pictures answer to steps along every axis. embeddings [N, E] and names: of the photos."""
     clock.steps("calibrate")(0, 1, 0.0)
     estimator = load_attributes()
@@ -144,7 +180,9 @@ def calibrate(prior: library.Prior, generator: Generator, anchors: Tensor, axes:
     return PersonaModel(prior, generator, anchors, axes, response, embeddings, load_identity().name, names)
 
 
-def packed(model: PersonaModel, values: Tensor, seen: Seen, context: Context, clock: Stages, **told: Any) -> PersonaRecord:
+def packed(
+    model: PersonaModel, values: Tensor, seen: Seen, context: Context, clock: Stages, **told: Any
+) -> PersonaRecord:
     """Stores the model, and tells how good it is. values [N, M]: of all its photos; `seen`: the last of them, which are at hand.
 
     `told`: the fields of the record that nobody has to measure.
@@ -157,9 +195,17 @@ def packed(model: PersonaModel, values: Tensor, seen: Seen, context: Context, cl
     figures["persona_bytes"] = len(weights)
     clock.finish("package")
     return PersonaRecord(
-        prior=model.prior.reference, reach=reaches, figures={k: round(float(v), 4) for k, v in {**figures, **clock.seconds()}.items()},
-        networks={"attributes": load_attributes().name, "identity": load_identity().name, "perceptual": load_perceptual().name},
-        weights=context.put(weights), preview=context.put_picture(preview, Origin("create")), **told,
+        prior=model.prior.reference,
+        reach=reaches,
+        figures={k: round(float(v), 4) for k, v in {**figures, **clock.seconds()}.items()},
+        networks={
+            "attributes": load_attributes().name,
+            "identity": load_identity().name,
+            "perceptual": load_perceptual().name,
+        },
+        weights=context.put(weights),
+        preview=context.put_picture(preview, Origin("create")),
+        **told,
     )
 
 
@@ -173,7 +219,9 @@ def evaluate(model: PersonaModel, seen: Seen, clock: Stages) -> tuple[dict[str, 
     distance, identity = load_perceptual(), load_identity()
     mse = (fitted.clamp(-1, 1) - photos).square().flatten(1).sum(1) / (3 * known.flatten(1).sum(1).clamp(min=1))
     figures = {
-        "perceptual": torch.cat([distance(a, b) for a, b in zip(fitted.split(16), photos.split(16), strict=True)]).mean(),
+        "perceptual": torch.cat(
+            [distance(a, b) for a, b in zip(fitted.split(16), photos.split(16), strict=True)]
+        ).mean(),
         "psnr": (10 * torch.log10(4 / mse)).mean(),
         "identity": identity_scores(identity(images), model.embeddings).mean(),
         "identity_photos": leave_one_out(model.embeddings).mean(),

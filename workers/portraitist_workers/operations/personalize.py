@@ -47,14 +47,35 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
 
     organizer = DEFAULT_ORGANIZER if request.organizer == "auto" else request.organizer
     tuning = Tuning(
-        prior.generator, seen.photos, anchors, values, learning.build_organizer(organizer, request.attributes, prior), loss,
-        preset.tuning_at(prior.resolution), w_std=prior.w_std, known=seen.attended, counts=seen.counts,
-        views=learning.views(prior, seen, anchors, embeddings, request.seed), seed=request.seed, dtype=dtype,
+        prior.generator,
+        seen.photos,
+        anchors,
+        values,
+        learning.build_organizer(organizer, request.attributes, prior),
+        loss,
+        preset.tuning_at(prior.resolution),
+        w_std=prior.w_std,
+        known=seen.attended,
+        counts=seen.counts,
+        views=learning.views(prior, seen, anchors, embeddings, request.seed),
+        seed=request.seed,
+        dtype=dtype,
     )
     generator, anchors, axes = checkpoint.run(tuning, clock.steps("tune"))
     model = learning.calibrate(prior, generator, anchors, axes, embeddings, seen.names, clock)
     return learning.packed(
-        model, values, seen, context, clock, persona_id=request.persona_id, name=request.name, organizer=organizer,
-        preset=request.preset, attributes=list(request.attributes), photos=intake.verdicts, warnings=intake.warnings, seed=request.seed,
+        model,
+        values,
+        seen,
+        context,
+        clock,
+        persona_id=request.persona_id,
+        name=request.name,
+        organizer=organizer,
+        preset=request.preset,
+        attributes=list(request.attributes),
+        photos=intake.verdicts,
+        warnings=intake.warnings,
+        seed=request.seed,
         versions=versions(dtype),
     )

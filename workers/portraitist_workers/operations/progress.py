@@ -21,6 +21,7 @@ class Stages:
 
     def steps(self, stage: str):
         """An `on_step(step, steps, loss)` that reports as `stage`."""
+
         def on_step(step: int, steps: int, value: float | str = "") -> None:
             self._enter(stage)
             before = sum(w for s, w in list(self.weights.items())[: list(self.weights).index(stage)])
@@ -28,7 +29,12 @@ class Stages:
             elapsed = time.monotonic() - self.begun
             eta = elapsed * (1 - done) / done if done > 0.02 else None
             message = f"loss {value:.3f}" if isinstance(value, float) and value else str(value or "")
-            self.context.on_step(Progress(stage=stage, step=step, steps=steps, eta=None if eta is None else round(eta, 1), message=message))
+            self.context.on_step(
+                Progress(
+                    stage=stage, step=step, steps=steps, eta=None if eta is None else round(eta, 1), message=message
+                )
+            )
+
         return on_step
 
     def _enter(self, stage: str) -> None:

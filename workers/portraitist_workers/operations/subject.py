@@ -55,7 +55,8 @@ def find(photo: np.ndarray, model: PersonaModel, name: str, *, damaged: bool = F
     if not damaged and float(scores[best]) < needed:
         raise FaceNotFound(
             f"{name}: {len(faces)} face(s) found, but none like this person's (best likeness {float(scores[best]):.2f}, at least "
-            f"{needed:.2f} is needed). Use a photo of the person, or another persona.", param=name,
+            f"{needed:.2f} is needed). Use a photo of the person, or another persona.",
+            param=name,
         )
     others = tuple(frame for index, frame in enumerate(frames) if index != best)
     known = torch.from_numpy(inside(photo.shape[:2], frames[best], side))[None, None].to(crops)

@@ -67,7 +67,12 @@ def set_values(model: PersonaModel, judge: Judge, w: Tensor, targets: list[dict[
     names = model.response.names
 
     def measure(latents: Tensor) -> Tensor:
-        return torch.cat([judge.attributes(render(model.generator, part, dtype=optimisation_dtype()))[0] for part in latents.split(16)])
+        return torch.cat(
+            [
+                judge.attributes(render(model.generator, part, dtype=optimisation_dtype()))[0]
+                for part in latents.split(16)
+            ]
+        )
 
     base = measure(w)
     # Open loop along the person's axes first; the loop corrects from there.

@@ -41,7 +41,9 @@ class Response:
         return torch.linalg.solve(gram, right) * scale
 
 
-def measure_response(names: tuple[str, ...], steps: Tensor, w: Tensor, measure: Measure, *, spreads: float = 0.5) -> Response:
+def measure_response(
+    names: tuple[str, ...], steps: Tensor, w: Tensor, measure: Measure, *, spreads: float = 0.5
+) -> Response:
     """Finite differences at the latents w [K, D], half a spread to both sides along each of `steps` [A, D]."""
     columns = []
     for index, name in enumerate(names):
@@ -100,6 +102,9 @@ def solve(
         error = (((wanted - current) / scale * importance) ** 2).sum(1)
         better = error < best_error
         pick = better.view(-1, *[1] * (w.ndim - 1))
-        best_w, best_measured = torch.where(pick, candidate, best_w), torch.where(better[:, None], current, best_measured)
+        best_w, best_measured = (
+            torch.where(pick, candidate, best_w),
+            torch.where(better[:, None], current, best_measured),
+        )
         best_error = torch.where(better, error, best_error)
     return Solved(best_w, best_measured)

@@ -34,15 +34,23 @@ MOVED = ("yaw", "pitch", "smile")
 # Where views end, as values of MOVED; NaN: as in the photo. Smiles beyond 1, because the generator learns them by halves.
 _AS_IT_IS = float("nan")
 ENDS = (
-    *((-25.0, 0.0, _AS_IT_IS), (-17.0, 4.0, 0.5), (-9.0, -5.0, _AS_IT_IS), (0.0, -9.0, _AS_IT_IS), (0.0, 8.0, _AS_IT_IS), (9.0, 5.0, 0.0)),
-    *((17.0, -4.0, _AS_IT_IS), (25.0, 0.0, _AS_IT_IS)), *((_AS_IT_IS, _AS_IT_IS, smile) for smile in (0.0, 0.7, 1.3)),
+    *(
+        (-25.0, 0.0, _AS_IT_IS),
+        (-17.0, 4.0, 0.5),
+        (-9.0, -5.0, _AS_IT_IS),
+        (0.0, -9.0, _AS_IT_IS),
+        (0.0, 8.0, _AS_IT_IS),
+        (9.0, 5.0, 0.0),
+    ),
+    *((17.0, -4.0, _AS_IT_IS), (25.0, 0.0, _AS_IT_IS)),
+    *((_AS_IT_IS, _AS_IT_IS, smile) for smile in (0.0, 0.7, 1.3)),
 )
 _NEAR = (5.0, 5.0, 0.25)  # changes that are all smaller say nothing new
 _COVERED = (4.0, 3.0, 0.15)  # an end that a photo comes as near to needs no view
-_FARTHEST = 30.0          # degrees: of a view that is turned farther too little is seen
-_MOST = 96     # views in all: of many photos fewer each
+_FARTHEST = 30.0  # degrees: of a view that is turned farther too little is seen
+_MOST = 96  # views in all: of many photos fewer each
 _AROUND = 0.25  # how much what is around the face counts
-_TONE = 0.06   # of the side: blur of the difference between a photo and the prior's picture of it
+_TONE = 0.06  # of the side: blur of the difference between a photo and the prior's picture of it
 _SMILES = 4.0  # how often smiles from the front are seen against the others: a mouth is small
 _TURNING_COSTS = 0.02  # of likeness, in a real face at twenty degrees
 
@@ -70,8 +78,20 @@ class Views:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, photos: Tensor, values: Tensor, anchors: Tensor, prior: Generator, steps: Tensor, *, counts: Tensor,
-           identity: IdentityEncoder, embeddings: Tensor, seed: int, first: int = 0) -> Views | None:
+    def of(
+        cls,
+        photos: Tensor,
+        values: Tensor,
+        anchors: Tensor,
+        prior: Generator,
+        steps: Tensor,
+        *,
+        counts: Tensor,
+        identity: IdentityEncoder,
+        embeddings: Tensor,
+        seed: int,
+        first: int = 0,
+    ) -> Views | None:
         """Views of photos [N, 3, R, R] whose MOVED are `values` [N, 3] and whose latents are `anchors` [N, D]; steps [3, D]: the prior's
         directions per unit; embeddings [K, E] of all photos of the person, of which these are those from the index `first` on.
 
@@ -94,16 +114,28 @@ class Views:
         around = (render(prior, anchors[photo] + moved) + tone).clamp(-1, 1)
         pictures = torch.lerp(around, to_tensor(np.stack([view.picture for view in made])).to(photos), face)
         often = torch.where(change[:, :2].abs().amax(1) > 0, 1.0, _SMILES).cpu()
-        return cls(pictures, _AROUND + (1 - _AROUND) * face, first + photo, moved, seed, lambda x: identity_scores(identity(x), embeddings),
-                   often, float(leave_one_out(embeddings).mean()) - _TURNING_COSTS)
+        return cls(
+            pictures,
+            _AROUND + (1 - _AROUND) * face,
+            first + photo,
+            moved,
+            seed,
+            lambda x: identity_scores(identity(x), embeddings),
+            often,
+            float(leave_one_out(embeddings).mean()) - _TURNING_COSTS,
+        )
 
-    def loss(self, generator: Generator, anchors: Tensor, reconstruction: Reconstruction, step: int, dtype: torch.dtype) -> Tensor:
+    def loss(
+        self, generator: Generator, anchors: Tensor, reconstruction: Reconstruction, step: int, dtype: torch.dtype
+    ) -> Tensor:
         """Of update `step`, at latents beside the anchors [N, D]; which views are seen depends on the seed and the step alone."""
         rng = torch.Generator().manual_seed(self.seed * 15_485_863 + step)
         rows = torch.multinomial(self.often, self.each_update, generator=rng)
         image = generator.synthesis(anchors[self.photo[rows]] + self.moved[rows], dtype=dtype)
         distance = reconstruction(image, self.pictures[rows], step, self.counts[rows])
-        unlike = (self.enough - self.likeness_of(image[:1])).clamp(min=0)  # of one of them: it costs as much as two pictures
+        unlike = (self.enough - self.likeness_of(image[:1])).clamp(
+            min=0
+        )  # of one of them: it costs as much as two pictures
         return self.weight * distance.mean() + self.likeness * unlike.mean()
 
 

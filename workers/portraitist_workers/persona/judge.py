@@ -44,7 +44,11 @@ def percentile(score: float, scale: Tensor) -> float:
 def versions(dtype: torch.dtype | None = None) -> dict[str, str]:
     """What decides a result's last bits, beside request and machine; `dtype` (default: this process's) is what optimisation ran in."""
     precision = str(dtype or optimisation_dtype()).removeprefix("torch.")
-    return {"portraitist": importlib.metadata.version("portraitist"), "torch": torch.__version__, "precision": precision}
+    return {
+        "portraitist": importlib.metadata.version("portraitist"),
+        "torch": torch.__version__,
+        "precision": precision,
+    }
 
 
 CLOSEST = 3  # anchors that the copy check looks at closely, of those nearest at 16 px
@@ -94,8 +98,12 @@ class Judge:
                 attributes=self._attributes(measured[b], points[b], requested[b], targets[b], before),
                 nearest_photo=self.photos[nearest],
                 nearest_photo_distance=round(distance, 4),
-                networks={"attributes": self.attributes.name, "by_points": self.points.name, "identity": self.identity_network,
-                          "perceptual": self.perceptual.name},
+                networks={
+                    "attributes": self.attributes.name,
+                    "by_points": self.points.name,
+                    "identity": self.identity_network,
+                    "perceptual": self.perceptual.name,
+                },
                 seed=seed,
                 versions=versions(),
             )
@@ -110,18 +118,24 @@ class Judge:
 
     def _nearest_photo(self, image: Tensor) -> tuple[int, float]:
         """Index of the training photo that `image` [1, 3, R, R] is most like, and the perceptual distance to it."""
-        coarse = (F.adaptive_avg_pool2d(image, 16) - F.adaptive_avg_pool2d(self.anchor_images, 16)).abs().flatten(1).mean(1)
+        coarse = (
+            (F.adaptive_avg_pool2d(image, 16) - F.adaptive_avg_pool2d(self.anchor_images, 16)).abs().flatten(1).mean(1)
+        )
         candidates = coarse.topk(min(CLOSEST, len(coarse)), largest=False).indices
         distances = self.perceptual(image.expand(len(candidates), -1, -1, -1), self.anchor_images[candidates])
         return int(candidates[distances.argmin()]), float(distances.min())
 
-    def _attributes(self, measured: Tensor, points: Tensor, requested: dict, targets: dict,
-                    before: Tensor | None) -> dict[str, AttributeReport]:
+    def _attributes(
+        self, measured: Tensor, points: Tensor, requested: dict, targets: dict, before: Tensor | None
+    ) -> dict[str, AttributeReport]:
         rows = {}
         for index, name in enumerate(self.attributes.names):
             asked, target = requested.get(name), targets.get(name)
             rows[name] = AttributeReport(
-                requested=asked, target=target, achieved=round(float(measured[index]), 3), by_points=round(float(points[index]), 3),
+                requested=asked,
+                target=target,
+                achieved=round(float(measured[index]), 3),
+                by_points=round(float(points[index]), 3),
                 before=None if before is None else round(float(before[index]), 3),
                 error=self.attributes.errors.get(name, 0.0),
                 clamped=asked is not None and target is not None and abs(asked - target) > 1e-6,
@@ -146,5 +160,7 @@ def _cut_short(name: str, row: AttributeReport) -> str:
     start = 0.0 if row.before is None else row.before
     if abs(row.requested - row.target) <= 0.5 * abs(row.requested - start):
         return ""
-    return (f"{name}: {row.requested:g} was asked, and {row.target:g} is as far as this person goes: less than half of the way. Photos "
-            "that show more of it would help (see the person's reach).")
+    return (
+        f"{name}: {row.requested:g} was asked, and {row.target:g} is as far as this person goes: less than half of the way. Photos "
+        "that show more of it would help (see the person's reach)."
+    )

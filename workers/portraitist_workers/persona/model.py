@@ -45,16 +45,27 @@ class PersonaModel:
 
     def to_bytes(self) -> bytes:
         tensors = {
-            "anchors": self.anchors, "axes.origin": self.axes.origin, "axes.zero": self.axes.zero, "axes.steps": self.axes.steps,
-            "response.steps": self.response.steps, "response.matrix": self.response.matrix,
-            "identity.embeddings": self.embeddings, **encode(self.generator, self.prior.generator),
+            "anchors": self.anchors,
+            "axes.origin": self.axes.origin,
+            "axes.zero": self.axes.zero,
+            "axes.steps": self.axes.steps,
+            "response.steps": self.response.steps,
+            "response.matrix": self.response.matrix,
+            "identity.embeddings": self.embeddings,
+            **encode(self.generator, self.prior.generator),
         }
         header = {
-            "format": FORMAT, "prior": self.prior.reference, "identity_network": self.identity_network,
-            "attributes": self.axes.names, "measured": self.response.names, "photos": self.photos,
+            "format": FORMAT,
+            "prior": self.prior.reference,
+            "identity_network": self.identity_network,
+            "attributes": self.axes.names,
+            "measured": self.response.names,
+            "photos": self.photos,
         }
         # One entry, because safetensors writes several in random order, and equal personas must be equal bytes.
-        return save_tensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata={"persona": json.dumps(header)})
+        return save_tensors(
+            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata={"persona": json.dumps(header)}
+        )
 
     @classmethod
     @torch.no_grad()
@@ -70,7 +81,8 @@ class PersonaModel:
         if header["prior"] != prior.reference:
             raise PriorUnavailable(
                 f"this persona was made with the prior {header['prior']}, installed is {prior.reference}: create it again, "
-                "or install the version of portraitist that made it", param="prior",
+                "or install the version of portraitist that made it",
+                param="prior",
             )
         names = tuple(header["attributes"])
         axes = Axes(names, tensors["axes.origin"], tensors["axes.zero"], tensors["axes.steps"])
@@ -80,7 +92,9 @@ class PersonaModel:
         if identity_network != (identity := load_identity()).name:  # embeddings of two networks cannot be compared
             embeddings = identity(render(generator, tensors["anchors"]))
             identity_network = f"{identity.name} on the anchors' pictures"
-        return cls(prior, generator, tensors["anchors"], axes, response, embeddings, identity_network, tuple(header["photos"]))
+        return cls(
+            prior, generator, tensors["anchors"], axes, response, embeddings, identity_network, tuple(header["photos"])
+        )
 
 
 @torch.no_grad()

@@ -1,11 +1,11 @@
 """Arranging anchors by attribute. Every organizer: axes(anchors, values) -> Axes, and loss(anchors, values, axes) -> scalar.
 
-    Frozen       MyStyle (Nitzan et al. 2022): anchors stay where inversion put them; the prior's directions, projected
-                 onto the anchors' span, serve as axes
-    BinMeans     MyStyle++ (Zeng et al. 2023, section 4.1): attributes quantised, every photo pulled to the mean of the
-                 other photos in its bin, along the principal (or SeFa) axis on which that loss is smallest
-    Regression   ours, for 5-20 photos where bins hold one photo each: axes are regressed on the attribute values, shrunk
-                 towards the prior's own directions as far as the photos are too few to decide, and come calibrated
+Frozen       MyStyle (Nitzan et al. 2022): anchors stay where inversion put them; the prior's directions, projected
+             onto the anchors' span, serve as axes
+BinMeans     MyStyle++ (Zeng et al. 2023, section 4.1): attributes quantised, every photo pulled to the mean of the
+             other photos in its bin, along the principal (or SeFa) axis on which that loss is smallest
+Regression   ours, for 5-20 photos where bins hold one photo each: axes are regressed on the attribute values, shrunk
+             towards the prior's own directions as far as the photos are too few to decide, and come calibrated
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class BinMeans:
         steps, used = [], set()
         for m in range(M):
             projections = centred @ pool.T  # [N, K]
-            errors = self._bin_error(projections, _bin(self.names[m], values[:, m])) / projections.std(0).clamp(min=1e-6)
+            errors = self._bin_error(projections, _bin(self.names[m], values[:, m])) / projections.std(0).clamp(
+                min=1e-6
+            )
             for k in used:
                 errors[k] = float("inf")
             # A bin of one photo has no error at all, so ties are common with few photos: the correlation breaks them.
@@ -168,7 +170,9 @@ def sefa_directions(affine_weights: list[Tensor], count: int = 64) -> Tensor:
     return torch.linalg.eigh(A.T @ A).eigenvectors.flip(1)[:, :count].T.contiguous()
 
 
-def build(name: str, attributes: tuple[str, ...], prior_steps: Tensor, sitting: Tensor, affine_weights: list[Tensor]) -> Organizer:
+def build(
+    name: str, attributes: tuple[str, ...], prior_steps: Tensor, sitting: Tensor, affine_weights: list[Tensor]
+) -> Organizer:
     """The organizer called `name` in requests."""
     if name == "regression":
         return Regression(attributes, prior_steps, sitting)

@@ -45,7 +45,9 @@ def project(
     N = len(anchors)
     raw = nearest_alpha(anchors, start).clone().requires_grad_()
     offset = anchors.new_zeros(num_ws, anchors.shape[1], requires_grad=True)
-    optimizer = torch.optim.Adam([{"params": [raw], "base": lr * 3 / N}, {"params": [offset], "base": lr}], betas=(0.9, 0.95), lr=lr)
+    optimizer = torch.optim.Adam(
+        [{"params": [raw], "base": lr * 3 / N}, {"params": [offset], "base": lr}], betas=(0.9, 0.95), lr=lr
+    )
     free = offset_weight < float("inf")
 
     def point() -> tuple[Tensor, Tensor]:

@@ -23,12 +23,15 @@ from .model import PersonaModel, render
 
 # Outwards from the photos, at these values; the ends are as far as the prior has seen faces.
 PROBED = {
-    "yaw": (-30, -25, -20, -15, -10, -5, 5, 10, 15, 20, 25, 30), "pitch": (-15, -12, -9, -6, -3, 3, 6, 9, 12, 15),
-    "roll": (-9, -6, -3, 3, 6, 9), "smile": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "mouth_open": (0.0, 0.15, 0.3, 0.45, 0.6),
+    "yaw": (-30, -25, -20, -15, -10, -5, 5, 10, 15, 20, 25, 30),
+    "pitch": (-15, -12, -9, -6, -3, 3, 6, 9, 12, 15),
+    "roll": (-9, -6, -3, 3, 6, 9),
+    "smile": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+    "mouth_open": (0.0, 0.15, 0.3, 0.45, 0.6),
     "eyes_open": (0.0, 0.25, 0.5, 0.75, 1.0),
 }
-PROBES = 3     # random portraits that are moved
-LOSS = 0.05    # of likeness that may be lost against the same portraits unmoved, where the person's own photos differ by less
+PROBES = 3  # random portraits that are moved
+LOSS = 0.05  # of likeness that may be lost against the same portraits unmoved, where the person's own photos differ by less
 MISSED = 0.45  # of the way from the photos to the value that may be missing in what is measured
 
 
@@ -42,8 +45,12 @@ def measured(reach: Sequence[Reach], model: PersonaModel, judge: Judge) -> list[
     w = hull.sample(model.anchors, PROBES, torch.Generator().manual_seed(0))
     images, base = _seen(model, judge, w)
     floor = min(float(judge.scale.quantile(0.05)), float(_likeness(judge, images).mean()) - LOSS)
-    return [_extended(r, model, judge, w, base, floor) if r.attribute in PROBED and r.attribute in judge.attributes.names else r
-            for r in reach]
+    return [
+        _extended(r, model, judge, w, base, floor)
+        if r.attribute in PROBED and r.attribute in judge.attributes.names
+        else r
+        for r in reach
+    ]
 
 
 def _extended(reach: Reach, model: PersonaModel, judge: Judge, w: Tensor, base: Tensor, floor: float) -> Reach:
@@ -58,7 +65,9 @@ def _extended(reach: Reach, model: PersonaModel, judge: Judge, w: Tensor, base: 
     change[:, model.axes.names.index(name)] = values - held[:, index]
     wanted = torch.full_like(held, float("nan"))
     wanted[:, index] = values
-    found = solve(model.axes.move(start, change), wanted, held, model.response, lambda x: _seen(model, judge, x)[1], rounds=2)
+    found = solve(
+        model.axes.move(start, change), wanted, held, model.response, lambda x: _seen(model, judge, x)[1], rounds=2
+    )
     images, achieved = _seen(model, judge, found.w)
     likeness = _likeness(judge, images).view(len(probed), -1).mean(1).tolist()
     reached = achieved[:, index].view(len(probed), -1).mean(1).tolist()
@@ -70,7 +79,9 @@ def _extended(reach: Reach, model: PersonaModel, judge: Judge, w: Tensor, base: 
                 continue
             if like < floor:
                 break
-            if abs(got - value) <= max(MISSED * abs(value - end), 0.3 * spread(name)):  # small ones may be hard to see where larger are not
+            if abs(got - value) <= max(
+                MISSED * abs(value - end), 0.3 * spread(name)
+            ):  # small ones may be hard to see where larger are not
                 low, high = (value, high) if side < 0 else (low, value)
     return reach.model_copy(update={"low": round(low, 3), "high": round(high, 3)})
 
@@ -102,19 +113,36 @@ def of_photos(names: Sequence[str], values: Sequence[Sequence[float]]) -> list[R
         gap = 15.0 if unit == "deg" else 0.35 if attribute else span / 2
         holes = [(round(a, 3), round(b, 3)) for a, b in zip(column[:-1], column[1:], strict=True) if b - a > gap]
         low, high = round(low, 3), round(high, 3)
-        reach.append(Reach(attribute=name, unit=unit, low=low, high=high, photos_low=low, photos_high=high, holes=holes,
-                           advice=_advice(name, unit, column, holes)))
+        reach.append(
+            Reach(
+                attribute=name,
+                unit=unit,
+                low=low,
+                high=high,
+                photos_low=low,
+                photos_high=high,
+                holes=holes,
+                advice=_advice(name, unit, column, holes),
+            )
+        )
     return reach
 
 
 _WANTED = {
-    "yaw": (-20.0, 20.0), "pitch": (-8.0, 8.0), "roll": (-8.0, 8.0), "smile": (0.1, 0.8), "mouth_open": (0.1, 0.4),
+    "yaw": (-20.0, 20.0),
+    "pitch": (-8.0, 8.0),
+    "roll": (-8.0, 8.0),
+    "smile": (0.1, 0.8),
+    "mouth_open": (0.1, 0.4),
     "eyes_open": (0.3, 0.9),
 }
 _SIDES = {
-    "yaw": ("turned to the image's left", "turned to the image's right"), "pitch": ("looking down", "looking up"),
-    "roll": ("tilted counter-clockwise", "tilted clockwise"), "smile": ("with a neutral mouth", "with a broad smile"),
-    "mouth_open": ("with closed lips", "with the mouth open"), "eyes_open": ("with closed eyes", "with open eyes"),
+    "yaw": ("turned to the image's left", "turned to the image's right"),
+    "pitch": ("looking down", "looking up"),
+    "roll": ("tilted counter-clockwise", "tilted clockwise"),
+    "smile": ("with a neutral mouth", "with a broad smile"),
+    "mouth_open": ("with closed lips", "with the mouth open"),
+    "eyes_open": ("with closed eyes", "with open eyes"),
 }
 
 

@@ -18,7 +18,8 @@ def resolve(requested: dict[str, float], reach: Sequence[Reach], *, strict: Stri
         if name not in by_name:
             raise UnknownAttribute(
                 f"this persona has no control for {name!r}; it has {', '.join(by_name)}. "
-                "Create it with attributes=(...) that include the name.", param=name,
+                "Create it with attributes=(...) that include the name.",
+                param=name,
             )
         limits = by_name[name]
         low, high = limits.bounds(strict)
@@ -28,7 +29,9 @@ def resolve(requested: dict[str, float], reach: Sequence[Reach], *, strict: Stri
         if strict and abs(target - value) > 1e-9:
             raise OutOfRange(
                 f"{name}={value:g} lies outside this person's reach {low:.3g}..{high:.3g} {limits.unit}".rstrip()
-                + ". Ask for less, leave strict out to clamp, or add photos: " + (limits.advice or "more extreme ones."), param=name,
+                + ". Ask for less, leave strict out to clamp, or add photos: "
+                + (limits.advice or "more extreme ones."),
+                param=name,
             )
         targets[name] = target
     return targets

@@ -44,7 +44,9 @@ class Together:
         self._members, self._slots = members, slots
         self._changed = threading.Condition()
         self._wishes: list[_Wish] = []
-        self._crowd: tuple[list[Generator], Synthesis] | None = None  # of the last pass: the next one is often by the same
+        self._crowd: tuple[list[Generator], Synthesis] | None = (
+            None  # of the last pass: the next one is often by the same
+        )
 
     @contextmanager
     def member(self) -> Iterator[None]:
@@ -78,7 +80,9 @@ class Together:
         for (_, dtype, _), wishes in kinds.items():
             owners = [wish.generator for wish in wishes for _ in range(len(wish.w))]
             try:
-                images = self._rows(owners, torch.cat([wish.w for wish in wishes]), dtype).split([len(wish.w) for wish in wishes])
+                images = self._rows(owners, torch.cat([wish.w for wish in wishes]), dtype).split(
+                    [len(wish.w) for wish in wishes]
+                )
             except Exception as error:
                 images = [error] * len(wishes)
             for wish, done in zip(wishes, images, strict=True):
@@ -98,6 +102,10 @@ class Together:
 
     def _stacked(self, owners: list[Generator]) -> Synthesis:
         known = self._crowd
-        if known is None or len(known[0]) != len(owners) or any(a is not b for a, b in zip(known[0], owners, strict=True)):
+        if (
+            known is None
+            or len(known[0]) != len(owners)
+            or any(a is not b for a, b in zip(known[0], owners, strict=True))
+        ):
             known = self._crowd = owners, crowd(owners)
         return known[1]

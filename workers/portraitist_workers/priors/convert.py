@@ -25,9 +25,9 @@ from ..generator.layers import ModulatedConv
 from . import lockdown
 from .probe import probe
 
-MEMORY = 3 * 2**30   # bytes on top of what torch itself takes: the file, its tensors, their copies
-SECONDS = 60         # processor time; a training checkpoint of 1024 px (0.9 GB, with optimisers) takes 4
-OUTPUT = 2 * 2**30   # bytes of safetensors
+MEMORY = 3 * 2**30  # bytes on top of what torch itself takes: the file, its tensors, their copies
+SECONDS = 60  # processor time; a training checkpoint of 1024 px (0.9 GB, with optimisers) takes 4
+OUTPUT = 2 * 2**30  # bytes of safetensors
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -66,9 +66,15 @@ def convert(source: io.BufferedIOBase, out: io.BufferedIOBase, mapping: io.Buffe
         raise ValueError("its pictures are not finite: the weights are damaged")
     out.write(native.to_bytes(generator, metadata={"layout": found.layout, "licence": found.licence}))
     return {
-        "layout": found.layout, "licence": found.licence, "resolution": config.resolution, "z_dim": config.z_dim,
-        "w_dim": config.w_dim, "num_ws": config.num_ws, "mapping_layers": config.mapping_layers,
-        "parameters": sum(p.numel() for p in generator.parameters()), "probe": fingerprint,
+        "layout": found.layout,
+        "licence": found.licence,
+        "resolution": config.resolution,
+        "z_dim": config.z_dim,
+        "w_dim": config.w_dim,
+        "num_ws": config.num_ws,
+        "mapping_layers": config.mapping_layers,
+        "parameters": sum(p.numel() for p in generator.parameters()),
+        "probe": fingerprint,
     }
 
 

@@ -1,6 +1,6 @@
 """Writes a prior in another layout, and reads it back to see that not a bit was lost.
 
-    python -m portraitist_workers.priors.export --generator FILE --layout nvidia|rosinality|safetensors --out FILE [--licence TEXT]
+python -m portraitist_workers.priors.export --generator FILE --layout nvidia|rosinality|safetensors --out FILE [--licence TEXT]
 """
 
 from __future__ import annotations
@@ -37,13 +37,19 @@ def notes(generator: Generator, layout: str) -> list[str]:
     theirs = {r: 512 if r <= 32 else 16384 * 2 // r for r in config.resolutions}  # rosinality's channel_multiplier 2
     widths = {r: config.width(r) for r in config.resolutions}
     if layout == "rosinality" and widths != theirs:
-        found.append("rosinality's own Generator builds fixed widths; it cannot load these without a change of its table")
+        found.append(
+            "rosinality's own Generator builds fixed widths; it cannot load these without a change of its table"
+        )
     if layout == "rosinality" and config.conv_clamp is not None:
-        found.append("rosinality's code does not clamp activations; the limit is kept as 'conv_clamp', which only we read")
+        found.append(
+            "rosinality's code does not clamp activations; the limit is kept as 'conv_clamp', which only we read"
+        )
     most = max(widths.values())
     rule = [w * r for r, w in widths.items() if w < most]
     if layout == "nvidia" and rule and len(set(rule)) > 1:
-        found.append("the widths follow no channel_base, so NVIDIA's constructor would build others; unpickling is not affected")
+        found.append(
+            "the widths follow no channel_base, so NVIDIA's constructor would build others; unpickling is not affected"
+        )
     return found
 
 

@@ -63,7 +63,8 @@ def load(name: str = DEFAULT, folder: Path | None = None) -> Prior:
     record = manifest.read(folder)
     if record.calibration is None:
         raise PriorNotCalibrated(
-            f"prior {name!r} is imported, but not calibrated; run `portraitist priors calibrate {name}` once", param="prior"
+            f"prior {name!r} is imported, but not calibrated; run `portraitist priors calibrate {name}` once",
+            param="prior",
         )
     return _load(name, folder, record.model_dump_json())
 
@@ -85,25 +86,43 @@ def _load(name: str, folder: Path, record: str) -> Prior:
             w_std, steps = (file.get_tensor(name).float().to(device()) for name in ("w_std", "steps"))
             attributes = tuple(json.loads(file.metadata()["attributes"]))
     except (OSError, SafetensorError, KeyError) as error:
-        raise PriorUnavailable(f"cannot read {folder / 'latents.safetensors'}: {error}. Reinstall portraitist.") from error
+        raise PriorUnavailable(
+            f"cannot read {folder / 'latents.safetensors'}: {error}. Reinstall portraitist."
+        ) from error
     generator = generator.to(device(), memory_format=torch.channels_last)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Prior(name, digest, generator, encoder_file.load(folder / "encoder.safetensors"), w_std, attributes, steps,
-                 steps[:0] if sitting is None else sitting)
+    return Prior(
+        name,
+        digest,
+        generator,
+        encoder_file.load(folder / "encoder.safetensors"),
+        w_std,
+        attributes,
+        steps,
+        steps[:0] if sitting is None else sitting,
+    )
 
 
 def _check_files(folder: Path, record: manifest.PriorRecord) -> None:
     """The files are those that the manifest names."""
     assert record.calibration is not None
-    expected = {"generator": record.generator_sha256, "latents": record.calibration.latents_sha256,
-                "encoder": record.calibration.encoder_sha256}
+    expected = {
+        "generator": record.generator_sha256,
+        "latents": record.calibration.latents_sha256,
+        "encoder": record.calibration.encoder_sha256,
+    }
     for name, digest in expected.items():
         path = folder / f"{name}.safetensors"
         try:
             found = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
-            raise PriorUnavailable(f"prior {record.name!r}: {path.name} cannot be read ({error.strerror}); calibrate it again, or remove "
-                                   "it and add it again", param=str(path)) from error
+            raise PriorUnavailable(
+                f"prior {record.name!r}: {path.name} cannot be read ({error.strerror}); calibrate it again, or remove "
+                "it and add it again",
+                param=str(path),
+            ) from error
         if found != digest:
-            raise PriorUnavailable(f"prior {record.name!r}: {path.name} is not what its manifest says; remove the prior and add it again",
-                                   param=str(path))
+            raise PriorUnavailable(
+                f"prior {record.name!r}: {path.name} is not what its manifest says; remove the prior and add it again",
+                param=str(path),
+            )

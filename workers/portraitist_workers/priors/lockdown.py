@@ -18,9 +18,23 @@ from collections.abc import Callable
 from contextlib import suppress
 
 # Audit events of plain computation. Any other ends the attempt, whoever catches the exception.
-HARMLESS = frozenset({"object.__getattr__", "object.__setattr__", "object.__delattr__", "builtins.id", "sys._getframe",
-                      "sys.excepthook", "sys.unraisablehook", "cpython._PySys_ClearAuditHooks", "array.__new__",
-                      "gc.get_objects", "gc.get_referrers", "gc.get_referents", "mmap.__new__"})
+HARMLESS = frozenset(
+    {
+        "object.__getattr__",
+        "object.__setattr__",
+        "object.__delattr__",
+        "builtins.id",
+        "sys._getframe",
+        "sys.excepthook",
+        "sys.unraisablehook",
+        "cpython._PySys_ClearAuditHooks",
+        "array.__new__",
+        "gc.get_objects",
+        "gc.get_referrers",
+        "gc.get_referents",
+        "mmap.__new__",
+    }
+)
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_NO_NEW_PRIVS = 38
@@ -45,8 +59,13 @@ def lock(*, memory: int, seconds: int, output: int) -> list[str]:
             resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
             walls.append("memory")
     spent = int(sum(os.times()[:2]))
-    for name, most in (("RLIMIT_CORE", 0), ("RLIMIT_FSIZE", output), ("RLIMIT_CPU", spent + seconds), ("RLIMIT_NPROC", 0),
-                       ("RLIMIT_NOFILE", 0)):
+    for name, most in (
+        ("RLIMIT_CORE", 0),
+        ("RLIMIT_FSIZE", output),
+        ("RLIMIT_CPU", spent + seconds),
+        ("RLIMIT_NPROC", 0),
+        ("RLIMIT_NOFILE", 0),
+    ):
         with suppress(OSError, ValueError, AttributeError):
             number = getattr(resource, name)
             resource.setrlimit(number, (most, most))

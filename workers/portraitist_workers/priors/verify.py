@@ -1,6 +1,6 @@
 """Loads a prior and draws with it, and prints what came out as JSON.
 
-    python -m portraitist_workers.priors.verify --generator FILE [--probe JSON]
+python -m portraitist_workers.priors.verify --generator FILE [--probe JSON]
 """
 
 from __future__ import annotations
@@ -25,10 +25,16 @@ def main() -> int:
     found = probe(generator)
     with torch.no_grad():
         image = generator(torch.randn(1, generator.config.z_dim, generator=torch.Generator().manual_seed(0)))
-    print(json.dumps({
-        "probe": not options.probe or same(found, options.probe), "finite": bool(image.isfinite().all()),
-        "spread": round(float(image.std()), 4), "resolution": image.shape[-1],
-    }))
+    print(
+        json.dumps(
+            {
+                "probe": not options.probe or same(found, options.probe),
+                "finite": bool(image.isfinite().all()),
+                "spread": round(float(image.std()), 4),
+                "resolution": image.shape[-1],
+            }
+        )
+    )
     return 0
 
 

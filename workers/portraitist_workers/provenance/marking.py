@@ -18,14 +18,14 @@ from portraitist.provenance.mark import GRID
 
 from .origin import MarkedImage
 
-TARGET = 7.6           # score of a whole picture at half size and JPEG 80; 6.8 is found
+TARGET = 7.6  # score of a whole picture at half size and JPEG 80; 6.8 is found
 TARGET_ON_SHEET = 9.2  # of a picture among others, which must be looked for at all sizes and places; about 8.4 is found
-TARGET_PART = 9.5      # of a part of a photo, which must be looked for, too, and has less exact borders
-TARGET_CROPPED = 8.8   # of a whole picture of which KEPT of each side is left; about 8.1 is found
+TARGET_PART = 9.5  # of a part of a photo, which must be looked for, too, and has less exact borders
+TARGET_CROPPED = 8.8  # of a whole picture of which KEPT of each side is left; about 8.1 is found
 KEPT = 0.8
 STRENGTH = 0.5, 2.8  # root mean square change of brightness, grey levels, at least and at most: 39.2 dB
 _ROUNDS = 6
-_BUSY = 0.25        # a grey level of texture hides so many grey levels of mark, beside ...
+_BUSY = 0.25  # a grey level of texture hides so many grey levels of mark, beside ...
 _FLAT, _MOST = 0.5, 3.5  # ... this share of it where there is none, and at most so much
 
 
@@ -79,7 +79,9 @@ def _mark(pixels: np.ndarray, weight: np.ndarray, target: float, target_cropped:
         low, high = (low, strength) if lacking <= 0 else (strength, high)
         if -0.4 <= lacking <= 0 or high - low < 0.05:
             break
-        gained = max((score - 0.8 * resembles.max()) / strength, 1.0)  # score per grey level; compression takes some of the luck
+        gained = max(
+            (score - 0.8 * resembles.max()) / strength, 1.0
+        )  # score per grey level; compression takes some of the luck
         guess = strength + (lacking + 0.2) / gained
         strength = guess if low < guess < high else (low + high) / 2
     return best
@@ -124,7 +126,10 @@ def weathered(pixels: np.ndarray) -> list[np.ndarray]:
     height, width = pixels.shape[:2]
     scale = min(0.5, 128 / max(height, width))
     size = max(round(width * scale), 1), max(round(height * scale), 1)
-    return [_compressed(Image.fromarray(pixels).resize(size, how)) for how in (Image.Resampling.BILINEAR, Image.Resampling.BOX)]
+    return [
+        _compressed(Image.fromarray(pixels).resize(size, how))
+        for how in (Image.Resampling.BILINEAR, Image.Resampling.BOX)
+    ]
 
 
 def _compressed(image: Image.Image) -> np.ndarray:

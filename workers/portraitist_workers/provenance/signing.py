@@ -41,10 +41,18 @@ def _manifest(origin: Origin) -> dict:
         return _of(agent, actions, [])
     digest = hashlib.sha256(origin.photo).hexdigest()
     # Told, not read from the file: its own metadata may hold names, or be made to do harm.
-    photo = {"title": "photo", "format": "application/octet-stream", "instance_id": f"sha256:{digest}",
-             "relationship": "parentOf", "label": "photo"}
-    actions = [{"action": "c2pa.opened", "parameters": {"ingredientIds": ["photo"]}},
-               {"action": "c2pa.edited", "digitalSourceType": _SOURCE + "compositeWithTrainedAlgorithmicMedia", **act}, marked]
+    photo = {
+        "title": "photo",
+        "format": "application/octet-stream",
+        "instance_id": f"sha256:{digest}",
+        "relationship": "parentOf",
+        "label": "photo",
+    }
+    actions = [
+        {"action": "c2pa.opened", "parameters": {"ingredientIds": ["photo"]}},
+        {"action": "c2pa.edited", "digitalSourceType": _SOURCE + "compositeWithTrainedAlgorithmicMedia", **act},
+        marked,
+    ]
     return _of(agent, actions, [photo])
 
 
@@ -55,8 +63,14 @@ def _of(agent: dict, actions: list[dict], ingredients: list[dict]) -> dict:
 
 @functools.cache
 def _context() -> c2pa.Context:
-    return c2pa.Context(settings=c2pa.Settings.from_dict(
-        {"builder": {"thumbnail": {"enabled": False}}, "verify": {"verify_after_sign": False, "remote_manifest_fetch": False}}))
+    return c2pa.Context(
+        settings=c2pa.Settings.from_dict(
+            {
+                "builder": {"thumbnail": {"enabled": False}},
+                "verify": {"verify_after_sign": False, "remote_manifest_fetch": False},
+            }
+        )
+    )
 
 
 @functools.lru_cache(maxsize=4)

@@ -13,8 +13,14 @@ from portraitist.degradations import Degradation, Downsample, GaussianBlur, Grey
 LUMA = (0.299, 0.587, 0.114)
 
 
-def apply(chain: Sequence[Degradation], image: Tensor, *, known: Tensor | None = None, sides: Sequence[int] = (),
-          rng: torch.Generator | None = None) -> Tensor:
+def apply(
+    chain: Sequence[Degradation],
+    image: Tensor,
+    *,
+    known: Tensor | None = None,
+    sides: Sequence[int] = (),
+    rng: torch.Generator | None = None,
+) -> Tensor:
     """`image` [B, 3, R, R] in [-1, 1] through `chain`, in order; downsampling makes it smaller.
 
     known  [1, 1, R, R] in {0, 1} for a Mask in the chain: missing pixels become grey (0)

@@ -19,12 +19,12 @@ from ..device import device
 from ..faces import image_io
 from ..faces.align import Frame, crop
 
-RIM_CROP = 1.0      # px of the crop around a hole that are not trusted, and at least ...
-RIM_PHOTO = 2.0     # ... so many of the photo: what resampling, soft brushes and a JPEG reach
-FADE = 3.0          # px of the crop from the rim outwards, over which the photo takes over
-BAND = 8.0          # px of the crop: the rim whose tone is compared ...
-TONE = 0.3          # ... up to this difference: more is no tone, it is hair where there was skin
-FAINT = 0.05        # share of rim within reach below which the coarser scale says more
+RIM_CROP = 1.0  # px of the crop around a hole that are not trusted, and at least ...
+RIM_PHOTO = 2.0  # ... so many of the photo: what resampling, soft brushes and a JPEG reach
+FADE = 3.0  # px of the crop from the rim outwards, over which the photo takes over
+BAND = 8.0  # px of the crop: the rim whose tone is compared ...
+TONE = 0.3  # ... up to this difference: more is no tone, it is hair where there was skin
+FAINT = 0.05  # share of rim within reach below which the coarser scale says more
 LEAST_KNOWN = 0.02  # of the face's square
 
 
@@ -53,7 +53,8 @@ def known_in(missing: np.ndarray, frame: Frame, side: int, *, enlarged: int = 1)
     if not hole.any():
         raise InvalidRequest(
             f"the mask's white does not touch the person's face: only the square around it can be filled, {_place(missing, frame)}. "
-            "Mark what is missing there, or leave the mask out", param="degradation",
+            "Mark what is missing there, or leave the mask out",
+            param="degradation",
         )
     pixel = enlarged * side / frame.size  # of the given photo, in px of the crop
     rim = max(RIM_CROP, RIM_PHOTO * pixel)
@@ -61,7 +62,8 @@ def known_in(missing: np.ndarray, frame: Frame, side: int, *, enlarged: int = 1)
     if known.mean() < LEAST_KNOWN:
         raise InvalidRequest(
             f"the mask leaves nothing of the square around the face, {_place(missing, frame)}: there is nothing to restore from. "
-            "Give a mask over less, or make a new picture with synthesize()", param="degradation",
+            "Give a mask over less, or make a new picture with synthesize()",
+            param="degradation",
         )
     return torch.from_numpy(known.astype(np.float32))[None, None].to(device())
 

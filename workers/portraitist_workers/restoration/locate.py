@@ -12,11 +12,13 @@ from ..operations.subject import find
 from ..persona.model import PersonaModel
 from .holes import touches
 
-SQUARE = 1.1       # longer side by shorter, up to which a picture may be a face cut out
+SQUARE = 1.1  # longer side by shorter, up to which a picture may be a face cut out
 FILLED_SIDE = 320  # px, longest side at which holes are filled in for the detector
 
 
-def locate(photo: np.ndarray, model: PersonaModel, name: str, missing: np.ndarray | None = None) -> tuple[Frame, tuple[Frame, ...]]:
+def locate(
+    photo: np.ndarray, model: PersonaModel, name: str, missing: np.ndarray | None = None
+) -> tuple[Frame, tuple[Frame, ...]]:
     """The person's frame in `photo` [H, W, 3], and those of other people; `missing` [H, W] bool is True in holes.
 
     A picture that is nearly square and shows no detectable face is taken to be an aligned crop. Raises FaceNotFound.
@@ -35,7 +37,8 @@ def locate(photo: np.ndarray, model: PersonaModel, name: str, missing: np.ndarra
         hidden = "" if missing is None else "a mask that covers less of it, or "
         raise FaceNotFound(
             f"{name}: no face can be found in the photo as it is damaged. Give {hidden}the face alone, cut out as a square: eyes level, "
-            "just above the middle and a quarter of the side apart.", param=name,
+            "just above the middle and a quarter of the side apart.",
+            param=name,
         )
     side = min(height, width)
     return Frame(width / 2, height / 2, side / 2, 0.0), ()
@@ -58,7 +61,10 @@ def _filled(photo: np.ndarray, missing: np.ndarray) -> np.ndarray:
     height, width = photo.shape[:2]
     shrink = min(1.0, FILLED_SIDE / max(height, width))
     size = max(round(width * shrink), 1), max(round(height * shrink), 1)
-    hole = cv2.dilate((cv2.resize(missing.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8), np.ones((3, 3)))
+    hole = cv2.dilate(
+        (cv2.resize(missing.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8),
+        np.ones((3, 3)),
+    )
     small = cv2.inpaint(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), hole, 3, cv2.INPAINT_TELEA)
     smooth = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
     wide = cv2.resize(hole, (width, height), interpolation=cv2.INTER_LINEAR) > 0

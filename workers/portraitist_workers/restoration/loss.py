@@ -17,8 +17,8 @@ from ..persona.model import PersonaModel
 from .observation import Observation
 
 ATTRIBUTE_WEIGHT = 0.15  # lambda of MyStyle++ eq. 9, per spread of the attribute
-LIKENESS_WEIGHT = 0.1    # per distance that the person's own photos have from each other
-PERCEPTUAL_SIDE = 64     # px from which perceptual networks are within their range
+LIKENESS_WEIGHT = 0.1  # per distance that the person's own photos have from each other
+PERCEPTUAL_SIDE = 64  # px from which perceptual networks are within their range
 
 
 class DegradedLoss:
@@ -60,10 +60,14 @@ class Likeness:
         self.identity, self.embeddings = judge.identity, judge.embeddings
         self.scale = max(1 - float(judge.scale.mean()), 1e-3)
         with torch.no_grad():
-            self.before = float(identity_scores(self.identity(naive), self.embeddings))  # of the photo as it came, enlarged
+            self.before = float(
+                identity_scores(self.identity(naive), self.embeddings)
+            )  # of the photo as it came, enlarged
 
     def __call__(self, image: Tensor) -> Tensor:
-        return LIKENESS_WEIGHT / self.scale * F.relu(self.before - identity_scores(self.identity(image), self.embeddings))
+        return (
+            LIKENESS_WEIGHT / self.scale * F.relu(self.before - identity_scores(self.identity(image), self.embeddings))
+        )
 
 
 def attribute_penalty(model: PersonaModel, w_plus: Tensor, targets: dict[str, float]) -> Tensor:
@@ -72,5 +76,7 @@ def attribute_penalty(model: PersonaModel, w_plus: Tensor, targets: dict[str, fl
     if targets:
         coordinates = model.axes.coordinates(w_plus.mean(1))[0]
         for name, value in targets.items():
-            penalty = penalty + ATTRIBUTE_WEIGHT * (coordinates[model.axes.names.index(name)] - value).abs() / spread(name)
+            penalty = penalty + ATTRIBUTE_WEIGHT * (coordinates[model.axes.names.index(name)] - value).abs() / spread(
+                name
+            )
     return penalty

@@ -22,9 +22,9 @@ from ..persona.model import PersonaModel
 from . import degrade, holes
 from .locate import locate
 
-LEAST_SIDE = 4    # px of the face's square in the photo
+LEAST_SIDE = 4  # px of the face's square in the photo
 UNTRUE = (GaussianBlur, MotionBlur, Noise, Jpeg)  # after these, no pixel is one of the undamaged face
-ROUNDS = 3        # of back projection
+ROUNDS = 3  # of back projection
 NEGLIGIBLE = 0.04  # of the range 2, 5 grey levels: so small a difference is left where the photo tells next to nothing, else less
 
 
@@ -54,11 +54,20 @@ class Observation:
 
     def told(self, chain: Sequence[Degradation]) -> float:
         """How much detail of the face the photo still has, 0-1: its size against the prior's; 0 where pixels are not what they were."""
-        return 0.0 if any(isinstance(item, UNTRUE) for item in chain) else self.observed.shape[-1] / self.naive.shape[-1]
+        return (
+            0.0 if any(isinstance(item, UNTRUE) for item in chain) else self.observed.shape[-1] / self.naive.shape[-1]
+        )
 
 
-def observe(photo: np.ndarray, chain: Sequence[Degradation], model: PersonaModel, context: Context, name: str, *,
-            keep_size: bool = False) -> Observation:
+def observe(
+    photo: np.ndarray,
+    chain: Sequence[Degradation],
+    model: PersonaModel,
+    context: Context,
+    name: str,
+    *,
+    keep_size: bool = False,
+) -> Observation:
     """The face in `photo` [H, W, 3] as `chain` left it.
 
     A photo that was downsampled is delivered larger by the factor, or with `keep_size` in its own size. How much of the face was lost
@@ -90,7 +99,9 @@ def observe(photo: np.ndarray, chain: Sequence[Degradation], model: PersonaModel
         observed = degrade.greyscale(observed)
     outside = 0.0 if missing is None else holes.unfilled(missing, frame)
     if keep_size and factor > 1:
-        return Observation(photo, own, tuple(other.scaled(1 / factor) for other in others), observed, naive, known, sides, outside)
+        return Observation(
+            photo, own, tuple(other.scaled(1 / factor) for other in others), observed, naive, known, sides, outside
+        )
     return Observation(large, frame, others, observed, naive, known, sides, outside)
 
 

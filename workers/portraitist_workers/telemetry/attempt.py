@@ -25,7 +25,9 @@ class Attempt:
         if self._metrics is not None:
             self._metrics.claims.labels(row.operation).inc()
             if row.attempts == 1:
-                self._metrics.queue_seconds.labels(row.lane).observe(max(0.0, (row.started or row.created) - row.created))
+                self._metrics.queue_seconds.labels(row.lane).observe(
+                    max(0.0, (row.started or row.created) - row.created)
+                )
 
     def stage(self, name: str) -> None:
         self._end_stage()
@@ -45,7 +47,9 @@ class Attempt:
         logs.enter(self._row, trace=self._spans.trace_id)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
         self._end_stage()
         self._spans.end(self._status)
         if self._metrics is not None:

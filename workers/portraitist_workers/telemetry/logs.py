@@ -80,7 +80,9 @@ def set_up() -> None:
     logging.captureWarnings(True)
     logging.getLogger("celery").setLevel(logging.WARNING)
     logging.getLogger("kombu").setLevel(logging.ERROR)  # it warns that memory:// names no host
-    warnings.filterwarnings("ignore", message="(?s).*superuser privileges")  # messages are JSON: nothing in them can run
+    warnings.filterwarnings(
+        "ignore", message="(?s).*superuser privileges"
+    )  # messages are JSON: nothing in them can run
 
 
 def _frames(ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]) -> list[str]:

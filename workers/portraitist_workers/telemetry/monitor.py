@@ -1,7 +1,7 @@
 """The worker's HTTP endpoint: /live, /ready and /metrics, answered by its main process.
 
-    live   its loop turned within the last half minute; if not, restart it
-    ready  live, not draining, ledger and store answer, and its child is up with its code loaded; if not, wait
+live   its loop turned within the last half minute; if not, restart it
+ready  live, not draining, ledger and store answer, and its child is up with its code loaded; if not, wait
 """
 
 from __future__ import annotations

@@ -65,7 +65,9 @@ class AttemptSpans:
         attributes = {f"portraitist.{name}": value for name, value in ids.items() if value}
         above = TraceContextTextMapPropagator().extract({"traceparent": row.trace or ""})
         if row.attempts == 1:
-            queue = self._tracer.start_span("portraitist.queue", above, attributes=attributes, start_time=_ns(row.created))
+            queue = self._tracer.start_span(
+                "portraitist.queue", above, attributes=attributes, start_time=_ns(row.created)
+            )
             queue.end(_ns(row.started or time.time()))
         attributes |= {"portraitist.attempt": row.attempts, "portraitist.worker": row.worker}
         kind = trace.SpanKind.CONSUMER
@@ -77,7 +79,9 @@ class AttemptSpans:
     def stage(self, name: str) -> None:
         if self._tracer is not None:
             self._end_stage()
-            self._stage = self._tracer.start_span("portraitist.stage", self._inside, attributes={"portraitist.stage": name})
+            self._stage = self._tracer.start_span(
+                "portraitist.stage", self._inside, attributes={"portraitist.stage": name}
+            )
 
     def end(self, status: str) -> None:
         """`status`: of the job, or "dropped"."""

@@ -41,7 +41,9 @@ class _Reader:
         header = b"".join(_integer(n) for n in (2, rows, columns, 1, 1))  # version, then the four sizes
         found = self.data.find(header, self.at)
         if found < 0:
-            raise ValueError(f"no tensor of {rows} x {columns} after byte {self.at}: not dlib_face_recognition_resnet_model_v1.dat")
+            raise ValueError(
+                f"no tensor of {rows} x {columns} after byte {self.at}: not dlib_face_recognition_resnet_model_v1.dat"
+            )
         begin = found + len(header)
         self.at = begin + 4 * rows * columns
         return np.frombuffer(self.data[begin : self.at], "<f4")
@@ -96,7 +98,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="dlib_face_recognition_resnet_model_v1.dat")
     parser.add_argument("--data", type=Path, required=True, help="folder with london/")
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder to write identity.safetensors to (default: the package)")
+    parser.add_argument(
+        "--out", type=Path, default=FOLDER, help="folder to write identity.safetensors to (default: the package)"
+    )
     options = parser.parse_args()
     network = read(options.file.read_bytes())
     network.common.copy_(COMMON * common(network, options.data))

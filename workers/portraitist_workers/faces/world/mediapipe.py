@@ -24,12 +24,28 @@ from .steps import Step, StepNetwork
 
 # Our name -> the file in the wheel, and our names of its outputs.
 NETWORKS = {
-    "mesh": ("mediapipe/modules/face_landmark/face_landmark_with_attention.tflite", {
-        "output_mesh_identity": "mesh", "output_lips": "lips", "output_left_eye": "left_eye", "output_right_eye": "right_eye",
-        "output_left_iris": "left_iris", "output_right_iris": "right_iris", "conv_faceflag": "presence"}),
-    "palms": ("mediapipe/modules/palm_detection/palm_detection_full.tflite", {"Identity": "boxes", "Identity_1": "scores"}),
+    "mesh": (
+        "mediapipe/modules/face_landmark/face_landmark_with_attention.tflite",
+        {
+            "output_mesh_identity": "mesh",
+            "output_lips": "lips",
+            "output_left_eye": "left_eye",
+            "output_right_eye": "right_eye",
+            "output_left_iris": "left_iris",
+            "output_right_iris": "right_iris",
+            "conv_faceflag": "presence",
+        },
+    ),
+    "palms": (
+        "mediapipe/modules/palm_detection/palm_detection_full.tflite",
+        {"Identity": "boxes", "Identity_1": "scores"},
+    ),
 }
-_TYPES = {tflite.TensorType.FLOAT32: np.float32, tflite.TensorType.FLOAT16: np.float16, tflite.TensorType.INT32: np.int32}
+_TYPES = {
+    tflite.TensorType.FLOAT32: np.float32,
+    tflite.TensorType.FLOAT16: np.float16,
+    tflite.TensorType.INT32: np.int32,
+}
 _ACTIVATIONS = {0: "none", 1: "relu", 3: "relu6"}
 _BUILTIN = {number: name for name, number in vars(tflite.BuiltinOperator).items() if isinstance(number, int)}
 
@@ -40,7 +56,9 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self.model = tflite.Model.GetRootAsModel(data, 0)
         self.graph = self.model.Subgraphs(0)
-        self.same_as: dict[int, int] = {int(self.graph.InputsAsNumpy()[0]): 0}  # tensors that are another one, unpacked or untouched
+        self.same_as: dict[int, int] = {
+            int(self.graph.InputsAsNumpy()[0]): 0
+        }  # tensors that are another one, unpacked or untouched
         self.steps: list[Step] = []
         self.weights: dict[str, torch.Tensor] = {}
         for i in range(self.graph.OperatorsLength()):
@@ -57,7 +75,11 @@ class _Reader:
         buffer = self.model.Buffers(tensor.Buffer())
         if not buffer.DataLength():
             return None
-        return buffer.DataAsNumpy().view(_TYPES[tensor.Type()]).reshape(tensor.ShapeAsNumpy() if tensor.ShapeLength() else ())
+        return (
+            buffer.DataAsNumpy()
+            .view(_TYPES[tensor.Type()])
+            .reshape(tensor.ShapeAsNumpy() if tensor.ShapeLength() else ())
+        )
 
     def _weight(self, i: int, arrange: tuple[int, ...] | None = None) -> str:
         """The name of a constant, stored with its axes in the order `arrange` (None: as a vector)."""
@@ -99,8 +121,14 @@ class _Reader:
         options = self._options(operator, kind)
         if options.StrideW() != options.StrideH() or options.DilationWFactor() != 1 or options.DilationHFactor() != 1:
             raise ValueError("a convolution has unequal strides or is dilated")
-        return {"weight": self._weight(given[1], arrange), "bias": self._weight(given[2]), "stride": options.StrideW(), "groups": groups,
-                "same": options.Padding() == tflite.Padding.SAME, "activation": _ACTIVATIONS[options.FusedActivationFunction()]}
+        return {
+            "weight": self._weight(given[1], arrange),
+            "bias": self._weight(given[2]),
+            "stride": options.StrideW(),
+            "groups": groups,
+            "same": options.Padding() == tflite.Padding.SAME,
+            "activation": _ACTIVATIONS[options.FusedActivationFunction()],
+        }
 
     def _prelu(self, operator, given, made):
         return "prelu", {"slope": self._weight(given[1])}
@@ -147,9 +175,13 @@ class _Reader:
         options = self._custom(operator)
         if options["target_rotation_radians"] != 0:
             raise ValueError("a window is turned against its points")
-        return "matrix_of_points", {"left": options["left_rotation_idx"], "right": options["right_rotation_idx"],
-                                    "subset": options["subset_idxs"], "side": [options["output_width"], options["output_height"]],
-                                    "scale": [options["scale_x"], options["scale_y"]]}
+        return "matrix_of_points", {
+            "left": options["left_rotation_idx"],
+            "right": options["right_rotation_idx"],
+            "subset": options["subset_idxs"],
+            "side": [options["output_width"], options["output_height"]],
+            "scale": [options["scale_x"], options["scale_y"]],
+        }
 
     def _window(self, operator, given, made):
         options = self._custom(operator)
@@ -160,18 +192,30 @@ class _Reader:
 
 
 _READERS = {
-    "CONV_2D": _Reader._conv, "DEPTHWISE_CONV_2D": _Reader._depthwise, "PRELU": _Reader._prelu, "ADD": _Reader._add,
-    "MUL": _Reader._multiply, "PAD": _Reader._pad, "MAX_POOL_2D": _Reader._max_pool, "RESIZE_BILINEAR": _Reader._resize,
-    "RESHAPE": _Reader._reshape, "CONCATENATION": _Reader._join, "Landmarks2TransformMatrix": _Reader._matrix_of_points,
-    "TransformTensorBilinear": _Reader._window, "TransformLandmarks": _Reader._move_points,
+    "CONV_2D": _Reader._conv,
+    "DEPTHWISE_CONV_2D": _Reader._depthwise,
+    "PRELU": _Reader._prelu,
+    "ADD": _Reader._add,
+    "MUL": _Reader._multiply,
+    "PAD": _Reader._pad,
+    "MAX_POOL_2D": _Reader._max_pool,
+    "RESIZE_BILINEAR": _Reader._resize,
+    "RESHAPE": _Reader._reshape,
+    "CONCATENATION": _Reader._join,
+    "Landmarks2TransformMatrix": _Reader._matrix_of_points,
+    "TransformTensorBilinear": _Reader._window,
+    "TransformLandmarks": _Reader._move_points,
 }
 
 
 def convert(data: bytes, names: dict[str, str]) -> tuple[StepNetwork, dict]:
     """The network in a .tflite file, its outputs renamed, and the constructor's arguments. Raises ValueError for unknown operators."""
     reader = _Reader(data)
-    arguments = {"steps": reader.steps, "shapes": {name: list(w.shape) for name, w in reader.weights.items()},
-                 "outputs": {names[name]: i for name, i in reader.outputs().items()}}
+    arguments = {
+        "steps": reader.steps,
+        "shapes": {name: list(w.shape) for name, w in reader.weights.items()},
+        "outputs": {names[name]: i for name, i in reader.outputs().items()},
+    }
     network = StepNetwork(**arguments)
     network.load_state_dict({f"weights.{name}": w.float() for name, w in reader.weights.items()})
     return network, arguments
@@ -179,14 +223,20 @@ def convert(data: bytes, names: dict[str, str]) -> tuple[StepNetwork, dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wheel", type=Path, required=True, help="a wheel of MediaPipe with mediapipe/modules, such as 0.10.21")
+    parser.add_argument(
+        "--wheel", type=Path, required=True, help="a wheel of MediaPipe with mediapipe/modules, such as 0.10.21"
+    )
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the safetensors files")
     options = parser.parse_args()
     with zipfile.ZipFile(options.wheel) as wheel:
         for kind, (path, names) in NETWORKS.items():
             data = wheel.read(path)
             network, arguments = convert(data, names)
-            source = {"from": path, "wheel": options.wheel.name.split("-cp")[0], "sha256": hashlib.sha256(data).hexdigest()}
+            source = {
+                "from": path,
+                "wheel": options.wheel.name.split("-cp")[0],
+                "sha256": hashlib.sha256(data).hexdigest(),
+            }
             save_network(options.out / f"{kind}.safetensors", kind, network, arguments, source)
             print(f"{kind}: {len(arguments['steps'])} steps, {sum(w.numel() for w in network.parameters()):,} weights")
 

@@ -90,12 +90,14 @@ def _matrix_of_points(points: Tensor, *, step: Step) -> Tensor:
     """
     points = points[..., :2]
     along = F.normalize(points[:, step["right"]] - points[:, step["left"]], dim=1)
-    turn = torch.stack([along, torch.stack([-along[:, 1], along[:, 0]], 1)], 2)  # [B, 2, 2] from the window's axes to the picture's
+    turn = torch.stack(
+        [along, torch.stack([-along[:, 1], along[:, 0]], 1)], 2
+    )  # [B, 2, 2] from the window's axes to the picture's
     box = points[:, step["subset"]] @ turn
     low, high = box.amin(1), box.amax(1)
     side = turn.new_tensor(step["side"])  # width, height in px
     linear = turn * ((high - low) * turn.new_tensor(step["scale"]) / side)[:, None]
-    shift = (turn @ ((low + high) / 2)[..., None] - linear @ (side / 2)[:, None])
+    shift = turn @ ((low + high) / 2)[..., None] - linear @ (side / 2)[:, None]
     matrix = torch.eye(4, dtype=points.dtype, device=points.device).repeat(len(points), 1, 1)
     matrix[:, :2, :2], matrix[:, :2, 3:] = linear, shift
     return matrix

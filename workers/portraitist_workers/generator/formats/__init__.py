@@ -1,13 +1,13 @@
 """File layouts of generators. Nothing else in the project knows them; `read` tells them apart by content.
 
-    native         our safetensors: one file, config and provenance in the header
-    nvidia         StyleGAN2-ADA / StyleGAN3-repo pickles (read without executing what they carry), and MyStyle's tuned halves of them
-    nvidia_writer  the same layout, written
-    rosinality     rosinality/stylegan2-pytorch checkpoints, both ways
-    inert          what a pickle may name, and what stands for it
-    unpickle       pickles as plain data, with bounded work
-    storages       the tensors in them
-    assemble       checked sizes, then a generator
+native         our safetensors: one file, config and provenance in the header
+nvidia         StyleGAN2-ADA / StyleGAN3-repo pickles (read without executing what they carry), and MyStyle's tuned halves of them
+nvidia_writer  the same layout, written
+rosinality     rosinality/stylegan2-pytorch checkpoints, both ways
+inert          what a pickle may name, and what stands for it
+unpickle       pickles as plain data, with bounded work
+storages       the tensors in them
+assemble       checked sizes, then a generator
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ from .. import Generator
 from . import native, nvidia, rosinality
 from .storages import STREAM_MAGIC, ZIP_MAGIC, read_stream, read_zip
 
-LAYOUTS = {"native": "Portraitist safetensors", "nvidia": "NVIDIA StyleGAN2 pickle", "rosinality": "rosinality checkpoint",
-           "mystyle": "MyStyle's tuned synthesis network"}
+LAYOUTS = {
+    "native": "Portraitist safetensors",
+    "nvidia": "NVIDIA StyleGAN2 pickle",
+    "rosinality": "rosinality checkpoint",
+    "mystyle": "MyStyle's tuned synthesis network",
+}
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,16 @@ def read(file: BinaryIO, *, mapping: Generator | None = None) -> Read:
         if nvidia.is_module(content):
             network = nvidia.module(content)
             whole = "mapping" in (network.state.get("_modules") or {})
-            return Read("nvidia", nvidia.whole(network)) if whole else Read("mystyle", nvidia.synthesis_only(network, mapping))
+            return (
+                Read("nvidia", nvidia.whole(network))
+                if whole
+                else Read("mystyle", nvidia.synthesis_only(network, mapping))
+            )
         if rosinality.is_checkpoint(content):
             return Read("rosinality", rosinality.build(content), _text(content.get("licence")))
-        raise ValueError("torch wrote it, but it holds no generator (expected g_ema of rosinality's code, or a network of NVIDIA's)")
+        raise ValueError(
+            "torch wrote it, but it holds no generator (expected g_ema of rosinality's code, or a network of NVIDIA's)"
+        )
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= 100_000_000:
         generator, metadata = native.read(file.read())
         return Read("native", generator, _text(metadata.get("licence")))

@@ -22,11 +22,15 @@ def check(config: GeneratorConfig) -> None:
         raise ValueError(f"its pictures have {config.resolution} px")
     for resolution in config.resolutions:
         if not 1 <= config.width(resolution) <= WIDEST:
-            raise ValueError(f"it has {config.width(resolution)} channels at {resolution} px; at most {WIDEST} can be used")
+            raise ValueError(
+                f"it has {config.width(resolution)} channels at {resolution} px; at most {WIDEST} can be used"
+            )
     widths = [config.width(r) for r in config.resolutions]
     millions = sum(9 * b * (a + b) for a, b in zip([0, *widths], widths, strict=False)) / 1e6
     if millions > HEAVIEST:
-        raise ValueError(f"its convolutions would have {millions:.0f} million weights; at most {HEAVIEST} million can be used")
+        raise ValueError(
+            f"its convolutions would have {millions:.0f} million weights; at most {HEAVIEST} million can be used"
+        )
 
 
 def assemble(config: GeneratorConfig, weight: Callable[[str], Tensor]) -> Generator:

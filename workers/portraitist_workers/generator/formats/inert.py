@@ -34,8 +34,16 @@ BYTES = _kind("bytes")  # (a storage as torch saved it,)
 SCALAR = _kind("scalar")  # (dtype, bytes)
 STORAGES = {  # torch's storage classes: bytes per element
     name: type(name, (Record,), {"__slots__": (), "kind": name})
-    for name in ("DoubleStorage", "FloatStorage", "HalfStorage", "BFloat16Storage", "LongStorage", "IntStorage", "BoolStorage",
-                 "ByteStorage")
+    for name in (
+        "DoubleStorage",
+        "FloatStorage",
+        "HalfStorage",
+        "BFloat16Storage",
+        "LongStorage",
+        "IntStorage",
+        "BoolStorage",
+        "ByteStorage",
+    )
 }
 
 _ALLOWED: dict[tuple[str, str], type] = {
@@ -86,6 +94,11 @@ def number(value: Any) -> float:
         if isinstance(data, Record) and data.kind == "encoded" and data.args:
             data = data.args[0]
         data = data.encode("latin1") if isinstance(data, str) else data
-        if isinstance(code, str) and code in codes and isinstance(data, bytes) and len(data) == struct.calcsize(codes[code]):
+        if (
+            isinstance(code, str)
+            and code in codes
+            and isinstance(data, bytes)
+            and len(data) == struct.calcsize(codes[code])
+        ):
             return struct.unpack(codes[code], data)[0]
     raise ValueError("expected a number")

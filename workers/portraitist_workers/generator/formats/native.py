@@ -49,15 +49,19 @@ def load(path: Path) -> tuple[Generator, dict]:
     try:
         return read(Path(path).read_bytes())
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PriorUnavailable(f"cannot read the generator {path}: {error}. Reinstall portraitist, or add the prior again.",
-                               param=str(path)) from error
+        raise PriorUnavailable(
+            f"cannot read the generator {path}: {error}. Reinstall portraitist, or add the prior again.",
+            param=str(path),
+        ) from error
 
 
 def _header(entries: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """(config, metadata) from the header's entries; early files have one entry each."""
-    header = json.loads(entries["generator"]) if "generator" in entries else {
-        "format": entries.get("format"), **{k: json.loads(entries.get(k, "{}")) for k in ("config", "metadata")}
-    }
+    header = (
+        json.loads(entries["generator"])
+        if "generator" in entries
+        else {"format": entries.get("format"), **{k: json.loads(entries.get(k, "{}")) for k in ("config", "metadata")}}
+    )
     if header["format"] != FORMAT:
         raise ValueError(f"it is not a Portraitist generator (format {str(header['format'])[:40]!r})")
     return header["config"], header["metadata"]

@@ -26,8 +26,22 @@ from .storages import is_tensor, shape, tensor
 from .unpickle import unpickle
 
 # Everything that inert data of the wrong shape can raise while it is looked at.
-BAD_DATA = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, struct.error, LookupError, AttributeError, TypeError, EOFError,
-            ValueError, RuntimeError, ArithmeticError, MemoryError, ImportError, AssertionError)
+BAD_DATA = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    LookupError,
+    AttributeError,
+    TypeError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    ArithmeticError,
+    MemoryError,
+    ImportError,
+    AssertionError,
+)
 _DEEPEST = 8  # modules within modules
 _MOST_PARTS = 5000  # parameters, buffers and modules; a generator of 1024 px has about 350
 
@@ -90,7 +104,9 @@ def load(path: Path, key: str = "G_ema") -> Generator:
         with open(path, "rb") as file:
             return read(file, key)
     except BAD_DATA as error:
-        raise PriorRefused(f"{path} is not a StyleGAN2 pickle that can be read safely: {error}", param=str(path)) from error
+        raise PriorRefused(
+            f"{path} is not a StyleGAN2 pickle that can be read safely: {error}", param=str(path)
+        ) from error
 
 
 def read(file: BinaryIO, key: str = "G_ema") -> Generator:
@@ -129,22 +145,30 @@ def synthesis_only(network: Module, mapping: Generator | None) -> Generator:
     if network.class_name != "SynthesisNetwork":
         raise ValueError(f"it is a {network.class_name!r}, neither a generator nor the synthesis half of one")
     if mapping is None:
-        raise ValueError("it holds a synthesis network without its mapping network, as MyStyle saves them; name the prior it was "
-                         "tuned from with --mapping-from")
+        raise ValueError(
+            "it holds a synthesis network without its mapping network, as MyStyle saves them; name the prior it was "
+            "tuned from with --mapping-from"
+        )
     kwargs = network.init_kwargs
     source = network.tensors()
     other = mapping.config
     config = GeneratorConfig(
-        resolution=int(number(kwargs["img_resolution"])), z_dim=other.z_dim, w_dim=int(number(kwargs["w_dim"])),
-        mapping_layers=other.mapping_layers, mapping_lr_multiplier=other.mapping_lr_multiplier,
-        channels=_widths(source, ""), conv_clamp=_clamp(kwargs),
+        resolution=int(number(kwargs["img_resolution"])),
+        z_dim=other.z_dim,
+        w_dim=int(number(kwargs["w_dim"])),
+        mapping_layers=other.mapping_layers,
+        mapping_lr_multiplier=other.mapping_lr_multiplier,
+        channels=_widths(source, ""),
+        conv_clamp=_clamp(kwargs),
     )
     if config.w_dim != other.w_dim:
         raise ValueError(f"its w has {config.w_dim} numbers, that of the prior named by --mapping-from {other.w_dim}")
     theirs = mapping.state_dict()
 
     def weight(name: str) -> Tensor:
-        return theirs[name] if name.startswith("mapping.") else tensor(source[_foreign(name).removeprefix("synthesis.")])
+        return (
+            theirs[name] if name.startswith("mapping.") else tensor(source[_foreign(name).removeprefix("synthesis.")])
+        )
 
     return assemble(config, weight)
 

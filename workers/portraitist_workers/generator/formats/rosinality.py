@@ -29,7 +29,9 @@ def load(path: Path) -> Generator:
 
 
 def is_checkpoint(content: Any) -> bool:
-    return isinstance(content, dict) and (isinstance(content.get("g_ema"), dict) or "conv1.conv.modulation.weight" in content)
+    return isinstance(content, dict) and (
+        isinstance(content.get("g_ema"), dict) or "conv1.conv.modulation.weight" in content
+    )
 
 
 def build(content: dict[str, Any]) -> Generator:
@@ -90,7 +92,11 @@ def foreign_name(name: str) -> str:
         leaves = {"bias": "activate.bias", "noise_strength": "noise.weight"}
         if leaf == "noise_const":
             return f"noises.noise_{0 if level == 0 else 2 * level - 1 + (layer == 'conv1')}"
-    leaves |= {"weight": "conv.weight", "affine.weight": "conv.modulation.weight", "affine.bias": "conv.modulation.bias"}
+    leaves |= {
+        "weight": "conv.weight",
+        "affine.weight": "conv.modulation.weight",
+        "affine.bias": "conv.modulation.bias",
+    }
     return f"{base}.{leaves[leaf]}"
 
 
@@ -109,8 +115,16 @@ def write(generator: Generator, path: Path, *, licence: str) -> None:
             g_ema[theirs.removesuffix("weight") + "blur.kernel"] = blur.clone()
         if theirs.startswith("to_rgbs.") and theirs.endswith(".bias") and "modulation" not in theirs:
             g_ema[theirs.removesuffix("bias") + "upsample.kernel"] = blur.clone()
-    torch.save({"g_ema": g_ema, "latent_avg": ours["mapping.w_avg"].clone(), "lr_mlp": config.mapping_lr_multiplier,
-                "conv_clamp": config.conv_clamp, "licence": licence}, path)
+    torch.save(
+        {
+            "g_ema": g_ema,
+            "latent_avg": ours["mapping.w_avg"].clone(),
+            "lr_mlp": config.mapping_lr_multiplier,
+            "conv_clamp": config.conv_clamp,
+            "licence": licence,
+        },
+        path,
+    )
 
 
 def _foreign_shape(name: str, value: Tensor) -> tuple[int, ...]:

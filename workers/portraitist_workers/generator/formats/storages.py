@@ -20,8 +20,13 @@ STREAM_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # a pickled number th
 LIMIT = 2 * 2**30  # bytes that one file may hold in tensors; a training checkpoint of 1024 px has 0.9 GB
 
 _DTYPES = {
-    "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32, "BoolStorage": torch.bool,
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "BoolStorage": torch.bool,
     "ByteStorage": torch.uint8,
 }
 
@@ -72,7 +77,12 @@ def read_zip(file: BinaryIO) -> Any:
 def read_stream(file: BinaryIO, *, most: int = MOST) -> Any:
     """What torch.save wrote before 1.6, and what it still writes for a storage inside a pickle (of at most `most` instructions)."""
     magic, version, system = (unpickle(file, most=100) for _ in range(3))
-    if magic != 0x1950A86A20F9469CFC6C or version != 1001 or not isinstance(system, dict) or not system.get("little_endian"):
+    if (
+        magic != 0x1950A86A20F9469CFC6C
+        or version != 1001
+        or not isinstance(system, dict)
+        or not system.get("little_endian")
+    ):
         raise ValueError("it is not a stream that torch wrote on a little-endian machine")
     storages: dict[str, Storage] = {}
 
@@ -137,7 +147,13 @@ def tensor(record: Any) -> Tensor:
     count = 1
     for n in size:
         count *= n
-    if len(size) != len(stride) or not isinstance(offset, int) or offset < 0 or min((*size, *stride, 0)) < 0 or count > len(flat):
+    if (
+        len(size) != len(stride)
+        or not isinstance(offset, int)
+        or offset < 0
+        or min((*size, *stride, 0)) < 0
+        or count > len(flat)
+    ):
         raise ValueError("a tensor does not fit its storage")
     return flat.as_strided(size, stride, offset).to(torch.float32, copy=True, memory_format=torch.contiguous_format)
 
@@ -159,6 +175,10 @@ def _view(record: Any) -> tuple[Any, ...]:
 def _integers(value: Any) -> tuple[int, ...]:
     if isinstance(value, Record) and value.kind == "size" and value.args:
         value = value.args[0]
-    if not isinstance(value, (tuple, list)) or len(value) > 8 or not all(isinstance(n, int) and abs(n) <= LIMIT for n in value):
+    if (
+        not isinstance(value, (tuple, list))
+        or len(value) > 8
+        or not all(isinstance(n, int) and abs(n) <= LIMIT for n in value)
+    ):
         raise ValueError("a tensor has no proper shape")
     return tuple(value)

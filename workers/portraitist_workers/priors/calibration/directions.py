@@ -44,8 +44,17 @@ class Directions:
     scatter: dict[str, float]
 
 
-def find(generator: Generator, estimator: AttributeEstimator, identity: Callable[[Tensor], Tensor], drawn: Samples, w_mean: Tensor,
-         w_std: Tensor, *, dtype: torch.dtype = torch.float32, on_step: Callable[[int, int], None] | None = None) -> Directions:
+def find(
+    generator: Generator,
+    estimator: AttributeEstimator,
+    identity: Callable[[Tensor], Tensor],
+    drawn: Samples,
+    w_mean: Tensor,
+    w_std: Tensor,
+    *,
+    dtype: torch.dtype = torch.float32,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Directions:
     names = estimator.names
     scale = torch.tensor([spread(n) for n in names]).to(drawn.values)
     w, A = drawn.w, len(names)
@@ -57,7 +66,9 @@ def find(generator: Generator, estimator: AttributeEstimator, identity: Callable
     def measure(latents: Tensor) -> Tensor:
         return estimator(pictures(latents))[0]
 
-    count = min({256: 48, 512: 20, 1024: 10}.get(generator.config.resolution, 128), max(8, len(w) // 16))  # gradients are dear
+    count = min(
+        {256: 48, 512: 20, 1024: 10}.get(generator.config.resolution, 128), max(8, len(w) // 16)
+    )  # gradients are dear
     probes = PROBES if generator.config.resolution <= 256 else PROBES // 2
     slope = jacobian(generator, estimator, w[:count], batch=batch, dtype=dtype, on_step=on_step)
     slope = slope * w_std / scale[:, None]  # in spreads of both
@@ -73,14 +84,28 @@ def find(generator: Generator, estimator: AttributeEstimator, identity: Callable
         steps, response = (mixed, again) if _error(again) < _error(response) else (first, response)
         others = response.abs() * (1 - torch.eye(A, device=scale.device))
         before = identity(pictures(w[:probes]))
-        alike = [float((identity(pictures(w[:probes] + step * s)) * before).sum(1).mean()) for step, s in zip(steps, scale, strict=True)]
+        alike = [
+            float((identity(pictures(w[:probes] + step * s)) * before).sum(1).mean())
+            for step, s in zip(steps, scale, strict=True)
+        ]
         figures = (response.diagonal(), others.sum(0) / max(A - 1, 1), alike, drawn.values.std(0))
-        return Directions(names, steps.contiguous(), backdrop_directions(w, colours),
-                          *(dict(zip(names, map(float, x), strict=True)) for x in figures))
+        return Directions(
+            names,
+            steps.contiguous(),
+            backdrop_directions(w, colours),
+            *(dict(zip(names, map(float, x), strict=True)) for x in figures),
+        )
 
 
-def jacobian(generator: Generator, estimator: AttributeEstimator, w: Tensor, *, batch: int = 16,
-             dtype: torch.dtype = torch.float32, on_step: Callable[[int, int], None] | None = None) -> Tensor:
+def jacobian(
+    generator: Generator,
+    estimator: AttributeEstimator,
+    w: Tensor,
+    *,
+    batch: int = 16,
+    dtype: torch.dtype = torch.float32,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Tensor:
     """[A, D]: mean gradient of each attribute over w [N, D]."""
     A, total = len(estimator.names), w.new_zeros(len(estimator.names), w.shape[1])
     for first in range(0, len(w), batch):
@@ -98,7 +123,9 @@ def shortest(slope: Tensor, kept: Tensor) -> Tensor:
     """[A, D]: smallest moves that change one attribute by one and the others not at all, orthogonal to `kept` [K, D] orthonormal."""
     free = slope - slope @ kept.T @ kept
     gram = slope @ free.T
-    return torch.linalg.solve(gram + 1e-4 * gram.diagonal().mean().clamp(min=1e-9) * torch.eye(len(gram), device=gram.device), free)
+    return torch.linalg.solve(
+        gram + 1e-4 * gram.diagonal().mean().clamp(min=1e-9) * torch.eye(len(gram), device=gram.device), free
+    )
 
 
 def seen(drawn: Samples, identity: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,9 @@ def start(samples: Samples, w_mean: Tensor, w_std: Tensor) -> tuple[encoder_file
     encoder = encoder_file.Encoder(samples.w.shape[1]).to(device())
     known, mine = encoder_file.load(bundled() / "encoder.safetensors").state_dict(), encoder.state_dict()
     last = f"head.{len(encoder.head) - 1}."
-    usable = {k: v for k, v in known.items() if k in mine and v.shape == mine[k].shape and not k.startswith((last, "w_"))}
+    usable = {
+        k: v for k, v in known.items() if k in mine and v.shape == mine[k].shape and not k.startswith((last, "w_"))
+    }
     encoder.load_state_dict(usable, strict=False)
     encoder.w_mean.copy_(w_mean)
     encoder.w_std.copy_(w_std)
@@ -46,7 +48,9 @@ def start(samples: Samples, w_mean: Tensor, w_std: Tensor) -> tuple[encoder_file
         best = None
         for ridge in RIDGES:
             weight, bias = _ridge(features[~held], target[~held], ridge)
-            error = float((features[held] @ weight.T + bias - target[held]).square().sum() / target[held].square().sum())
+            error = float(
+                (features[held] @ weight.T + bias - target[held]).square().sum() / target[held].square().sum()
+            )
             if best is None or error < best[0]:
                 best = (error, weight, bias)
         layer.weight.copy_(best[1])
@@ -54,8 +58,16 @@ def start(samples: Samples, w_mean: Tensor, w_std: Tensor) -> tuple[encoder_file
     return encoder, _error(encoder, samples)
 
 
-def tune(encoder: encoder_file.Encoder, samples: Samples, *, steps: int, seed: int, state: dict[str, Any] | None = None,
-         on_step: Callable[[int, int, float], None], save: Callable[[dict[str, Any]], None]) -> encoder_file.Encoder:
+def tune(
+    encoder: encoder_file.Encoder,
+    samples: Samples,
+    *,
+    steps: int,
+    seed: int,
+    state: dict[str, Any] | None = None,
+    on_step: Callable[[int, int, float], None],
+    save: Callable[[dict[str, Any]], None],
+) -> encoder_file.Encoder:
     """`steps` updates on disturbed samples. Randomness of a step comes from (seed, step), so a resumed run ends as an unbroken one."""
     rows = torch.arange(len(samples.w), device=samples.w.device)[~_held(samples)]
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=2e-4, betas=(0.9, 0.99), weight_decay=0.02)
@@ -95,8 +107,12 @@ def disturb(images: Tensor, rng: torch.Generator) -> Tensor:
     theta = images.new_zeros(B, 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = 1 + (u[:, 0] - 0.5) * 0.08
     theta[:, :, 2] = (u[:, 1:3] - 0.5) * 0.08
-    images = F.grid_sample(images, F.affine_grid(theta, list(images.shape), align_corners=False), padding_mode="reflection",
-                           align_corners=False)
+    images = F.grid_sample(
+        images,
+        F.affine_grid(theta, list(images.shape), align_corners=False),
+        padding_mode="reflection",
+        align_corners=False,
+    )
     images = images * (1 + (u[:, 3] - 0.5) * 0.2).view(B, 1, 1, 1) + ((u[:, 4] - 0.5) * 0.1).view(B, 1, 1, 1)
     coarse = F.interpolate(F.avg_pool2d(images, 4), scale_factor=4, mode="bilinear", align_corners=False)
     images = torch.where((u[:, 5] < 0.15).view(B, 1, 1, 1), coarse, images)
@@ -118,7 +134,10 @@ def _ridge(x: Tensor, y: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
     """(weight [D, F], bias [D]) of y ~ x, the features in units of their own spread."""
     mean, scale = x.mean(0), x.std(0).clamp(min=1e-4)
     z = (x - mean) / scale
-    weight = torch.linalg.solve(z.T @ z + ridge * len(z) * torch.eye(z.shape[1], device=z.device), z.T @ (y - y.mean(0))).T / scale
+    weight = (
+        torch.linalg.solve(z.T @ z + ridge * len(z) * torch.eye(z.shape[1], device=z.device), z.T @ (y - y.mean(0))).T
+        / scale
+    )
     return weight, y.mean(0) - weight @ mean
 
 

@@ -31,11 +31,15 @@ def measure(generator: Generator, w: torch.Tensor) -> tuple[dict[str, float], li
     figures = {"faces_found": share}
     warnings = []
     if share < FEWEST:
-        warnings.append(f"a face was found in only {share:.0%} of its pictures: this may be no generator of faces, or one of another "
-                        "alignment")
+        warnings.append(
+            f"a face was found in only {share:.0%} of its pictures: this may be no generator of faces, or one of another "
+            "alignment"
+        )
     if offsets:
         figures |= {"face_offset": sum(offsets) / len(offsets), "face_scale": sum(scales) / len(scales)}
         if figures["face_offset"] > FARTHEST or not SCALES[0] <= figures["face_scale"] <= SCALES[1]:
-            warnings.append(f"its faces sit elsewhere than FFHQ's (offset {figures['face_offset']:.0%}, scale "
-                            f"{figures['face_scale']:.2f}): photos will be cropped differently from what it knows")
+            warnings.append(
+                f"its faces sit elsewhere than FFHQ's (offset {figures['face_offset']:.0%}, scale "
+                f"{figures['face_scale']:.2f}): photos will be cropped differently from what it knows"
+            )
     return figures, warnings

@@ -18,8 +18,8 @@ from ...faces.attributes import AttributeEstimator
 from ...faces.image_io import at_side
 from ...generator import Generator
 
-SHARD = 32     # pictures in one file
-SIDE = 128     # px at which they are kept: what the encoder and the attribute network see
+SHARD = 32  # pictures in one file
+SIDE = 128  # px at which they are kept: what the encoder and the attribute network see
 STATISTICS = 20_000  # draws of w, which cost next to nothing
 
 
@@ -49,8 +49,16 @@ def w_statistics(generator: Generator, seed: int) -> tuple[Tensor, Tensor]:
     return w.mean(0), w.std(0).clamp(min=1e-5)
 
 
-def draw(generator: Generator, estimator: AttributeEstimator, count: int, folder: Path, *, seed: int, dtype: torch.dtype,
-         on_step: Callable[[int, int], None]) -> Samples:
+def draw(
+    generator: Generator,
+    estimator: AttributeEstimator,
+    count: int,
+    folder: Path,
+    *,
+    seed: int,
+    dtype: torch.dtype,
+    on_step: Callable[[int, int], None],
+) -> Samples:
     """`count` samples; shard k depends on (seed, k) only, and is read back from `folder` when it is there whole."""
     folder.mkdir(exist_ok=True)
     shards = []
@@ -66,7 +74,9 @@ def draw(generator: Generator, estimator: AttributeEstimator, count: int, folder
 
 
 @torch.no_grad()
-def _draw(generator: Generator, estimator: AttributeEstimator, count: int, seed: int, dtype: torch.dtype) -> dict[str, Tensor]:
+def _draw(
+    generator: Generator, estimator: AttributeEstimator, count: int, seed: int, dtype: torch.dtype
+) -> dict[str, Tensor]:
     w = generator.mapping(_z(generator, count, seed))
     batch = max(1, 2**19 // generator.config.resolution**2)  # memory: 32 at 128 px, one at 1024 px
     images, values = [], []

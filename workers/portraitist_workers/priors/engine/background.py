@@ -87,8 +87,14 @@ def _outdoors(rng, y, x, height, width):
     horizon = height * rng.uniform(0.1, 0.75)
     sky = np.array([0.62, 0.74, 0.88], np.float32) * np.float32(rng.uniform(0.75, 1.1))
     sky = sky + np.float32(rng.uniform(0, 0.25)) * (np.float32(0.85) - sky)
-    leaves = np.array([0.30, 0.36, 0.22], np.float32) * (1 + rng.normal(0, 0.15, 3)).astype(np.float32) * np.float32(rng.uniform(0.5, 1.5))
-    picture = np.where((y < horizon + 0.1 * np.sin(6 * x + rng.uniform(0, 6)))[..., None], sky, leaves).astype(np.float32)
+    leaves = (
+        np.array([0.30, 0.36, 0.22], np.float32)
+        * (1 + rng.normal(0, 0.15, 3)).astype(np.float32)
+        * np.float32(rng.uniform(0.5, 1.5))
+    )
+    picture = np.where((y < horizon + 0.1 * np.sin(6 * x + rng.uniform(0, 6)))[..., None], sky, leaves).astype(
+        np.float32
+    )
     if rng.random() < 0.5:
         picture[y > horizon + rng.uniform(0.2, 0.7)] = _colour(rng, 0.25, 0.65, 0.2)
     for _ in range(int(rng.integers(4, 16) * max(1.0, width * height))):
@@ -108,4 +114,11 @@ def _noise(rng, y, x, height, width):
     return np.clip(picture, 0, 1)
 
 
-_PAINTERS = {"studio": _studio, "gradient": _gradient, "room": _room, "window": _window, "outdoors": _outdoors, "noise": _noise}
+_PAINTERS = {
+    "studio": _studio,
+    "gradient": _gradient,
+    "room": _room,
+    "window": _window,
+    "outdoors": _outdoors,
+    "noise": _noise,
+}

@@ -103,7 +103,9 @@ class Canvas:
                 f"but this code needs {CANVAS} and {GRID}: build it again"
             )
         if missing := [name for name in ARRAYS if not (folder / f"{name}.npy").is_file()]:
-            raise FileNotFoundError(f"the cache in {folder} lacks {', '.join(missing)}: it is of an older version, build it again")
+            raise FileNotFoundError(
+                f"the cache in {folder} lacks {', '.join(missing)}: it is of an older version, build it again"
+            )
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
         return cls(
             ids=meta["ids"],

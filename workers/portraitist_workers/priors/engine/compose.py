@@ -18,7 +18,7 @@ from .raster import cell_states, rasterise
 from .view import Frame, crop_square, head_rotation, project, to_pixels
 
 _SUPERSAMPLE = 2
-_EDGE = 5     # supersampled pixels
+_EDGE = 5  # supersampled pixels
 _WRAP = 0.22  # how much of the background's light creeps over the edges
 
 
@@ -47,8 +47,16 @@ class Engine:
         self.mixer = Mixer(canvas, 256 if size <= 160 else 512)
         self.semantic = SemanticMap(np.asarray(canvas.layout))
 
-    def render(self, labels: Labels, frame: Frame | None = None, *, classes: bool = False, geometry: bool = False,
-               change=None, behind: np.ndarray | None = None) -> Picture:
+    def render(
+        self,
+        labels: Labels,
+        frame: Frame | None = None,
+        *,
+        classes: bool = False,
+        geometry: bool = False,
+        change=None,
+        behind: np.ndarray | None = None,
+    ) -> Picture:
         """Picture of `labels` in `frame` (the aligned crop of `size` pixels when None).
 
         `change` maps the Mix to another before it is drawn (frames.py adds a torso); `behind` [height, width, 3] RGB
@@ -69,8 +77,14 @@ class Engine:
         place = self._camera(mix, rotation, labels, large)
         points, depth = place(whole.pos)
         grid_alpha = cv2.resize(alpha, depth.shape[::-1], interpolation=cv2.INTER_AREA)
-        u, v = rasterise(np.ascontiguousarray(points[..., 0]), np.ascontiguousarray(points[..., 1]),
-                         np.ascontiguousarray(depth), cell_states(grid_alpha), large.height, large.width)
+        u, v = rasterise(
+            np.ascontiguousarray(points[..., 0]),
+            np.ascontiguousarray(points[..., 1]),
+            np.ascontiguousarray(depth),
+            cell_states(grid_alpha),
+            large.height,
+            large.width,
+        )
         texels = tex.shape[1] / whole.pos.shape[1]  # per grid cell
         texel = (u + 0.5) * texels - 0.5, (v + 0.5) * texels - 0.5
         seen = cv2.remap(np.dstack([tex, alpha]), *texel, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -102,7 +116,9 @@ class Engine:
             column, row = (np.ascontiguousarray(c[::2, ::2]) for c in (u, v))
             seen = (column >= 0) & (matte >= 0.5)
             uv = np.where(seen[..., None], (np.stack([column, row], -1) - offset) / (GRID - 1), np.float32(np.nan))
-            distance = np.where(seen, cv2.remap(depth.astype(np.float32), column, row, cv2.INTER_LINEAR), np.float32(np.nan))
+            distance = np.where(
+                seen, cv2.remap(depth.astype(np.float32), column, row, cv2.INTER_LINEAR), np.float32(np.nan)
+            )
         measured = replace(labels, smile_geo=mix.smile_geo, mouth_open=mix.mouth_open, background=code)
         return Picture(image, np.rint(255 * matte).astype(np.uint8), measured, found, uv, distance)
 
@@ -154,8 +170,12 @@ def _grade(image: np.ndarray, labels: Labels) -> np.ndarray:
     """Exposure, white balance, gamma and saturation of float RGB 0..255 (gamma-encoded), with a soft shoulder."""
     red, blue = labels.white_balance
     gain = 2 ** (labels.exposure / GAMMA) * np.exp([red, 0.0, blue])
-    return _grade_kernel(np.ascontiguousarray(image, np.float32), gain.astype(np.float32), np.float32(labels.gamma),
-                         np.float32(labels.saturation))
+    return _grade_kernel(
+        np.ascontiguousarray(image, np.float32),
+        gain.astype(np.float32),
+        np.float32(labels.gamma),
+        np.float32(labels.saturation),
+    )
 
 
 @njit(cache=True, fastmath=True)

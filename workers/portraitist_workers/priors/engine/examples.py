@@ -58,14 +58,25 @@ class Photographer:
         indices = tuple(self.canvas.ids.index(i) for i in who.ids)
         yaw = fixed.get("yaw", 0.0)
         drawn = {
-            **draw_light(rng), **draw_look(rng), "clothes": draw_clothes(rng), "gaze": draw_gaze(rng, yaw), "hair": who.hair,
-            "roll": float(np.clip(rng.normal(0, 4), -12, 12)), "distance": float(np.exp(rng.uniform(np.log(80), np.log(220)))),
-            "blur": float(rng.uniform(0.0, 0.25)), "grain": float(rng.uniform(0.3, 1.2)), "seed": int(rng.integers(2**62)),
+            **draw_light(rng),
+            **draw_look(rng),
+            "clothes": draw_clothes(rng),
+            "gaze": draw_gaze(rng, yaw),
+            "hair": who.hair,
+            "roll": float(np.clip(rng.normal(0, 4), -12, 12)),
+            "distance": float(np.exp(rng.uniform(np.log(80), np.log(220)))),
+            "blur": float(rng.uniform(0.0, 0.25)),
+            "grain": float(rng.uniform(0.3, 1.2)),
+            "seed": int(rng.integers(2**62)),
         }
         # people choose the photos they give away: no wild colours or exposures
         drawn["tint"] = tuple(1 + 0.6 * (t - 1) for t in drawn["tint"])
-        drawn |= {"exposure": 0.6 * drawn["exposure"], "saturation": 1 + 0.5 * (drawn["saturation"] - 1),
-                  "gamma": 1 + 0.6 * (drawn["gamma"] - 1), "white_balance": tuple(0.6 * v for v in drawn["white_balance"])}
+        drawn |= {
+            "exposure": 0.6 * drawn["exposure"],
+            "saturation": 1 + 0.5 * (drawn["saturation"] - 1),
+            "gamma": 1 + 0.6 * (drawn["gamma"] - 1),
+            "white_balance": tuple(0.6 * v for v in drawn["white_balance"]),
+        }
         return Labels(people=indices, flips=who.flips, weights=who.weights, donor=who.donor, **{**drawn, **fixed})
 
     def take(self, labels: Labels, frame: Frame, behind: np.ndarray | None = None) -> Picture:
@@ -77,9 +88,15 @@ class Photographer:
         smile = rng.permutation(np.linspace(0, 1, count))
         out = []
         for i in range(count):
-            labels = self.labels(rng, who, yaw=float(yaw[i]), pitch=float(pitch[i]), smile=float(smile[i]),
-                                 jaw=float(rng.uniform(0.05, 0.3)) if rng.random() < 0.2 else 0.0,
-                                 blink=float(rng.uniform(0.2, 0.6)) if rng.random() < 0.08 else 0.0)
+            labels = self.labels(
+                rng,
+                who,
+                yaw=float(yaw[i]),
+                pitch=float(pitch[i]),
+                smile=float(smile[i]),
+                jaw=float(rng.uniform(0.05, 0.3)) if rng.random() < 0.2 else 0.0,
+                blink=float(rng.uniform(0.2, 0.6)) if rng.random() < 0.08 else 0.0,
+            )
             frame = draw_frame(rng)
             out.append((self.take(labels, frame), frame))
         return out
@@ -123,9 +140,13 @@ def _demo(photographer: Photographer, out: Path, rng: np.random.Generator) -> No
 
 def _bad_photos(photographer: Photographer, folder: Path, rng: np.random.Generator, good: np.ndarray) -> None:
     """Four that photo intake must refuse or set aside."""
-    picture = photographer.take(photographer.labels(rng, DEMO_PERSON, yaw=-6.0, smile=0.5), draw_frame(rng, (480, 560), 240))
+    picture = photographer.take(
+        photographer.labels(rng, DEMO_PERSON, yaw=-6.0, smile=0.5), draw_frame(rng, (480, 560), 240)
+    )
     write_photo(folder / "bad-blurred.jpg", cv2.GaussianBlur(picture.image, (0, 0), 9))
-    picture = photographer.take(photographer.labels(rng, STRANGER, yaw=7.0, smile=0.7), draw_frame(rng, (480, 560), 270))
+    picture = photographer.take(
+        photographer.labels(rng, STRANGER, yaw=7.0, smile=0.7), draw_frame(rng, (480, 560), 270)
+    )
     write_photo(folder / "bad-another-person.jpg", picture.image)
     smaller = cv2.resize(good, None, fx=0.93, fy=0.93, interpolation=cv2.INTER_AREA)
     write_photo(folder / "bad-duplicate.jpg", smaller, quality=80)
@@ -135,11 +156,30 @@ def _bad_photos(photographer: Photographer, folder: Path, rng: np.random.Generat
 
 def _group_photo(photographer: Photographer, path: Path, rng: np.random.Generator) -> None:
     """The stranger behind, the demo person in front, in one light."""
-    plain = {"exposure": 0.0, "gamma": 1.0, "saturation": 1.0, "white_balance": (0.0, 0.0), "blur": 0.0, "grain": 0.0,
-             "roll": 0.0, "distance": 150.0}
-    back = photographer.labels(rng, STRANGER, **plain, yaw=12.0, pitch=-1.0, smile=0.8, gaze=(-0.3, 0.0), scene="outdoors")
-    front = photographer.labels(rng, DEMO_PERSON, **{**plain, "grain": 0.8}, yaw=-10.0, pitch=2.0, smile=0.6, gaze=(0.3, 0.0),
-                                sh=back.sh, tint=back.tint)
+    plain = {
+        "exposure": 0.0,
+        "gamma": 1.0,
+        "saturation": 1.0,
+        "white_balance": (0.0, 0.0),
+        "blur": 0.0,
+        "grain": 0.0,
+        "roll": 0.0,
+        "distance": 150.0,
+    }
+    back = photographer.labels(
+        rng, STRANGER, **plain, yaw=12.0, pitch=-1.0, smile=0.8, gaze=(-0.3, 0.0), scene="outdoors"
+    )
+    front = photographer.labels(
+        rng,
+        DEMO_PERSON,
+        **{**plain, "grain": 0.8},
+        yaw=-10.0,
+        pitch=2.0,
+        smile=0.6,
+        gaze=(0.3, 0.0),
+        sh=back.sh,
+        tint=back.tint,
+    )
     first = photographer.take(back, Frame(480, 760, 70.0, 160.0, 260.0))
     write_photo(path, photographer.take(front, Frame(480, 760, 420.0, 178.0, 260.0), behind=first.image).image)
 
@@ -154,14 +194,16 @@ def _damaged(photographer: Photographer, folder: Path, rng: np.random.Generator)
         write_photo(folder / "truth" / f"{name}.jpg", truth, quality=93)
         if name == "tiny":
             small = 26  # px: the face crop of 300 px becomes 16 px, an eighth of the prior's 128
-            write_photo(folder / "tiny.jpg", cv2.resize(truth, (small, small), interpolation=cv2.INTER_AREA), quality=95)
+            write_photo(
+                folder / "tiny.jpg", cv2.resize(truth, (small, small), interpolation=cv2.INTER_AREA), quality=95
+            )
         elif name == "blurred":
             write_photo(folder / "blurred.jpg", cv2.GaussianBlur(truth, (0, 0), 3 * 300 / 128), quality=93)
         else:
             mask = np.zeros(truth.shape[:2], np.uint8)
             x = int(frame.left + (0.5 + 0.35 * np.sin(np.radians(yaw)) * 0.5) * frame.side)
             y = int(frame.top + 0.70 * frame.side)
-            mask[y - 36: y + 36, x - 56: x + 56] = 255
+            mask[y - 36 : y + 36, x - 56 : x + 56] = 255
             write_photo(folder / "hole.jpg", np.where(mask[..., None] > 0, np.uint8(128), truth), quality=93)
             cv2.imwrite(str(folder / "hole-mask.png"), mask)  # white: missing (portraitist.Mask)
 
@@ -180,7 +222,10 @@ def _entry(picture: Picture, frame: Frame) -> dict:
 
 def _write_labels(path: Path, who: Character, entries: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    about = {"sources": dict(zip(who.ids, who.weights, strict=True)), "hair": who.ids[who.donor],
-             "note": "Rendered mix of held-out people of the Face Research Lab London Set (CC-BY 4.0). Degrees; yaw > 0 to "
-                     "image right, pitch > 0 up, roll > 0 clockwise. crop = left, top, side of the FFHQ crop before roll."}
+    about = {
+        "sources": dict(zip(who.ids, who.weights, strict=True)),
+        "hair": who.ids[who.donor],
+        "note": "Rendered mix of held-out people of the Face Research Lab London Set (CC-BY 4.0). Degrees; yaw > 0 to "
+        "image right, pitch > 0 up, roll > 0 clockwise. crop = left, top, side of the FFHQ crop before roll.",
+    }
     path.write_text(json.dumps(about | {"photos": entries}, indent=1) + "\n")

@@ -26,7 +26,9 @@ FADE = 24  # grid pixels from the model's edge over which offsets fade to zero
 def expression_maps(model: FaceModel, layout: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Offsets float16 [K, 256, 256, 3] in head-frame units on the grid of `layout` [189, 2], and their K names."""
     maps = _maps(model, layout, model.expression[model.fitted])
-    return np.stack([cv2.GaussianBlur(one, (0, 0), 0.7) for one in maps]).astype(np.float16), [model.names[k] for k in model.fitted]
+    return np.stack([cv2.GaussianBlur(one, (0, 0), 0.7) for one in maps]).astype(np.float16), [
+        model.names[k] for k in model.fitted
+    ]
 
 
 def identity_maps(model: FaceModel, layout: np.ndarray) -> np.ndarray:
@@ -36,7 +38,9 @@ def identity_maps(model: FaceModel, layout: np.ndarray) -> np.ndarray:
     """
     maps = _maps(model, layout, model.identity[:SHAPES])
     smooth = [cv2.GaussianBlur(one, (0, 0), IDENTITY_BLUR) for one in maps]
-    return np.stack([cv2.resize(one, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA) for one in smooth]).astype(np.float16)
+    return np.stack([cv2.resize(one, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA) for one in smooth]).astype(
+        np.float16
+    )
 
 
 def _maps(model: FaceModel, layout: np.ndarray, offsets: np.ndarray) -> Iterator[np.ndarray]:

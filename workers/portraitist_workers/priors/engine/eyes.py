@@ -29,18 +29,18 @@ from .template import (
 )
 
 _TRAVEL = 0.84  # share of the lid gap that a closed lid travels; its edge with the lashes fills most of the rest
-_EDGE = 0.12    # height of that edge, share of the gap
+_EDGE = 0.12  # height of that edge, share of the gap
 _CREASE_TRAVEL = 0.45
 _GAZE_X, _GAZE_Y = 0.21, 0.10  # iris travel at gaze 1, share of the eye's width
 
 
 @dataclass(frozen=True)
 class _Eye:
-    upper: np.ndarray   # [5, 2] texels, like all below
-    lower: np.ndarray   # [5, 2] with the corners
+    upper: np.ndarray  # [5, 2] texels, like all below
+    lower: np.ndarray  # [5, 2] with the corners
     crease: np.ndarray  # [5, 2]
-    iris: np.ndarray    # [9, 2] pupil and ring
-    brow: np.ndarray    # [4, 2] lower edge of the brow
+    iris: np.ndarray  # [9, 2] pupil and ring
+    brow: np.ndarray  # [4, 2] lower edge of the brow
     pinned: np.ndarray  # [k, 2] around the eye
     box: tuple[int, int, int, int]  # left, top, right, bottom of the texels that may change
 
@@ -50,16 +50,27 @@ class Eyes:
 
     def __init__(self, layout: np.ndarray, W: int):
         points = scale_points(layout, W)
-        parts = ((0, LID_LEFT_UPPER, LID_LEFT_LOWER, CREASE_LEFT, IRIS_LEFT, BROW_LEFT_LOWER, (44, 45, 46, 50)),
-                 (1, LID_RIGHT_UPPER, LID_RIGHT_LOWER, CREASE_RIGHT, IRIS_RIGHT, BROW_RIGHT_LOWER, (47, 48, 49, 56)))
+        parts = (
+            (0, LID_LEFT_UPPER, LID_LEFT_LOWER, CREASE_LEFT, IRIS_LEFT, BROW_LEFT_LOWER, (44, 45, 46, 50)),
+            (1, LID_RIGHT_UPPER, LID_RIGHT_LOWER, CREASE_RIGHT, IRIS_RIGHT, BROW_RIGHT_LOWER, (47, 48, 49, 56)),
+        )
         self._eyes = []
         for pupil, upper, lower, crease, iris, brow, around in parts:
             pinned = points[[*brow, *around]]
             held = np.concatenate([points[list(upper)], pinned])
             left, top = np.floor(held.min(0)).astype(int)
             right, bottom = np.ceil(held.max(0)).astype(int) + 1
-            self._eyes.append(_Eye(points[list(upper)], points[list(lower)], points[list(crease)],
-                                   points[[pupil, *iris]], points[list(brow)], pinned, (left, top, right, bottom)))
+            self._eyes.append(
+                _Eye(
+                    points[list(upper)],
+                    points[list(lower)],
+                    points[list(crease)],
+                    points[[pupil, *iris]],
+                    points[list(brow)],
+                    pinned,
+                    (left, top, right, bottom),
+                )
+            )
 
     def warp(self, image: np.ndarray, blink: float, gaze: tuple[float, float], nearest: bool = False) -> np.ndarray:
         """`image` [W, W, ...] with the eyes closed by `blink` (0..1) and turned by `gaze` (image right, up; -1..1)."""
@@ -80,8 +91,12 @@ class Eyes:
             fade = _fade(bottom - top, right - left)[..., None]
             where = (still + fade * (where - still)).astype(np.float32)
             out[top:bottom, left:right] = cv2.remap(
-                image, where[..., 0], where[..., 1], cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE)
+                image,
+                where[..., 0],
+                where[..., 1],
+                cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
         return out
 
 
@@ -115,6 +130,7 @@ def _fade(rows: int, columns: int) -> np.ndarray:
     def ramp(n):
         distance = np.minimum(np.arange(n), np.arange(n)[::-1])
         return np.clip(distance / (0.12 * n), 0, 1)
+
     return np.minimum(ramp(rows)[:, None], ramp(columns)[None])
 
 
@@ -124,8 +140,8 @@ def thin_plate(points: np.ndarray, values: np.ndarray, where: np.ndarray) -> np.
     system = np.zeros((n + 3, n + 3))
     squared = ((points[:, None].astype(float) - points[None]) ** 2).sum(-1)
     system[:n, :n] = 0.5 * squared * np.log(squared + 1e-9) + 1e-3 * np.eye(n)
-    system[:n, n], system[:n, n + 1:] = 1, points
-    system[n, :n], system[n + 1:, :n] = 1, points.T
+    system[:n, n], system[:n, n + 1 :] = 1, points
+    system[n, :n], system[n + 1 :, :n] = 1, points.T
     right = np.zeros((n + 3, 2))
     right[:n] = values
     weights = np.linalg.solve(system, right)

@@ -13,13 +13,13 @@ from .view import Frame
 
 SIZES = ((480, 560), (640, 480), (512, 512), (560, 480))  # width, height of photos, pixels
 
-_SIDE, _BELOW = 40, 64   # grid cells added at each side and at the bottom
-_USED = 248              # grid rows kept; the photos' last rows are damaged by their border
-_GROWTH = 1.04           # each further cell is that much longer
-_FADE = 6                # cells after which only cloth is left below
-_ROUND = 0.35            # depth of a neckline that the photos cut off, in halves of its width
-_SEAM = 1.2              # cells over which skin becomes cloth there
-_SMOOTH = 10             # cells over which skin is smoothed below the border
+_SIDE, _BELOW = 40, 64  # grid cells added at each side and at the bottom
+_USED = 248  # grid rows kept; the photos' last rows are damaged by their border
+_GROWTH = 1.04  # each further cell is that much longer
+_FADE = 6  # cells after which only cloth is left below
+_ROUND = 0.35  # depth of a neckline that the photos cut off, in halves of its width
+_SEAM = 1.2  # cells over which skin becomes cloth there
+_SMOOTH = 10  # cells over which skin is smoothed below the border
 
 
 def draw_frame(rng: np.random.Generator, size: tuple[int, int] | None = None, side: float | None = None) -> Frame:
@@ -42,10 +42,12 @@ def with_torso(mix: Mix) -> Mix:
     clothes = mix.clothes[: _USED * texels]
     tex = np.pad(tex, ((0, _BELOW * texels), (_SIDE * texels,) * 2, (0, 0)), mode="edge")
     alpha = np.pad(alpha, ((0, _BELOW * texels), (_SIDE * texels,) * 2), mode="edge")
-    over_neck = np.pad(mix.over_neck[: _USED * texels], ((0, _BELOW * texels), (_SIDE * texels,) * 2), constant_values=1)
+    over_neck = np.pad(
+        mix.over_neck[: _USED * texels], ((0, _BELOW * texels), (_SIDE * texels,) * 2), constant_values=1
+    )
     body = np.flatnonzero(alpha[_USED * texels - 1] > 0.5)
     if body.size:  # no gaps between hair and shirt below
-        alpha[_USED * texels:, body[0]: body[-1] + 1] = 1.0
+        alpha[_USED * texels :, body[0] : body[-1] + 1] = 1.0
 
     cloth = _cloth_colour(mix.tex[: _USED * texels], clothes, texels)
     below = (np.arange(len(tex)) - _USED * texels)[:, None] / texels  # rows below the border, in cells
@@ -54,8 +56,15 @@ def with_torso(mix: Mix) -> Mix:
     fade = _smooth_step((below - neckline) / np.where(neckline > 0, _SEAM, _FADE))
     folds = _folds(tex.shape[:2])[..., None]
     tex = tex + fade * (cloth * folds - tex)
-    return replace(mix, tex=tex.astype(np.float32), alpha=alpha, over_neck=over_neck, pos=_extend(pos),
-                   inner=_pad_half(mix.inner), jaw_shadow=_pad_half(mix.jaw_shadow))
+    return replace(
+        mix,
+        tex=tex.astype(np.float32),
+        alpha=alpha,
+        over_neck=over_neck,
+        pos=_extend(pos),
+        inner=_pad_half(mix.inner),
+        jaw_shadow=_pad_half(mix.jaw_shadow),
+    )
 
 
 def _neckline(clothes: np.ndarray, alpha: np.ndarray, texels: int) -> np.ndarray:
@@ -93,9 +102,9 @@ def _extend(pos: np.ndarray) -> np.ndarray:
     out = np.pad(pos, ((0, _BELOW), (_SIDE, _SIDE), (0, 0)), mode="edge")
     sideways = cell * reach[:_SIDE]
     slope = 0.5 * sideways + 0.03 * sideways**2  # shoulders fall away
-    out[:, _SIDE + GRID:, 0] += sideways
+    out[:, _SIDE + GRID :, 0] += sideways
     out[:, :_SIDE, 0] -= sideways[::-1]
-    out[:, _SIDE + GRID:, 1] -= slope
+    out[:, _SIDE + GRID :, 1] -= slope
     out[:, :_SIDE, 1] -= slope[::-1]
     down = cell * reach[:_BELOW]
     out[_USED:, :, 1] -= down[:, None]

@@ -23,37 +23,39 @@ class Labels:
     `donor` lends hair, ears, neck and outline.
     """
 
-    seed: int                          # of what no label describes: grain and the background's layout
-    people: tuple[int, ...]            # [n] n = 2 or 3, index in the canvas
-    flips: tuple[bool, ...]            # [n]
-    weights: tuple[float, ...]         # [n] sum 1, none above 0.7
-    donor: int                         # 0..n-1
-    shape: tuple[float, ...] = (0.0,) * SHAPES  # weights of the model's first identity modes, added to the mixed surface
-    yaw: float = 0.0                   # degrees
-    pitch: float = 0.0                 # degrees
-    roll: float = 0.0                  # degrees
-    distance: float = 120.0            # camera to head centre, ICT units (about cm)
-    smile: float = 0.0                 # 0 neutral .. 1 these people's full smile
-    jaw: float = 0.0                   # weight of ICT jawOpen, 0..0.6
-    blink: float = 0.0                 # 0 open .. 1 closed
-    brow: float = 0.0                  # -1 frown .. 1 raised
-    pucker: float = 0.0                # 0..0.7
+    seed: int  # of what no label describes: grain and the background's layout
+    people: tuple[int, ...]  # [n] n = 2 or 3, index in the canvas
+    flips: tuple[bool, ...]  # [n]
+    weights: tuple[float, ...]  # [n] sum 1, none above 0.7
+    donor: int  # 0..n-1
+    shape: tuple[float, ...] = (
+        0.0,
+    ) * SHAPES  # weights of the model's first identity modes, added to the mixed surface
+    yaw: float = 0.0  # degrees
+    pitch: float = 0.0  # degrees
+    roll: float = 0.0  # degrees
+    distance: float = 120.0  # camera to head centre, ICT units (about cm)
+    smile: float = 0.0  # 0 neutral .. 1 these people's full smile
+    jaw: float = 0.0  # weight of ICT jawOpen, 0..0.6
+    blink: float = 0.0  # 0 open .. 1 closed
+    brow: float = 0.0  # -1 frown .. 1 raised
+    pucker: float = 0.0  # 0..0.7
     gaze: tuple[float, float] = (0.0, 0.0)  # of the eyes in the head, -1..1: image right, up
     sh: tuple[float, ...] = (1.0,) + (0.0,) * 8  # light, basis in light.py
-    tint: tuple[float, ...] = (1.0, 1.0, 1.0)    # colour of the light, mean 1
-    hair: tuple[float, ...] = (0.0, 0.0, 0.0)    # shift of the hair in Lab
+    tint: tuple[float, ...] = (1.0, 1.0, 1.0)  # colour of the light, mean 1
+    hair: tuple[float, ...] = (0.0, 0.0, 0.0)  # shift of the hair in Lab
     clothes: tuple[float, ...] = (0.93, 0.93, 0.94)  # RGB factor on the white shirts
-    exposure: float = 0.0              # stops
+    exposure: float = 0.0  # stops
     gamma: float = 1.0
     saturation: float = 1.0
     white_balance: tuple[float, float] = (0.0, 0.0)  # log gain of red and of blue
     shift: tuple[float, float] = (0.0, 0.0)  # of the face from the FFHQ position, share of the crop: right, down
-    scale: float = 1.0                 # of the face against the FFHQ size
-    blur: float = 0.3                  # sigma in pixels of a 128 px picture
-    grain: float = 1.5                 # sigma in grey levels of 255
-    scene: str = "gradient"            # kind of background, see background.py
+    scale: float = 1.0  # of the face against the FFHQ size
+    blur: float = 0.3  # sigma in pixels of a 128 px picture
+    grain: float = 1.5  # sigma in grey levels of 255
+    scene: str = "gradient"  # kind of background, see background.py
     # Measured by compose.render:
-    smile_geo: float = field(default=np.nan)   # travel of the mouth corners by smiling / 1 ICT unit, clipped to [0, 1]
+    smile_geo: float = field(default=np.nan)  # travel of the mouth corners by smiling / 1 ICT unit, clipped to [0, 1]
     mouth_open: float = field(default=np.nan)  # gap between the inner lips / 2.5 ICT units, clipped to [0, 1]
     background: np.ndarray | None = field(default=None, compare=False)  # [8, 8, 3] RGB in [0, 1], before the person
 
@@ -84,14 +86,37 @@ class Labels:
     def as_json(self) -> dict:
         """Plain numbers for labels.json, without the background."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "background"} | {
-            "eyes_open": round(self.eyes_open, 4)}
+            "eyes_open": round(self.eyes_open, 4)
+        }
 
 
 _WIDTHS = {
-    "yaw": 1, "pitch": 1, "roll": 1, "log_distance": 1, "smile": 1, "smile_geo": 1, "mouth_open": 1, "eyes_open": 1,
-    "jaw": 1, "brow": 1, "pucker": 1, "gaze": 2, "sh": 9, "tint": 3, "hair": 3, "clothes": 3, "exposure": 1, "gamma": 1,
-    "saturation": 1, "white_balance": 2, "shift": 2, "scale": 1, "blur": 1, "grain": 1,
-    "background": 3 * BACKGROUND_CELLS**2, "shape": SHAPES,
+    "yaw": 1,
+    "pitch": 1,
+    "roll": 1,
+    "log_distance": 1,
+    "smile": 1,
+    "smile_geo": 1,
+    "mouth_open": 1,
+    "eyes_open": 1,
+    "jaw": 1,
+    "brow": 1,
+    "pucker": 1,
+    "gaze": 2,
+    "sh": 9,
+    "tint": 3,
+    "hair": 3,
+    "clothes": 3,
+    "exposure": 1,
+    "gamma": 1,
+    "saturation": 1,
+    "white_balance": 2,
+    "shift": 2,
+    "scale": 1,
+    "blur": 1,
+    "grain": 1,
+    "background": 3 * BACKGROUND_CELLS**2,
+    "shape": SHAPES,
 }
 
 
@@ -114,17 +139,40 @@ def label_fields(num_people: int) -> dict[str, slice]:
     `id_w` [2 * num_people]: weight in the inner face of each person as photographed, then of each mirrored person;
     `donor` [2 * num_people]: one-hot in the same order, whose hair, ears and neck are shown.
     """
-    return LABEL_FIELDS | {"id_w": slice(WIDTH, WIDTH + 2 * num_people),
-                           "donor": slice(WIDTH + 2 * num_people, WIDTH + 4 * num_people)}
+    return LABEL_FIELDS | {
+        "id_w": slice(WIDTH, WIDTH + 2 * num_people),
+        "donor": slice(WIDTH + 2 * num_people, WIDTH + 4 * num_people),
+    }
 
 
 # Mean and spread for a network's input, by design of sample.py; (value - mean) / spread is about unit size.
 _TYPICAL = {
-    "yaw": (0, 13), "pitch": (0, 6), "roll": (0, 3), "log_distance": (4.9, 0.37), "smile": (0.5, 0.4),
-    "smile_geo": (0.4, 0.35), "mouth_open": (0.15, 0.2), "eyes_open": (0.9, 0.3), "jaw": (0.07, 0.14), "brow": (0, 0.4),
-    "pucker": (0.03, 0.12), "gaze": (0, 0.3), "sh": (0, 0.5), "tint": (1, 0.06), "hair": (0, 6), "clothes": (0.5, 0.3),
-    "exposure": (0, 0.2), "gamma": (1, 0.1), "saturation": (1, 0.15), "white_balance": (0, 0.04), "shift": (0, 0.008),
-    "scale": (1, 0.012), "blur": (0.3, 0.2), "grain": (1.5, 1), "background": (0.5, 0.25), "shape": (0, 0.5),
+    "yaw": (0, 13),
+    "pitch": (0, 6),
+    "roll": (0, 3),
+    "log_distance": (4.9, 0.37),
+    "smile": (0.5, 0.4),
+    "smile_geo": (0.4, 0.35),
+    "mouth_open": (0.15, 0.2),
+    "eyes_open": (0.9, 0.3),
+    "jaw": (0.07, 0.14),
+    "brow": (0, 0.4),
+    "pucker": (0.03, 0.12),
+    "gaze": (0, 0.3),
+    "sh": (0, 0.5),
+    "tint": (1, 0.06),
+    "hair": (0, 6),
+    "clothes": (0.5, 0.3),
+    "exposure": (0, 0.2),
+    "gamma": (1, 0.1),
+    "saturation": (1, 0.15),
+    "white_balance": (0, 0.04),
+    "shift": (0, 0.008),
+    "scale": (1, 0.012),
+    "blur": (0.3, 0.2),
+    "grain": (1.5, 1),
+    "background": (0.5, 0.25),
+    "shape": (0, 0.5),
 }
 
 

@@ -28,8 +28,9 @@ def lamp(direction: np.ndarray, strength: float) -> np.ndarray:
     return strength * np.array([1, one * x, one * y, one * z, *(two * b for b in band2)])
 
 
-def shade(pos: np.ndarray, rotation: np.ndarray, sh: np.ndarray, tint: np.ndarray, inner: np.ndarray,
-          jaw_shadow: np.ndarray) -> tuple[np.ndarray, float]:
+def shade(
+    pos: np.ndarray, rotation: np.ndarray, sh: np.ndarray, tint: np.ndarray, inner: np.ndarray, jaw_shadow: np.ndarray
+) -> tuple[np.ndarray, float]:
     """(factor on gamma-encoded colours, float32 [G, G, 3]; mean irradiance of the face before normalisation).
 
     `pos` [2G, 2G, 3] are positions in ICT units in the head frame, `rotation` [3, 3] head -> camera, `sh` [9], `tint` [3]
@@ -43,7 +44,9 @@ def shade(pos: np.ndarray, rotation: np.ndarray, sh: np.ndarray, tint: np.ndarra
     return _encode(light, np.float32(1 / mean), jaw_shadow, np.float32(drop), tint.astype(np.float32)), mean
 
 
-def shade_normals(normals: np.ndarray, rotation: np.ndarray, sh: np.ndarray, tint: np.ndarray, mean: float) -> np.ndarray:
+def shade_normals(
+    normals: np.ndarray, rotation: np.ndarray, sh: np.ndarray, tint: np.ndarray, mean: float
+) -> np.ndarray:
     """Factor [n, 3] as in `shade`, for normals [n, 3] in the head frame; `mean` is what `shade` returned."""
     x, y, z = rotation @ normals.T
     basis = np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y])
@@ -60,18 +63,33 @@ def _irradiance(pos, rotation, sh, inner):
         up, down = max(i - 1, 0), min(i + 1, height - 1)
         for j in range(width):
             left, right = max(j - 1, 0), min(j + 1, width - 1)
-            ax, ay, az = (pos[i, right, 0] - pos[i, left, 0], pos[i, right, 1] - pos[i, left, 1],
-                          pos[i, right, 2] - pos[i, left, 2])
-            bx, by, bz = (pos[up, j, 0] - pos[down, j, 0], pos[up, j, 1] - pos[down, j, 1],
-                          pos[up, j, 2] - pos[down, j, 2])
+            ax, ay, az = (
+                pos[i, right, 0] - pos[i, left, 0],
+                pos[i, right, 1] - pos[i, left, 1],
+                pos[i, right, 2] - pos[i, left, 2],
+            )
+            bx, by, bz = (
+                pos[up, j, 0] - pos[down, j, 0],
+                pos[up, j, 1] - pos[down, j, 1],
+                pos[up, j, 2] - pos[down, j, 2],
+            )
             hx, hy, hz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
             size = 1 / np.sqrt(hx * hx + hy * hy + hz * hz + 1e-12)
             hx, hy, hz = hx * size, hy * size, hz * size
             x = rotation[0, 0] * hx + rotation[0, 1] * hy + rotation[0, 2] * hz
             y = rotation[1, 0] * hx + rotation[1, 1] * hy + rotation[1, 2] * hz
             z = rotation[2, 0] * hx + rotation[2, 1] * hy + rotation[2, 2] * hz
-            value = (sh[0] + sh[1] * x + sh[2] * y + sh[3] * z + sh[4] * x * y + sh[5] * y * z
-                     + sh[6] * (3 * z * z - 1) + sh[7] * x * z + sh[8] * (x * x - y * y))
+            value = (
+                sh[0]
+                + sh[1] * x
+                + sh[2] * y
+                + sh[3] * z
+                + sh[4] * x * y
+                + sh[5] * y * z
+                + sh[6] * (3 * z * z - 1)
+                + sh[7] * x * z
+                + sh[8] * (x * x - y * y)
+            )
             light[i, j] = value
             total += inner[i, j] * max(value, 0.0)
             weight += inner[i, j]
@@ -87,6 +105,6 @@ def _encode(light, scale, jaw_shadow, drop, tint):
     for i in range(height):
         for j in range(width):
             value = max(light[i, j] * scale, _DARKEST) * (1 - drop * jaw_shadow[i, j])
-            factor = value ** power
+            factor = value**power
             out[i, j, 0], out[i, j, 1], out[i, j, 2] = factor * t0, factor * t1, factor * t2
     return out

@@ -26,7 +26,10 @@ BACKGROUND, SKIN, BROWS, EYES, NOSE, LIPS, MOUTH, HAIR, NECK, CLOTHES = range(10
 _NOSE = (50, 51, *NOSE_LEFT, *NOSE_RIGHT[::-1][1:], 57, 56)
 _LOWER_FACE = (EYE_LEFT_HOLE[0], *JAW[1:-1], EYE_RIGHT_HOLE[4])  # from eye to eye along the jaw
 _THROAT = (JAW[3:-3], 40)  # under the middle of the jaw, so many canvas pixels down: no hair there
-_UNDER_JAW = (JAW[1:-1], 200)  # here hair is at least as wide as _LOCK texels; a narrower strip is the neck's shaded side
+_UNDER_JAW = (
+    JAW[1:-1],
+    200,
+)  # here hair is at least as wide as _LOCK texels; a narrower strip is the neck's shaded side
 _LOCK = 11
 
 
@@ -38,11 +41,21 @@ class SemanticMap:
         self._eyes = Eyes(layout, GRID)
         self._lower_face = self._polygon(points[list(_LOWER_FACE)])
         self._throat, self._under_jaw = (
-            self._polygon(np.concatenate([points[list(jaw)], points[list(jaw)][::-1] + np.array([0, depth * GRID / CANVAS])]))
-            for jaw, depth in (_THROAT, _UNDER_JAW))
+            self._polygon(
+                np.concatenate([points[list(jaw)], points[list(jaw)][::-1] + np.array([0, depth * GRID / CANVAS])])
+            )
+            for jaw, depth in (_THROAT, _UNDER_JAW)
+        )
         self._fixed = np.zeros((GRID, GRID), np.uint8)
-        for kind, polygon in ((NOSE, _NOSE), (BROWS, BROW_LEFT), (BROWS, BROW_RIGHT), (EYES, EYE_LEFT_HOLE),
-                              (EYES, EYE_RIGHT_HOLE), (LIPS, MOUTH_POLYGON), (MOUTH, MOUTH_HOLE)):
+        for kind, polygon in (
+            (NOSE, _NOSE),
+            (BROWS, BROW_LEFT),
+            (BROWS, BROW_RIGHT),
+            (EYES, EYE_LEFT_HOLE),
+            (EYES, EYE_RIGHT_HOLE),
+            (LIPS, MOUTH_POLYGON),
+            (MOUTH, MOUTH_HOLE),
+        ):
             cv2.fillPoly(self._fixed, [np.round(points[list(polygon)] * 16).astype(np.int32)], kind, shift=4)
 
     @staticmethod
@@ -80,5 +93,7 @@ def look_up(grid_map: np.ndarray, u: np.ndarray, v: np.ndarray, alpha: np.ndarra
     """Classes at grid coordinates u, v [H, W] (-1 outside), background where alpha < 0.5. uint8 [H, W]"""
     rows = np.clip(np.rint(v), 0, grid_map.shape[0] - 1).astype(np.intp)
     columns = np.clip(np.rint(u), 0, grid_map.shape[1] - 1).astype(np.intp)
-    seen = np.where(u >= 0, grid_map[rows, columns], NECK)  # what is covered but not by the canvas is neck.py's cylinder
+    seen = np.where(
+        u >= 0, grid_map[rows, columns], NECK
+    )  # what is covered but not by the canvas is neck.py's cylinder
     return cv2.medianBlur(np.where(alpha >= 0.5, seen, BACKGROUND).astype(np.uint8), 3)

@@ -23,9 +23,9 @@ from .prepare import crisp, is_bald, shrink, usable, whole_skin
 from .regions import INNER_LIP_MIDDLE, Regions, scale_points
 from .template import MOUTH_CORNERS, NECK
 
-_DETAIL = 0.5        # share of the donor's fine texture given back to an average face
-_HAIR = 0.75         # brightness against the cheeks below which what should be bare is hair
-_OPEN_LENGTH = 2.5   # ICT units between the inner lips at mouth_open = 1
+_DETAIL = 0.5  # share of the donor's fine texture given back to an average face
+_HAIR = 0.75  # brightness against the cheeks below which what should be bare is hair
+_OPEN_LENGTH = 2.5  # ICT units between the inner lips at mouth_open = 1
 # Ears and side hair lie on a plane far behind the cheeks; at that depth a turned head shows too much of its side.
 _FLATTEN, _FLATTEN_BELOW = np.float32(0.45), np.float32(3.0)
 _SMILE_LENGTH = 1.0  # ICT units of travel of the mouth corners at smile_geo = 1
@@ -34,19 +34,22 @@ _SMILE_LENGTH = 1.0  # ICT units of travel of the mouth corners at smile_geo = 1
 _BROW_UP = {"browInnerUp_?": 0.7, "browOuterUp_?": 0.7}
 _BROW_DOWN = {"browDown_?": 0.8}
 _SMILE = {"mouthSmile": 1.0, "cheekSquint": 0.5}
-_BROAD_SMILE, _MOST_ICT_SMILE = 0.8, 0.6  # corner travel to reach at smile = 1; weight not to exceed (teeth stay hidden)
+_BROAD_SMILE, _MOST_ICT_SMILE = (
+    0.8,
+    0.6,
+)  # corner travel to reach at smile = 1; weight not to exceed (teeth stay hidden)
 
 
 @dataclass(frozen=True)
 class Mix:
     """A mixed head in the layout."""
 
-    tex: np.ndarray    # [W, W, 3] float32, RGB 0..255
+    tex: np.ndarray  # [W, W, 3] float32, RGB 0..255
     alpha: np.ndarray  # [W, W] float32, 0..1
     over_neck: np.ndarray  # [W, W] float32, 0..1, share of the head that hides the neck beneath it
-    skin: np.ndarray   # [W, W] float32, 0..1, of the donor
+    skin: np.ndarray  # [W, W] float32, 0..1, of the donor
     clothes: np.ndarray  # [W, W] float32, 0..1
-    pos: np.ndarray    # [256, 256, 3] float32, ICT units, head frame
+    pos: np.ndarray  # [256, 256, 3] float32, ICT units, head frame
     frame_points: np.ndarray  # [4, 3] eyes and mouth corners that place the crop (blinking does not move them)
     neck: Neck
     inner: np.ndarray  # [128, 128] float32, the inner face, for the light's mean
@@ -64,20 +67,26 @@ class Mixer:
         self.canvas, self.W = canvas, W
         self.regions = Regions.of(np.asarray(canvas.layout), W)
         self.eyes = Eyes(np.asarray(canvas.layout), W)
-        self.tex = shrink(canvas.tex, W)      # [P, 2, W, W, 3] uint8
+        self.tex = shrink(canvas.tex, W)  # [P, 2, W, W, 3] uint8
         self.alpha = shrink(canvas.alpha, W)  # [P, 2, W, W] uint8
-        self.skin = shrink(canvas.skin, W)    # [P, W, W] uint8
+        self.skin = shrink(canvas.skin, W)  # [P, W, W] uint8
         front = np.mean(canvas.pos[::4, NEUTRAL], axis=0, dtype=np.float32)  # some people make a mean head
         self.tex = crisp(without_rims(self.tex, self.alpha, self.skin, self.regions, front), self.alpha)
         self._usable = np.stack([usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._whole_skin = np.stack([whole_skin(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._strokes = strands.patterns(W)
         self._loose = [strands.looseness(matte, self.regions) for matte in self.alpha[:, NEUTRAL]]
-        self._bald = [is_bald(*who, self.regions.points) for who in zip(self.tex[:, NEUTRAL], canvas.cheek, strict=True)]
-        self._expressions = {name: np.asarray(canvas.expr[i], np.float32)
-                             for i, name in enumerate(canvas.expression_names) if _used(name)}
-        self._ict_smile = sum(share * (self._expressions[f"{name}_L"] + self._expressions[f"{name}_R"])
-                              for name, share in _SMILE.items())
+        self._bald = [
+            is_bald(*who, self.regions.points) for who in zip(self.tex[:, NEUTRAL], canvas.cheek, strict=True)
+        ]
+        self._expressions = {
+            name: np.asarray(canvas.expr[i], np.float32)
+            for i, name in enumerate(canvas.expression_names)
+            if _used(name)
+        }
+        self._ict_smile = sum(
+            share * (self._expressions[f"{name}_L"] + self._expressions[f"{name}_R"]) for name, share in _SMILE.items()
+        )
         self._identity = np.asarray(canvas.identity, np.float32).reshape(len(canvas.identity), -1)  # [K, 128 * 128 * 3]
         half = lambda mask: cv2.resize(mask, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA)  # noqa: E731
         self._light_masks = half(self.regions.inner), half(self.regions.jaw_shadow)
@@ -106,9 +115,19 @@ class Mixer:
         strokes = strokes[:, ::-1] if labels.seed // strands.PATTERNS % 2 else strokes
         alpha = strands.fray(alpha, skin, strokes, self._loose[donor.person], self.regions)
         neck = self._neck(pos, tex, skin)
-        return Mix(tex, alpha, over_neck(alpha, tex, (neck.left + neck.right) / 2, self.regions), skin * np.float32(1 / 255),
-                   clothes, pos, frame, neck, *self._light_masks, float(np.clip(smile_geo / _SMILE_LENGTH, 0, 1)),
-                   float(np.clip(gap / _OPEN_LENGTH, 0, 1)))
+        return Mix(
+            tex,
+            alpha,
+            over_neck(alpha, tex, (neck.left + neck.right) / 2, self.regions),
+            skin * np.float32(1 / 255),
+            clothes,
+            pos,
+            frame,
+            neck,
+            *self._light_masks,
+            float(np.clip(smile_geo / _SMILE_LENGTH, 0, 1)),
+            float(np.clip(gap / _OPEN_LENGTH, 0, 1)),
+        )
 
     # ---- surface ---------------------------------------------------------------------------------------------------
 
@@ -203,8 +222,14 @@ class Mixer:
         outer = np.ascontiguousarray(outer[:, ::-1] if donor.flip else outer)
         own = np.ascontiguousarray(self._donor_face(donor, labels.smile))
         inner, mask = mix_layers(
-            np.stack(layers), np.stack(bare), np.array(weights, np.float32), np.array(mouth_weights, np.float32),
-            self._take(self._usable, donor), regions.inner, regions.mouth)
+            np.stack(layers),
+            np.stack(bare),
+            np.array(weights, np.float32),
+            np.array(mouth_weights, np.float32),
+            self._take(self._usable, donor),
+            regions.inner,
+            regions.mouth,
+        )
         # give an average face back some of the donor's pores and stubble
         fine = cv2.GaussianBlur(own, (0, 0), 1.6 * self.W / 512)
         rows, columns = regions.cheeks
@@ -212,8 +237,21 @@ class Mixer:
         tone = (inner[rows, columns].mean(0) / cheek).astype(np.float32)
         detail = np.float32(_DETAIL * (1 - donor.weight))
         bare = np.ones_like(mask) if self._bald[donor.person] else regions.lower_face
-        tex, clothes, hair = combine(inner, mask, outer, own, fine, donor_skin, bare, regions.no_detail, regions.below_chin,
-                                     tone, np.float32(_HAIR * cheek[1]), detail, np.array(labels.clothes, np.float32))
+        tex, clothes, hair = combine(
+            inner,
+            mask,
+            outer,
+            own,
+            fine,
+            donor_skin,
+            bare,
+            regions.no_detail,
+            regions.below_chin,
+            tone,
+            np.float32(_HAIR * cheek[1]),
+            detail,
+            np.array(labels.clothes, np.float32),
+        )
         if any(labels.hair):
             tex = shift_hair(tex, hair * self._take(self.alpha[:, NEUTRAL], donor) / 255, labels.hair)
         return tex, clothes
@@ -232,4 +270,7 @@ class _Source:
 
 def _used(name: str) -> bool:
     return name in ("jawOpen", "mouthPucker") or name.replace("_L", "_?").replace("_R", "_?") in {
-        *_BROW_UP, *_BROW_DOWN, *(f"{smile}_?" for smile in _SMILE)}
+        *_BROW_UP,
+        *_BROW_DOWN,
+        *(f"{smile}_?" for smile in _SMILE),
+    }

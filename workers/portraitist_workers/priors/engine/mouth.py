@@ -31,8 +31,9 @@ def open_mouth(tex: np.ndarray, regions: Regions, before: float, after: float) -
     share = (rows - upper) / np.maximum(lower - upper, 0.5)  # 0 at the upper lip, 1 at the lower
     teeth = max(before - 0.12, 0.0) / after  # a gap of a millimetre is a seam, not teeth
     source = upper + share * (lower - upper) / max(teeth, 0.05)
-    box = cv2.remap(tex, np.broadcast_to(columns, source.shape).astype(np.float32), source.astype(np.float32),
-                    cv2.INTER_LINEAR)
+    box = cv2.remap(
+        tex, np.broadcast_to(columns, source.shape).astype(np.float32), source.astype(np.float32), cv2.INTER_LINEAR
+    )
     deep = np.clip((share - teeth) / 0.12 + 1, 0, 1) if teeth > 0.05 else np.ones_like(share)
     cavity = _CAVITY * (1 + 0.9 * np.clip((share - 0.55) / 0.45, 0, 1)[..., None])  # the tongue's lighter red
     box = box + deep[..., None].astype(np.float32) * (cavity - box)

@@ -15,7 +15,7 @@ import numpy as np
 from .raster import SOLID, rasterise
 
 _ROWS, _COLUMNS = 8, 33
-_SPAN = 150.0   # degrees to each side
+_SPAN = 150.0  # degrees to each side
 _WIDTH, _DEPTH = 0.44, 1.15  # half-axes: across, as a share of the neck's width; front to back, as a share of that
 _BACK, _LEAN = 1.7, 0.16  # the axis: ICT units behind the neck's outline, and how far it falls back per unit downwards
 _FLARE = 0.01  # widening per unit below the jaw, towards the shoulders
@@ -50,8 +50,14 @@ class Neck:
         y = np.linspace(self.top, self.centre[1] - 5.0, _ROWS)[:, None]
         below = self.centre[1] - y
         radius = self.radius * (1 + _FLARE * np.maximum(below + 4, 0))
-        pos = np.stack(np.broadcast_arrays(self.centre[0] + radius * np.sin(angle), y,
-                                           self.centre[2] + radius * _DEPTH * np.cos(angle) - _LEAN * below), -1)
+        pos = np.stack(
+            np.broadcast_arrays(
+                self.centre[0] + radius * np.sin(angle),
+                y,
+                self.centre[2] + radius * _DEPTH * np.cos(angle) - _LEAN * below,
+            ),
+            -1,
+        )
         normals = np.stack([np.sin(angle), np.zeros(_COLUMNS), np.cos(angle) / _DEPTH], -1)
         return pos, normals / np.linalg.norm(normals, axis=-1, keepdims=True)
 
@@ -62,15 +68,17 @@ class Neck:
         return (self.left + share * (self.right - self.left)) * (1 - _NAPE * np.clip((np.abs(angle) - 60) / 70, 0, 1))
 
 
-def draw(pixels: np.ndarray, depth: np.ndarray, colours: np.ndarray, height: int, width: int
-         ) -> tuple[np.ndarray, np.ndarray]:
+def draw(
+    pixels: np.ndarray, depth: np.ndarray, colours: np.ndarray, height: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Projected surface (pixels [8, 33, 2], depth [8, 33]) -> (RGB [height, width, 3], coverage [height, width]).
 
     `colours` [33, 3] are those of the columns: the light does not change with height.
     """
     state = np.full((depth.shape[0] - 1, depth.shape[1] - 1), SOLID, np.uint8)
-    u, v = rasterise(*(np.ascontiguousarray(a, np.float32) for a in (pixels[..., 0], pixels[..., 1], depth)), state,
-                     height, width)
+    u, v = rasterise(
+        *(np.ascontiguousarray(a, np.float32) for a in (pixels[..., 0], pixels[..., 1], depth)), state, height, width
+    )
     covered = u >= 0
     first = np.clip(u.astype(np.intp), 0, _COLUMNS - 2)
     share = np.clip(u - first, 0, 1)[..., None]

@@ -13,11 +13,11 @@ import numpy as np
 
 from .regions import Regions
 
-_LINE = 6            # width of the line along the outline whose skin is recoloured
+_LINE = 6  # width of the line along the outline whose skin is recoloured
 _DARKER, _LIGHTER = 0.8, 1.03  # shading that it may keep: brightness against the skin inside
-_REACH = 14          # blur that carries the colour of well-seen skin to the sides
-_STRIPES = 4         # vertical blur of the sides
-_PASSAGE = 9         # over which jaw and neck pass into the neck beneath
+_REACH = 14  # blur that carries the colour of well-seen skin to the sides
+_STRIPES = 4  # vertical blur of the sides
+_PASSAGE = 9  # over which jaw and neck pass into the neck beneath
 _FACING = 0.35, 0.7  # z of the normal: seen at a grazing angle, well seen
 
 

@@ -39,16 +39,23 @@ def crisp(tex: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def usable(skin: np.ndarray, regions: Regions) -> np.ndarray:
     """Where a person's texture may enter others' faces, uint8 [W, W]: bare skin, eyes, nose, lips, brows without fringe."""
     W = len(skin)
-    inside = lambda margin, blur: cv2.GaussianBlur(  # noqa: E731  (margin and blur in pixels of the 512 px canvas)
-        cv2.erode(skin, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (margin * W // 1024) + 1,) * 2)).astype(np.float32),
-        (0, 0), blur * W / 512) / 255
+    inside = lambda margin, blur: (
+        cv2.GaussianBlur(  # noqa: E731  (margin and blur in pixels of the 512 px canvas)
+            cv2.erode(skin, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (margin * W // 1024) + 1,) * 2)).astype(
+                np.float32
+            ),
+            (0, 0),
+            blur * W / 512,
+        )
+        / 255
+    )
     # a fringe throws shadows and has loose strands, so the forehead keeps a wide margin to it
     top = int(np.argmax(regions.brows.max(1) > 0.5))
     forehead = np.clip((top + 0.04 * W - np.arange(W)) / (0.04 * W), 0, 1)[:, None].astype(np.float32)
     face, open_forehead = np.clip((inside(5, 2) - 0.35) / 0.5, 0, 1), np.clip((inside(22, 7) - 0.15) / 0.7, 0, 1)
     bare = face + forehead * (open_forehead - face)
     # a brow is free where there is skin above it: carry the lowest skin of the band above down over the brow
-    band = bare[max(top - W // 40, 0): top + 1].min(0)
+    band = bare[max(top - W // 40, 0) : top + 1].min(0)
     free = cv2.GaussianBlur(np.repeat(band[None], 5, 0), (0, 0), W / 100)[2]
     out = np.maximum.reduce([bare, regions.features, regions.brows * free[None]])
     return np.rint(out * 255).astype(np.uint8)
@@ -57,14 +64,18 @@ def usable(skin: np.ndarray, regions: Regions) -> np.ndarray:
 def whole_skin(skin: np.ndarray, regions: Regions) -> np.ndarray:
     """Skin mask uint8 [W, W] without the gaps that shade and stubble leave below the brows. It may hold a thin beard."""
     W = len(skin)
-    closed = cv2.morphologyEx(skin, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (W // 32) + 1,) * 2))
+    closed = cv2.morphologyEx(
+        skin, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (W // 32) + 1,) * 2)
+    )
     where = np.maximum(regions.lower_face, regions.neck)
     return np.rint(skin + where * (closed.astype(np.float32) - skin)).astype(np.uint8)
 
 
 def is_bald(tex: np.ndarray, cheek: np.ndarray, points: np.ndarray) -> bool:
     """Whether the skull above the hairline has about the colour of the `cheek` [3], in a texture [W, W, 3] with layout `points`."""
-    between = (points[list(HAIRLINE[2:-2])] + points[list(HAIR_OUTLINE[2:-2])]) / 2  # the hairline's outline on the crown
+    between = (
+        points[list(HAIRLINE[2:-2])] + points[list(HAIR_OUTLINE[2:-2])]
+    ) / 2  # the hairline's outline on the crown
     smooth = cv2.blur(tex, (len(tex) // 73,) * 2)
     x, y = np.rint(between).astype(int).T
     colours = np.vstack([np.median(smooth[y, x], 0), cheek]).astype(np.float32)[None] / 255

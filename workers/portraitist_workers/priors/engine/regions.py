@@ -68,15 +68,26 @@ class Regions:
         lips = _polygon(layout[list(MOUTH_POLYGON)], 3, grow=4)
         below, shadow = _under_jaw(layout)
         below_brows = _from(layout[list(BROW_LEFT), 1].max(), 20)
-        cheek = np.maximum(*(_polygon(cv2.convexHull(layout[list(c)].astype(np.float32))[:, 0], 0) for c in (CHEEK_LEFT, CHEEK_RIGHT)))
+        cheek = np.maximum(
+            *(_polygon(cv2.convexHull(layout[list(c)].astype(np.float32))[:, 0], 0) for c in (CHEEK_LEFT, CHEEK_RIGHT))
+        )
         small = lambda mask: cv2.resize(mask, (W, W), interpolation=cv2.INTER_AREA)  # noqa: E731
         rows, columns = np.nonzero(small(cheek) > 0.9)
         return cls(
-            points=scale_points(layout, W), face=small(_polygon(face, 3)), inner=small(inner), features=small(features),
-            lower_face=small(_polygon(face, 5) * below_brows), below_brows=small(below_brows), brows=small(brows),
-            no_detail=small(np.maximum.reduce([lips, *eyes])), mouth=small(mouth), below_chin=small(below),
-            jaw_shadow=small(shadow), shoulders=small(_from(layout[JAW[5], 1] + 5, 15)),
-            neck=small(_from(layout[JAW[0], 1] + 6, 14)), neck_sides=tuple(small(side) for side in _neck_sides(layout)),
+            points=scale_points(layout, W),
+            face=small(_polygon(face, 3)),
+            inner=small(inner),
+            features=small(features),
+            lower_face=small(_polygon(face, 5) * below_brows),
+            below_brows=small(below_brows),
+            brows=small(brows),
+            no_detail=small(np.maximum.reduce([lips, *eyes])),
+            mouth=small(mouth),
+            below_chin=small(below),
+            jaw_shadow=small(shadow),
+            shoulders=small(_from(layout[JAW[5], 1] + 5, 15)),
+            neck=small(_from(layout[JAW[0], 1] + 6, 14)),
+            neck_sides=tuple(small(side) for side in _neck_sides(layout)),
             cheeks=(rows, columns),
         )
 
@@ -104,7 +115,9 @@ def _under_jaw(layout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     below = np.clip(depth / 24, 0, 1).astype(np.float32)
     sides = np.clip(1.3 - np.abs(x - CANVAS / 2 + 0.5) / (0.5 * (jaw[-1, 0] - jaw[0, 0])), 0, 1)
     under = np.maximum(depth, 0)
-    shadow = np.clip(depth / 4, 0, 1) * (0.7 * np.exp(-under / 45) + 0.5 * np.exp(-under / 10)) * sides[None]  # cast, and of contact
+    shadow = (
+        np.clip(depth / 4, 0, 1) * (0.7 * np.exp(-under / 45) + 0.5 * np.exp(-under / 10)) * sides[None]
+    )  # cast, and of contact
     return cv2.GaussianBlur(below, (0, 0), 4), cv2.GaussianBlur(shadow.astype(np.float32), (0, 0), 3)
 
 

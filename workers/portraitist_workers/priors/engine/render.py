@@ -29,9 +29,12 @@ from .masks import CLASSES
 from .sample import draw
 
 FOLDS = 6  # of the training people, to measure on people that a network did not learn from
-PEOPLE = {"held_out": "the eight of tests and benchmarks", "training": "all others",
-          **{f"fold-{k}": f"each {FOLDS}th of those, beginning with number {k}" for k in range(FOLDS)},
-          "learning": "those without the last fold, on whom the attribute network is told how far off it is"}
+PEOPLE = {
+    "held_out": "the eight of tests and benchmarks",
+    "training": "all others",
+    **{f"fold-{k}": f"each {FOLDS}th of those, beginning with number {k}" for k in range(FOLDS)},
+    "learning": "those without the last fold, on whom the attribute network is told how far off it is",
+}
 
 
 def choose_people(canvas: Canvas, which: str) -> np.ndarray:
@@ -43,8 +46,19 @@ def choose_people(canvas: Canvas, which: str) -> np.ndarray:
     return sets[which] if which in sets else training[fold == int(which.removeprefix("fold-"))]
 
 
-def render_pool(canvas: Canvas, out: Path, *, size: int, count: int, seed: int, shard: int, people: np.ndarray,
-                masks: bool = False, geometry: bool = False, part: tuple[int, int] = (0, 1)) -> None:
+def render_pool(
+    canvas: Canvas,
+    out: Path,
+    *,
+    size: int,
+    count: int,
+    seed: int,
+    shard: int,
+    people: np.ndarray,
+    masks: bool = False,
+    geometry: bool = False,
+    part: tuple[int, int] = (0, 1),
+) -> None:
     """Writes the shards of a pool that are not there yet. Picture i depends on (seed, i) only.
 
     `part` = (k, n): this process makes every n-th shard, so that n processes can share a pool.
@@ -61,9 +75,12 @@ def render_pool(canvas: Canvas, out: Path, *, size: int, count: int, seed: int, 
         drawn = (draw(np.random.default_rng([seed, i]), canvas, people) for i in indices)
         pictures = [engine.render(labels, classes=masks, geometry=geometry) for labels in drawn]
         arrays = {
-            "images": np.stack([p.image for p in pictures]), "alpha": np.stack([p.alpha for p in pictures]),
+            "images": np.stack([p.image for p in pictures]),
+            "alpha": np.stack([p.alpha for p in pictures]),
             "labels": np.stack([p.labels.to_vector(len(canvas.ids)) for p in pictures]),
-            "age": np.array([np.dot(p.labels.weights, canvas.age[list(p.labels.people)]) for p in pictures], np.float32),
+            "age": np.array(
+                [np.dot(p.labels.weights, canvas.age[list(p.labels.people)]) for p in pictures], np.float32
+            ),
             "seeds": np.array([p.labels.seed for p in pictures]),
         }
         if masks:
@@ -83,8 +100,9 @@ def write_shard(path: Path, **arrays: np.ndarray) -> None:
     os.replace(unfinished, path)
 
 
-def contact_sheet(canvas: Canvas, people: np.ndarray, *, size: int, columns: int, rows: int, seed: int, masks: bool = False,
-                  **fixed) -> np.ndarray:
+def contact_sheet(
+    canvas: Canvas, people: np.ndarray, *, size: int, columns: int, rows: int, seed: int, masks: bool = False, **fixed
+) -> np.ndarray:
     """Random portraits side by side, uint8 RGB; with `masks`, class maps beside them."""
     engine = Engine(canvas, size)
     cells = []
@@ -95,16 +113,23 @@ def contact_sheet(canvas: Canvas, people: np.ndarray, *, size: int, columns: int
             colours = cv2.applyColorMap((picture.classes * 25).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
             cell = np.hstack([cell, colours])
         cells.append(cell)
-    return np.vstack([np.hstack(cells[r * columns:(r + 1) * columns]) for r in range(rows)])
+    return np.vstack([np.hstack(cells[r * columns : (r + 1) * columns]) for r in range(rows)])
 
 
 def _describe(canvas: Canvas, out: Path, size: int, people: np.ndarray) -> None:
     mean, spread = normalisation()
     fields = {name: [where.start, where.stop] for name, where in label_fields(len(canvas.ids)).items()}
-    text = json.dumps({
-        "size": size, "fields": fields, "mean": mean.tolist(), "spread": spread.tolist(), "classes": CLASSES,
-        "ids": list(canvas.ids), "people": [int(p) for p in people],
-    })
+    text = json.dumps(
+        {
+            "size": size,
+            "fields": fields,
+            "mean": mean.tolist(),
+            "spread": spread.tolist(),
+            "classes": CLASSES,
+            "ids": list(canvas.ids),
+            "people": [int(p) for p in people],
+        }
+    )
     unfinished = out / f"pool.{os.getpid()}.tmp"
     unfinished.write_text(text)
     os.replace(unfinished, out / "pool.json")
@@ -122,10 +147,16 @@ def main(arguments: list[str] | None = None) -> None:
         command.add_argument("--seed", type=int, default=0)
     for command in (pool, sheet):
         command.add_argument("--size", type=int, default=128, help="pixels a side")
-        command.add_argument("--people", choices=PEOPLE, default="training",
-                             help="; ".join(f"{name}: {meaning}" for name, meaning in PEOPLE.items()))
+        command.add_argument(
+            "--people",
+            choices=PEOPLE,
+            default="training",
+            help="; ".join(f"{name}: {meaning}" for name, meaning in PEOPLE.items()),
+        )
         command.add_argument("--masks", action="store_true", help="also class maps")
-    pool.add_argument("--geometry", action="store_true", help="also the place on the common face of every pixel, and its depth")
+    pool.add_argument(
+        "--geometry", action="store_true", help="also the place on the common face of every pixel, and its depth"
+    )
     pool.add_argument("--count", type=int, default=50_000)
     pool.add_argument("--shard", type=int, default=1000, help="pictures per file")
     pool.add_argument("--part", default="0/1", help="k/n: make every n-th shard, beginning with k")
@@ -142,13 +173,30 @@ def main(arguments: list[str] | None = None) -> None:
         return
     people = choose_people(canvas, options.people)
     if options.command == "sheet":
-        picture = contact_sheet(canvas, people, size=options.size, columns=options.columns, rows=options.rows,
-                                seed=options.seed, masks=options.masks)
+        picture = contact_sheet(
+            canvas,
+            people,
+            size=options.size,
+            columns=options.columns,
+            rows=options.rows,
+            seed=options.seed,
+            masks=options.masks,
+        )
         cv2.imwrite(str(options.out), picture[..., ::-1])
     else:
         k, n = (int(part) for part in options.part.split("/"))
-        render_pool(canvas, options.out, size=options.size, count=options.count, seed=options.seed, shard=options.shard,
-                    people=people, masks=options.masks, geometry=options.geometry, part=(k, n))
+        render_pool(
+            canvas,
+            options.out,
+            size=options.size,
+            count=options.count,
+            seed=options.seed,
+            shard=options.shard,
+            people=people,
+            masks=options.masks,
+            geometry=options.geometry,
+            part=(k, n),
+        )
 
 
 if __name__ == "__main__":

@@ -18,8 +18,13 @@ def draw(rng: np.random.Generator, canvas: Canvas, people: np.ndarray, **fixed) 
     """A random portrait of a mix of `people` (indices in the canvas, at least 3); `fixed` labels replace drawn ones."""
     if len(people) < 3:
         raise ValueError(f"{len(people)} people are too few to mix: pass the indices of at least 3")
-    drawn = {**draw_mix(rng, canvas, np.asarray(people)), **draw_view(rng), **draw_expression(rng), **draw_light(rng),
-             **draw_look(rng)}
+    drawn = {
+        **draw_mix(rng, canvas, np.asarray(people)),
+        **draw_view(rng),
+        **draw_expression(rng),
+        **draw_light(rng),
+        **draw_look(rng),
+    }
     drawn["gaze"] = draw_gaze(rng, fixed.get("yaw", drawn["yaw"]))
     return Labels(**{**drawn, "seed": int(rng.integers(2**62)), **fixed})
 
@@ -32,7 +37,8 @@ def draw_mix(rng: np.random.Generator, canvas: Canvas, people: np.ndarray) -> di
     near = others[np.argsort(unlikeness(canvas, first, others))][: int(np.clip(round(0.3 * len(people)), 3, 24))]
     chosen = (first, *(int(p) for p in rng.choice(near, min(n, len(near) + 1) - 1, replace=False)))
     return {
-        "people": chosen, "flips": tuple(bool(f) for f in rng.random(len(chosen)) < 0.5),
+        "people": chosen,
+        "flips": tuple(bool(f) for f in rng.random(len(chosen)) < 0.5),
         "weights": draw_weights(rng, len(chosen)),
         "donor": 0 if rng.random() < 0.75 else int(rng.integers(len(chosen))),
         "shape": draw_shape(rng),
@@ -63,9 +69,14 @@ def draw_view(rng: np.random.Generator) -> dict:
     def clipped(sigma, limit):
         return float(np.clip(rng.normal(0, sigma), -limit, limit))
 
-    return {"yaw": clipped(13, 32), "pitch": clipped(6, 16), "roll": clipped(3, 9),
-            "distance": float(np.exp(rng.uniform(np.log(70), np.log(250)))),
-            "shift": (clipped(0.008, 0.02), clipped(0.008, 0.02)), "scale": float(np.exp(clipped(0.012, 0.03)))}
+    return {
+        "yaw": clipped(13, 32),
+        "pitch": clipped(6, 16),
+        "roll": clipped(3, 9),
+        "distance": float(np.exp(rng.uniform(np.log(70), np.log(250)))),
+        "shift": (clipped(0.008, 0.02), clipped(0.008, 0.02)),
+        "scale": float(np.exp(clipped(0.012, 0.03))),
+    }
 
 
 def draw_expression(rng: np.random.Generator) -> dict:
@@ -73,7 +84,8 @@ def draw_expression(rng: np.random.Generator) -> dict:
     kind = rng.random()
     blink = float(rng.random() if kind < 0.15 else 1.0 if kind < 0.18 else 0.0)
     return {
-        "smile": smile, "blink": blink,
+        "smile": smile,
+        "blink": blink,
         "jaw": float(0.03 + 0.45 * rng.beta(1.2, 1.8)) if rng.random() < 0.28 else 0.0,
         "brow": float(rng.uniform(-1, 1)) if rng.random() < 0.4 else 0.0,
         "pucker": float(rng.uniform(0.1, 0.7)) if smile < 0.3 and rng.random() < 0.15 else 0.0,
@@ -92,8 +104,10 @@ def draw_gaze(rng: np.random.Generator, yaw: float) -> tuple[float, float]:
 def draw_light(rng: np.random.Generator) -> dict:
     """Ambient light plus up to two lamps in front of or beside the head."""
     sh = np.array([1.0] + [0.0] * 8)
-    for strength in (float(rng.choice([0.0, rng.uniform(0.05, 0.3), rng.uniform(0.3, 0.9)], p=[0.15, 0.45, 0.4])),
-                     rng.uniform(0.0, 0.25) * (rng.random() < 0.4)):
+    for strength in (
+        float(rng.choice([0.0, rng.uniform(0.05, 0.3), rng.uniform(0.3, 0.9)], p=[0.15, 0.45, 0.4])),
+        rng.uniform(0.0, 0.25) * (rng.random() < 0.4),
+    ):
         azimuth, height = rng.uniform(-110, 110), np.clip(rng.normal(20, 25), -35, 75)
         a, h = np.radians(azimuth), np.radians(height)
         sh += lamp(np.array([np.sin(a) * np.cos(h), np.sin(h), np.cos(a) * np.cos(h)]), strength)
@@ -107,12 +121,14 @@ def draw_look(rng: np.random.Generator) -> dict:
     if rng.random() < 0.5:
         hair = (float(np.clip(rng.normal(-2, 9), -22, 16)), float(rng.normal(1, 2.5)), float(rng.normal(1.5, 3)))
     return {
-        "hair": hair, "clothes": draw_clothes(rng),
+        "hair": hair,
+        "clothes": draw_clothes(rng),
         "exposure": float(np.clip(rng.normal(0, 0.2), -0.6, 0.5)),
         "gamma": float(np.exp(rng.normal(0, 0.09))),
         "saturation": float(np.clip(rng.normal(1, 0.13), 0.5, 1.5)),
         "white_balance": (float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
-        "blur": max(0.0, float(rng.uniform(-0.55, 0.55))), "grain": float(rng.uniform(0.3, 2.5)),
+        "blur": max(0.0, float(rng.uniform(-0.55, 0.55))),
+        "grain": float(rng.uniform(0.3, 2.5)),
         "scene": str(rng.choice(list(SCENES))),
     }
 

@@ -12,9 +12,9 @@ import numpy as np
 from .canvas import CANVAS
 from .regions import Regions
 
-PATTERNS = 8      # of strokes, each also used mirrored, so that no stroke becomes a feature of everybody
+PATTERNS = 8  # of strokes, each also used mirrored, so that no stroke becomes a feature of everybody
 _STROKES = 4500
-_REACH = 13        # px of the 512 px canvas over which they thin out
+_REACH = 13  # px of the 512 px canvas over which they thin out
 
 
 def patterns(W: int) -> np.ndarray:
@@ -25,7 +25,9 @@ def patterns(W: int) -> np.ndarray:
         picture = np.zeros((CANVAS, CANVAS), np.uint8)
         start = rng.uniform(0, CANVAS, (_STROKES, 2))
         away = start - [CANVAS / 2, CANVAS * 0.45]
-        heading = np.arctan2(away[:, 0], -away[:, 1]) + rng.normal(0, 0.5, _STROKES) + np.pi * rng.integers(0, 2, _STROKES)
+        heading = (
+            np.arctan2(away[:, 0], -away[:, 1]) + rng.normal(0, 0.5, _STROKES) + np.pi * rng.integers(0, 2, _STROKES)
+        )
         bend, length = rng.normal(0, 0.4, _STROKES), rng.uniform(10, 40, _STROKES)
         t = np.linspace(0, 1, 8)
         angle = heading[:, None] + bend[:, None] * t

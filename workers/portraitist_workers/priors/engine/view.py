@@ -25,8 +25,9 @@ class Frame:
         return cls(size, size, 0.0, 0.0, float(size))
 
     def enlarged(self, factor: int) -> Frame:
-        return Frame(self.height * factor, self.width * factor, self.left * factor, self.top * factor,
-                     self.side * factor)
+        return Frame(
+            self.height * factor, self.width * factor, self.left * factor, self.top * factor, self.side * factor
+        )
 
 
 def head_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
@@ -64,4 +65,4 @@ def to_pixels(points: np.ndarray, centre: np.ndarray, side: float, labels: Label
     """Projected points [..., 2] -> pixel coordinates in `frame` (pixel centres are integers), with the labels' jitter."""
     scale = frame.side * labels.scale / side
     middle = np.array([frame.left, frame.top]) + frame.side * (0.5 + np.array(labels.shift)) - 0.5
-    return (points * points.dtype.type(scale) + (middle - scale * centre).astype(points.dtype))
+    return points * points.dtype.type(scale) + (middle - scale * centre).astype(points.dtype)

@@ -60,7 +60,9 @@ class Sharpening:
             learning += trainer.labels.requires_grad_(True).parameters()
         self.optimizer = torch.optim.Adam(learning, lr=phase.lr, betas=(0.0, 0.99), eps=1e-8)
         self.discriminator = Discriminator(VIEW).to(memory_format=torch.channels_last)
-        self.judge_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=phase.lr_discriminator, betas=(0.0, 0.99), eps=1e-8)
+        self.judge_optimizer = torch.optim.Adam(
+            self.discriminator.parameters(), lr=phase.lr_discriminator, betas=(0.0, 0.99), eps=1e-8
+        )
         self.steps = 0
 
     def step(self, pool: Pool, lpips) -> dict[str, float]:
@@ -118,8 +120,11 @@ class Sharpening:
 
     def state(self) -> dict:
         return self.trainer.state() | {
-            "discriminator": self.discriminator.state_dict(), "judge_optimizer": self.judge_optimizer.state_dict(),
-            "synthesis_optimizer": self.optimizer.state_dict(), "start": self.start, "steps": self.steps,
+            "discriminator": self.discriminator.state_dict(),
+            "judge_optimizer": self.judge_optimizer.state_dict(),
+            "synthesis_optimizer": self.optimizer.state_dict(),
+            "start": self.start,
+            "steps": self.steps,
         }
 
     def load(self, state: dict) -> None:
@@ -135,11 +140,15 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, required=True, help="folder of shards made by engine.render pool")
     parser.add_argument("--out", type=Path, required=True, help="where state and contact sheet go")
     add_start(parser)
-    parser.add_argument("--discriminator", type=Path, help="state of an earlier adversarial phase, whose discriminator goes on")
+    parser.add_argument(
+        "--discriminator", type=Path, help="state of an earlier adversarial phase, whose discriminator goes on"
+    )
     parser.add_argument("--batch", type=int, default=Phase.batch)
     parser.add_argument("--images", type=int, default=Phase.images, help="how many to see in all")
     parser.add_argument("--rate", type=float, default=Phase.lr, help="learning rate of the synthesis")
-    parser.add_argument("--learn-labels", action="store_true", help="labels -> w learns along, and is in OUT/labels.pt; with --labels")
+    parser.add_argument(
+        "--learn-labels", action="store_true", help="labels -> w learns along, and is in OUT/labels.pt; with --labels"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     if args.learn_labels and not args.labels:
@@ -147,7 +156,9 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     trainer = started(parser, args)
-    sharpening = Sharpening(trainer, Phase(batch=args.batch, images=args.images, lr=args.rate, labels=args.learn_labels))
+    sharpening = Sharpening(
+        trainer, Phase(batch=args.batch, images=args.images, lr=args.rate, labels=args.learn_labels)
+    )
     path = args.out / "prior.pt"
     if path.exists():
         sharpening.load(torch.load(path, weights_only=False))  # our own file
@@ -165,8 +176,12 @@ def main() -> None:
         pool.refresh()
         return f"seen {trainer.seen}"
 
-    loop.run(lambda: sharpening.step(pool, lpips), save=save, told=told,
-             going=lambda: trainer.seen - sharpening.start < args.images)
+    loop.run(
+        lambda: sharpening.step(pool, lpips),
+        save=save,
+        told=told,
+        going=lambda: trainer.seen - sharpening.start < args.images,
+    )
 
 
 if __name__ == "__main__":

@@ -25,18 +25,36 @@ from .pool import Pool
 
 # attribute: (label of the engine, typical size in its unit). The engine's `smile` is how far a person's own smile is
 # blended in; what can be *seen* of it is smile_geo, the travel of the mouth corners, so that is what is estimated.
-TARGETS = {"yaw": ("yaw", 15.0), "pitch": ("pitch", 7.0), "roll": ("roll", 3.0), "smile": ("smile_geo", 0.35),
-           "mouth_open": ("mouth_open", 0.2), "eyes_open": ("eyes_open", 0.25)}
+TARGETS = {
+    "yaw": ("yaw", 15.0),
+    "pitch": ("pitch", 7.0),
+    "roll": ("roll", 3.0),
+    "smile": ("smile_geo", 0.35),
+    "mouth_open": ("mouth_open", 0.2),
+    "eyes_open": ("eyes_open", 0.25),
+}
 EYES = list(TARGETS).index("eyes_open")
 ARGUMENTS = {"names": list(TARGETS), "scales": [scale for _, scale in TARGETS.values()]}
 WITHIN = 0.6827  # share of a Gaussian's errors that are smaller than its deviation
-EYES_FIRST, TRUST_LAST = 0.25, 0.02  # shares of the time in which the eyes' tower learns alone, and how far it is to be trusted
+EYES_FIRST, TRUST_LAST = (
+    0.25,
+    0.02,
+)  # shares of the time in which the eyes' tower learns alone, and how far it is to be trusted
 BLINKING = 0.2  # share of a batch that is drawn from those with eyes less than half open
 _MIRRORED = ("yaw", "roll")  # change sign when the picture is mirrored
 
 
-def train_attributes(pool: Pool, calibration: Pool | None, factors: dict[str, float], held_out: Pool | None, out: Path, minutes: float,
-                     save_to: Path, *, start: Path | None) -> None:
+def train_attributes(
+    pool: Pool,
+    calibration: Pool | None,
+    factors: dict[str, float],
+    held_out: Pool | None,
+    out: Path,
+    minutes: float,
+    save_to: Path,
+    *,
+    start: Path | None,
+) -> None:
     """`calibration`: people that are not in `pool`; `factors`: how far those are from people as a whole (cross_calibration).
     `start`: folder of a finished network to go on with."""
     network, before = read_network("attributes", start) if start else (AttributeNetwork(**ARGUMENTS), {"steps": 0})
@@ -44,13 +62,21 @@ def train_attributes(pool: Pool, calibration: Pool | None, factors: dict[str, fl
     if not start:
         train_eyes(network.eyes.train(), pool, out, EYES_FIRST * minutes)
     rest = nn.ModuleList([network.trunk, network.reduce, network.head])
-    steps = run_steps("attributes", rest, lambda rng: attribute_loss(network, pool, rng), out=out,
-                      minutes=(1 - EYES_FIRST - TRUST_LAST) * minutes, peak=1e-3 if start else 2e-3)
+    steps = run_steps(
+        "attributes",
+        rest,
+        lambda rng: attribute_loss(network, pool, rng),
+        out=out,
+        minutes=(1 - EYES_FIRST - TRUST_LAST) * minutes,
+        peak=1e-3 if start else 2e-3,
+    )
     train_trust(network, pool, out, TRUST_LAST * minutes)
     if calibration:
         calibrate(network, calibration, factors)
     measured = measure(network, held_out or pool) | {
-        "steps": before["steps"] + steps, "on": "held-out people" if held_out else "training people"}
+        "steps": before["steps"] + steps,
+        "on": "held-out people" if held_out else "training people",
+    }
     print("attributes:", measured, flush=True)
     save_network(save_to / "attributes.safetensors", "attributes", network, ARGUMENTS, measured)
 
@@ -58,6 +84,7 @@ def train_attributes(pool: Pool, calibration: Pool | None, factors: dict[str, fl
 def train_eyes(tower: EyeTower, pool: Pool, out: Path, minutes: float) -> None:
     """By itself and by the square alone: together with the rest, whose likelihood excuses what is doubtful, it takes blinks in small
     pictures for open eyes again (r 0.959 at 32 px by itself, 0.947 after 15 minutes together; shipped, after an hour by itself, 0.963)."""
+
     def loss(rng: np.random.Generator) -> Tensor:
         images, truth, weight = training_batch(pool, 96, rng)
         with autocast():
@@ -86,16 +113,22 @@ def train_trust(network: AttributeNetwork, pool: Pool, out: Path, minutes: float
     run_steps("trust", network.trust, loss, out=out, minutes=minutes, peak=3e-2)
 
 
-def batch(pool: Pool, size: int, rng: np.random.Generator, *, side: int = SIDE, blinking: float = 0.0) -> tuple[Tensor, Tensor]:
+def batch(
+    pool: Pool, size: int, rng: np.random.Generator, *, side: int = SIDE, blinking: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Pictures [B, 3, side, side], half of them mirrored, and attribute values [B, A]."""
     images, _, labels = pool.batch(size, side, rng, blinking=blinking)
     truth = torch.stack([labels[:, LABEL_FIELDS[label].start] for label, _ in TARGETS.values()], 1)
     mirror = torch.from_numpy(rng.random(size) < 0.5)
     sign = torch.tensor([-1.0 if name in _MIRRORED else 1.0 for name in TARGETS])
-    return torch.where(mirror[:, None, None, None], images.flip(3), images), torch.where(mirror[:, None], truth * sign, truth)
+    return torch.where(mirror[:, None, None, None], images.flip(3), images), torch.where(
+        mirror[:, None], truth * sign, truth
+    )
 
 
-def training_batch(pool: Pool, size: int, rng: np.random.Generator, *, side: int = SIDE) -> tuple[Tensor, Tensor, Tensor]:
+def training_batch(
+    pool: Pool, size: int, rng: np.random.Generator, *, side: int = SIDE
+) -> tuple[Tensor, Tensor, Tensor]:
     """As `batch`, and how much each picture weighs [B]. Closed eyes are drawn oftener and weigh less, so that what is learnt stays the
     mean over pictures as they come: in a small picture eyes are doubtful, and most are open."""
     images, truth = batch(pool, size, rng, side=side, blinking=BLINKING)
@@ -116,14 +149,21 @@ def attribute_loss(network: AttributeNetwork, pool: Pool, rng: np.random.Generat
     log_var = 2 * (deviation / network.scales).log()
     nll = 0.5 * (error.square() * torch.exp(-log_var) + log_var)
     robust = 2 * F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1, reduction="none")
-    return ((weight[:, None] * (nll + robust)).mean() + (weight * error[:, EYES].square()).mean()
-            + 0.5 * F.binary_cross_entropy_with_logits(logit, covered.float()))
+    return (
+        (weight[:, None] * (nll + robust)).mean()
+        + (weight * error[:, EYES].square()).mean()
+        + 0.5 * F.binary_cross_entropy_with_logits(logit, covered.float())
+    )
 
 
 @torch.no_grad()
-def errors_and_deviations(network: AttributeNetwork, images: Tensor, truth: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def errors_and_deviations(
+    network: AttributeNetwork, images: Tensor, truth: Tensor, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
     """|error| in predicted deviations and those deviations, [B, A] each, on the pictures as cameras deliver them."""
-    value, deviation = (torch.cat(parts) for parts in zip(*(network(x) for x in photo_like(images, rng).split(100)), strict=True))
+    value, deviation = (
+        torch.cat(parts) for parts in zip(*(network(x) for x in photo_like(images, rng).split(100)), strict=True)
+    )
     return (value - truth).abs() / deviation, deviation
 
 
@@ -185,6 +225,9 @@ def measure(network: AttributeNetwork, pool: Pool, count: int = 2000) -> dict[st
         note(f"within_68_{condition}", (error.abs() < deviation).float().mean(0), 3)
     hidden, covered = cover(images, rng, share=0.5)
     logits = torch.cat([network.all_outputs(x)[2] for x in photo_like(hidden, rng).split(100)])
-    figures["occlusion"] = {"threshold": 0.9, "found": float((logits[covered].sigmoid() > 0.9).float().mean()),
-                            "false_alarms": float((logits[~covered].sigmoid() > 0.9).float().mean())}
+    figures["occlusion"] = {
+        "threshold": 0.9,
+        "found": float((logits[covered].sigmoid() > 0.9).float().mean()),
+        "false_alarms": float((logits[~covered].sigmoid() > 0.9).float().mean()),
+    }
     return figures

@@ -44,7 +44,9 @@ def samples(prior: library.Prior, seed: int = 0) -> Tensor:
     rng = torch.Generator().manual_seed(seed)
     w = prior.generator.mapping(torch.randn(4 * COLUMNS, prior.generator.config.z_dim, generator=rng))
     reach = torch.linspace(-1, 1, COLUMNS)[:, None]
-    rows = [prior.generator.mapping.w_avg + reach * limit * prior.steps_for((name,))[0] for name, limit in SWEEPS.items()]
+    rows = [
+        prior.generator.mapping.w_avg + reach * limit * prior.steps_for((name,))[0] for name, limit in SWEEPS.items()
+    ]
     return torch.cat([prior.generator.synthesis(part) for part in torch.cat([w, *rows]).split(16)]).clamp(-1, 1)
 
 
@@ -68,11 +70,18 @@ def main() -> None:
     prior = library.load(args.name)
     drawn = samples(prior)
     _write(args.out / f"{args.name}-samples.jpg", sheet(drawn))
-    faces = sum(len(detect_faces(cv2.resize(picture, None, fx=2, fy=2))) == 1 for picture in to_uint8(drawn[: 4 * COLUMNS]))
+    faces = sum(
+        len(detect_faces(cv2.resize(picture, None, fx=2, fy=2))) == 1 for picture in to_uint8(drawn[: 4 * COLUMNS])
+    )
     print(f"samples with exactly one detected face: {faces} of {4 * COLUMNS}")
     photos, made = encoded(prior, args.photos)
     shown = 2 * COLUMNS
-    pairs = torch.cat([torch.cat([photos[i : i + COLUMNS], made[i : i + COLUMNS]]) for i in range(0, min(shown, len(photos)), COLUMNS)])
+    pairs = torch.cat(
+        [
+            torch.cat([photos[i : i + COLUMNS], made[i : i + COLUMNS]])
+            for i in range(0, min(shown, len(photos)), COLUMNS)
+        ]
+    )
     _write(args.out / f"{args.name}-encoder.jpg", sheet(pairs))
     distance = load_perceptual()
     with torch.no_grad():
@@ -83,7 +92,10 @@ def main() -> None:
         w = torch.cat([prior.encoder(part) for part in photos.split(16)])
         steps = prior.steps_for(estimator.names)
         response = measure_response(estimator.names, steps, w, lambda w: estimator(render(prior.generator, w))[0])
-    print("measured per unit asked:", {n: round(float(v), 2) for n, v in zip(estimator.names, response.matrix.diagonal(), strict=True)})
+    print(
+        "measured per unit asked:",
+        {n: round(float(v), 2) for n, v in zip(estimator.names, response.matrix.diagonal(), strict=True)},
+    )
     print(f"{len(photos)} photos by the encoder alone: {distance.name} {float(d):.4f}, PSNR {float(psnr):.1f} dB")
 
 

@@ -35,7 +35,9 @@ def errors_on_fold(pool: Path, fold: Path, out: Path, *, name: str, minutes: flo
     seen = Pool(pool, without=unseen.people)
     torch.manual_seed(SEED)
     network = AttributeNetwork(**ARGUMENTS, widths=WIDTHS).to(memory_format=torch.channels_last)
-    run_steps(name, network, lambda rng: attribute_loss(network, seen, rng, side=SMALL), out=out, minutes=minutes, peak=2e-3)
+    run_steps(
+        name, network, lambda rng: attribute_loss(network, seen, rng, side=SMALL), out=out, minutes=minutes, peak=2e-3
+    )
     rng = np.random.default_rng(2)
     return errors_and_deviations(network, *batch(unseen, 2000, rng, side=SMALL), rng)
 
@@ -49,18 +51,28 @@ def _rows(values: Tensor, form: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=Path, required=True, help="renders of training people (engine pool)")
-    parser.add_argument("--folds", type=Path, required=True, help=f"folder of renders of each sixth's people: fold-0 ... fold-{FOLDS - 1}")
+    parser.add_argument(
+        "--folds",
+        type=Path,
+        required=True,
+        help=f"folder of renders of each sixth's people: fold-0 ... fold-{FOLDS - 1}",
+    )
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and factors.json")
     parser.add_argument("--minutes", type=float, default=10.0, help="processor time per sixth")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
-    folds = [errors_on_fold(args.pool, args.folds / f"fold-{k}", args.out, name=f"fold-{k}", minutes=args.minutes) for k in range(FOLDS)]
+    folds = [
+        errors_on_fold(args.pool, args.folds / f"fold-{k}", args.out, name=f"fold-{k}", minutes=args.minutes)
+        for k in range(FOLDS)
+    ]
     everybody, _ = by_doubt(*(torch.cat(part) for part in zip(*folds, strict=True)))
     each = torch.stack([(by_doubt(*fold)[0] / everybody).log().mean(1).exp() for fold in folds])
     factors = 1 / each[-1]
-    print("68 % of the errors are within these multiples of what they are within for everybody, for each sixth of the people:")
+    print(
+        "68 % of the errors are within these multiples of what they are within for everybody, for each sixth of the people:"
+    )
     _rows(each, "{:.2f}")
     text = json.dumps(dict(zip(TARGETS, [round(factor, 4) for factor in factors.tolist()], strict=True)))
     (args.out / "factors.json").write_text(text + "\n")

@@ -26,7 +26,8 @@ class Discriminator(nn.Module):
         halved = [r // 2 for r in sorted(width, reverse=True)[:-1]]
         self.down = nn.ModuleDict({str(r): nn.Conv2d(width[2 * r], width[r], 4, stride=2, padding=1) for r in halved})
         self.heads = nn.ModuleDict(
-            {str(r): nn.Sequential(nn.Conv2d(256, 256, 1), nn.LeakyReLU(0.2), nn.Conv2d(256, 1, 1)) for r in (16, 4)})
+            {str(r): nn.Sequential(nn.Conv2d(256, 256, 1), nn.LeakyReLU(0.2), nn.Conv2d(256, 1, 1)) for r in (16, 4)}
+        )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=0.2)

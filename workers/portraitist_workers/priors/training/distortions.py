@@ -79,14 +79,21 @@ def marked(images: Tensor, rng: np.random.Generator) -> Tensor:
 def conditions(images: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
     """The pictures [B, 3, R, R] as the world may hand them over. Clean ones come first."""
     R = images.shape[-1]
-    small = {n: F.interpolate(F.avg_pool2d(images, n), (R, R), mode="bicubic", align_corners=False).clamp(-1, 1) for n in (2, 4)}
+    small = {
+        n: F.interpolate(F.avg_pool2d(images, n), (R, R), mode="bicubic", align_corners=False).clamp(-1, 1)
+        for n in (2, 4)
+    }
     shift = 0.06 * torch.from_numpy(rng.choice([-1.0, 1.0], (len(images), 2))).float() * 2  # in units of half a side
     affine = torch.cat([torch.eye(2).expand(len(images), 2, 2), shift[:, :, None]], 2)
     grid = F.affine_grid(affine, list(images.shape), align_corners=False)
     return {
-        "clean": images, "photo_like": photo_like(images, rng), "jpeg_30": jpeg(images, 30),
-        "half_size": small[2], "quarter_size": small[4],
-        "shifted": F.grid_sample(images, grid, padding_mode="reflection", align_corners=False), "marked": marked(images, rng),
+        "clean": images,
+        "photo_like": photo_like(images, rng),
+        "jpeg_30": jpeg(images, 30),
+        "half_size": small[2],
+        "quarter_size": small[4],
+        "shifted": F.grid_sample(images, grid, padding_mode="reflection", align_corners=False),
+        "marked": marked(images, rng),
     }
 
 
@@ -101,8 +108,10 @@ def cover(images: Tensor, rng: np.random.Generator, share: float = 0.3) -> tuple
     out, covered = images.clone(), rng.random(B) < share
     for i in np.flatnonzero(covered):
         kind = rng.integers(4)
-        if kind == 0:    # eyes lie at about (0.38, 0.45) and (0.62, 0.45) of the FFHQ frame, the mouth at (0.5, 0.70)
-            area = (np.abs(y - rng.normal(0.46, 0.015)) < rng.uniform(0.045, 0.10)) & (np.abs(x - 0.5) < rng.uniform(0.2, 0.32))
+        if kind == 0:  # eyes lie at about (0.38, 0.45) and (0.62, 0.45) of the FFHQ frame, the mouth at (0.5, 0.70)
+            area = (np.abs(y - rng.normal(0.46, 0.015)) < rng.uniform(0.045, 0.10)) & (
+                np.abs(x - 0.5) < rng.uniform(0.2, 0.32)
+            )
             if rng.random() < 0.5:  # two glasses
                 area &= np.abs(np.abs(x - 0.5) - 0.12) < rng.uniform(0.075, 0.11)
         elif kind == 1:
@@ -118,7 +127,9 @@ def cover(images: Tensor, rng: np.random.Generator, share: float = 0.3) -> tuple
             area = (x - 0.5) * np.cos(t) + (y - 0.55) * np.sin(t) > offset
         fill = rng.integers(3)
         if fill == 0:
-            paint = torch.from_numpy(rng.uniform(-1, 1, (3, 1, 1)) * rng.choice([1.0, 0.3]) - rng.choice([0.0, 0.6])).float()
+            paint = torch.from_numpy(
+                rng.uniform(-1, 1, (3, 1, 1)) * rng.choice([1.0, 0.3]) - rng.choice([0.0, 0.6])
+            ).float()
         elif fill == 1:
             paint = images[i].roll(int(rng.uniform(0.1, 0.3) * R), int(rng.integers(1, 3))) + float(rng.normal(0, 0.1))
         else:
@@ -134,7 +145,9 @@ def random_affine(x: Tensor, rng: np.random.Generator, *, shift: float, scale: f
     s = np.exp(rng.uniform(-scale, scale, B))
     a = rng.uniform(-angle, angle, B)
     t = rng.uniform(-2 * shift, 2 * shift, (B, 2))  # grid coordinates span 2
-    theta = np.stack([np.stack([s * np.cos(a), -s * np.sin(a), t[:, 0]], 1), np.stack([s * np.sin(a), s * np.cos(a), t[:, 1]], 1)], 1)
+    theta = np.stack(
+        [np.stack([s * np.cos(a), -s * np.sin(a), t[:, 0]], 1), np.stack([s * np.sin(a), s * np.cos(a), t[:, 1]], 1)], 1
+    )
     grid = F.affine_grid(torch.from_numpy(theta).float(), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
 
@@ -199,8 +212,13 @@ def _colour(x, other, rng):
 
 
 def _affine(x, other, rng):
-    return random_affine(x, rng, shift=_log_uniform(rng, 0.002, 0.04), scale=_log_uniform(rng, 0.003, 0.05),
-                         angle=_log_uniform(rng, 0.005, 0.08))
+    return random_affine(
+        x,
+        rng,
+        shift=_log_uniform(rng, 0.002, 0.04),
+        scale=_log_uniform(rng, 0.003, 0.05),
+        angle=_log_uniform(rng, 0.005, 0.08),
+    )
 
 
 def _warp(x, other, rng):
@@ -217,7 +235,7 @@ def _patch(x, other, rng):
     h, w = (int(v) for v in rng.integers(R // 8, R // 2, 2))
     y0, x0 = int(rng.integers(0, R - h)), int(rng.integers(0, R - w))
     out = x.clone()
-    out[:, :, y0:y0 + h, x0:x0 + w] = other[:, :, y0:y0 + h, x0:x0 + w]
+    out[:, :, y0 : y0 + h, x0 : x0 + w] = other[:, :, y0 : y0 + h, x0 : x0 + w]
     return out
 
 
@@ -238,4 +256,16 @@ def jpeg(x: Tensor, quality: int) -> Tensor:
 
 
 _DISTORTIONS: list[Callable[[Tensor, Tensor, np.random.Generator], Tensor]] = [
-    _blur, _noise, _smooth_noise, _grid, _resolution, _colour, _affine, _warp, _patch, _blend, _blend, _jpeg]
+    _blur,
+    _noise,
+    _smooth_noise,
+    _grid,
+    _resolution,
+    _colour,
+    _affine,
+    _warp,
+    _patch,
+    _blend,
+    _blend,
+    _jpeg,
+]

@@ -34,9 +34,9 @@ from .prior import W_DIM, Trainer
 
 SIDE = 128  # px of what the encoder sees
 IN_W, IN_W_PLUS = 16, 4  # pictures of a batch that are synthesised, from w at 64 px and from w_plus in full
-PHOTOGRAPHED = 2         # of each of those, where there are photographs
-IDENTITY_WEIGHT = 0.5    # of 1 - the cosine between the person of W+'s picture and the one who was shown
-OFFSET_WEIGHT = 0.02     # of the mean square of W+'s offsets in units of w_std: far from W, edits stop working
+PHOTOGRAPHED = 2  # of each of those, where there are photographs
+IDENTITY_WEIGHT = 0.5  # of 1 - the cosine between the person of W+'s picture and the one who was shown
+OFFSET_WEIGHT = 0.02  # of the mean square of W+'s offsets in units of w_std: far from W, edits stop working
 
 
 def augment(image: Tensor, rng: torch.Generator) -> Tensor:
@@ -52,7 +52,9 @@ def augment(image: Tensor, rng: torch.Generator) -> Tensor:
     image = image * (1 + (u[:, 3] - 0.5) * 0.2).view(B, 1, 1, 1) + ((u[:, 4] - 0.5) * 0.1).view(B, 1, 1, 1)
     small = F.interpolate(F.avg_pool2d(image, 4), scale_factor=4, mode="bilinear", align_corners=False)
     lost = (u[:, 5] < 0.15).view(B, 1, 1, 1)
-    return torch.where(lost, small, image) + torch.randn(image.shape, generator=rng) * 0.03 * (u[:, 5] > 0.7).view(B, 1, 1, 1)
+    return torch.where(lost, small, image) + torch.randn(image.shape, generator=rng) * 0.03 * (u[:, 5] > 0.7).view(
+        B, 1, 1, 1
+    )
 
 
 class Inversion:
@@ -101,31 +103,47 @@ class Inversion:
             w_plus = self.encoder.w_plus(augment(image[-IN_W_PLUS:], self.shifts))
         offsets = (w_plus - w_plus.mean(1, keepdim=True)) / self.encoder.w_std
         made = self.generator.synthesis(w_plus, noise="none", dtype=optimisation_dtype())
-        last = picture[-IN_W_PLUS:]  # in full: judged at 128 px, what default-256 made of photographs stayed .151 from them, not .128
+        last = picture[
+            -IN_W_PLUS:
+        ]  # in full: judged at 128 px, what default-256 made of photographs stayed .151 from them, not .128
         in_w_plus = self.distance(made, last, self.seen).mean()
         with autocast():  # of W's pictures, of 64 px, as well: measured, and W came out further from what was shown (LPIPS .189, .192)
             alike = (self.identity(made) * self.identity(last)).sum(1).float().mean()
         self.optimizer.zero_grad(set_to_none=True)
-        total = in_w + 3 * in_pixels + 2 * in_w_plus + IDENTITY_WEIGHT * (1 - alike) + OFFSET_WEIGHT * offsets.square().mean()
+        total = (
+            in_w
+            + 3 * in_pixels
+            + 2 * in_w_plus
+            + IDENTITY_WEIGHT * (1 - alike)
+            + OFFSET_WEIGHT * offsets.square().mean()
+        )
         total.backward()
         self.optimizer.step()
         self.seen += len(image)
-        return {"w": float(in_w.detach()), "pixels": float(in_pixels.detach()), "w_plus": float(in_w_plus.detach()),
-                "identity": float(alike.detach())}
+        return {
+            "w": float(in_w.detach()),
+            "pixels": float(in_pixels.detach()),
+            "w_plus": float(in_w_plus.detach()),
+            "identity": float(alike.detach()),
+        }
 
     def _with_photographs(self, picture: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
         """The first and the last ones replaced, as they are among those that are synthesised."""
         assert self.photographs is not None
         real = self.photographs.batch(2 * PHOTOGRAPHED, picture.shape[-1], self.rng)
         whole = torch.ones_like(alpha[:PHOTOGRAPHED])
-        return (torch.cat([real[:PHOTOGRAPHED], picture[PHOTOGRAPHED:-PHOTOGRAPHED], real[PHOTOGRAPHED:]]),
-                torch.cat([whole, alpha[PHOTOGRAPHED:-PHOTOGRAPHED], whole]))
+        return (
+            torch.cat([real[:PHOTOGRAPHED], picture[PHOTOGRAPHED:-PHOTOGRAPHED], real[PHOTOGRAPHED:]]),
+            torch.cat([whole, alpha[PHOTOGRAPHED:-PHOTOGRAPHED], whole]),
+        )
 
     def state(self) -> dict:
         return {"encoder": self.encoder.state_dict(), "optimizer": self.optimizer.state_dict(), "seen": self.seen}
 
     def load(self, state: dict) -> None:
-        mine = {k: v for k, v in self.encoder.state_dict().items() if k not in ("w_mean", "w_std")}  # those are this prior's
+        mine = {
+            k: v for k, v in self.encoder.state_dict().items() if k not in ("w_mean", "w_std")
+        }  # those are this prior's
         known = {k: v for k, v in state["encoder"].items() if k in mine and v.shape == mine[k].shape}
         self.encoder.load_state_dict(known, strict=False)
         if len(known) == len(mine):  # else it is of a generator with other layers, whose offsets are learnt anew
@@ -139,7 +157,9 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, required=True)
     add_start(parser)
     parser.add_argument("--photographs", type=Path, help="folder with london/: photos of training people are read, too")
-    parser.add_argument("--start", type=Path, help="encoder.pt of another prior with this W, from which a new one goes on")
+    parser.add_argument(
+        "--start", type=Path, help="encoder.pt of another prior with this W, from which a new one goes on"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at the start of this run")
@@ -149,7 +169,9 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
 
     trainer = started(parser, args)
-    inversion = Inversion(trainer, Pool(args.pool), args.rate, Photographs(args.photographs) if args.photographs else None)
+    inversion = Inversion(
+        trainer, Pool(args.pool), args.rate, Photographs(args.photographs) if args.photographs else None
+    )
     path = args.out / "encoder.pt"
     if start := path if path.exists() else args.start:
         inversion.load(torch.load(start, weights_only=True))

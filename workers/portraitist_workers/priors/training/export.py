@@ -80,9 +80,15 @@ def main() -> None:
     generator.mapping.w_avg.copy_(w.mean(0))
     metadata = {"licence": LICENCE, "images_seen": trainer.seen}
     native.save(generator, args.out / "generator.safetensors", metadata=metadata)
-    save_file({"w_std": w.std(0), "steps": attribute_steps(labels, w).contiguous(),
-               "sitting": sitting_directions(labels, w).contiguous()}, str(args.out / "latents.safetensors"),
-              metadata={"attributes": json.dumps(ESTIMATED)})
+    save_file(
+        {
+            "w_std": w.std(0),
+            "steps": attribute_steps(labels, w).contiguous(),
+            "sitting": sitting_directions(labels, w).contiguous(),
+        },
+        str(args.out / "latents.safetensors"),
+        metadata={"attributes": json.dumps(ESTIMATED)},
+    )
     (args.out / "latents.safetensors").chmod(0o644)  # safetensors makes files that only their owner may read
     encoder = encoder_file.Encoder(W_DIM, generator.config.num_ws)
     encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])

@@ -52,7 +52,9 @@ PERCEPTUAL, FACE_SIDE = 0.4, 128  # weight of LPIPS on the eyes and the mouth, e
 SEEN = 0.03  # of [-1, 1]: pixels that differ by more are lids, or in their shade
 
 
-def render_pairs(canvas: Canvas, people: np.ndarray, out: Path, *, size: int, count: int, seed: int, shard: int = 500) -> None:
+def render_pairs(
+    canvas: Canvas, people: np.ndarray, out: Path, *, size: int, count: int, seed: int, shard: int = 500
+) -> None:
     """Writes the missing shards: images uint8 [N, 2, S, S, 3], open then closed; eyes_open float32 [N, 2]. Pair i depends on
     (seed, i) only."""
     engine = Engine(canvas, size)
@@ -85,7 +87,9 @@ class Pairs:
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Open and closed pictures [B, 3, R, R] in [-1, 1], and by how much eyes_open changes [B, 1]."""
         picks = [(s, int(rng.integers(len(self.images[s])))) for s in rng.integers(len(self.images), size=size)]
-        images = torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(1, 0, 4, 2, 3).float() / 127.5 - 1
+        images = (
+            torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(1, 0, 4, 2, 3).float() / 127.5 - 1
+        )
         eyes = torch.from_numpy(np.stack([self.eyes[s][i] for s, i in picks]))
         return images[0], images[1], (eyes[:, 1] - eyes[:, 0])[:, None]
 
@@ -101,7 +105,9 @@ def lids(opened: Tensor, closed: Tensor) -> Tensor:
 
 def smoothed(image: Tensor) -> Tensor:
     """[B, 3, R, R] without detail finer than a sixteenth of the side."""
-    return F.interpolate(F.avg_pool2d(image, image.shape[-1] // 16), size=image.shape[-2:], mode="bicubic", align_corners=False)
+    return F.interpolate(
+        F.avg_pool2d(image, image.shape[-1] // 16), size=image.shape[-2:], mode="bicubic", align_corners=False
+    )
 
 
 @torch.no_grad()
@@ -125,15 +131,21 @@ class Lesson:
         self.w_mean, self.reading = reading(prior, self.eyes[0])
         synthesis = prior.generator.synthesis
         layers = [layer for layer, _ in synthesis.walk()]
-        self.taught = [i for i, layer in enumerate(layers) if isinstance(layer, ModulatedConv) and layer.resolution > COARSE]
+        self.taught = [
+            i for i, layer in enumerate(layers) if isinstance(layer, ModulatedConv) and layer.resolution > COARSE
+        ]
         # What a style gains per unit of `reading`. W's way to the lids is faint: through the affine layers as a whole it grows too slowly.
         along = torch.nn.ParameterList(torch.zeros_like(layers[i].affine.bias) for i in self.taught)
-        self.before = torch.nn.ModuleDict({"synthesis": synthesis, "encoder": prior.encoder, "along": along}).requires_grad_(False)
+        self.before = torch.nn.ModuleDict(
+            {"synthesis": synthesis, "encoder": prior.encoder, "along": along}
+        ).requires_grad_(False)
         self.learning, self.average = copy.deepcopy(self.before).requires_grad_(True), copy.deepcopy(self.before)
         for resolution, block in self.learning["synthesis"].blocks.items():
             block.requires_grad_(int(resolution) > COARSE)
-        self.optimizer = torch.optim.Adam([{"params": [p for p in self.learning[name].parameters() if p.requires_grad]} for name in RATES],
-                                          betas=(0.9, 0.99))
+        self.optimizer = torch.optim.Adam(
+            [{"params": [p for p in self.learning[name].parameters() if p.requires_grad]} for name in RATES],
+            betas=(0.9, 0.99),
+        )
         self.seen = 0
 
     def step(self, share: float) -> dict[str, float]:
@@ -160,11 +172,18 @@ class Lesson:
             wanted = (held + region * (wanted - held)).clamp(-1, 1)
         moved, same = self._made(torch.cat([w + change * self.eyes, w[:HELD]])).split([BATCH, HELD])
         difference = (moved - wanted).abs()
-        losses = {"lids": _mean(difference, region), "rest": 3 * (difference * (1 - region)).mean(),
-                  "same": 3 * (same - held[:HELD]).abs().mean(), "same_lids": _mean((same - held[:HELD]).abs(), region[:HELD])}
+        losses = {
+            "lids": _mean(difference, region),
+            "rest": 3 * (difference * (1 - region)).mean(),
+            "same": 3 * (same - held[:HELD]).abs().mean(),
+            "same_lids": _mean((same - held[:HELD]).abs(), region[:HELD]),
+        }
         if self.lpips is not None:
             with autocast():
-                losses["lpips"] = PERCEPTUAL * self.lpips(enlarged_face(moved, FACE_SIDE), enlarged_face(wanted, FACE_SIDE)).float().mean()
+                losses["lpips"] = (
+                    PERCEPTUAL
+                    * self.lpips(enlarged_face(moved, FACE_SIDE), enlarged_face(wanted, FACE_SIDE)).float().mean()
+                )
         return losses
 
     def _made(self, w: Tensor) -> Tensor:
@@ -182,12 +201,19 @@ class Lesson:
         step = torch.cat([torch.zeros_like(w), change * self.eyes])
         wanted = w_plus.repeat(2, 1, 1) + step[:, None]
         off = found.mean(1) - wanted.mean(1)
-        return {"w": F.smooth_l1_loss(off / std, torch.zeros_like(off), beta=0.5), "read": READ * (off @ self.reading).abs().mean(),
-                "w_plus": F.smooth_l1_loss((found - wanted) / std, torch.zeros_like(found), beta=0.5)}
+        return {
+            "w": F.smooth_l1_loss(off / std, torch.zeros_like(off), beta=0.5),
+            "read": READ * (off @ self.reading).abs().mean(),
+            "w_plus": F.smooth_l1_loss((found - wanted) / std, torch.zeros_like(found), beta=0.5),
+        }
 
     def state(self) -> dict:
-        return {"learning": self.learning.state_dict(), "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(), "seen": self.seen}
+        return {
+            "learning": self.learning.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "seen": self.seen,
+        }
 
     def load(self, state: dict) -> None:
         for name in ("learning", "average", "optimizer"):
@@ -248,7 +274,9 @@ def main() -> None:
     if args.command == "pairs":
         cv2.setNumThreads(1)
         canvas = Canvas.load(args.canvas)
-        render_pairs(canvas, choose_people(canvas, args.people), args.out, size=args.size, count=args.count, seed=args.seed)
+        render_pairs(
+            canvas, choose_people(canvas, args.people), args.out, size=args.size, count=args.count, seed=args.seed
+        )
     else:
         torch.set_num_threads(args.threads)
         train(args.pairs, args.prior, args.out, args.minutes)

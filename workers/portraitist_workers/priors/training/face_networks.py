@@ -29,11 +29,20 @@ from .pool import Pool
 SEED = 0
 
 
-def run_steps(name: str, modules: nn.Module, loss: Callable[[np.random.Generator], Tensor], *, out: Path, minutes: float,
-              peak: float) -> int:
+def run_steps(
+    name: str,
+    modules: nn.Module,
+    loss: Callable[[np.random.Generator], Tensor],
+    *,
+    out: Path,
+    minutes: float,
+    peak: float,
+) -> int:
     """AdamW on `modules` for `minutes`, resuming from `out`/`name`.pt. `loss(rng)` makes one batch's loss. Returns steps."""
     path = out / f"{name}.pt"
-    optimizer = torch.optim.AdamW([p for p in modules.parameters() if p.requires_grad], lr=peak, weight_decay=0.02, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(
+        [p for p in modules.parameters() if p.requires_grad], lr=peak, weight_decay=0.02, betas=(0.9, 0.98)
+    )
     step, spent = 0, 0.0
     if path.exists():
         state = torch.load(path, weights_only=True)
@@ -60,16 +69,29 @@ def run_steps(name: str, modules: nn.Module, loss: Callable[[np.random.Generator
         return {"loss": float(value.detach())}
 
     def save() -> None:
-        loop.save_atomically({"modules": modules.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, path)
+        loop.save_atomically(
+            {"modules": modules.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, path
+        )
 
     modules.train()
-    loop.run(update, save=save, told=lambda: f"{name}: step {step}, {spent / 60:.1f} min", going=lambda: spent < minutes * 60)
+    loop.run(
+        update, save=save, told=lambda: f"{name}: step {step}, {spent / 60:.1f} min", going=lambda: spent < minutes * 60
+    )
     modules.eval()
     return step
 
 
-def train_perceptual(pool: Pool, photographs: Path | None, held_out: Pool | None, tuned: Path | None, out: Path, minutes: float,
-                     save_to: Path, *, start: Path | None = None) -> None:
+def train_perceptual(
+    pool: Pool,
+    photographs: Path | None,
+    held_out: Pool | None,
+    tuned: Path | None,
+    out: Path,
+    minutes: float,
+    save_to: Path,
+    *,
+    start: Path | None = None,
+) -> None:
     from .distortions import distort
     from .perceptual_distillation import Distillation, Pictures, TunedPairs, agreement, fit_gains, pair_terms
     from .photographs import Photographs
@@ -96,7 +118,10 @@ def train_perceptual(pool: Pool, photographs: Path | None, held_out: Pool | None
     fit_gains(task.student, torch.cat([t for t, _ in known]), torch.cat([d for _, d in known]))
     unseen = (held_out or pool).batch(1024, 128, rng)[0]
     measured = agreement(task.student, *terms(unseen, distort(unseen, rng))) | {
-        "on": "held-out people" if held_out else "training people", "steps": before["steps"] + steps, "teacher": "LPIPS v0.1 squeeze"}
+        "on": "held-out people" if held_out else "training people",
+        "steps": before["steps"] + steps,
+        "teacher": "LPIPS v0.1 squeeze",
+    }
     if pairs:
         tested = [terms(*test.unbind(1)) for test in pairs.test]
         measured["tuned_pairs"] = agreement(task.student, *(torch.cat(part) for part in zip(*tested, strict=True)))
@@ -107,15 +132,24 @@ def train_perceptual(pool: Pool, photographs: Path | None, held_out: Pool | None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=Path, required=True, help="renders of training people (engine pool)")
-    parser.add_argument("--calibration", type=Path,
-                        help="renders of people that are not in --pool, for the attributes' predicted deviations")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        help="renders of people that are not in --pool, for the attributes' predicted deviations",
+    )
     parser.add_argument("--factors", type=Path, help="factors.json of cross_calibration: from those people to all")
     parser.add_argument("--held-out", type=Path, help="renders of held-out people, for the measured figures")
-    parser.add_argument("--photographs", type=Path, help="folder with london/, whose training people's photos the perceptual network sees")
+    parser.add_argument(
+        "--photographs",
+        type=Path,
+        help="folder with london/, whose training people's photos the perceptual network sees",
+    )
     parser.add_argument("--tuned-pairs", type=Path, help="folder made by tuned_pairs.py, for the perceptual network")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints")
     parser.add_argument("--save-to", type=Path, default=FOLDER, help="finished networks (default: the package)")
-    parser.add_argument("--start", type=Path, help="folder of finished networks; attribute and perceptual network go on from theirs")
+    parser.add_argument(
+        "--start", type=Path, help="folder of finished networks; attribute and perceptual network go on from theirs"
+    )
     parser.add_argument("--minutes", type=float, default=8.0, help="processor time per network")
     parser.add_argument("--only", nargs="+", default=["perceptual", "attributes", "parser"])
     parser.add_argument("--threads", type=int, default=1)
@@ -126,7 +160,9 @@ def main() -> None:
     pool = Pool(args.pool, limit=60_000)
     held_out = Pool(args.held_out) if args.held_out else None
     if "perceptual" in args.only:
-        train_perceptual(pool, args.photographs, held_out, args.tuned_pairs, args.out, args.minutes, args.save_to, start=args.start)
+        train_perceptual(
+            pool, args.photographs, held_out, args.tuned_pairs, args.out, args.minutes, args.save_to, start=args.start
+        )
     if "attributes" in args.only:
         from .attribute_training import train_attributes
 

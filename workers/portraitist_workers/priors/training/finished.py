@@ -91,7 +91,9 @@ class Finished(Trainer):
 
     def write(self, out: Path, encoder: Encoder | None = None) -> None:
         """The prior as it is now, with the `encoder` instead of its own, and its labels -> w as `labelling.load` reads it."""
-        native.save(self.generator_ema, out / "generator.safetensors", metadata=self.metadata | {"images_seen": self.seen})
+        native.save(
+            self.generator_ema, out / "generator.safetensors", metadata=self.metadata | {"images_seen": self.seen}
+        )
         encoder_file.save(encoder or self.encoder, out / "encoder.safetensors", metadata={"licence": LICENCE})
         shutil.copyfile(self.folder / "latents.safetensors", out / "latents.safetensors")
         if "labels" in self.learning:

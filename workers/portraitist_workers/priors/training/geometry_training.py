@@ -49,8 +49,16 @@ def seen(pool: Pool, count: int, seed: int, *, damaged: float) -> dict[str, Tens
         ordinary = photo_like(images, rng, smaller=3.0, often=0.5)
         images = torch.where(torch.from_numpy(rng.random(50) < damaged)[:, None, None, None], ordinary, images)
         read, deviation = network(images)
-        for key, value in zip(found, (mesh(images).points, read[:, order], deviation[:, order],
-                                      truth[:, [list(TARGETS).index(name) for name in NAMES]]), strict=True):
+        for key, value in zip(
+            found,
+            (
+                mesh(images).points,
+                read[:, order],
+                deviation[:, order],
+                truth[:, [list(TARGETS).index(name) for name in NAMES]],
+            ),
+            strict=True,
+        ):
             found[key].append(value)
     return {key: torch.cat(parts) for key, parts in found.items()}
 
@@ -73,7 +81,11 @@ def fit(points: Tensor, truth: Tensor) -> GeometryNetwork:
     network.measure_mean.copy_(lengths.mean(0))
     network.measure_spread.copy_(lengths.std(0))
     for name in NAMES:
-        features = network.pose_features(straight, angles) if name in POSE else network.expression_features(straight, angles, name)
+        features = (
+            network.pose_features(straight, angles)
+            if name in POSE
+            else network.expression_features(straight, angles, name)
+        )
         weights = _ridge(features, truth[:, NAMES.index(name)], _RIDGE[name])
         if name in POSE:
             network.pose[:, POSE.index(name)] = weights
@@ -99,7 +111,9 @@ def fit_joining(network: GeometryNetwork, data: dict[str, Tensor]) -> None:
     apart = (own - network.bounded(data["read"])).abs().quantile(WITHIN, 0)
     network.share.copy_(torch.tensor([SHARE[name] for name in NAMES]))
     network.agree.copy_(apart * torch.tensor([AGREE[name] for name in NAMES]))
-    network.deviation.copy_((own - data["truth"]).abs().quantile(WITHIN, 0).clamp(min=0.02))  # most are exact at the ends of [0, 1]
+    network.deviation.copy_(
+        (own - data["truth"]).abs().quantile(WITHIN, 0).clamp(min=0.02)
+    )  # most are exact at the ends of [0, 1]
     value, deviation = network.joined(data["points"], data["read"], data["deviation"])
     network.doubt.copy_(((network.bounded(value) - data["truth"]).abs() / deviation).quantile(WITHIN, 0) * STRANGERS)
 
@@ -110,15 +124,24 @@ def figures(network: GeometryNetwork, data: dict[str, Tensor]) -> dict[str, dict
     truth = data["truth"]
     joined, deviation = network.joined(data["points"], data["read"], data["deviation"])
     found = {}
-    for label, value in (("geometry", network.bounded(network(data["points"]))), ("network", network.bounded(data["read"])),
-                         ("joined", network.bounded(joined))):
+    for label, value in (
+        ("geometry", network.bounded(network(data["points"]))),
+        ("network", network.bounded(data["read"])),
+        ("joined", network.bounded(joined)),
+    ):
         error = (value - truth).abs()
-        rows = {"median_error": error.median(0).values, "mean_error": error.mean(0),
-                "r": [np.corrcoef(value[:, i], truth[:, i])[0, 1] for i in range(len(NAMES))],
-                "slope": [np.polyfit(truth[:, i], value[:, i], 1)[0] for i in range(len(NAMES))]}
+        rows = {
+            "median_error": error.median(0).values,
+            "mean_error": error.mean(0),
+            "r": [np.corrcoef(value[:, i], truth[:, i])[0, 1] for i in range(len(NAMES))],
+            "slope": [np.polyfit(truth[:, i], value[:, i], 1)[0] for i in range(len(NAMES))],
+        }
         if label == "joined":
             rows["within_68"] = (error < deviation).float().mean(0)
-        found[label] = {key: {name: round(float(v), 4) for name, v in zip(NAMES, values, strict=True)} for key, values in rows.items()}
+        found[label] = {
+            key: {name: round(float(v), 4) for name, v in zip(NAMES, values, strict=True)}
+            for key, values in rows.items()
+        }
     return found
 
 
@@ -137,7 +160,9 @@ def main() -> None:
     if options.held_out:
         unseen = Pool(options.held_out)
         measured = figures(network, seen(unseen, 1000, 1, damaged=0.0)) | {
-            "as photographed": figures(network, seen(unseen, 500, 2, damaged=1.0)), "on": "held-out people"}
+            "as photographed": figures(network, seen(unseen, 500, 2, damaged=1.0)),
+            "on": "held-out people",
+        }
     print(json.dumps(measured, indent=1), flush=True)
     save_network(options.save_to / "geometry.safetensors", "geometry", network, {}, measured)
 

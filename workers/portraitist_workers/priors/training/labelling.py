@@ -30,7 +30,9 @@ from .prior import BLINKING
 
 BY_ENCODER = 60_000  # pictures of which the encoder says the w, in batches of ...
 BATCH_BY_ENCODER, BATCH = 64, 16
-COARSE = 32  # px: finer pixels would ask for the w of a blurred picture, where a synthesis cannot show what the render does
+COARSE = (
+    32  # px: finer pixels would ask for the w of a blurred picture, where a synthesis cannot show what the render does
+)
 PERCEPTUAL = 0.4
 NEAR = 0.05  # weight of the distance to the encoder's w, in spreads of W: keeps what no picture tells
 RATE, FALL = 1.5e-3, 0.03  # learning rate, and what is left of it at the end; the second two thirds of the run fall
@@ -64,7 +66,9 @@ class Labelling:
         rng = np.random.default_rng([1, self.seen])
         pool = pools[rng.integers(len(pools))]
         by_encoder = self.seen < BY_ENCODER
-        image, alpha, labels = pool.batch(BATCH_BY_ENCODER if by_encoder else BATCH, self.prior.resolution, rng, blinking=BLINKING)
+        image, alpha, labels = pool.batch(
+            BATCH_BY_ENCODER if by_encoder else BATCH, self.prior.resolution, rng, blinking=BLINKING
+        )
         w = self.labels(labels)
         with torch.no_grad():
             found = self.prior.encoder(image)
@@ -76,7 +80,9 @@ class Labelling:
         torch.stack(list(losses.values())).sum().backward()
         self.optimizer.step()
         self.seen += len(image)
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.labels.parameters()), 0.02 if by_encoder else 0.002)
+        torch._foreach_lerp_(
+            list(self.average.parameters()), list(self.labels.parameters()), 0.02 if by_encoder else 0.002
+        )
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def _against_render(self, w: Tensor, image: Tensor, alpha: Tensor, lpips) -> dict[str, Tensor]:
@@ -87,8 +93,12 @@ class Labelling:
         return losses | {"l1": pyramid_l1(made, image, where_to_look(alpha))}
 
     def state(self) -> dict:
-        return {"labels": self.labels.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "seen": self.seen}
+        return {
+            "labels": self.labels.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "seen": self.seen,
+        }
 
     def load(self, state: dict) -> None:
         for name in ("labels", "average", "optimizer"):
@@ -98,8 +108,13 @@ class Labelling:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pool", type=Path, action="append", required=True, help="folder of shards made by engine.render pool; several "
-                                                                                  "are drawn from alike")
+    parser.add_argument(
+        "--pool",
+        type=Path,
+        action="append",
+        required=True,
+        help="folder of shards made by engine.render pool; several are drawn from alike",
+    )
     parser.add_argument("--canvas", type=Path, required=True, help="canvas cache made by engine.build")
     parser.add_argument("--prior", type=Path, required=True, help="folder of the finished prior")
     parser.add_argument("--out", type=Path, required=True)
@@ -112,8 +127,12 @@ def main() -> None:
     if path.exists():
         labelling.load(torch.load(path, weights_only=True))
     pools, lpips = [Pool(folder) for folder in args.pool], load_lpips()
-    loop.run_for(args.minutes, lambda share: labelling.step(pools, lpips, share), told=lambda: f"seen {labelling.seen}",
-                 save=lambda: loop.save_atomically(labelling.state(), path))
+    loop.run_for(
+        args.minutes,
+        lambda share: labelling.step(pools, lpips, share),
+        told=lambda: f"seen {labelling.seen}",
+        save=lambda: loop.save_atomically(labelling.state(), path),
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ LOG_SECONDS = 30
 SAVE_SECONDS = 120
 
 
-def run_for(minutes: float, step: Callable[[float], dict[str, float]], *, save: Callable[[], None], told: Callable[[], str]) -> None:
+def run_for(
+    minutes: float, step: Callable[[float], dict[str, float]], *, save: Callable[[], None], told: Callable[[], str]
+) -> None:
     """`run` for so long; `step` is told the share of the minutes that is over."""
     begun = time.monotonic()
 
@@ -25,7 +27,13 @@ def run_for(minutes: float, step: Callable[[float], dict[str, float]], *, save: 
     run(lambda: step(share()), save=save, told=told, going=lambda: share() < 1)
 
 
-def run(step: Callable[[], dict[str, float]], *, save: Callable[[], None], told: Callable[[], str], going: Callable[[], bool]) -> None:
+def run(
+    step: Callable[[], dict[str, float]],
+    *,
+    save: Callable[[], None],
+    told: Callable[[], str],
+    going: Callable[[], bool],
+) -> None:
     """Calls `step` while `going`. Prints the means of the figures it returns and what `told` says; saves from time to time and
     at the end. On SIGTERM it saves, too, and raises SystemExit."""
     stop: list[bool] = []
@@ -36,7 +44,10 @@ def run(step: Callable[[], dict[str, float]], *, save: Callable[[], None], told:
         rows.append(step())
         now = time.monotonic()
         if now - logged > LOG_SECONDS:
-            means = {name: round(float(np.mean([row[name] for row in rows if name in row])), 4) for name in sorted(set().union(*rows))}
+            means = {
+                name: round(float(np.mean([row[name] for row in rows if name in row])), 4)
+                for name in sorted(set().union(*rows))
+            }
             print(f"{now - begun:7.0f} s  {told()}  {len(rows) / (now - logged):.2f} steps/s  {means}", flush=True)
             rows, logged = [], now
         if now - saved > SAVE_SECONDS:

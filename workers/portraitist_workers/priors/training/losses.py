@@ -66,19 +66,22 @@ def random_shift(*images: Tensor, pixels: int, rng: torch.Generator) -> list[Ten
 def edges_l1(image: Tensor, target: Tensor) -> Tensor:
     """Mean L1 of the differences between neighbouring pixels. A perceptual distance prints a faint lattice into plain
     backgrounds and does not see it; here every dot of it costs."""
-    return sum(
-        (image.diff(dim=dim) - target.diff(dim=dim)).abs().mean() for dim in (-1, -2)
-    )
+    return sum((image.diff(dim=dim) - target.diff(dim=dim)).abs().mean() for dim in (-1, -2))
 
 
-FACE = 0.34, 0.25  # top and left of the square half as large as the picture that holds eyes and mouth; alignment puts them there
+FACE = (
+    0.34,
+    0.25,
+)  # top and left of the square half as large as the picture that holds eyes and mouth; alignment puts them there
 
 
 def enlarged_face(image: Tensor, size: int, down: int = 0, right: int = 0) -> Tensor:
     """That square of the picture [B, 3, R, R], shifted by so many pixels, at `size` pixels."""
     R = image.shape[-1]
     top, left = round(FACE[0] * R) + down, round(FACE[1] * R) + right
-    return F.interpolate(image[:, :, top : top + R // 2, left : left + R // 2], size=(size, size), mode="bilinear", align_corners=False)
+    return F.interpolate(
+        image[:, :, top : top + R // 2, left : left + R // 2], size=(size, size), mode="bilinear", align_corners=False
+    )
 
 
 def person_lpips(lpips, fake: Tensor, image: Tensor, alpha: Tensor, rng: torch.Generator) -> Tensor:

@@ -99,8 +99,16 @@ def found_in(shards: Iterable[np.ndarray], prior: library.Prior) -> Tensor:
     return torch.lerp(w.mean(0), w, BEYOND)
 
 
-def fit(mapping: Mapping, w: Tensor, *, seed: int = 0, flow_steps: int = FLOW_STEPS, pairs: int = PAIRS, steps: int = STEPS,
-        told: Callable[[str], None] = print) -> dict[str, float]:
+def fit(
+    mapping: Mapping,
+    w: Tensor,
+    *,
+    seed: int = 0,
+    flow_steps: int = FLOW_STEPS,
+    pairs: int = PAIRS,
+    steps: int = STEPS,
+    told: Callable[[str], None] = print,
+) -> dict[str, float]:
     """Train `mapping` in place so that z ~ N(0, 1) gives the distribution of w [N, D]; sets w_avg.
 
     A tenth of w is kept apart. Returns the `sliced_distance` of the mapping's w from those, that of `flow`'s, the `floor` between
@@ -119,9 +127,12 @@ def fit(mapping: Mapping, w: Tensor, *, seed: int = 0, flow_steps: int = FLOW_ST
     with torch.no_grad():
         found = mapping(z[: len(kept)])
     ends, half = ends[: len(kept)], len(kept) // 2
-    return {"sliced_distance": sliced_distance(found, kept), "flow": sliced_distance(axes.back(ends), kept),
-            "floor": sliced_distance(kept[:half], kept[half:]),
-            "missed": round(float((axes.to(found) - ends).square().mean() / ends.var(0).mean()), 4)}
+    return {
+        "sliced_distance": sliced_distance(found, kept),
+        "flow": sliced_distance(axes.back(ends), kept),
+        "floor": sliced_distance(kept[:half], kept[half:]),
+        "missed": round(float((axes.to(found) - ends).square().mean() / ends.var(0).mean()), 4),
+    }
 
 
 def fit_flow(x: Tensor, rng: torch.Generator, *, steps: int, told: Callable[[str], None]) -> Velocity:
@@ -158,8 +169,16 @@ def follow(velocity: Velocity, z: Tensor, *, steps: int) -> Tensor:
     return x
 
 
-def _regress(mapping: Mapping, axes: Axes, z: Tensor, ends: Tensor, rng: torch.Generator, *, steps: int,
-             told: Callable[[str], None]) -> None:
+def _regress(
+    mapping: Mapping,
+    axes: Axes,
+    z: Tensor,
+    ends: Tensor,
+    rng: torch.Generator,
+    *,
+    steps: int,
+    told: Callable[[str], None],
+) -> None:
     mapping.requires_grad_(True)
     first = mapping.layers[0]  # the layers' equalised learning rate divides a step again
     muon = torch.optim.Muon([layer.weight for layer in mapping.layers], weight_decay=0.0)
@@ -210,7 +229,9 @@ def main(arguments: list[str] | None = None) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--pool", type=Path, help="renders of the training people, of the prior's size")
     source.add_argument("--like", type=Path, help="folder of a prior with the same W, whose mapping is taken")
-    parser.add_argument("--prior", type=Path, default=bundled(), help="folder that training.export or training.eyelids wrote")
+    parser.add_argument(
+        "--prior", type=Path, default=bundled(), help="folder that training.export or training.eyelids wrote"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the whole prior")
     parser.add_argument("--share", type=float, default=1.0, help="of steps and pairs, for a short run")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -224,8 +245,13 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         from .pool import Pool  # the engine's requirements are needed for its pools alone
 
-        figures = fit(generator.mapping, found_in(Pool(args.pool).images, library.load(folder=args.prior)),
-                      flow_steps=round(FLOW_STEPS * args.share), pairs=round(PAIRS * args.share), steps=round(STEPS * args.share))
+        figures = fit(
+            generator.mapping,
+            found_in(Pool(args.pool).images, library.load(folder=args.prior)),
+            flow_steps=round(FLOW_STEPS * args.share),
+            pairs=round(PAIRS * args.share),
+            steps=round(STEPS * args.share),
+        )
     args.out.mkdir(parents=True, exist_ok=True)
     if not args.out.samefile(args.prior):
         for name in ("encoder", "latents"):

@@ -29,7 +29,10 @@ def train_parser(pool: Pool, held_out: Pool | None, out: Path, minutes: float, s
         return F.cross_entropy(logits, shares) + 0.5 * soft_dice_loss(logits, shares)
 
     steps = run_steps("parser", network, loss, out=out, minutes=minutes, peak=3e-3)
-    measured = measure(network, held_out or pool) | {"steps": steps, "on": "held-out people" if held_out else "training people"}
+    measured = measure(network, held_out or pool) | {
+        "steps": steps,
+        "on": "held-out people" if held_out else "training people",
+    }
     print("parser:", measured, flush=True)
     save_network(save_to / "parser.safetensors", "parser", network, arguments, measured)
 
@@ -59,7 +62,9 @@ def measure(network: ParserNetwork, pool: Pool, count: int = 600) -> dict[str, d
     figures = {}
     for name, pictures in {"iou": images, "iou_camera_like": camera_like(images, rng)}.items():
         found = torch.cat([network(x).argmax(1) for x in pictures.split(50)])
-        each = {label: round(float(((found == k) & (truth == k)).sum() / ((found == k) | (truth == k)).sum()), 4)
-                for k, label in enumerate(CLASSES)}
+        each = {
+            label: round(float(((found == k) & (truth == k)).sum() / ((found == k) | (truth == k)).sum()), 4)
+            for k, label in enumerate(CLASSES)
+        }
         figures[name] = each | {"mean": round(float(np.mean(list(each.values()))), 4)}
     return figures

@@ -59,8 +59,8 @@ class Teacher(nn.Module):
         for i, (x, y) in enumerate(zip(self.maps(images), self.maps(distorted), strict=True)):
             difference = (x - y).permute(0, 2, 3, 1).flatten(0, 2)
             values, axes = torch.linalg.eigh(difference.T @ difference)
-            setattr(self, f"axes_{i}", axes[:, -dims[i]:].flip(1).contiguous())
-            kept.append(float(values[-dims[i]:].sum() / values.sum()))
+            setattr(self, f"axes_{i}", axes[:, -dims[i] :].flip(1).contiguous())
+            kept.append(float(values[-dims[i] :].sum() / values.sum()))
         return kept
 
     @torch.no_grad()
@@ -94,7 +94,9 @@ class Distillation:
     spread: list[Tensor]  # per level: mean square of the target maps
 
     @classmethod
-    def start(cls, images: Tensor, rng: np.random.Generator, axes_file: Path, student: PerceptualNetwork | None = None) -> Distillation:
+    def start(
+        cls, images: Tensor, rng: np.random.Generator, axes_file: Path, student: PerceptualNetwork | None = None
+    ) -> Distillation:
         """Axes are fitted to `images` once and kept in `axes_file`, so that a resumed run has the same targets. A `student` that
         learnt before gets heads for these axes."""
         learnt, student, teacher = student is not None, student or PerceptualNetwork(), Teacher()
@@ -127,7 +129,9 @@ class Distillation:
             targets = self.teacher.targets(both)
             student = [m.float() for m in self.student.features(both)]
         fit = sum(F.mse_loss(s, p) / v for s, p, v in zip(student, targets, self.spread, strict=True))
-        for s, p, v in zip(student, targets, self.spread, strict=True):  # what counts is the pairs' difference, small ones too
+        for s, p, v in zip(
+            student, targets, self.spread, strict=True
+        ):  # what counts is the pairs' difference, small ones too
             truth = p[:B] - p[B:]
             error = (s[:B] - s[B:] - truth).square().mean((1, 2, 3))
             fit = fit + (error / (truth.square().mean((1, 2, 3)) + 0.03 * v)).mean()
@@ -140,7 +144,9 @@ class Distillation:
 @torch.no_grad()
 def fit_heads(student: PerceptualNetwork, images: Tensor, targets: list[Tensor]) -> None:
     """Heads by least squares from the student's own features to the `targets` (the teacher's maps of `images`)."""
-    for raw, target, head, scale in zip(student.eval().taps(images), targets, student.heads, student.metric_scale, strict=True):
+    for raw, target, head, scale in zip(
+        student.eval().taps(images), targets, student.heads, student.metric_scale, strict=True
+    ):
         x = F.pad(raw.permute(0, 2, 3, 1).flatten(0, 2), (0, 1), value=1.0).double()
         y = target.permute(0, 2, 3, 1).flatten(0, 2).double() / scale
         gram = x.T @ x
@@ -174,7 +180,9 @@ class TunedPairs:
 
     def __init__(self, folder: Path) -> None:
         sets = [np.load(path)["pairs"] for path in sorted(folder.glob("pairs-[0-9]*.npz")) if ".tmp" not in path.name]
-        staged = [pairs.reshape(len(STAGES), -1, *pairs.shape[1:]) for pairs in sets]  # the same pictures at every stage
+        staged = [
+            pairs.reshape(len(STAGES), -1, *pairs.shape[1:]) for pairs in sets
+        ]  # the same pictures at every stage
         self.train = [x[:, : 7 * x.shape[1] // 8].reshape(-1, *x.shape[2:]) for x in staged]
         self.test = [_to_tensor(x[:, 7 * x.shape[1] // 8 :].reshape(-1, *x.shape[2:])) for x in staged]
 
@@ -217,7 +225,11 @@ def agreement(student: PerceptualNetwork, terms: Tensor, lpips: Tensor) -> dict[
     gains = torch.cat([student.level_gain, student.pixel_gain[None], student.edge_gain[None]])
     ours, theirs = (terms @ gains).numpy(), lpips.numpy()
     close = theirs < 0.1
-    return {"spearman": float(spearmanr(ours, theirs)[0]), "pearson": float(np.corrcoef(ours, theirs)[0, 1]),
-            "spearman_close": float(spearmanr(ours[close], theirs[close])[0]),
-            "median_relative_error": float(np.median(np.abs(ours - theirs) / (theirs + 0.01))),
-            "pairs": len(ours), "pairs_close": int(close.sum())}
+    return {
+        "spearman": float(spearmanr(ours, theirs)[0]),
+        "pearson": float(np.corrcoef(ours, theirs)[0, 1]),
+        "spearman_close": float(spearmanr(ours[close], theirs[close])[0]),
+        "median_relative_error": float(np.median(np.abs(ours - theirs) / (theirs + 0.01))),
+        "pairs": len(ours),
+        "pairs_close": int(close.sum()),
+    }

@@ -34,8 +34,14 @@ class Photographs:
 
     def batch(self, size: int, resolution: int, rng: np.random.Generator) -> Tensor:
         """Random ones, whole, about half of them mirrored: [B, 3, r, r] in [-1, 1]."""
-        pictures = to_tensor(np.stack([cv2.resize(self.crops[i], (resolution,) * 2, interpolation=cv2.INTER_AREA)
-                                       for i in rng.choice(len(self.crops), size, replace=False)]))
+        pictures = to_tensor(
+            np.stack(
+                [
+                    cv2.resize(self.crops[i], (resolution,) * 2, interpolation=cv2.INTER_AREA)
+                    for i in rng.choice(len(self.crops), size, replace=False)
+                ]
+            )
+        )
         mirrored = torch.from_numpy(rng.random(size) < 0.5)[:, None, None, None]
         return torch.where(mirrored, pictures.flip(3), pictures)
 

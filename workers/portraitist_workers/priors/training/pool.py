@@ -43,7 +43,9 @@ class Pool:
     def people(self) -> list[int]:
         """Indices of the people whose mixes these are. Raises ValueError where the folder does not say."""
         if not self.told:
-            raise ValueError(f"{self.folder} has no pool.json to say whose faces these are: make it with `engine.render pool`")
+            raise ValueError(
+                f"{self.folder} has no pool.json to say whose faces these are: make it with `engine.render pool`"
+            )
         return self.told["people"]
 
     def refresh(self) -> bool:
@@ -69,7 +71,9 @@ class Pool:
     def all_labels(self) -> np.ndarray:
         return np.concatenate(self.labels)
 
-    def batch(self, size: int, resolution: int, rng: np.random.Generator, *, blinking: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(
+        self, size: int, resolution: int, rng: np.random.Generator, *, blinking: float = 0.0
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Random images [B, 3, r, r] in [-1, 1], foreground [B, 1, r, r] in [0, 1] and labels [B, L].
 
         The share `blinking` of them is drawn from those with eyes less than half open.
@@ -79,7 +83,9 @@ class Pool:
             closed = self.blinks[picks[i][0]]
             if len(closed):
                 picks[i] = (picks[i][0], int(rng.choice(closed)))
-        images = torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        images = (
+            torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        )
         alpha = torch.from_numpy(np.stack([self.alpha[s][i] for s, i in picks]))[:, None].float() / 255
         labels = torch.from_numpy(np.stack([self.labels[s][i] for s, i in picks]))
         factor = images.shape[-1] // resolution
@@ -91,14 +97,18 @@ class Pool:
     def class_batch(self, size: int, resolution: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Random images [B, 3, r, r] and the share of each pixel that belongs to each class, [B, K, r, r]."""
         picks = self._pick(size, rng)
-        images = torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        images = (
+            torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        )
         maps = torch.from_numpy(np.stack([self.classes[s][i] for s, i in picks])).long()
         shares = torch.nn.functional.one_hot(maps, len(CLASSES)).permute(0, 3, 1, 2).float()
         factor = images.shape[-1] // resolution
         return torch.nn.functional.avg_pool2d(images, factor), torch.nn.functional.avg_pool2d(shares, factor)
 
     def _pick(self, size: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-        return [(s, int(self.drawn[s][rng.integers(len(self.drawn[s]))])) for s in rng.integers(len(self.labels), size=size)]
+        return [
+            (s, int(self.drawn[s][rng.integers(len(self.drawn[s]))])) for s in rng.integers(len(self.labels), size=size)
+        ]
 
     def _without_people(self, labels: np.ndarray) -> np.ndarray:
         if not self.without:
@@ -127,7 +137,9 @@ def map_member(path: Path, name: str) -> np.ndarray | None:
             return None
         with archive.open(f"{name}.npy") as member:
             version = np.lib.format.read_magic(member)
-            read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            read_header = (
+                np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            )
             shape, _, dtype = read_header(member)
             header = member.tell()
         start = archive.getinfo(f"{name}.npy").header_offset

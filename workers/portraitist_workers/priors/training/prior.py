@@ -72,7 +72,9 @@ class Trainer:
     def __init__(self, canvas: Canvas, resolution: int = 128, seed: int = 0, *, share: float = 1.0) -> None:
         """`share`: of the phases' lengths, for a short run."""
         torch.manual_seed(seed)  # initial weights
-        self.phases = [replace(phase, images=round(phase.images * share)) for phase in PHASES if phase.resolution <= resolution]
+        self.phases = [
+            replace(phase, images=round(phase.images * share)) for phase in PHASES if phase.resolution <= resolution
+        ]
         self.generator = Generator(config(resolution))
         self.labels = label_network(canvas, W_DIM)
         self.generator_ema, self.labels_ema = copy.deepcopy(self.generator), copy.deepcopy(self.labels)
@@ -115,7 +117,9 @@ class Trainer:
         """The w or w_plus from which the learning synthesis makes a render's picture."""
         return self.labels(labels)
 
-    def paired_losses(self, fake: Tensor, image: Tensor, alpha: Tensor, lpips, *, edges: float, perceptual: float) -> dict[str, Tensor]:
+    def paired_losses(
+        self, fake: Tensor, image: Tensor, alpha: Tensor, lpips, *, edges: float, perceptual: float
+    ) -> dict[str, Tensor]:
         """What compares a picture with its render, weighted; a term of weight 0 is left out."""
         losses = {"l1": pyramid_l1(fake, image, where_to_look(alpha))}
         if edges:
@@ -141,7 +145,9 @@ class Trainer:
     def networks_and_position(self) -> dict:
         networks = [name + kind for name in self.learning for kind in ("", "_ema")]
         return {name: getattr(self, name).state_dict() for name in networks} | {
-            "seen": self.seen, "rng": json.dumps(self.rng.bit_generator.state), "shift_rng": self.shift_rng.get_state(),
+            "seen": self.seen,
+            "rng": json.dumps(self.rng.bit_generator.state),
+            "shift_rng": self.shift_rng.get_state(),
         }
 
     def load(self, state: dict) -> None:
@@ -152,10 +158,14 @@ class Trainer:
         for name in ("generator", "generator_ema"):
             missing, unexpected = getattr(self, name).load_state_dict(state[name], strict=False)
             if unexpected:
-                raise ValueError(f"the state is of a generator of other sizes, with {unexpected[0]}: give its --resolution")
+                raise ValueError(
+                    f"the state is of a generator of other sizes, with {unexpected[0]}: give its --resolution"
+                )
         if missing:
             self.take_averages()
-            self.seen = sum(phase.images for phase in self.phases if phase.resolution < self.generator.config.resolution)
+            self.seen = sum(
+                phase.images for phase in self.phases if phase.resolution < self.generator.config.resolution
+            )
         else:
             self.optimizer.load_state_dict(state["optimizer"])
             self.seen = state["seen"]

@@ -35,7 +35,9 @@ STAGES = (0, 10, 30, 80, 150, 250)  # updates
 LR = 3e-3
 
 
-def tune_and_collect(generator: Generator, photos: Tensor, w: Tensor, loss: Reconstruction, *, batch: int, seed: int) -> np.ndarray:
+def tune_and_collect(
+    generator: Generator, photos: Tensor, w: Tensor, loss: Reconstruction, *, batch: int, seed: int
+) -> np.ndarray:
     """uint8 [len(STAGES) * N, 2, R, R, 3]: each photo beside its reproduction at every stage."""
     rng = torch.Generator().manual_seed(seed)
     optimizer = Muon(generator.synthesis, lr=LR)
@@ -43,7 +45,9 @@ def tune_and_collect(generator: Generator, photos: Tensor, w: Tensor, loss: Reco
     for step in range(STAGES[-1] + 1):
         if step in STAGES:
             with torch.no_grad():
-                made = torch.cat([generator.synthesis(part, dtype=optimisation_dtype()).float() for part in w.split(16)])
+                made = torch.cat(
+                    [generator.synthesis(part, dtype=optimisation_dtype()).float() for part in w.split(16)]
+                )
             collected.append(np.stack([to_uint8(photos), to_uint8(made)], 1))
         rows = torch.randperm(len(photos), generator=rng)[:batch]
         total = loss(generator.synthesis(w[rows], dtype=optimisation_dtype()), photos[rows], step).mean()
@@ -59,7 +63,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of pair files; new ones are added")
     parser.add_argument("--sets", type=int, default=4)
     parser.add_argument("--renders", type=int, default=48, help="per set")
-    parser.add_argument("--photographs", type=Path, help="folder with london/: half of each set are photos of training people")
+    parser.add_argument(
+        "--photographs", type=Path, help="folder with london/: half of each set are photos of training people"
+    )
     parser.add_argument("--prior", type=Path, default=bundled(), help="folder of the prior that is tuned")
     parser.add_argument("--perceptual", type=Path, help="folder with another perceptual.safetensors than the package's")
     parser.add_argument("--threads", type=int, default=1)
@@ -80,7 +86,9 @@ def main() -> None:
         with torch.no_grad():
             w = torch.cat([prior.encoder(part) for part in photos.split(16)])
         # Different weights of the pixel terms: a tuned picture's faults depend on them.
-        loss = Reconstruction(distance, l1_weight=(0.4, 0.1, 0.0)[index % 3], coarse_weight=(0.3, 0.1, 0.0)[index % 3], seed=index)
+        loss = Reconstruction(
+            distance, l1_weight=(0.4, 0.1, 0.0)[index % 3], coarse_weight=(0.3, 0.1, 0.0)[index % 3], seed=index
+        )
         generator = Generator(prior.generator.config)
         generator.load_state_dict(prior.generator.state_dict())
         pairs = tune_and_collect(generator, photos, w, loss, batch=12, seed=index)
