@@ -19,6 +19,7 @@ test: install lint unit
 
 lint: install
 	$(BIN)/ruff check sdk workers tests $(wildcard examples)
+	$(BIN)/ruff format --check --quiet sdk workers tests $(wildcard examples)
 	$(BIN)/mypy
 
 unit: install redis

@@ -36,11 +36,11 @@ def too_large(backend: Backend, lane: Lane) -> list[dict[str, Any]]:
     """Waiting jobs that no living worker of the lane has the memory for: id, the bytes needed, the most that a worker has."""
     if not isinstance(backend.transport, RedisTransport) or not isinstance(backend.ledger, RedisLedger):
         return []
-    room = [w.memory for w in backend.transport.workers() if lane in w.queues]
-    if not room or 0 in room:
+    sizes = [w.memory for w in backend.transport.workers() if lane in w.queues]
+    if not sizes or 0 in sizes:
         return []
     return [
-        {"job": row.id, "needed": row.memory, "largest": max(room)} for row in backend.ledger.beyond(lane, max(room))
+        {"job": row.id, "needed": row.memory, "largest": max(sizes)} for row in backend.ledger.beyond(lane, max(sizes))
     ]
 
 

@@ -73,9 +73,10 @@ def main() -> None:
         "photographs",
         "Photographs of real people",
         [
-            f"One studio photograph each of the {len(HELD_OUT)} participants of the Face Research Lab London Set whom no training saw, neutral "
-            f"and smiling by turns. {judges.describe()}",
-            f"Without its grain: after non-local means of strength {GRAIN} (of 255). About as near comes what foresees a face and no noise.",
+            f"One studio photograph each of the {len(HELD_OUT)} participants of the Face Research Lab London Set whom no training saw, "
+            f"neutral and smiling by turns. {judges.describe()}",
+            f"Without its grain: after non-local means of strength {GRAIN} (of 255). About as near comes what foresees a "
+            "face and no noise.",
             table(("prior", "", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), rows),
             "## Sharpness",
             "Root mean square of what a 3 x 3 mean takes away, in skin and hair as the parser sees them; pictures are in [-1, 1].",

@@ -70,9 +70,9 @@ def main() -> None:
         [
             f"{prior.reference}, {prior.resolution} px. {judges.describe()}",
             "## Random samples",
-            "z ~ N(0, 1), truncation_psi 1, no selection. KID (kernel inception distance) over features of unit mean square; 0: as the renders "
-            "that the prior learnt from. Precision: share of the samples that lie among renders; recall: share of the renders that lie among "
-            "samples.",
+            "z ~ N(0, 1), truncation_psi 1, no selection. KID (kernel inception distance) over features of unit mean square; 0: as the "
+            "renders that the prior learnt from. Precision: share of the samples that lie among renders; recall: share of the renders that "
+            "lie among samples.",
             table(("", ""), lines),
             save(sheet(shown), f"{page}-samples", args.work),
             "## Copies",

@@ -67,8 +67,9 @@ def main() -> None:
         "real",
         "Real people",
         [
-            f"{len(known)} people in a studio, neutral and smiling (Face Research Lab London Set), and {len(made)} of whom there are ordinary "
-            "photos. Of the former, the mean vector that the identity network takes off and the renders of the attribute network are made.",
+            f"{len(known)} people in a studio, neutral and smiling (Face Research Lab London Set), and {len(made)} of whom there are "
+            "ordinary photos. Of the former, the mean vector that the identity network takes off and the "
+            "renders of the attribute network are made.",
             "## Recognising",
             recognised(embedded, owner, args.sources),
             mixed(made, embedded),

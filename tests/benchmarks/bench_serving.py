@@ -24,11 +24,11 @@ import portraitist
 from portraitist.requests import Synthesize
 from portraitist.transport import EmbeddedTransport, RedisTransport
 from portraitist_workers import operations
-from portraitist_workers.execution import execute
 from portraitist_workers.generator.crowd import crowd
 from portraitist_workers.operations import MemoryContext
 from portraitist_workers.persona.warm import nbytes, warm
 from portraitist_workers.priors import library
+from portraitist_workers.queue.execution import execute
 
 from ..queue.fleet import Fleet
 from ..serving import people

@@ -11,7 +11,7 @@ from portraitist.photos import Link, gather
 from portraitist.requests import AddPhotos, CreatePersona, Edit, Photo
 from portraitist.store import MemoryStore
 from portraitist.testing import fake_studio
-from portraitist_workers.fetching import with_photos
+from portraitist_workers.queue.fetching import with_photos
 
 from .network import reply
 

@@ -10,8 +10,8 @@ from portraitist.backend import Backend
 from portraitist.ledger import MemoryLedger, NewJob
 from portraitist.vault import Keyring, in_memory
 from portraitist.webhooks import wire
-from portraitist_workers import delivering
-from portraitist_workers.delivering import Sender
+from portraitist_workers.queue import webhook_sender
+from portraitist_workers.queue.webhook_sender import Sender
 
 from .network import reply
 
@@ -48,7 +48,7 @@ def sender(ledger, outbound):
         sender._looked = 0.0
         sender.look()
         deadline = time.monotonic() + 20
-        while sender._free._value < delivering.AT_ONCE and time.monotonic() < deadline:
+        while sender._free._value < webhook_sender.AT_ONCE and time.monotonic() < deadline:
             time.sleep(0.005)
 
     return send
@@ -89,13 +89,13 @@ def test_retried_with_growing_pauses_then_given_up_and_sent_again(site, sender, 
     receiver = site(lambda h: reply(h, status[0]), "hooks.example")
     end(ledger)
     pauses, outcomes = [], []
-    monkeypatch.setattr(delivering.metrics, "webhook_sent", outcomes.append)
-    for attempt in range(1, delivering.ATTEMPTS + 1):
+    monkeypatch.setattr(webhook_sender.metrics, "webhook_sent", outcomes.append)
+    for attempt in range(1, webhook_sender.ATTEMPTS + 1):
         sender()
         assert len(receiver.requests) == attempt
         (waiting,) = ledger.outbox.list()
         assert waiting.error == "it answered 500"
-        if attempt < delivering.ATTEMPTS:
+        if attempt < webhook_sender.ATTEMPTS:
             pauses.append(waiting.due - clock.now)
             clock.now = waiting.due - 0.1
             sender()
@@ -104,13 +104,13 @@ def test_retried_with_growing_pauses_then_given_up_and_sent_again(site, sender, 
     for n, pause in enumerate(pauses):
         middle = min(5.0 * 4.0**n, 6 * 3600.0)
         assert 0.7 * middle <= pause <= 1.3 * middle
-    assert waiting.dead and waiting.attempts == delivering.ATTEMPTS
+    assert waiting.dead and waiting.attempts == webhook_sender.ATTEMPTS
     assert len({r[2]["webhook-id"] for r in receiver.requests}) == len({r[3] for r in receiver.requests}) == 1
     status[0] = 200
     ledger.outbox.resend(waiting.id)
     sender()
-    assert ledger.outbox.list() == [] and len(receiver.requests) == delivering.ATTEMPTS + 1
-    assert outcomes == ["retried"] * (delivering.ATTEMPTS - 1) + ["given_up", "delivered"]
+    assert ledger.outbox.list() == [] and len(receiver.requests) == webhook_sender.ATTEMPTS + 1
+    assert outcomes == ["retried"] * (webhook_sender.ATTEMPTS - 1) + ["given_up", "delivered"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_private_addresses_are_given_up_at_once(site, sender, ledger, network, c
 
 
 def test_a_receiver_that_hangs_does_not_hold_up_the_others(site, sender, ledger, monkeypatch):
-    monkeypatch.setattr(delivering, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(webhook_sender, "TIMEOUT_S", 1.0)
     release = threading.Event()
     site(lambda h: release.wait(15), "slow.example", address="8.8.4.4")
     receiver = site(lambda h: reply(h, 200), "hooks.example")
@@ -202,4 +202,4 @@ def test_at_most_so_many_at_once(site, sender, ledger, monkeypatch):
         end(ledger, number)
     for _ in range(3):
         sender()
-    assert len(receiver.requests) == 20 and 1 < most[0] <= delivering.AT_ONCE
+    assert len(receiver.requests) == 20 and 1 < most[0] <= webhook_sender.AT_ONCE

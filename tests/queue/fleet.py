@@ -27,7 +27,7 @@ class Fleet:
         """Start workers, without waiting for them."""
         env = {**os.environ, "PORTRAITIST_URL": self.server.url, "PORTRAITIST_STORE": str(self.store)}
         env |= {"PORTRAITIST_LEASE_S": str(self.lease_s), "PORTRAITIST_LOG": log}
-        command = [sys.executable, "-m", "portraitist_workers.cluster", "--queues", queues, "--grace", str(grace)]
+        command = [sys.executable, "-m", "portraitist_workers.queue.cluster", "--queues", queues, "--grace", str(grace)]
         command += [*(["--monitor", str(monitor)] if monitor else []), *more]
         for _ in range(count):
             with open(self.log, "ab") as log:

@@ -17,8 +17,8 @@ import fsspec  # noqa: F401  (loaded once, here)
 
 from portraitist.backend import embedded, open_store
 from portraitist.results import PersonaRecord
-from portraitist_workers import execution
-from portraitist_workers.execution import execute
+from portraitist_workers.queue import execution
+from portraitist_workers.queue.execution import execute
 
 OLD, NEW = b"old" * 70_000, b"new" * 70_000  # checkpoints
 WEIGHTS, PREVIEW = b"weights" * 30_000, b"preview" * 5_000

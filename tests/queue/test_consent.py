@@ -72,7 +72,7 @@ def test_a_consent_that_is_over(backend):
 )
 def test_the_worker_asks_too_before_it_reads_a_photo(cluster, consent, refusal):
     """Whoever wrote the job, and however long it waited."""
-    from portraitist_workers.execution import execute
+    from portraitist_workers.queue.execution import execute
 
     studio = Studio(cluster.of())
     studio._backend.transport.wake = lambda *_: None  # we are the worker
@@ -153,7 +153,7 @@ def test_what_a_consent_says():
 
 
 def test_an_expired_persona_is_swept_with_all_that_was_made_from_it(backend, clock, monkeypatch):
-    from portraitist_workers import sweeping
+    from portraitist_workers.queue import sweeping
 
     studio = Studio(backend.of("acme"))
     ana = studio.personas.create("ana", PHOTOS, retain_days=1, wait=True)
@@ -173,7 +173,7 @@ def test_an_expired_persona_is_swept_with_all_that_was_made_from_it(backend, clo
 
 
 def test_jobs_that_are_over_go_after_a_month_with_their_pictures(backend, clock, monkeypatch):
-    from portraitist_workers import sweeping
+    from portraitist_workers.queue import sweeping
 
     monkeypatch.setattr(sweeping, "SWEEP_AGE_S", -1)
     studio = Studio(backend.of())

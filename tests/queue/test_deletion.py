@@ -21,7 +21,7 @@ from portraitist.store import MemoryStore, SealedStore
 from portraitist.testing import fake_studio
 from portraitist.vault import Keyring, in_memory
 from portraitist.vault.receipts import Receipt, public_keys
-from portraitist_workers import sweeping, warmth
+from portraitist_workers.queue import sweeping, warm_models
 
 from .fleet import Fleet
 from .processes import row, running, until
@@ -301,9 +301,9 @@ def test_a_worker_that_cannot_ask_who_was_deleted_forgets_everybody(monkeypatch)
 
     held = ["per_1", "per_2"]
     operations = SimpleNamespace(warm=lambda: tuple(held), forget=held.remove)
-    monkeypatch.setattr(warmth, "LOOK_S", 0.05)
-    monkeypatch.setattr(warmth, "FORGET_S", 0.3)
-    warmth.start(SimpleNamespace(ledger=Away(), transport=None), operations)
+    monkeypatch.setattr(warm_models, "LOOK_S", 0.05)
+    monkeypatch.setattr(warm_models, "FORGET_S", 0.3)
+    warm_models.start(SimpleNamespace(ledger=Away(), transport=None), operations)
     time.sleep(0.15)
     assert held  # a short outage costs nothing
     until(lambda: not held)

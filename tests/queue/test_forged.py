@@ -10,7 +10,7 @@ from portraitist.errors import StorageError
 from portraitist.ledger import RedisLedger
 from portraitist.ledger.protocol import TERMINAL
 from portraitist.transport import RedisTransport, wakeups
-from portraitist_workers import broker
+from portraitist_workers.queue import broker
 
 from .fleet import Fleet
 from .processes import until

@@ -10,7 +10,7 @@ import pytest
 from portraitist import memory
 from portraitist.errors import InvalidRequest, JobFailed
 from portraitist.memory import GB
-from portraitist_workers import room
+from portraitist_workers.queue import worker_memory
 
 from .fleet import Fleet, starts
 from .processes import row, until
@@ -54,7 +54,7 @@ def test_a_second_process_only_where_there_is_the_memory_for_it(monkeypatch):
     edit, create = (SimpleNamespace(request={"operation": operation}) for operation in ("edit", "create"))
     monkeypatch.setattr(memory, "SERVING", 2**60)
     monkeypatch.setattr(memory, "NEEDS", {"create": 1})
-    assert room.beside(create) and not room.beside(edit)
+    assert worker_memory.beside(create) and not worker_memory.beside(edit)
 
 
 def test_a_job_that_fits_no_worker_is_told_of(fleet, create):

@@ -12,7 +12,7 @@ from portraitist.ledger import MemoryLedger, NewJob
 from portraitist.store import FsspecStore, MemoryStore
 from portraitist.store.objects import Objects
 from portraitist.transport import InlineTransport
-from portraitist_workers.execution import JobContext
+from portraitist_workers.queue.execution import JobContext
 from portraitist_workers.telemetry import Attempt
 
 JOB = "job_0123456789abcdef"

@@ -9,7 +9,7 @@ from portraitist import Consent
 from portraitist.backend import cluster
 from portraitist.errors import StorageError
 from portraitist.store import words
-from portraitist_workers.execution import execute
+from portraitist_workers.queue.execution import execute
 
 from . import fake_operations
 from .redis_server import RedisServer

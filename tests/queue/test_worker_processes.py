@@ -381,7 +381,7 @@ def test_clients_that_race_start_one_worker_and_one_job(studio):
 
     def workers():
         lines = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
-        return [line for line in lines if "portraitist_workers.embedded" in line and str(home) in line]
+        return [line for line in lines if "portraitist_workers.queue.embedded" in line and str(home) in line]
 
     until(lambda: len(workers()) == 1)  # those that came late find the lock taken, and end
 

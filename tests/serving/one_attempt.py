@@ -10,7 +10,7 @@ import time
 
 from portraitist.backend import embedded
 from portraitist_workers import operations
-from portraitist_workers.execution import execute, worker_name
+from portraitist_workers.queue.execution import execute, worker_name
 
 
 class Killed:

@@ -10,9 +10,10 @@ from portraitist.ledger import MemoryLedger, NewJob
 from portraitist.requests import Synthesize
 from portraitist.store import MemoryStore
 from portraitist.transport import InlineTransport
-from portraitist_workers import operations, warmth
+from portraitist_workers import operations
 from portraitist_workers.persona.judge import judge_for
 from portraitist_workers.persona.warm import WarmPersonas, nbytes, warm
+from portraitist_workers.queue import warm_models
 
 from .people import context, persona_id, record
 
@@ -78,5 +79,5 @@ def test_a_worker_forgets_who_was_deleted():
         here.ledger.finish(job.id, token, "succeeded", result=record(number).model_dump(mode="json"))
         warm.load(record(number), context(number))
     here.ledger.delete_persona(persona_id(1))
-    warmth.look(here, operations)
+    warm_models.look(here, operations)
     assert persona_id(1) not in warm.ids() and persona_id(2) in warm.ids()

@@ -181,7 +181,7 @@ def worker(
         return
     if transport.describe()["alive"]:
         raise QueueUnavailable(f"a worker is already running for {transport.home}; `portraitist worker --stop` ends it")
-    _become(["portraitist_workers.embedded", "--home", str(transport.home), "--idle", str(idle), *watched])
+    _become(["portraitist_workers.queue.embedded", "--home", str(transport.home), "--idle", str(idle), *watched])
 
 
 def _cluster_worker(
@@ -208,7 +208,7 @@ def _cluster_worker(
         os.environ["PORTRAITIST_STORE"] = store
     options = ["--queues", ",".join(lanes), "--device", device, "--batch", str(batch), "--grace", str(grace), *watched]
     options += ["--memory", memory] if memory else []
-    _become(["portraitist_workers.cluster", *options])
+    _become(["portraitist_workers.queue.cluster", *options])
 
 
 def demo(context: typer.Context) -> None:

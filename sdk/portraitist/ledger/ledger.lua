@@ -385,13 +385,13 @@ local function standing_job(id, tenant)
 end
 
 -- Of the tenant whose turn it is, the first job, or rather one of the next about a persona of `prefer`, while the first is younger
--- than PATIENCE_S. What needs more memory than `room` is passed over; so is a tenant whose first LOOK_AHEAD jobs do.
+-- than PATIENCE_S. What needs more memory than `memory` is passed over; so is a tenant whose first LOOK_AHEAD jobs do.
 local LOOK_AHEAD, PATIENCE_S, TENANTS = 8, 1, 16
 local function choose(tenant)
   local first
   for _, id in ipairs(call('ZRANGE', key('waiting', a.lane .. ':' .. tenant), 0, LOOK_AHEAD - 1)) do
     local row = standing_job(id, tenant)
-    if row and (not a.room or tonumber(row.memory or 0) <= a.room) then
+    if row and (not a.memory or tonumber(row.memory or 0) <= a.memory) then
       first = first or row
       if not a.prefer or now - first.created >= PATIENCE_S then return first end
       if row.priority == first.priority and a.prefer[row.persona_id] then return row end

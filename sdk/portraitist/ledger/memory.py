@@ -251,7 +251,7 @@ class MemoryLedger:
     # -- the worker's side ---------------------------------------------------------------------------------------
 
     def take(
-        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
+        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), memory: int = 0
     ) -> JobRow | None:
         with self._changed:
             return next(

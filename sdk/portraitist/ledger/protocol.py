@@ -227,11 +227,11 @@ class Ledger(Protocol):
     # -- the worker's side ---------------------------------------------------------------------------------------
 
     def take(
-        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
+        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), memory: int = 0
     ) -> JobRow | None:
         """Claim the job of `lane` whose turn it is. A ledger of many workers may claim another one instead of the same tenant and
         priority, about one of the personas `prefer`, if no job waits for long because of that; and passes over
-        those that need more than `room` bytes (0: there is enough)."""
+        those that need more than `memory` bytes (0: there is enough)."""
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         """Claim this job, or None when somebody else has it, it is over, or its tenant is at its quota of running jobs."""

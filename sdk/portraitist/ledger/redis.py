@@ -239,10 +239,10 @@ class RedisLedger:
     # -- the worker's side ---------------------------------------------------------------------------------------
 
     def take(
-        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
+        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), memory: int = 0
     ) -> JobRow | None:
         preferred = dict.fromkeys(prefer, 1) or None
-        return self._claimed("take", lane=lane, worker=worker, lease_s=lease_s, prefer=preferred, room=room or None)
+        return self._claimed("take", lane=lane, worker=worker, lease_s=lease_s, prefer=preferred, memory=memory or None)
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         return self._claimed("claim", id=job_id, worker=worker, lease_s=lease_s)
@@ -300,9 +300,9 @@ class RedisLedger:
                 ids += rules.in_turn([rules.Line(*line) for line in self._run("queued", lane=one, limit=left)], left)
         return ids
 
-    def beyond(self, lane: Lane, room: int, *, limit: int = 100) -> list[JobRow]:
-        """Of the first queued jobs, those that need more than `room` bytes."""
-        return [row for row in self._rows(self.queued(lane=lane, limit=limit)) if row.memory > room]
+    def beyond(self, lane: Lane, memory: int, *, limit: int = 100) -> list[JobRow]:
+        """Of the first queued jobs, those that need more than `memory` bytes."""
+        return [row for row in self._rows(self.queued(lane=lane, limit=limit)) if row.memory > memory]
 
     def depth(self, lane: Lane) -> int:
         with self._typed():

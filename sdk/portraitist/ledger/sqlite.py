@@ -272,7 +272,7 @@ class SqliteLedger(SqliteFile):
     # -- the worker's side ---------------------------------------------------------------------------------------
 
     def take(
-        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), room: int = 0
+        self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), memory: int = 0
     ) -> JobRow | None:
         with self._write(durable=False) as db:
             found = rules.in_turn(turns.lines(db, lane, self.tenant, first=1), 1)

@@ -1,6 +1,6 @@
 """The embedded transport: starts a local worker process when there is none, and again when it died.
 
-The worker (`python -m portraitist_workers.embedded --home DIR`) runs in a session of its own, so it outlives the client
+The worker (`python -m portraitist_workers.queue.embedded --home DIR`) runs in a session of its own, so it outlives the client
 that started it; it looks into the ledger every few milliseconds, so there is no message to send; it ends by itself after
 ten idle minutes.
 """
@@ -114,7 +114,7 @@ class EmbeddedTransport:
                 os.replace(self.log, self.log.with_suffix(".log.1"))
         with open(self.log, "ab") as log:
             self._started = subprocess.Popen(
-                [sys.executable, "-m", "portraitist_workers.embedded", "--home", str(self.home)],
+                [sys.executable, "-m", "portraitist_workers.queue.embedded", "--home", str(self.home)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

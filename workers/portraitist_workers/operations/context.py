@@ -15,7 +15,7 @@ from ..provenance.origin import MarkedImage, Origin
 
 
 class Context(Protocol):
-    """The queue's implementation is `portraitist_workers.tasks`; `MemoryContext` serves scripts, tests and benchmarks."""
+    """The queue's implementation is `portraitist_workers.queue.tasks`; `MemoryContext` serves scripts, tests and benchmarks."""
 
     def blob(self, digest: str) -> bytes:
         """The bytes stored under `digest`. Raises NotFound, StorageError."""

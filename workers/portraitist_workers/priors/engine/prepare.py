@@ -39,16 +39,11 @@ def crisp(tex: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def usable(skin: np.ndarray, regions: Regions) -> np.ndarray:
     """Where a person's texture may enter others' faces, uint8 [W, W]: bare skin, eyes, nose, lips, brows without fringe."""
     W = len(skin)
-    inside = lambda margin, blur: (
-        cv2.GaussianBlur(  # noqa: E731  (margin and blur in pixels of the 512 px canvas)
-            cv2.erode(skin, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (margin * W // 1024) + 1,) * 2)).astype(
-                np.float32
-            ),
-            (0, 0),
-            blur * W / 512,
-        )
-        / 255
-    )
+
+    def inside(margin, blur):
+        ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (margin * W // 1024) + 1,) * 2)
+        return cv2.GaussianBlur(cv2.erode(skin, ellipse).astype(np.float32), (0, 0), blur * W / 512) / 255
+
     # a fringe throws shadows and has loose strands, so the forehead keeps a wide margin to it
     top = int(np.argmax(regions.brows.max(1) > 0.5))
     forehead = np.clip((top + 0.04 * W - np.arange(W)) / (0.04 * W), 0, 1)[:, None].astype(np.float32)

@@ -17,9 +17,9 @@ from portraitist.ledger import LANES, JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL, Lane
 from portraitist.transport import RedisTransport
 
+from ..telemetry import logs, metrics
 from .execution import LEASE_S, SILENT_S
 from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
-from .telemetry import logs, metrics
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from portraitist.backend import Backend
 from portraitist.errors import JobTimedOut, PortraitistError
 from portraitist.ledger import JobRow, LeaseLost
 
+from ..telemetry import logs, metrics
 from .checking import checked
-from .telemetry import logs, metrics
 
 log = logging.getLogger(__name__)
 

@@ -24,14 +24,14 @@ from portraitist.ledger import JobRow, LeaseLost
 from portraitist.ledger.protocol import LANES, TERMINAL, Lane
 from portraitist.transport.lock import WorkerLock
 
-from . import room
-from .delivering import Sender
+from ..telemetry import logs, metrics
+from ..telemetry.monitor import clean_up
+from . import worker_memory
 from .execution import CANCEL_GRACE_S, LEASE_S, SILENT_S
-from .limits import LIMIT_GRACE_S, LIMIT_S, fail_late
 from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
 from .tasks import run_job
-from .telemetry import logs, metrics
-from .telemetry.monitor import clean_up
+from .time_limits import LIMIT_GRACE_S, LIMIT_S, fail_late
+from .webhook_sender import Sender
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Supervisor:
             if lane in busy or now - sent_at < (STUCK_S if received else RESEND_S):
                 continue
             others = busy | {other for other, sent in queued.items() if sent in self._sent} - {lane}
-            if others and len(processes) < len(LANES) and not room.beside(self._ledger.job(job_id)):
+            if others and len(processes) < len(LANES) and not worker_memory.beside(self._ledger.job(job_id)):
                 continue  # it waits, as the only process does one job after the other
             self._sent[job_id] = now, processes
             run_job.apply_async((job_id,), task_id=job_id)
@@ -201,7 +201,9 @@ class Supervisor:
         if not self._ending.acquire(blocking=False):
             return
         log.info("the installed code has changed; starting anew")
-        subprocess.Popen([sys.executable, "-m", "portraitist_workers.embedded", *sys.argv[1:]], start_new_session=True)
+        subprocess.Popen(
+            [sys.executable, "-m", "portraitist_workers.queue.embedded", *sys.argv[1:]], start_new_session=True
+        )
         os._exit(0)
 
     def _home_exists(self) -> bool:

@@ -14,7 +14,7 @@ from portraitist.transport import RedisTransport
 
 log = logging.getLogger(__name__)
 
-ROOM = int(os.environ.get("PORTRAITIST_MEMORY", "0"))  # bytes; 0: not known
+MEMORY = int(os.environ.get("PORTRAITIST_MEMORY", "0"))  # bytes; 0: not known
 
 
 def exhausted(error: Exception) -> bool:
@@ -42,14 +42,14 @@ def _free() -> int | None:
 def leave_to_a_larger_one(backend: Backend, row: JobRow) -> bool:
     """Back to the queue, once, if a worker lives that has more memory than this one."""
     ledger, transport = backend.ledger, backend.transport
-    if not (ROOM and isinstance(ledger, RedisLedger) and isinstance(transport, RedisTransport)):
+    if not (MEMORY and isinstance(ledger, RedisLedger) and isinstance(transport, RedisTransport)):
         return False
     raised = row.memory > memory.needed(row.request)  # it has failed on a smaller one before
-    if raised or not any(worker.memory > ROOM and row.lane in worker.queues for worker in transport.workers()):
+    if raised or not any(worker.memory > MEMORY and row.lane in worker.queues for worker in transport.workers()):
         return False
-    reason = f"it ran out of the {memory.show(ROOM)} of its worker"
+    reason = f"it ran out of the {memory.show(MEMORY)} of its worker"
     try:
-        after = ledger.requeue(row.id, row.token, reason=reason, memory=ROOM + 1)
+        after = ledger.requeue(row.id, row.token, reason=reason, memory=MEMORY + 1)
     except LeaseLost:
         return True
     log.warning("job %s: %s: %s", row.id, reason, after.status)
@@ -59,5 +59,5 @@ def leave_to_a_larger_one(backend: Backend, row: JobRow) -> bool:
 
 def advice() -> str:
     """For the error of a job that is not tried again."""
-    had = f"its worker has {memory.show(ROOM)}, and none is larger that has not tried; " if ROOM else ""
+    had = f"its worker has {memory.show(MEMORY)}, and none is larger that has not tried; " if MEMORY else ""
     return had + "choose a smaller preset, fewer pictures per call or close other programs"

@@ -2,7 +2,7 @@
 
 One child does the jobs; a second one is started when pictures are asked for while a person is learnt, so that they do not wait.
 
-    python -m portraitist_workers.embedded --home DIR [--idle 600]
+    python -m portraitist_workers.queue.embedded --home DIR [--idle 600]
 
 One per home folder (`worker.lock`). Started by the SDK on demand, or in the foreground by `portraitist worker`.
 """
@@ -20,9 +20,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from .process import children, set_for_children
-from .telemetry import logs
-from .telemetry.monitor import Monitor, prepare
+from ..telemetry import logs
+from ..telemetry.monitor import Monitor, prepare
+from .children import children, set_for_children
 
 # Celery starts the second child when a second message comes. It may not end it again: after that it took no message any more.
 KEEP_S = 10**9

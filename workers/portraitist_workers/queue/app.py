@@ -10,11 +10,11 @@ from celery.signals import setup_logging
 from portraitist.ledger.redis_server import plain_url
 from portraitist.transport import wakeups
 
-from .telemetry import logs
+from ..telemetry import logs
 
 _URL = os.environ.get("PORTRAITIST_URL")  # of the cluster; none: the embedded worker
 
-app = Celery("portraitist", include=["portraitist_workers.tasks"])
+app = Celery("portraitist", include=["portraitist_workers.queue.tasks"])
 app.conf.update(
     wakeups.MESSAGE_SETTINGS,
     broker_url=plain_url(_URL) if _URL else "memory://",

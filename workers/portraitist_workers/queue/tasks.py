@@ -21,12 +21,12 @@ from portraitist.ledger import JobRow, Ledger
 from portraitist.ledger.protocol import Lane
 from portraitist.transport import RedisTransport, wakeups
 
-from . import warmth
+from ..telemetry import tracing
+from ..telemetry.monitor import child_is_warm
+from . import warm_models
 from .app import app
 from .execution import LEASE_S, execute, worker_name
-from .room import ROOM
-from .telemetry import tracing
-from .telemetry.monitor import child_is_warm
+from .worker_memory import MEMORY
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,15 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
     ledger = backend.ledger
     try:
         who: dict[str, Any] = {"worker": worker_name(), "lease_s": LEASE_S}
-        row = ledger.take(lane, **who, prefer=_operations().warm(), room=ROOM) if lane else ledger.claim(job_id, **who)
+        row = (
+            ledger.take(lane, **who, prefer=_operations().warm(), memory=MEMORY)
+            if lane
+            else ledger.claim(job_id, **who)
+        )
         if row is not None:
             _do(backend, [row, *_companions(ledger, row, who)])
             _wake_next(backend, row.lane)
-        warmth.tell(backend, _operations())
+        warm_models.tell(backend, _operations())
     except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
         log.warning("job %s: %s", job_id, error)
 
@@ -91,7 +95,7 @@ def _wake_next(backend: Backend, lane: Lane) -> None:
 def _backend() -> Backend:
     url = os.environ.get("PORTRAITIST_URL")
     backend = cluster(url, create=False) if url else embedded(os.environ["PORTRAITIST_HOME"], create=False)
-    warmth.start(backend, _operations())
+    warm_models.start(backend, _operations())
     return backend
 
 

@@ -1,6 +1,6 @@
 """A cluster's worker: a Celery worker over Redis with one spawned child, for one processor or GPU.
 
-    PORTRAITIST_URL=redis://host:6379/0 PORTRAITIST_STORE=DIR python -m portraitist_workers.cluster --queues tune,serve
+    PORTRAITIST_URL=redis://host:6379/0 PORTRAITIST_STORE=DIR python -m portraitist_workers.queue.cluster --queues tune,serve
 
 `portraitist worker --url …` becomes this. Any number of them on any number of hosts. SIGTERM drains: the running job may
 finish within the grace, else it goes back to the queue, as it does at once on SIGQUIT or a second SIGTERM.
@@ -20,9 +20,9 @@ import threading
 import time
 from functools import partial
 
-from .process import children, set_for_children
-from .telemetry import logs
-from .telemetry.monitor import Monitor, clean_up, prepare
+from ..telemetry import logs
+from ..telemetry.monitor import Monitor, clean_up, prepare
+from .children import children, set_for_children
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.update(PORTRAITIST_URL=options.url, PORTRAITIST_STORE=str(options.store), PORTRAITIST_NODE=node_name)
     os.environ["PORTRAITIST_BATCH"] = str(options.batch)
     _choose(options.device)
-    room = memory.parse(options.memory) if options.memory else _measure(parser, options.device)
-    os.environ["PORTRAITIST_MEMORY"] = str(room)
+    available = memory.parse(options.memory) if options.memory else _measure(parser, options.device)
+    os.environ["PORTRAITIST_MEMORY"] = str(available)
     set_for_children()
     if options.monitor:
         prepare()
@@ -93,10 +93,10 @@ def main(argv: list[str] | None = None) -> int:
     )
 
     pids = partial(children, worker)
-    info = WorkerInfo(node_name, host, os.getpid(), queues, options.device, __version__, time.time(), memory=room)
+    info = WorkerInfo(node_name, host, os.getpid(), queues, options.device, __version__, time.time(), memory=available)
 
     def restart() -> None:
-        os.execv(sys.executable, [sys.executable, "-m", "portraitist_workers.cluster", *(argv or sys.argv[1:])])
+        os.execv(sys.executable, [sys.executable, "-m", "portraitist_workers.queue.cluster", *(argv or sys.argv[1:])])
 
     node = Node(
         backend,

@@ -22,7 +22,7 @@ LOOK_S = DELETIONS_S  # a deleted persona is out of a worker's memory after so m
 
 def start(backend: Backend, operations: ModuleType) -> None:
     """Look after this process's warm personas from a thread, for as long as it lives."""
-    threading.Thread(target=_run, args=(backend, operations), name="portraitist-warmth", daemon=True).start()
+    threading.Thread(target=_run, args=(backend, operations), name="portraitist-warm_models", daemon=True).start()
 
 
 def tell(backend: Backend, operations: ModuleType) -> None:

@@ -14,8 +14,8 @@ from portraitist.ledger.outbox import DeliveryRow
 from portraitist.outbound.client import Outbound
 from portraitist.webhooks.wire import body, headers
 
+from ..telemetry import metrics
 from . import execution
-from .telemetry import metrics
 
 log = logging.getLogger(__name__)
 

@@ -32,12 +32,12 @@ from portraitist.requests import CreatePersona
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store, words
 
-from . import room
+from ..provenance.gallery import Gallery
+from ..telemetry import Attempt
+from . import worker_memory
 from .checking import checked
 from .fetching import with_photos
-from .limits import LIMIT_S, timed_out
-from .provenance.gallery import Gallery
-from .telemetry import Attempt
+from .time_limits import LIMIT_S, timed_out
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S
                 return _taken_away(backend, job_id)
             outcome = {"status": "cancelled", "error": rules.cancelled_error(job_id)}
         except Exception as error:
-            if room.exhausted(error) and room.leave_to_a_larger_one(backend, row):
+            if worker_memory.exhausted(error) and worker_memory.leave_to_a_larger_one(backend, row):
                 return
             if not isinstance(error, PortraitistError):
                 log.exception("job %s failed in stage %s", job_id, context.stage)
@@ -133,8 +133,8 @@ def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
     where = f"in stage {stage!r}" if stage else "before its first stage"
     if isinstance(error, PortraitistError):
         typed = error
-    elif room.exhausted(error):
-        typed = JobFailed(f"job {row.id} ran out of memory {where}; {room.advice()}")
+    elif worker_memory.exhausted(error):
+        typed = JobFailed(f"job {row.id} ran out of memory {where}; {worker_memory.advice()}")
     elif isinstance(error, ImportError):
         typed = JobFailed(f"job {row.id} could not load what it needs {where}: {error}; run `portraitist doctor`")
     else:

@@ -16,12 +16,12 @@ from portraitist.errors import PortraitistError
 from portraitist.ledger import JobRow
 from portraitist.transport import RedisTransport, WorkerInfo
 
-from .delivering import Sender
+from ..telemetry import metrics
+from ..telemetry.monitor import clean_up
 from .execution import CANCEL_GRACE_S, SILENT_S
-from .limits import LIMIT_GRACE_S, LIMIT_S, fail_late
 from .reaper import CALM_S, Reaper, give_back
-from .telemetry import metrics
-from .telemetry.monitor import clean_up
+from .time_limits import LIMIT_GRACE_S, LIMIT_S, fail_late
+from .webhook_sender import Sender
 
 log = logging.getLogger(__name__)
 
