@@ -2,13 +2,13 @@
 
 import torch
 
-from portraitist_workers.generator import Generator, GeneratorConfig
+from portraitist_workers.generator import GeneratorConfig, StyleGAN2
 
 
-def generator(seed: int = 0, resolution: int = 32) -> Generator:
+def generator(seed: int = 0, resolution: int = 32) -> StyleGAN2:
     torch.manual_seed(seed)
     config = GeneratorConfig(resolution, z_dim=16, w_dim=16, mapping_layers=2, channel_base=256, channel_max=16)
-    return Generator(config).eval().requires_grad_(False)
+    return StyleGAN2(config).eval().requires_grad_(False)
 
 
 def distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

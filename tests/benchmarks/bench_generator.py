@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from portraitist_workers.generator import Generator, GeneratorConfig
+from portraitist_workers.generator import GeneratorConfig, StyleGAN2
 
 from . import reference_generator
 from .options import like_a_worker
@@ -118,7 +118,7 @@ def summary(times: list[tuple[Shape, Times]]) -> str:
 
 def measure(shape: Shape) -> Times:
     torch.manual_seed(0)
-    generator = Generator(shape.config).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    generator = StyleGAN2(shape.config).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     plain = copy.deepcopy(generator).to(memory_format=torch.contiguous_format)
     w = torch.randn(shape.batch, shape.config.w_dim)
     times: Times = {}
@@ -144,12 +144,12 @@ def measure(shape: Shape) -> Times:
 
 
 @torch.no_grad()
-def _forward(generator: Generator, synthesis: Callable[[Tensor], Tensor], w: Tensor) -> None:
+def _forward(generator: StyleGAN2, synthesis: Callable[[Tensor], Tensor], w: Tensor) -> None:
     generator.requires_grad_(False)
     synthesis(w)
 
 
-def _backward(generator: Generator, synthesis: Callable[[Tensor], Tensor], w: Tensor, *, train: bool) -> None:
+def _backward(generator: StyleGAN2, synthesis: Callable[[Tensor], Tensor], w: Tensor, *, train: bool) -> None:
     generator.synthesis.requires_grad_(train)
     w = w.clone().requires_grad_()
     synthesis(w).square().mean().backward()

@@ -24,7 +24,7 @@ import portraitist
 from portraitist.requests import Synthesize
 from portraitist.transport import EmbeddedTransport, RedisTransport
 from portraitist_workers import operations
-from portraitist_workers.generator.crowd import crowd
+from portraitist_workers.generator.stacked import stack
 from portraitist_workers.operations import MemoryContext
 from portraitist_workers.persona.warm import nbytes, warm
 from portraitist_workers.priors import library
@@ -36,7 +36,7 @@ from .options import like_a_worker
 from .report import table, write
 
 VALUES = {"yaw": 8.0, "smile": 0.6}
-CROWDS = (1, 4, 16)
+TOGETHER = (1, 4, 16)
 PEOPLE, WORKERS, ROOM = 30, 3, 10  # of the routing; ROOM: personas that one worker can hold
 
 
@@ -62,31 +62,35 @@ def main() -> None:
 def passes(runs: int) -> str:
     """Milliseconds for one picture each of so many people, by way and number format."""
     prior = library.load().generator
-    members = [copy.deepcopy(prior).requires_grad_(False) for _ in range(max(CROWDS))]
+    members = [copy.deepcopy(prior).requires_grad_(False) for _ in range(max(TOGETHER))]
     for seed, member in enumerate(members):
         for parameter in member.synthesis.parameters():
             parameter += 0.01 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(seed))
-    w = torch.randn(max(CROWDS), prior.config.w_dim, generator=torch.Generator().manual_seed(0)) * library.load().w_std
+    w = (
+        torch.randn(max(TOGETHER), prior.config.w_dim, generator=torch.Generator().manual_seed(0))
+        * library.load().w_std
+    )
     rows = []
     for dtype, label in ((torch.float32, "fp32"), (torch.bfloat16, "bf16")):
-        for count in CROWDS:
-            stacked = crowd(members[:count])
+        for count in TOGETHER:
+            stacked = stack(members[:count])
             ways: dict[str, Callable[[], object]] = {
                 "one by one": lambda: [m.synthesis(w[i : i + 1], dtype=dtype) for i, m in enumerate(members[:count])],  # noqa: B023
-                "crowd": lambda: stacked(w[:count], dtype=dtype),  # noqa: B023
+                "together": lambda: stacked(w[:count], dtype=dtype),  # noqa: B023
                 "same person": lambda: members[0].synthesis(w[:count], dtype=dtype),  # noqa: B023
             }
             with torch.no_grad():
-                single, crowded, same = compare(list(ways.values()), runs)
-            gains = [f"{single / other:.2f}×" for other in (crowded, same)]
-            rows.append([label, count, f"{single:.0f}", f"{crowded:.0f}", gains[0], f"{same:.0f}", gains[1]])
+                single, together, same = compare(list(ways.values()), runs)
+            gains = [f"{single / other:.2f}×" for other in (together, same)]
+            rows.append([label, count, f"{single:.0f}", f"{together:.0f}", gains[0], f"{same:.0f}", gains[1]])
             print(rows[-1], flush=True)
     note = (
         "## One pass for several people\n\nMilliseconds of the generator's pass, one picture of 128 px each. *One by one*: a pass per "
-        "person. *Crowd*: one pass with each person's own weights (generator/crowd.py: grouped convolutions), their stacking not counted. "
-        "*Same person*: as many pictures of one person in one pass. Processor time; the ways take turns, the smallest of each counts."
+        "person. *Together*: one pass with each person's own weights (generator/stacked.py: grouped convolutions), their stacking not "
+        "counted. *Same person*: as many pictures of one person in one pass. Processor time; the ways take turns, "
+        "the smallest of each counts."
     )
-    header = ("format", "people", "one by one, ms", "crowd, ms", "gain", "same person, ms", "gain")
+    header = ("format", "people", "one by one, ms", "together, ms", "gain", "same person, ms", "gain")
     return f"{note}\n\n{table(header, rows)}"
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from portraitist.priors.prior import BUNDLED
 from portraitist_workers.faces.perceptual import load_perceptual
 from portraitist_workers.inversion import pivotal
-from portraitist_workers.inversion.muon import Muon, tuned_parameters
+from portraitist_workers.inversion.muon import Muon
 from portraitist_workers.inversion.reconstruction import Reconstruction
 from portraitist_workers.precision import optimisation_dtype
 from portraitist_workers.priors import library
@@ -32,10 +32,8 @@ from .report import table, write
 STEPS = (15, 30, 60)
 
 
-def adam(synthesis, lr: float) -> torch.optim.Optimizer:
-    return torch.optim.Adam(
-        [p.requires_grad_() for p in tuned_parameters(synthesis).values()], lr=lr, betas=(0.9, 0.95)
-    )
+def adam(generator, lr: float) -> torch.optim.Optimizer:
+    return torch.optim.Adam([p.requires_grad_() for p in generator.tunable().values()], lr=lr, betas=(0.9, 0.95))
 
 
 METHODS = (("Adam", adam, 1e-3), ("Adam", adam, 2e-3), ("Adam", adam, 4e-3), ("Muon", Muon, 1e-3), ("Muon", Muon, 3e-3))

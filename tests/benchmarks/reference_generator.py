@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from portraitist_workers.generator import Generator
+from portraitist_workers.generator import StyleGAN2
 from portraitist_workers.generator.layers import ModulatedConv, ToRGB
 
 FIR = (1.0, 3.0, 3.0, 1.0)
 
 
-def synthesis(generator: Generator, w: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
+def synthesis(generator: StyleGAN2, w: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
     """Image [B, 3, R, R] of w [B, D], noise "const"; equals `generator.synthesis(w)` up to rounding."""
     w_plus = generator.synthesis.as_w_plus(w)
     row, image, x = 0, None, None

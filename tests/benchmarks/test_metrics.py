@@ -63,13 +63,13 @@ def test_deconvolution_improves_a_blurred_picture():
 
 
 def test_the_reference_formulation_equals_the_generator():
-    from portraitist_workers.generator import Generator, GeneratorConfig
+    from portraitist_workers.generator import GeneratorConfig, StyleGAN2
 
     torch.manual_seed(0)
     config = GeneratorConfig(
         32, z_dim=16, w_dim=16, mapping_layers=2, channel_base=256, channel_max=16, conv_clamp=256.0
     )
-    generator = Generator(config).eval().requires_grad_(False)
+    generator = StyleGAN2(config).eval().requires_grad_(False)
     for name, parameter in generator.named_parameters():
         if name.endswith("noise_strength"):
             parameter.fill_(0.3)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from benchmarks import reference_generator
 from torch import Tensor
 
-from portraitist_workers.generator import Generator, GeneratorConfig, layers, products, winograd
+from portraitist_workers.generator import GeneratorConfig, StyleGAN2, layers, products, winograd
 from portraitist_workers.generator.upsampling import swapped, up_convolution
 
 
@@ -108,8 +108,8 @@ def test_the_whole_generator(monkeypatch):
     monkeypatch.setattr(winograd, "RESOLUTION", 4)
     torch.manual_seed(0)
     config = GeneratorConfig(32, z_dim=16, w_dim=16, mapping_layers=0, channel_base=256, channel_max=16)
-    plain = Generator(config).eval()
-    for layer, _ in plain.synthesis.walk():
+    plain = StyleGAN2(config).eval()
+    for layer in (layer.module for layer in plain.layers()):
         if hasattr(layer, "noise_strength"):
             layer.noise_strength.data.fill_(0.1)
     ours = copy.deepcopy(plain).to(memory_format=torch.channels_last)

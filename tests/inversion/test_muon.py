@@ -11,9 +11,9 @@ from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.image_io import decode, to_tensor
 from portraitist_workers.faces.perceptual import load_perceptual
-from portraitist_workers.generator import Generator, GeneratorConfig
+from portraitist_workers.generator import GeneratorConfig, StyleGAN2
 from portraitist_workers.inversion import pivotal
-from portraitist_workers.inversion.muon import FROM, Muon, orthogonal, tuned_parameters
+from portraitist_workers.inversion.muon import FROM, Muon, orthogonal
 from portraitist_workers.inversion.reconstruction import Reconstruction
 from portraitist_workers.priors import library
 
@@ -32,17 +32,17 @@ def test_orthogonal_keeps_the_singular_vectors_and_evens_their_values(shape):
     )  # they were uneven
 
 
-def wide() -> Generator:
+def wide() -> StyleGAN2:
     """64 px with matrices for Muon."""
     torch.manual_seed(0)
-    return Generator(
+    return StyleGAN2(
         GeneratorConfig(resolution=64, z_dim=16, w_dim=32, mapping_layers=0, channel_base=2048, channel_max=32)
     )
 
 
 def test_steps_have_the_length_that_was_asked_for_and_leave_the_noise_alone():
     prior = wide().requires_grad_(False)
-    optimizer = Muon(prior.synthesis, lr=1e-3)
+    optimizer = Muon(prior, lr=1e-3)
     before = copy.deepcopy(dict(prior.synthesis.named_parameters()))
     w = torch.randn(2, 32, generator=torch.Generator().manual_seed(1))
     prior.synthesis(w).square().mean().backward()
@@ -78,9 +78,7 @@ def test_a_photo_is_fitted_sooner_than_by_adam():
     by_muon, by_adam = (
         left(Muon),
         left(
-            lambda s, lr: torch.optim.Adam(
-                [p.requires_grad_() for p in tuned_parameters(s).values()], lr=lr, betas=(0.9, 0.95)
-            )
+            lambda g, lr: torch.optim.Adam([p.requires_grad_() for p in g.tunable().values()], lr=lr, betas=(0.9, 0.95))
         ),
     )
     assert by_muon < 0.93 * by_adam

@@ -176,7 +176,7 @@ def test_every_operation_on_an_imported_prior(studio, home, tmp_path, monkeypatc
     prior = studio.priors.add(tmp_path / "twin.pkl", accept_licence=True)
     twin = native.load(prior.generator)[0]
     assert twin.config.conv_clamp == 256.0 and not any(
-        s.silent for s, _ in twin.synthesis.walk() if isinstance(s, ModulatedConv)
+        s.module.silent for s in twin.layers() if isinstance(s.module, ModulatedConv)
     )
     record = run(request(prior, samples=128), MemoryContext())
     assert record.calibration.figures["faces_found"] >= 0.9 and not record.calibration.warnings

@@ -10,7 +10,7 @@ import types
 import pytest
 import torch
 
-from portraitist_workers.generator import Generator, GeneratorConfig
+from portraitist_workers.generator import GeneratorConfig, StyleGAN2
 from portraitist_workers.generator.formats import carried_source, nvidia_writer
 
 
@@ -31,7 +31,7 @@ def opened(tmp_path, monkeypatch):
     """(our generator, what `legacy.load_network_pkl` hands out)"""
     torch.manual_seed(3)
     config = GeneratorConfig(64, z_dim=16, w_dim=16, mapping_layers=2, channel_base=256, channel_max=16, conv_clamp=2.0)
-    g = Generator(config).eval().requires_grad_(False)
+    g = StyleGAN2(config).eval().requires_grad_(False)
     for name, value in g.named_parameters():
         if name.endswith("noise_strength"):
             value.fill_(0.3)

@@ -10,16 +10,16 @@ import torch
 from safetensors.torch import load_file
 
 from portraitist.cli import main
-from portraitist_workers.generator import Generator, GeneratorConfig, winograd
+from portraitist_workers.generator import GeneratorConfig, StyleGAN2, winograd
 from portraitist_workers.generator.formats import native, nvidia_writer, rosinality
 
 
-def everything(resolution: int) -> Generator:
+def everything(resolution: int) -> StyleGAN2:
     """Noise, a clamp that bites, more levels than 64 px where it is large, and one level wide enough for the quick convolution."""
     torch.manual_seed(resolution)
     widths = {4 << i: 4 for i in range(9) if 4 << i <= resolution} | {16: winograd.CHANNELS}
     config = GeneratorConfig(resolution, z_dim=8, w_dim=8, mapping_layers=2, channels=widths, conv_clamp=0.75)
-    g = Generator(config).eval().requires_grad_(False)
+    g = StyleGAN2(config).eval().requires_grad_(False)
     for name, value in g.named_parameters():
         if name.endswith("noise_strength"):
             value.fill_(0.3)

@@ -9,7 +9,7 @@ from small_generator import generator
 from portraitist.errors import JobCancelled
 from portraitist.requests import Synthesize
 from portraitist_workers import operations
-from portraitist_workers.generator.crowd import crowd
+from portraitist_workers.generator.stacked import stack
 from portraitist_workers.persona.model import render
 from portraitist_workers.persona.together import Together
 
@@ -42,16 +42,16 @@ def pictures(number, **more):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_crowd_shows_what_its_members_show(dtype):
+def test_a_stack_shows_what_its_members_show(dtype):
     members = [generator(seed) for seed in range(3)]
     for member in members:
-        for layer, _ in member.synthesis.walk():
+        for layer in (layer.module for layer in member.layers()):
             if hasattr(layer, "noise_const"):
                 layer.noise_const.copy_(torch.ones_like(layer.noise_const).triu())
                 layer.noise_strength.fill_(0.1)
     w = torch.randn(3, 16, generator=torch.Generator().manual_seed(1))
     alone = torch.cat([m.synthesis(w[i : i + 1], dtype=dtype) for i, m in enumerate(members)])
-    error = (crowd(members)(w, dtype=dtype) - alone).abs().max()
+    error = (stack(members)(w, dtype=dtype) - alone).abs().max()
     assert error < (1e-5 if dtype == torch.float32 else 0.1) and alone.std() > 0.1
 
 

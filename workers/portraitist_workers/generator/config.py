@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 
+MOST = {"resolution": 1024, "z_dim": 2048, "w_dim": 2048, "mapping_layers": 16}
+WIDEST = 2048  # channels
+HEAVIEST = 200  # million weights; the largest published one has 30
+
 
 @dataclass(frozen=True)
 class GeneratorConfig:
@@ -38,6 +42,23 @@ class GeneratorConfig:
     def width(self, resolution: int) -> int:
         """Feature channels at `resolution`."""
         return self.channels.get(resolution) or max(1, min(self.channel_base // resolution, self.channel_max))
+
+    def check(self) -> None:
+        """Raises ValueError for sizes that no StyleGAN2 has, before anything of a stranger's file is allocated."""
+        for name, most in MOST.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"its {name} is {getattr(self, name)}; at most {most} can be used")
+        if self.resolution < 16:
+            raise ValueError(f"its pictures have {self.resolution} px")
+        widths = {resolution: self.width(resolution) for resolution in self.resolutions}
+        for resolution, width in widths.items():
+            if not 1 <= width <= WIDEST:
+                raise ValueError(f"it has {width} channels at {resolution} px; at most {WIDEST} can be used")
+        millions = sum(9 * b * (a + b) for a, b in zip([0, *widths.values()], widths.values(), strict=False)) / 1e6
+        if millions > HEAVIEST:
+            raise ValueError(
+                f"its convolutions would have {millions:.0f} million weights; at most {HEAVIEST} million can be used"
+            )
 
     def to_dict(self) -> dict:
         return asdict(self)

@@ -9,7 +9,15 @@ The activation's gain sqrt(2) is positive, so lrelu(g * x) = g * lrelu(x): it is
 and the whole tail of a layer is one multiply-add and one leaky ReLU.
 
 Where autograd's own derivatives are slow on a CPU, autograd functions with the same derivatives take their place: here, in
-`upsampling` and in `winograd`. They are differentiable once.
+`upsampling` and in `winograd`. They are differentiable once. With `double_backward` the same numbers are computed by plain autograd,
+which is slower and can be differentiated again.
+
+A style may vary over the map, [B, I, H, W]. Then with p a pixel and k an offset within the kernel
+    y[b, o, p] = d[b, o, p] * sum_i sum_k W[o, i, k] * s[b, i, p + k] * x[b, i, p + k]
+    d[b, o, p] = 1 / sqrt(sum_i s[b, i, p]^2 * sum_k W[o, i, k]^2 + eps)
+so the input is scaled pixel by pixel, and demodulated by the style at the output's own pixel. In an up-convolution the sum under
+the root is enlarged bilinearly to the output's pixels. Where the style is the same within the kernel's reach, this is the
+ordinary layer of that style.
 
 Tried on a CPU and not kept: kernels per sample, one sample after another, from 32, 64 or 128 px on (fewer passes over the pictures, but
 1 to 1.4 times the time); up-convolution as one 3x3 convolution to the four phases of its output (exact; 2 to 3 times the time);
@@ -29,6 +37,7 @@ from torch.autograd.function import once_differentiable
 
 from . import winograd
 from .upsampling import UP_GAIN, swapped, up_convolution
+from .watched import Watched, state_of
 
 SQRT2 = math.sqrt(2.0)
 DEMODULATION_EPS = 1e-8
@@ -48,11 +57,16 @@ class EqualizedLinear(nn.Module):
         bias = self.bias if self.bias_gain == 1.0 else self.bias * self.bias_gain
         return F.linear(x, self.weight * self.weight_gain, bias)
 
+    @torch.no_grad()
+    def shift(self, offset: Tensor) -> None:
+        """Every output [B, outputs] grows by `offset` [outputs]."""
+        self.bias += offset / self.bias_gain
+
 
 class _ScaleShiftLeaky(torch.autograd.Function):
     """lrelu(x * scale + bias + noise): one multiply-add and one activation forward, few passes backward. First order only.
 
-    x [B, O, H, W], scale [B, O, 1, 1], bias [O, 1, 1] or [B, O, 1, 1], noise [1 or B, 1, H, W] or None.
+    x [B, O, H, W], scale [B, O, 1, 1] or [B, O, H, W], bias [O, 1, 1] or [B, O, 1, 1], noise [1 or B, 1, H, W] or None.
     """
 
     @staticmethod
@@ -78,7 +92,7 @@ class _ScaleShiftLeaky(torch.autograd.Function):
         # The sign of the output is the sign of the pre-activation, so y serves for both.
         grad = torch.ops.aten.leaky_relu_backward(grad, y, 0.2, True)
         need_x, need_scale, need_bias, need_noise = ctx.needs_input_grad
-        grad_scale = (grad * x).sum((2, 3), keepdim=True) if need_scale else None
+        grad_scale = (grad * x).sum_to_size(scale.shape) if need_scale else None
         grad_bias = grad.sum_to_size(bias_shape) if need_bias else None
         grad_noise = grad.sum(1, keepdim=True).sum_to_size(noise_shape) if need_noise else None
         return grad * scale if need_x else None, grad_scale, grad_bias, grad_noise
@@ -107,7 +121,7 @@ class _WithEnergy(torch.autograd.Function):
 class ModulatedConv(nn.Module):
     """One synthesis layer: style -> modulated 3x3 convolution -> noise -> bias -> leaky ReLU.
 
-    forward(x [B, I, H, W], style [B, I], noise) -> [B, O, H, W] or [B, O, 2H, 2W] when `up`.
+    forward(x [B, I, H, W], style [B, I] or [B, I, H, W], noise) -> [B, O, H, W] or [B, O, 2H, 2W] when `up`. Any H and W.
     """
 
     def __init__(
@@ -115,29 +129,20 @@ class ModulatedConv(nn.Module):
     ) -> None:
         super().__init__()
         self.affine = EqualizedLinear(w_dim, inputs, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.weight = Watched(torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.noise_strength = Watched(torch.zeros([]))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
         self.resolution, self.up, self.clamp = resolution, up, clamp
         self._cache: dict = {}
 
     def _remember(self, name: str, source: Tensor, compute):
         """`compute()`, remembered until `source` changes."""
-        key = (source._version, source.data_ptr())
+        key = state_of(source)
         cached = self._cache.get(name)
         if cached is None or cached[0] != key:
             cached = self._cache[name] = (key, compute())
         return cached[1]
-
-    def _kernel_and_energy(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Functions of the weight; computed anew at every call while it is being trained."""
-        weight = self.weight
-        if torch.is_grad_enabled() and weight.requires_grad:
-            weight, energy = _WithEnergy.apply(weight)
-            return self._kernel(weight, dtype), energy
-        kernel = self._remember(f"kernel {dtype}", weight, lambda: self._kernel(weight, dtype).detach())
-        return kernel, self._remember("energy", weight, lambda: _energy(weight).detach())
 
     def remembered(self) -> Iterator[Tensor]:
         """The tensors that are kept beside the weight. (A kernel in the weight's own format is the weight.)"""
@@ -156,39 +161,95 @@ class ModulatedConv(nn.Module):
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_cache": {}}  # copies start without remembered values
 
-    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
-        B, I = style.shape
+    def noise(
+        self, mode: str, batch: int, size: tuple[int, int], generator: torch.Generator | None = None
+    ) -> Tensor | None:
+        """The noise image [1 or B, 1, *size] of a map, or None where there is none or it would have no effect.
+
+        "const": the stored image [R, R], repeated from the top left corner and cut off where the map ends, so that a map twice
+        as wide has the same noise twice. "random": drawn from `generator`, of the map's size.
+        """
+        if mode == "random":
+            return torch.randn(batch, 1, *size, generator=generator, device=self.noise_const.device)
+        if mode == "none" or self.silent:
+            return None
+        image, (height, width) = self.noise_const, size
+        if image.shape != size:
+            image = image.repeat(-(-height // len(image)), -(-width // len(image)))[:height, :width]
+        return image[None, None]
+
+    def forward(
+        self, x: Tensor, style: Tensor, noise: Tensor | None = None, *, double_backward: bool = False
+    ) -> Tensor:
         dtype = x.dtype
-        kernel, energy = self._kernel_and_energy(dtype)
+        kernel, energy = self._kernel_and_energy(dtype, self._in_tiles(x) and not double_backward, double_backward)
         gain = SQRT2 * UP_GAIN if self.up else SQRT2
-        demodulation = torch.rsqrt(self._power(style.float(), energy) + DEMODULATION_EPS) * gain  # [B, O]
-        x = self._convolve(x * style.to(dtype).view(B, I, 1, 1), kernel)
+        demodulation = torch.rsqrt(self._power(style.float(), energy) + DEMODULATION_EPS) * gain
+        x = self._convolve(x * _per_pixel(style.to(dtype)), kernel, double_backward)
         bias = (self.bias * SQRT2)[..., None, None].to(dtype)
         if noise is not None:
             noise = (noise * (self.noise_strength * SQRT2)).to(dtype)
-        x = _ScaleShiftLeaky.apply(x, demodulation.to(dtype).view(B, -1, 1, 1), bias, noise)
+        scale = _per_pixel(demodulation.to(dtype))
+        if double_backward:
+            x = F.leaky_relu(torch.addcmul(bias if noise is None else bias + noise, x, scale), 0.2)
+        else:
+            x = _ScaleShiftLeaky.apply(x, scale, bias, noise)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
     def _power(self, style: Tensor, energy: Tensor) -> Tensor:
-        """Squared length [B, O] of each sample's modulated kernels."""
+        """Squared length of the modulated kernels: [B, O] of each sample, or [B, O, H, W] of each of the output's pixels."""
+        if style.ndim == 2:
+            return self._power_of_samples(style, energy)
+        power = (style.square().flatten(2).mT @ energy).mT.unflatten(2, style.shape[2:])
+        return F.interpolate(power, scale_factor=2, mode="bilinear", align_corners=False) if self.up else power
+
+    def _power_of_samples(self, style: Tensor, energy: Tensor) -> Tensor:
         return style.square() @ energy
 
-    def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
+    def _convolve(self, x: Tensor, kernel: Tensor, double_backward: bool) -> Tensor:
         if self.up:
-            return up_convolution(x, kernel)
+            return up_convolution(x, kernel, double_backward=double_backward)
         return winograd.convolution(x, kernel) if kernel.ndim == 3 else F.conv2d(x, kernel, padding=1)
 
-    def _kernel(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    def _in_tiles(self, x: Tensor) -> bool:
+        """Winograd's convolution is the faster one for this map."""
+        return not self.up and winograd.pays(self.weight, x.shape[2:], x.dtype)
+
+    def _kernel_and_energy(self, dtype: torch.dtype, in_tiles: bool, double_backward: bool) -> tuple[Tensor, Tensor]:
+        """Functions of the weight; computed anew at every call while it is being trained."""
+        weight = self.weight
+        if torch.is_grad_enabled() and weight.requires_grad:
+            if double_backward:
+                return self._kernel(weight, dtype, in_tiles), _energy(weight)
+            weight, energy = _WithEnergy.apply(weight)
+            return self._kernel(weight, dtype, in_tiles), energy
+        name = f"kernel {dtype}{' in tiles' if in_tiles else ''}"
+        kernel = self._remember(name, weight, lambda: self._kernel(weight, dtype, in_tiles).detach())
+        return kernel, self._remember("energy", weight, lambda: _energy(weight).detach())
+
+    def _kernel(self, weight: Tensor, dtype: torch.dtype, in_tiles: bool) -> Tensor:
         if self.up:
             return swapped(weight.to(dtype))
-        if winograd.pays(weight, self.resolution, dtype):
+        if in_tiles:
             return winograd.transformed(weight)
         # The demodulation makes the kernel's scale irrelevant; nothing to normalise in fp32 and bf16.
         return weight.to(dtype).contiguous(memory_format=torch.channels_last)
 
 
+def _per_pixel(factors: Tensor) -> Tensor:
+    """[B, C] as [B, C, 1, 1]; a map [B, C, H, W] as it is, in the layout of feature maps."""
+    if factors.ndim == 2:
+        return factors.view(*factors.shape, 1, 1)
+    return factors.contiguous(memory_format=torch.channels_last)
+
+
+def _mix(pixels: Tensor, kernels: Tensor) -> Tensor:
+    """pixels [B, P, I], kernels [B, O, I] -> [B, P, O], all pixels of a sample through its kernel."""
+    return torch.bmm(pixels, kernels.transpose(1, 2))
+
+
 class _Mix(torch.autograd.Function):
-    """pixels [B, P, I], kernels [B, O, I] -> [B, P, O], all pixels of a sample through its kernel. First order only.
+    """`_mix`. First order only.
 
     The kernels' gradient is a product over all pixels; in pieces of `PIECE` of them it takes a tenth of the time.
     """
@@ -198,7 +259,7 @@ class _Mix(torch.autograd.Function):
     @staticmethod
     def forward(ctx, pixels: Tensor, kernels: Tensor) -> Tensor:
         ctx.save_for_backward(pixels, kernels)
-        return torch.bmm(pixels, kernels.transpose(1, 2))
+        return _mix(pixels, kernels)
 
     @staticmethod
     @once_differentiable
@@ -214,7 +275,10 @@ class _Mix(torch.autograd.Function):
 
 
 class ToRGB(nn.Module):
-    """Style-modulated 1x1 convolution to 3 channels without demodulation: per-sample weights are tiny, so one batched product."""
+    """Style-modulated 1x1 convolution to 3 channels without demodulation: per-sample weights are tiny, so one batched product.
+
+    forward(x [B, I, H, W], style [B, I] or [B, I, H, W]) -> [B, 3, H, W] in fp32. A style that varies scales x pixel by pixel.
+    """
 
     def __init__(self, inputs: int, w_dim: int, *, clamp: float | None) -> None:
         super().__init__()
@@ -224,10 +288,15 @@ class ToRGB(nn.Module):
         self.gain = 1 / math.sqrt(inputs)
         self.clamp = clamp
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, *, double_backward: bool = False) -> Tensor:
         B, I, H, W = x.shape
-        kernels = self.weight.view(-1, 3, I) * (style * self.gain).view(B, 1, I)  # [B, 3, I]
+        weight, style = self.weight.view(-1, 3, I), style * self.gain
+        if style.ndim == 2:
+            kernels = weight * style.view(B, 1, I)  # [B, 3, I]
+        else:
+            kernels, x = weight.expand(B, 3, I), x * _per_pixel(style.to(x.dtype))
         pixels = x.permute(0, 2, 3, 1).reshape(B, H * W, I)  # a view when channels_last
-        rgb = _Mix.apply(pixels, kernels.to(x.dtype)).float() + self.bias.view(-1, 1, 3)
+        mix = _mix if double_backward else _Mix.apply
+        rgb = mix(pixels, kernels.to(x.dtype)).float() + self.bias.view(-1, 1, 3)
         rgb = rgb.view(B, H, W, 3).permute(0, 3, 1, 2)
         return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)

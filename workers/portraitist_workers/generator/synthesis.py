@@ -1,17 +1,38 @@
-"""The synthesis network: w, w_plus or styles -> image (StyleGAN2, skip architecture)."""
+"""The synthesis network: w, w_plus or styles -> image (StyleGAN2, skip architecture), in steps of one layer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import GeneratorConfig
 from .layers import ModulatedConv, ToRGB
+from .protocol import Layer
 from .upsampling import upsample2x
 
 NOISE_MODES = ("const", "none", "random")
+NAMES = ("conv0", "conv1", "torgb")  # a block's layers, in their order; the first block has no conv0
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where a synthesis stands: before the layer `position` of `layers()`, after all those in front of it.
+
+    x      [B, C, H, W] the feature map, in the number format that the layers compute in
+    image  [B, 3, H, W] the sum of the colours so far, fp32; None before the first ToRGB
+    """
+
+    x: Tensor
+    image: Tensor | None
+    position: int
+
+
+Key = tuple[int, str]  # a layer's resolution and name
+Hook = Callable[[State], State | None]
 
 
 class Block(nn.Module):
@@ -30,25 +51,41 @@ class Block(nn.Module):
         self.conv1 = ModulatedConv(width, width, config.w_dim, resolution, up=False, clamp=clamp)
         self.torgb = ToRGB(width, config.w_dim, clamp=clamp)
 
-    def layers(self) -> list[ModulatedConv | ToRGB]:
-        return [layer for layer in (self.conv0, self.conv1, self.torgb) if layer is not None]
-
 
 class Synthesis(nn.Module):
-    """Everything after the mapping network. Images are fp32 [B, 3, R, R], about [-1, 1]."""
+    """Everything after the mapping network. Images are fp32 [B, 3, R, R], about [-1, 1].
+
+    `forward` is `start`, then `step` for every layer. The steps may be taken singly, from any `State` on: with features that were
+    read, moved, mixed, made wider or taken from elsewhere. The maps need be neither square nor of the trained size.
+    A style is [B, I], or a map [B, I, h, w] whose style varies over the image (see `layers`). A map of another size than the
+    layer's input is resampled to it (bilinear, with a low-pass when it shrinks). Styles are affine in w, so a mix of two
+    latents' styles, weights adding up to 1, is the style of the mixed latent.
+    """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
         self.blocks = nn.ModuleDict({str(r): Block(config, r) for r in config.resolutions})
+        self.depth = 3 * len(config.resolutions) - 1  # layers
 
-    def walk(self) -> Iterator[tuple[ModulatedConv | ToRGB, int]]:
-        """Every layer with the row of w_plus that drives it. A block's ToRGB shares its row with the next block's first convolution."""
-        row = 0
-        for block in self.blocks.values():
-            for layer in block.layers():
-                yield layer, row
-                row += not isinstance(layer, ToRGB)
+    def layers(self) -> list[Layer]:
+        """All layers, ToRGB included, in the order of computation. A block's ToRGB shares its row with the next block's conv0."""
+        return [self._layer(position) for position in range(self.depth)]
+
+    def _layer(self, position: int) -> Layer:
+        block, which = divmod(position + 1, 3)
+        resolution, name = 4 << block, NAMES[which]
+        return Layer(resolution, name, 2 * block + which - 1, getattr(self.blocks[str(resolution)], name))
+
+    def position(self, resolution: int, name: str) -> int:
+        """Of the layer `name` at `resolution`, in `layers()`. Raises ValueError when there is none."""
+        for position, layer in enumerate(self.layers()):
+            if layer.key == (resolution, name):
+                return position
+        raise ValueError(
+            f"no layer {name!r} at {resolution} px; there are {', '.join(NAMES)} at {self.config.resolutions} px, and no "
+            "conv0 at 4 px"
+        )
 
     def as_w_plus(self, w: Tensor) -> Tensor:
         """[B, w_dim] -> [B, num_ws, w_dim] by repetition; a w_plus passes through."""
@@ -64,26 +101,78 @@ class Synthesis(nn.Module):
     def styles(self, w: Tensor) -> list[Tensor]:
         """S space (StyleSpace, Wu et al. 2021): w or w_plus -> one [B, channels] per layer, ToRGB layers included."""
         w_plus = self.as_w_plus(w)
-        return [layer.affine(w_plus[:, row]) for layer, row in self.walk()]
+        return [layer.module.affine(w_plus[:, layer.row]) for layer in self.layers()]
 
-    def noise(self, mode: str, batch: int, generator: torch.Generator | None = None) -> list[Tensor | None]:
-        """One noise image per convolution: "const" the stored buffers, "none", or "random" drawn from `generator`.
+    def start(self, batch: int, *, dtype: torch.dtype = torch.float32) -> State:
+        """Before the first layer: the learnt constant [batch, C, 4, 4]."""
+        const = self.blocks["4"].const
+        x = const.to(dtype).expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        return State(x, None, 0)
 
-        None stands for layers whose noise strength is zero, too.
+    def step(
+        self,
+        state: State,
+        styles: Sequence[Tensor],
+        *,
+        noise: str | Tensor = "const",
+        generator: torch.Generator | None = None,
+        double_backward: bool = False,
+    ) -> State:
+        """Through the layer at `state.position`. styles: of all layers, of which this one takes its own.
+
+        noise            "const" (stored, repeated over larger maps), "none", "random" drawn from `generator`, or an image
+                         [1 or B, 1, H, W] of the size that comes out; ToRGB takes none
+        double_backward  the result can be differentiated twice (path length, gradient penalties); slower
+
+        Raises ValueError for an unknown noise, IndexError after the last layer, RuntimeError for sizes that do not fit.
         """
-        if mode not in NOISE_MODES:
-            raise ValueError(f"noise mode must be one of {NOISE_MODES}, got {mode!r}")
-        noise: list[Tensor | None] = []
-        for layer, _ in self.walk():
-            if isinstance(layer, ModulatedConv):
-                R, buffer = layer.resolution, layer.noise_const
-                if mode == "random":
-                    noise.append(torch.randn(batch, 1, R, R, generator=generator, device=buffer.device))
-                elif mode == "none" or layer.silent:
-                    noise.append(None)
-                else:
-                    noise.append(buffer.view(1, 1, R, R))
-        return noise
+        if isinstance(noise, str) and noise not in NOISE_MODES:
+            raise ValueError(f"noise mode must be one of {NOISE_MODES}, got {noise!r}")
+        if state.position >= self.depth:
+            raise IndexError(f"the synthesis is over: it has {self.depth} layers")
+        layer, style, x, image = self._layer(state.position).module, styles[state.position], state.x, state.image
+        if style.ndim == 4 and style.shape[2:] != x.shape[2:]:
+            style = F.interpolate(style, size=x.shape[2:], mode="bilinear", align_corners=False, antialias=True)
+        if isinstance(layer, ToRGB):
+            rgb = layer(x, style, double_backward=double_backward)
+            image = rgb if image is None else upsample2x(image) + rgb
+        else:
+            if isinstance(noise, str):
+                height, width = x.shape[2:]
+                size = (2 * height, 2 * width) if layer.up else (height, width)
+                noise = layer.noise(noise, len(x), size, generator)
+            x = layer(x, style, noise, double_backward=double_backward)
+        return State(x, image, state.position + 1)
+
+    def run(
+        self,
+        state: State,
+        styles: Sequence[Tensor],
+        *,
+        until: int | Key | None = None,
+        noise: str = "const",
+        generator: torch.Generator | None = None,
+        hooks: Mapping[Key, Hook] | None = None,
+        double_backward: bool = False,
+    ) -> State:
+        """Steps from `state` until after the layer `until`, an image's resolution or a layer's key; None: to the end.
+
+        hooks  {(resolution, name): function}, called with the state after that layer. What it returns takes the state's
+               place, None leaves it. The other arguments are those of `step`.
+
+        Raises ValueError for layers that there are not.
+        """
+        end = (
+            self.depth
+            if until is None
+            else 1 + self.position(*(until if isinstance(until, tuple) else (until, "torgb")))
+        )
+        at = {1 + self.position(*key): hook for key, hook in (hooks or {}).items()}
+        while state.position < end:
+            state = self.step(state, styles, noise=noise, generator=generator, double_backward=double_backward)
+            if state.position in at:
+                state = at[state.position](state) or state
+        return state
 
     def forward(
         self,
@@ -93,35 +182,25 @@ class Synthesis(nn.Module):
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float32,
         until: int | None = None,
-        features: dict[int, Tensor] | None = None,
+        hooks: Mapping[Key, Hook] | None = None,
+        double_backward: bool = False,
     ) -> Tensor:
         """Image of w [B, w_dim], w_plus [B, num_ws, w_dim] or styles (a list, see `styles`).
 
-        dtype     of the feature maps; the image is summed in fp32
-        until     stop at this resolution and return the image there; None: the full resolution
-        features  a dictionary to fill with {resolution: feature map after its block}; ask for [r] by presetting
-                  features[r] = None, or pass {} for all
+        dtype  of the feature maps; the image is summed in fp32
+        until  stop at this resolution and return the image there; None: the full resolution
+
+        The other arguments are those of `run`.
         """
-        styles = iter(list(w) if isinstance(w, (list, tuple)) else self.styles(w))
-        style = next(styles)
-        B = style.shape[0]
-        noises = iter(self.noise(noise, B, generator))
-        wanted = None if features is None else (set(features) or set(self.config.resolutions))
-        image: Tensor | None = None
-        x: Tensor | None = None
-        for name, block in self.blocks.items():
-            resolution = int(name)
-            if block.conv0 is None:
-                x = block.const.to(dtype).expand(B, -1, -1, -1).contiguous(memory_format=torch.channels_last)
-            else:
-                x = block.conv0(x, style, next(noises))
-                style = next(styles)
-            x = block.conv1(x, style, next(noises))
-            rgb = block.torgb(x, next(styles))
-            image = rgb if image is None else upsample2x(image) + rgb
-            if wanted is not None and resolution in wanted:
-                features[resolution] = x
-            if resolution == until:
-                break
-            style = next(styles, style)
-        return image
+        styles = self.styles(w) if isinstance(w, Tensor) else w
+        state = self.run(
+            self.start(len(styles[0]), dtype=dtype),
+            styles,
+            until=until,
+            noise=noise,
+            generator=generator,
+            hooks=hooks,
+            double_backward=double_backward,
+        )
+        assert state.image is not None
+        return state.image

@@ -21,11 +21,11 @@ def upsample2x(image: Tensor) -> Tensor:
     return F.interpolate(padded, scale_factor=2, mode="bilinear", align_corners=False)[:, :, 2:-2, 2:-2]
 
 
-def up_convolution(x: Tensor, kernel: Tensor, groups: int = 1) -> Tensor:
+def up_convolution(x: Tensor, kernel: Tensor, groups: int = 1, *, double_backward: bool = False) -> Tensor:
     """3x3 convolution with 2x up-sampling and smoothing, [B, I, H, W] -> [B, O, 2H, 2W], kernel `swapped`. The gain UP_GAIN is
-    left to the caller.
+    left to the caller. `double_backward`: by plain autograd, which can be differentiated twice.
     """
-    return _UpConvolution.apply(x, kernel, groups)
+    return (_up if double_backward else _UpConvolution.apply)(x, kernel, groups)
 
 
 def swapped(weight: Tensor, groups: int = 1) -> Tensor:
@@ -33,8 +33,13 @@ def swapped(weight: Tensor, groups: int = 1) -> Tensor:
     return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1).contiguous(memory_format=torch.channels_last)
 
 
+def _up(x: Tensor, kernel: Tensor, groups: int) -> Tensor:
+    """Transposed convolution (stride 2), [B, I, H, W] -> [B, O, 2H+1, 2W+1], then the low-pass -> [B, O, 2H, 2W]."""
+    return _low_pass(F.conv_transpose2d(x, kernel, stride=2, groups=groups), padding=1)
+
+
 class _UpConvolution(torch.autograd.Function):
-    """Transposed convolution (stride 2), [B, I, H, W] -> [B, O, 2H+1, 2W+1], then the low-pass -> [B, O, 2H, 2W]. First order only.
+    """`_up`. First order only.
 
     Autograd's own derivative of a low-pass by groups is slow on a CPU, that of the weight very slow in fp32.
     """
@@ -43,7 +48,7 @@ class _UpConvolution(torch.autograd.Function):
     def forward(ctx, x: Tensor, kernel: Tensor, groups: int) -> Tensor:
         ctx.save_for_backward(x, kernel)
         ctx.groups = groups
-        return _low_pass(F.conv_transpose2d(x, kernel, stride=2, groups=groups), padding=1)
+        return _up(x, kernel, groups)
 
     @staticmethod
     @once_differentiable

@@ -10,7 +10,7 @@ the memory. Exact but for rounding, whose error is about 1e-5 of the largest val
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 from .products import product
 
 CHANNELS = 256  # from here on it is faster than a direct convolution,
-RESOLUTION = 16  # and from here on
+RESOLUTION = 16  # and from this height and width on
 TILES = 512  # worked on at once: enough for quick products, few enough for a processor's cache
 
 # One direction; interpolation points 0, 1, -1, 2, -2 and infinity.
@@ -43,12 +43,14 @@ _KERNEL = [
 _OUTPUT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 
 
-def pays(weight: Tensor, resolution: int, dtype: torch.dtype) -> bool:
+def pays(weight: Tensor, size: Sequence[int], dtype: torch.dtype) -> bool:
+    """For maps of `size` (height, width); those that no tiles cover are left to a direct convolution."""
     return (
         weight.device.type == "cpu"
         and dtype == torch.float32
         and min(weight.shape[:2]) >= CHANNELS
-        and resolution >= RESOLUTION
+        and min(size) >= RESOLUTION
+        and not any(side % 4 for side in size)
     )
 
 

@@ -10,33 +10,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..generator.synthesis import Synthesis
+from ..generator import Generator
 
 MOMENTUM = 0.8
 BETAS = (0.9, 0.95)  # of Adam, for what is no matrix
 ITERATION = (3.4445, -4.7750, 2.0315)  # Jordan et al.: singular values come near 1 in five steps
 LEAST_ROWS = 16  # of a matrix: colours (3 rows) are Adam's
-FROM = 32  # px: layers of coarser blocks are Adam's. They are the largest and the fastest to run, and Muon gained nothing in them
-
-
-def tuned_parameters(synthesis: Synthesis) -> dict[str, nn.Parameter]:
-    """What tuning changes: all but how strong the noise is."""
-    return {name: p for name, p in synthesis.named_parameters() if not name.endswith("noise_strength")}
+FROM = 32  # px: coarser layers are Adam's. They are the largest and the fastest to run, and Muon gained nothing in them
 
 
 class Muon(torch.optim.Optimizer):
-    """Optimises the `tuned_parameters` of a synthesis network, in fp32; Adam does what is no matrix and the coarse blocks. A group
+    """Optimises the `tunable` weights of a generator, in fp32; Adam does what is no matrix and the coarse layers. A group
     of other parameters that is added with `matrices` False is Adam's, too.
 
     Steps of matrices have a root mean square of about `lr`, as Adam's have. A convolution's kernel [out, in, k, k] is a
     matrix [out, in * k * k].
     """
 
-    def __init__(self, synthesis: Synthesis, lr: float) -> None:
-        fine = [p for name, block in synthesis.blocks.items() if int(name) >= FROM for p in block.parameters()]
+    def __init__(self, generator: Generator, lr: float) -> None:
+        fine = [p for layer in generator.layers() if layer.resolution >= FROM for p in layer.module.parameters()]
         matrices = {id(p) for p in fine if p.ndim in (2, 4) and p.shape[0] >= LEAST_ROWS}
         groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
-        for parameter in tuned_parameters(synthesis).values():
+        for parameter in generator.tunable().values():
             groups[id(parameter) in matrices].append(parameter.requires_grad_())
         super().__init__(
             [{"params": parameters, "matrices": kind} for kind, parameters in groups.items() if parameters], {"lr": lr}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import torch
@@ -41,12 +40,12 @@ def refine_w(
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = lr * min(1.0, 2 * (1 - step / steps), (step + 1) / 5)
-        side = loss.side(generator.config.resolution, step, steps)
+        side = loss.side(generator.resolution, step, steps)
         total = 0.0
         optimizer.zero_grad(set_to_none=True)
         for first in range(0, N, batch):
             rows = slice(first, first + batch)
-            image = generator.synthesis(start[rows] + offset[rows] * w_std, dtype=dtype, until=side)
+            image = generator.images(start[rows] + offset[rows] * w_std, dtype=dtype, until=side)
             distance = loss(image, photos[rows], step, None if known is None else known[rows])
             rows_loss = (distance + 0.002 * offset[rows].square().flatten(1).mean(1)).sum()
             rows_loss.backward()
@@ -69,14 +68,14 @@ def refine_styles(
     dtype: torch.dtype = torch.float32,
     on_step: OnStep | None = None,
 ) -> list[Tensor]:
-    """The same in S space: one [N, channels] per layer (see `Synthesis.styles`). Closest fit, least editable."""
+    """The same in S space: one [N, channels] per layer (see `Generator.styles`). Closest fit, least editable."""
     styles = [s.detach().clone().requires_grad_() for s in styles]
     optimizer = torch.optim.Adam(styles, lr=lr, betas=(0.9, 0.95))
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = lr * min(1.0, 2 * (1 - step / steps), (step + 1) / 5)
         optimizer.zero_grad(set_to_none=True)
-        total = loss(generator.synthesis(styles, dtype=dtype), photos, step, known).sum()
+        total = loss(generator.images(styles, dtype=dtype), photos, step, known).sum()
         total.backward()
         optimizer.step()
         if on_step is not None:
@@ -89,8 +88,7 @@ def with_styles(generator: Generator, w: Tensor, styles: list[Tensor]) -> Genera
 
     A style is an affine function of w, so the offset is a change of its bias.
     """
-    shifted = copy.deepcopy(generator)
-    with torch.no_grad():
-        for (layer, _), old, new in zip(shifted.synthesis.walk(), generator.synthesis.styles(w), styles, strict=True):
-            layer.affine.bias += (new - old)[0] / layer.affine.bias_gain
+    shifted = generator.copy()
+    for layer, old, new in zip(shifted.layers(), generator.styles(w), styles, strict=True):
+        layer.module.affine.shift((new - old)[0])
     return shifted

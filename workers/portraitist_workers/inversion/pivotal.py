@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor
 
@@ -33,22 +31,22 @@ def tune_to_photo(
     `anchors` [N, D]: points whose images must not change; two of them are held to what the generator showed
     before (PTI's locality regularisation, with the person's own anchors in place of random latents).
     """
-    tuned = copy.deepcopy(generator).requires_grad_(False)
-    optimizer = Muon(tuned.synthesis, lr=lr)
+    tuned = generator.copy().requires_grad_(False)
+    optimizer = Muon(tuned, lr=lr)
     rng = torch.Generator().manual_seed(seed)
     held_w = held = None
     if anchors is not None:
         held_w = anchors[torch.randperm(len(anchors), generator=rng)[:2].to(anchors.device)]
         held_w = torch.lerp(w if w.ndim == 2 else w.mean(1), held_w, 0.5)  # half way: where edits of this photo go
         with torch.no_grad():
-            held = generator.synthesis(held_w, dtype=dtype)
+            held = generator.images(held_w, dtype=dtype)
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = lr * min(1.0, 2 * (1 - step / steps), (step + 1) / 5)
         optimizer.zero_grad(set_to_none=True)
-        total = loss(tuned.synthesis(w, dtype=dtype), photo, step, weight).sum()
+        total = loss(tuned.images(w, dtype=dtype), photo, step, weight).sum()
         if held is not None:
-            total = total + anchor_weight * (tuned.synthesis(held_w, dtype=dtype) - held).abs().mean()
+            total = total + anchor_weight * (tuned.images(held_w, dtype=dtype) - held).abs().mean()
         total.backward()
         optimizer.step()
         if on_step is not None:

@@ -103,13 +103,13 @@ def invert_photo(
 
     def objective(w_plus: Tensor, step: int) -> Tensor:
         side = loss.side(model.prior.resolution, step, preset.project_steps)
-        return loss(model.generator.synthesis(w_plus, dtype=dtype, until=side), pixels, step, known).sum()
+        return loss(model.generator.images(w_plus, dtype=dtype, until=side), pixels, step, known).sum()
 
     found = project(
         model.anchors,
         start,
         objective,
-        num_ws=model.generator.config.num_ws,
+        num_ws=model.generator.num_ws,
         w_std=model.prior.w_std,
         steps=preset.project_steps,
         offset_weight=float("inf") if space == "w" else 0.05,
@@ -120,7 +120,7 @@ def invert_photo(
         styles = refine_styles(
             generator,
             pixels,
-            generator.synthesis.styles(found.w_plus),
+            generator.styles(found.w_plus),
             loss,
             steps=preset.project_steps,
             known=known,

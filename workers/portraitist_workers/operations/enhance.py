@@ -63,7 +63,7 @@ def run(request: Enhance, context: Context) -> Pictures:
         return damage(image, observed, step) + likeness(back_project(image, chain, seen))
 
     def objective(w_plus: Tensor, step: int) -> Tensor:
-        value = loss(model.generator.synthesis(w_plus, dtype=dtype), seen.observed, step).sum()
+        value = loss(model.generator.images(w_plus, dtype=dtype), seen.observed, step).sum()
         return value + attribute_penalty(model, w_plus, targets)
 
     with torch.no_grad():
@@ -72,7 +72,7 @@ def run(request: Enhance, context: Context) -> Pictures:
         model.anchors,
         start,
         objective,
-        num_ws=model.generator.config.num_ws,
+        num_ws=model.generator.num_ws,
         w_std=model.prior.w_std,
         steps=2 * preset.project_steps,
         offset_weight=0.3,

@@ -7,7 +7,6 @@ deviation), rounded, and the integers go through LZMA (standard library, nothing
 
 from __future__ import annotations
 
-import copy
 import lzma
 
 import numpy as np
@@ -22,9 +21,9 @@ _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
 
 def encode(tuned: Generator, prior: Generator, *, step: float = STEP) -> dict[str, Tensor]:
     """Tensors for a safetensors file: `delta.codes` (uint8 bytes) and `delta.scales` (fp16 per output channel)."""
-    reference = dict(prior.synthesis.named_parameters())
+    reference = prior.weights()
     codes, scales = [], []
-    for name, parameter in tuned.synthesis.named_parameters():
+    for name, parameter in tuned.weights().items():
         difference = (parameter.detach() - reference[name].detach()).float()
         rows = difference.reshape(difference.shape[0], -1) if difference.ndim > 1 else difference.reshape(1, -1)
         scale = (rows.square().mean(1).sqrt() * step).clamp(min=1e-8).half().float()
@@ -39,17 +38,17 @@ def encode(tuned: Generator, prior: Generator, *, step: float = STEP) -> dict[st
 
 def decode(tensors: dict[str, Tensor], prior: Generator) -> Generator:
     """The tuned generator. Raises ValueError when the delta does not fit the prior."""
-    size = sum(p.numel() for p in prior.synthesis.parameters())
+    size = sum(p.numel() for p in prior.weights().values())
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
     raw = decompressor.decompress(tensors["delta.codes"].cpu().numpy().tobytes(), max_length=size + 1)
     if len(raw) != size:
         raise ValueError(f"the delta holds {len(raw)} weights, the prior {size}: it belongs to another prior")
     scales = tensors["delta.scales"].float()
     codes = torch.from_numpy(np.frombuffer(raw, np.int8).copy()).to(scales.device)
-    tuned = copy.deepcopy(prior, {id(prior.mapping): prior.mapping})  # nothing of a persona lies in the mapping
+    tuned = prior.copy()
     at_code = at_scale = 0
     with torch.no_grad():
-        for parameter in tuned.synthesis.parameters():
+        for parameter in tuned.weights().values():
             rows = parameter.shape[0] if parameter.ndim > 1 else 1
             block = codes[at_code : at_code + parameter.numel()].float().view(rows, -1)
             parameter += (block * scales[at_scale : at_scale + rows, None]).view(parameter.shape)

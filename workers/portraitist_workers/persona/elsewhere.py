@@ -131,7 +131,7 @@ class Views:
         """Of update `step`, at latents beside the anchors [N, D]; which views are seen depends on the seed and the step alone."""
         rng = torch.Generator().manual_seed(self.seed * 15_485_863 + step)
         rows = torch.multinomial(self.often, self.each_update, generator=rng)
-        image = generator.synthesis(anchors[self.photo[rows]] + self.moved[rows], dtype=dtype)
+        image = generator.images(anchors[self.photo[rows]] + self.moved[rows], dtype=dtype)
         distance = reconstruction(image, self.pictures[rows], step, self.counts[rows])
         unlike = (self.enough - self.likeness_of(image[:1])).clamp(
             min=0

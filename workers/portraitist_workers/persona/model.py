@@ -102,4 +102,4 @@ def render(generator: Generator, w: Tensor, *, batch: int = 16, dtype: torch.dty
     """Images [B, 3, R, R] of w [B, D] or w_plus, in batches. Pictures that are handed out are made in fp32."""
     if (together := current()) is not None:
         return together.render(generator, w, dtype)
-    return torch.cat([generator.synthesis(part, dtype=dtype) for part in w.split(batch)])
+    return torch.cat([generator.images(part, dtype=dtype) for part in w.split(batch)])

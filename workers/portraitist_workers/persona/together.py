@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..generator import Generator
-from ..generator.crowd import crowd
+from ..generator.stacked import stack
 from ..generator.synthesis import Synthesis
 
 _of_thread = threading.local()
@@ -107,5 +107,5 @@ class Together:
             or len(known[0]) != len(owners)
             or any(a is not b for a, b in zip(known[0], owners, strict=True))
         ):
-            known = self._crowd = owners, crowd(owners)
+            known = self._crowd = owners, stack(owners)
         return known[1]

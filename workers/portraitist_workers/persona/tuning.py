@@ -8,7 +8,6 @@ and resumed ends with the same weights as one that is not (same device and threa
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..generator import Generator
-from ..inversion.muon import Muon, tuned_parameters
+from ..inversion.muon import Muon
 from ..inversion.reconstruction import Reconstruction
 from .axes import Axes
 from .elsewhere import Views
@@ -62,11 +61,11 @@ class Tuning:
         self.known, self.counts, self.views = known, counts, views
         self.photos, self.values, self.organizer, self.loss, self.schedule = photos, values, organizer, loss, schedule
         self.w_std, self.seed, self.dtype, self.step = w_std, seed, dtype, 0
-        self.generator = copy.deepcopy(generator).requires_grad_(False)
+        self.generator = generator.copy().requires_grad_(False)
         self.start = anchors.detach().clone()
         self.offset = torch.zeros_like(self.start, requires_grad=organizer.moves_anchors)
-        self.named = tuned_parameters(self.generator.synthesis)
-        self.optimizer = Muon(self.generator.synthesis, lr=schedule.lr)
+        self.named = self.generator.tunable()
+        self.optimizer = Muon(self.generator, lr=schedule.lr)
         if organizer.moves_anchors:
             self.optimizer.add_param_group({"params": [self.offset], "matrices": False, "lr": schedule.anchor_lr})
         for group in self.optimizer.param_groups:
@@ -84,9 +83,10 @@ class Tuning:
             loss = self._update()
             if on_step is not None:
                 on_step(self.step, self.schedule.steps, loss)
-        tuned = copy.deepcopy(self.generator).requires_grad_(False)
+        tuned = self.generator.copy().requires_grad_(False)
         if self.schedule.average:
-            tuned.synthesis.load_state_dict(self.average, strict=False)
+            for name, parameter in tuned.tunable().items():
+                parameter.copy_(self.average[name])
         anchors = self.anchors.detach()
         return tuned, anchors, self.organizer.axes(anchors, self.values).detach()
 
@@ -97,8 +97,8 @@ class Tuning:
             group["lr"] = group["base"] * fade
         rows = self._rows(step)
         anchors = self.anchors
-        side = self.loss.side(self.generator.config.resolution, step, schedule.steps)
-        image = self.generator.synthesis(anchors[rows], dtype=self.dtype, until=side)
+        side = self.loss.side(self.generator.resolution, step, schedule.steps)
+        image = self.generator.images(anchors[rows], dtype=self.dtype, until=side)
         distance = self.loss(image, self.photos[rows], step, None if self.known is None else self.known[rows])
         total = (distance if self.counts is None else distance * self.counts[rows]).mean()
         if self.organizer.weight and self.organizer.moves_anchors:

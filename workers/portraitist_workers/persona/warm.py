@@ -16,7 +16,6 @@ from torch import Tensor
 
 from portraitist.results import PersonaRecord
 
-from ..generator.layers import ModulatedConv
 from ..operations.context import Context
 from .judge import judge_for
 from .model import PersonaModel
@@ -71,13 +70,8 @@ def nbytes(model: PersonaModel) -> int:
 
 
 def _tensors(model: PersonaModel) -> Iterator[Tensor]:
-    synthesis = model.generator.synthesis
     yield from (model.anchors, model.embeddings, model.axes.steps, model.response.steps, judge_for(model).anchor_images)
-    yield from synthesis.parameters()
-    yield from synthesis.buffers()
-    for layer, _ in synthesis.walk():
-        if isinstance(layer, ModulatedConv):
-            yield from layer.remembered()
+    yield from model.generator.held()
 
 
 warm = WarmPersonas()

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 import torch
 
-from ..generator import Generator, GeneratorConfig, formats, winograd
+from ..generator import GeneratorConfig, StyleGAN2, formats, winograd
 from ..generator.formats import native, nvidia_writer, rosinality
 from ..generator.layers import ModulatedConv
 from . import lockdown
@@ -86,11 +86,11 @@ def _warm_up() -> None:
     for codec in ("cp437", "latin1", "ascii", "utf-8"):  # names in archives, strings in pickles
         codecs.lookup(codec)
     wide = {4: 4, 8: 4, 16: winograd.CHANNELS}  # enough for every way to convolve
-    tiny = Generator(GeneratorConfig(16, z_dim=4, w_dim=4, mapping_layers=1, channels=wide, conv_clamp=256.0))
+    tiny = StyleGAN2(GeneratorConfig(16, z_dim=4, w_dim=4, mapping_layers=1, channels=wide, conv_clamp=256.0))
     with torch.no_grad():
-        for layer, _ in tiny.synthesis.walk():
-            if isinstance(layer, ModulatedConv):
-                layer.noise_strength.fill_(0.1)
+        for layer in tiny.layers():
+            if isinstance(layer.module, ModulatedConv):
+                layer.module.noise_strength.fill_(0.1)
     own = native.to_bytes(tiny)
     convert(io.BytesIO(own), io.BytesIO(), None)
     with tempfile.TemporaryDirectory() as folder:

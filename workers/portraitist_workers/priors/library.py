@@ -47,7 +47,7 @@ class Prior:
 
     @property
     def resolution(self) -> int:
-        return self.generator.config.resolution
+        return self.generator.resolution
 
     def steps_for(self, names: tuple[str, ...]) -> Tensor:
         """[M, D] directions of the named attributes; zeros for those the prior does not know."""

@@ -14,7 +14,7 @@ TOLERANCE = 2e-3  # of the pixels' spread; devices and versions of torch differ 
 def probe(generator: Generator) -> list[float]:
     """48 numbers: the picture of one fixed z through mapping and the first levels of synthesis, at 4 x 4 px in RGB."""
     z = torch.randn(1, generator.config.z_dim, generator=torch.Generator().manual_seed(1))
-    image = generator.synthesis(generator.mapping(z), until=min(64, generator.config.resolution))
+    image = generator.images(generator.mapping(z), until=min(64, generator.resolution))
     return [round(float(x), 6) for x in F.adaptive_avg_pool2d(image, 4).flatten()]
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from portraitist.errors import PriorRefused
 
-from .. import Generator, GeneratorConfig
+from .. import GeneratorConfig, StyleGAN2
 from .assemble import assemble
 from .inert import Record, number
 from .storages import is_tensor, shape, tensor
@@ -98,7 +98,7 @@ def _name(value: Any) -> str:
     return value[:80] if isinstance(value, str) else "something"
 
 
-def load(path: Path, key: str = "G_ema") -> Generator:
+def load(path: Path, key: str = "G_ema") -> StyleGAN2:
     """The generator stored under `key`. Raises PriorRefused when the file is refused or is not a StyleGAN2."""
     try:
         with open(path, "rb") as file:
@@ -109,7 +109,7 @@ def load(path: Path, key: str = "G_ema") -> Generator:
         ) from error
 
 
-def read(file: BinaryIO, key: str = "G_ema") -> Generator:
+def read(file: BinaryIO, key: str = "G_ema") -> StyleGAN2:
     """The same from an open file. Raises one of BAD_DATA."""
     root = unpickle(file)
     if not isinstance(root, dict) or key not in root:
@@ -119,7 +119,7 @@ def read(file: BinaryIO, key: str = "G_ema") -> Generator:
     return whole(module(root[key]))
 
 
-def whole(network: Module) -> Generator:
+def whole(network: Module) -> StyleGAN2:
     """A Generator module: mapping and synthesis."""
     kwargs = network.init_kwargs
     if kwargs.get("c_dim"):
@@ -137,10 +137,10 @@ def whole(network: Module) -> Generator:
         channels=_widths(source, "synthesis."),
         conv_clamp=_clamp(synthesis),
     )
-    return assemble(config, lambda name: tensor(source[_foreign(name)]))
+    return assemble(StyleGAN2, config, lambda name: tensor(source[_foreign(name)]))
 
 
-def synthesis_only(network: Module, mapping: Generator | None) -> Generator:
+def synthesis_only(network: Module, mapping: StyleGAN2 | None) -> StyleGAN2:
     """A SynthesisNetwork module (MyStyle), completed with the mapping network of `mapping`."""
     if network.class_name != "SynthesisNetwork":
         raise ValueError(f"it is a {network.class_name!r}, neither a generator nor the synthesis half of one")
@@ -170,7 +170,7 @@ def synthesis_only(network: Module, mapping: Generator | None) -> Generator:
             theirs[name] if name.startswith("mapping.") else tensor(source[_foreign(name).removeprefix("synthesis.")])
         )
 
-    return assemble(config, weight)
+    return assemble(StyleGAN2, config, weight)
 
 
 def _foreign(name: str) -> str:

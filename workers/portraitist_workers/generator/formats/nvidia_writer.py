@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import Generator
+from .. import StyleGAN2
 
 _SOURCE = (Path(__file__).parent / "carried_source.py").read_text(encoding="utf-8")
 
@@ -38,7 +38,7 @@ def _reconstruct_persistent_obj(meta: Any) -> None:
     """Stands for the function of this name in torch_utils.persistence, which the pickle names."""
 
 
-def write(generator: Generator, path: Path, *, licence: str) -> None:
+def write(generator: StyleGAN2, path: Path, *, licence: str) -> None:
     """{"G": generator, "D": nothing, "G_ema": generator, ...}; `licence` is ours, their loader leaves it alone.
 
     Their loader asserts that all three are modules, so the generator stands for "G" too, and "D" is one without weights.
@@ -57,7 +57,7 @@ def write(generator: Generator, path: Path, *, licence: str) -> None:
         pickle.Pickler(file, protocol=4).dump(data)
 
 
-def write_synthesis(generator: Generator, path: Path, *, licence: str = "", zip_file: bool = True) -> None:
+def write_synthesis(generator: StyleGAN2, path: Path, *, licence: str = "", zip_file: bool = True) -> None:
     """The synthesis half alone, as MyStyle saves it, which has no place for a licence. `zip_file` False: as torch wrote before 1.6."""
     half = _generator(generator).call[1][0]["state"]["_modules"]["synthesis"]
     with official_names():
@@ -116,7 +116,7 @@ def _linear(
     )
 
 
-def _generator(generator: Generator) -> _Call:
+def _generator(generator: StyleGAN2) -> _Call:
     config, weights = generator.config, {k: v.detach().float().cpu() for k, v in generator.state_dict().items()}
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
     low_pass = taps[:, None] * taps[None, :]

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from portraitist.errors import PriorRefused
 
-from .. import Generator, GeneratorConfig
+from .. import GeneratorConfig, StyleGAN2
 from .assemble import assemble
 from .inert import number
 from .nvidia import BAD_DATA
 from .storages import STREAM_MAGIC, is_tensor, read_stream, read_zip, shape, tensor
 
 
-def load(path: Path) -> Generator:
+def load(path: Path) -> StyleGAN2:
     """The EMA generator in `path`. Raises PriorRefused when the file is refused or has another layout."""
     try:
         with open(path, "rb") as file:
@@ -34,7 +34,7 @@ def is_checkpoint(content: Any) -> bool:
     )
 
 
-def build(content: dict[str, Any]) -> Generator:
+def build(content: dict[str, Any]) -> StyleGAN2:
     """From what the checkpoint holds, as inert records; a bare state_dict will do. Raises one of nvidia.BAD_DATA."""
     source = content["g_ema"] if isinstance(content.get("g_ema"), dict) else content
     if not is_tensor(source.get("style.1.weight")) or not is_tensor(source.get("conv1.conv.weight")):
@@ -59,7 +59,7 @@ def build(content: dict[str, Any]) -> Generator:
             return tensor(average) if is_tensor(average) else _average(source, config)
         return tensor(source[foreign_name(name)])
 
-    return assemble(config, weight)
+    return assemble(StyleGAN2, config, weight)
 
 
 def _average(source: dict[str, Any], config: GeneratorConfig) -> Tensor:
@@ -100,7 +100,7 @@ def foreign_name(name: str) -> str:
     return f"{base}.{leaves[leaf]}"
 
 
-def write(generator: Generator, path: Path, *, licence: str) -> None:
+def write(generator: StyleGAN2, path: Path, *, licence: str) -> None:
     """A checkpoint that rosinality's Generator loads (its widths permitting). `lr_mlp`, `conv_clamp` and `licence` are ours."""
     config, kernel = generator.config, torch.tensor([1.0, 3.0, 3.0, 1.0])
     blur = kernel[:, None] * kernel[None, :] / 16  # 64 / 16: the gain of 2x up-sampling

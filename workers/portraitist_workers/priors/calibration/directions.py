@@ -58,7 +58,7 @@ def find(
     names = estimator.names
     scale = torch.tensor([spread(n) for n in names]).to(drawn.values)
     w, A = drawn.w, len(names)
-    batch = max(1, 2**18 // generator.config.resolution**2)
+    batch = max(1, 2**18 // generator.resolution**2)
 
     def pictures(latents: Tensor) -> Tensor:
         return render(generator, latents, batch=batch, dtype=dtype)
@@ -66,10 +66,8 @@ def find(
     def measure(latents: Tensor) -> Tensor:
         return estimator(pictures(latents))[0]
 
-    count = min(
-        {256: 48, 512: 20, 1024: 10}.get(generator.config.resolution, 128), max(8, len(w) // 16)
-    )  # gradients are dear
-    probes = PROBES if generator.config.resolution <= 256 else PROBES // 2
+    count = min({256: 48, 512: 20, 1024: 10}.get(generator.resolution, 128), max(8, len(w) // 16))  # gradients are dear
+    probes = PROBES if generator.resolution <= 256 else PROBES // 2
     slope = jacobian(generator, estimator, w[:count], batch=batch, dtype=dtype, on_step=on_step)
     slope = slope * w_std / scale[:, None]  # in spreads of both
     with torch.no_grad():
@@ -111,7 +109,7 @@ def jacobian(
     for first in range(0, len(w), batch):
         latents = w[first : first + batch].detach().clone().requires_grad_(True)
         with torch.enable_grad():
-            values = estimator(generator.synthesis(latents, dtype=dtype))[0]
+            values = estimator(generator.images(latents, dtype=dtype))[0]
             for i in range(A):
                 total[i] += torch.autograd.grad(values[:, i].sum(), latents, retain_graph=i + 1 < A)[0].sum(0)
         if on_step is not None:

@@ -19,7 +19,7 @@ FARTHEST, SCALES = 0.06, (0.88, 1.14)  # offset of the frame, its size; both as 
 
 def measure(generator: Generator, w: torch.Tensor) -> tuple[dict[str, float], list[str]]:
     """(figures, warnings). `face_offset` and `face_scale` compare the FFHQ frame of the detected face with the picture itself."""
-    R = generator.config.resolution
+    R = generator.resolution
     offsets, scales = [], []
     for latent in w[:LOOKED_AT]:
         faces = detect_faces(to_uint8(render(generator, latent[None]))[0])

@@ -78,10 +78,10 @@ def _draw(
     generator: Generator, estimator: AttributeEstimator, count: int, seed: int, dtype: torch.dtype
 ) -> dict[str, Tensor]:
     w = generator.mapping(_z(generator, count, seed))
-    batch = max(1, 2**19 // generator.config.resolution**2)  # memory: 32 at 128 px, one at 1024 px
+    batch = max(1, 2**19 // generator.resolution**2)  # memory: 32 at 128 px, one at 1024 px
     images, values = [], []
     for part in w.split(batch):
-        image = generator.synthesis(part, dtype=dtype).clamp(-1, 1)
+        image = generator.images(part, dtype=dtype).clamp(-1, 1)
         values.append(estimator(image)[0])
         images.append(((at_side(image, SIDE).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8))
     return {"w": w.contiguous(), "images": torch.cat(images).contiguous(), "values": torch.cat(values).contiguous()}

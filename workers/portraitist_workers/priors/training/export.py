@@ -20,7 +20,7 @@ from torch import Tensor
 
 from portraitist.attributes import ESTIMATED
 
-from ...generator import Generator
+from ...generator import StyleGAN2
 from ...generator.formats import native
 from ...inversion import encoder as encoder_file
 from ..engine.canvas import Canvas
@@ -75,7 +75,7 @@ def main() -> None:
     labels = torch.from_numpy(Pool(args.pool).all_labels())
     with torch.no_grad():
         w = torch.cat([trainer.labels_ema(part) for part in labels.split(2048)])
-    generator = Generator(replace(trainer.generator_ema.config, mapping_layers=8)).eval()
+    generator = StyleGAN2(replace(trainer.generator_ema.config, mapping_layers=8)).eval()
     generator.synthesis.load_state_dict(trainer.generator_ema.synthesis.state_dict())
     generator.mapping.w_avg.copy_(w.mean(0))
     metadata = {"licence": LICENCE, "images_seen": trainer.seen}

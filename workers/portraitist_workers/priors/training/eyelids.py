@@ -130,7 +130,7 @@ class Lesson:
         self.eyes = prior.steps_for(("eyes_open",))  # [1, D]
         self.w_mean, self.reading = reading(prior, self.eyes[0])
         synthesis = prior.generator.synthesis
-        layers = [layer for layer, _ in synthesis.walk()]
+        layers = [layer.module for layer in synthesis.layers()]
         self.taught = [
             i for i, layer in enumerate(layers) if isinstance(layer, ModulatedConv) and layer.resolution > COARSE
         ]
@@ -224,7 +224,7 @@ class Lesson:
         """generator.safetensors, whose header says `metadata`, and encoder.safetensors, from the averages."""
         generator = copy.deepcopy(self.prior.generator)
         generator.synthesis.load_state_dict(self.average["synthesis"].state_dict())
-        layers = [layer for layer, _ in generator.synthesis.walk()]
+        layers = [layer.module for layer in generator.layers()]
         with torch.no_grad():  # what was learnt along the reading becomes part of the affine layers
             for i, gain in zip(self.taught, self.average["along"], strict=True):
                 affine = layers[i].affine

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...generator import Generator, GeneratorConfig
+from ...generator import GeneratorConfig, StyleGAN2
 from ...precision import optimisation_dtype
 from ..engine.canvas import Canvas
 from . import loop
@@ -75,7 +75,7 @@ class Trainer:
         self.phases = [
             replace(phase, images=round(phase.images * share)) for phase in PHASES if phase.resolution <= resolution
         ]
-        self.generator = Generator(config(resolution))
+        self.generator = StyleGAN2(config(resolution))
         self.labels = label_network(canvas, W_DIM)
         self.generator_ema, self.labels_ema = copy.deepcopy(self.generator), copy.deepcopy(self.labels)
         self.labels.requires_grad_(resolution <= HELD_ABOVE)

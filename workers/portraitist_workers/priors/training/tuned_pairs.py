@@ -23,7 +23,7 @@ from portraitist.priors.prior import bundled
 from ...faces.image_io import to_uint8
 from ...faces.networks import load_network
 from ...faces.perceptual import BundledPerceptual
-from ...generator import Generator
+from ...generator import StyleGAN2
 from ...inversion.muon import Muon
 from ...inversion.reconstruction import Reconstruction
 from ...precision import optimisation_dtype
@@ -36,21 +36,19 @@ LR = 3e-3
 
 
 def tune_and_collect(
-    generator: Generator, photos: Tensor, w: Tensor, loss: Reconstruction, *, batch: int, seed: int
+    generator: StyleGAN2, photos: Tensor, w: Tensor, loss: Reconstruction, *, batch: int, seed: int
 ) -> np.ndarray:
     """uint8 [len(STAGES) * N, 2, R, R, 3]: each photo beside its reproduction at every stage."""
     rng = torch.Generator().manual_seed(seed)
-    optimizer = Muon(generator.synthesis, lr=LR)
+    optimizer = Muon(generator, lr=LR)
     collected = []
     for step in range(STAGES[-1] + 1):
         if step in STAGES:
             with torch.no_grad():
-                made = torch.cat(
-                    [generator.synthesis(part, dtype=optimisation_dtype()).float() for part in w.split(16)]
-                )
+                made = torch.cat([generator.images(part, dtype=optimisation_dtype()).float() for part in w.split(16)])
             collected.append(np.stack([to_uint8(photos), to_uint8(made)], 1))
         rows = torch.randperm(len(photos), generator=rng)[:batch]
-        total = loss(generator.synthesis(w[rows], dtype=optimisation_dtype()), photos[rows], step).mean()
+        total = loss(generator.images(w[rows], dtype=optimisation_dtype()), photos[rows], step).mean()
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         optimizer.step()
@@ -89,7 +87,7 @@ def main() -> None:
         loss = Reconstruction(
             distance, l1_weight=(0.4, 0.1, 0.0)[index % 3], coarse_weight=(0.3, 0.1, 0.0)[index % 3], seed=index
         )
-        generator = Generator(prior.generator.config)
+        generator = StyleGAN2(prior.generator.config)
         generator.load_state_dict(prior.generator.state_dict())
         pairs = tune_and_collect(generator, photos, w, loss, batch=12, seed=index)
         temporary = args.out / f"pairs-{index:03d}.tmp.npz"

@@ -13,14 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import Generator
 from .layers import EqualizedLinear, ModulatedConv, ToRGB
+from .stylegan2 import StyleGAN2
 from .synthesis import Synthesis
 from .upsampling import swapped, up_convolution
 
 
-def crowd(members: Sequence[Generator]) -> Synthesis:
-    """Stacked copies of the members' synthesis networks, one per row. Their noise images must be the same (the prior's)."""
+def stack(members: Sequence[StyleGAN2]) -> Synthesis:
+    """Stacked copies of the members' synthesis networks, one per row. Their noise images must be the same (the prior's).
+
+    It takes as many rows as there are members, and has the steps of any `Synthesis`.
+    """
     first = members[0].synthesis
     with torch.device("meta"):  # only the shape of it; all weights are put in below
         stacked = Synthesis(first.config)
@@ -69,17 +72,20 @@ class _Conv(ModulatedConv):
     def silent(self) -> bool:
         return self._silent
 
-    def _power(self, style: Tensor, energy: Tensor) -> Tensor:
+    def _power_of_samples(self, style: Tensor, energy: Tensor) -> Tensor:
         return torch.bmm(style.square().unsqueeze(1), energy).squeeze(1)
 
-    def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
+    def _convolve(self, x: Tensor, kernel: Tensor, double_backward: bool) -> Tensor:
         P = len(x)
         x = x.reshape(1, -1, *x.shape[2:])  # [1, P I, H, W]
         if self.up:
-            return up_convolution(x, kernel, groups=P).unflatten(1, (P, -1))[0]
+            return up_convolution(x, kernel, groups=P, double_backward=double_backward).unflatten(1, (P, -1))[0]
         return F.conv2d(x, kernel, padding=1, groups=P).unflatten(1, (P, -1))[0]
 
-    def _kernel(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    def _in_tiles(self, x: Tensor) -> bool:
+        return False
+
+    def _kernel(self, weight: Tensor, dtype: torch.dtype, in_tiles: bool) -> Tensor:
         kernel = weight.to(dtype).flatten(0, 1)  # [P O, I, 3, 3]
         return swapped(kernel, groups=len(weight)) if self.up else kernel
 
