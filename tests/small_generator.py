@@ -11,5 +11,18 @@ def generator(seed: int = 0, resolution: int = 32) -> StyleGAN2:
     return StyleGAN2(config).eval().requires_grad_(False)
 
 
+def noisy(seed: int = 0, resolution: int = 32) -> StyleGAN2:
+    """With noise that shows."""
+    made = generator(seed, resolution)
+    for name, strength in made.named_parameters():
+        if name.endswith("noise_strength"):
+            strength.fill_(0.1)
+    return made
+
+
+def latents(count: int, seed: int = 1) -> torch.Tensor:
+    return torch.randn(count, 16, generator=torch.Generator().manual_seed(seed))
+
+
 def distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (a - b).square().flatten(1).mean(1)
