@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
+from .layers import EqualizedLinear
 from .mapping import Mapping
 
 
@@ -39,7 +40,7 @@ class Config(Protocol):
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer that a style drives. `module.affine` maps the row `row` of w_plus to its style."""
+    """One layer that a style drives. `module.affine` maps row `row` of w_plus to that style."""
 
     resolution: int  # px, of what comes out
     name: str  # within its resolution
@@ -49,6 +50,10 @@ class Layer:
     @property
     def key(self) -> tuple[int, str]:
         return self.resolution, self.name
+
+    @property
+    def affine(self) -> EqualizedLinear:
+        return self.module.affine  # type: ignore[return-value]
 
 
 class Generator(nn.Module, ABC):
@@ -60,7 +65,7 @@ class Generator(nn.Module, ABC):
     """
 
     kind: ClassVar[str]
-    config_type: ClassVar[type]
+    config_type: ClassVar[type[Config]]
     config: Any  # a `Config`
     mapping: Mapping
 

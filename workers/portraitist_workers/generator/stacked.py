@@ -14,21 +14,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layers import EqualizedLinear, ModulatedConv, ToRGB
+from .protocol import Generator
 from .stylegan2 import StyleGAN2
 from .synthesis import Synthesis
 from .upsampling import swapped, up_convolution
 
 
-def stack(members: Sequence[StyleGAN2]) -> Synthesis:
+def stack(members: Sequence[Generator]) -> Synthesis:
     """Stacked copies of the members' synthesis networks, one per row. Their noise images must be the same (the prior's).
 
-    It takes as many rows as there are members, and has the steps of any `Synthesis`.
+    It takes as many rows as there are members, and has the steps of any `Synthesis`. Raises TypeError for other kinds.
     """
-    first = members[0].synthesis
+    networks = [member.synthesis for member in members if isinstance(member, StyleGAN2)]
+    if len(networks) < len(members):
+        raise TypeError("only generators of the kind stylegan2 can be stacked")
+    first = networks[0]
     with torch.device("meta"):  # only the shape of it; all weights are put in below
         stacked = Synthesis(first.config)
     for name, block in stacked.blocks.items():
-        blocks = [member.synthesis.blocks[name] for member in members]
+        blocks = [network.blocks[name] for network in networks]
         if block.conv0 is None:
             block.const = _stack([b.const for b in blocks])
         else:

@@ -101,7 +101,7 @@ class Synthesis(nn.Module):
     def styles(self, w: Tensor) -> list[Tensor]:
         """S space (StyleSpace, Wu et al. 2021): w or w_plus -> one [B, channels] per layer, ToRGB layers included."""
         w_plus = self.as_w_plus(w)
-        return [layer.module.affine(w_plus[:, layer.row]) for layer in self.layers()]
+        return [layer.affine(w_plus[:, layer.row]) for layer in self.layers()]
 
     def start(self, batch: int, *, dtype: torch.dtype = torch.float32) -> State:
         """Before the first layer: the learnt constant [batch, C, 4, 4]."""

@@ -90,5 +90,5 @@ def with_styles(generator: Generator, w: Tensor, styles: list[Tensor]) -> Genera
     """
     shifted = generator.copy()
     for layer, old, new in zip(shifted.layers(), generator.styles(w), styles, strict=True):
-        layer.module.affine.shift((new - old)[0])
+        layer.affine.shift((new - old)[0])
     return shifted

@@ -12,12 +12,16 @@ from pathlib import Path
 
 import torch
 
-from ..generator import StyleGAN2, formats
+from ..generator import Generator, StyleGAN2, formats
 from ..generator.formats import native, nvidia_writer, rosinality
 
 
-def export(generator: StyleGAN2, path: Path, layout: str, *, licence: str) -> dict:
+def export(generator: Generator, path: Path, layout: str, *, licence: str) -> dict:
     """Writes `path`; returns {"notes": what the layout cannot say}. Raises ValueError when it does not read back equal."""
+    if layout != "safetensors" and not isinstance(generator, StyleGAN2):
+        raise ValueError(
+            f"the layout {layout!r} holds StyleGAN2 only, and this generator is of the kind {generator.kind!r}"
+        )
     if layout == "nvidia":
         nvidia_writer.write(generator, path, licence=licence)
     elif layout == "rosinality":
@@ -32,8 +36,10 @@ def export(generator: StyleGAN2, path: Path, layout: str, *, licence: str) -> di
     return {"notes": notes(generator, layout)}
 
 
-def notes(generator: StyleGAN2, layout: str) -> list[str]:
+def notes(generator: Generator, layout: str) -> list[str]:
     config, found = generator.config, []
+    if not isinstance(generator, StyleGAN2):
+        return found
     theirs = {r: 512 if r <= 32 else 16384 * 2 // r for r in config.resolutions}  # rosinality's channel_multiplier 2
     widths = {r: config.width(r) for r in config.resolutions}
     if layout == "rosinality" and widths != theirs:
