@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 MOST = {"resolution": 1024, "z_dim": 2048, "w_dim": 2048, "mapping_layers": 16}
 WIDEST = 2048  # channels
@@ -60,11 +61,11 @@ class GeneratorConfig:
                 f"its convolutions would have {millions:.0f} million weights; at most {HEAVIEST} million can be used"
             )
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: dict) -> GeneratorConfig:
+    def from_dict(cls, data: dict[str, Any]) -> GeneratorConfig:
         data = dict(data)
         data["channels"] = {int(k): int(v) for k, v in (data.get("channels") or {}).items()}
         return cls(**data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -70,16 +71,20 @@ class Synthesis(nn.Module):
 
     def layers(self) -> list[Layer]:
         """All layers, ToRGB included, in the order of computation. A block's ToRGB shares its row with the next block's conv0."""
-        return [self._layer(position) for position in range(self.depth)]
+        return list(self._layers)
 
-    def _layer(self, position: int) -> Layer:
-        block, which = divmod(position + 1, 3)
-        resolution, name = 4 << block, NAMES[which]
-        return Layer(resolution, name, 2 * block + which - 1, getattr(self.blocks[str(resolution)], name))
+    @cached_property
+    def _layers(self) -> tuple[Layer, ...]:
+        found = []
+        for number, block in enumerate(self.blocks.values()):
+            for which, name in enumerate(NAMES):
+                if (module := getattr(block, name)) is not None:
+                    found.append(Layer(4 << number, name, 2 * number + which - 1, module))
+        return tuple(found)
 
     def position(self, resolution: int, name: str) -> int:
         """Of the layer `name` at `resolution`, in `layers()`. Raises ValueError when there is none."""
-        for position, layer in enumerate(self.layers()):
+        for position, layer in enumerate(self._layers):
             if layer.key == (resolution, name):
                 return position
         raise ValueError(
@@ -101,7 +106,7 @@ class Synthesis(nn.Module):
     def styles(self, w: Tensor) -> list[Tensor]:
         """S space (StyleSpace, Wu et al. 2021): w or w_plus -> one [B, channels] per layer, ToRGB layers included."""
         w_plus = self.as_w_plus(w)
-        return [layer.affine(w_plus[:, layer.row]) for layer in self.layers()]
+        return [layer.affine(w_plus[:, layer.row]) for layer in self._layers]
 
     def start(self, batch: int, *, dtype: torch.dtype = torch.float32) -> State:
         """Before the first layer: the learnt constant [batch, C, 4, 4]."""
@@ -130,7 +135,7 @@ class Synthesis(nn.Module):
             raise ValueError(f"noise mode must be one of {NOISE_MODES}, got {noise!r}")
         if state.position >= self.depth:
             raise IndexError(f"the synthesis is over: it has {self.depth} layers")
-        layer, style, x, image = self._layer(state.position).module, styles[state.position], state.x, state.image
+        layer, style, x, image = self._layers[state.position].module, styles[state.position], state.x, state.image
         if style.ndim == 4 and style.shape[2:] != x.shape[2:]:
             style = F.interpolate(style, size=x.shape[2:], mode="bilinear", align_corners=False, antialias=True)
         if isinstance(layer, ToRGB):

@@ -22,7 +22,8 @@ class Watched(nn.Parameter):
     @property
     def writes(self) -> int:
         """Grows with every write."""
-        return self._version + self._past + (0 if self._alias is None else self._alias._version)
+        alias = self._alias
+        return self._version + self._past + (0 if alias is None else alias._version)
 
     @property  # type: ignore[override]
     def data(self) -> Tensor:

@@ -45,12 +45,14 @@ _OUTPUT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, 
 
 def pays(weight: Tensor, size: Sequence[int], dtype: torch.dtype) -> bool:
     """For maps of `size` (height, width); those that no tiles cover are left to a direct convolution."""
+    height, width = size
     return (
-        weight.device.type == "cpu"
-        and dtype == torch.float32
+        dtype == torch.float32
+        and height >= RESOLUTION
+        and width >= RESOLUTION
+        and height % 4 == 0 == width % 4
         and min(weight.shape[:2]) >= CHANNELS
-        and min(size) >= RESOLUTION
-        and not any(side % 4 for side in size)
+        and weight.device.type == "cpu"
     )
 
 

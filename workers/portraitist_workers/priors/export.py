@@ -33,13 +33,11 @@ def export(generator: Generator, path: Path, layout: str, *, licence: str) -> di
     for name, value in generator.state_dict().items():
         if not torch.equal(value.float(), again[name]):
             raise ValueError(f"{name} does not read back as it was written")
-    return {"notes": notes(generator, layout)}
+    return {"notes": notes(generator, layout) if isinstance(generator, StyleGAN2) else []}
 
 
-def notes(generator: Generator, layout: str) -> list[str]:
+def notes(generator: StyleGAN2, layout: str) -> list[str]:
     config, found = generator.config, []
-    if not isinstance(generator, StyleGAN2):
-        return found
     theirs = {r: 512 if r <= 32 else 16384 * 2 // r for r in config.resolutions}  # rosinality's channel_multiplier 2
     widths = {r: config.width(r) for r in config.resolutions}
     if layout == "rosinality" and widths != theirs:
