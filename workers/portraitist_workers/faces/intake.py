@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -86,7 +86,6 @@ class Intake:
     accepted: list[AcceptedPhoto]
     warnings: list[str]
     networks: dict[str, str]
-    identity_mean: np.ndarray | None = field(default=None)  # [D] unit vector of the person
 
 
 def check_photos(
@@ -130,11 +129,11 @@ def check_photos(
             f"no face was found in '{person}', which was to say who is meant: name another photo",
             photos=[v.model_dump() for v in verdicts if v is not None],
         )
-    accepted, mean, networks, warnings = [], None, {}, []
+    accepted, networks, warnings = [], {}, []
     if candidates:
         own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep], known)
         accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side, known)
-        mean, warnings = own.mean, _said(own, names, verdicts)
+        warnings = _said(own, names, verdicts)
     finished = [v for v in verdicts if v is not None]
     if len(accepted) < minimum:
         raise PhotosUnusable(
@@ -149,7 +148,7 @@ def check_photos(
         )
     shown = [*(known.attributes if known else ()), *(photo.attributes for photo in accepted)]
     warnings += too_few(shown, ENOUGH_PHOTOS)
-    return Intake(finished, accepted, warnings, networks, mean)
+    return Intake(finished, accepted, warnings, networks)
 
 
 def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage | DownloadFailed | list[_Found]]:
