@@ -29,6 +29,8 @@ def run(request: BaseModel, context: Context) -> BaseModel:
     module = importlib.import_module(f".{_MODULES[request.operation]}", __name__)  # type: ignore[attr-defined]
     result = module.run(request, context)
     refuse_unmarked(result, context)
+    if isinstance(context, MemoryContext):  # the queue drops a job's once its result is stored
+        context.checkpoint = None
     return result
 
 
