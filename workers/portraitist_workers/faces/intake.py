@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from portraitist.errors import DownloadFailed, InvalidImage, PhotosUnusable
 from portraitist.results import PhotoVerdict
@@ -20,6 +21,7 @@ from portraitist.results import PhotoVerdict
 from . import quality
 from .align import Frame, crop, ffhq_frame, inside
 from .attributes import as_dict, load_attributes
+from .covers import Cover, find_covers
 from .detect import detect_faces
 from .grouping import RIVAL, Person, find_known, find_person
 from .hands import load_hands
@@ -263,10 +265,13 @@ def _judge_faces(
     if not person.face_of:
         return [], networks
 
-    tensors = to_tensor(np.stack([candidates[face].picture for face in person.face_of.values()]))
+    pictures = np.stack([candidates[face].picture for face in person.face_of.values()])
+    tensors = to_tensor(pictures)
     values = torch.cat([attributes(x)[0] for x in tensors.split(32)])
-    presence = torch.cat([mesh(x).presence for x in tensors.split(32)]).tolist()
+    meshes = [mesh(x) for x in tensors.split(32)]
+    presence = torch.cat([m.presence for m in meshes]).tolist()
     hands = load_hands()(tensors)
+    covers = _covers(pictures, torch.cat([m.points for m in meshes]), known)
     usable: list[AcceptedPhoto] = []
     usual = float(np.median(person.cosines[list(person.face_of.values())]))
     for k, (photo, face) in enumerate(person.face_of.items()):
@@ -280,7 +285,14 @@ def _judge_faces(
         if candidate.frame.size < _least(side) and name not in keep:
             verdict = refusal(name, "too_small", figures, least_px=_least(side))
         else:
-            weighed = weigh(figures, candidate.inside, hands[k], count, unlike=usual - float(person.cosines[face]))
+            weighed = weigh(
+                figures,
+                candidate.inside,
+                hands[k],
+                count,
+                cover=covers[k],
+                unlike=usual - float(person.cosines[face]),
+            )
             verdict = PhotoVerdict(
                 name=name, accepted=True, figures=figures, warnings=weighed.notes, weight=weighed.weight
             )
@@ -299,6 +311,14 @@ def _judge_faces(
         verdict.attributes.update(as_dict(attributes, values[k]))
         verdicts[photo] = verdict
     return _without_duplicates(usable, verdicts, keep, known), networks
+
+
+def _covers(pictures: np.ndarray, points: Tensor, known: Known | None) -> list[Cover | None]:
+    """What is before the face in each of `pictures` [N, S, S, 3], whose meshes are `points` [N, 478, 3], and in those of before."""
+    if known is not None:
+        pictures = np.concatenate([pictures, known.pictures])
+        points = torch.cat([points, *(load_mesh()(x).points for x in to_tensor(known.pictures).split(32))])
+    return find_covers(pictures, points.double().cpu().numpy())
 
 
 def _figures(face: _Candidate) -> dict[str, float]:
