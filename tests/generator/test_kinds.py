@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from portraitist_workers.generator.formats import native
 from portraitist_workers.inversion.muon import Muon
 from portraitist_workers.inversion.optimize import with_styles
 from portraitist_workers.persona import compact
+from portraitist_workers.priors.export import export
 
 
 class Negative(StyleGAN2):
@@ -61,6 +63,14 @@ def test_another_kind_is_one_row(monkeypatch):
     found, _ = native.read(native.to_bytes(dark))
     assert type(found) is Negative and header(native.to_bytes(dark))["kind"] == "negative"
     assert torch.equal(found.images(w), -light.images(w))
+
+
+def test_foreign_layouts_have_no_place_for_another_kind(tmp_path):
+    other = SimpleNamespace(kind="parts")  # no StyleGAN2
+    for layout in ("nvidia", "rosinality"):
+        with pytest.raises(ValueError, match=f"{layout}.*'parts'"):
+            export(other, tmp_path / "file", layout, licence="")
+    assert not list(tmp_path.iterdir())
 
 
 @torch.no_grad()

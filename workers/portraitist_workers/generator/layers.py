@@ -124,6 +124,8 @@ class ModulatedConv(nn.Module):
     forward(x [B, I, H, W], style [B, I] or [B, I, H, W], noise) -> [B, O, H, W] or [B, O, 2H, 2W] when `up`. Any H and W.
     """
 
+    noise_const: Tensor
+
     def __init__(
         self, inputs: int, outputs: int, w_dim: int, resolution: int, *, up: bool, clamp: float | None
     ) -> None:

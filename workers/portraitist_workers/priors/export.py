@@ -17,17 +17,18 @@ from ..generator.formats import native, nvidia_writer, rosinality
 
 
 def export(generator: Generator, path: Path, layout: str, *, licence: str) -> dict:
-    """Writes `path`; returns {"notes": what the layout cannot say}. Raises ValueError when it does not read back equal."""
-    if layout != "safetensors" and not isinstance(generator, StyleGAN2):
-        raise ValueError(
-            f"the layout {layout!r} holds StyleGAN2 only, and this generator is of the kind {generator.kind!r}"
-        )
-    if layout == "nvidia":
-        nvidia_writer.write(generator, path, licence=licence)
-    elif layout == "rosinality":
-        rosinality.write(generator, path, licence=licence)
-    else:
+    """Writes `path`; returns {"notes": what the layout cannot say}. Raises ValueError when it does not read back equal,
+    and for kinds that the layout has no place for."""
+    if layout == "safetensors":
         native.save(generator, path, dtype=torch.float32, metadata={"licence": licence})
+    elif not isinstance(generator, StyleGAN2):
+        raise ValueError(
+            f"the layout {layout!r} holds StyleGAN2 only; this generator is of the kind {generator.kind!r}"
+        )
+    elif layout == "nvidia":
+        nvidia_writer.write(generator, path, licence=licence)
+    else:
+        rosinality.write(generator, path, licence=licence)
     with open(path, "rb") as file:
         again = formats.read(file).generator.state_dict()
     for name, value in generator.state_dict().items():
