@@ -19,7 +19,7 @@ from .record import PriorRecord
 if TYPE_CHECKING:
     from ..jobs import Job
 
-__all__ = ["OFFICIAL", "Prior", "PriorCheck", "PriorRecord", "Priors", "add", "calibrate", "export", "get", "info", "list",
+__all__ = ["OFFICIAL", "Prior", "PriorCheck", "PriorRecord", "Priors", "add", "attach", "calibrate", "export", "get", "info", "list",
            "remove", "verify"]  # fmt: skip
 
 
@@ -39,6 +39,11 @@ def add(
 ) -> Prior:
     """As `Priors.add`."""
     return _priors().add(source, name=name, accept_licence=accept_licence, mapping_from=mapping_from, on_bytes=on_bytes)
+
+
+def attach(name: str, asset: str, path: str | os.PathLike[str]) -> Prior:
+    """As `Priors.attach`."""
+    return _priors().attach(name, asset, path)
 
 
 def calibrate(name: str, *, samples: int | None = None, seed: int = 0) -> Job[Prior]:

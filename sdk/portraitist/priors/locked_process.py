@@ -1,4 +1,4 @@
-"""The worker's programs that priors need, each in a process of its own. The SDK itself never opens weights."""
+"""Runs programs of the workers about weights, each in a process of its own; reading a strange file locks itself in. The SDK opens no weights."""
 
 from __future__ import annotations
 
