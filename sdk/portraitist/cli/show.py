@@ -240,7 +240,7 @@ def prior(p: Prior) -> None:
         "file": f"{r.source.file}, {r.source.bytes:,} bytes, layout {r.source.layout}; {vouched}",
         "source sha256": r.source.sha256,
         "mapping from": r.source.mapping_from or "",
-        "assets": ", ".join(f"{asset} {sha256[:16]}…" for asset, sha256 in r.assets.items()),
+        **{f"asset {asset}": f"sha256 {sha256}" for asset, sha256 in r.assets.items()},
         "missing": ", ".join(f"{asset} (for {purpose})" for asset, purpose in p.missing.items()),
         "licence": r.licence.note + (f" (accepted {r.licence.accepted})" if r.licence.accepted else ""),
         "added": f"{r.added}, read behind: {', '.join(r.source.walls)}",

@@ -12,8 +12,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..errors import Conflict, InvalidRequest, LicenceNotAccepted, NotFound, PriorRefused, printable
 from . import locked_process, official
@@ -56,7 +57,7 @@ def add(
     return name
 
 
-def check_safetensors(file: BinaryIO, size: int, name: str) -> None:
+def check_safetensors(file: BufferedReader, size: int, name: str) -> None:
     """The header describes exactly the bytes that follow. Raises PriorRefused."""
     length = int.from_bytes(file.read(8), "little")
     try:
@@ -71,7 +72,7 @@ def check_safetensors(file: BinaryIO, size: int, name: str) -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+def opened(path: Path) -> Iterator[tuple[BufferedReader, int]]:
     """A regular file and its bytes. Raises InvalidRequest, PriorRefused, StorageError."""
     if path.exists() and not path.is_file():  # a pipe or a device may never end
         raise InvalidRequest(f"{printable(str(path))} is not a regular file; copy the weights into one", param="source")
@@ -100,7 +101,7 @@ def _hidden(home: PriorHome) -> Iterator[Path]:
 
 def _import(
     home: PriorHome,
-    file: BinaryIO,
+    file: BufferedReader,
     size: int,
     path: Path,
     name: str,
@@ -173,7 +174,7 @@ def _bring_back(home: PriorHome, source: Path, name: str | None, accept: bool) -
     return name
 
 
-def _converted(file: BinaryIO, out: Path, path: Path, lender: Prior | None) -> dict[str, Any]:
+def _converted(file: BufferedReader, out: Path, path: Path, lender: Prior | None) -> dict[str, Any]:
     with open(out, "wb") as target:
         mapping = lender.generator if lender else None
         return locked_process.convert(file, target, name=printable(str(path)), mapping=mapping)

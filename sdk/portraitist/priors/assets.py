@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
@@ -64,6 +65,13 @@ def missing(prior: str, asset: str, *, bundled: bool = False) -> PriorAssetMissi
     else:
         remedy = f"attach one: `portraitist priors attach {prior} {asset} FILE`"
     return PriorAssetMissing(f"prior {prior!r} has no {asset}, which is for {what.purpose}; {remedy}", param=asset)
+
+
+def carry_over(source: Path, target: Path, made: Container[str]) -> None:
+    """Copy the assets of the prior in the folder `source` that are not `made` anew. Raises OSError."""
+    for asset in ASSETS.values():
+        if asset.name not in made and (source / asset.file).exists():
+            shutil.copyfile(source / asset.file, target / asset.file)
 
 
 def is_whole(path: Path, sha256: str) -> bool:

@@ -7,6 +7,7 @@ asset when it is first needed, checks it, and keeps it in `cache/assets/SHA256.s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -50,7 +51,7 @@ class ClusterHome:
         if is_whole(path, sha256):
             return path
         try:
-            data = self._patiently(lambda: self._store.get(sha256))
+            data = self._patiently(partial(self._store.get, sha256))
         except (NotFound, StorageError) as error:
             if error.param != sha256:  # the store itself cannot be used
                 raise
@@ -92,7 +93,7 @@ class ClusterHome:
 
     def remove(self, name: str) -> None:
         check_name(name)
-        named = self._patiently(lambda: self._rows.remove(name))
+        named = self._patiently(partial(self._rows.remove, name))
         if named is None:
             raise no_prior(name)
         for sha256 in named:
@@ -100,22 +101,21 @@ class ClusterHome:
 
     def _text(self, name: str) -> str:
         check_name(name)
-        found = self._patiently(lambda: self._rows.read(name))
+        found = self._patiently(partial(self._rows.read, name))
         if found is None:
             raise no_prior(name)
         return found
 
     def _replaced(self, name: str, seen: str | None, record: PriorRecord) -> bool:
         text, blobs = record.model_dump_json(), list(record.assets.values())
-        return self._patiently(lambda: self._rows.replace(name, seen, text, blobs))
+        return self._patiently(partial(self._rows.replace, name, seen, text, blobs))
 
     def _upload(self, files: Mapping[str, bytes]) -> None:
-        digests = [self._patiently(lambda data=data: self._store.put(data)) for data in files.values()]  # type: ignore[misc]
-        self._patiently(lambda: self._store.sync(digests))
+        digests = [self._patiently(partial(self._store.put, data)) for data in files.values()]
+        self._patiently(partial(self._store.sync, digests))
 
     def _make_sure(self, record: PriorRecord, files: Mapping[str, bytes]) -> None:
         """Equal bytes may have been erased for somebody else before the ledger knew that we name them."""
-        gone = [
-            asset for asset in files if not self._patiently(lambda asset=asset: self._store.has(record.assets[asset]))
-        ]  # type: ignore[misc]
-        self._upload({asset: files[asset] for asset in gone})
+        gone = {asset for asset in files if not self._patiently(partial(self._store.has, record.assets[asset]))}
+        if gone:
+            self._upload({asset: files[asset] for asset in gone})

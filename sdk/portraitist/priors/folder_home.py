@@ -24,6 +24,7 @@ from .home import check_name, damaged, is_name, no_prior, typed
 from .record import PriorRecord, parse
 
 MANIFEST = "manifest.json"
+_ASIDE = ("adding", "gone", "samples")  # hidden folders: being put together, being removed, drawn by `calibrate`
 _LEFTOVER_S = 24 * 3600.0  # a hidden folder that old belongs to nobody
 
 
@@ -104,7 +105,7 @@ def _write_record(folder: Path, record: PriorRecord) -> None:
 
 def tidy(workspace: Path) -> None:
     """Remove what killed processes left."""
-    for folder in [*workspace.glob(".adding-*"), *workspace.glob(".gone-*")]:
+    for folder in (found for kind in _ASIDE for found in workspace.glob(f".{kind}-*")):
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > _LEFTOVER_S:
                 shutil.rmtree(folder)

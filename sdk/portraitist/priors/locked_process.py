@@ -1,4 +1,7 @@
-"""Runs programs of the workers about weights, each in a process of its own; reading a strange file locks itself in. The SDK opens no weights."""
+"""Runs the programs of the workers that priors need, each in a process of its own. The one that reads strange files locks itself in.
+
+The SDK itself never opens weights.
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from portraitist.priors.home import PriorHome
+from portraitist.priors.homes import local_home
 from portraitist.results import PersonaRecord, Progress
 
 from ..provenance.gallery import Gallery
@@ -16,6 +18,10 @@ from ..provenance.origin import MarkedImage, Origin
 
 class Context(Protocol):
     """The queue's implementation is `portraitist_workers.queue.tasks`; `MemoryContext` serves scripts, tests and benchmarks."""
+
+    @property
+    def priors(self) -> PriorHome:
+        """Where the imported priors are that this job may use."""
 
     def blob(self, digest: str) -> bytes:
         """The bytes stored under `digest`. Raises NotFound, StorageError."""
@@ -48,6 +54,10 @@ class MemoryContext(Gallery):
         self.checkpoint: bytes | None = None
         self._on_step = on_step
         super().__init__()
+
+    @property
+    def priors(self) -> PriorHome:
+        return local_home()
 
     def blob(self, digest: str) -> bytes:
         from portraitist.errors import NotFound

@@ -37,7 +37,7 @@ class WarmPersonas:
         with self._lock:
             held = self._held.get(record.persona_id)
         if held is None or held.weights != record.weights:
-            held = _Held(record.weights, PersonaModel.from_bytes(context.blob(record.weights)))
+            held = _Held(record.weights, PersonaModel.from_bytes(context.blob(record.weights), context.priors))
         size = nbytes(held.model)  # grows with what is remembered while it serves
         with self._lock:
             held.size = size
