@@ -92,7 +92,9 @@ def test_sweeping_leaves_what_a_prior_names(host, tmp_path, monkeypatch):
     monkeypatch.setattr(sweeping, "SWEEP_AGE_S", -1.0)
     one = host("a", "one")
     record = one.keep("x", generator=b"g", parts=b"old")
-    one.home.change("x", lambda r: r.model_copy(update={"assets": r.assets | {"parts": digest(b"new")}}), {"parts": b"new"})
+    one.home.change(
+        "x", lambda r: r.model_copy(update={"assets": r.assets | {"parts": digest(b"new")}}), {"parts": b"new"}
+    )
     one.store.put(b"nobody's")
     sweeping.sweep(portraitist.backend.cluster(one.studio._backend.ledger.url, tmp_path / "store"))
     assert blobs(tmp_path) == {record.generator_sha256, digest(b"new")}
