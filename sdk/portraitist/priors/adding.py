@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
-import os
 import re
 import secrets
 import shutil
@@ -19,14 +17,14 @@ from typing import Any
 from ..errors import Conflict, InvalidRequest, LicenceNotAccepted, NotFound, PriorRefused, printable
 from . import locked_process, official
 from .assets import ASSETS, GENERATOR, file_sha256
-from .download import MOST, OnBytes, download
+from .download import OnBytes, download
 from .folder_home import MANIFEST
 from .home import PriorHome, check_name, typed
 from .prior import BUNDLED, Prior
 from .record import Licence, PriorRecord, PriorSource, parse
+from .weights_file import check_safetensors, opened
 
 _FACTS = ("resolution", "z_dim", "w_dim", "num_ws", "mapping_layers", "parameters", "probe")  # what `convert` finds out
-_LONGEST_HEADER = 2**24  # bytes, of safetensors
 
 
 def add(
@@ -55,35 +53,6 @@ def add(
     if downloaded:
         path.unlink(missing_ok=True)  # the prior holds everything of it
     return name
-
-
-def check_safetensors(file: BufferedReader, size: int, name: str) -> None:
-    """The header describes exactly the bytes that follow. Raises PriorRefused."""
-    length = int.from_bytes(file.read(8), "little")
-    try:
-        if not 2 <= length <= min(size - 8, _LONGEST_HEADER):
-            raise ValueError("its header is too long")
-        header = json.loads(file.read(length))
-        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
-        if not ends or max(ends) != size - 8 - length:
-            raise ValueError("it is cut off, or holds no tensors")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise PriorRefused(f"{name} is no safetensors file ({error}); convert it", param=name) from error
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[BufferedReader, int]]:
-    """A regular file and its bytes. Raises InvalidRequest, PriorRefused, StorageError."""
-    if path.exists() and not path.is_file():  # a pipe or a device may never end
-        raise InvalidRequest(f"{printable(str(path))} is not a regular file; copy the weights into one", param="source")
-    with typed(f"read {path}", path.parent), open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if not 0 < size <= MOST:
-            what = (
-                "is empty" if size == 0 else f"has {size / 2**30:,.1f} GiB, and no generator has more than {MOST >> 30}"
-            )
-            raise PriorRefused(f"{printable(str(path))} {what}; give the weights file", param=str(path))
-        yield file, size
 
 
 @contextmanager

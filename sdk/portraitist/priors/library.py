@@ -17,10 +17,11 @@ from . import adding, locked_process, official
 from .assets import ASSETS, GENERATOR, OPTIONAL, known
 from .download import OnBytes
 from .folder_home import MANIFEST
-from .home import PriorHome, is_name, typed
+from .home import PriorHome, check_name, is_name, typed
 from .homes import home_of
 from .prior import BUNDLED, Prior, PriorCheck
 from .record import PriorRecord
+from .weights_file import check_safetensors, opened
 
 if TYPE_CHECKING:
     from ..jobs import Job
@@ -88,8 +89,8 @@ class Priors:
                 f"the {asset} of a prior cannot be attached; attach one of {', '.join(OPTIONAL)}", param="asset"
             )
         self._imported(name)
-        with adding.opened(source) as (file, size):
-            adding.check_safetensors(file, size, printable(str(source)))
+        with opened(source) as (file, size):
+            check_safetensors(file, size, printable(str(source)))
             file.seek(0)
             data = file.read()
         sha256 = hashlib.sha256(data).hexdigest()
@@ -155,8 +156,7 @@ class Priors:
         """Delete the prior with its assets. Personas made from it could then not be used: Conflict, unless `force`."""
         if name in BUNDLED:
             raise InvalidRequest("a bundled prior cannot be removed", param="name")
-        home = self._home
-        home.folder(name)  # refuses what is no name
+        home, name = self._home, check_name(name)
         users = [
             row.name
             for row in self._backend.ledger.personas()
