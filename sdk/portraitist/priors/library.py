@@ -8,11 +8,15 @@ import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
 from ..atomic import sync_file, write_atomically
 from ..backend import Backend
 from ..errors import Conflict, InvalidRequest, NotFound, PriorNotCalibrated, PriorUnavailable, printable
+from ..jobs import Job, handle_of
+from ..ledger import JobRow
+from ..requests import CalibratePrior
+from ..submission import build, submit
 from . import adding, locked_process, official
 from .assets import ASSETS, GENERATOR, OPTIONAL, known
 from .download import OnBytes
@@ -22,9 +26,6 @@ from .homes import home_of
 from .prior import BUNDLED, Prior, PriorCheck
 from .record import PriorRecord
 from .weights_file import check_safetensors, opened
-
-if TYPE_CHECKING:
-    from ..jobs import Job
 
 LAYOUTS = ("nvidia", "rosinality", "safetensors")  # of a generator alone; "folder" is all of a prior
 
@@ -185,15 +186,11 @@ class Priors:
     ) -> Job[Prior] | Prior:
         """Measure an imported prior so that personas can be made from it: the spread of W, the directions of the attributes, an
         inversion encoder. A job: it can be followed, cancelled, and goes on where it was. Raises NotFound, InvalidRequest."""
-        from ..jobs import Job
-        from ..requests import CalibratePrior
-        from ..submission import build, submit
-
         record = self._imported(name)
         request = build(
             CalibratePrior, prior=name, generator_sha256=record.generator_sha256, samples=samples, seed=seed
         )
-        job: Job[Prior] = Job(self._backend, submit(self._backend, request, shape={}, lane="tune"))
+        job: Job[Prior] = Job(self._backend, submit(self._backend, request, shape={}))
         return job.wait() if wait else job
 
     def usable(self, name: str) -> None:
@@ -210,3 +207,8 @@ class Priors:
         if record is None:
             raise InvalidRequest("a bundled prior comes calibrated and complete", param="name")
         return record
+
+
+@handle_of(PriorRecord)
+def _of_job(backend: Backend, row: JobRow) -> Prior:
+    return Priors(backend).get(str((row.result or {})["name"]))

@@ -78,6 +78,10 @@ class PriorRecord(_Part):
             data["calibration"] = calibration
         return {name: value for name, value in data.items() if name not in ("generator_sha256", "generator_bytes")}
 
+    def handed_out(self) -> set[str]:
+        """Blobs of the pictures that leave with this result: none."""
+        return set()
+
     @field_validator("assets")
     @classmethod
     def _known(cls, assets: dict[str, str]) -> dict[str, str]:

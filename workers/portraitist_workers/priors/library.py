@@ -27,7 +27,7 @@ from ..inversion import encoder as encoder_file
 class Prior:
     """`steps` [A, D]: change of w for one unit of each attribute in `attributes`; `w_std` [D]: the spread of W.
 
-    `sitting` [K, D]: orthonormal directions of light, camera and backdrop; none (K = 0) where they are not known.
+    `nuisance` [K, D]: orthonormal directions of light, camera and backdrop; none (K = 0) where they are not known.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Prior:
     w_std: Tensor
     attributes: tuple[str, ...]
     steps: Tensor
-    sitting: Tensor
+    nuisance: Tensor
 
     @property
     def reference(self) -> str:
@@ -88,7 +88,7 @@ def _load(name: str, files: tuple[Path, ...], versions: tuple[str, ...] = ()) ->
     generator, _ = native.load(path)
     try:
         with safe_open(str(latents), framework="pt") as file:
-            sitting = file.get_tensor("sitting").float().to(device()) if "sitting" in file.keys() else None
+            nuisance = file.get_tensor("sitting").float().to(device()) if "sitting" in file.keys() else None
             w_std, steps = (file.get_tensor(name).float().to(device()) for name in ("w_std", "steps"))
             attributes = tuple(json.loads(file.metadata()["attributes"]))
     except (OSError, SafetensorError, KeyError) as error:
@@ -102,5 +102,5 @@ def _load(name: str, files: tuple[Path, ...], versions: tuple[str, ...] = ()) ->
         w_std,
         attributes,
         steps,
-        steps[:0] if sitting is None else sitting,
+        steps[:0] if nuisance is None else nuisance,
     )
