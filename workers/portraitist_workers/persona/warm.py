@@ -106,7 +106,9 @@ class WarmPersonas:
         self._lock = threading.Lock()
 
     def load(self, record: PersonaRecord, read: Read, priors: PriorHome | None = None) -> WarmPersona:
-        """The person as `record` says. `read` gets the weights' blob; `priors` has her prior, if it was imported. Raises StorageError, PriorUnavailable."""
+        """The person as `record` says. `read` gets the weights' blob; `priors` has her prior, if it was imported.
+
+        Raises StorageError, PriorUnavailable."""
         with self._lock:
             held = self._held.get(record.persona_id)
         if held is None or held.weights != record.weights:
