@@ -131,9 +131,9 @@ class Priors:
                 notes = self._write(prior, temporary, layout)
                 os.replace(temporary, target)
             finally:
-                shutil.rmtree(temporary, ignore_errors=True) if temporary.is_dir() else temporary.unlink(
-                    missing_ok=True
-                )
+                shutil.rmtree(temporary, ignore_errors=True)  # a folder
+                with suppress(OSError):
+                    temporary.unlink()  # a file
         return target, notes
 
     def _write(self, prior: Prior, path: Path, layout: str) -> tuple[str, ...]:
