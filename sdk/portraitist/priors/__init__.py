@@ -32,6 +32,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> Sequence[str]:
+    return __all__
+
+
 def _priors() -> Priors:
     from ..backend import embedded
     from .library import Priors
