@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
@@ -10,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+import portraitist
 from portraitist.results import AttributeReport, PictureReport, Reach
 
 from ..faces.attributes import bounded, load_attribute_points, load_attributes
@@ -45,7 +45,7 @@ def versions(dtype: torch.dtype | None = None) -> dict[str, str]:
     """What decides a result's last bits, beside request and machine; `dtype` (default: this process's) is what optimisation ran in."""
     precision = str(dtype or optimisation_dtype()).removeprefix("torch.")
     return {
-        "portraitist": importlib.metadata.version("portraitist"),
+        "portraitist": portraitist.__version__,
         "torch": torch.__version__,
         "precision": precision,
     }
