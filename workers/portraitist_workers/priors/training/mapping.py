@@ -7,7 +7,7 @@ W is what the prior's own encoder finds in renders and in their mirror images. (
 flow from N(0, 1) to it is trained first (flow matching: Lipman et al. 2023), because it finds a smooth assignment of z to w where
 matching distributions directly, by slices or by an adversary, left the combinations of attributes wrong. StyleGAN2's ordinary
 mapping network then learns the flow's ends by regression, so that one pass is enough. Muon (Jordan et al. 2024) is what makes that
-possible: Adam misses five times as much of their variance. Needs torch 2.9. What was tried: docs/priors/default.md.
+possible: Adam misses five times as much of their variance. Needs torch 2.9. What was tried: docs/priors/history.md.
 """
 
 from __future__ import annotations
