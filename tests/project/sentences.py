@@ -11,6 +11,7 @@ MOST_WORDS = 30
 FENCE = re.compile(r"^\s*(```|~~~)")
 ITEM = re.compile(r"^\s*(?:[-*+]|\d+\.)\s+")
 RULE = re.compile(r"^[\s|:-]+$")
+DRAWN = re.compile(r"[─│├└┌]|={3,}|\S {3,}\S")  # a tree, a table
 CODE = re.compile(r"``.+?``|`[^`]+`", re.DOTALL)
 IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
@@ -72,14 +73,13 @@ def _blocks(text: str) -> Iterator[tuple[int, str]]:
 
 
 def of_docstrings(source: str) -> Iterator[Sentence]:
-    """Of modules, classes and functions. Lines that are set in after a blank line are code or a drawing."""
+    """Of modules, classes and functions. Trees, tables and what is set in after a blank line are left out."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            text = ast.get_docstring(node)
-            if text:
-                first = node.body[0].lineno
-                for sentence in of_markdown(re.sub(r"(?<=\n)\n((?: {4,}.*\n?)+)", "", text)):
-                    yield sentence._replace(line=first + sentence.line - 1)
+            text = re.sub(r"(?<=\n)\n((?: {4,}.*\n?)+)", _emptied, ast.get_docstring(node) or "")
+            lines = ("" if DRAWN.search(line) else line for line in text.splitlines())
+            for sentence in of_markdown("\n".join(lines)):
+                yield sentence._replace(line=node.body[0].lineno + sentence.line - 1)
 
 
 def of_errors(source: str) -> Iterator[Sentence]:
@@ -89,6 +89,10 @@ def of_errors(source: str) -> Iterator[Sentence]:
             for argument in [*node.exc.args, *(keyword.value for keyword in node.exc.keywords)]:
                 if (text := _text(argument)) is not None:
                     yield from split(text, node.lineno)
+
+
+def _emptied(block: re.Match[str]) -> str:
+    return "\n" * block[0].count("\n")
 
 
 def _text(node: ast.AST) -> str | None:

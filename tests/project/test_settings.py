@@ -7,7 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OURS = re.compile(r"\bPORTRAITIST_[A-Z0-9_]*[A-Z0-9]\b")
-READ = re.compile(r"""environ(?:\.get|\.setdefault|\.pop)?[\[(]\s*["']([A-Z][A-Z0-9_]+)["']|getenv\(\s*["']([A-Z][A-Z0-9_]+)["']""")
+READ = re.compile(
+    r"""environ(?:\.get|\.setdefault|\.pop)?[\[(]\s*["']([A-Z][A-Z0-9_]+)["']|getenv\(\s*["']([A-Z][A-Z0-9_]+)["']"""
+)
 ROW = re.compile(r"^\| (`[^|]+)\|", re.MULTILINE)
 MAY_BE_A_FILE = re.compile(r"""\bsetting\(\s*["'](PORTRAITIST_\w+)["']""")
 # Read by a library that the project relies on, never by its own code.

@@ -86,7 +86,7 @@ class Judge:
         before: Tensor | None = None,
         reach: Sequence[Reach] = (),
     ) -> list[PictureReport]:
-        """images [B, 3, R, R]; measured [B, A] in the order of the attribute network; `before` [A]: an edited photo's values."""
+        """images [B, 3, R, R]. measured [B, A], in the order of the attribute network. `before` [A]: an edited photo's values."""
         scores = identity_scores(self.identity(images), self.embeddings)
         names = self.attributes.names
         points = bounded(names, torch.cat([self.points(part)[0] for part in images.split(16)]))
