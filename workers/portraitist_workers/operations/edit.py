@@ -90,11 +90,10 @@ def run(request: Edit, context: Context) -> Pictures:
 def invert_photo(
     model: PersonaModel, pixels: Tensor, known: Tensor, preset: Preset, space: str, seed: int, on_step
 ) -> tuple[Tensor, Generator]:
-    """The photo's latent w_plus [1, num_ws, D] in the person's space, and a generator tuned to show exactly the photo there, where it is
-    `known` [1, 1, R, R].
+    """The photo's latent w_plus [1, num_ws, D] in the person's space, and a generator tuned to show exactly the photo there.
 
-    space "w": a mix of the anchors and nothing else; "w_plus": with a small offset per layer (MyStyle's alpha projection);
-    "s": that, and the styles themselves refined (the offset stays with the generator, so edits move w as ever).
+    The photo counts where it is `known` [1, 1, R, R]. space "w" is a mix of the anchors and nothing else. "w_plus" adds a small offset
+    per layer (MyStyle's alpha projection). "s" also refines the styles. Their offset stays with the generator, so edits move w as ever.
     """
     dtype = optimisation_dtype()
     loss = Reconstruction(judge_distance(), seed=seed)

@@ -100,8 +100,8 @@ def conditions(images: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
 def cover(images: Tensor, rng: np.random.Generator, share: float = 0.3) -> tuple[Tensor, Tensor]:
     """Covers eyes, nose or mouth in `share` of the pictures; returns pictures and whether each was covered [B].
 
-    Bands over the eyes (glasses, hair), masks over mouth and nose, blobs (hands, phones), straight edges (frames): filled
-    with one colour, with the picture's own skin, or with a piece of another picture.
+    The covers are bands over the eyes (glasses, hair), masks over mouth and nose, blobs (hands, phones), or straight edges (frames).
+    They are filled with one colour, with the picture's own skin, or with a piece of another picture.
     """
     B, _, R, _ = images.shape
     y, x = np.mgrid[0:R, 0:R] / R
