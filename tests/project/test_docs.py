@@ -30,3 +30,22 @@ def test_every_metric_of_a_worker_is_documented():
     names = re.findall(r'(?:counter|histogram|gauge)\("(\w+)"', source)
     missing = [name for name in names if f"portraitist_{name}" not in text]
     assert len(names) > 10 and not missing, missing
+
+
+def test_the_changelog_begins_with_this_version():
+    import portraitist
+
+    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == portraitist.__version__ and len(set(versions)) == len(versions) > 1
+
+
+def test_the_changelog_names_verbs_and_options_that_exist():
+    """What it says was added is there; links are tested with those of all pages."""
+    import typer.main
+
+    from portraitist.cli.app import app
+
+    text = (ROOT / "CHANGELOG.md").read_text()
+    root = typer.main.get_command(app)
+    commands = set(re.findall(r"`portraitist (\w+)", text))
+    assert len(commands) > 3 and commands <= set(root.commands)  # type: ignore[attr-defined]
