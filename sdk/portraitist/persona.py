@@ -12,8 +12,9 @@ from .degradations import DEGRADATIONS, Mask
 from .degradations import Degradation as AnyDegradation
 from .deletion import delete
 from .errors import InvalidRequest
-from .jobs import Job
+from .jobs import Job, handle_of
 from .labels import checked_labels, uploaded
+from .ledger import JobRow
 from .masks import check_files
 from .photos import Link, PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
@@ -347,7 +348,7 @@ class Persona:
         prior = self.record.prior.partition("@")[0]
         job: Job[Persona] = Job(
             self._backend,
-            submit(self._backend, request, uploads=uploads, shape={}, lane="tune", prior=prior, webhook=webhook),
+            submit(self._backend, request, uploads=uploads, shape={}, prior=prior, webhook=webhook),
         )
         return job.wait() if wait else job
 
@@ -397,3 +398,8 @@ class Persona:
         data = self._backend.sealed(self.id).get(mask.image) if known else read_bytes(mask.source())[1]
         check_files(data, None if isinstance(photo, Link) else photo)
         return Mask(uploads.add(data))
+
+
+@handle_of(PersonaRecord)
+def _of_job(backend: Backend, row: JobRow) -> Persona:
+    return Persona(backend, PersonaRecord.model_validate(backend.readable(row.persona_id, row.result)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +17,6 @@ from portraitist.errors import InvalidRequest
 
 from ..faces import image_io
 from ..faces.align import Frame, crop
-from ..operations.context import Context
 from ..persona.model import PersonaModel
 from . import degrade, holes
 from .locate import locate
@@ -63,7 +62,7 @@ def observe(
     photo: np.ndarray,
     chain: Sequence[Degradation],
     model: PersonaModel,
-    context: Context,
+    read: Callable[[str], bytes],
     name: str,
     *,
     keep_size: bool = False,
@@ -72,6 +71,7 @@ def observe(
 
     A photo that was downsampled is delivered larger by the factor, or with `keep_size` in its own size. The face's own size says how much
     of it was lost, not the factor. A face of 60 px has lost half of the prior's 128, also in a photo that was 8 times larger.
+    `read` gets the bytes of a mask.
 
     Raises FaceNotFound, and InvalidRequest for a mask that does not fit and a face that is too small.
     """
@@ -83,7 +83,7 @@ def observe(
     missing = None
     for item in chain:
         if isinstance(item, Mask):
-            mask = holes.read_mask(context.blob(item.image), photo)
+            mask = holes.read_mask(read(item.image), photo)
             missing = mask if missing is None else missing | mask
     if missing is not None and factor > 1:
         missing = np.kron(missing, np.ones((factor, factor), bool))

@@ -18,7 +18,7 @@ from ...faces.attributes import AttributeEstimator
 from ...generator import Generator
 from ...persona.axes import spread
 from ...persona.control import Response, measure_response
-from ...persona.model import render
+from ...persona.rendering import render
 from .samples import Samples
 
 PROBES = 6  # latents at which responses are measured (half at 512 px and more); each costs two pictures per attribute
