@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+FILES = [f for room in ("sdk", "workers", "tests", "examples") for f in (ROOT / room).rglob("*.*")]
 
 
 def test_every_defence_is_shown_by_a_test_that_exists():
@@ -49,3 +50,15 @@ def test_the_changelog_names_verbs_and_options_that_exist():
     root = typer.main.get_command(app)
     commands = set(re.findall(r"`portraitist (\w+)", text))
     assert len(commands) > 3 and commands <= set(root.commands)  # type: ignore[attr-defined]
+
+
+def test_files_that_the_documents_name_exist():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "priors").glob("*.md")]
+    named = [(p.name, file) for p in pages for file in re.findall(r"`([\w/]+\.(?:py|lua))", p.read_text())]
+    missing = [f"{page}: {file}" for page, file in named if not _somewhere(file)]
+    assert len(named) > 60 and not missing, missing
+    assert not _somewhere("persona/nowhere.py") and not _somewhere("where.py")  # the check can fail
+
+
+def _somewhere(file: str) -> bool:
+    return any(f"/{found.relative_to(ROOT)}".endswith(f"/{file}") for found in FILES)
