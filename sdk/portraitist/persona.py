@@ -22,7 +22,7 @@ from .requests import AddPhotos, Edit, Enhance, Photo, Strict, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
 from .submission import Uploads, build, submit
-from .targets import spread
+from .targets import expanded
 from .vault.receipts import Receipt
 from .webhooks.wire import Webhook
 
@@ -170,7 +170,7 @@ class Persona:
         **values: Any,  # attribute=number, or =list of numbers (one list: a list of pictures, two: a Grid)
     ) -> Any:
         """New portraits of this person. `synthesize(yaw=20, smile=0.8)`; what is not named is drawn at random."""
-        batch = spread(values, persona=self.name, reach=self.reach, n=n, grid=grid, strict=strict)
+        batch = expanded(values, persona=self.name, reach=self.reach, n=n, grid=grid, strict=strict)
         request = build(
             Synthesize,
             persona_id=self.id,
@@ -241,7 +241,7 @@ class Persona:
             raise InvalidRequest(
                 "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
             )
-        batch = spread(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
+        batch = expanded(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
         uploads = Uploads(self._backend, self.id)
         request = build(
             Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, columns=batch.columns,
@@ -290,7 +290,7 @@ class Persona:
 
         With "auto" the picture has the photo's width and height; a named Downsample enlarges it by its factor. Raises InvalidRequest
         for a mask that does not fit the photo, FaceNotFound when the damage hides where the face is."""
-        batch = spread(values, persona=self.name, reach=self.reach, strict=strict)
+        batch = expanded(values, persona=self.name, reach=self.reach, strict=strict)
         if len(batch.values) != 1:
             raise InvalidRequest("enhance() makes one picture; give each attribute one value", param=next(iter(values)))
         name, source = read(photo)

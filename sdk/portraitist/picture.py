@@ -108,7 +108,7 @@ class Grid(Sequence[Picture]):
 
 
 def arranged(made: Pictures, shape: dict[str, Any], store: SealedStore) -> Picture | list[Picture] | Grid:
-    """One picture, a list or a grid, as `targets.spread` laid it down."""
+    """One picture, a list or a grid, as `targets.expanded` laid it down."""
     pictures = [Picture(result, store) for result in made.pictures]
     if shape.get("kind") == "grid":
         if made.sheet is None:

@@ -77,7 +77,7 @@ def run(request: Enhance, context: Context) -> Pictures:
         offset_weight=0.3,
         on_step=on_step("project"),
     )
-    bold = seen.told(chain) ** 1.5
+    bold = seen.detail_kept(chain) ** 1.5
     tuned = tune_to_photo(
         model.generator,
         seen.observed,

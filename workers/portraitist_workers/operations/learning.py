@@ -139,7 +139,7 @@ def match_attributes(prior: library.Prior, generator: Generator, w: Tensor, valu
 
 def build_organizer(name: str, attributes: Sequence[str], prior: library.Prior) -> organizers.Organizer:
     affines = [p for n, p in prior.generator.synthesis.named_parameters() if n.endswith("affine.weight")]
-    return organizers.build(name, tuple(attributes), prior.steps_for(tuple(attributes)), prior.sitting, affines)
+    return organizers.build(name, tuple(attributes), prior.steps_for(tuple(attributes)), prior.nuisance, affines)
 
 
 @torch.no_grad()

@@ -51,7 +51,7 @@ class Observation:
         """`image` [B, 3, R, R] through the chain, as `observed` has been: [B, 3, n, n]."""
         return degrade.apply(chain, image, known=self.known, sides=self.sides)
 
-    def told(self, chain: Sequence[Degradation]) -> float:
+    def detail_kept(self, chain: Sequence[Degradation]) -> float:
         """How much detail of the face the photo still has, 0-1: its size against the prior's; 0 where pixels are not what they were."""
         return (
             0.0 if any(isinstance(item, UNTRUE) for item in chain) else self.observed.shape[-1] / self.naive.shape[-1]
@@ -108,11 +108,11 @@ def observe(
 def back_project(image: Tensor, chain: Sequence[Degradation], seen: Observation) -> Tensor:
     """`image` with what it contradicts in a small photo put right: the photo's coarse detail with the image's fine one (Irani and Peleg
     1991). A photo whose pixels were blurred, compressed or covered in noise is not trusted so far."""
-    told = seen.told(chain)
-    if not seen.sides or told == 0:
+    kept = seen.detail_kept(chain)
+    if not seen.sides or kept == 0:
         return image
     for _ in range(ROUNDS):
-        wrong = F.softshrink(seen.observed - seen.degrade(chain, image), NEGLIGIBLE * (1 - told))
+        wrong = F.softshrink(seen.observed - seen.degrade(chain, image), NEGLIGIBLE * (1 - kept))
         image = image + F.interpolate(wrong, size=image.shape[-1], mode="bicubic", align_corners=False)
     return image
 
