@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "studio": ("Studio", "connect"),
@@ -53,6 +53,7 @@ _HOME = {
         "PersonaExpired",
         "PhotosUnusable",
         "PortraitistError",
+        "PriorAssetMissing",
         "PriorNotCalibrated",
         "PriorRefused",
         "PriorUnavailable",
@@ -115,6 +116,7 @@ __all__ = [
     "PictureReport",
     "PortraitistError",
     "Prior",
+    "PriorAssetMissing",
     "PriorCheck",
     "PriorNotCalibrated",
     "PriorRecord",
@@ -170,6 +172,7 @@ if TYPE_CHECKING:
         PersonaExpired,
         PhotosUnusable,
         PortraitistError,
+        PriorAssetMissing,
         PriorNotCalibrated,
         PriorRefused,
         PriorUnavailable,

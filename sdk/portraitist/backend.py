@@ -74,7 +74,7 @@ def check_tenant(name: str) -> str:
     if not isinstance(name, str) or not _TENANT.fullmatch(name):
         raise InvalidRequest(
             f"{str(name)[:80]!r} cannot be a tenant's name; use 1 to 64 of a-z, A-Z, 0-9, '.', '-' and '_', beginning with a "
-            "letter or digit (an id of your own, not an e-mail address: it is shown in logs)",
+            "letter or digit. Take an id of your own, not an e-mail address: it is shown in logs",
             param="tenant",
         )
     return name
@@ -87,6 +87,15 @@ def default_home() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("portraitist", appauthor=False))
+
+
+def default_cache() -> Path:
+    """$PORTRAITIST_CACHE, or the user's cache folder: copies of what lies in a cluster's store. Raises InvalidRequest where it is empty."""
+    if (named := os.environ.get("PORTRAITIST_CACHE")) is not None:
+        return home_folder(named, "PORTRAITIST_CACHE")
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("portraitist", appauthor=False))
 
 
 def home_folder(named: str | os.PathLike[str], param: str = "home") -> Path:

@@ -1,8 +1,8 @@
 """The cluster's ledger: one Redis (or Valkey) server, shared by clients and workers on any number of hosts.
 
-Every step that must not be torn apart is one run of `ledger.lua` inside the server, which also tells the time: leases and
-events use its clock, not those of the hosts. The decisions (`rules`) are made here; the script refuses to act on a decision
-whose grounds have changed, and it is then made again.
+Every step that must not be torn apart is one run of `ledger.lua` inside the server. Leases and events use the server's clock, not
+those of the hosts. The decisions (`rules`) are made here. The script refuses to act on a decision whose grounds have changed. The
+decision is then made again.
 
 The server must keep what it accepted (`appendonly yes`, `appendfsync always`) and must not evict (`maxmemory-policy
 noeviction`). All keys share a hash tag, so they lie on one node of a Redis cluster.
@@ -38,6 +38,7 @@ from .protocol import (
     Status,
     TenantRow,
 )
+from .redis_priors import RedisPriors
 from .redis_rows import DAMAGED, deletion_of, dump, event_of, job_of, persona_of, quotas_of, whole_job_of
 from .redis_server import open_redis, typed
 
@@ -68,6 +69,11 @@ class RedisLedger:
     @property
     def outbox(self) -> RedisOutbox:
         return RedisOutbox(self)
+
+    @property
+    def priors(self) -> RedisPriors:
+        """The imported priors of this ledger's tenant."""
+        return RedisPriors(self)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -386,7 +392,9 @@ class RedisLedger:
                 pipe.smembers(self._key("refs", digest))
             jobs = dict(zip(digests, pipe.execute(), strict=True))
         if self.tenant is not None:
-            mine = {row.id for row in self._rows(set().union(*jobs.values()))}
+            holders: set[str] = set().union(*jobs.values())
+            mine = {row.id for row in self._rows(holders)}
+            mine |= {one for one in holders if one.startswith(f"prior:{self.tenant}:")}
             jobs = {digest: ids & mine for digest, ids in jobs.items()}
         return {digest for digest, ids in jobs.items() if ids}
 

@@ -46,8 +46,8 @@ def sources(photos: Sequence[Photo], context: Context) -> list[Source]:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Pictures to learn from: photos [N, 3, R, R]; known [N, 1, R, R] is 1 where their pixels are the person's or their surroundings';
-    counts [N] how much each counts."""
+    """Pictures to learn from: photos [N, 3, R, R]. known [N, 1, R, R] is 1 where their pixels are the person's or their surroundings'.
+    counts [N] is how much each counts."""
 
     photos: Tensor
     known: Tensor
@@ -192,7 +192,7 @@ def packed(
     """
     # What is evaluated and handed out is what is stored: the delta after quantisation.
     weights = model.to_bytes()
-    model = PersonaModel.from_bytes(weights)
+    model = PersonaModel.from_bytes(weights, context.priors)
     figures, preview = evaluate(model, seen, clock)
     reaches = reach.measured(reach.of_photos(told["attributes"], values.tolist()), model, Judge(model))
     figures["persona_bytes"] = len(weights)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import copy
 import os
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from portraitist.priors.assets import carry_over
 from portraitist.priors.prior import bundled
 
 from ...generator.formats import native
@@ -112,8 +112,9 @@ def smoothed(image: Tensor) -> Tensor:
 
 @torch.no_grad()
 def reading(prior: library.Prior, step: Tensor, *, count: int = 8192) -> tuple[Tensor, Tensor]:
-    """(mean [D], q [D]): (w - mean) @ q is how far w lies along `step` [D], 1 for the whole of it, read so that whatever else W
-    holds disturbs least: the linear discriminant, C^-1 step, with C the covariance of W."""
+    """(mean [D], q [D]): (w - mean) @ q is how far w lies along `step` [D], 1 for the whole of it.
+
+    q is the linear discriminant, C^-1 step, with C the covariance of W. So whatever else W holds disturbs least."""
     z = torch.randn(count, prior.generator.config.z_dim, generator=torch.Generator().manual_seed(0))
     w = prior.generator.mapping(z)
     covariance = (w - w.mean(0)).T @ (w - w.mean(0)) / count
@@ -243,7 +244,7 @@ def train(pairs: Path, prior: Path, out: Path, minutes: float) -> None:
     out.mkdir(parents=True, exist_ok=True)
     lesson, path = Lesson(library.load(folder=prior), Pairs(pairs), load_lpips()), out / "lesson.pt"
     _, metadata = native.load(prior / "generator.safetensors")
-    shutil.copyfile(prior / "latents.safetensors", out / "latents.safetensors")
+    carry_over(prior, out, made=("generator", "encoder"))
     if path.exists():
         lesson.load(torch.load(path, weights_only=True))
 
