@@ -1,4 +1,4 @@
-"""Face generators: `Generator`, what all of them can do; `StyleGAN2` in plain PyTorch; file layouts in `formats/`."""
+"""Face generators: `Generator` is what all of them can do, `StyleGAN2` is one in plain PyTorch. `formats/` has the file layouts."""
 
 from .config import GeneratorConfig
 from .protocol import Generator, Layer

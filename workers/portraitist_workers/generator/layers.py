@@ -12,10 +12,12 @@ Where autograd's own derivatives are slow on a CPU, autograd functions with the 
 `upsampling` and in `winograd`. They are differentiable once. With `double_backward` the same numbers are computed by plain autograd,
 which is slower and can be differentiated again.
 
-A style may vary over the map, [B, I, H, W]. Then with p a pixel and k an offset within the kernel
+A style may vary over the map, [B, I, H, W]. Then, with p a pixel and k an offset within the kernel:
+
     y[b, o, p] = d[b, o, p] * sum_i sum_k W[o, i, k] * s[b, i, p + k] * x[b, i, p + k]
     d[b, o, p] = 1 / sqrt(sum_i s[b, i, p]^2 * sum_k W[o, i, k]^2 + eps)
-so the input is scaled pixel by pixel, and demodulated by the style at the output's own pixel. In an up-convolution the sum under
+
+So the input is scaled pixel by pixel, and demodulated by the style at the output's own pixel. In an up-convolution the sum under
 the root is enlarged bilinearly to the output's pixels. Where the style is the same within the kernel's reach, this is the
 ordinary layer of that style.
 
@@ -66,7 +68,7 @@ class EqualizedLinear(nn.Module):
 class _ScaleShiftLeaky(torch.autograd.Function):
     """lrelu(x * scale + bias + noise): one multiply-add and one activation forward, few passes backward. First order only.
 
-    x [B, O, H, W], scale [B, O, 1, 1] or [B, O, H, W], bias [O, 1, 1] or [B, O, 1, 1], noise [1 or B, 1, H, W] or None.
+    x is [B, O, H, W], scale [B, O, 1, 1] or [B, O, H, W]. bias is [O, 1, 1] or [B, O, 1, 1], noise [1 or B, 1, H, W] or None.
     """
 
     @staticmethod
@@ -168,8 +170,8 @@ class ModulatedConv(nn.Module):
     ) -> Tensor | None:
         """The noise image [1 or B, 1, *size] of a map, or None where there is none or it would have no effect.
 
-        "const": the stored image [R, R], repeated from the top left corner and cut off where the map ends, so that a map twice
-        as wide has the same noise twice. "random": drawn from `generator`, of the map's size.
+        "const": the stored image [R, R], repeated from the top left corner and cut off where the map ends. A map twice as wide
+        has the same noise twice. "random": drawn from `generator`, of the map's size.
         """
         if mode == "random":
             return torch.randn(batch, 1, *size, generator=generator, device=self.noise_const.device)

@@ -126,8 +126,8 @@ class Synthesis(nn.Module):
         """Through the layer at `state.position`. styles: of all layers, of which this one takes its own.
 
         noise            "const" (stored, repeated over larger maps), "none", "random" drawn from `generator`, or an image
-                         [1 or B, 1, H, W] of the size that comes out; ToRGB takes none
-        double_backward  the result can be differentiated twice (path length, gradient penalties); slower
+                         [1 or B, 1, H, W] of the size that comes out. ToRGB takes none.
+        double_backward  the result can be differentiated twice (path length, gradient penalties). It is slower.
 
         Raises ValueError for an unknown noise, IndexError after the last layer, RuntimeError for sizes that do not fit.
         """
@@ -192,8 +192,8 @@ class Synthesis(nn.Module):
     ) -> Tensor:
         """Image of w [B, w_dim], w_plus [B, num_ws, w_dim] or styles (a list, see `styles`).
 
-        dtype  of the feature maps; the image is summed in fp32
-        until  stop at this resolution and return the image there; None: the full resolution
+        dtype  of the feature maps. The image is summed in fp32.
+        until  stop at this resolution and return the image there. None is the full resolution.
 
         The other arguments are those of `run`.
         """
