@@ -24,7 +24,7 @@ lint: install
 
 # Two at a time; the tests of one file stay together, since they share what is costly to make.
 unit: install redis
-	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Installing a server needs root, so that is left to you.
 redis:

@@ -30,6 +30,12 @@ def pytest_configure(config):
         config.pluginmanager.register(NoSkips(), "no-skips")
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first: of two processes, neither is left alone with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def vectors(tmp_path_factory):
     """A folder with the networks of the reference vectors: nvidia_ada_64.pkl, rosinality_64.pt."""
