@@ -24,6 +24,7 @@ from portraitist_workers.persona.tuning import Schedule
 from portraitist_workers.report.embed import tiles
 from provenance.conftest import decoded, small
 
+pytestmark = pytest.mark.slow  # `made` is
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
