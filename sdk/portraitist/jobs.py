@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from pydantic import BaseModel
 
 from .backend import Backend
 from .errors import JobCancelled, PersonaDeleted, PortraitistError, WaitTimeout, from_dict
 from .ledger import EventRow, JobRow
 from .ledger.protocol import TERMINAL
-from .results import PersonaRecord, Pictures, Progress
+from .operations import operation
+from .results import Progress
 
 if TYPE_CHECKING:
     from .watch import Watch
@@ -20,6 +23,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LOOK_S = 1.0  # while waiting: how often we make sure that there is a worker
+
+
+Handle = Callable[[Backend, JobRow], Any]
+_HANDLES: dict[type[BaseModel], Handle] = {}
+
+
+def handle_of(result: type[BaseModel]) -> Callable[[Handle], Handle]:
+    """Decorates what makes the caller's object of a finished job with such a result."""
+
+    def remember(make: Handle) -> Handle:
+        _HANDLES[result] = make
+        return make
+
+    return remember
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,7 @@ class Job(Generic[T]):
 
     def __init__(self, backend: Backend, row: JobRow) -> None:
         self.id: str = row.id
-        self.operation: str = row.operation  # create, add, synthesize, edit, enhance, calibrate
+        self.operation: str = row.operation  # its name in the table of operations
         self.persona_id: str = row.persona_id
         self.created: float = row.created
         self._backend = backend
@@ -183,22 +200,7 @@ class Job(Generic[T]):
                 param="persona_id",
                 job_id=self.id,
             )
-        if row.operation in ("create", "add"):
-            from .persona import Persona
-
-            return cast(T, Persona(self._backend, PersonaRecord.model_validate(self._readable(row))))
-        if row.operation == "calibrate":
-            from .priors.library import Priors
-
-            return cast(T, Priors(self._backend).get(str(row.result["name"])))
-        from .picture import arranged
-
-        return cast(
-            T, arranged(Pictures.model_validate(self._readable(row)), row.shape, self._backend.sealed(row.persona_id))
-        )
-
-    def _readable(self, row: JobRow) -> Any:
-        return self._backend.readable(row.persona_id, row.result)
+        return cast(T, _HANDLES[operation(row.operation).result](self._backend, row))
 
 
 def _error(row: JobRow) -> PortraitistError:

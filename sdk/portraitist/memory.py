@@ -7,21 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import InvalidRequest
+from .operations import GB, operation
 
-GB = 2**30
-
-# Largest resident size of a process that did one such job with the default prior (128 px) on a processor: 1.05 GB for a creation
-# from 16 photos, 0.7 GB for an edit, 0.6 GB for 16 pictures; 2.5 GB for a creation at 256 px. Doubled, for a GPU's context and
-# allocator. What imported priors need at their resolution is not known before: a job that runs out of memory is tried once more where
-# there is more (`execution`).
-NEEDS = {"create": 2 * GB, "add": 2 * GB, "calibrate": 2 * GB}
-SERVING = int(1.5 * GB)
+# What imported priors need at their resolution is not known before: a job that runs out of memory is tried once more where there is
+# more (`execution`).
 LARGE = {"default-256": 5 * GB}  # learning a person from this prior
 
 
 def needed(request: Mapping[str, Any], prior: str = "") -> int:
-    """Bytes, for a request as JSON that learns a person from `prior`, or tells it itself."""
-    return LARGE.get(prior or request.get("prior", ""), NEEDS.get(request["operation"], SERVING))
+    """Bytes, for a request as JSON; of one that learns, from `prior` or the one that it tells itself."""
+    row = operation(request["operation"])
+    return LARGE.get(prior or request.get("prior", ""), row.memory) if row.learns else row.memory
 
 
 def parse(text: str) -> int:

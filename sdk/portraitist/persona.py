@@ -12,8 +12,9 @@ from .degradations import DEGRADATIONS, Mask
 from .degradations import Degradation as AnyDegradation
 from .deletion import delete
 from .errors import InvalidRequest
-from .jobs import Job
+from .jobs import Job, handle_of
 from .labels import checked_labels, uploaded
+from .ledger import JobRow
 from .masks import check_files
 from .photos import Link, PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
@@ -21,7 +22,7 @@ from .requests import AddPhotos, Edit, Enhance, Photo, Strict, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
 from .submission import Uploads, build, submit
-from .targets import spread
+from .targets import expanded
 from .vault.receipts import Receipt
 from .webhooks.wire import Webhook
 
@@ -169,7 +170,7 @@ class Persona:
         **values: Any,  # attribute=number, or =list of numbers (one list: a list of pictures, two: a Grid)
     ) -> Any:
         """New portraits of this person. `synthesize(yaw=20, smile=0.8)`; what is not named is drawn at random."""
-        batch = spread(values, persona=self.name, reach=self.reach, n=n, grid=grid, strict=strict)
+        batch = expanded(values, persona=self.name, reach=self.reach, n=n, grid=grid, strict=strict)
         request = build(
             Synthesize,
             persona_id=self.id,
@@ -240,7 +241,7 @@ class Persona:
             raise InvalidRequest(
                 "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
             )
-        batch = spread(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
+        batch = expanded(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
         uploads = Uploads(self._backend, self.id)
         request = build(
             Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, columns=batch.columns,
@@ -289,7 +290,7 @@ class Persona:
 
         With "auto" the picture has the photo's width and height; a named Downsample enlarges it by its factor. Raises InvalidRequest
         for a mask that does not fit the photo, FaceNotFound when the damage hides where the face is."""
-        batch = spread(values, persona=self.name, reach=self.reach, strict=strict)
+        batch = expanded(values, persona=self.name, reach=self.reach, strict=strict)
         if len(batch.values) != 1:
             raise InvalidRequest("enhance() makes one picture; give each attribute one value", param=next(iter(values)))
         name, source = read(photo)
@@ -347,7 +348,7 @@ class Persona:
         prior = self.record.prior.partition("@")[0]
         job: Job[Persona] = Job(
             self._backend,
-            submit(self._backend, request, uploads=uploads, shape={}, lane="tune", prior=prior, webhook=webhook),
+            submit(self._backend, request, uploads=uploads, shape={}, prior=prior, webhook=webhook),
         )
         return job.wait() if wait else job
 
@@ -397,3 +398,8 @@ class Persona:
         data = self._backend.sealed(self.id).get(mask.image) if known else read_bytes(mask.source())[1]
         check_files(data, None if isinstance(photo, Link) else photo)
         return Mask(uploads.add(data))
+
+
+@handle_of(PersonaRecord)
+def _of_job(backend: Backend, row: JobRow) -> Persona:
+    return Persona(backend, PersonaRecord.model_validate(backend.readable(row.persona_id, row.result)))

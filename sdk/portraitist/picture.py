@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .atomic import write_atomically
+from .backend import Backend
 from .errors import InvalidRequest, NotFound, StorageError
-from .results import Picture as Wire
-from .results import PictureReport, Pictures
+from .jobs import handle_of
+from .ledger import JobRow
+from .results import PictureReport, PictureResult, Pictures
 from .store import SealedStore
 
 if TYPE_CHECKING:
@@ -25,13 +27,13 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".av
 class Picture:
     """One picture. `report` says what was asked, what was achieved, and how far to trust it."""
 
-    def __init__(self, wire: Wire, store: SealedStore) -> None:
-        self.report: PictureReport = wire.report
-        self._wire, self._store = wire, store
+    def __init__(self, result: PictureResult, store: SealedStore) -> None:
+        self.report: PictureReport = result.report
+        self._result, self._store = result, store
 
     def read(self) -> bytes:
         """The PNG file. NotFound once the persona was deleted."""
-        return self._store.get(self._wire.blob)
+        return self._store.get(self._result.blob)
 
     @cached_property
     def image(self) -> Image:
@@ -41,7 +43,7 @@ class Picture:
     @cached_property
     def crop(self) -> Image:
         """The aligned face at the generator's resolution; the picture itself where it is nothing more."""
-        return self.image if self._wire.crop is None else _open(self._store.get(self._wire.crop))
+        return self.image if self._result.crop is None else _open(self._store.get(self._result.crop))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it; the suffix chooses the format. .png is the file as delivered, with its signature; any other is encoded anew and
@@ -106,8 +108,8 @@ class Grid(Sequence[Picture]):
 
 
 def arranged(made: Pictures, shape: dict[str, Any], store: SealedStore) -> Picture | list[Picture] | Grid:
-    """One picture, a list or a grid, as `targets.spread` laid it down."""
-    pictures = [Picture(wire, store) for wire in made.pictures]
+    """One picture, a list or a grid, as `targets.expanded` laid it down."""
+    pictures = [Picture(result, store) for result in made.pictures]
     if shape.get("kind") == "grid":
         if made.sheet is None:
             raise NotFound("this grid was made without its sheet, by an older version; make it again", param="grid")
@@ -115,6 +117,12 @@ def arranged(made: Pictures, shape: dict[str, Any], store: SealedStore) -> Pictu
     if shape.get("kind") in ("list", "sweep"):
         return pictures
     return pictures[0]
+
+
+@handle_of(Pictures)
+def _of_job(backend: Backend, row: JobRow) -> Picture | list[Picture] | Grid:
+    made = Pictures.model_validate(backend.readable(row.persona_id, row.result))
+    return arranged(made, row.shape, backend.sealed(row.persona_id))
 
 
 def _open(data: bytes) -> Image:

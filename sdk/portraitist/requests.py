@@ -1,8 +1,11 @@
-"""The wire contract, way in: what a job is asked to do. Photos are blob digests; everything is JSON."""
+"""The wire contract, way in: what a job is asked to do. Photos are blob digests; everything is JSON.
+
+`operations.OPERATIONS` says what becomes of each.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,11 +17,11 @@ from .degradations import Degradation
 Strict = bool | Literal["photos"]
 
 
-class _Request(BaseModel):
+class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Photo(_Request):
+class Photo(Request):
     """One picture: its original file name (for messages only), its blob, and the app's own labels for it."""
 
     name: str
@@ -28,7 +31,7 @@ class Photo(_Request):
     labels: dict[str, float] = {}  # values of custom attributes, e.g. {"age": 34}
 
 
-class CreatePersona(_Request):
+class CreatePersona(Request):
     """Personalise one person from photos."""
 
     operation: Literal["create"] = "create"
@@ -46,7 +49,7 @@ class CreatePersona(_Request):
     expires: float | None = None  # seconds since the epoch: the persona's end
 
 
-class AddPhotos(_Request):
+class AddPhotos(Request):
     """Learn a persona better from more photos of the same person. The result is the persona's new record."""
 
     operation: Literal["add"] = "add"
@@ -56,7 +59,7 @@ class AddPhotos(_Request):
     seed: int = 0
 
 
-class Synthesize(_Request):
+class Synthesize(Request):
     """New portraits of the person. Each item of `values` is one picture's requested attribute values."""
 
     operation: Literal["synthesize"] = "synthesize"
@@ -70,7 +73,7 @@ class Synthesize(_Request):
     seed: int = 0
 
 
-class Edit(_Request):
+class Edit(Request):
     """Change named attributes of a real photo. One output per item of `values`."""
 
     operation: Literal["edit"] = "edit"
@@ -84,7 +87,7 @@ class Edit(_Request):
     seed: int = 0
 
 
-class Enhance(_Request):
+class Enhance(Request):
     """Restore a degraded photo; optional attribute targets steer what the degradation left open."""
 
     operation: Literal["enhance"] = "enhance"
@@ -96,7 +99,7 @@ class Enhance(_Request):
     seed: int = 0
 
 
-class CalibratePrior(_Request):
+class CalibratePrior(Request):
     """Measure an imported prior, so that personas can be made from it."""
 
     operation: Literal["calibrate"] = "calibrate"
@@ -104,8 +107,3 @@ class CalibratePrior(_Request):
     generator_sha256: str  # the weights that were meant: a prior of that name may have been replaced since
     samples: int | None = Field(default=None, ge=32, le=100_000)  # None: by resolution
     seed: int = 0
-
-
-Request = Annotated[
-    CreatePersona | AddPhotos | Synthesize | Edit | Enhance | CalibratePrior, Field(discriminator="operation")
-]

@@ -85,7 +85,7 @@ class PictureReport(_Result):
     seconds: float = 0.0
 
 
-class Picture(_Result):
+class PictureResult(_Result):
     """One produced picture: `blob` is a PNG. `crop` is the aligned face at the prior's resolution, where the picture is a whole photo."""
 
     blob: str
@@ -113,13 +113,21 @@ class PersonaRecord(_Result):
     preview: str | None = None  # blob: PNG contact sheet
     status: Literal["ready"] = "ready"
 
+    def handed_out(self) -> set[str]:
+        """Blobs of the pictures that leave with this result."""
+        return {self.preview} if self.preview else set()
+
 
 class Pictures(_Result):
     """Result of synthesize, edit and enhance."""
 
-    pictures: list[Picture]
+    pictures: list[PictureResult]
     sheet: str | None = None  # blob: PNG of all of them, where it was asked for
     seconds: float = 0.0
+
+    def handed_out(self) -> set[str]:
+        """Blobs of the pictures that leave with this result."""
+        return {blob for p in self.pictures for blob in (p.blob, p.crop) if blob} | {b for b in [self.sheet] if b}
 
 
 class Progress(_Result):

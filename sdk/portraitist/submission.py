@@ -14,8 +14,8 @@ from . import tracing
 from .backend import Backend
 from .errors import InvalidRequest, PortraitistError, QueueUnavailable, StorageError
 from .ledger import JobRow, NewJob
-from .ledger.protocol import Lane
 from .memory import needed
+from .operations import operation
 from .store import SealedStore, words
 from .webhooks.wire import Webhook
 
@@ -72,7 +72,6 @@ def submit(
     shape: dict[str, Any],
     key: str | None = None,
     creates: str | None = None,
-    lane: Lane | None = None,
     prior: str = "",
     webhook: Webhook | None = None,
 ) -> JobRow:
@@ -87,7 +86,7 @@ def submit(
         blobs=tuple(contents),
         key=key,
         creates=creates,
-        lane=lane or ("tune" if creates is not None else "serve"),
+        lane=operation(body["operation"]).lane,
         shape=shape,
         wrapped_key=uploads.wrapped_key if uploads else "",
         priority=backend.priority,

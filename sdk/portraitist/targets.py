@@ -43,7 +43,7 @@ class Batch:
         return len(self.shape["columns"][1]) if self.shape["kind"] == "grid" else None
 
 
-def spread(
+def expanded(
     asked: Mapping[str, Any],
     *,
     persona: str,

@@ -16,14 +16,24 @@ import io
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from .attributes import ATTRIBUTES
 from .backend import Backend
 from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
 from .ledger import JobRow, LeaseLost, Ledger, MemoryLedger, rules
-from .requests import AddPhotos, CalibratePrior, CreatePersona, Edit, Enhance, Request, Synthesize
-from .results import AttributeReport, PersonaRecord, PhotoVerdict, Picture, PictureReport, Pictures, Progress, Reach
+from .operations import operation, parsed
+from .requests import AddPhotos, CreatePersona
+from .results import (
+    AttributeReport,
+    PersonaRecord,
+    PhotoVerdict,
+    PictureReport,
+    PictureResult,
+    Pictures,
+    Progress,
+    Reach,
+)
 from .store import MemoryStore
 from .studio import Studio
 from .transport import InlineTransport
@@ -84,18 +94,18 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         record = context.persona(request.persona_id)
         verdicts = [*record.photos, *(PhotoVerdict(name=p.name, accepted=True) for p in request.photos)]
         return record.model_copy(update={"photos": verdicts, "seed": request.seed})
-    if isinstance(request, CalibratePrior):
+    if operation(request.operation).result is not Pictures:
         raise JobFailed("a fake studio has only the bundled prior")
-    assert isinstance(request, (Synthesize, Edit, Enhance))
     context.persona(request.persona_id)
-    batch = [request.values] if isinstance(request, Enhance) else request.values
+    values = getattr(request, "values", {})
+    batch = values if isinstance(values, list) else [values]
     pictures = []
     for index, values in enumerate(batch):
         context.on_step(Progress(stage="draw", step=index, steps=len(batch)))
         reports = {n: AttributeReport(requested=v, target=v, achieved=v, error=0.0) for n, v in values.items()}
         blob = context.put(_colour(f"{request.model_dump_json()} {index}"))
-        pictures.append(Picture(blob=blob, report=PictureReport(attributes=reports, seed=request.seed)))
-    columns = None if isinstance(request, Enhance) else request.columns
+        pictures.append(PictureResult(blob=blob, report=PictureReport(attributes=reports, seed=request.seed)))
+    columns = getattr(request, "columns", None)
     return Pictures(pictures=pictures, sheet=context.put(_colour("sheet", columns, len(batch))) if columns else None)
 
 
@@ -125,7 +135,7 @@ def _execute(backend: Backend, row: JobRow, run: Run) -> None:
     ledger = backend.ledger
     try:
         try:
-            request: Any = TypeAdapter(Request).validate_python(backend.readable(row.persona_id, row.request))
+            request = parsed(backend.readable(row.persona_id, row.request))
             result = run(request, _Context(backend, row)).model_dump(mode="json")
             ledger.finish(row.id, row.token, "succeeded", result=result)
         except JobCancelled:

@@ -10,20 +10,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from .errors import printable
 from .jobs import Event
-
-_LABELS = {
-    "create": "personalise",
-    "add": "add photos",
-    "synthesize": "synthesise",
-    "enhance": "restore",
-}  # the others as they are
+from .operations import OPERATIONS
 
 
 class Watch:
     """Feed it events; close it in any case. Writes to stderr, so that a pipe gets results only."""
 
     def __init__(self, operation: str, console: Console | None = None) -> None:
-        self._what = _LABELS.get(operation, operation)
+        self._what = OPERATIONS[operation].label if operation in OPERATIONS else operation  # a newer version's
         self._console = console or Console(stderr=True)
         self._stage = ""
         self._began = time.monotonic()

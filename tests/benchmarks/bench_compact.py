@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from portraitist_workers.persona import compact
-from portraitist_workers.persona.model import render
+from portraitist_workers.persona.rendering import render
 
 from . import judges, metrics
 from .methods import stored

@@ -28,7 +28,7 @@ from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.attributes import load_attributes
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.paste import paste
-from portraitist_workers.persona.model import render
+from portraitist_workers.persona.rendering import render
 from portraitist_workers.priors import library
 from portraitist_workers.provenance.marking import mark_part, mark_portrait, sheet
 from portraitist_workers.provenance.origin import Origin

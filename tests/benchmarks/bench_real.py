@@ -25,8 +25,9 @@ from portraitist_workers.faces.grouping import find_person
 from portraitist_workers.faces.identity import load_identity
 from portraitist_workers.operations import MemoryContext
 from portraitist_workers.operations.synthesize import draw, set_values
-from portraitist_workers.persona.judge import identity_scores, judge_for
-from portraitist_workers.persona.model import PersonaModel, render
+from portraitist_workers.persona.judge import Judge, identity_scores
+from portraitist_workers.persona.model import PersonaModel
+from portraitist_workers.persona.rendering import render
 from portraitist_workers.priors.engine.people import load_people
 
 from . import people
@@ -201,7 +202,7 @@ def measured(studio: Tensor) -> str:
 @torch.no_grad()
 def learnt(name: str, record: PersonaRecord, model: PersonaModel, work: Path) -> list[str]:
     """What came of one person's photos."""
-    judge, points = judge_for(model), load_attribute_points()
+    judge, points = Judge(model), load_attribute_points()
     names = judge.attributes.names
     rows, pictures = [], []
     for attribute, values in SWEEPS.items():

@@ -28,8 +28,9 @@ from portraitist_workers.faces.perceptual import load_perceptual
 from portraitist_workers.inversion.optimize import refine_w
 from portraitist_workers.operations import MemoryContext, enhance
 from portraitist_workers.persona.judge import identity_scores
-from portraitist_workers.persona.model import PersonaModel, render
+from portraitist_workers.persona.model import PersonaModel
 from portraitist_workers.persona.presets import PRESETS
+from portraitist_workers.persona.rendering import render
 from portraitist_workers.precision import optimisation_dtype
 from portraitist_workers.priors import library
 from portraitist_workers.provenance.marking import mark_portrait

@@ -26,7 +26,7 @@ from portraitist.transport import EmbeddedTransport, RedisTransport
 from portraitist_workers import operations
 from portraitist_workers.generator.crowd import crowd
 from portraitist_workers.operations import MemoryContext
-from portraitist_workers.persona.warm import nbytes, warm
+from portraitist_workers.persona.warm import PERSONAS
 from portraitist_workers.priors import library
 from portraitist_workers.queue.execution import execute
 
@@ -110,8 +110,8 @@ def job(runs: int) -> str:
         return lambda: operations.run(Synthesize(persona_id=who, **more), world)
 
     def cold() -> None:
-        warm.forget(who)
-        warm.load(people.record(1), world)
+        PERSONAS.forget(who)
+        PERSONAS.load(people.record(1), world.blob)
 
     kinds = {
         "load a persona (unpack, render its anchors)": cold,
@@ -121,7 +121,7 @@ def job(runs: int) -> str:
     }
     [run() for run in kinds.values()]
     rows = [[name, f"{compare([run], runs)[0]:.0f}"] for name, run in kinds.items()]
-    size = nbytes(warm.load(people.record(1), world)) / 2**20
+    size = PERSONAS.load(people.record(1), world.blob).nbytes() / 2**20
     note = f"Smallest milliseconds of processor time, warm but for the first line. A warm persona takes {size:.0f} MB."
     return f"## The operation alone\n\n{note}\n\n{table(('what', 'ms'), rows)}"
 

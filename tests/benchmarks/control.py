@@ -13,7 +13,8 @@ from portraitist.results import PersonaRecord
 from portraitist_workers.operations.synthesize import draw, set_values
 from portraitist_workers.persona.axes import SPREAD
 from portraitist_workers.persona.judge import Judge
-from portraitist_workers.persona.model import PersonaModel, render
+from portraitist_workers.persona.model import PersonaModel
+from portraitist_workers.persona.rendering import render
 
 from .metrics import spearman
 

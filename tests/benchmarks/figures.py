@@ -11,11 +11,12 @@ from torch import Tensor
 
 from portraitist.requests import Edit, Photo, Synthesize
 from portraitist_workers import operations
-from portraitist_workers.operations.edit import invert_photo
+from portraitist_workers.editing.opening import invert_photo
 from portraitist_workers.operations.synthesize import draw
 from portraitist_workers.persona.judge import Judge, identity_scores, leave_one_out
-from portraitist_workers.persona.model import PersonaModel, render
+from portraitist_workers.persona.model import PersonaModel
 from portraitist_workers.persona.presets import PRESETS
+from portraitist_workers.persona.rendering import render
 
 from . import judges, metrics, people
 from .control import CONTROLLED, Sweep, sweep, widths

@@ -26,8 +26,9 @@ from portraitist_workers.faces import networks
 from portraitist_workers.faces.image_io import to_tensor
 from portraitist_workers.faces.intake import Intake
 from portraitist_workers.operations import MemoryContext, personalize
-from portraitist_workers.persona.model import PersonaModel, render
+from portraitist_workers.persona.model import PersonaModel
 from portraitist_workers.persona.presets import PRESETS
+from portraitist_workers.persona.rendering import render
 from portraitist_workers.priors import library
 
 from . import judges, mystyle, people

@@ -21,7 +21,8 @@ from portraitist_workers.faces.perceptual import load_perceptual
 from portraitist_workers.operations import MemoryContext, add, checkpoint, learning, run
 from portraitist_workers.persona import presets, reach
 from portraitist_workers.persona.control import Response
-from portraitist_workers.persona.model import PersonaModel, render
+from portraitist_workers.persona.model import PersonaModel
+from portraitist_workers.persona.rendering import render
 from portraitist_workers.persona.tuning import Schedule
 from portraitist_workers.priors import library
 

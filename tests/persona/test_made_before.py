@@ -10,7 +10,8 @@ from portraitist.results import AttributeReport, PictureReport
 from portraitist_workers import operations
 from portraitist_workers.faces.identity import load_identity
 from portraitist_workers.persona.judge import _cut_short
-from portraitist_workers.persona.model import PersonaModel, render
+from portraitist_workers.persona.model import PersonaModel
+from portraitist_workers.persona.rendering import render
 
 
 def report_on(data: bytes, **values: float) -> PictureReport:

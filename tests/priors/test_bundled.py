@@ -21,7 +21,7 @@ PHOTO = Path(__file__).parents[1] / "people" / "bruno" / "bruno-16.jpg"
 def test_a_bundled_prior_knows_faces(name, side):
     prior = library.load(name)
     assert (
-        prior.resolution == side and prior.sitting.shape[0] > 0 and set(prior.attributes) >= {"yaw", "pitch", "smile"}
+        prior.resolution == side and prior.nuisance.shape[0] > 0 and set(prior.attributes) >= {"yaw", "pitch", "smile"}
     )
     picture = decode(PHOTO.read_bytes(), PHOTO.name)
     photo = to_tensor(crop(picture, ffhq_frame(detect_faces(picture)[0].points), side)[None])

@@ -15,7 +15,7 @@ from portraitist.doctor import _weights
 from portraitist.provenance.credentials import read
 from portraitist.provenance.search import find
 from portraitist.requests import CreatePersona, Edit, Enhance, Photo, Synthesize
-from portraitist.results import Picture, PictureReport, Pictures
+from portraitist.results import PictureReport, PictureResult, Pictures
 from portraitist_workers import operations
 from portraitist_workers.faces.image_io import decode
 from portraitist_workers.operations import MemoryContext, run
@@ -119,7 +119,7 @@ def test_a_picture_that_did_not_pass_the_door_is_not_handed_out(monkeypatch):
     """Negative control of the door itself."""
     module = type("module", (), {})()
     module.run = lambda request, context: Pictures(
-        pictures=[Picture(blob=context.put(b"unmarked"), report=PictureReport())]
+        pictures=[PictureResult(blob=context.put(b"unmarked"), report=PictureReport())]
     )
     monkeypatch.setattr(operations.importlib, "import_module", lambda *_: module)
     with pytest.raises(AssertionError, match="without its mark"):

@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from portraitist import memory
 from portraitist.errors import InvalidRequest, JobFailed
-from portraitist.memory import GB
+from portraitist.operations import GB, OPERATIONS
 from portraitist_workers.queue import worker_memory
 
 from .fleet import Fleet, starts
@@ -52,8 +53,8 @@ def test_by_memory(fleet, create):
 def test_a_second_process_only_where_there_is_the_memory_for_it(monkeypatch):
     """Embedded: else the job waits until the first process is free."""
     edit, create = (SimpleNamespace(request={"operation": operation}) for operation in ("edit", "create"))
-    monkeypatch.setattr(memory, "SERVING", 2**60)
-    monkeypatch.setattr(memory, "NEEDS", {"create": 1})
+    monkeypatch.setitem(OPERATIONS, "edit", replace(OPERATIONS["edit"], memory=2**60))
+    monkeypatch.setitem(OPERATIONS, "create", replace(OPERATIONS["create"], memory=1))
     assert worker_memory.beside(create) and not worker_memory.beside(edit)
 
 

@@ -40,7 +40,12 @@ class Tenant:
         self.made = self.ana.synthesize(yaw=1, wait=False, webhook=portraitist.Webhook("https://example.com/"))
         self.picture = self.made.wait()
         self.backend.store.save_checkpoint(self.made.id, b"state")
-        self.ids = {"persona": self.ana.id, "job": self.made.id, "blob": self.picture._wire.blob, "name": self.ana.name}
+        self.ids = {
+            "persona": self.ana.id,
+            "job": self.made.id,
+            "blob": self.picture._result.blob,
+            "name": self.ana.name,
+        }
         self.ids["webhook"] = self.studio.webhooks.list()[0].id
 
     def verbs(self, ids):
@@ -51,7 +56,7 @@ class Tenant:
         job = Job(backend, row)
         own = Persona(backend, self.ana.record)
         picture = Picture(
-            self.picture._wire.model_copy(update={"blob": ids["blob"], "crop": ids["blob"]}), backend.sealed(own.id)
+            self.picture._result.model_copy(update={"blob": ids["blob"], "crop": ids["blob"]}), backend.sealed(own.id)
         )
         return {
             "Personas.get": lambda: studio.personas.get(ids["persona"]),

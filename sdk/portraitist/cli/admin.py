@@ -14,6 +14,7 @@ import typer
 from ..backend import embedded, open_backend
 from ..errors import InvalidRequest, QueueUnavailable, WaitTimeout
 from ..jobs import AnyJob, Event
+from ..operations import operation
 from ..persona import Output, Persona
 from ..setting import setting
 from ..studio import connect
@@ -82,7 +83,7 @@ def jobs(
 
 def _fetch(job: AnyJob, places: Places, follow: bool, json: bool) -> None:
     """Write the pictures of a job. Raises InvalidRequest for one that makes none, WaitTimeout for one that is not over."""
-    if job.operation in ("create", "calibrate"):
+    if not operation(job.operation).makes_pictures:
         raise InvalidRequest(f"job {job.id} ({job.operation}) makes no pictures; leave --out out", param="--out")
     places.check()
     if not follow and not job.done:

@@ -10,7 +10,7 @@ import typer
 from ..attributes import DEFAULT_ATTRIBUTES
 from ..jobs import AnyJob
 from ..studio import connect
-from ..targets import spread
+from ..targets import expanded
 from . import options, several, show
 from .options import (
     AsJson,
@@ -143,7 +143,7 @@ def synthesize(
     person = connect(home=home, tenant=tenant).personas.get(persona)
     axes: Any = None if grid is None else tuple(a.strip() for a in grid.split(","))
     asked: Any = options.values(named, own)
-    batch = spread(asked, persona=person.name, reach=person.reach, n=n, grid=axes, strict=strict)
+    batch = expanded(asked, persona=person.name, reach=person.reach, n=n, grid=axes, strict=strict)
     paths = Places(out, person.name, force).before(batch, no_wait)
     job = person.synthesize(n=n, grid=axes, seed=seed, strict=strict, wait=False, **asked)
     _started(job, json) if no_wait else _deliver(job, paths, json)
@@ -179,7 +179,7 @@ def edit(
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
     person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
-    batch = spread(asked, persona=person.name, reach=person.reach, relative=relative, strict=strict)
+    batch = expanded(asked, persona=person.name, reach=person.reach, relative=relative, strict=strict)
 
     def submit(photo: str) -> AnyJob:
         return person.edit(photo, relative=relative, space=space, seed=seed, strict=strict, wait=False, **asked)
@@ -220,7 +220,7 @@ def enhance(
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
     person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
-    batch = spread(asked, persona=person.name, reach=person.reach, strict=strict)
+    batch = expanded(asked, persona=person.name, reach=person.reach, strict=strict)
     paths = Places(out, f"{stem_of(photo)}-restored", force).before(batch, no_wait)
     chain = options.degradation(degradation)
     job = person.enhance(options.photo(photo), chain, seed=seed, strict=strict, wait=False, **asked)

@@ -86,7 +86,7 @@ def page(title: str, done: list[Done], folder: Path) -> str:
         shown = {path: made.report for path, made in reversed(written)}
         figures = [_figure(address, photo)]
         figures += [
-            _figure(_address(path, folder), f"{path.name}: {show.told(shown[path])}") for path in reversed(shown)
+            _figure(_address(path, folder), f"{path.name}: {show.summary(shown[path])}") for path in reversed(shown)
         ]
         rows.append(
             f"<section>{''.join(figures)}{f'<p>{escape(spoken(error.message))}</p>' if error else ''}</section>"

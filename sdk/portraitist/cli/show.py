@@ -118,12 +118,12 @@ def _day(at: datetime) -> str:
 
 def picture(where: str, report: PictureReport) -> None:
     """One picture: where it is, and what was asked and achieved."""
-    console.print(f"[bold]{escape(printable(where))}[/]  {escape(told(report))}", soft_wrap=True)
+    console.print(f"[bold]{escape(printable(where))}[/]  {escape(summary(report))}", soft_wrap=True)
     for warning in report.warnings:
         console.print(f"  [yellow]{escape(printable(warning))}[/]", soft_wrap=True)
 
 
-def told(report: PictureReport) -> str:
+def summary(report: PictureReport) -> str:
     """In words."""
     parts = []
     for name, a in report.attributes.items():

@@ -5,26 +5,36 @@ The functions are the verbs of `studio.priors` (`library.Priors`), which works o
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from .download import OnBytes
-from .library import Priors
-from .official import OFFICIAL
-from .prior import Prior, PriorCheck
-from .record import PriorRecord
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..jobs import Job
+    from .download import OnBytes
+    from .library import Priors
+    from .official import OFFICIAL
+    from .prior import Prior, PriorCheck
+    from .record import PriorRecord
+
+_HOME = {"OFFICIAL": "official", "Prior": "prior", "PriorCheck": "prior", "PriorRecord": "record", "Priors": "library"}
 
 __all__ = ["OFFICIAL", "Prior", "PriorCheck", "PriorRecord", "Priors", "add", "calibrate", "export", "get", "info", "list",
            "remove", "verify"]  # fmt: skip
 
 
+def __getattr__(name: str) -> Any:
+    """On first use: the table of operations needs the records, and the library needs the table."""
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def _priors() -> Priors:
     from ..backend import embedded
+    from .library import Priors
 
     return Priors(embedded().of())
 

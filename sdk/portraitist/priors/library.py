@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
 from ..atomic import sync_file, sync_folder, write_atomically
 from ..backend import Backend
@@ -35,13 +35,14 @@ from ..errors import (
     StorageFull,
     printable,
 )
+from ..jobs import Job, handle_of
+from ..ledger import JobRow
+from ..requests import CalibratePrior
+from ..submission import build, submit
 from . import engine, official
 from .download import MOST, OnBytes, download, file_sha256
 from .prior import BUNDLED, GENERATOR, Prior, PriorCheck
 from .record import MANIFEST, Licence, PriorRecord, PriorSource, read
-
-if TYPE_CHECKING:
-    from ..jobs import Job
 
 LAYOUTS = ("nvidia", "rosinality", "safetensors")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -195,17 +196,13 @@ class Priors:
     ) -> Job[Prior] | Prior:
         """Measure an imported prior so that personas can be made from it: the spread of W, the directions of the attributes, an
         inversion encoder. A job: it can be followed, cancelled, and goes on where it was. Raises NotFound, InvalidRequest."""
-        from ..jobs import Job
-        from ..requests import CalibratePrior
-        from ..submission import build, submit
-
         prior = self.get(name)
         if prior.record is None:
             raise InvalidRequest("a bundled prior comes calibrated", param="name")
         request = build(
             CalibratePrior, prior=name, generator_sha256=prior.record.generator_sha256, samples=samples, seed=seed
         )
-        job: Job[Prior] = Job(self._backend, submit(self._backend, request, shape={}, lane="tune"))
+        job: Job[Prior] = Job(self._backend, submit(self._backend, request, shape={}))
         return job.wait() if wait else job
 
     def usable(self, name: str) -> None:
@@ -357,6 +354,11 @@ def _name_of(path: Path) -> str:
     """'StyleGAN2 FFHQ.pkl' -> 'stylegan2-ffhq'"""
     name = re.sub(r"[^a-z0-9._]+", "-", path.stem.lower()).strip("-._")[:64]
     return re.sub(r"\.{2,}", ".", name) or "prior"
+
+
+@handle_of(PriorRecord)
+def _of_job(backend: Backend, row: JobRow) -> Prior:
+    return Priors(backend).get(str((row.result or {})["name"]))
 
 
 def _reference(prior: Prior) -> str:

@@ -70,6 +70,10 @@ class PriorRecord(_Part):
     version: str = ""  # of portraitist
     calibration: Calibration | None = None
 
+    def handed_out(self) -> set[str]:
+        """Blobs of the pictures that leave with this result: none."""
+        return set()
+
 
 def read(folder: Path) -> PriorRecord:
     """The manifest in `folder`. Raises NotFound, PriorUnavailable."""

@@ -129,13 +129,13 @@ def scores(windows: AnyFloat, tile: Pattern, *, finer: int = 1) -> AnyFloat:
     norm = np.sqrt((spectrum.real**2 + spectrum.imag**2).sum((-2, -1), keepdims=True) / 2) + 1e-12
     turned = spectrum * np.conj(tile.phases)
     if finer > 1:
-        turned = spread(turned, GRID * finer, GRID * finer)
+        turned = resampled(turned, GRID * finer, GRID * finer)
     side = GRID * finer
     found: AnyFloat = np.fft.irfft2(turned, s=(side, side)) * (side * side / 2) / norm
     return found
 
 
-def spread(spectrum: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+def resampled(spectrum: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     """The half-plane spectrum of GRID x GRID samples [..., GRID, GRID // 2 + 1] as that of height x width samples. Both at
     least 2 * HIGHEST + 2; nothing faster than HIGHEST is kept."""
     import numpy as np

@@ -1,4 +1,4 @@
-"""One readable file per operation; `run` picks by the request's type."""
+"""One readable file per operation; `run` picks by the table `portraitist.operations.OPERATIONS`."""
 
 from __future__ import annotations
 
@@ -6,52 +6,50 @@ import importlib
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
+
+from portraitist.operations import OPERATIONS, operation
 
 from ..provenance.gallery import refuse_unmarked
 from .context import Context, MemoryContext
 
-__all__ = ["Context", "MemoryContext", "forget", "load", "run", "side_by_side", "warm"]
+if TYPE_CHECKING:
+    from ..persona.rendering import Renderer
 
-_MODULES = {
-    "create": "personalize",
-    "add": "add",
-    "synthesize": "synthesize",
-    "edit": "edit",
-    "enhance": "enhance",
-    "calibrate": "calibrate",
-}
+__all__ = ["Context", "MemoryContext", "forget", "load", "run", "side_by_side", "warm_ids"]
 
 
 def run(request: BaseModel, context: Context) -> BaseModel:
-    """Run `request` (a `portraitist.requests.Request`); the module is imported on first use, so that a worker starts fast."""
-    module = importlib.import_module(f".{_MODULES[request.operation]}", __name__)  # type: ignore[attr-defined]
+    """Run a request of `portraitist.operations.OPERATIONS`; the module is imported on first use, so that a worker starts fast."""
+    module = importlib.import_module(operation(request.operation).module)  # type: ignore[attr-defined]
     result = module.run(request, context)
-    refuse_unmarked(result, context)
+    refuse_unmarked(result, context.pictures)
     return result
 
 
-def side_by_side(count: int, slots: int) -> Callable[[], AbstractContextManager[None]]:
-    """For `count` threads to run one `synthesize` each in: pictures are made in shared passes of `slots` rows."""
-    from ..persona.together import Together
+def side_by_side(count: int, slots: int) -> Callable[[], AbstractContextManager[Renderer]]:
+    """For `count` threads to run one operation each in: pictures are made in shared passes of `slots` rows. Each thread enters what the
+    function gives, and hands the renderer on in its context."""
+    from ..persona.shared_passes import SharedPasses
 
-    return Together(count, slots).member
+    return SharedPasses(count, slots).member
 
 
-def warm() -> tuple[str, ...]:
+def warm_ids() -> tuple[str, ...]:
     """Ids of the personas that this process holds ready; nobody before torch is loaded."""
-    held = getattr(sys.modules.get("portraitist_workers.persona.warm"), "warm", None)
+    held = getattr(sys.modules.get("portraitist_workers.persona.warm"), "PERSONAS", None)
     return held.ids() if held else ()
 
 
 def forget(persona_id: str) -> None:
     """Drop a persona that was deleted from this process's memory."""
-    if persona_id in warm():
-        sys.modules["portraitist_workers.persona.warm"].warm.forget(persona_id)
+    if persona_id in warm_ids():
+        sys.modules["portraitist_workers.persona.warm"].PERSONAS.forget(persona_id)
 
 
 def load() -> None:
     """Import all of it now, so that a worker's first job need not."""
-    for module in (*(f".{name}" for name in _MODULES.values()), "..provenance.signing"):
-        importlib.import_module(module, __name__)
+    for module in (*(row.module for row in OPERATIONS.values()), "portraitist_workers.provenance.signing"):
+        importlib.import_module(module)

@@ -21,8 +21,9 @@ from ..faces.perceptual import load_perceptual
 from ..faces.verdicts import too_few
 from ..inversion.reconstruction import Reconstruction
 from ..persona.judge import versions
-from ..persona.model import PersonaModel, render
+from ..persona.model import PersonaModel
 from ..persona.presets import PRESETS
+from ..persona.rendering import render
 from ..persona.tuning import Tuning
 from ..precision import optimisation_dtype
 from . import learning

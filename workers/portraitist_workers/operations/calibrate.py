@@ -86,7 +86,7 @@ def run(request: CalibratePrior, context: Context) -> PriorRecord:
     figures |= {"encoder_error_ridge": ridge_error, "encoder_error": error}
     warnings += complaints(found, error)
     latents = save_tensors(
-        {"w_std": w_std.contiguous(), "steps": found.steps, "sitting": found.sitting},
+        {"w_std": w_std.contiguous(), "steps": found.steps, "sitting": found.nuisance},
         metadata={"attributes": json.dumps(found.names)},
     )
     trained = encoder_file.to_bytes(encoder, metadata={"prior": record.generator_sha256})

@@ -6,16 +6,22 @@ runs without the queue, and is deterministic for a given seed on one device.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from portraitist.results import PersonaRecord, Progress
 
 from ..provenance.gallery import Gallery
 from ..provenance.origin import MarkedImage, Origin
 
+if TYPE_CHECKING:
+    from ..persona.rendering import Renderer
+
 
 class Context(Protocol):
     """The queue's implementation is `portraitist_workers.queue.tasks`; `MemoryContext` serves scripts, tests and benchmarks."""
+
+    pictures: set[str]  # blobs that `put_picture` has stored
+    renderer: Renderer | None  # what pictures are made by; None: alone
 
     def blob(self, digest: str) -> bytes:
         """The bytes stored under `digest`. Raises NotFound, StorageError."""
@@ -46,6 +52,7 @@ class MemoryContext(Gallery):
         self.blobs: dict[str, bytes] = {}
         self.personas: dict[str, PersonaRecord] = {}
         self.checkpoint: bytes | None = None
+        self.renderer: Renderer | None = None
         self._on_step = on_step
         super().__init__()
 

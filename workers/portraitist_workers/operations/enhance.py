@@ -9,17 +9,17 @@ from torch import Tensor
 
 from portraitist.degradations import Degradation
 from portraitist.requests import Enhance
-from portraitist.results import Picture, Pictures, Progress
+from portraitist.results import PictureResult, Pictures, Progress
 
 from ..faces import image_io
 from ..faces.paste import paste
 from ..inversion.pivotal import tune_to_photo
-from ..persona.judge import Judge, judge_for
-from ..persona.model import render
+from ..persona.judge import Judge
 from ..persona.presets import PRESETS
 from ..persona.projection import project
+from ..persona.rendering import render
 from ..persona.requests import resolve
-from ..persona.warm import warm
+from ..persona.warm import PERSONAS
 from ..precision import optimisation_dtype
 from ..provenance.marking import mark_part, mark_portrait
 from ..provenance.origin import Origin
@@ -42,14 +42,13 @@ def run(request: Enhance, context: Context) -> Pictures:
     """Raises InvalidImage, FaceNotFound, InvalidRequest, UnknownAttribute, OutOfRange."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
-    model = warm.load(record, context)
-    preset = PRESETS[record.preset]
-    judge = judge_for(model)
+    person, preset = PERSONAS.load(record, context.blob), PRESETS[record.preset]
+    model, judge = person.model, person.judge
     targets = resolve(request.values, record.reach, strict=request.strict)
     photo = image_io.decode(context.blob(request.photo.blob), request.photo.name)
     estimated = request.degradation == "auto"
     chain = estimate.estimate(photo, model, judge, request.photo.name) if estimated else request.degradation
-    seen = observe(photo, chain, model, context, request.photo.name, keep_size=estimated)
+    seen = observe(photo, chain, model, context.blob, request.photo.name, keep_size=estimated)
 
     def on_step(stage: str):
         return lambda step, steps, loss: context.on_step(
@@ -78,7 +77,7 @@ def run(request: Enhance, context: Context) -> Pictures:
         offset_weight=0.3,
         on_step=on_step("project"),
     )
-    bold = seen.told(chain) ** 1.5
+    bold = seen.detail_kept(chain) ** 1.5
     tuned = tune_to_photo(
         model.generator,
         seen.observed,
@@ -108,7 +107,7 @@ def finish(
     chain: list[Degradation],
     targets: dict[str, float],
     begun: float,
-) -> Picture:
+) -> PictureResult:
     """Blend, paste, judge."""
     missing = None
     if seen.known is not None:
@@ -136,6 +135,6 @@ def finish(
     report.mark = delivered.score
     report.seconds = round(time.monotonic() - begun, 3)
     origin = Origin("enhance", context.blob(request.photo.blob))
-    return Picture(
+    return PictureResult(
         blob=context.put_picture(delivered, origin), crop=context.put_picture(restored, origin), report=report
     )

@@ -27,9 +27,10 @@ from ..persona import organizers, reach
 from ..persona.axes import Axes
 from ..persona.control import Response, measure_response, solve
 from ..persona.elsewhere import MOVED, Views
-from ..persona.judge import identity_scores, judge_for, leave_one_out
-from ..persona.model import PersonaModel, render
+from ..persona.judge import Judge, identity_scores, leave_one_out
+from ..persona.model import PersonaModel
 from ..persona.presets import Preset
+from ..persona.rendering import render
 from ..priors import library
 from ..provenance.marking import mark_portrait, sheet
 from ..provenance.origin import MarkedImage, Origin
@@ -138,7 +139,7 @@ def match_attributes(prior: library.Prior, generator: Generator, w: Tensor, valu
 
 def build_organizer(name: str, attributes: Sequence[str], prior: library.Prior) -> organizers.Organizer:
     affines = [p for n, p in prior.generator.synthesis.named_parameters() if n.endswith("affine.weight")]
-    return organizers.build(name, tuple(attributes), prior.steps_for(tuple(attributes)), prior.sitting, affines)
+    return organizers.build(name, tuple(attributes), prior.steps_for(tuple(attributes)), prior.nuisance, affines)
 
 
 @torch.no_grad()
@@ -191,7 +192,7 @@ def packed(
     weights = model.to_bytes()
     model = PersonaModel.from_bytes(weights)
     figures, preview = evaluate(model, seen, clock)
-    reaches = reach.measured(reach.of_photos(told["attributes"], values.tolist()), model, judge_for(model))
+    reaches = reach.measured(reach.of_photos(told["attributes"], values.tolist()), model, Judge(model))
     figures["persona_bytes"] = len(weights)
     clock.finish("package")
     return PersonaRecord(

@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 from portraitist.requests import Synthesize
-from portraitist.results import Picture, Pictures, Progress
+from portraitist.results import PictureResult, Pictures, Progress
 
 from ..faces.image_io import to_tensor, to_uint8
 from ..persona import hull
-from ..persona.control import solve
-from ..persona.judge import Judge, judge_for
-from ..persona.model import PersonaModel, render
+from ..persona.judge import Judge
+from ..persona.model import PersonaModel
+from ..persona.rendering import Renderer, render
 from ..persona.requests import resolve
-from ..persona.warm import warm
+from ..persona.steering import steer
+from ..persona.warm import PERSONAS
 from ..precision import optimisation_dtype
 from ..provenance.marking import mark_portrait, sheet
 from ..provenance.origin import Origin
@@ -29,12 +30,12 @@ def run(request: Synthesize, context: Context) -> Pictures:
     begun = time.monotonic()
     record = context.persona(request.persona_id)
     targets = [resolve(values, record.reach, strict=request.strict) for values in request.values]
-    model = warm.load(record, context)
-    judge = judge_for(model)
+    person, renderer = PERSONAS.load(record, context.blob), context.renderer or render
+    model, judge = person.model, person.judge
     context.on_step(Progress(stage="synthesize", step=0, steps=len(targets)))
 
     w = draw(model, len(targets), request.seed, shared=request.same_person_state)
-    images = render(model.generator, set_values(model, judge, w, targets))
+    images = renderer(model.generator, set_values(model, judge, w, targets, renderer))
     unmarked = to_uint8(images)
     marked = [mark_portrait(pixels) for pixels in unmarked]
     images = to_tensor(np.stack([m.pixels for m in marked])).to(images)  # what is handed out is what is judged
@@ -44,7 +45,7 @@ def run(request: Synthesize, context: Context) -> Pictures:
     for index, (portrait, report) in enumerate(zip(marked, reports, strict=True)):
         report.mark = portrait.score
         report.seconds = round((time.monotonic() - begun) / len(targets), 3)
-        pictures.append(Picture(blob=context.put_picture(portrait, Origin("synthesize")), report=report))
+        pictures.append(PictureResult(blob=context.put_picture(portrait, Origin("synthesize")), report=report))
         context.on_step(Progress(stage="synthesize", step=index + 1, steps=len(targets)))
     page = None
     if request.columns:
@@ -60,28 +61,19 @@ def draw(model: PersonaModel, count: int, seed: int, *, shared: bool) -> Tensor:
     return w.expand(count, -1).clone() if shared else w
 
 
-def set_values(model: PersonaModel, judge: Judge, w: Tensor, targets: list[dict[str, float]]) -> Tensor:
+def set_values(
+    model: PersonaModel, judge: Judge, w: Tensor, targets: list[dict[str, float]], renderer: Renderer = render
+) -> Tensor:
     """Latents near w [B, D] whose pictures show `targets`, everything else as in w."""
     if not any(targets):
         return w
-    names = model.response.names
 
     def measure(latents: Tensor) -> Tensor:
         return torch.cat(
             [
-                judge.attributes(render(model.generator, part, dtype=optimisation_dtype()))[0]
+                judge.attributes(renderer(model.generator, part, dtype=optimisation_dtype()))[0]
                 for part in latents.split(16)
             ]
         )
 
-    base = measure(w)
-    # Open loop along the person's axes first; the loop corrects from there.
-    coordinates = model.axes.coordinates(w)
-    change = torch.zeros_like(coordinates)
-    wanted = w.new_full((len(w), len(names)), float("nan"))
-    for b, values in enumerate(targets):
-        for name, value in values.items():
-            change[b, model.axes.names.index(name)] = value - coordinates[b, model.axes.names.index(name)]
-            if name in names:
-                wanted[b, names.index(name)] = value
-    return solve(model.axes.move(w, change), wanted, base, model.response, measure).w
+    return steer(model, w, targets, model.axes.coordinates(w), measure(w), measure)

@@ -28,7 +28,7 @@ from ..generator import Generator
 from ..inversion.reconstruction import Reconstruction
 from ..restoration.degrade import gaussian_blur
 from .judge import identity_scores, leave_one_out
-from .model import render
+from .rendering import render
 
 MOVED = ("yaw", "pitch", "smile")
 # Where views end, as values of MOVED; NaN: as in the photo. Smiles beyond 1, because the generator learns them by halves.

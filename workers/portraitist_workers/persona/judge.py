@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +15,8 @@ from ..faces.attributes import bounded, load_attribute_points, load_attributes
 from ..faces.identity import load_identity
 from ..faces.perceptual import load_perceptual
 from ..precision import optimisation_dtype
-from .model import PersonaModel, render
+from .model import PersonaModel
+from .rendering import render
 
 
 def identity_scores(embeddings: Tensor, person: Tensor) -> Tensor:
@@ -53,21 +53,11 @@ def versions(dtype: torch.dtype | None = None) -> dict[str, str]:
 
 CLOSEST = 3  # anchors that the copy check looks at closely, of those nearest at 16 px
 
-_judges: WeakKeyDictionary[PersonaModel, Judge] = WeakKeyDictionary()
-
-
-def judge_for(model: PersonaModel) -> Judge:
-    """The persona's judge, made once for as long as its model stays warm."""
-    if model not in _judges:
-        _judges[model] = Judge(model)
-    return _judges[model]
-
 
 class Judge:
     """Judges pictures of one persona; the anchors' own pictures stand for the photos, which are not kept."""
 
     def __init__(self, model: PersonaModel) -> None:
-        # The model itself is not kept: it would keep itself alive by way of `_judges`.
         self.embeddings, self.photos, self.identity_network = model.embeddings, model.photos, model.identity_network
         self.attributes, self.identity, self.perceptual = load_attributes(), load_identity(), load_perceptual()
         self.points = load_attribute_points()

@@ -19,7 +19,7 @@ from ..priors import library
 from .axes import Axes
 from .compact import decode, encode
 from .control import Response
-from .together import current
+from .rendering import render
 
 FORMAT = "portraitist-persona-1"
 
@@ -95,11 +95,3 @@ class PersonaModel:
         return cls(
             prior, generator, tensors["anchors"], axes, response, embeddings, identity_network, tuple(header["photos"])
         )
-
-
-@torch.no_grad()
-def render(generator: Generator, w: Tensor, *, batch: int = 16, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Images [B, 3, R, R] of w [B, D] or w_plus, in batches. Pictures that are handed out are made in fp32."""
-    if (together := current()) is not None:
-        return together.render(generator, w, dtype)
-    return torch.cat([generator.synthesis(part, dtype=dtype) for part in w.split(batch)])

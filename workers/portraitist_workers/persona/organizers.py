@@ -40,7 +40,7 @@ class Regression:
     """w_n = origin + z_n A + residual, A = argmin |W - Z A|^2 + shrinkage |A - A_prior|^2 (ridge towards the prior).
 
     `prior_steps` [M, D]: the prior's own directions per unit; zeros for attributes it does not know.
-    `sitting` [K, D]: orthonormal directions of light, camera and backdrop, in which A stays A_prior: in 16 photos a smile
+    `nuisance` [K, D]: orthonormal directions of light, camera and backdrop, in which A stays A_prior: in 16 photos a smile
     and a dark backdrop go together by chance, and asking for the one would bring the other.
     Loss: mean (c_m(w_n) - a_nm)^2 in units of the attribute's spread, the regression form of MyStyle++ eq. 5. Squared,
     because Adam turns the constant gradient of an absolute value into a step of constant size along every coordinate
@@ -49,7 +49,7 @@ class Regression:
 
     names: tuple[str, ...]
     prior_steps: Tensor
-    sitting: Tensor | None = None
+    nuisance: Tensor | None = None
     shrinkage: float = 30.0  # in photos: this many photos' worth of belief in the prior's direction
     weight: float = 1.0
     moves_anchors: bool = True
@@ -60,8 +60,8 @@ class Regression:
         prior = self.prior_steps * scale[:, None]
         gram = z.T @ z + self.shrinkage * torch.eye(len(scale), device=scale.device)
         learnt = torch.linalg.solve(gram, z.T @ (anchors - origin) + self.shrinkage * prior) - prior
-        if self.sitting is not None:
-            learnt = learnt - learnt @ self.sitting.T @ self.sitting
+        if self.nuisance is not None:
+            learnt = learnt - learnt @ self.nuisance.T @ self.nuisance
         return Axes(self.names, origin, mean, (prior + learnt) / scale[:, None])
 
     def loss(self, anchors: Tensor, values: Tensor, axes: Axes) -> Tensor:
@@ -171,11 +171,11 @@ def sefa_directions(affine_weights: list[Tensor], count: int = 64) -> Tensor:
 
 
 def build(
-    name: str, attributes: tuple[str, ...], prior_steps: Tensor, sitting: Tensor, affine_weights: list[Tensor]
+    name: str, attributes: tuple[str, ...], prior_steps: Tensor, nuisance: Tensor, affine_weights: list[Tensor]
 ) -> Organizer:
     """The organizer called `name` in requests."""
     if name == "regression":
-        return Regression(attributes, prior_steps, sitting)
+        return Regression(attributes, prior_steps, nuisance)
     if name == "mystyle_pp":
         return BinMeans(attributes)
     if name == "mystyle_pp_sefa":

@@ -19,7 +19,8 @@ from . import hull
 from .axes import spread
 from .control import solve
 from .judge import Judge, identity_scores
-from .model import PersonaModel, render
+from .model import PersonaModel
+from .rendering import render
 
 # Outwards from the photos, at these values; the ends are as far as the prior has seen faces.
 PROBED = {

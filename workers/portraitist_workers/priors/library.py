@@ -28,7 +28,7 @@ from ..inversion import encoder as encoder_file
 class Prior:
     """`steps` [A, D]: change of w for one unit of each attribute in `attributes`; `w_std` [D]: the spread of W.
 
-    `sitting` [K, D]: orthonormal directions of light, camera and backdrop; none (K = 0) where they are not known.
+    `nuisance` [K, D]: orthonormal directions of light, camera and backdrop; none (K = 0) where they are not known.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Prior:
     w_std: Tensor
     attributes: tuple[str, ...]
     steps: Tensor
-    sitting: Tensor
+    nuisance: Tensor
 
     @property
     def reference(self) -> str:
@@ -82,7 +82,7 @@ def _load(name: str, folder: Path, record: str) -> Prior:
         _check_files(folder, manifest.PriorRecord.model_validate_json(record))
     try:
         with safe_open(str(folder / "latents.safetensors"), framework="pt") as file:
-            sitting = file.get_tensor("sitting").float().to(device()) if "sitting" in file.keys() else None
+            nuisance = file.get_tensor("sitting").float().to(device()) if "sitting" in file.keys() else None
             w_std, steps = (file.get_tensor(name).float().to(device()) for name in ("w_std", "steps"))
             attributes = tuple(json.loads(file.metadata()["attributes"]))
     except (OSError, SafetensorError, KeyError) as error:
@@ -99,7 +99,7 @@ def _load(name: str, folder: Path, record: str) -> Prior:
         w_std,
         attributes,
         steps,
-        steps[:0] if sitting is None else sitting,
+        steps[:0] if nuisance is None else nuisance,
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from collections.abc import Collection
 
-from portraitist.results import PersonaRecord, Pictures
+from pydantic import BaseModel
 
 from .origin import MarkedImage, Origin
 
@@ -27,12 +27,11 @@ class Gallery:
         return digest
 
 
-def refuse_unmarked(result: BaseModel, context: Gallery) -> None:
-    """Raises AssertionError, a fault of ours, for a result with a picture that did not pass the door."""
-    handed_out: set[str | None] = set()
-    if isinstance(result, Pictures):
-        handed_out = {digest for picture in result.pictures for digest in (picture.blob, picture.crop)} | {result.sheet}
-    elif isinstance(result, PersonaRecord):
-        handed_out = {result.preview}
-    if handed_out - context.pictures - {None}:
+def refuse_unmarked(result: BaseModel, pictures: Collection[str]) -> None:
+    """Raises AssertionError, a fault of ours, for a result with a picture that did not pass the door, and for one of a type that does
+    not say which pictures it carries (`handed_out()`). `pictures`: those that passed."""
+    handed_out = getattr(result, "handed_out", None)
+    if handed_out is None:
+        raise AssertionError(f"{type(result).__name__} does not say which pictures it carries; give it handed_out()")
+    if handed_out() - set(pictures):
         raise AssertionError("a picture was about to be handed out without its mark")

@@ -110,7 +110,7 @@ def waves(tile: mark.Pattern, beginning: tuple[int, int], side: int) -> np.ndarr
     drawn = max(side, 2 * mark.HIGHEST + 2)
     shift = [start + 0.5 - 0.5 * GRID / drawn for start in beginning]  # samples lie in the middle of what they average
     spectrum = tile.amplitudes * tile.phases * np.exp(-2j * np.pi / GRID * (down * shift[0] + across * shift[1]))
-    return mark.resized(np.fft.irfft2(mark.spread(spectrum, drawn, drawn), s=(drawn, drawn)), side, side)
+    return mark.resized(np.fft.irfft2(mark.resampled(spectrum, drawn, drawn), s=(drawn, drawn)), side, side)
 
 
 def hiding(brightness: np.ndarray) -> np.ndarray:

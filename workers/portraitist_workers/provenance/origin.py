@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,5 +21,5 @@ class MarkedImage:
 class Origin:
     """How a picture came to be. `photo`: the file that it is an edit of; None: nothing but generated."""
 
-    verb: Literal["create", "synthesize", "edit", "enhance"]
+    verb: str  # the operation's name
     photo: bytes | None = None

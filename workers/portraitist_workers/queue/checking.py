@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from portraitist.backend import Backend
 from portraitist.errors import InvalidRequest, NotFound
 from portraitist.ledger import JobRow, Ledger, rules
 from portraitist.ledger.protocol import PersonaRow
-from portraitist.requests import AddPhotos, CalibratePrior, CreatePersona, Request
-
-_REQUEST: TypeAdapter[Any] = TypeAdapter(Request)
+from portraitist.operations import operation, parsed
+from portraitist.requests import CreatePersona
 
 
 def checked(backend: Backend, row: JobRow) -> Any:
@@ -20,7 +19,7 @@ def checked(backend: Backend, row: JobRow) -> Any:
     StorageError."""
     persona = _owned(backend.ledger, row) if row.persona_id else None
     try:
-        request = _REQUEST.validate_python(backend.readable(row.persona_id, row.request))
+        request: Any = parsed(backend.readable(row.persona_id, row.request))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "request"
@@ -28,7 +27,7 @@ def checked(backend: Backend, row: JobRow) -> Any:
             f"job {row.id}: {where[:100]}: {first['msg'].lower()}; submit it again", param=where[:100]
         ) from None
     persona_id = getattr(request, "persona_id", "")
-    lane = "tune" if isinstance(request, CreatePersona | AddPhotos | CalibratePrior) else "serve"
+    lane = operation(request.operation).lane
     if (row.operation, row.persona_id, row.lane) != (request.operation, persona_id, lane):
         raise InvalidRequest(f"job {row.id}: its row says one thing and its request another; submit it again")
     if persona and isinstance(request, CreatePersona) and persona.name != request.name:

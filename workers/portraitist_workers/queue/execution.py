@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -39,6 +39,9 @@ from .checking import checked
 from .fetching import with_photos
 from .time_limits import LIMIT_S, timed_out
 
+if TYPE_CHECKING:
+    from ..persona.rendering import Renderer
+
 log = logging.getLogger(__name__)
 
 LEASE_S = float(
@@ -63,10 +66,13 @@ def worker_name() -> str:
     return f"{os.environ.get('PORTRAITIST_NODE') or socket.gethostname()}/{os.getpid()}"
 
 
-def execute(backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S) -> None:
+def execute(
+    backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S, renderer: Renderer | None = None
+) -> None:
     """Do a job that was just claimed. Returns when the outcome is in the ledger, or is somebody else's business."""
     ledger, job_id = backend.ledger, row.id
     with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
+        context.renderer = renderer
         try:
             request = context.request()
             if isinstance(request, CreatePersona):
@@ -154,6 +160,7 @@ class JobContext(Gallery):
     def __init__(self, backend: Backend, row: JobRow, attempt: Attempt, *, lease_s: float) -> None:
         self.stage, self.step = "", 0
         self.lost = False  # the job is no longer ours
+        self.renderer: Renderer | None = None  # what its pictures are made by; None: alone
         self._backend, self._ledger, self._row, self._attempt, self._lease_s = (
             backend,
             backend.ledger,

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from portraitist.errors import DownloadFailed, UrlRefused
+from portraitist.operations import operation
 from portraitist.outbound.client import Outbound
 from portraitist.photos import MAX_BYTES
-from portraitist.requests import AddPhotos, CreatePersona, Photo
+from portraitist.requests import Photo
 from portraitist.results import Progress
 
 AT_ONCE = 4
@@ -34,9 +35,8 @@ class FetchContext(Protocol):
 
 def with_photos(request: Any, context: FetchContext, outbound: Outbound | None = None) -> Any:
     """`request`, with all its photos fetched. Raises UrlRefused and DownloadFailed, but not where photos get verdicts."""
-    judged = isinstance(request, CreatePersona | AddPhotos)
-    photos: list[Photo] = request.photos if judged else [p] if (p := getattr(request, "photo", None)) else []
-    wanted = [photo for photo in photos if photo.url]
+    row = operation(request.operation)
+    wanted = [photo for photo in row.photos_of(request) if photo.url]
     if not wanted:
         return request
     outbound, began = outbound or _outbound(), time.monotonic()
@@ -59,7 +59,7 @@ def with_photos(request: Any, context: FetchContext, outbound: Outbound | None =
                 try:
                     job.result()
                 except (UrlRefused, DownloadFailed) as error:
-                    if not judged:
+                    if not row.judges_photos:
                         raise
                     jobs[job].fault = error.message
                 jobs[job].url = ""

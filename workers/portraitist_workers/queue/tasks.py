@@ -19,6 +19,7 @@ from portraitist.backend import Backend, cluster, embedded
 from portraitist.errors import NotFound, QueueUnavailable, StorageError
 from portraitist.ledger import JobRow, Ledger
 from portraitist.ledger.protocol import Lane
+from portraitist.operations import operation
 from portraitist.transport import RedisTransport, wakeups
 
 from ..telemetry import tracing
@@ -42,7 +43,7 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
     try:
         who: dict[str, Any] = {"worker": worker_name(), "lease_s": LEASE_S}
         row = (
-            ledger.take(lane, **who, prefer=_operations().warm(), memory=MEMORY)
+            ledger.take(lane, **who, prefer=_operations().warm_ids(), memory=MEMORY)
             if lane
             else ledger.claim(job_id, **who)
         )
@@ -58,25 +59,29 @@ def _companions(ledger: Ledger, row: JobRow, who: dict[str, Any]) -> list[JobRow
     """More jobs like `row`, claimed in their turn, as far as the batch goes. Only first attempts: what has brought a process
     down before runs alone."""
     found: list[JobRow] = []
-    if _BATCH == 1 or row.operation != "synthesize" or row.attempts > 1:
+    if _BATCH == 1 or not operation(row.operation).shares_passes or row.attempts > 1:
         return found
     with suppress(QueueUnavailable, NotFound, StorageError):  # what we have is done all the same
         for job_id in ledger.queued(lane=row.lane, limit=_BATCH - 1):
             waiting = ledger.job(job_id)
-            if waiting.operation == "synthesize" and waiting.attempts == 0 and (claimed := ledger.claim(job_id, **who)):
+            if (
+                waiting.operation == row.operation
+                and waiting.attempts == 0
+                and (claimed := ledger.claim(job_id, **who))
+            ):
                 found.append(claimed)
     return found
 
 
 def _do(backend: Backend, rows: list[JobRow]) -> None:
     run = _operations().run
-    if _BATCH == 1 or rows[0].operation != "synthesize":
+    if _BATCH == 1 or not operation(rows[0].operation).shares_passes:
         return execute(backend, rows[0], run=run)
     member = _operations().side_by_side(len(rows), _BATCH)
 
     def one(row: JobRow) -> None:
-        with member():
-            execute(backend, row, run=run)
+        with member() as renderer:
+            execute(backend, row, run=run, renderer=renderer)
 
     with ThreadPoolExecutor(len(rows)) as pool:
         list(pool.map(one, rows))

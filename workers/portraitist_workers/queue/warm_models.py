@@ -28,12 +28,12 @@ def start(backend: Backend, operations: ModuleType) -> None:
 def tell(backend: Backend, operations: ModuleType) -> None:
     """Who is warm here, for `portraitist workers` and for those who send wake-ups. Raises QueueUnavailable."""
     if isinstance(backend.transport, RedisTransport):
-        backend.transport.report_warm(os.environ["PORTRAITIST_NODE"], operations.warm())
+        backend.transport.report_warm(os.environ["PORTRAITIST_NODE"], operations.warm_ids())
 
 
 def look(backend: Backend, operations: ModuleType) -> None:
     """One round: forget who was deleted, tell who is left."""
-    for persona_id in operations.warm():
+    for persona_id in operations.warm_ids():
         try:
             backend.ledger.persona(persona_id)
         except (NotFound, PersonaDeleted):
@@ -51,7 +51,7 @@ def _run(backend: Backend, operations: ModuleType) -> None:
         except PortraitistError as error:  # the next look will do
             log.debug("%s", error)
             if time.monotonic() - looked > FORGET_S - LOOK_S:  # who was deleted meanwhile cannot be known
-                for persona_id in operations.warm():
+                for persona_id in operations.warm_ids():
                     operations.forget(persona_id)
         finally:
             backend.ledger.close()

@@ -8,8 +8,8 @@ import numpy as np
 from portraitist.errors import FaceNotFound
 
 from ..faces.align import Frame
-from ..operations.subject import find
 from ..persona.model import PersonaModel
+from ..persona.subject import find
 from .holes import touches
 
 SQUARE = 1.1  # longer side by shorter, up to which a picture may be a face cut out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +17,6 @@ from portraitist.errors import InvalidRequest
 
 from ..faces import image_io
 from ..faces.align import Frame, crop
-from ..operations.context import Context
 from ..persona.model import PersonaModel
 from . import degrade, holes
 from .locate import locate
@@ -52,7 +51,7 @@ class Observation:
         """`image` [B, 3, R, R] through the chain, as `observed` has been: [B, 3, n, n]."""
         return degrade.apply(chain, image, known=self.known, sides=self.sides)
 
-    def told(self, chain: Sequence[Degradation]) -> float:
+    def detail_kept(self, chain: Sequence[Degradation]) -> float:
         """How much detail of the face the photo still has, 0-1: its size against the prior's; 0 where pixels are not what they were."""
         return (
             0.0 if any(isinstance(item, UNTRUE) for item in chain) else self.observed.shape[-1] / self.naive.shape[-1]
@@ -63,7 +62,7 @@ def observe(
     photo: np.ndarray,
     chain: Sequence[Degradation],
     model: PersonaModel,
-    context: Context,
+    read: Callable[[str], bytes],
     name: str,
     *,
     keep_size: bool = False,
@@ -71,7 +70,8 @@ def observe(
     """The face in `photo` [H, W, 3] as `chain` left it.
 
     A photo that was downsampled is delivered larger by the factor, or with `keep_size` in its own size. How much of the face was lost
-    is not the factor but the face's own size: one of 60 px in a photo that was 8 times larger has lost half of the prior's 128.
+    is not the factor but the face's own size: one of 60 px in a photo that was 8 times larger has lost half of the prior's 128. `read`
+    gets the bytes of a mask.
 
     Raises FaceNotFound, and InvalidRequest for a mask that does not fit and a face that is too small.
     """
@@ -83,7 +83,7 @@ def observe(
     missing = None
     for item in chain:
         if isinstance(item, Mask):
-            mask = holes.read_mask(context.blob(item.image), photo)
+            mask = holes.read_mask(read(item.image), photo)
             missing = mask if missing is None else missing | mask
     if missing is not None and factor > 1:
         missing = np.kron(missing, np.ones((factor, factor), bool))
@@ -108,11 +108,11 @@ def observe(
 def back_project(image: Tensor, chain: Sequence[Degradation], seen: Observation) -> Tensor:
     """`image` with what it contradicts in a small photo put right: the photo's coarse detail with the image's fine one (Irani and Peleg
     1991). A photo whose pixels were blurred, compressed or covered in noise is not trusted so far."""
-    told = seen.told(chain)
-    if not seen.sides or told == 0:
+    kept = seen.detail_kept(chain)
+    if not seen.sides or kept == 0:
         return image
     for _ in range(ROUNDS):
-        wrong = F.softshrink(seen.observed - seen.degrade(chain, image), NEGLIGIBLE * (1 - told))
+        wrong = F.softshrink(seen.observed - seen.degrade(chain, image), NEGLIGIBLE * (1 - kept))
         image = image + F.interpolate(wrong, size=image.shape[-1], mode="bicubic", align_corners=False)
     return image
 

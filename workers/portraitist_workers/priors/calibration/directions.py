@@ -18,7 +18,7 @@ from ...faces.attributes import AttributeEstimator
 from ...generator import Generator
 from ...persona.axes import spread
 from ...persona.control import Response, measure_response
-from ...persona.model import render
+from ...persona.rendering import render
 from .samples import Samples
 
 PROBES = 6  # latents at which responses are measured (half at 512 px and more); each costs two pictures per attribute
@@ -31,13 +31,13 @@ CORNER = 24  # px of the 128: side of the upper corners, where the backdrop is
 
 @dataclass(frozen=True)
 class Directions:
-    """steps [A, D]: change of w per unit. sitting [K, D]: orthonormal directions of the backdrop. `gains`: measured change per
+    """steps [A, D]: change of w per unit. nuisance [K, D]: orthonormal directions of the backdrop. `gains`: measured change per
     unit asked for (1 is right). `leaks`: mean movement of the other attributes, in their usual spreads, while one moves by its own.
     `likeness`: identity cosine between pictures one usual spread apart. `scatter`: standard deviation over the samples."""
 
     names: tuple[str, ...]
     steps: Tensor
-    sitting: Tensor
+    nuisance: Tensor
     gains: dict[str, float]
     leaks: dict[str, float]
     likeness: dict[str, float]
@@ -154,7 +154,7 @@ def held(w: Tensor, w_mean: Tensor, w_std: Tensor, embeddings: Tensor, colours: 
 
 
 def backdrop_directions(w: Tensor, colours: Tensor) -> Tensor:
-    """Orthonormal [K, D]: where w moves with the backdrop, as the bundled prior's `sitting`."""
+    """Orthonormal [K, D]: where w moves with the backdrop, as the bundled prior's `nuisance`."""
     z = (colours - colours.mean(0)) / colours.std(0).clamp(min=1e-4)
     slope = torch.linalg.solve(z.T @ z + 1e-2 * len(z) * torch.eye(z.shape[1], device=z.device), z.T @ (w - w.mean(0)))
     return torch.linalg.svd(slope, full_matrices=False)[2].contiguous()

@@ -10,7 +10,7 @@ from ...faces.align import ffhq_frame
 from ...faces.detect import detect_faces
 from ...faces.image_io import to_uint8
 from ...generator import Generator
-from ...persona.model import render
+from ...persona.rendering import render
 
 LOOKED_AT = 12  # pictures
 FEWEST = 0.8  # of them with a face

@@ -23,7 +23,7 @@ _WRAP = 0.22  # how much of the background's light creeps over the edges
 
 
 @dataclass(frozen=True)
-class Picture:
+class Portrait:
     """A rendered portrait. `image` [H, W, 3] uint8 RGB, `alpha` [H, W] uint8, and on request:
 
     classes  [H, W] uint8 (masks.CLASSES)
@@ -56,7 +56,7 @@ class Engine:
         geometry: bool = False,
         change=None,
         behind: np.ndarray | None = None,
-    ) -> Picture:
+    ) -> Portrait:
         """Picture of `labels` in `frame` (the aligned crop of `size` pixels when None).
 
         `change` maps the Mix to another before it is drawn (frames.py adds a torso); `behind` [height, width, 3] RGB
@@ -120,7 +120,7 @@ class Engine:
                 seen, cv2.remap(depth.astype(np.float32), column, row, cv2.INTER_LINEAR), np.float32(np.nan)
             )
         measured = replace(labels, smile_geo=mix.smile_geo, mouth_open=mix.mouth_open, background=code)
-        return Picture(image, np.rint(255 * matte).astype(np.uint8), measured, found, uv, distance)
+        return Portrait(image, np.rint(255 * matte).astype(np.uint8), measured, found, uv, distance)
 
     def _camera(self, mix: Mix, rotation: np.ndarray, labels: Labels, frame: Frame):
         """Function from head positions [..., 3] to (pixels [..., 2], depth [...]) in `frame`."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import background
 from .canvas import Canvas
-from .compose import Engine, Picture
+from .compose import Engine, Portrait
 from .frames import draw_frame, with_torso
 from .labels import Labels
 from .sample import draw_clothes, draw_gaze, draw_light, draw_look
@@ -79,10 +79,10 @@ class Photographer:
         }
         return Labels(people=indices, flips=who.flips, weights=who.weights, donor=who.donor, **{**drawn, **fixed})
 
-    def take(self, labels: Labels, frame: Frame, behind: np.ndarray | None = None) -> Picture:
+    def take(self, labels: Labels, frame: Frame, behind: np.ndarray | None = None) -> Portrait:
         return self.engine.render(labels, frame, change=with_torso, behind=behind)
 
-    def series(self, rng: np.random.Generator, who: Character, count: int) -> list[tuple[Picture, Frame]]:
+    def series(self, rng: np.random.Generator, who: Character, count: int) -> list[tuple[Portrait, Frame]]:
         """`count` photos that spread evenly over yaw -25..25, pitch -12..12 and smile 0..1, in random combinations."""
         yaw, pitch = (rng.permutation(np.linspace(-limit, limit, count)) for limit in (25, 12))
         smile = rng.permutation(np.linspace(0, 1, count))
@@ -214,7 +214,7 @@ def write_photo(path: Path, image: np.ndarray, quality: int = 88) -> None:
     cv2.imwrite(str(path), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
-def _entry(picture: Picture, frame: Frame) -> dict:
+def _entry(picture: Portrait, frame: Frame) -> dict:
     known = picture.labels.as_json()
     names = ("yaw", "pitch", "roll", "smile", "smile_geo", "mouth_open", "eyes_open", "brow", "gaze", "distance")
     return {name: known[name] for name in names} | {"crop": [round(v, 1) for v in (frame.left, frame.top, frame.side)]}

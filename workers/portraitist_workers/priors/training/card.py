@@ -24,7 +24,7 @@ from ...faces.detect import detect_faces
 from ...faces.image_io import decode, to_tensor, to_uint8
 from ...faces.perceptual import load_perceptual
 from ...persona.control import measure_response
-from ...persona.model import render
+from ...persona.rendering import render
 from .. import library
 
 COLUMNS = 8

@@ -14,8 +14,8 @@ from ..faces.align import Frame, crop, ffhq_frame, inside
 from ..faces.detect import detect_faces
 from ..faces.identity import load_identity
 from ..faces.image_io import to_tensor
-from ..persona.judge import identity_scores, leave_one_out
-from ..persona.model import PersonaModel
+from .judge import identity_scores, leave_one_out
+from .model import PersonaModel
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,11 @@ from torch import Tensor
 from ..generator import Generator
 from ..generator.crowd import crowd
 from ..generator.synthesis import Synthesis
-
-_of_thread = threading.local()
-
-
-def current() -> Together | None:
-    """The one that this thread takes part in."""
-    return getattr(_of_thread, "together", None)
+from .rendering import Renderer
 
 
 @dataclass(eq=False)
-class _Wish:
+class _Asked:
     """Images of w [B, ...] by `generator`: `done` is a tensor, or what went wrong."""
 
     generator: Generator
@@ -37,57 +31,56 @@ class _Wish:
     done: Tensor | Exception | None = None
 
 
-class Together:
+class SharedPasses:
     """`members` threads; each enters `member()` and leaves it when its job is over. A pass begins when all that are left wait."""
 
     def __init__(self, members: int, slots: int) -> None:
         self._members, self._slots = members, slots
         self._changed = threading.Condition()
-        self._wishes: list[_Wish] = []
+        self._asked: list[_Asked] = []
         self._crowd: tuple[list[Generator], Synthesis] | None = (
             None  # of the last pass: the next one is often by the same
         )
 
     @contextmanager
-    def member(self) -> Iterator[None]:
-        _of_thread.together = self
+    def member(self) -> Iterator[Renderer]:
+        """What this thread makes its pictures by."""
         try:
-            yield
+            yield self.render
         finally:
-            del _of_thread.together
             with self._changed:
                 self._members -= 1
-                self._fulfil_if_all_wait()
+                self._pass_if_all_wait()
 
-    def render(self, generator: Generator, w: Tensor, dtype: torch.dtype) -> Tensor:
+    def render(self, generator: Generator, w: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
         """Images [B, 3, R, R] of w [B, D] or w_plus. Raises what making them alone would raise."""
-        wish = _Wish(generator, w, dtype)
+        one = _Asked(generator, w, dtype)
         with self._changed:
-            self._wishes.append(wish)
-            self._fulfil_if_all_wait()
-            self._changed.wait_for(lambda: wish.done is not None)
-        if isinstance(wish.done, Exception):
+            self._asked.append(one)
+            self._pass_if_all_wait()
+            self._changed.wait_for(lambda: one.done is not None)
+        if isinstance(one.done, Exception):
             return self._rows([generator] * len(w), w, dtype)  # alone: the fault may be another's, or of their number
-        assert wish.done is not None
-        return wish.done
+        assert one.done is not None
+        return one.done
 
-    def _fulfil_if_all_wait(self) -> None:
-        if not self._wishes or len(self._wishes) < self._members:
+    def _pass_if_all_wait(self) -> None:
+        if not self._asked or len(self._asked) < self._members:
             return
-        kinds: dict[tuple, list[_Wish]] = {}
-        for wish in self._wishes:
-            kinds.setdefault((repr(wish.generator.config), wish.dtype, wish.w.shape[1:]), []).append(wish)
-        for (_, dtype, _), wishes in kinds.items():
-            owners = [wish.generator for wish in wishes for _ in range(len(wish.w))]
+        kinds: dict[tuple, list[_Asked]] = {}
+        for one in self._asked:
+            kinds.setdefault((repr(one.generator.config), one.dtype, one.w.shape[1:]), []).append(one)
+        for (_, dtype, _), asked in kinds.items():
+            owners = [one.generator for one in asked for _ in range(len(one.w))]
             try:
-                images = self._rows(owners, torch.cat([wish.w for wish in wishes]), dtype).split(
-                    [len(wish.w) for wish in wishes]
+                images = self._rows(owners, torch.cat([one.w for one in asked]), dtype).split(
+                    [len(one.w) for one in asked]
                 )
             except Exception as error:
-                images = [error] * len(wishes)
-            for wish, done in zip(wishes, images, strict=True):
-                wish.done = done
-        self._wishes = []
+                images = [error] * len(asked)
+            for one, done in zip(asked, images, strict=True):
+                one.done = done
+        self._asked = []
         self._changed.notify_all()
 
     @torch.no_grad()

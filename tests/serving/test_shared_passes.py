@@ -10,8 +10,7 @@ from portraitist.errors import JobCancelled
 from portraitist.requests import Synthesize
 from portraitist_workers import operations
 from portraitist_workers.generator.crowd import crowd
-from portraitist_workers.persona.model import render
-from portraitist_workers.persona.together import Together
+from portraitist_workers.persona.shared_passes import SharedPasses
 
 from .people import context, persona_id, pixels
 
@@ -19,13 +18,13 @@ SLOTS = 3
 
 
 def side_by_side(*calls, slots=SLOTS):
-    """What each call returns or raises, called in a thread of its own."""
+    """What each call returns or raises, called with its renderer in a thread of its own."""
     member, results = operations.side_by_side(len(calls), slots), [None] * len(calls)
 
     def one(index, call):
-        with member():
+        with member() as renderer:
             try:
-                results[index] = call()
+                results[index] = call(renderer)
             except Exception as error:
                 results[index] = error
 
@@ -35,8 +34,9 @@ def side_by_side(*calls, slots=SLOTS):
     return results
 
 
-def pictures(number, **more):
+def pictures(renderer, number, **more):
     world = context(number)
+    world.renderer = renderer
     result = operations.run(Synthesize(persona_id=persona_id(number), **more), world)
     return [pixels(world, p) for p in result.pictures]
 
@@ -57,29 +57,29 @@ def test_a_crowd_shows_what_its_members_show(dtype):
 
 def test_company_changes_no_bit():
     calls = [
-        lambda: pictures(1, seed=1, values=[{"yaw": 8}]),
-        lambda: pictures(2, seed=2, values=[{"smile": 0.7}, {}]),
-        lambda: pictures(1, seed=3),
+        lambda renderer: pictures(renderer, 1, seed=1, values=[{"yaw": 8}]),
+        lambda renderer: pictures(renderer, 2, seed=2, values=[{"smile": 0.7}, {}]),
+        lambda renderer: pictures(renderer, 1, seed=3),
     ]
-    together = side_by_side(*calls)
-    assert together == [side_by_side(call)[0] for call in calls]
-    assert together[2:0:-1] == side_by_side(calls[2], calls[1])
-    assert len({digest for digests in together for digest in digests}) == 4  # and they are four pictures
+    side = side_by_side(*calls)
+    assert side == [side_by_side(call)[0] for call in calls]
+    assert side[2:0:-1] == side_by_side(calls[2], calls[1])
+    assert len({digest for digests in side for digest in digests}) == 4  # and they are four pictures
 
 
 def test_one_that_fails_or_stops_spoils_nobody():
     models, w = [generator(seed) for seed in range(3)], torch.randn(2, 16, generator=torch.Generator().manual_seed(2))
-    expected = side_by_side(lambda: render(models[0], w))[0]
+    expected = side_by_side(lambda render: render(models[0], w))[0]
 
-    def stops():
+    def stops(render):
         render(models[1], w)
         raise JobCancelled("job was cancelled")
 
-    def fails():
+    def fails(render):
         render(models[2], w)
         return render(models[2], w[:, :3])  # a latent of the wrong size
 
-    def goes_on():
+    def goes_on(render):
         return [render(models[0], w) for _ in range(3)]
 
     stopped, failed, fine = side_by_side(stops, fails, goes_on)
@@ -89,12 +89,12 @@ def test_one_that_fails_or_stops_spoils_nobody():
 
 def test_a_pass_that_fails_for_all_is_tried_by_each_alone(monkeypatch):
     model, w = generator(0), torch.randn(2, 16)
-    expected, rows = side_by_side(lambda: render(model, w))[0], Together._rows
+    expected, rows = side_by_side(lambda render: render(model, w))[0], SharedPasses._rows
 
     def too_many(self, owners, w, dtype):
         if len(w) > 2:
             raise MemoryError
         return rows(self, owners, w, dtype)
 
-    monkeypatch.setattr(Together, "_rows", too_many)
-    assert all(torch.equal(images, expected) for images in side_by_side(*[lambda: render(model, w)] * 3))
+    monkeypatch.setattr(SharedPasses, "_rows", too_many)
+    assert all(torch.equal(images, expected) for images in side_by_side(*[lambda render: render(model, w)] * 3))

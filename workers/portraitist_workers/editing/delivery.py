@@ -1,0 +1,68 @@
+"""An edited face back into its photo: the photo's own background behind it, marked, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from portraitist.results import PictureReport, Reach
+
+from ..faces import image_io
+from ..faces.backdrop import Heads, keep_backdrop
+from ..faces.paste import paste
+from ..persona.rendering import render
+from ..persona.warm import WarmPersona
+from ..provenance.marking import mark_part, mark_portrait
+from ..provenance.origin import MarkedImage
+from .opening import OpenedPhoto
+
+
+@dataclass(frozen=True, eq=False)
+class Delivered:
+    """The whole photo and the aligned face, both marked."""
+
+    picture: MarkedImage
+    crop: MarkedImage
+    report: PictureReport
+
+
+def delivered(
+    person: WarmPersona,
+    photo: OpenedPhoto,
+    w: Tensor,
+    *,
+    requested: Sequence[dict[str, float]],
+    targets: Sequence[dict[str, float]],
+    reach: Sequence[Reach],
+    seed: int,
+) -> list[Delivered]:
+    """One per row of w [B, num_ws, D]."""
+    subject, judge = photo.subject, person.judge
+    crops, pastes = [], []
+    original = image_io.to_uint8(subject.pixels)[0]
+    for pixels in image_io.to_uint8(render(photo.generator, w)):
+        heads = Heads.find(original, pixels)
+        pixels = keep_backdrop(pixels, original, heads)
+        crops.append(mark_portrait(pixels))
+        pastes.append(
+            paste(subject.photo, subject.frame, pixels, original=original, others=subject.others, heads=heads)
+        )
+    images = image_io.to_tensor(np.stack([c.pixels for c in crops])).to(w)  # what is handed out is what is judged
+    reports = judge.reports(
+        images,
+        judge.attributes(images)[0],
+        requested=requested,
+        targets=targets,
+        seed=seed,
+        before=photo.measured,
+        reach=reach,
+    )
+    made = []
+    for crop, pasted, report in zip(crops, pastes, reports, strict=True):
+        marked = mark_part(pasted.image, pasted.mask)
+        report.outside_change, report.mark = pasted.outside_change, marked.score
+        made.append(Delivered(marked, crop, report))
+    return made

@@ -1,0 +1,123 @@
+"""A photo is opened once: its face found, inverted, and the person's generator tuned to show exactly it. Seconds; what follows is quick."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..faces import image_io
+from ..faces.perceptual import load_perceptual
+from ..generator import Generator
+from ..inversion.optimize import refine_styles, with_styles
+from ..inversion.pivotal import tune_to_photo
+from ..inversion.reconstruction import Reconstruction
+from ..persona.model import PersonaModel
+from ..persona.presets import Preset
+from ..persona.projection import project
+from ..persona.rendering import render
+from ..persona.subject import Subject, find
+from ..persona.warm import WarmPersona
+from ..precision import optimisation_dtype
+
+OnStage = Callable[
+    [str], Callable[[int, int, float], None]
+]  # of a stage's name: what to call at each step with its loss
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedPhoto:
+    """A photo of the person, ready to be changed.
+
+    subject    where the face is; the photo itself, [H, W, 3] uint8
+    w          [1, num_ws, D] its latent in the person's space
+    generator  the person's, tuned: it shows the photo at `w`
+    measured   [A] what the attribute network sees on that picture
+    """
+
+    subject: Subject
+    w: Tensor
+    generator: Generator
+    measured: Tensor
+
+    def tensors(self) -> Iterator[Tensor]:
+        """What it holds beyond the person's model."""
+        yield from (self.w, self.subject.pixels, self.subject.known)
+        yield from self.generator.synthesis.parameters()
+
+
+def opened(
+    person: WarmPersona, file: bytes, name: str, preset: Preset, *, space: str, seed: int, on_stage: OnStage
+) -> OpenedPhoto:
+    """The photo in `file`, opened now or, if the person holds it, before: the same bits. Raises InvalidImage, FaceNotFound."""
+    key = hashlib.sha256(file).hexdigest(), space, seed, preset
+    return person.opened(key, lambda: open_photo(person, file, name, preset, space=space, seed=seed, on_stage=on_stage))
+
+
+def open_photo(
+    person: WarmPersona, file: bytes, name: str, preset: Preset, *, space: str, seed: int, on_stage: OnStage
+) -> OpenedPhoto:
+    """Find, invert, tune. Raises InvalidImage, FaceNotFound."""
+    subject = find(image_io.decode(file, name), person.model, name)
+    w, generator = invert_photo(person.model, subject.pixels, subject.known, preset, space, seed, on_stage)
+    measured = person.judge.attributes(render(generator, w))[0][0]
+    return OpenedPhoto(subject, w, generator, measured)
+
+
+def invert_photo(
+    model: PersonaModel, pixels: Tensor, known: Tensor, preset: Preset, space: str, seed: int, on_stage: OnStage
+) -> tuple[Tensor, Generator]:
+    """The latent w_plus [1, num_ws, D] of the face `pixels` [1, 3, R, R] in the person's space, and a generator tuned to show exactly
+    it there, where it is `known` [1, 1, R, R].
+
+    space "w": a mix of the anchors and nothing else; "w_plus": with a small offset per layer (MyStyle's alpha projection);
+    "s": that, and the styles themselves refined (the offset stays with the generator, so edits move w as ever).
+    """
+    dtype = optimisation_dtype()
+    loss = Reconstruction(load_perceptual(), seed=seed)
+    with torch.no_grad():
+        start = model.prior.encoder(pixels)[0]
+
+    def objective(w_plus: Tensor, step: int) -> Tensor:
+        side = loss.side(model.prior.resolution, step, preset.project_steps)
+        return loss(model.generator.synthesis(w_plus, dtype=dtype, until=side), pixels, step, known).sum()
+
+    found = project(
+        model.anchors,
+        start,
+        objective,
+        num_ws=model.generator.config.num_ws,
+        w_std=model.prior.w_std,
+        steps=preset.project_steps,
+        offset_weight=float("inf") if space == "w" else 0.05,
+        on_step=on_stage("project"),
+    )
+    generator = model.generator
+    if space == "s":
+        styles = refine_styles(
+            generator,
+            pixels,
+            generator.synthesis.styles(found.w_plus),
+            loss,
+            steps=preset.project_steps,
+            known=known,
+            dtype=dtype,
+            on_step=on_stage("styles"),
+        )
+        generator = with_styles(generator, found.w_plus, styles)
+    tuned = tune_to_photo(
+        generator,
+        pixels,
+        found.w_plus,
+        loss,
+        steps=preset.edit_steps,
+        anchors=model.anchors,
+        weight=known,
+        seed=seed,
+        dtype=dtype,
+        on_step=on_stage("tune"),
+    )
+    return found.w_plus, tuned
