@@ -29,7 +29,7 @@ EXAMPLES = HERE.parent.parent / "examples"
 
 def main():
     presets.PRESETS["fast"] = presets.Preset(2, tuning.Schedule(steps=3, batch=3), edit_steps=2, project_steps=2)
-    reach.PROBED = {"yaw": (25,)}
+    reach.PROBED = {"yaw": (-30, 30)}  # one of them is surely beyond what three photos show
     world = context(1)
     photos = [photo(world, p) for p in sorted((EXAMPLES / "photos").glob("photo-*.jpg"))[:3]]
     new, who = photo(world, EXAMPLES / "new.jpg"), {"persona_id": persona_id(1)}
