@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -33,7 +32,7 @@ from portraitist.errors import (
 )
 
 from .fake_operations import BRIEF
-from .processes import PHOTOS, child_pid, gone, kill, row, running, until, worker_pid
+from .processes import PHOTOS, child_pid, children_of, gone, kill, row, running, until, worker_pid
 
 # -- the ordinary way ------------------------------------------------------------------------------------------------
 
@@ -92,16 +91,6 @@ def test_wait_timeout_leaves_the_job_running(shared, create):
     with pytest.raises(WaitTimeout):
         job.result()
     assert job.wait(timeout=120)
-
-
-def children_of(studio):
-    """Process ids of what does the worker's jobs (not of the tracker that Python puts beside them)."""
-    found = set()
-    for process in psutil.Process(worker_pid(studio)).children():
-        with suppress(psutil.Error):  # it has just ended
-            if "spawn_main" in " ".join(process.cmdline()):
-                found.add(process.pid)
-    return found
 
 
 def test_a_picture_does_not_wait_for_a_person_who_is_learnt(studio, create):
@@ -232,6 +221,14 @@ def test_a_killed_worker_is_replaced_while_a_client_waits(studio, create):
     persona = job.wait(timeout=120)
     assert persona.record.figures["first_step_of_last_attempt"] >= 5 and row(studio, job).attempts == 2
     until(lambda: gone(child))  # the orphan did not go on
+
+
+def test_a_child_that_starts_when_its_worker_is_dead_ends():
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    code = "import time; from portraitist_workers.queue.tasks import _die_with_parent as f; f(); time.sleep(100)"
+    environment = {**os.environ, "PORTRAITIST_WORKER_PID": str(dead.pid)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60).returncode == 1
 
 
 def test_a_killed_worker_is_replaced_by_the_next_client(studio, create):

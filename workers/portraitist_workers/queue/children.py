@@ -14,6 +14,7 @@ def children(worker: Any) -> list[int]:
 
 def set_for_children() -> None:
     """Set before the child is spawned; torch reads it when it is imported."""
+    os.environ["PORTRAITIST_WORKER_PID"] = str(os.getpid())  # a child ends when this process does
     os.environ.setdefault(
         "PYTHONWARNINGS", "ignore:semaphore_tracker"
     )  # we end without Celery's clean-up; the system does it
