@@ -20,7 +20,8 @@ from torch import Tensor
 from portraitist.requests import CreatePersona, Photo
 from portraitist.results import PersonaRecord
 from portraitist_workers import operations
-from portraitist_workers.faces.attributes import bounded, load_attribute_network, load_attribute_points, load_attributes
+from portraitist_workers.faces.attributes import load_attribute_network, load_attribute_points, load_attributes
+from portraitist_workers.faces.geometry import bounded
 from portraitist_workers.faces.grouping import find_person
 from portraitist_workers.faces.identity import load_identity
 from portraitist_workers.operations import MemoryContext
@@ -168,11 +169,7 @@ def measured(studio: Tensor) -> str:
         ("face mesh", load_attribute_points()),
         ("joined", load_attributes()),
     ):
-        values = (
-            bounded(estimator.names, _in_parts(lambda x, e=estimator: e(x)[0], studio))
-            .numpy()
-            .reshape(-1, 2, len(estimator.names))
-        )
+        values = bounded(_in_parts(lambda x, e=estimator: e(x)[0], studio)).numpy().reshape(-1, 2, len(estimator.names))
         smile, mouth, yaw = (values[:, :, estimator.names.index(n)] for n in ("smile", "mouth_open", "yaw"))
         rows.append(
             (
@@ -212,8 +209,8 @@ def learnt(name: str, record: PersonaRecord, model: PersonaModel, work: Path) ->
             w = draw(model, len(values), seed, shared=True)
             images = render(model.generator, set_values(model, judge, w, [{attribute: v} for v in values]))
             likeness.append(identity_scores(judge.identity(images), model.embeddings))
-            by_points.append(bounded(names, points(images)[0])[:, column])
-            steered.append(bounded(names, judge.attributes(images)[0])[:, column])
+            by_points.append(bounded(points(images)[0])[:, column])
+            steered.append(bounded(judge.attributes(images)[0])[:, column])
             pictures.append((f"{attribute}\n{', '.join(f'{v:g}' for v in values)}", images))
         for label, found, digits in (
             ("likeness", likeness, 3),

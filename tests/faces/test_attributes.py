@@ -9,11 +9,11 @@ import torch
 from portraitist.attributes import ESTIMATED
 from portraitist_workers.faces.attributes import (
     as_dict,
-    bounded,
     load_attribute_network,
     load_attribute_points,
     load_attributes,
 )
+from portraitist_workers.faces.geometry import bounded
 from portraitist_workers.faces.mesh import load_mesh
 from portraitist_workers.faces.networks import load_network
 
@@ -33,7 +33,7 @@ def read_by(faces) -> dict[str, np.ndarray]:
         ("points", load_attribute_points()),
     ):
         assert tuple(estimator.names) == ESTIMATED and set(estimator.errors) == set(ESTIMATED)
-        values[name] = bounded(estimator.names, estimator(images)[0]).numpy()[:, columns]
+        values[name] = bounded(estimator(images)[0]).numpy()[:, columns]
     values["truth"] = np.array([[label[key] for key in LABELS.values()] for label in labels])
     return values
 
@@ -100,7 +100,7 @@ def test_mirroring_turns_the_yaw(faces):
 def test_a_loop_sees_beyond_the_ends_and_people_do_not():
     """Values of 0 to 1 scales may lie outside for a control loop; what is handed out does not, nor do degrees go beyond sense."""
     values = torch.tensor([[120.0, -3.0, 2.0, 1.3, -0.2, 0.5]])
-    assert bounded(ESTIMATED, values).tolist() == [[90.0, -3.0, 2.0, 1.0, 0.0, 0.5]]
+    assert bounded(values).tolist() == [[90.0, -3.0, 2.0, 1.0, 0.0, 0.5]]
     assert as_dict(load_attributes(), values[0]) == {
         "yaw": 90.0,
         "pitch": -3.0,

@@ -120,9 +120,7 @@ def test_in_a_group_photo_the_persons_face_is_taken():
 
 def test_twins_are_said_unless_one_of_them_is_only_blurred():
     names = [f"{n}.jpg" for n in range(8)]
-    person = Person(
-        {n: n for n in range(8)}, np.zeros((8, 2)), np.zeros(2), np.zeros(8), halves=([0, 1, 2, 3], [4, 5, 6, 7])
-    )
+    person = Person({n: n for n in range(8)}, np.zeros((8, 2)), np.zeros(8), halves=([0, 1, 2, 3], [4, 5, 6, 7]))
 
     def warnings(blur: float) -> list[str]:
         return _said(

@@ -133,7 +133,7 @@ def test_the_person_grows_by_the_photos_that_are_theirs_and_new(context, learnt,
 def test_killed_and_resumed_it_ends_with_the_same_weights(context, added, monkeypatch):
     monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
     asked, whole = added
-    context.checkpoint, steps = None, []
+    steps = []
 
     def on_step(progress):
         steps.append((progress.stage, progress.step))
@@ -144,10 +144,11 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(context, added, monkey
     with pytest.raises(KeyboardInterrupt):
         run(asked, context)
     cut = len(steps)
+    assert context.checkpoint is not None
     assert run(asked, context).weights == whole.weights
     assert ("invert", 1) in steps[:cut] and ("invert", 1) not in steps[cut:]
     assert min(step for stage, step in steps[cut:] if stage == "tune") == 4
-    context.checkpoint = None
+    assert context.checkpoint is None  # another operation in this context begins at its beginning
 
 
 def test_when_none_is_theirs_the_job_says_so(context):

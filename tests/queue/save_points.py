@@ -17,13 +17,15 @@ import fsspec  # noqa: F401  (loaded once, here)
 
 from portraitist.backend import embedded, open_store
 from portraitist.results import PersonaRecord
+from portraitist_workers import settings
 from portraitist_workers.queue import execution
 from portraitist_workers.queue.execution import execute
 
 OLD, NEW = b"old" * 70_000, b"new" * 70_000  # checkpoints
 WEIGHTS, PREVIEW = b"weights" * 30_000, b"preview" * 5_000
 
-execution.FINISH_PATIENCE_S = execution.FULL_PATIENCE_S = -1.0  # a full disk stays full here
+execution.FINISH_PATIENCE_S = -1.0  # a full disk stays full here
+settings.tell(full_patience_s=-1.0)
 
 
 class Counter:

@@ -12,6 +12,8 @@ from portraitist.errors import ConsentExpired, ConsentMissing, InvalidRequest, N
 from portraitist.studio import Studio
 from portraitist.testing import fake_backend
 from portraitist.transport import Capability, InlineTransport
+from portraitist_workers import settings
+from portraitist_workers.settings import Settings
 
 from .processes import until
 
@@ -184,7 +186,7 @@ def test_jobs_that_are_over_go_after_a_month_with_their_pictures(backend, clock,
     sweeping.sweep(backend)
     assert job.result() and picture.read()
     clock.now += 2
-    monkeypatch.setattr(sweeping, "KEEP_JOBS_S", 0.0)
+    monkeypatch.setattr(settings, "current", lambda: Settings(keep_jobs_days=0.0))
     sweeping.sweep(backend)
     assert picture.read()
     monkeypatch.undo()

@@ -21,7 +21,9 @@ from portraitist.store import MemoryStore, SealedStore
 from portraitist.testing import fake_studio
 from portraitist.vault import Keyring, in_memory
 from portraitist.vault.receipts import Receipt, public_keys
+from portraitist_workers import settings
 from portraitist_workers.queue import sweeping, warm_models
+from portraitist_workers.settings import Settings
 
 from .fleet import Fleet
 from .processes import row, running, until
@@ -271,7 +273,7 @@ def test_the_fleet_finishes_a_deletion_that_was_cut_off(studio, ana, monkeypatch
     assert all(backend.store._store.has(blob) for blob in begun.blobs)
     sweeping.look_after_deletions(backend)
     assert backend.ledger.deletion(ana.id).receipt is None  # the client may still be at it
-    monkeypatch.setattr(sweeping, "DELETIONS_S", 0.0)
+    monkeypatch.setattr(settings, "current", lambda: Settings(deletions_s=0.0))
     sweeping.look_after_deletions(backend)
     assert not any(backend.store._store.has(blob) for blob in begun.blobs)
     assert sorted(begun.blobs) == delete(backend, ana.id).blobs
@@ -300,8 +302,8 @@ def test_a_worker_that_cannot_ask_who_was_deleted_forgets_everybody(monkeypatch)
             pass
 
     held = ["per_1", "per_2"]
-    operations = SimpleNamespace(warm=lambda: tuple(held), forget=held.remove)
-    monkeypatch.setattr(warm_models, "LOOK_S", 0.05)
+    operations = SimpleNamespace(warm_ids=lambda: tuple(held), forget=held.remove)
+    monkeypatch.setattr(settings, "current", lambda: Settings(deletions_s=0.05))
     monkeypatch.setattr(warm_models, "FORGET_S", 0.3)
     warm_models.start(SimpleNamespace(ledger=Away(), transport=None), operations)
     time.sleep(0.15)

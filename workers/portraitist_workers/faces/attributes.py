@@ -7,15 +7,13 @@ little of a turned head. The face mesh has seen the world; calibrated on renders
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
-from portraitist.attributes import ATTRIBUTES, ESTIMATED
+from portraitist.attributes import ESTIMATED
 
-from .geometry import EXPRESSION, POSE
+from .geometry import EXPRESSION, POSE, bounded
 from .image_io import at_side
 from .mesh import load_mesh
 from .networks import SIDE, load_network
@@ -32,7 +30,7 @@ class AttributeEstimator(Protocol):
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(values [B, A], standard deviation the estimator expects of each [B, A]); differentiable.
 
-        Values of [0, 1] scales may lie a little outside, so that a control loop sees them move there; `bounded` is for people.
+        Values of [0, 1] scales may lie a little outside, so that a control loop sees them move there; `geometry.bounded` is for people.
         """
 
 
@@ -82,15 +80,9 @@ class JoinedAttributes:
         return self.points.network.joined(self.points.mesh(images).points, read, deviation)
 
 
-def bounded(names: Sequence[str], values: Tensor) -> Tensor:
-    """values [..., A] of `names` within what each attribute can be."""
-    low, high = (values.new_tensor([getattr(ATTRIBUTES[name], end) for name in names]) for end in ("low", "high"))
-    return values.clamp(min=torch.where(low < 0, -90.0, low), max=torch.where(high > 1, 90.0, high))
-
-
 def as_dict(estimator: AttributeEstimator, values: Tensor) -> dict[str, float]:
     """One row of values [A] by attribute name, bounded and rounded for reports."""
-    return {name: round(float(v), 3) for name, v in zip(estimator.names, bounded(estimator.names, values), strict=True)}
+    return {name: round(float(v), 3) for name, v in zip(estimator.names, bounded(values), strict=True)}
 
 
 @functools.cache

@@ -103,17 +103,12 @@ class GeometryNetwork(nn.Module):
         lie outside of [0, 1], where a mouth that is seen to smile less than not at all can still be seen to move.
         """
         own = self(points)
-        apart = (self.bounded(read) - self.bounded(own)).abs()
+        apart = (bounded(read) - bounded(own)).abs()
         share = self.share * torch.where(self.agree > 0, torch.exp(-(apart / self.agree.clamp(min=1e-3)).square()), 1.0)
         spread = (
             (share * deviation).square() + ((1 - share) * self.deviation).square() + (0.3 * apart).square()
         ).sqrt()
         return torch.lerp(own, read, share), spread * self.doubt
-
-    @staticmethod
-    def bounded(values: Tensor) -> Tensor:
-        """Expressions within [0, 1], where the engine's labels end, too."""
-        return torch.cat([values[:, : len(POSE)].clamp(-90, 90), values[:, len(POSE) :].clamp(0, 1)], 1)
 
     def straightened(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """The points turned to the front, at the mean face's size [B, 478, 3], and by which angles [B, 3]: degrees, uncalibrated."""
@@ -148,6 +143,11 @@ class GeometryNetwork(nn.Module):
         x = torch.cat([seen, angles / angles.new_tensor(_USUAL)], 1)
         row, column = torch.triu_indices(x.shape[1], x.shape[1])
         return torch.cat([torch.ones_like(x[:, :1]), x, x[:, row] * x[:, column]], 1)
+
+
+def bounded(values: Tensor) -> Tensor:
+    """values [..., 6] in the order POSE + EXPRESSION, within +-90 degrees and [0, 1], where the engine's labels end, too."""
+    return torch.cat([values[..., : len(POSE)].clamp(-90, 90), values[..., len(POSE) :].clamp(0, 1)], -1)
 
 
 def measures(face: Tensor) -> Tensor:

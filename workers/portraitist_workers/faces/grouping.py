@@ -36,7 +36,6 @@ class Person:
 
     face_of: dict[int, int]  # per photo the index of their face, absent where they are not in it
     embeddings: np.ndarray  # [F, D] of all faces
-    mean: np.ndarray  # [D] unit vector
     cosines: np.ndarray  # [F] mean cosine of every face to the person's faces (of these: to the others)
     rivals: list[Group] = field(default_factory=list)  # who else is in several photos, the most frequent first
     halves: tuple[list[int], list[int]] | None = None  # photos of what may be two people much alike
@@ -82,7 +81,6 @@ def find_person(
     return Person(
         dict(sorted(face_of.items())),
         embeddings,
-        _unit(embeddings[own].sum(0)),
         cosines,
         sorted(rivals, key=lambda g: -len(g.face_of)),
         halves.get(tuple(chosen.photos)),
@@ -103,11 +101,7 @@ def find_known(
         face = max(np.flatnonzero(photos == photo), key=lambda f: cosines[f])
         if cosines[face] >= same_person or photo in kept:
             face_of[int(photo)] = int(face)
-    return Person(face_of, embeddings, _unit(known.sum(0)), cosines)
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / max(float(np.linalg.norm(vector)), 1e-9)
+    return Person(face_of, embeddings, cosines)
 
 
 def _gather(pair: np.ndarray, photos: np.ndarray, same_person: float) -> tuple[list[Group], dict]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from portraitist.errors import DownloadFailed, InvalidImage, PhotosUnusable
 from portraitist.results import PhotoVerdict
@@ -20,6 +21,7 @@ from portraitist.results import PhotoVerdict
 from . import quality
 from .align import Frame, crop, ffhq_frame, inside
 from .attributes import as_dict, load_attributes
+from .covers import Cover, find_covers
 from .detect import detect_faces
 from .grouping import RIVAL, Person, find_known, find_person
 from .hands import load_hands
@@ -86,7 +88,6 @@ class Intake:
     accepted: list[AcceptedPhoto]
     warnings: list[str]
     networks: dict[str, str]
-    identity_mean: np.ndarray | None = field(default=None)  # [D] unit vector of the person
 
 
 def check_photos(
@@ -130,11 +131,11 @@ def check_photos(
             f"no face was found in '{person}', which was to say who is meant: name another photo",
             photos=[v.model_dump() for v in verdicts if v is not None],
         )
-    accepted, mean, networks, warnings = [], None, {}, []
+    accepted, networks, warnings = [], {}, []
     if candidates:
         own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep], known)
         accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side, known)
-        mean, warnings = own.mean, _said(own, names, verdicts)
+        warnings = _said(own, names, verdicts)
     finished = [v for v in verdicts if v is not None]
     if len(accepted) < minimum:
         raise PhotosUnusable(
@@ -149,7 +150,7 @@ def check_photos(
         )
     shown = [*(known.attributes if known else ()), *(photo.attributes for photo in accepted)]
     warnings += too_few(shown, ENOUGH_PHOTOS)
-    return Intake(finished, accepted, warnings, networks, mean)
+    return Intake(finished, accepted, warnings, networks)
 
 
 def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage | DownloadFailed | list[_Found]]:
@@ -264,10 +265,13 @@ def _judge_faces(
     if not person.face_of:
         return [], networks
 
-    tensors = to_tensor(np.stack([candidates[face].picture for face in person.face_of.values()]))
+    pictures = np.stack([candidates[face].picture for face in person.face_of.values()])
+    tensors = to_tensor(pictures)
     values = torch.cat([attributes(x)[0] for x in tensors.split(32)])
-    presence = torch.cat([mesh(x).presence for x in tensors.split(32)]).tolist()
+    meshes = [mesh(x) for x in tensors.split(32)]
+    presence = torch.cat([m.presence for m in meshes]).tolist()
     hands = load_hands()(tensors)
+    covers = _covers(pictures, torch.cat([m.points for m in meshes]), known)
     usable: list[AcceptedPhoto] = []
     usual = float(np.median(person.cosines[list(person.face_of.values())]))
     for k, (photo, face) in enumerate(person.face_of.items()):
@@ -281,7 +285,14 @@ def _judge_faces(
         if candidate.frame.size < _least(side) and name not in keep:
             verdict = refusal(name, "too_small", figures, least_px=_least(side))
         else:
-            weighed = weigh(figures, candidate.inside, hands[k], count, unlike=usual - float(person.cosines[face]))
+            weighed = weigh(
+                figures,
+                candidate.inside,
+                hands[k],
+                count,
+                cover=covers[k],
+                unlike=usual - float(person.cosines[face]),
+            )
             verdict = PhotoVerdict(
                 name=name, accepted=True, figures=figures, warnings=weighed.notes, weight=weighed.weight
             )
@@ -300,6 +311,14 @@ def _judge_faces(
         verdict.attributes.update(as_dict(attributes, values[k]))
         verdicts[photo] = verdict
     return _without_duplicates(usable, verdicts, keep, known), networks
+
+
+def _covers(pictures: np.ndarray, points: Tensor, known: Known | None) -> list[Cover | None]:
+    """What is before the face in each of `pictures` [N, S, S, 3], whose meshes are `points` [N, 478, 3], and in those of before."""
+    if known is not None:
+        pictures = np.concatenate([pictures, known.pictures])
+        points = torch.cat([points, *(load_mesh()(x).points for x in to_tensor(known.pictures).split(32))])
+    return find_covers(pictures, points.double().cpu().numpy())
 
 
 def _figures(face: _Candidate) -> dict[str, float]:

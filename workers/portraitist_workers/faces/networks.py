@@ -105,7 +105,7 @@ class EyeTower(nn.Module):
 
 
 class AttributeNetwork(nn.Module):
-    """Aligned faces -> attribute values, how sure the network is of each, and whether something covers the face.
+    """Aligned faces -> attribute values, and how sure the network is of each.
 
     Of the eyes there are two readings, the trunk's and the tower's; `trust` weighs them by how much the picture shows that the tower does
     not see.
@@ -127,6 +127,7 @@ class AttributeNetwork(nn.Module):
         self.trunk = FaceTrunk(widths)
         self.reduce = ConvBlock(widths[-1], 48)  # keeps the 4 x 4 places: pose is about where things are
         self.eyes = EyeTower()
+        # Two outputs for each attribute, and one that is not read, which the stored weights have.
         self.head = nn.Sequential(nn.Linear(48 * 16, 128), nn.LeakyReLU(0.1), nn.Linear(128, 2 * len(names) + 1))
         self.trust = nn.Linear(1, 1)  # in the tower: none until both have learnt
         nn.init.zeros_(self.trust.weight)
@@ -134,15 +135,11 @@ class AttributeNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Returns values [B, A] in attribute units and the predicted standard deviation [B, A] in the same units."""
-        return self.all_outputs(images)[:2]
-
-    def all_outputs(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Values and deviations as above, and the logit [B] of something covering eyes, nose or mouth."""
         A = len(self.names)
-        value, log_var, covered = self.head(self.reduce(self.trunk(images)).flatten(1)).float().split([A, A, 1], dim=1)
+        value, log_var, _ = self.head(self.reduce(self.trunk(images)).flatten(1)).float().split([A, A, 1], dim=1)
         trust = self.trust(self.eyes.unseen(images.float())).float().sigmoid()
         value = torch.lerp(value, self.eyes(images)[:, None], trust * self.is_eyes)
-        return value * self.scales, self._calibrated(0.5 * log_var.clamp(-10, 4)).exp() * self.scales, covered[:, 0]
+        return value * self.scales, self._calibrated(0.5 * log_var.clamp(-10, 4)).exp() * self.scales
 
     def _calibrated(self, log_deviation: Tensor) -> Tensor:
         """[B, A] -> [B, A]"""

@@ -70,12 +70,19 @@ class Turned:
 
 
 def turned(
-    picture: np.ndarray, points: np.ndarray, *, yaw: float = 0.0, pitch: float = 0.0, moved: np.ndarray | None = None
+    picture: np.ndarray,
+    points: np.ndarray,
+    *,
+    yaw: float = 0.0,
+    pitch: float = 0.0,
+    moved: np.ndarray | None = None,
+    known: np.ndarray | None = None,
 ) -> Turned:
     """The face of the aligned crop `picture` [S, S, 3] uint8, turned. `points` [478, 3] are its mesh in shares of the side; degrees.
 
     Signs as in portraitist.attributes: yaw > 0 to the picture's right, pitch > 0 upwards. `moved` [478, 3], in shares: another expression,
-    added to the points before they are turned. What it opens (a mouth) is not known.
+    added to the points before they are turned. What it opens (a mouth) is not known. `known` [S, S] float32: 1 where the picture's own
+    pixels are the face's, 0 where something covers it; None: everywhere.
     """
     S = len(picture)
     centre = points.mean(0)
@@ -87,8 +94,8 @@ def turned(
     to_crop = frame.to_crop(S)
     placed = (after[:, :2] + centre[:2] * S) @ to_crop[:, :2].T + to_crop[:, 2]
 
-    triangles = _triangles()
-    areas = _areas(before, triangles), _areas(placed, triangles)
+    triangles = face_triangles()
+    areas = signed_areas(before, triangles), signed_areas(placed, triangles)
     believable = (areas[1] > 0) & (areas[0] > _STRETCH * areas[1])
     order = np.argsort(
         -after[triangles][:, :, 2].mean(1), kind="stable"
@@ -111,6 +118,8 @@ def turned(
     out = cv2.remap(picture, lookup[..., 0], lookup[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     believed = np.zeros((S, S), np.float32)
     believed[rows, columns] = believable[which]
+    if known is not None:
+        believed *= cv2.remap(known, lookup[..., 0], lookup[..., 1], cv2.INTER_NEAREST)
     rim = max(int(round(_RIM * S)), 1)
     believed = cv2.morphologyEx(
         believed, cv2.MORPH_CLOSE, np.ones((rim + 1,) * 2, np.uint8)
@@ -143,7 +152,7 @@ def _frame_after(before: np.ndarray, after: np.ndarray, side: int) -> Frame:
 
 
 @functools.cache
-def _triangles() -> np.ndarray:
+def face_triangles() -> np.ndarray:
     """[T, 3] of the points inside the outline, laid out as the mean face shows them from the front; anticlockwise in the picture."""
     from .attributes import load_attribute_points
 
@@ -153,12 +162,12 @@ def _triangles() -> np.ndarray:
     middles = (face[triangles].mean(1) * 1e4).astype(np.float32)
     inside = [cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y in middles]
     triangles = triangles[inside]
-    clockwise = _areas(face, triangles) < 0
+    clockwise = signed_areas(face, triangles) < 0
     triangles[clockwise] = triangles[clockwise][:, ::-1]
     return triangles
 
 
-def _areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def signed_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """[T] areas in the picture plane; negative where a triangle faces away."""
     a, b, c = (points[triangles[:, i], :2] for i in range(3))
     u, v = b - a, c - a

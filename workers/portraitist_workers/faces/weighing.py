@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .covers import Cover
 from .hands import Palm
 
 SMALL = 1.0  # side of the frame in photo px / side of the prior's pictures; below, it counts for less
@@ -31,10 +32,17 @@ class Weighed:
 
 
 def weigh(
-    figures: dict[str, float], inside: np.ndarray, hands: Sequence[Palm], faces: int, *, unlike: float = 0.0
+    figures: dict[str, float],
+    inside: np.ndarray,
+    hands: Sequence[Palm],
+    faces: int,
+    *,
+    cover: Cover | None = None,
+    unlike: float = 0.0,
 ) -> Weighed:
     """By a photo's `figures` (docs/photos.md), the crop's pixels inside the photo [S, S], the hands in it, and how many faces there are.
 
+    cover: what else is before the face.
     unlike: how far its likeness lies below the median of the person's photos. Dark glasses, a mask, make-up or many years show there.
     """
     side = len(inside)
@@ -75,6 +83,9 @@ def weigh(
         for palm in hands:
             _cover(known, palm)
         notes.append("a hand is before the face or beside it; what it covers is not learnt from")
+    if cover is not None:
+        known[cover.where] = 0
+        notes.append(f"something covers the {' and the '.join(cover.parts)}; what it covers is not learnt from")
     if faces > 1:
         notes.append(f"{faces - 1} other face{'s' if faces > 2 else ''} set aside")
     return Weighed(round(max(weight, LEAST), 3), known, notes)

@@ -26,6 +26,8 @@ def run(request: BaseModel, context: Context) -> BaseModel:
     module = importlib.import_module(operation(request.operation).module)  # type: ignore[attr-defined]
     result = module.run(request, context)
     refuse_unmarked(result, context.pictures)
+    if isinstance(context, MemoryContext):  # the queue drops a job's once its result is stored
+        context.checkpoint = None
     return result
 
 

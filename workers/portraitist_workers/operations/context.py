@@ -46,7 +46,10 @@ class Context(Protocol):
 
 
 class MemoryContext(Gallery):
-    """Everything in dictionaries, for running an operation in the calling process."""
+    """Everything in dictionaries, for running an operation in the calling process.
+
+    `checkpoint` is what an interrupted operation left. The next one resumes from it, and `run` drops it when that has succeeded.
+    """
 
     def __init__(self, on_step=None) -> None:
         self.blobs: dict[str, bytes] = {}

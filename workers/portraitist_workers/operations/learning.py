@@ -14,7 +14,8 @@ from portraitist.errors import DownloadFailed, InvalidRequest
 from portraitist.requests import Photo
 from portraitist.results import PersonaRecord
 
-from ..faces.attributes import bounded, load_attributes
+from ..faces.attributes import load_attributes
+from ..faces.geometry import bounded
 from ..faces.identity import load_identity
 from ..faces.image_io import to_tensor, to_uint8
 from ..faces.intake import AcceptedPhoto, Source
@@ -77,7 +78,7 @@ class Seen:
 def attribute_values(attributes: Sequence[str], photos: Sequence[Photo], seen: Seen) -> Tensor:
     """Values [N, M]: the app's own labels where it gave them with `photos`, else the attribute network's estimates."""
     estimator = load_attributes()
-    estimates = bounded(estimator.names, estimator(seen.photos)[0])
+    estimates = bounded(estimator(seen.photos)[0])
     labels = {p.name: p.labels for p in photos}
     columns = []
     for attribute in attributes:
@@ -153,6 +154,7 @@ def views(prior: library.Prior, seen: Seen, anchors: Tensor, embeddings: Tensor,
         anchors,
         prior.generator,
         prior.steps_for(MOVED),
+        known=seen.known,
         counts=seen.counts,
         identity=load_identity(),
         embeddings=embeddings,

@@ -86,6 +86,7 @@ class Views:
         prior: Generator,
         steps: Tensor,
         *,
+        known: Tensor,
         counts: Tensor,
         identity: IdentityEncoder,
         embeddings: Tensor,
@@ -95,7 +96,8 @@ class Views:
         """Views of photos [N, 3, R, R] whose MOVED are `values` [N, 3] and whose latents are `anchors` [N, D]; steps [3, D]: the prior's
         directions per unit; embeddings [K, E] of all photos of the person, of which these are those from the index `first` on.
 
-        Photos that count for little (`counts` [N]) give none. None: there is nothing to add.
+        known [N, 1, R, R]: 0 where a photo's pixels are not the person's. Photos that count for little (`counts` [N]) give no views. None:
+        there is nothing to add.
         """
         wanted = _wanted(values.double().cpu().numpy(), counts.cpu().numpy() >= 0.5, seed)
         if not wanted:
@@ -103,14 +105,15 @@ class Views:
         photo = torch.tensor([n for n, _ in wanted])
         change = torch.tensor(np.stack([c for _, c in wanted])).to(steps)  # [V, 3]
         moved = change @ steps
+        face_of = known[:, 0].float().cpu().numpy()
         crops, meshes, still = to_uint8(photos), _points(photos), _points(render(prior, anchors))
         smiling = _points(render(prior, anchors[photo] + change[:, 2:] * steps[2:]))
         made = []
         for v, (n, (yaw, pitch, smile)) in enumerate(wanted):
             expression = _expression(still[n], smiling[v], meshes[n]) if smile else None
-            made.append(turned(crops[n], meshes[n], yaw=yaw, pitch=pitch, moved=expression))
+            made.append(turned(crops[n], meshes[n], yaw=yaw, pitch=pitch, moved=expression, known=face_of[n]))
         face = torch.from_numpy(np.stack([view.known for view in made]))[:, None].to(photos)
-        tone = gaussian_blur(photos - render(prior, anchors), _TONE * photos.shape[-1])[photo]
+        tone = gaussian_blur((photos - render(prior, anchors)) * known, _TONE * photos.shape[-1])[photo]
         around = (render(prior, anchors[photo] + moved) + tone).clamp(-1, 1)
         pictures = torch.lerp(around, to_tensor(np.stack([view.picture for view in made])).to(photos), face)
         often = torch.where(change[:, :2].abs().amax(1) > 0, 1.0, _SMILES).cpu()

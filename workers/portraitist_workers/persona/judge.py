@@ -11,7 +11,8 @@ from torch import Tensor
 
 from portraitist.results import AttributeReport, PictureReport, Reach
 
-from ..faces.attributes import bounded, load_attribute_points, load_attributes
+from ..faces.attributes import load_attribute_points, load_attributes
+from ..faces.geometry import bounded
 from ..faces.identity import load_identity
 from ..faces.perceptual import load_perceptual
 from ..precision import optimisation_dtype
@@ -78,9 +79,8 @@ class Judge:
     ) -> list[PictureReport]:
         """images [B, 3, R, R]; measured [B, A] in the order of the attribute network; `before` [A]: an edited photo's values."""
         scores = identity_scores(self.identity(images), self.embeddings)
-        names = self.attributes.names
-        points = bounded(names, torch.cat([self.points(part)[0] for part in images.split(16)]))
-        measured, before = bounded(names, measured), None if before is None else bounded(names, before)
+        points = bounded(torch.cat([self.points(part)[0] for part in images.split(16)]))
+        measured, before = bounded(measured), None if before is None else bounded(before)
         reports = []
         for b in range(len(images)):
             nearest, distance = self._nearest_photo(images[b : b + 1])

@@ -6,7 +6,6 @@ has served, and a fifth of a second to unpack. So as many as fit stay, and with 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
@@ -19,11 +18,11 @@ from torch import Tensor
 from portraitist.errors import PersonaDeleted
 from portraitist.results import PersonaRecord
 
+from .. import settings
 from ..generator.layers import ModulatedConv
 from .judge import Judge
 from .model import PersonaModel
 
-LIMIT = int(os.environ.get("PORTRAITIST_WARM_MB", "1024")) * 2**20  # bytes
 OPENED = 2  # photos that are kept open for each person: an opened one takes as much as the person
 
 Read = Callable[[str], bytes]  # a blob's bytes
@@ -97,9 +96,10 @@ class WarmPersona:
 
 
 class WarmPersonas:
-    """`limit` bytes of people; the one in use stays even if it alone is larger, and so does who is pinned. Threads may share it."""
+    """`limit` bytes of people (None: as the settings say). The one in use stays even if it alone is larger, and so does
+    who is pinned. Threads may share it."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int | None = None) -> None:
         self.limit = limit
         self._held: OrderedDict[str, WarmPersona] = OrderedDict()  # by persona id
         self._lock = threading.Lock()
@@ -143,9 +143,10 @@ class WarmPersonas:
             return tuple(self._held)
 
     def _make_room(self) -> None:
+        limit = settings.current().warm_mb * 2**20 if self.limit is None else self.limit
         sizes = {persona_id: person.nbytes() for persona_id, person in self._held.items()}  # they grow while they serve
         for persona_id in list(self._held)[:-1]:
-            if sum(sizes.values()) <= self.limit:
+            if sum(sizes.values()) <= limit:
                 return
             if not self._held[persona_id].pins:
                 del self._held[persona_id], sizes[persona_id]

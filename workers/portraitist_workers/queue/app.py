@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 from celery import Celery
 from celery.signals import setup_logging
 
 from portraitist.ledger.redis_server import plain_url
 from portraitist.transport import wakeups
 
+from .. import settings
 from ..telemetry import logs
 
-_URL = os.environ.get("PORTRAITIST_URL")  # of the cluster; none: the embedded worker
+_URL = settings.current().url  # of the cluster; empty: the embedded worker
 
 app = Celery("portraitist", include=["portraitist_workers.queue.tasks"])
 app.conf.update(

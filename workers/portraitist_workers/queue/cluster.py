@@ -20,6 +20,7 @@ import threading
 import time
 from functools import partial
 
+from .. import settings
 from ..telemetry import logs
 from ..telemetry.monitor import Monitor, clean_up, prepare
 from .children import children, set_for_children
@@ -65,11 +66,10 @@ def main(argv: list[str] | None = None) -> int:
         log.warning("%s", error)
     host, queues = socket.gethostname(), tuple(options.queues.split(","))
     node_name = f"{host}-{secrets.token_hex(3)}"  # never the same again: an old row must not look like ours
-    os.environ.update(PORTRAITIST_URL=options.url, PORTRAITIST_STORE=str(options.store), PORTRAITIST_NODE=node_name)
-    os.environ["PORTRAITIST_BATCH"] = str(options.batch)
+    os.environ["PORTRAITIST_STORE"] = str(options.store)  # the SDK's
     _choose(options.device)
     available = memory.parse(options.memory) if options.memory else _measure(parser, options.device)
-    os.environ["PORTRAITIST_MEMORY"] = str(available)
+    settings.tell(url=options.url, node=node_name, batch=options.batch, memory=available)
     set_for_children()
     if options.monitor:
         prepare()

@@ -20,6 +20,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from .. import settings
 from ..telemetry import logs
 from ..telemetry.monitor import Monitor, prepare
 from .children import children, set_for_children
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--idle",
         type=float,
-        default=float(os.environ.get("PORTRAITIST_IDLE_S", "600")),
+        default=settings.Settings.of(os.environ).idle_s,
         help="end after so many idle seconds (0: never)",
     )
     parser.add_argument("--monitor", help="[HOST:]PORT where it answers /live, /ready and /metrics")
@@ -52,8 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"a worker is already running for {home}", file=sys.stderr)
         return 0
     _announce(home)
-    os.environ["PORTRAITIST_HOME"] = str(home)
-    os.environ.pop("PORTRAITIST_URL", None)  # of a cluster that this worker does not belong to
+    settings.tell(home=home, url="")  # the address would be of a cluster that this worker does not belong to
     os.environ["AUTOSCALE_KEEPALIVE"] = str(KEEP_S)  # read when Celery is imported
     set_for_children()
     if options.monitor:

@@ -32,29 +32,25 @@ from portraitist.requests import CreatePersona
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store, words
 
+from .. import settings
 from ..provenance.gallery import Gallery
 from ..telemetry import Attempt
 from . import worker_memory
 from .checking import checked
 from .fetching import with_photos
-from .time_limits import LIMIT_S, timed_out
+from .time_limits import timed_out
 
 if TYPE_CHECKING:
     from ..persona.rendering import Renderer
 
 log = logging.getLogger(__name__)
 
-LEASE_S = float(
-    os.environ.get("PORTRAITIST_LEASE_S", "15")
-)  # seconds; a worker that is silent for so long is taken for dead
 # What a supervisor, a node and the reaper allow an attempt before they stop it:
 CANCEL_GRACE_S = 5.0  # a job that does not listen for so long is stopped hard
-SILENT_S = LEASE_S * 0.4  # after its lease: the whole machine may have slept, or its clock been set
 WATCH_S = 0.2  # how often the job looks whether it was cancelled
 PROGRESS_S = 0.25  # at most one progress event in so long (a new stage is told at once)
 FINISH_PATIENCE_S = 60.0  # how long an outcome is held when the ledger cannot be written ...
-OUTAGE_PATIENCE_S = 900.0  # ... how long a job waits for a ledger or store whose server is away ...
-FULL_PATIENCE_S = float(os.environ.get("PORTRAITIST_FULL_PATIENCE_S", "600"))  # ... and for room on a full disk
+OUTAGE_PATIENCE_S = 900.0  # ... and how long a job waits for a ledger or store whose server is away
 _PASSING = (QueueUnavailable, StorageUnavailable, StorageFull)  # what may be over if we wait
 
 Run = Callable[[BaseModel, "JobContext"], BaseModel]
@@ -63,14 +59,14 @@ T = TypeVar("T")
 
 def worker_name() -> str:
     """Of this process. In a cluster the node's name differs from run to run: a container may come back with the same pid."""
-    return f"{os.environ.get('PORTRAITIST_NODE') or socket.gethostname()}/{os.getpid()}"
+    return f"{settings.current().node or socket.gethostname()}/{os.getpid()}"
 
 
 def execute(
-    backend: Backend, row: JobRow, *, run: Run, lease_s: float = LEASE_S, renderer: Renderer | None = None
+    backend: Backend, row: JobRow, *, run: Run, lease_s: float | None = None, renderer: Renderer | None = None
 ) -> None:
     """Do a job that was just claimed. Returns when the outcome is in the ledger, or is somebody else's business."""
-    ledger, job_id = backend.ledger, row.id
+    ledger, job_id, lease_s = backend.ledger, row.id, lease_s or settings.current().lease_s
     with Attempt(row) as attempt, JobContext(backend, row, attempt, lease_s=lease_s) as context:
         context.renderer = renderer
         try:
@@ -131,7 +127,7 @@ def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> bool:
 
 
 def _patience(error: PortraitistError) -> float:
-    return FULL_PATIENCE_S if isinstance(error, StorageFull) else OUTAGE_PATIENCE_S
+    return settings.current().full_patience_s if isinstance(error, StorageFull) else OUTAGE_PATIENCE_S
 
 
 def _typed(error: Exception, row: JobRow, stage: str) -> PortraitistError:
@@ -305,7 +301,7 @@ class JobContext(Gallery):
             raise JobCancelled(f"job {self._row.id} was taken over by another worker", job_id=self._row.id)
         if self._cancelled:
             raise JobCancelled(f"job {self._row.id} was cancelled", job_id=self._row.id)
-        if time.monotonic() - self._began > LIMIT_S[self._row.lane]:
+        if time.monotonic() - self._began > settings.current().limit_s(self._row.lane):
             raise timed_out(self._backend, self._row, self.stage, self.step)
 
     def _watch(self) -> None:

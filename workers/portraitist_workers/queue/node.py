@@ -16,11 +16,12 @@ from portraitist.errors import PortraitistError
 from portraitist.ledger import JobRow
 from portraitist.transport import RedisTransport, WorkerInfo
 
+from .. import settings
 from ..telemetry import metrics
 from ..telemetry.monitor import clean_up
-from .execution import CANCEL_GRACE_S, SILENT_S
+from .execution import CANCEL_GRACE_S
 from .reaper import CALM_S, Reaper, give_back
-from .time_limits import LIMIT_GRACE_S, LIMIT_S, fail_late
+from .time_limits import LIMIT_GRACE_S, fail_late
 from .webhook_sender import Sender
 
 log = logging.getLogger(__name__)
@@ -167,9 +168,9 @@ class Node:
     def _watch(self, row: JobRow, pid: int, *, silent: bool) -> None:
         if self._long(row, "cancelled", row.cancel_requested is not None, CANCEL_GRACE_S):
             self._kill_for(row, pid, partial(give_back, self._backend, row, "it did not stop when asked to"))
-        elif self._long(row, "silent", silent, SILENT_S):
+        elif self._long(row, "silent", silent, settings.current().silent_s):
             self._kill_for(row, pid, partial(give_back, self._backend, row, "its worker process stopped answering"))
-        elif self._long(row, "running", True, LIMIT_S[row.lane] + LIMIT_GRACE_S):
+        elif self._long(row, "running", True, settings.current().limit_s(row.lane) + LIMIT_GRACE_S):
             self._kill_for(row, pid, partial(fail_late, self._backend, row))
 
     def _kill_for(self, row: JobRow, pid: int, then: Callable[[], None]) -> None:

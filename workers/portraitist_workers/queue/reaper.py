@@ -17,13 +17,13 @@ from portraitist.ledger import LANES, JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL, Lane
 from portraitist.transport import RedisTransport
 
+from .. import settings
 from ..telemetry import logs, metrics
-from .execution import LEASE_S, SILENT_S
-from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
+from .sweeping import SWEEP_S, look_after_deletions, sweep
 
 log = logging.getLogger(__name__)
 
-REAP_S = min(1.0, LEASE_S / 4)  # how often it looks
+REAP_S = 1.0  # it looks so often, or four times in a lease
 CALM_S = 5.0  # after an outage nobody is taken for dead: living workers renew their leases first
 RESEND_S = 2.0  # so long fewer wake-ups than queued jobs: some were lost
 MANY = 1000  # wake-ups per round
@@ -35,6 +35,7 @@ class Reaper:
     def __init__(self, backend: Backend, transport: RedisTransport, node: str) -> None:
         self._backend, self._ledger, self._transport, self._node = backend, backend.ledger, transport, node
         self._looked = self._back = time.monotonic()
+        self._reap_s = min(REAP_S, settings.current().lease_s / 4)
         self.leads = False  # whether we were the one that acts, when we last looked
         self._silent: dict[tuple[str, int], float] = {}  # (job id, token) -> since when we see its lease over
         self._short: dict[Lane, float] = {}  # lane -> since when it has too few wake-ups
@@ -42,11 +43,11 @@ class Reaper:
     def look(self) -> None:
         """One round. Raises QueueUnavailable."""
         now = time.monotonic()
-        if now - self._looked < REAP_S:
+        if now - self._looked < self._reap_s:
             return
         self._looked = now
         try:
-            self.leads = self._transport.lead(self._node, 3 * REAP_S)
+            self.leads = self._transport.lead(self._node, 3 * self._reap_s)
             if not self.leads:
                 self._silent, self._short = {}, {}
                 return
@@ -57,7 +58,10 @@ class Reaper:
             self._silent, self._short = {}, {}  # what we saw before the outage says nothing about what is after it
             self._back = time.monotonic()
             raise
-        for what, period_s, task in (("sweep", SWEEP_S, sweep), ("deletions", DELETIONS_S, look_after_deletions)):
+        for what, period_s, task in (
+            ("sweep", SWEEP_S, sweep),
+            ("deletions", settings.current().deletions_s, look_after_deletions),
+        ):
             if self._transport.first(what, period_s):  # aside: it may take minutes
                 threading.Thread(target=self._tidy, args=(task,), name=f"portraitist-{what}", daemon=True).start()
 
@@ -73,7 +77,7 @@ class Reaper:
             return
         for row in self._ledger.expired():
             seen[row.id, row.token] = since = self._silent.get((row.id, row.token), now)
-            if now - since > SILENT_S:
+            if now - since > settings.current().silent_s:
                 give_back(self._backend, row, "its worker stopped answering")
         self._silent = seen
 

@@ -24,13 +24,14 @@ from portraitist.ledger import JobRow, LeaseLost
 from portraitist.ledger.protocol import LANES, TERMINAL, Lane
 from portraitist.transport.lock import WorkerLock
 
+from .. import settings
 from ..telemetry import logs, metrics
 from ..telemetry.monitor import clean_up
 from . import worker_memory
-from .execution import CANCEL_GRACE_S, LEASE_S, SILENT_S
-from .sweeping import DELETIONS_S, SWEEP_S, look_after_deletions, sweep
+from .execution import CANCEL_GRACE_S
+from .sweeping import SWEEP_S, look_after_deletions, sweep
 from .tasks import run_job
-from .time_limits import LIMIT_GRACE_S, LIMIT_S, fail_late
+from .time_limits import LIMIT_GRACE_S, fail_late
 from .webhook_sender import Sender
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Supervisor:
         self._begun: dict[tuple[str, int], float] = {}  # (job id, token) -> when we first saw it run
         self._full = False  # whether the ledger's disk was, at the last write that failed
         self._busy = time.monotonic()
-        self._swept, self._tidied = -SWEEP_S, -DELETIONS_S
+        self._swept, self._tidied = -SWEEP_S, -settings.current().deletions_s
         self._ending = threading.Lock()  # whoever takes it ends the process; the others leave it alone
         self._code, self._compared = code_stamp(), time.monotonic()
         self.ticked = time.monotonic()  # when the loop last turned
@@ -101,7 +102,7 @@ class Supervisor:
         if not running and now - self._swept > SWEEP_S:
             self._swept = now
             sweep(self._backend)
-        if now - self._tidied > DELETIONS_S:
+        if now - self._tidied > settings.current().deletions_s:
             self._tidied = now
             look_after_deletions(self._backend)
         self._sender.look()
@@ -144,19 +145,19 @@ class Supervisor:
         elif row.cancel_requested is not None and time.time() - row.cancel_requested > CANCEL_GRACE_S:
             _kill(row)
             self._requeue(row, "it did not stop when asked to")
-        elif time.monotonic() - self._begun[row.id, row.token] > LIMIT_S[row.lane] + LIMIT_GRACE_S:
+        elif time.monotonic() - self._begun[row.id, row.token] > settings.current().limit_s(row.lane) + LIMIT_GRACE_S:
             _kill(row)
             fail_late(self._backend, row)
         elif row.lease_until >= time.time():
             self._silent.pop(row.id, None)
-        elif time.monotonic() - self._silent.setdefault(row.id, time.monotonic()) > SILENT_S:
+        elif time.monotonic() - self._silent.setdefault(row.id, time.monotonic()) > settings.current().silent_s:
             self._give_up_silent(row)
 
     def _give_up_silent(self, row: JobRow) -> None:
         """On a full disk nobody can renew a lease. Then the process gets a new one, when that can be written, to show that it lives."""
         if self._full:
             with suppress(LeaseLost):
-                self._ledger.heartbeat(row.id, row.token, lease_s=LEASE_S)
+                self._ledger.heartbeat(row.id, row.token, lease_s=settings.current().lease_s)
             self._full = False
             return
         self._requeue(row, "its worker process stopped answering")  # and only then, since this may fail

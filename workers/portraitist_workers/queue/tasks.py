@@ -22,16 +22,14 @@ from portraitist.ledger.protocol import Lane
 from portraitist.operations import operation
 from portraitist.transport import RedisTransport, wakeups
 
+from .. import settings
 from ..telemetry import tracing
 from ..telemetry.monitor import child_is_warm
 from . import warm_models
 from .app import app
-from .execution import LEASE_S, execute, worker_name
-from .worker_memory import MEMORY
+from .execution import execute, worker_name
 
 log = logging.getLogger(__name__)
-
-_BATCH = int(os.environ.get("PORTRAITIST_BATCH", "1"))  # jobs in one pass
 
 
 @app.task(name=wakeups.TASK, max_retries=2)
@@ -41,9 +39,9 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
     backend = _backend()
     ledger = backend.ledger
     try:
-        who: dict[str, Any] = {"worker": worker_name(), "lease_s": LEASE_S}
+        who: dict[str, Any] = {"worker": worker_name(), "lease_s": settings.current().lease_s}
         row = (
-            ledger.take(lane, **who, prefer=_operations().warm_ids(), memory=MEMORY)
+            ledger.take(lane, **who, prefer=_operations().warm_ids(), memory=settings.current().memory)
             if lane
             else ledger.claim(job_id, **who)
         )
@@ -59,10 +57,11 @@ def _companions(ledger: Ledger, row: JobRow, who: dict[str, Any]) -> list[JobRow
     """More jobs like `row`, claimed in their turn, as far as the batch goes. Only first attempts: what has brought a process
     down before runs alone."""
     found: list[JobRow] = []
-    if _BATCH == 1 or not operation(row.operation).shares_passes or row.attempts > 1:
+    batch = settings.current().batch
+    if batch == 1 or not operation(row.operation).shares_passes or row.attempts > 1:
         return found
     with suppress(QueueUnavailable, NotFound, StorageError):  # what we have is done all the same
-        for job_id in ledger.queued(lane=row.lane, limit=_BATCH - 1):
+        for job_id in ledger.queued(lane=row.lane, limit=batch - 1):
             waiting = ledger.job(job_id)
             if (
                 waiting.operation == row.operation
@@ -74,10 +73,10 @@ def _companions(ledger: Ledger, row: JobRow, who: dict[str, Any]) -> list[JobRow
 
 
 def _do(backend: Backend, rows: list[JobRow]) -> None:
-    run = _operations().run
-    if _BATCH == 1 or not operation(rows[0].operation).shares_passes:
+    run, batch = _operations().run, settings.current().batch
+    if batch == 1 or not operation(rows[0].operation).shares_passes:
         return execute(backend, rows[0], run=run)
-    member = _operations().side_by_side(len(rows), _BATCH)
+    member = _operations().side_by_side(len(rows), batch)
 
     def one(row: JobRow) -> None:
         with member() as renderer:
@@ -98,8 +97,8 @@ def _wake_next(backend: Backend, lane: Lane) -> None:
 
 @functools.cache
 def _backend() -> Backend:
-    url = os.environ.get("PORTRAITIST_URL")
-    backend = cluster(url, create=False) if url else embedded(os.environ["PORTRAITIST_HOME"], create=False)
+    told = settings.current()
+    backend = cluster(told.url, create=False) if told.url else embedded(told.home, create=False)
     warm_models.start(backend, _operations())
     return backend
 
@@ -107,7 +106,7 @@ def _backend() -> Backend:
 @functools.cache
 def _operations() -> ModuleType:
     """The tests of the queue put a module of their own in its place, through the worker's environment."""
-    return importlib.import_module(os.environ.get("PORTRAITIST_TEST_OPERATIONS", "portraitist_workers.operations"))
+    return importlib.import_module(settings.current().operations)
 
 
 @worker_process_init.connect
@@ -128,7 +127,7 @@ def _warm_up(**_: object) -> None:
     """Aside, so that a job that waits need not. Embedded workers come and go: they load when there is a job."""
 
     def load() -> None:
-        if os.environ.get("PORTRAITIST_URL"):
+        if settings.current().url:
             _operations().load()
         child_is_warm()
 

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
 
 from portraitist.backend import Backend
 from portraitist.errors import JobTimedOut, PortraitistError
 from portraitist.ledger import JobRow, LeaseLost
 
+from .. import settings
 from ..telemetry import logs, metrics
 from .checking import checked
 
 log = logging.getLogger(__name__)
 
-LIMIT_S = {  # seconds an attempt may take, by lane; checked at every step, and enforced by killing a while later
-    "serve": float(os.environ.get("PORTRAITIST_LIMIT_SERVE_S", "900")),
-    "tune": float(os.environ.get("PORTRAITIST_LIMIT_TUNE_S", "14400")),
-}
 LIMIT_GRACE_S = 5.0  # so long after its limit, one that takes no step is killed
 
 
 def timed_out(backend: Backend, row: JobRow, stage: str, step: int) -> JobTimedOut:
     """The error of an attempt that had done `step` steps of `stage` (empty: of none). It names the file that it was busy with."""
     where = f"in stage {stage!r}" if stage else "before its first stage"
-    file = _file(backend, row, stage, step)
+    file, limit_s = _file(backend, row, stage, step), settings.current().limit_s(row.lane)
     return JobTimedOut(
-        f"job {row.id} took longer than its time limit of {LIMIT_S[row.lane]:.0f} s {where}{f', at the file {file!r}' if file else ''}; "
+        f"job {row.id} took longer than its time limit of {limit_s:.0f} s {where}{f', at the file {file!r}' if file else ''}; "
         f"choose a smaller preset or fewer {'or other ' if file else ''}pictures, or set PORTRAITIST_LIMIT_{row.lane.upper()}_S higher on "
         "the worker",
         param=file or None,

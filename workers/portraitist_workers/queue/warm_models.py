@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from types import ModuleType
@@ -13,11 +12,9 @@ from portraitist.deletion import FORGET_S
 from portraitist.errors import NotFound, PersonaDeleted, PortraitistError
 from portraitist.transport import RedisTransport
 
-from .sweeping import DELETIONS_S
+from .. import settings
 
 log = logging.getLogger(__name__)
-
-LOOK_S = DELETIONS_S  # a deleted persona is out of a worker's memory after so many seconds
 
 
 def start(backend: Backend, operations: ModuleType) -> None:
@@ -28,7 +25,7 @@ def start(backend: Backend, operations: ModuleType) -> None:
 def tell(backend: Backend, operations: ModuleType) -> None:
     """Who is warm here, for `portraitist workers` and for those who send wake-ups. Raises QueueUnavailable."""
     if isinstance(backend.transport, RedisTransport):
-        backend.transport.report_warm(os.environ["PORTRAITIST_NODE"], operations.warm_ids())
+        backend.transport.report_warm(settings.current().node, operations.warm_ids())
 
 
 def look(backend: Backend, operations: ModuleType) -> None:
@@ -44,13 +41,14 @@ def look(backend: Backend, operations: ModuleType) -> None:
 
 def _run(backend: Backend, operations: ModuleType) -> None:
     pause, looked = threading.Event(), time.monotonic()
-    while not pause.wait(LOOK_S):
+    look_s = settings.current().deletions_s  # a deleted persona is out of this process's memory after so long
+    while not pause.wait(look_s):
         try:
             look(backend, operations)
             looked = time.monotonic()
         except PortraitistError as error:  # the next look will do
             log.debug("%s", error)
-            if time.monotonic() - looked > FORGET_S - LOOK_S:  # who was deleted meanwhile cannot be known
+            if time.monotonic() - looked > FORGET_S - look_s:  # who was deleted meanwhile cannot be known
                 for persona_id in operations.warm_ids():
                     operations.forget(persona_id)
         finally:

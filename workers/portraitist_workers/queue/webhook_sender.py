@@ -14,15 +14,15 @@ from portraitist.ledger.outbox import DeliveryRow
 from portraitist.outbound.client import Outbound
 from portraitist.webhooks.wire import body, headers
 
+from .. import settings
 from ..telemetry import metrics
-from . import execution
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 AT_ONCE = 8
-LEASE_S = 4 * execution.LEASE_S  # a sender that died is followed by another after so long
-TIMEOUT_S = min(10.0, LEASE_S / 2)  # of one attempt
+LEASES = 4  # a sender that died is followed by another after so many leases of a job
+TIMEOUT_S = 10.0  # of one attempt, and at most half of that
 FIRST_S, FACTOR, LONGEST_S = 5.0, 4.0, 6 * 3600.0  # pause after the first failed attempt, growth, and the longest pause
 ATTEMPTS = 10  # with these pauses, the last one about 20 hours after the first
 JITTER = 0.3  # each pause is so much longer or shorter, so that many failed at once do not come back at once
@@ -38,6 +38,7 @@ class Sender:
         self._pool = ThreadPoolExecutor(AT_ONCE, "portraitist-webhook")
         self._free = threading.Semaphore(AT_ONCE)
         self._looked = 0.0
+        self._lease_s = LEASES * settings.current().lease_s
 
     def look(self) -> None:
         """One round: start sending what is due. Raises QueueUnavailable, StorageError."""
@@ -49,7 +50,7 @@ class Sender:
             places += 1
         taken: list[DeliveryRow] = []
         try:
-            taken = self._ledger.outbox.take(limit=places, lease_s=LEASE_S) if places else []
+            taken = self._ledger.outbox.take(limit=places, lease_s=self._lease_s) if places else []
         finally:
             if places > len(taken):
                 self._free.release(places - len(taken))
@@ -87,7 +88,7 @@ class Sender:
         payload = body(delivery)
         signed = headers(delivery, payload, self._keyring.webhook_keys(delivery.tenant))
         try:
-            answer = self._outbound.post(delivery.url, payload, signed, timeout_s=TIMEOUT_S)
+            answer = self._outbound.post(delivery.url, payload, signed, timeout_s=min(TIMEOUT_S, self._lease_s / 2))
         except UrlRefused as error:
             return error.message, None
         except DownloadFailed as error:

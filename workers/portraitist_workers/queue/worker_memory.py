@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from portraitist import memory
@@ -12,9 +11,9 @@ from portraitist.errors import PortraitistError
 from portraitist.ledger import JobRow, LeaseLost, RedisLedger
 from portraitist.transport import RedisTransport
 
-log = logging.getLogger(__name__)
+from .. import settings
 
-MEMORY = int(os.environ.get("PORTRAITIST_MEMORY", "0"))  # bytes; 0: not known
+log = logging.getLogger(__name__)
 
 
 def exhausted(error: Exception) -> bool:
@@ -41,15 +40,15 @@ def _free() -> int | None:
 
 def leave_to_a_larger_one(backend: Backend, row: JobRow) -> bool:
     """Back to the queue, once, if a worker lives that has more memory than this one."""
-    ledger, transport = backend.ledger, backend.transport
-    if not (MEMORY and isinstance(ledger, RedisLedger) and isinstance(transport, RedisTransport)):
+    ledger, transport, had = backend.ledger, backend.transport, settings.current().memory
+    if not (had and isinstance(ledger, RedisLedger) and isinstance(transport, RedisTransport)):
         return False
     raised = row.memory > memory.needed(row.request)  # it has failed on a smaller one before
-    if raised or not any(worker.memory > MEMORY and row.lane in worker.queues for worker in transport.workers()):
+    if raised or not any(worker.memory > had and row.lane in worker.queues for worker in transport.workers()):
         return False
-    reason = f"it ran out of the {memory.show(MEMORY)} of its worker"
+    reason = f"it ran out of the {memory.show(had)} of its worker"
     try:
-        after = ledger.requeue(row.id, row.token, reason=reason, memory=MEMORY + 1)
+        after = ledger.requeue(row.id, row.token, reason=reason, memory=had + 1)
     except LeaseLost:
         return True
     log.warning("job %s: %s: %s", row.id, reason, after.status)
@@ -59,5 +58,6 @@ def leave_to_a_larger_one(backend: Backend, row: JobRow) -> bool:
 
 def advice() -> str:
     """For the error of a job that is not tried again."""
-    had = f"its worker has {memory.show(MEMORY)}, and none is larger that has not tried; " if MEMORY else ""
+    size = settings.current().memory
+    had = f"its worker has {memory.show(size)}, and none is larger that has not tried; " if size else ""
     return had + "choose a smaller preset, fewer pictures per call or close other programs"

@@ -141,19 +141,15 @@ def training_batch(
 
 def attribute_loss(network: AttributeNetwork, pool: Pool, rng: np.random.Generator, *, side: int = SIDE) -> Tensor:
     images, truth, weight = training_batch(pool, 48, rng, side=side)
-    images, covered = cover(images, rng)
+    images = cover(images, rng)
     with autocast():
         seen = photo_like(images, rng, smaller=6.0 * side / SIDE, often=0.8)  # lids are hard to see in small ones
-        value, deviation, logit = network.all_outputs(seen.contiguous(memory_format=torch.channels_last))
+        value, deviation = network(seen.contiguous(memory_format=torch.channels_last))
     error = (value - truth) / network.scales
     log_var = 2 * (deviation / network.scales).log()
     nll = 0.5 * (error.square() * torch.exp(-log_var) + log_var)
     robust = 2 * F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1, reduction="none")
-    return (
-        (weight[:, None] * (nll + robust)).mean()
-        + (weight * error[:, EYES].square()).mean()
-        + 0.5 * F.binary_cross_entropy_with_logits(logit, covered.float())
-    )
+    return (weight[:, None] * (nll + robust)).mean() + (weight * error[:, EYES].square()).mean()
 
 
 @torch.no_grad()
@@ -201,7 +197,6 @@ def measure(network: AttributeNetwork, pool: Pool, count: int = 2000) -> dict[st
 
     On clean pictures: median and 90th percentile of |error|, Spearman, bias. Under each of `conditions`: the mean |error|, Pearson's r and
     `within_68`, the share of errors that are smaller than the predicted standard deviation.
-    `occlusion`: share of covered faces found, and of uncovered ones refused, at a probability of 0.9.
     """
     rng = np.random.default_rng(1)
     images, truth = batch(pool, count, rng)
@@ -223,11 +218,4 @@ def measure(network: AttributeNetwork, pool: Pool, count: int = 2000) -> dict[st
         note(f"mean_error_{condition}", error.abs().mean(0))
         note(f"r_{condition}", [np.corrcoef(value[:, i], truth[:, i])[0, 1] for i in range(len(TARGETS))])
         note(f"within_68_{condition}", (error.abs() < deviation).float().mean(0), 3)
-    hidden, covered = cover(images, rng, share=0.5)
-    logits = torch.cat([network.all_outputs(x)[2] for x in photo_like(hidden, rng).split(100)])
-    figures["occlusion"] = {
-        "threshold": 0.9,
-        "found": float((logits[covered].sigmoid() > 0.9).float().mean()),
-        "false_alarms": float((logits[~covered].sigmoid() > 0.9).float().mean()),
-    }
     return figures

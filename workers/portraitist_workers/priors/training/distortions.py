@@ -21,6 +21,7 @@ from portraitist.provenance.mark import GRID, luminance, pattern
 from ...provenance.marking import STRENGTH, hiding, waves
 
 GROUP = 4  # neighbouring pictures that share one draw; a compromise between variety and speed
+_COVERED = 0.3  # share of pictures that get something before the face
 
 
 def distort(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -97,16 +98,16 @@ def conditions(images: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
     }
 
 
-def cover(images: Tensor, rng: np.random.Generator, share: float = 0.3) -> tuple[Tensor, Tensor]:
-    """Covers eyes, nose or mouth in `share` of the pictures; returns pictures and whether each was covered [B].
+def cover(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Covers eyes, nose or mouth in _COVERED of the pictures.
 
     Bands over the eyes (glasses, hair), masks over mouth and nose, blobs (hands, phones), straight edges (frames): filled
     with one colour, with the picture's own skin, or with a piece of another picture.
     """
     B, _, R, _ = images.shape
     y, x = np.mgrid[0:R, 0:R] / R
-    out, covered = images.clone(), rng.random(B) < share
-    for i in np.flatnonzero(covered):
+    out = images.clone()
+    for i in np.flatnonzero(rng.random(B) < _COVERED):
         kind = rng.integers(4)
         if kind == 0:  # eyes lie at about (0.38, 0.45) and (0.62, 0.45) of the FFHQ frame, the mouth at (0.5, 0.70)
             area = (np.abs(y - rng.normal(0.46, 0.015)) < rng.uniform(0.045, 0.10)) & (
@@ -136,7 +137,7 @@ def cover(images: Tensor, rng: np.random.Generator, share: float = 0.3) -> tuple
             paint = images[int(rng.integers(B))].roll((int(rng.integers(R)), int(rng.integers(R))), (1, 2))
         soft = gaussian_blur(torch.from_numpy(area).float()[None, None], float(rng.uniform(0.3, 1.2)))[0]
         out[i] = (images[i] + soft * (paint - images[i])).clamp(-1, 1)
-    return out, torch.from_numpy(covered)
+    return out
 
 
 def random_affine(x: Tensor, rng: np.random.Generator, *, shift: float, scale: float, angle: float) -> Tensor:

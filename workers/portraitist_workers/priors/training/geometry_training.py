@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ...faces.attributes import load_attribute_network
-from ...faces.geometry import EXPRESSION, POSE, GeometryNetwork, measures
+from ...faces.geometry import EXPRESSION, POSE, GeometryNetwork, bounded, measures
 from ...faces.mesh import load_mesh
 from ...faces.networks import save_network
 from ...faces.world import FOLDER
@@ -107,15 +107,15 @@ def _ridge(features: Tensor, truth: Tensor, ridge: float) -> Tensor:
 
 def fit_joining(network: GeometryNetwork, data: dict[str, Tensor]) -> None:
     """How far the two readings may lie apart, and how large an error is to be expected."""
-    own = network.bounded(network(data["points"]))
-    apart = (own - network.bounded(data["read"])).abs().quantile(WITHIN, 0)
+    own = bounded(network(data["points"]))
+    apart = (own - bounded(data["read"])).abs().quantile(WITHIN, 0)
     network.share.copy_(torch.tensor([SHARE[name] for name in NAMES]))
     network.agree.copy_(apart * torch.tensor([AGREE[name] for name in NAMES]))
     network.deviation.copy_(
         (own - data["truth"]).abs().quantile(WITHIN, 0).clamp(min=0.02)
     )  # most are exact at the ends of [0, 1]
     value, deviation = network.joined(data["points"], data["read"], data["deviation"])
-    network.doubt.copy_(((network.bounded(value) - data["truth"]).abs() / deviation).quantile(WITHIN, 0) * STRANGERS)
+    network.doubt.copy_(((bounded(value) - data["truth"]).abs() / deviation).quantile(WITHIN, 0) * STRANGERS)
 
 
 def figures(network: GeometryNetwork, data: dict[str, Tensor]) -> dict[str, dict[str, dict[str, float]]]:
@@ -125,9 +125,9 @@ def figures(network: GeometryNetwork, data: dict[str, Tensor]) -> dict[str, dict
     joined, deviation = network.joined(data["points"], data["read"], data["deviation"])
     found = {}
     for label, value in (
-        ("geometry", network.bounded(network(data["points"]))),
-        ("network", network.bounded(data["read"])),
-        ("joined", network.bounded(joined)),
+        ("geometry", bounded(network(data["points"]))),
+        ("network", bounded(data["read"])),
+        ("joined", bounded(joined)),
     ):
         error = (value - truth).abs()
         rows = {
