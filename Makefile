@@ -1,6 +1,8 @@
 # `make demo` shows everything; `make test` checks everything. Both install into .venv first.
 # Without a GPU, a torch that is several GB smaller: make install TORCH_INDEX=https://download.pytorch.org/whl/cpu
-PYTHON ?= python3.11
+# The newest Python that is found and is at least 3.11; or name one: make install PYTHON=/opt/python/bin/python3
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$name; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := .stamps/install
@@ -10,6 +12,8 @@ STAMP := .stamps/install
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || test -n '$(PYTHON)' || { echo 'There is no Python 3.11 or newer on the PATH.' \
+		'Install one, or name it: make install PYTHON=/path/to/python3' >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) --constraint constraints.txt torch torchvision)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[worker,test]'

@@ -74,7 +74,7 @@ def check_tenant(name: str) -> str:
     if not isinstance(name, str) or not _TENANT.fullmatch(name):
         raise InvalidRequest(
             f"{str(name)[:80]!r} cannot be a tenant's name; use 1 to 64 of a-z, A-Z, 0-9, '.', '-' and '_', beginning with a "
-            "letter or digit (an id of your own, not an e-mail address: it is shown in logs)",
+            "letter or digit. Take an id of your own, not an e-mail address: it is shown in logs",
             param="tenant",
         )
     return name

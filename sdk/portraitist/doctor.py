@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from . import __version__
 from .backend import Backend, default_home, embedded
 from .errors import NotFound, PortraitistError
 from .priors.library import Priors
@@ -198,7 +199,7 @@ def _worker(backend: Backend) -> Check:
     state = transport.describe()
     if not state["alive"]:
         return Check("worker", "fail", "it did not start within 30 s", f"read {transport.log}")
-    if (theirs := state.get("version")) != (ours := _version("portraitist")):
+    if (theirs := state.get("version")) != (ours := __version__):
         return Check(
             "worker", "warn", f"the running one is version {theirs}, this is {ours}", "portraitist worker --stop"
         )

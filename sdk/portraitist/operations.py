@@ -23,8 +23,8 @@ GB = 2**30
 
 @dataclass(frozen=True)
 class Operation:
-    """`memory`: bytes that a process needs for it. Doubled from the largest seen on a processor, for a GPU's context and allocator: .7 GB
-    for an edit, .6 GB for 16 pictures, 1.05 GB for learning a person from 16 photos at 128 px."""
+    """`memory`: bytes that a process needs for it, twice the largest seen on a processor, for a GPU's context and allocator. Seen were
+    .7 GB for an edit, .6 GB for 16 pictures, 1.05 GB for learning a person from 16 photos at 128 px."""
 
     request: type[BaseModel]
     result: type[BaseModel]  # says by `handed_out()` which pictures it carries

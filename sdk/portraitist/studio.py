@@ -38,21 +38,21 @@ def connect(
     tenant: str | None = None,
     webhook: Webhook | None = None,
 ) -> Studio:
-    """A studio. Without arguments: embedded, no server; everything in one folder (`home`, else $PORTRAITIST_HOME, else the
-    user's data folder), the work in a local process that starts when there is something to do.
+    """A studio. Without arguments it is embedded and needs no server. Everything lies in one folder: `home`, else
+    $PORTRAITIST_HOME, else the user's data folder. A local process does the work, and starts when there is some.
 
-    With `url` (or $PORTRAITIST_URL) as in "redis://host:6379/0": a cluster, whose `portraitist worker` processes do the work.
+    With `url` (or $PORTRAITIST_URL) as in "redis://host:6379/0" it is a cluster, whose `portraitist worker` processes do the work.
     Its bytes lie in `store` (or $PORTRAITIST_STORE): s3://bucket/folder, or a folder that every client and worker has mounted.
-    Several customers on one backend are kept apart by `tenant` (or $PORTRAITIST_TENANT; default "default"): another tenant's persona
-    or job is unknown to this studio. `webhook` is told of every job that is submitted without one of its own.
+    `tenant` (or $PORTRAITIST_TENANT, else "default") keeps several customers on one backend apart. Another tenant's persona
+    or job is unknown to this studio. `webhook` is called for every job that is submitted without one of its own.
     Raises StorageError when the folder cannot be used, InvalidRequest when an address is wrong."""
     home, store = (None if given is None else os.fspath(given) for given in (home, store))
     return Studio(replace(open_backend(url, home, store).of(tenant), webhook=webhook))
 
 
 class Studio:
-    """`studio.personas` are the people it has learnt, `studio.jobs` the work that is waiting, running or done, `studio.priors` the
-    generators that a person can start from, `studio.webhooks` what is waiting to be told."""
+    """`studio.personas` are the people it has learnt. `studio.jobs` is the work that is waiting, running or done. `studio.priors` are
+    the generators that a person can start from. `studio.webhooks` are those that wait to be sent."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend

@@ -195,8 +195,8 @@ def _page(cases: list[Case], models: dict[str, PersonaModel], args: argparse.Nam
     intro = (
         f"{len(cases)} cases: held-out photos of {len(models)} people, personalised from {args.photos} other photos (preset "
         f"{args.preset}); aligned 128 px crops, degraded and stored with 8 bits. *Classical* is the better of the methods named, "
-        "chosen per case with the truth in hand; *best other* is the best of those and of the untuned prior, chosen in the same way, "
-        "which makes both harder to beat. Nothing here is marked; delivered pictures are, which by itself costs an LPIPS of "
+        "chosen per case by the truth. *Best other* is the best of those and of the untuned prior, chosen in the same way. "
+        "That makes both harder to beat. Nothing here is marked. Delivered pictures are, which by itself costs an LPIPS of "
         f"{np.mean([c.mark for c in cases]):.4f} (the truth marked against the truth).\n\n"
         f"{judges.describe()}\n\nIdentity: mean cosine to the person's own photos. Targets: ratio ≤ 0.60 on average, better in ≥ 90 % of "
         "cases, identity above both."

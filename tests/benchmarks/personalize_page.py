@@ -98,7 +98,7 @@ def _preface(results: Results, mades: dict, people: list[str], best: str) -> str
         "Identity: share of synthesised portraits whose mean cosine to the person's photos lies above the 5th percentile of those "
         "photos' own leave-one-out scores. Grid: spectral power on the lattice of frequencies of period 2, 4, 8 px relative to the "
         "photos' own; the worst period is shown. Leakage: how far each of the five other attributes moves (largest minus smallest) while "
-        "one is swept over its reach, as a share of its own reach; mean over attributes and draws. "
+        "one is swept over its reach. It is a share of the attribute's own reach, the mean over attributes and draws. "
         "[a, b] are 95 % bootstrap intervals over pictures.",
     ]
     cut = [m for (_, method), m in mades.items() if method == "mystyle"]

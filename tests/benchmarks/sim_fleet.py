@@ -104,8 +104,8 @@ def against_real(count: int) -> tuple[str, float | None]:
         busy = _while_busy(fleet, workers)
     note = (
         f"## Against a real fleet\n\n{workers} Celery workers and a Redis server (`appendfsync always`) on this machine; jobs that "
-        f"sleep 0.4 s (log-normal, spread 0.5), {count} per load, Poisson arrivals. The simulator was given the arrival times, the "
-        f"durations, and two figures of the real fleet when idle: {1000 * dispatch:.0f} ms from submission to start and "
+        f"sleep 0.4 s (log-normal, spread 0.5), {count} per load, Poisson arrivals. The simulator gets the arrival times, the "
+        f"durations, and two figures of the real fleet when idle. They are {1000 * dispatch:.0f} ms from submission to start, and "
         f"{1000 * extra:.0f} ms per job beside the sleep. The last column shows that the comparison can fail.\n\n"
     )
     header = ("load", "wait, s", "real", "simulated", "simulated with a worker too few")

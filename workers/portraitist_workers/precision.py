@@ -14,8 +14,8 @@ from .device import device
 def optimisation_dtype() -> torch.dtype:
     """bfloat16 on GPUs and on CPUs that are faster with it, else float32. PORTRAITIST_DTYPE=float32|bfloat16 overrides.
 
-    Decided by what the processor is, never by a stopwatch. Where bfloat16 is five times as fast on one thread, one said a tenth on two
-    threads beside busy programs, and a job that was killed went on in another format.
+    The kind of processor decides, never a stopwatch. Where bfloat16 is five times as fast on one thread, a stopwatch said a tenth on two
+    threads beside busy programs. A killed job then resumed in another format.
     """
     forced = os.environ.get("PORTRAITIST_DTYPE")
     if forced:

@@ -28,8 +28,8 @@ def verify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JPEG, PNG, WebP, AVIF or HEIC pictures.")],
     json: AsJson = False,
 ) -> None:
-    """Look for signed metadata (C2PA) and for the invisible mark. Exit code 0: every file has one of them at least; 1: not;
-    2: a file is no picture, or cannot be read."""
+    """Look for signed metadata (C2PA) and for the invisible mark. Exit code 0: every file has one of them at least.
+    1: some file has neither. 2: a file is no picture, or cannot be read."""
     verdicts: dict[Path, Verdict] = {}
     refused: dict[Path, InvalidImage] = {}
     for path in files:

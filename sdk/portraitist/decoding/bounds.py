@@ -1,7 +1,7 @@
 """What decoding a file would cost, from its bytes alone.
 
-The pixels of the result bound neither the work of a progressive JPEG, which goes over them once for each scan, nor that of a
-HEIC or AVIF picture, which may be composed of larger ones. And a header of millions of tiny parts takes minutes to walk.
+The number of pixels does not bound the work. A progressive JPEG goes over them once for each scan. A HEIC or AVIF picture may be
+composed of larger ones. A header of millions of tiny parts takes minutes to read.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ def brands(data: bytes) -> frozenset[bytes]:
 
 
 def check_composition(heif: bytes, most: int) -> None:
-    """Raises Unbounded where more than `most` pixels would be decoded for the primary picture of a HEIC or AVIF file: its own, and those
-    of all parts that it and its auxiliary pictures are composed of, as often as they are used."""
+    """Raises Unbounded where the primary picture of a HEIC or AVIF file needs more than `most` pixels to be decoded.
+
+    Counted are its own pixels, and those of all parts of it and of its auxiliary pictures, as often as they are used."""
     try:
         found = _Items(heif)
     except IndexError:

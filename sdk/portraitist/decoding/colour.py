@@ -19,9 +19,10 @@ _STEPS = bytes(range(0, 256, 17))
 
 
 def to_srgb(image: Image, profile: bytes | None) -> Image:
-    """`image` (L, RGB or CMYK) as RGB in sRGB, converted relative to white, with black point compensation; what sRGB does not hold
-    is clipped. A picture whose profile is sRGB keeps its pixels bit for bit. Without a profile, or with one that is damaged, of
-    another colour space, or so large or odd that it may be meant to cost time, RGB and grey are taken to be sRGB."""
+    """`image` (L, RGB or CMYK) as RGB in sRGB, converted relative to white, with black point compensation.
+
+    What sRGB does not hold is clipped. A picture whose profile is sRGB keeps its pixels bit for bit. RGB and grey are taken to be
+    sRGB when there is no profile, or it is damaged, of another colour space, or suspiciously large or odd."""
     transform = None if not profile else _transform(profile, image.mode)
     if transform is None:
         return in_mode(image, "RGB")

@@ -38,13 +38,13 @@ class Opened:
 
 
 def open_picture(data: bytes, name: str, side: int | None = None) -> Opened:
-    """Decode one complete still picture; transparency over white, colours as its profile means them, metadata dropped.
+    """Decode one complete still picture. Transparency lies over white, colours follow its profile, metadata are dropped.
 
-    With `side`, a JPEG whose longer side is at least twice that is decoded at a half, quarter or eighth of its size, which
+    With `side`, a JPEG whose longer side is at least twice that is decoded at a half, quarter or eighth of its size. That
     saves most of the time and memory. Of a HEIC file with several pictures, or a JPEG with previews (MPO), the main one counts.
 
-    What decoding would cost is checked on the bytes, before any pixel is decoded. Raises InvalidImage, naming the file `name`, for
-    everything that is not exactly one complete still picture in an allowed format and size.
+    The cost of decoding is checked on the bytes, before any pixel is decoded. Raises InvalidImage, which names the file `name`, for
+    anything but one complete still picture in an allowed format and size.
     """
     if not data:
         raise refusal(name, "is empty (0 bytes)", "copy or download the file again")

@@ -4,19 +4,20 @@ The rules that every adapter keeps (`tests/queue/test_ledger_conformance.py` che
 
 * A job is `queued -> running -> succeeded | failed | cancelled`; `running -> queued` when its worker died.
 * `claim` is a compare-and-set: of any number of workers one wins. It counts an attempt and hands out a *fencing token*,
-  larger than every earlier one of that job. Every later write names the token; an older one raises `LeaseLost` and
+  larger than every earlier one of that job. Every later write names the token. An older one raises `LeaseLost` and
   changes nothing. So a worker that was believed dead cannot overwrite its successor.
-* A worker renews its lease by `heartbeat`. Whoever finds a lease expired, or the process dead, calls `requeue`; after
+* A worker renews its lease by `heartbeat`. Whoever finds a lease expired, or the process dead, calls `requeue`. After
   `MAX_ATTEMPTS` attempts the job fails instead (a poison job stops).
 * `submit` is atomic: it checks idempotency and the persona, reserves a new persona's name, and queues the job.
-  A persona becomes visible in the same step in which its create job succeeds; if that fails, the name is free again.
-* A job that adds photos to a persona replaces the record in the step in which it succeeds; until then, and if it fails, the old
-  one stands. Of one persona there is one at a time. What it has written is kept as long as the persona is.
+  A persona becomes visible in the same step in which its create job succeeds. If that fails, the name is free again.
+* A job that adds photos to a persona replaces the record in the step in which it succeeds. Until then, and if it fails, the old
+  record stays. Each persona has one such job at a time. What it has written is kept as long as the persona is.
 * Blobs that a job mentions are recorded (`blobs`, `refer`), so that deletion finds them and nothing else.
 * Every job, persona, name, key and blob reference belongs to a tenant. `of(tenant)` is the ledger as that tenant sees it: what
   belongs to another one is unknown to it, in every method. Workers use the ledger that sees all.
-* Whose turn it is: lane "serve" before "tune"; in a lane, the tenant with the fewest running jobs, then the one that was served
-  longest ago; of its jobs, the one of the highest priority, then the oldest. A tenant at its quota of running jobs has no turn.
+* Whose turn it is: lane "serve" goes before "tune". In a lane the tenant with the fewest running jobs is next, then the one that
+  was served longest ago. Of its jobs, the one of the highest priority is next, then the oldest. A tenant at its quota of running
+  jobs has no turn.
 * A persona has an end if its creation says so (`expires`). From then on it cannot be used, until somebody deletes it (`overdue`).
 
 Times are seconds since the epoch, by the ledger's own clock. Methods raise `NotFound`, `PersonaDeleted`, `Conflict`,
@@ -229,9 +230,10 @@ class Ledger(Protocol):
     def take(
         self, lane: Lane, *, worker: str, lease_s: float, prefer: Collection[str] = (), memory: int = 0
     ) -> JobRow | None:
-        """Claim the job of `lane` whose turn it is. A ledger of many workers may claim another one instead of the same tenant and
-        priority, about one of the personas `prefer`, if no job waits for long because of that; and passes over
-        those that need more than `memory` bytes (0: there is enough)."""
+        """Claim the job of `lane` whose turn it is. Jobs that need more than `memory` bytes are passed over (0: there is enough).
+
+        A ledger of many workers may claim another job of the same tenant and priority instead, about one of the personas `prefer`.
+        It does so only if no job waits for long because of that."""
 
     def claim(self, job_id: str, *, worker: str, lease_s: float) -> JobRow | None:
         """Claim this job, or None when somebody else has it, it is over, or its tenant is at its quota of running jobs."""
@@ -258,8 +260,8 @@ class Ledger(Protocol):
     ) -> None: ...
 
     def requeue(self, job_id: str, token: int, *, reason: str, count: bool = True) -> JobRow:
-        """The attempt ended without a result. Back to the queue; cancelled if that was asked for; failed if it was
-        the last attempt. count=False: the worker was asked to stop, which is no attempt."""
+        """The attempt ended without a result. The job goes back to the queue. It is cancelled if that was asked for, and fails
+        after its last attempt. count=False: the worker was asked to stop, which is no attempt."""
 
     def queued(self, *, lane: Lane | None = None, limit: int = 10) -> list[str]:
         """Ids of what can be claimed now, in turn."""

@@ -1,8 +1,8 @@
 """The cluster's ledger: one Redis (or Valkey) server, shared by clients and workers on any number of hosts.
 
-Every step that must not be torn apart is one run of `ledger.lua` inside the server, which also tells the time: leases and
-events use its clock, not those of the hosts. The decisions (`rules`) are made here; the script refuses to act on a decision
-whose grounds have changed, and it is then made again.
+Every step that must not be torn apart is one run of `ledger.lua` inside the server. Leases and events use the server's clock, not
+those of the hosts. The decisions (`rules`) are made here. The script refuses to act on a decision whose grounds have changed. The
+decision is then made again.
 
 The server must keep what it accepted (`appendonly yes`, `appendfsync always`) and must not evict (`maxmemory-policy
 noeviction`). All keys share a hash tag, so they lie on one node of a Redis cluster.

@@ -1,6 +1,6 @@
 """The embedded ledger: one SQLite file, shared by clients and the worker on one machine.
 
-WAL lets them read while one writes; what must survive a power cut is written with `synchronous=FULL`; every method is one
+WAL lets them read while one writes. What must survive a power cut is written with `synchronous=FULL`. Every method is one
 IMMEDIATE transaction, so checks and writes cannot be torn apart. Keep the file on a local disk (WAL fails on NFS).
 """
 

@@ -1,9 +1,10 @@
 """GET and POST to public addresses only, within limits of time and size.
 
-A name is resolved once. If any of its addresses is not public, it is refused; else one of *these* addresses is connected to,
-so a second answer of the name server (DNS rebinding) is never asked for. TLS checks the certificate against the name. A
-redirect is a new address and goes the same way. Python's own http.client sends the request and reads the head: unlike the usual
-libraries it reads no proxy, netrc or other settings from the environment, follows nothing and retries nothing. `framing` reads the body.
+A name is resolved once. If any of its addresses is not public, it is refused. Otherwise the connection goes to one of *these*
+addresses. So a second answer of the name server (DNS rebinding) does not matter. TLS checks the certificate against the name. A
+redirect is a new address and goes the same way. Python's own http.client sends the request and reads the head. Unlike the usual
+libraries, it reads no proxy, netrc or other settings from the environment. It follows nothing and retries nothing.
+`framing` reads the body.
 """
 
 from __future__ import annotations

@@ -115,8 +115,8 @@ def _tried(used: Certificate) -> Certificate:
             builder.sign(signer, "image/png", plain, io.BytesIO())
     except c2pa.C2paError as error:
         raise CertificateUnusable(
-            f"C2PA does not sign with this certificate ({error}); it must be for signing (key usage: digital signature; extended key "
-            "usage: C2PA claim signing, e-mail protection or document signing), with an organisation, and not signed by itself",
+            f"C2PA does not sign with this certificate ({error}). It must be for signing: key usage digital signature, extended key "
+            "usage C2PA claim signing, e-mail protection or document signing. It must name an organisation, and not be signed by itself",
             param="PORTRAITIST_C2PA_CERT",
         ) from error
     return used

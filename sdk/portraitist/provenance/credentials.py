@@ -16,8 +16,8 @@ from .certificate import TEST_ISSUER
 
 @dataclass(frozen=True)
 class Credentials:
-    """What the signed metadata says. `state` is "valid" when signature, metadata and pixels belong together; who signed is another
-    matter: `trust` is "trusted" when their certificate leads to one that you trust, "test" when it says itself that it proves nothing."""
+    """What the signed metadata says. `state` is "valid" when signature, metadata and pixels belong together. `trust` is about the
+    signer: "trusted" when their certificate leads to one that you trust, "test" when it says itself that it proves nothing."""
 
     state: Literal["valid", "invalid", "missing"]
     signer: str = ""

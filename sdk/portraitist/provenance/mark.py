@@ -1,18 +1,18 @@
 """The invisible mark: what it looks like, and how much of it a window of a picture shows.
 
 A spread-spectrum mark (Cox et al. 1997) in the luminance's middle frequencies. Its *tile* is a sum of waves of 8 to 25 periods
-per tile, whose phases are drawn from a key; a portrait is one tile, an edited photo has one over what was changed. Because it is
-fixed to the tile's size and not to pixels, it survives resizing.
+per tile, whose phases are drawn from a key. A portrait is one tile. An edited photo has one over what was changed. The mark is
+fixed to the tile's size and not to pixels, so it survives resizing.
 
-The tile may begin anywhere (it is cyclic). Whoever marks takes the beginning that the picture resembles already, which halves the
-strength needed (informed coding: Miller, Doërr & Cox 2004); whoever looks tries all of them with one Fourier transform.
+The tile may begin anywhere (it is cyclic). Marking takes the beginning that the picture resembles already. That halves the
+strength needed (informed coding: Miller, Doërr & Cox 2004). Looking tries all beginnings with one Fourier transform.
 
 **False positives.** Let c_k be the window's Fourier coefficients, whitened and weighted, and phi_k the key's phases. The score
 
     t = sum_k |c_k| cos(arg c_k - phi_k) / sqrt(sum_k |c_k|^2 / 2)
 
-of a picture that has nothing to do with the key is a weighted sum of cosines of independent uniform angles, and since
-E exp(a cos phi) = I_0(a) <= exp(a^2 / 4), P(t > x) <= exp(-x^2 / 2), whatever the picture. Looking in n places costs a factor n.
+of a picture that has nothing to do with the key is a weighted sum of cosines of independent uniform angles. For these,
+E exp(a cos phi) = I_0(a) <= exp(a^2 / 4). So P(t > x) <= exp(-x^2 / 2), whatever the picture. Looking in n places costs a factor n.
 """
 
 from __future__ import annotations

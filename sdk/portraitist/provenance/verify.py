@@ -16,8 +16,9 @@ _LOOKED_AT = 2048  # px of the longer side; the mark has no finer detail in a pi
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a file's metadata and pixels say about where it comes from. Each layer can be there without the other: metadata gets lost
-    when a picture is saved anew, the mark does not; a mark can be copied by whoever has a marked picture, a signature cannot."""
+    """What a file's metadata and pixels say about where it comes from. Each layer can be there without the
+    other. Saving a picture again loses the metadata, but not the mark. Whoever has a marked picture can copy its mark, but not its
+    signature."""
 
     credentials: Credentials
     mark: MarkFound

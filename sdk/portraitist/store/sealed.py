@@ -2,8 +2,8 @@
 
     blob or checkpoint: "P1", nonce (12 bytes), ciphertext and tag
 
-A blob's nonce is a keyed hash of the job and the content, so the same job writing the same bytes again writes the same object,
-and nothing else ever has its name: equal photos of two people, or of two jobs, look unrelated, and a blob belongs to one job.
+A blob's nonce is a keyed hash of the job and the content. So a job that writes the same bytes again writes the same object.
+Nothing else ever has its name: a blob belongs to one job, and equal photos of two people, or of two jobs, look unrelated.
 """
 
 from __future__ import annotations

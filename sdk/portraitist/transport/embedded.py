@@ -1,7 +1,7 @@
 """The embedded transport: starts a local worker process when there is none, and again when it died.
 
 The worker (`python -m portraitist_workers.queue.embedded --home DIR`) runs in a session of its own, so it outlives the client
-that started it; it looks into the ledger every few milliseconds, so there is no message to send; it ends by itself after
+that started it. It reads the ledger every few milliseconds, so there is no message to send. It ends by itself after
 ten idle minutes.
 """
 

@@ -70,11 +70,10 @@ def open_photo(
 def invert_photo(
     model: PersonaModel, pixels: Tensor, known: Tensor, preset: Preset, space: str, seed: int, on_stage: OnStage
 ) -> tuple[Tensor, Generator]:
-    """The latent w_plus [1, num_ws, D] of the face `pixels` [1, 3, R, R] in the person's space, and a generator tuned to show exactly
-    it there, where it is `known` [1, 1, R, R].
+    """The latent w_plus [1, num_ws, D] of the face `pixels` [1, 3, R, R] in the person's space, and a generator tuned to show it there.
 
-    space "w": a mix of the anchors and nothing else; "w_plus": with a small offset per layer (MyStyle's alpha projection);
-    "s": that, and the styles themselves refined (the offset stays with the generator, so edits move w as ever).
+    The face counts where it is `known` [1, 1, R, R]. space "w" is a mix of the anchors and nothing else. "w_plus" adds a small offset
+    per layer (MyStyle's alpha projection). "s" also refines the styles. Their offset stays with the generator, so edits move w as ever.
     """
     dtype = optimisation_dtype()
     loss = Reconstruction(load_perceptual(), seed=seed)

@@ -1,7 +1,7 @@
 """The FFHQ frame: the square of a photo that the generator's pictures show, and the way there.
 
-The rule is that of the FFHQ data set (Karras, Laine, Aila: A Style-Based Generator Architecture for GANs, CVPR 2019,
-appendix A): from eye to eye and eye to mouth, an oriented square around the face. The way back is in paste.py.
+The rule is that of the FFHQ data set: an oriented square around the face, sized from eye to eye and from eye to mouth. Source:
+Karras, Laine, Aila: A Style-Based Generator Architecture for GANs, CVPR 2019, appendix A. The way back is in paste.py.
 
 Coordinates are continuous: x right, y down, pixel i covers [i, i+1).
 """

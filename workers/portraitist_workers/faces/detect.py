@@ -110,7 +110,7 @@ def _detect_scaled(image: np.ndarray, scale: float, min_probability: float) -> l
 def _refine(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     """Five points as the median over shifted, scaled and mirrored views of the last network.
 
-    One pass of MTCNN sees the face at 48 px in one place. The median over 20 views costs 11 ms and takes the standard
+    One pass of MTCNN sees the face at 48 px in one place. The median over 20 views costs 11 ms. It lowers the standard
     deviation of the FFHQ frame's centre from 0.59, 0.85 to 0.32, 0.60 px of 256 (40 portraits with hand-placed points).
     """
     centre = np.array([box[0] + box[2], box[1] + box[3]]) / 2

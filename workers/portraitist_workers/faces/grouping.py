@@ -1,6 +1,6 @@
 """Whose photos are these: faces gathered into people, and the one person who is meant.
 
-Average linkage: two groups of faces are one person's when their faces are alike on average, so no single pair decides, and photos
+Average linkage: two groups of faces are one person's when their faces are alike on average. So no single pair decides, and photos
 of many years hold together by the ones in between. Two faces of one photo are never the same person.
 """
 

@@ -102,9 +102,10 @@ def check_photos(
 ) -> Intake:
     """Judge `photos` for learning one person at `side` px.
 
-    person : name of a photo whose largest face is the one who is meant; None: who is in most photos
-    keep   : names of photos to use whatever is found, if they show a face at all
-    known  : the person, if they were learnt before; a face is theirs when it is like these, and a copy of these is a duplicate
+    * `person`: name of a photo whose largest face is the one who is meant. None: who is in most photos.
+    * `keep`: names of photos to use whatever is found, if they show a face at all.
+    * `known`: the person, if they were learnt before. A face is theirs when it is like these. A copy of these is a duplicate.
+
     on_step(done, total, name) is called after each photo and may raise to stop.
     Raises PhotosUnusable, with all verdicts, when fewer than `minimum` photos are usable or two people are in about as many.
     Nothing about a photo raises: it gets a verdict.

@@ -107,12 +107,11 @@ class EyeTower(nn.Module):
 class AttributeNetwork(nn.Module):
     """Aligned faces -> attribute values, and how sure the network is of each.
 
-    Of the eyes there are two readings, the trunk's and the tower's; `trust` weighs them by how much the picture shows that the tower does
+    Of the eyes there are two readings, the trunk's and the tower's. `trust` weighs them by how much the picture shows that the tower does
     not see.
 
-    Deviations come out of the likelihood too narrow where the network doubts and too wide where it does not, by a factor of up to two and
-    a half: `gains`, the logarithms of what they are multiplied by where their own logarithm is at `knots`, put that right (linear in
-    between).
+    The likelihood makes deviations too narrow where the network doubts and too wide where it does not, by a factor of up to two and
+    a half. Factors correct that. `gains` are their logarithms where the deviation's own logarithm is at `knots`, linear in between.
     """
 
     KNOTS = 5
@@ -195,11 +194,11 @@ class Fire(nn.Module):
 class PerceptualNetwork(nn.Module):
     """A perceptual distance distilled from LPIPS (Zhang et al. 2018), with pixel and edge terms.
 
-    A convolution and eight fire modules, tapped at seven depths like LPIPS on SqueezeNet 1.1 (so that it sees what that
-    sees; the weights are learnt from nothing, on renders). The distance is a sum over the depths of mean squared
-    differences between `metric` maps, which were trained to equal principal components of LPIPS's weighted, normalised
-    features, plus robust differences of pixels and of gradients at three scales. The latter leave no direction in which
-    a picture can change without the distance noticing: LPIPS alone lets a tuned generator print its up-sampling grid.
+    A convolution and eight fire modules, tapped at seven depths like LPIPS on SqueezeNet 1.1, so that it sees what that
+    sees. The weights are learnt from nothing, on renders. The distance is a sum of two parts. One is the mean squared
+    differences between `metric` maps at all depths. These maps were trained to equal principal components of LPIPS's weighted,
+    normalised features. The other is robust differences of pixels and of gradients at three scales. They leave no direction in
+    which a picture can change unnoticed. LPIPS alone lets a tuned generator print its up-sampling grid.
     """
 
     # (channels inside, channels out) of the fire modules; "pool" halves the side before
@@ -250,7 +249,7 @@ class PerceptualNetwork(nn.Module):
         return [_unit(x) for x in raw]
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Distance [B] between pictures [B, 3, R, R] in [-1, 1]; about LPIPS's scale; differentiable."""
+        """Distance [B] between pictures [B, 3, R, R] in [-1, 1], about on LPIPS's scale. Differentiable."""
         return self.distance(self.features(a), self.features(b), a, b)
 
     def distance(self, fa: list[Tensor], fb: list[Tensor], a: Tensor, b: Tensor) -> Tensor:

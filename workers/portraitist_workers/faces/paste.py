@@ -1,7 +1,7 @@
 """An edited crop back into its photo, without a visible seam.
 
-Three things hide the seam: the crop fades out towards its border; its low frequencies are pulled to the photo's along
-that border; and where the edit changed nothing, the photo's own fine detail, which a small crop cannot hold, is kept.
+Three things hide the seam. The crop fades out towards its border. Its low frequencies are pulled to the photo's along
+that border. Where the edit changed nothing, the photo's own fine detail is kept, which a small crop cannot hold.
 Pixels where the mask is zero are the photo's own, bit for bit.
 """
 

@@ -31,8 +31,8 @@ class Exposure:
 def blur_sigma(crop: np.ndarray) -> float:
     """Estimated Gaussian blur of the face's edges, sigma in px of a 128 px crop; 3 and more are all "3".
 
-    At an edge blurred by s, blurring again by r weakens the gradient by R = sqrt(s^2 + r^2) / s, hence
-    s = r / sqrt(R^2 - 1) (Zhuo & Sim: Defocus map estimation from a single image, Pattern Recognition 2011, eq. 4-6).
+    At an edge blurred by s, blurring again by r weakens the gradient by R = sqrt(s^2 + r^2) / s. So s = r / sqrt(R^2 - 1)
+    (Zhuo & Sim: Defocus map estimation from a single image, Pattern Recognition 2011, eq. 4-6).
     Horizontal and vertical gradients are judged apart and the worse counts, since motion blurs one of them.
     """
     S = len(crop)

@@ -24,7 +24,7 @@ _PALM_TO_HAND = 0.35  # of a palm's box, by which it grows to all sides to hold 
 
 @dataclass(frozen=True, eq=False)
 class Weighed:
-    """`weight` in [LEAST, 1]; `known` [S, S] float32 is 1 where pixels are the person's; `notes` say why they are not all 1."""
+    """`weight` is in [LEAST, 1]. `known` [S, S] float32 is 1 where pixels are the person's. `notes` say why they are not all 1."""
 
     weight: float
     known: np.ndarray

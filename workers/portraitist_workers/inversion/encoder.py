@@ -38,7 +38,7 @@ class Encoder(nn.Module):
     """forward(image [B, 3, R, R] in [-1, 1]) -> w [B, w_dim]. `w_mean`, `w_std` scale its output to the prior's W.
 
     Where `num_ws` is given, `w_plus` adds an offset for every layer (Tov et al.: Designing an Encoder for StyleGAN Image
-    Manipulation, 2021, section 5): closer to the picture, and as near to W as training's penalty on the offsets keeps them.
+    Manipulation, 2021, section 5). That is closer to the picture. Training's penalty on the offsets keeps it near to W.
     """
 
     w_mean: Tensor

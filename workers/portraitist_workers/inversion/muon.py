@@ -1,7 +1,7 @@
 """Muon (Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"), for tuning a generator to a few photos.
 
 Adam's step is long where a gradient has been steady and short elsewhere, number by number. Muon goes equally far along every
-singular direction of a layer's averaged gradient: the many weak directions that hold the detail of hair and skin move as fast
+singular direction of a layer's averaged gradient. Many weak directions hold the detail of hair and skin. They move as fast
 as the few strong ones that hold tone and outline.
 """
 

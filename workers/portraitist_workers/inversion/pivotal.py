@@ -30,7 +30,7 @@ def tune_to_photo(
 ) -> Generator:
     """A copy of `generator` whose image of `w` [1, D] or [1, num_ws, D] is `photo` [1, 3, R, R].
 
-    `anchors` [N, D]: points whose images must not change; two of them are held to what the generator showed
+    `anchors` [N, D]: points whose images must not change. Two of them are held to what the generator showed
     before (PTI's locality regularisation, with the person's own anchors in place of random latents).
     """
     tuned = copy.deepcopy(generator).requires_grad_(False)

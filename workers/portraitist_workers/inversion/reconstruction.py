@@ -1,7 +1,7 @@
 """The distance between a generated image and a photo that inversion and tuning minimise.
 
-L = perceptual(shifted pair) + l1_weight * mean |a - b| + pyramid_weight * coarse L1. MyStyle uses LPIPS + MSE; L1 keeps
-edges, the coarse octaves hold tone, and the shared random shift keeps the perceptual network's own pixel grid out of
+L = perceptual(shifted pair) + l1_weight * mean |a - b| + pyramid_weight * coarse L1. MyStyle uses LPIPS + MSE. L1 keeps
+edges, and the coarse octaves hold tone. The shared random shift keeps the perceptual network's own pixel grid out of
 the picture (it would show as energy at the up-sampling frequencies).
 """
 
@@ -53,8 +53,9 @@ class Reconstruction:
         """Pixels a side of the image that step `step` of `steps` wants: coarse to fine.
 
         A face is placed, turned and coloured at 128 px (a quarter of the side in large generators) as well as in full, at a fraction
-        of the cost; the last steps learn the detail. On four photos at 256 px, 100 steps in W+ took 0.70 of the time to LPIPS 0.078 where
-        full steps had 0.075. Tuning a generator to one photo is not done so: what the coarse steps broke, the few fine ones left.
+        of the cost. The last steps learn the detail. On four photos at 256 px, 100 steps in W+ took 0.70 of the time. They reached LPIPS
+        0.078, where full steps had 0.075. Tuning a generator to one photo is not done so: the few fine steps do not mend what the
+        coarse ones broke.
         """
         coarse = max(COARSE_SIDE, resolution // 4)
         return coarse if coarse < resolution and step < FINE_FROM * steps else resolution

@@ -46,8 +46,8 @@ def sources(photos: Sequence[Photo], context: Context) -> list[Source]:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Pictures to learn from: photos [N, 3, R, R]; known [N, 1, R, R] is 1 where their pixels are the person's or their surroundings';
-    counts [N] how much each counts."""
+    """Pictures to learn from: photos [N, 3, R, R]. known [N, 1, R, R] is 1 where their pixels are the person's or their surroundings'.
+    counts [N] is how much each counts."""
 
     photos: Tensor
     known: Tensor

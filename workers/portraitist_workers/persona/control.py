@@ -2,7 +2,7 @@
 
 Axes fitted to a few photos are never exact, and moving one attribute drags others along. The attribute network sees
 both. `Response` is how the measured attributes answer to unit steps along every axis (finite differences on the
-person's own anchors); inverting it turns a measured error into a step that removes it, for the attributes that were
+person's own anchors). Inverting it turns a measured error into a step that removes it. That holds for the attributes that were
 asked for *and* for those that should have stayed as they were.
 """
 

@@ -57,8 +57,8 @@ _TURNING_COSTS = 0.02  # of likeness, in a real face at twenty degrees
 
 @dataclass(eq=False)
 class Views:
-    """pictures [V, 3, R, R] and how much their pixels count [V, 1, R, R]; photo [V] index of the one each is made from; moved [V, D]: from
-    its anchor to the view's latent."""
+    """pictures [V, 3, R, R], and how much their pixels count [V, 1, R, R]. photo [V]: index of the one that each is made from.
+    moved [V, D]: from its anchor to the view's latent."""
 
     pictures: Tensor
     counts: Tensor
@@ -93,8 +93,10 @@ class Views:
         seed: int,
         first: int = 0,
     ) -> Views | None:
-        """Views of photos [N, 3, R, R] whose MOVED are `values` [N, 3] and whose latents are `anchors` [N, D]; steps [3, D]: the prior's
-        directions per unit; embeddings [K, E] of all photos of the person, of which these are those from the index `first` on.
+        """Views of photos [N, 3, R, R] whose MOVED are `values` [N, 3] and whose latents are `anchors` [N, D].
+
+        `steps` [3, D] are the prior's directions per unit. `embeddings` [K, E] are of all photos of the person. These photos are those
+        from the index `first` on.
 
         known [N, 1, R, R]: 0 where a photo's pixels are not the person's. Photos that count for little (`counts` [N]) give no views. None:
         there is nothing to add.

@@ -27,8 +27,8 @@ LEADING = 0.6  # weight of the first anchor in a random mix
 def sample(anchors: Tensor, count: int, generator: torch.Generator, *, mixed: int = 3) -> Tensor:
     """`count` random points [count, D]: mixes of `mixed` anchors each, one of which leads.
 
-    MyStyle's sampler weighs its three anchors evenly. Far from every anchor the tuned generator drifts from the person:
-    with a leading anchor 95 % of one test person's portraits stayed above the 5th percentile of their own photos, against 86 %.
+    MyStyle's sampler weighs its three anchors evenly. But far from every anchor the tuned generator drifts from the person. With a
+    leading anchor 95 % of one test person's portraits stayed above the 5th percentile of their own photos, without one 86 %.
     """
     N = anchors.shape[0]
     mixed = min(mixed, N)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+import portraitist
 from portraitist.results import AttributeReport, PictureReport, Reach
 
 from ..faces.attributes import load_attribute_points, load_attributes
@@ -46,7 +46,7 @@ def versions(dtype: torch.dtype | None = None) -> dict[str, str]:
     """What decides a result's last bits, beside request and machine; `dtype` (default: this process's) is what optimisation ran in."""
     precision = str(dtype or optimisation_dtype()).removeprefix("torch.")
     return {
-        "portraitist": importlib.metadata.version("portraitist"),
+        "portraitist": portraitist.__version__,
         "torch": torch.__version__,
         "precision": precision,
     }
@@ -77,7 +77,7 @@ class Judge:
         before: Tensor | None = None,
         reach: Sequence[Reach] = (),
     ) -> list[PictureReport]:
-        """images [B, 3, R, R]; measured [B, A] in the order of the attribute network; `before` [A]: an edited photo's values."""
+        """images [B, 3, R, R]. measured [B, A], in the order of the attribute network. `before` [A]: an edited photo's values."""
         scores = identity_scores(self.identity(images), self.embeddings)
         points = bounded(torch.cat([self.points(part)[0] for part in images.split(16)]))
         measured, before = bounded(measured), None if before is None else bounded(before)

@@ -40,11 +40,11 @@ class Regression:
     """w_n = origin + z_n A + residual, A = argmin |W - Z A|^2 + shrinkage |A - A_prior|^2 (ridge towards the prior).
 
     `prior_steps` [M, D]: the prior's own directions per unit; zeros for attributes it does not know.
-    `nuisance` [K, D]: orthonormal directions of light, camera and backdrop, in which A stays A_prior: in 16 photos a smile
+    `nuisance` [K, D]: orthonormal directions of light, camera and backdrop, in which A stays A_prior. In 16 photos a smile
     and a dark backdrop go together by chance, and asking for the one would bring the other.
-    Loss: mean (c_m(w_n) - a_nm)^2 in units of the attribute's spread, the regression form of MyStyle++ eq. 5. Squared,
-    because Adam turns the constant gradient of an absolute value into a step of constant size along every coordinate
-    of W at once, and the anchors never come to rest.
+    Loss: mean (c_m(w_n) - a_nm)^2 in units of the attribute's spread, the regression form of MyStyle++ eq. 5. It is squared,
+    because an absolute value has a constant gradient. Adam turns that into a step of constant size along every coordinate of W at
+    once, and the anchors never come to rest.
     """
 
     names: tuple[str, ...]
@@ -73,7 +73,7 @@ BINS = {"yaw": 5.0, "pitch": 5.0, "roll": 5.0, "smile": 0.2, "mouth_open": 0.2, 
 
 
 def _bin(name: str, column: Tensor) -> Tensor:
-    """Bin numbers [N]; 5 degrees, 0.2 on [0, 1] scales, 2 years; other attributes five equal bins of their range."""
+    """Bin numbers [N]: of 5 degrees, of 0.2 on [0, 1] scales, of 2 years. Other attributes get five equal bins of their range."""
     width = BINS.get(name) or max(float(column.max() - column.min()) / 5, 1e-6)
     return torch.floor(column / width + 0.5).long()
 

@@ -39,8 +39,8 @@ def project(
     """argmin over the dilated hull of `objective`, from the hull's point nearest to `start` [D].
 
     alpha is optimised through `constrain`, so every iterate lies in the hull. `offset` (MyStyle's Delta, here in units
-    of w_std per row of w_plus) may leave it a little: its squared size counts `offset_weight`; 0 steps of it if the
-    weight is infinite.
+    of w_std per row of w_plus) may leave it a little. Its squared size counts `offset_weight`. An infinite weight leaves the offset
+    at zero.
     """
     N = len(anchors)
     raw = nearest_alpha(anchors, start).clone().requires_grad_()

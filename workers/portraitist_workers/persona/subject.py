@@ -20,8 +20,8 @@ from .model import PersonaModel
 
 @dataclass(frozen=True)
 class Subject:
-    """`pixels` [1, 3, R, R] is the aligned crop at `frame`, `known` [1, 1, R, R] where it shows the photo and nothing beyond its edge;
-    `others` are frames of other people's faces."""
+    """`pixels` [1, 3, R, R] is the aligned crop at `frame`. `known` [1, 1, R, R] is where it shows the photo and nothing beyond its
+    edge. `others` are frames of other people's faces."""
 
     photo: np.ndarray
     frame: Frame

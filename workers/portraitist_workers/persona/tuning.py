@@ -2,7 +2,7 @@
 
 L_views (elsewhere.py) holds the person where no photo is.
 
-All randomness of a step comes from (seed, step), and a checkpoint holds every changing tensor, so a run that is killed
+All randomness of a step comes from (seed, step), and a checkpoint holds every changing tensor. So a run that is killed
 and resumed ends with the same weights as one that is not (same device and thread count).
 """
 
@@ -55,9 +55,9 @@ class Tuning:
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """photos [N, 3, R, R] in [-1, 1]; anchors [N, D]; values [N, M] attribute values in their units.
+        """photos [N, 3, R, R] in [-1, 1]. anchors [N, D]. values [N, M]: attribute values in their units.
 
-        known [N, 1, R, R]: 1 where a photo's pixels count; counts [N]: how much a photo counts. None: all, and 1.
+        known [N, 1, R, R]: 1 where a photo's pixels count (None: all). counts [N]: how much a photo counts (None: 1).
         """
         self.known, self.counts, self.views = known, counts, views
         self.photos, self.values, self.organizer, self.loss, self.schedule = photos, values, organizer, loss, schedule

@@ -1,7 +1,7 @@
 """The people that this process holds ready, least recently used ones dropped first.
 
-A persona is a small delta on a prior that all share, but computing needs its weights whole: 20 to 45 MB for one of 128 px once it
-has served, and a fifth of a second to unpack. So as many as fit stay, and with each the photos that were opened last.
+A persona is a small delta on a shared prior, but computing needs its weights whole. A used persona of 128 px takes 20 to 45 MB, and
+a fifth of a second to unpack. So as many as fit stay, and with each the photos that were opened last.
 """
 
 from __future__ import annotations

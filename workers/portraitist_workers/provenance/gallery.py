@@ -28,10 +28,11 @@ class Gallery:
 
 
 def refuse_unmarked(result: BaseModel, pictures: Collection[str]) -> None:
-    """Raises AssertionError, a fault of ours, for a result with a picture that did not pass the door, and for one of a type that does
-    not say which pictures it carries (`handed_out()`). `pictures`: those that passed."""
+    """Raises AssertionError, a fault of ours, for a result with a picture that is not among `pictures`, which were marked and signed.
+
+    It also does so for a result whose type does not say which pictures it carries (`handed_out()`)."""
     handed_out = getattr(result, "handed_out", None)
     if handed_out is None:
-        raise AssertionError(f"{type(result).__name__} does not say which pictures it carries; give it handed_out()")
+        raise AssertionError(f"{type(result).__name__} does not say which pictures it carries")
     if handed_out() - set(pictures):
         raise AssertionError("a picture was about to be handed out without its mark")

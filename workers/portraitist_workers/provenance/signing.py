@@ -11,10 +11,10 @@ import hashlib
 import io
 import json
 from datetime import UTC, datetime
-from importlib import metadata
 
 import c2pa
 
+import portraitist
 from portraitist.provenance import certificate
 
 from ..faces.image_io import encode_png
@@ -32,7 +32,7 @@ def signed_png(picture: MarkedImage, origin: Origin) -> bytes:
 
 
 def _manifest(origin: Origin) -> dict:
-    agent = {"name": "portraitist", "version": metadata.version("portraitist")}
+    agent = {"name": "portraitist", "version": portraitist.__version__}
     act = {"softwareAgent": agent, "when": datetime.now(UTC).isoformat(timespec="seconds"), "description": origin.verb}
     marked = {"action": "c2pa.watermarked.unbound", "softwareAgent": agent}
     if origin.photo is None:

@@ -108,8 +108,8 @@ def _drop_checkpoint(backend: Backend, job_id: str) -> None:
 
 
 def _finish(ledger: Ledger, row: JobRow, outcome: dict[str, Any]) -> bool:
-    """False: the job is no longer ours. A full disk, or a server that is away, must not turn a finished job into a lost one:
-    keep trying while somebody may free some space or start it again."""
+    """False: the job is no longer ours. A full disk, or a server that is away, must not turn a finished job into a lost one.
+    So it keeps trying while somebody may free some space or start the server again."""
     began = time.monotonic()
     while True:
         try:

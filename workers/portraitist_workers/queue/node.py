@@ -33,8 +33,8 @@ STUCK_S = 10.0  # so long idle beside waiting wake-ups: Celery has stopped liste
 
 
 class Node:
-    """`run` is the loop, in a thread of the worker's main process. `pids`: of its children, now; `busy`: whether Celery has
-    taken a message; `restart`: begin anew in this process."""
+    """`run` is the loop, in a thread of the worker's main process. `pids` are those of its children now. `busy` says whether Celery
+    has taken a message. `restart` begins anew in this process."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Repairs what crashes leave behind in a cluster: jobs whose lease ran out, wake-ups that were lost, bytes nobody needs.
 
-Every worker has one; of them, one at a time acts. Nothing it does can do harm when it is done twice or late: a job is taken
+Every worker has one, and one of them acts at a time. Nothing it does can do harm when it is done twice or late. A job is taken
 back by its token only, and a wake-up too many finds nothing to do.
 """
 

@@ -43,7 +43,7 @@ COMPARE_S = 2.0  # how often we look, between jobs, whether we run the installed
 
 
 class Supervisor:
-    """`run` is the loop (in a thread of the worker's main process); `idle_s` = 0 never ends by itself; `processes` tells the
+    """`run` is the loop, in a thread of the worker's main process. With `idle_s` = 0 it never ends by itself. `processes` gives the
     children's process ids."""
 
     def __init__(

@@ -1,5 +1,7 @@
-"""Erasing what nobody refers to (uploads that were never submitted, photos of failed creations, dead checkpoints), what was kept for
-its time (jobs that are over, personas that expired), and what a deletion that was cut off has left."""
+"""Erasing what is no longer needed.
+
+Nobody refers to uploads that were never submitted, photos of failed creations, and dead checkpoints. Jobs that are over and personas
+that expired were kept for their time. A deletion that was cut off is finished."""
 
 from __future__ import annotations
 

@@ -1,2 +1,2 @@
-"""Restoring a damaged photo: what its damage left (`locate`, `holes`, `observation`), by what a restored picture is measured (`loss`),
-degradations as differentiable functions (`degrade`), and their estimation from a picture (`estimate`)."""
+"""Restoring a damaged photo. `locate`, `holes` and `observation` find what its damage left. `loss` measures a restored picture.
+`degrade` has degradations as differentiable functions, and `estimate` estimates them from a picture."""

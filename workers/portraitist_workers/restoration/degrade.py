@@ -23,9 +23,9 @@ def apply(
 ) -> Tensor:
     """`image` [B, 3, R, R] in [-1, 1] through `chain`, in order; downsampling makes it smaller.
 
-    known  [1, 1, R, R] in {0, 1} for a Mask in the chain: missing pixels become grey (0)
-    sides  px after each Downsample, in place of what its factor says
-    rng    draws the noise; None leaves noise out, as restoration does: it fits the expected picture
+    * `known` [1, 1, R, R] in {0, 1} is for a Mask in the chain: missing pixels become grey (0).
+    * `sides` are px after each Downsample, in place of what its factor says.
+    * `rng` draws the noise. None leaves noise out, as restoration does, because it fits the expected picture.
     """
     left = list(sides)
     for item in chain:

@@ -1,4 +1,4 @@
-"""What a restored picture is measured by: degraded it is the photo; it is the person; it is what was asked."""
+"""What measures a restored picture: degraded, it gives the photo. It shows the person, and what was asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PERCEPTUAL_SIDE = 64  # px from which perceptual networks are within their range
 class DegradedLoss:
     """Distance between a picture's degraded version and the observation.
 
-    Perceptual networks are outside their range below 64 px, and see a hole as content: small observations are compared
+    Perceptual networks are outside their range below 64 px, and see a hole as content. So small observations are compared
     by an L1 pyramid alone, and missing pixels are the same in both.
     """
 

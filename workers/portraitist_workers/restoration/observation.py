@@ -69,9 +69,9 @@ def observe(
 ) -> Observation:
     """The face in `photo` [H, W, 3] as `chain` left it.
 
-    A photo that was downsampled is delivered larger by the factor, or with `keep_size` in its own size. How much of the face was lost
-    is not the factor but the face's own size: one of 60 px in a photo that was 8 times larger has lost half of the prior's 128. `read`
-    gets the bytes of a mask.
+    A photo that was downsampled is delivered larger by the factor, or with `keep_size` in its own size. The face's own size says how much
+    of it was lost, not the factor. A face of 60 px has lost half of the prior's 128, also in a photo that was 8 times larger.
+    `read` gets the bytes of a mask.
 
     Raises FaceNotFound, and InvalidRequest for a mask that does not fit and a face that is too small.
     """

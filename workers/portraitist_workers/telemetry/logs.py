@@ -1,8 +1,8 @@
 """Log lines, as text or as JSON (`PORTRAITIST_LOG=json`), with the ids of the job that a line is about.
 
-A line never tells what a job is made of, nor whose persona it is about: logs outlive deletions, and while the persona exists the ledger
-tells it by the job's id. Messages of ours name ids only; an exception is shown by its type and where it was
-raised, without its text, for that may quote a file's name or a value (the job's own error, in the ledger, has the text).
+A line never says what a job is made of, nor whose persona it is about, because logs outlive deletions. While the persona exists,
+the ledger gives it by the job's id. Our messages name ids only. An exception is shown by its type and where it was
+raised, without its text, which may quote a file's name or a value. The job's own error, in the ledger, has the text.
 Passwords in addresses are masked wherever they come from.
 """
 

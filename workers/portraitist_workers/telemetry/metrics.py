@@ -1,7 +1,7 @@
 """Prometheus metrics of one worker (`pip install 'portraitist[metrics]'`); nothing happens when they are not served.
 
-The child does the jobs and the main process answers the scraper, so both count in prometheus-client's multi-process mode: every
-process has a file of its own in one folder, mapped into memory, which outlives a killed child.
+The child does the jobs and the main process answers the scraper. So both count in prometheus-client's multi-process mode. Every
+process has a file of its own in one folder, mapped into memory. It outlives a killed child.
 """
 
 from __future__ import annotations

@@ -53,9 +53,9 @@ def child_is_warm() -> None:
 
 
 class Monitor:
-    """`address` is [HOST:]PORT. `ticked`: when the worker's loop last turned, in time.monotonic(); `pids`: of its children;
-    `draining`: it takes no more jobs; `leads`: it is the one that tells about all. Ends the process when
-    the address cannot be used."""
+    """`address` is [HOST:]PORT. `ticked` says when the worker's loop last turned, in time.monotonic(). `pids` are those of its
+    children. `draining`: it takes no more jobs. `leads`: it is the one that reports for all. Ends the process when the address cannot
+    be used."""
 
     def __init__(
         self,

@@ -1,10 +1,10 @@
 """A small convolutional network as data: a list of steps that torch executes.
 
-The steps come from a TensorFlow Lite file (`mediapipe.py` reads it) and keep its numbers: padding of "same" is put where that runtime
-puts it, more of it right and below. Maps are [B, C, H, W] here and [B, H, W, C] there; what is flattened is flattened in its order.
+The steps come from a TensorFlow Lite file (`mediapipe.py` reads it) and give its numbers. Padding of "same" is put where that runtime
+puts it, more of it right and below. Maps are [B, C, H, W] here and [B, H, W, C] there. What is flattened is flattened in its order.
 
-A step is a dictionary: "op" (a name in `_OPS`), "of" (numbers of the tensors it reads; 0 is the picture), "to" (the number of the one it
-makes) and what the op needs. Weights are named by "weight", "bias", "slope" or "factor".
+A step is a dictionary. "op" is a name in `_OPS`. "of" are the numbers of the tensors that it reads (0 is the picture). "to" is the number
+of the one that it makes. The rest is what the op needs. Weights are named by "weight", "bias", "slope" or "factor".
 """
 
 from __future__ import annotations

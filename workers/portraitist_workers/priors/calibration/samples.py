@@ -25,7 +25,7 @@ STATISTICS = 20_000  # draws of w, which cost next to nothing
 
 @dataclass(frozen=True)
 class Samples:
-    """w [N, D]; images [N, 3, SIDE, SIDE] uint8; values [N, A] attributes in their units."""
+    """w [N, D], images [N, 3, SIDE, SIDE] uint8, values [N, A]: attributes in their units."""
 
     w: Tensor
     images: Tensor

@@ -1,8 +1,8 @@
 """The canvas cache: every person of the London set in one common layout.
 
-All pictures live on one 512 x 512 canvas, whose landmarks are those of a symmetric mean face, so that texel (y, x) is the
+All pictures live on one 512 x 512 canvas, whose landmarks are those of a symmetric mean face. So texel (y, x) is the
 same spot of the face in every person. A new face is then a linear mix of arrays, a new view is a rasterised grid, and a
-mirrored person is a reversed array. The folder that `build.py` writes holds:
+mirrored person is a reversed array. This is the folder that `build.py` writes:
 
 ===============  ==========================  =====================================================================
 file             shape, type                 content
@@ -22,7 +22,7 @@ file             shape, type                 content
 ===============  ==========================  =====================================================================
 
 Axis 1 of size 2 is the expression: 0 = neutral, 1 = smile. Positions are in ICT units (about 1 cm) in a frame fixed to
-the head: x to the right in the image (the person's left), y up, z towards the camera; the nose tip is near z = 13 and
+the head. x is to the right in the image (the person's left), y up, z towards the camera. The nose tip is near z = 13 and
 the ears near z = 0. The centre of pixel (row i, column j) has the coordinates (j, i). The crop that the FFHQ alignment
 would cut is the central 341 pixels. To mirror a person: reverse the column axis, and negate x in positions.
 

@@ -1,9 +1,9 @@
 """Blinking and gaze as warps of the texture.
 
-The lids are pinned in the common layout, so a blink pulls the upper lid down to the lower one there, column by column, and draws
-the skin of the crease after it; the surface below stays the round of the eyeball. Gaze is a thin-plate spline that moves
-the iris inside pinned lids. (ICT-FaceKit's own blink shapes miss the photographed lids by a pixel or two and look
-jagged; a spline for the blink folds when the lids meet.)
+The lids are pinned in the common layout. So a blink pulls the upper lid down to the lower one there, column by column, and draws
+the skin of the crease after it. The surface below stays the round of the eyeball. Gaze is a thin-plate spline that moves
+the iris inside pinned lids. ICT-FaceKit's own blink shapes miss the photographed lids by a pixel or two and look
+jagged. A spline for the blink folds when the lids meet.
 """
 
 from __future__ import annotations

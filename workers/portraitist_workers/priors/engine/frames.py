@@ -35,7 +35,7 @@ def draw_frame(rng: np.random.Generator, size: tuple[int, int] | None = None, si
 
 
 def with_torso(mix: Mix) -> Mix:
-    """The same head on a canvas that goes on at the sides and below: shoulders slope down, the shirt goes on, and the
+    """The same head on a canvas that continues at the sides and below. Shoulders slope down, the shirt continues, and the
     neckline that the photos cut off is closed."""
     texels = mix.tex.shape[0] // GRID
     tex, alpha, pos = (a[: _USED * n] for a, n in ((mix.tex, texels), (mix.alpha, texels), (mix.pos, 1)))

@@ -1,7 +1,7 @@
 """What one picture shows, as numbers: the dataclass `Labels` and its flat vector.
 
 Signs and units are the project's: yaw > 0 turns the face to image right, pitch > 0 looks up, roll > 0 is clockwise in the
-image, degrees; smile, mouth_open and eyes_open lie in [0, 1].
+image, all in degrees. smile, mouth_open and eyes_open lie in [0, 1].
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ WIDTH = sum(_WIDTHS.values())
 def label_fields(num_people: int) -> dict[str, slice]:
     """LABEL_FIELDS plus the two that depend on the number of people in the canvas.
 
-    `id_w` [2 * num_people]: weight in the inner face of each person as photographed, then of each mirrored person;
-    `donor` [2 * num_people]: one-hot in the same order, whose hair, ears and neck are shown.
+    * `id_w` [2 * num_people]: weight in the inner face of each person as photographed, then of each mirrored person.
+    * `donor` [2 * num_people]: one-hot in the same order, whose hair, ears and neck are shown.
     """
     return LABEL_FIELDS | {
         "id_w": slice(WIDTH, WIDTH + 2 * num_people),

@@ -1,7 +1,7 @@
 """Photos on the canvas, and landmarks for the smiling photos, which have none.
 
-The neutral photo's template gives the frame. The smiling photo is shifted to match it about the nose, dense optical
-flow (DIS: Kroeger et al. 2016) carries the points over, and points whose flow does not return to where it began are
+The neutral photo's template gives the frame. The smiling photo is shifted to match it about the nose. Dense optical
+flow (DIS: Kroeger et al. 2016) carries the points over. Points whose flow does not return to where it began are
 repaired from what the other people's smiles look like (low-rank completion: Mazumder et al. 2010, soft-impute).
 Inner lips cannot come from flow, because teeth appear: see `lips.py`.
 """

@@ -33,8 +33,8 @@ def shade(
 ) -> tuple[np.ndarray, float]:
     """(factor on gamma-encoded colours, float32 [G, G, 3]; mean irradiance of the face before normalisation).
 
-    `pos` [2G, 2G, 3] are positions in ICT units in the head frame, `rotation` [3, 3] head -> camera, `sh` [9], `tint` [3]
-    per channel (mean 1), `inner` and `jaw_shadow` [G, G] masks. Irradiance is normalised to a mean of 1 on `inner`.
+    `pos` [2G, 2G, 3] are positions in ICT units in the head frame. `rotation` [3, 3] is head -> camera. `sh` is [9], `tint` [3]
+    per channel (mean 1). `inner` and `jaw_shadow` are masks [G, G]. Irradiance is normalised to a mean of 1 on `inner`.
     Lambert colours are linear in light, hence gamma-encoded colours are multiplied by light^(1/gamma).
     """
     smooth = cv2.GaussianBlur(pos[::2, ::2], (0, 0), 1.5)

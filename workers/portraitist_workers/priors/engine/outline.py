@@ -1,7 +1,7 @@
 """The canvas's colours near outlines, made fit to be turned.
 
-Along its outline a photographed head is mixed with the studio's wall: matting leaves a grey line on ears, jaw and neck,
-and skin seen at a grazing angle mirrors the grey. From the front all this is two pixels wide; when the head
+Along its outline a photographed head is mixed with the studio's wall. Matting leaves a grey line on ears, jaw and neck,
+and skin seen at a grazing angle mirrors the grey. From the front all this is two pixels wide. When the head
 turns, it stretches to a pale seam and to stripes on the cheek. So the skin there takes its colour from further inside.
 Lengths are given in pixels of the 512 px canvas.
 """

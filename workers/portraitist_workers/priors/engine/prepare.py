@@ -9,7 +9,7 @@ from .regions import Regions
 from .template import HAIR_OUTLINE, HAIRLINE
 
 # Photos are drawn into the canvas and the canvas into pictures; what the two leave of the finest octave is 81 % at 128 px and 57 % at
-# 256. With so much of it given back, skin has as much as in photos, and hair comes near (docs/priors/default.md).
+# 256. With so much of it given back, skin has as much as in photos, and hair comes near (docs/priors/history.md).
 _CRISP = {256: 0.5, 512: 1.3}
 _BALD, _BALD_WEIGHTS = 9.5, np.array([0.5, 1, 1], np.float32)  # difference in Lab; shading varies lightness
 

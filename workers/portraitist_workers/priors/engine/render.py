@@ -4,11 +4,17 @@
     python -m portraitist_workers.priors.engine.render sheet  --canvas DIR --out sheet.png
     python -m portraitist_workers.priors.engine.render people --canvas DIR --out . --seed 0
 
-A pool is a folder of shards `shard-00000.npz`: `images` [N, S, S, 3] uint8 RGB, `alpha` [N, S, S] uint8 (the person with hair),
-`labels` [N, L] float32 (labels.label_fields), `age` [N] float32 in years (the mean of the people by weight; NaN where one's is not known),
-`seeds` [N] int64; with --masks, `classes` [N, S, S] uint8; with --geometry, `uv` [N, S, S, 2] and `depth` [N, S, S] float16
-(compose.Portrait). `pool.json` holds the label layout and the people. A shard appears under its name only when complete, and
-what is there is skipped.
+A pool is a folder of shards `shard-00000.npz`:
+
+* `images` [N, S, S, 3] uint8 RGB
+* `alpha` [N, S, S] uint8 (the person with hair)
+* `labels` [N, L] float32 (labels.label_fields)
+* `age` [N] float32 in years (the mean of the people by weight; NaN where one's is not known)
+* `seeds` [N] int64
+* with --masks, `classes` [N, S, S] uint8
+* with --geometry, `uv` [N, S, S, 2] and `depth` [N, S, S] float16 (compose.Portrait)
+
+`pool.json` holds the label layout and the people. A shard appears under its name only when complete. Shards that exist are skipped.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def read_template(path: str | Path) -> np.ndarray:
 def frame_from_points(points: np.ndarray) -> np.ndarray:
     """Similarity [2, 3] from photo pixels to canvas pixels, such that the FFHQ crop is the canvas' centre.
 
-    The rule of the FFHQ alignment (Karras et al. 2019, their published alignment): the crop is an oriented square
+    The rule is that of the FFHQ alignment (Karras et al. 2019, their published alignment). The crop is an oriented square
     about a point a little below the eyes, sized by the distances between eyes and from eyes to mouth.
     """
     eye_left, eye_right = points[PUPILS[0]], points[PUPILS[1]]

@@ -4,8 +4,8 @@
     python -m portraitist_workers.priors.training.adversarial --pool DIR --prior PRIOR [--labels LABELS.pt] --out DIR
 
 Resumable like `prior`, and its state is read by whatever reads `prior`'s. Labels -> w stays as it is, so mapping, encoder and
-directions stay valid; only the synthesis learns. A finished prior can learn on (--prior, a folder): there the encoder gives the w of a
-render, or the labels -> w that `labelling` has learnt anew, which can learn along (--learn-labels). DIR is then a prior, too.
+directions stay valid. Only the synthesis learns. A finished prior can learn further (--prior, a folder). Then the encoder gives the w of
+a render, or the labels -> w that `labelling` has learnt for it. That can learn too (--learn-labels). DIR is then a prior, too.
 """
 
 from __future__ import annotations

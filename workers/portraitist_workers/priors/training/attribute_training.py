@@ -1,8 +1,8 @@
 """The attribute network: regression of the engine's labels with a learned uncertainty.
 
-Loss: Gaussian negative log-likelihood with the variance predicted by the network (Kendall & Gal: What Uncertainties Do We
-Need in Bayesian Deep Learning, NeurIPS 2017, eq. 8), plus a robust term that keeps the mean learning where the predicted
-variance is still large; of the eyes also the square, whose best answer is the mean over what could be.
+Loss: Gaussian negative log-likelihood with the variance predicted by the network. Source: Kendall & Gal: What Uncertainties Do We
+Need in Bayesian Deep Learning, NeurIPS 2017, eq. 8. A robust term keeps the mean learning where the predicted variance is
+still large. For the eyes the squared error is added. Its best answer is the mean over what could be.
 """
 
 from __future__ import annotations
@@ -82,8 +82,9 @@ def train_attributes(
 
 
 def train_eyes(tower: EyeTower, pool: Pool, out: Path, minutes: float) -> None:
-    """By itself and by the square alone: together with the rest, whose likelihood excuses what is doubtful, it takes blinks in small
-    pictures for open eyes again (r 0.959 at 32 px by itself, 0.947 after 15 minutes together; shipped, after an hour by itself, 0.963)."""
+    """It learns by itself, by the squared error alone. The likelihood of the rest excuses what is doubtful. Together with it, blinks in
+    small pictures are taken for open eyes again. r at 32 px was 0.959 by itself, and 0.947 after 15 minutes together. The shipped one,
+    after an hour by itself, has 0.963."""
 
     def loss(rng: np.random.Generator) -> Tensor:
         images, truth, weight = training_batch(pool, 96, rng)
@@ -129,8 +130,8 @@ def batch(
 def training_batch(
     pool: Pool, size: int, rng: np.random.Generator, *, side: int = SIDE
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `batch`, and how much each picture weighs [B]. Closed eyes are drawn oftener and weigh less, so that what is learnt stays the
-    mean over pictures as they come: in a small picture eyes are doubtful, and most are open."""
+    """As `batch`, and how much each picture weighs [B]. Closed eyes are drawn more often and weigh less. So the network learns the mean
+    over ordinary pictures: in a small picture eyes are doubtful, and most are open."""
     images, truth = batch(pool, size, rng, side=side, blinking=BLINKING)
     closed = truth[:, EYES] < 0.5
     usual = pool.blinking
@@ -164,8 +165,9 @@ def errors_and_deviations(
 
 
 def by_doubt(errors: Tensor, deviations: Tensor) -> tuple[Tensor, Tensor]:
-    """Of as many equal parts as there are knots, from the pictures with the smallest predicted deviation to those with the largest: what
-    68 % of the errors are within, and the median of the deviations. [A, KNOTS] each."""
+    """What 68 % of the errors are within, and the median of the predicted deviations, [A, KNOTS] each.
+
+    The pictures are sorted by predicted deviation and cut into as many equal parts as there are knots."""
     parts = [order.chunk(AttributeNetwork.KNOTS) for order in deviations.argsort(0).T]
     within = [[errors[part, i].quantile(WITHIN) for part in each] for i, each in enumerate(parts)]
     middle = [[deviations[part, i].median() for part in each] for i, each in enumerate(parts)]
@@ -174,10 +176,10 @@ def by_doubt(errors: Tensor, deviations: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def calibrate(network: AttributeNetwork, pool: Pool, factors: dict[str, float], count: int = 2000) -> None:
-    """Makes the predicted deviations hold 68 % of the errors on people that the network did not learn from: of each attribute's, and
-    about as many where the network doubts as where it does not.
+    """Scales the predicted deviations so that 68 % of each attribute's errors are within them, where the network doubts and where not.
 
-    A good part of an error is the person's own, the same in all their pictures, and those it learnt from have none left to see.
+    The errors are those on people that the network did not learn from. A good part of an error is the person's own, the same in all
+    their pictures. People that it learnt from do not show that part.
     """
     network.gains.zero_()
     rng = np.random.default_rng(2)

@@ -2,11 +2,11 @@
 
     python -m portraitist_workers.priors.training.cross_calibration --pool DIR --folds DIR --out DIR --minutes M
 
-A good part of an attribute's error is the person's own, the same in all their pictures, and a sixth of the people that were at hand is
-13: by chance easy or hard ones. Here small networks of 64 px learn from all but one sixth each, and err on that sixth. The factors in
-`--out`/factors.json say by how much the deviations calibrated on the last sixth must be multiplied to be those of all people, the part of
-everybody weighing the same (cross-fitting; control variates), between pictures that are doubtful alike. `face_networks --factors` takes
-them.
+A good part of an attribute's error is the person's own, the same in all their pictures. A sixth of the people is 13, who may be easy
+or hard by chance. Here small networks of 64 px learn from all but one sixth each, and err on that sixth. The factors in
+`--out`/factors.json correct the deviations that were calibrated on the last sixth. Multiplied by them, the deviations are those of all
+people, with the same weight for everybody (cross-fitting; control variates). Pictures of equal doubt are compared. `face_networks
+--factors` takes the factors.
 """
 
 from __future__ import annotations

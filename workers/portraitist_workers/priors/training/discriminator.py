@@ -1,8 +1,8 @@
 """The discriminator of the adversarial phase.
 
-A render and its regression are a pair, so it compares the two (relativistic pairing: Jolicoeur-Martineau 2018, eq. 8; with
-zero-centred penalties on both sides: Huang et al. 2024, "The GAN is dead; long live the GAN!", eq. 3): what differs is the texture
-that the regression averaged away.
+A render and its regression are a pair, so it compares the two (relativistic pairing: Jolicoeur-Martineau 2018, eq. 8). What differs
+is the texture that the regression averaged away. Both sides have zero-centred penalties (Huang et al. 2024, "The GAN is dead; long
+live the GAN!", eq. 3).
 """
 
 from __future__ import annotations

@@ -101,8 +101,8 @@ def conditions(images: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
 def cover(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Covers eyes, nose or mouth in _COVERED of the pictures.
 
-    Bands over the eyes (glasses, hair), masks over mouth and nose, blobs (hands, phones), straight edges (frames): filled
-    with one colour, with the picture's own skin, or with a piece of another picture.
+    The covers are bands over the eyes (glasses, hair), masks over mouth and nose, blobs (hands, phones), or straight edges (frames).
+    They are filled with one colour, with the picture's own skin, or with a piece of another picture.
     """
     B, _, R, _ = images.shape
     y, x = np.mgrid[0:R, 0:R] / R

@@ -4,8 +4,8 @@
     python -m portraitist_workers.priors.training.encoder --pool DIR --prior PRIOR --photographs DATA --out DIR --rate 3e-4
 
 Inputs are shifted, scaled, blurred, compressed and re-lit, because photos are. The learning rate falls over the --minutes of one
-run; a further run goes on from the state in --out, also where the prior has changed since (then with a lower --rate). The encoder of a
-finished prior (--prior, a folder) learns on: it keeps W, and learns to make the picture better from it. DIR is then a prior, too.
+run. A further run continues from the state in --out, also where the prior has changed since (then with a lower --rate). The encoder of a
+finished prior (--prior, a folder) learns further. It keeps W, and learns to make the picture better from it. DIR is then a prior, too.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m portraitist_workers.priors.training.export --pool DIR --canvas DIR --state PRIOR.pt --encoder ENCODER.pt --out DIR
 
-generator.safetensors (fp16; its mapping network has yet to learn: training.mapping), encoder.safetensors, latents.safetensors:
-the spread of W, the direction in it of each measured attribute, and those of light, camera and backdrop, by regression of w on the
-engine's labels.
+The files are generator.safetensors, encoder.safetensors and latents.safetensors. The generator is in fp16, and its mapping network has
+yet to learn (training.mapping). The latents are the spread of W, the direction in it of each measured attribute, and those of light,
+camera and backdrop. They come from a regression of w on the engine's labels.
 """
 
 from __future__ import annotations

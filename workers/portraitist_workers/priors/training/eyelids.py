@@ -112,8 +112,9 @@ def smoothed(image: Tensor) -> Tensor:
 
 @torch.no_grad()
 def reading(prior: library.Prior, step: Tensor, *, count: int = 8192) -> tuple[Tensor, Tensor]:
-    """(mean [D], q [D]): (w - mean) @ q is how far w lies along `step` [D], 1 for the whole of it, read so that whatever else W
-    holds disturbs least: the linear discriminant, C^-1 step, with C the covariance of W."""
+    """(mean [D], q [D]): (w - mean) @ q is how far w lies along `step` [D], 1 for the whole of it.
+
+    q is the linear discriminant, C^-1 step, with C the covariance of W. So whatever else W holds disturbs least."""
     z = torch.randn(count, prior.generator.config.z_dim, generator=torch.Generator().manual_seed(0))
     w = prior.generator.mapping(z)
     covariance = (w - w.mean(0)).T @ (w - w.mean(0)) / count

@@ -4,10 +4,10 @@
     python -m portraitist_workers.priors.training.mapping --like DIR --prior DIR --out DIR    # another prior's mapping, whose W it shares
 
 W is what the prior's own encoder finds in renders and in their mirror images. (W of the labels is wider, by what no picture shows.) A
-flow from N(0, 1) to it is trained first (flow matching: Lipman et al. 2023), because it finds a smooth assignment of z to w where
-matching distributions directly, by slices or by an adversary, left the combinations of attributes wrong. StyleGAN2's ordinary
-mapping network then learns the flow's ends by regression, so that one pass is enough. Muon (Jordan et al. 2024) is what makes that
-possible: Adam misses five times as much of their variance. Needs torch 2.9. What was tried: docs/priors/default.md.
+flow from N(0, 1) to it is trained first (flow matching: Lipman et al. 2023), because it finds a smooth assignment of z to w. Matching
+distributions directly, by slices or by an adversary, leaves the combinations of attributes wrong. StyleGAN2's ordinary
+mapping network then learns the flow's ends by regression, so that one pass is enough. Muon (Jordan et al. 2024) makes that
+possible. Adam misses five times as much of their variance. Needs torch 2.9. What was tried: docs/priors/history.md.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Axes:
 class Velocity(nn.Module):
     """v(x [B, D], t [B, 1] in [0, 1]) -> [B, D]: where a point that is at x at time t is going.
 
-    With a last layer of zeros it is the exact flow to a Gaussian with the deviations `std` [D] along the axes; what the network
-    learns is the difference from that, in units of what x leaves open (compare Karras et al. 2022, section 5).
+    With a last layer of zeros it is the exact flow to a Gaussian with the deviations `std` [D] along the axes. The network
+    learns the difference from that, in units of what x leaves open (compare Karras et al. 2022, section 5).
     """
 
     std: Tensor
@@ -111,9 +111,9 @@ def fit(
 ) -> dict[str, float]:
     """Train `mapping` in place so that z ~ N(0, 1) gives the distribution of w [N, D]; sets w_avg.
 
-    A tenth of w is kept apart. Returns the `sliced_distance` of the mapping's w from those, that of `flow`'s, the `floor` between
-    two halves of them, all in units of w's mean standard deviation, and `missed`, the share of the variance of the flow's ends that the
-    mapping does not give, for z that it did not learn from.
+    A tenth of w is kept apart. Returns the `sliced_distance` of the mapping's w from those, that of `flow`'s, and the `floor` between
+    two halves of them. All are in units of w's mean standard deviation. It also returns `missed`. That is the share of the variance of
+    the flow's ends that the mapping does not give, for z that it did not learn from.
     """
     rng = torch.Generator().manual_seed(seed)
     w = w[torch.randperm(len(w), generator=rng)]

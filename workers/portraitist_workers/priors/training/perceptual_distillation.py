@@ -1,8 +1,8 @@
 """Distil LPIPS (SqueezeNet) into the bundled perceptual network.
 
 LPIPS (Zhang et al., CVPR 2018, eq. 1) is a squared distance between channel-normalised, weighted feature maps. A squared
-distance survives projection on principal components, so the student learns those components of the teacher's maps
-directly (dense supervision), then its level gains are fitted to the teacher's distance.
+distance survives projection on principal components. So the student learns those components of the teacher's maps
+directly (dense supervision). Then its level gains are fitted to the teacher's distance.
 """
 
 from __future__ import annotations
