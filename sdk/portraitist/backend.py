@@ -89,6 +89,15 @@ def default_home() -> Path:
     return Path(platformdirs.user_data_dir("portraitist", appauthor=False))
 
 
+def default_cache() -> Path:
+    """$PORTRAITIST_CACHE, or the user's cache folder: copies of what lies in a cluster's store. Raises InvalidRequest where it is empty."""
+    if (named := os.environ.get("PORTRAITIST_CACHE")) is not None:
+        return home_folder(named, "PORTRAITIST_CACHE")
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("portraitist", appauthor=False))
+
+
 def home_folder(named: str | os.PathLike[str], param: str = "home") -> Path:
     """Raises InvalidRequest for an empty string, which would be the current folder."""
     if not os.fspath(named).strip():

@@ -16,13 +16,14 @@ from typing import Literal
 from . import __version__
 from .backend import Backend, default_home, embedded
 from .errors import NotFound, PortraitistError
+from .priors.assets import NEEDED
 from .priors.library import Priors
 from .priors.prior import BUNDLED, DEFAULT, bundled
 from .provenance import certificate
 from .transport import EmbeddedTransport
 
 _ROOM_WARN, _ROOM_FAIL = 2 * 2**30, 200 * 2**20  # bytes
-_GENERATOR = {"generator", "encoder", "latents"}  # of every bundled prior
+_PRIOR = set(NEEDED)  # of every bundled one
 _NETWORKS = {"attributes", "parser", "perceptual"}  # one set for all
 _WORLD = {"geometry", "identity", "mesh", "palms"}  # faces/world
 _RENEW_DAYS = 30
@@ -122,7 +123,7 @@ def _weights() -> Check:
         folders = {name: bundled(name) for name in BUNDLED}
     except NotFound:
         return Check("weights", "fail", "the package portraitist_workers is not there", _WORKER)
-    needed_in = {folder: _GENERATOR | _NETWORKS if name == DEFAULT else _GENERATOR for name, folder in folders.items()}
+    needed_in = {folder: _PRIOR | _NETWORKS if name == DEFAULT else _PRIOR for name, folder in folders.items()}
     needed_in[folders[DEFAULT].parent.parent / "faces" / "world"] = _WORLD
     files = [file for folder in needed_in for file in sorted(folder.glob("*.safetensors"))]
     for folder, needed in needed_in.items():

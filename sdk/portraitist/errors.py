@@ -18,7 +18,8 @@ PortraitistError
 ├── Conflict                  the name or idempotency key is taken by a different request
 ├── PriorUnavailable          the generator's or a network's weights are missing or damaged
 │   ├── PriorRefused          a file to import that is no generator, or not one that can be read safely (`param`: the file)
-│   └── PriorNotCalibrated    an imported prior whose W has not been measured yet
+│   ├── PriorNotCalibrated    an imported prior whose W has not been measured yet
+│   └── PriorAssetMissing     a prior that has not the asset that was asked for (`param`: the asset)
 ├── CertificateUnusable       the certificate that pictures are signed with, or its key, cannot be used
 ├── DownloadFailed            a file could not be fetched, or is not what it should be
 ├── SignatureInvalid          a webhook or receipt that we did not sign, that was changed, or (webhook) that is too old
@@ -151,6 +152,10 @@ class PriorRefused(PriorUnavailable):
 
 class PriorNotCalibrated(PriorUnavailable):
     """An imported prior whose W has not been measured yet: calibrate it first."""
+
+
+class PriorAssetMissing(PriorUnavailable):
+    """A prior that has not the asset that was asked for; `param` names the asset."""
 
 
 class CertificateUnusable(PortraitistError):

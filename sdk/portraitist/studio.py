@@ -145,7 +145,7 @@ class Personas:
         InvalidRequest, InvalidImage (a file is missing), NotFound and PriorNotCalibrated (`prior`), ConsentMissing, ConsentExpired,
         QuotaExceeded; from the job: PhotosUnusable."""
         name = _checked_name(name)
-        if self._backend.home is not None:
+        if self._backend.home is not None or self._backend.shared:  # a fake studio has no priors at all
             Priors(self._backend).usable(prior)
         consent = consent or Consent.nobody_asked(name)
         check(consent, shared=self._backend.shared, now=time.time())

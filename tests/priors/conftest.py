@@ -1,4 +1,4 @@
-"""A home, priors in it, and an engine that converts in this very process (a locked process takes seconds to start)."""
+"""A home, priors in it, and a converter in this very process (a locked process takes seconds to start)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from small_generator import generator as small
 
 import portraitist
 from portraitist.errors import PriorRefused
-from portraitist.priors import engine
+from portraitist.priors import locked_process
 from portraitist_workers.generator.formats import native, nvidia_writer, rosinality
 from portraitist_workers.priors import convert as program
 
@@ -37,7 +37,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def in_process(monkeypatch):
-    """`engine.convert` without the process and its walls."""
+    """`locked_process.convert` without the process and its walls."""
 
     def convert(source, out, *, name, mapping=None):
         lent = None if mapping is None else open(mapping, "rb")
@@ -50,7 +50,7 @@ def in_process(monkeypatch):
             if lent:
                 lent.close()
 
-    monkeypatch.setattr(engine, "convert", convert)
+    monkeypatch.setattr(locked_process, "convert", convert)
 
 
 def sha256(path):

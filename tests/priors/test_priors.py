@@ -1,4 +1,4 @@
-"""`studio.priors`: adding, refusing, exporting, removing. The engine runs in this process, except where the walls matter."""
+"""`studio.priors`: adding, refusing, exporting, removing. The converter runs in this process, except where the walls matter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from portraitist.errors import (
     PriorUnavailable,
     StorageFull,
 )
-from portraitist.priors import engine, official
+from portraitist.priors import locked_process, official
 from portraitist.testing import fake_studio
 from portraitist_workers.generator.formats import native, nvidia
 
@@ -177,7 +177,7 @@ def test_nothing_half_made_is_seen(studio, files, in_process, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("portraitist.priors.library.sync_file", full)
+    monkeypatch.setattr("portraitist.priors.folder_home.sync_file", full)
     with pytest.raises(StorageFull):
         studio.priors.add(files / "nvidia.pkl", accept_licence=True)
     assert names(studio) == ["default", "default-256"] and list((studio._backend.home / "priors").iterdir()) == []
@@ -318,14 +318,16 @@ def test_on_the_command_line_behind_real_walls(cli, tmp_path, files):
 
 
 def test_a_reader_that_dies_is_a_refusal(files, studio, monkeypatch):
-    monkeypatch.setattr(engine, "_command", lambda *_: [sys.executable, "-S", "-c", "import os; os.abort()"])
+    monkeypatch.setattr(locked_process, "_command", lambda *_: [sys.executable, "-S", "-c", "import os; os.abort()"])
     with pytest.raises(PriorRefused, match="SIGABRT"):
         studio.priors.add(files / "nvidia.pkl", accept_licence=True)
-    monkeypatch.setattr(engine, "_command", lambda *_: [sys.executable, "-S", "-c", "import time; time.sleep(60)"])
-    monkeypatch.setattr(engine, "CONVERT_S", 0.5)
+    monkeypatch.setattr(
+        locked_process, "_command", lambda *_: [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+    )
+    monkeypatch.setattr(locked_process, "CONVERT_S", 0.5)
     with pytest.raises(PriorRefused, match="longer than"):
         studio.priors.add(files / "nvidia.pkl", accept_licence=True)
-    monkeypatch.setattr(engine, "_command", lambda *_: [sys.executable, "-S", "-c", "import torch"])
+    monkeypatch.setattr(locked_process, "_command", lambda *_: [sys.executable, "-S", "-c", "import torch"])
     with pytest.raises(portraitist.QueueUnavailable, match="doctor"):
         studio.priors.add(files / "nvidia.pkl", accept_licence=True)
 
@@ -333,7 +335,9 @@ def test_a_reader_that_dies_is_a_refusal(files, studio, monkeypatch):
 def test_the_reader_sees_no_secrets(files, studio, monkeypatch):
     seen = {}
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    monkeypatch.setattr(engine.subprocess, "run", lambda *a, **k: seen.update(k) or (_ for _ in ()).throw(RuntimeError))
+    monkeypatch.setattr(
+        locked_process.subprocess, "run", lambda *a, **k: seen.update(k) or (_ for _ in ()).throw(RuntimeError)
+    )
     with pytest.raises(RuntimeError):
         studio.priors.add(files / "nvidia.pkl", accept_licence=True)
     assert "AWS_SECRET_ACCESS_KEY" not in seen["env"] and seen["timeout"] and len(seen["pass_fds"]) == 2

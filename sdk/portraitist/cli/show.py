@@ -210,14 +210,16 @@ def job_data(job: AnyJob) -> dict[str, Any]:
 
 def priors(found: list[Prior]) -> None:
     """One line each, then what is known by name."""
-    table = Table("prior", "px", "from", "use", "ready", box=None, pad_edge=False)
+    table = Table("prior", "px", "from", "use", "assets", "ready", box=None, pad_edge=False)
     for p in found:
         if (r := p.record) is None:
-            table.add_row(p.name, "", "bundled", "commercial too", "yes")
+            table.add_row(p.name, "", "bundled", "commercial too", ", ".join(p.assets), "yes")
             continue
         ready = "yes" if p.calibrated else "after `priors calibrate`"
         use = "commercial too" if r.licence.commercial else "see its licence"
-        table.add_row(p.name, str(r.resolution), escape(f"{r.source.file} ({r.source.layout})"), use, ready)
+        table.add_row(
+            p.name, str(r.resolution), escape(f"{r.source.file} ({r.source.layout})"), use, ", ".join(p.assets), ready
+        )
     console.print(table)
     have = {p.record.source.official for p in found if p.record}
     if missing := [o for o in OFFICIAL.values() if o.name not in have]:
@@ -230,6 +232,7 @@ def prior(p: Prior) -> None:
     """Everything about one."""
     if (r := p.record) is None:
         console.print(f"[bold]{p.name}[/]  bundled with Portraitist; docs/priors/default.md", soft_wrap=True)
+        console.print(f"  assets: {', '.join(p.assets)}", soft_wrap=True)
         return
     vouched = f"NVIDIA's published {r.source.official}" if r.source.official else "no published network known to us"
     lines = {
@@ -237,7 +240,8 @@ def prior(p: Prior) -> None:
         "file": f"{r.source.file}, {r.source.bytes:,} bytes, layout {r.source.layout}; {vouched}",
         "source sha256": r.source.sha256,
         "mapping from": r.source.mapping_from or "",
-        "weights sha256": r.generator_sha256,
+        **{f"asset {asset}": f"sha256 {sha256}" for asset, sha256 in r.assets.items()},
+        "missing": ", ".join(f"{asset} (for {purpose})" for asset, purpose in p.missing.items()),
         "licence": r.licence.note + (f" (accepted {r.licence.accepted})" if r.licence.accepted else ""),
         "added": f"{r.added}, read behind: {', '.join(r.source.walls)}",
         "calibration": "none yet"

@@ -22,6 +22,7 @@
 --   deletion:ID   hash    a Deletion;  deletions: sorted set of ids of those without a receipt, by time;  rewrite: set when the
 --                         server's files are to be written anew
 --   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
+--   priors:TENANT hash    name -> its record; what a prior names is referred to by the id prior:TENANT:NAME
 --   stats         hash    stale: writes that were refused because their token was old; set_aside: entries that were not as they must be
 --   set_aside     list    the last of those
 
@@ -512,6 +513,22 @@ function steps.forget()
     end
   end
   return gone
+end
+
+local function prior_id() return 'prior:' .. a.tenant .. ':' .. a.prior end
+
+-- Only if the record is still the one that was `seen`, or there is none.
+function steps.replace_prior()
+  if (call('HGET', key('priors', a.tenant), a.prior) or nil) ~= a.seen then return 0 end
+  forget(prior_id())
+  call('HSET', key('priors', a.tenant), a.prior, a.record)
+  refer(prior_id(), a.blobs)
+  return 1
+end
+
+function steps.remove_prior()
+  if call('HDEL', key('priors', a.tenant), a.prior) == 0 then return { 'none' } end
+  return { 'ok', forget(prior_id()) }
 end
 
 return (steps[step] or outbox[step])()

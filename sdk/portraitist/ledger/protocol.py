@@ -279,7 +279,7 @@ class Ledger(Protocol):
         """Running jobs whose lease is over."""
 
     def referenced(self, blobs: Iterable[str]) -> set[str]:
-        """Those of `blobs` that some job mentions."""
+        """Those of `blobs` that some job, or an imported prior, mentions."""
 
     # -- the operator's side, and what the workers tidy up ---------------------------------------------------------
 

@@ -38,6 +38,7 @@ from .protocol import (
     Status,
     TenantRow,
 )
+from .redis_priors import RedisPriors
 from .redis_rows import DAMAGED, deletion_of, dump, event_of, job_of, persona_of, quotas_of, whole_job_of
 from .redis_server import open_redis, typed
 
@@ -68,6 +69,11 @@ class RedisLedger:
     @property
     def outbox(self) -> RedisOutbox:
         return RedisOutbox(self)
+
+    @property
+    def priors(self) -> RedisPriors:
+        """The imported priors of this ledger's tenant."""
+        return RedisPriors(self)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -386,7 +392,9 @@ class RedisLedger:
                 pipe.smembers(self._key("refs", digest))
             jobs = dict(zip(digests, pipe.execute(), strict=True))
         if self.tenant is not None:
-            mine = {row.id for row in self._rows(set().union(*jobs.values()))}
+            holders: set[str] = set().union(*jobs.values())
+            mine = {row.id for row in self._rows(holders)}
+            mine |= {one for one in holders if one.startswith(f"prior:{self.tenant}:")}
             jobs = {digest: ids & mine for digest, ids in jobs.items()}
         return {digest for digest, ids in jobs.items() if ids}
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _HOME = {"OFFICIAL": "official", "Prior": "prior", "PriorCheck": "prior", "PriorRecord": "record", "Priors": "library"}
 
-__all__ = ["OFFICIAL", "Prior", "PriorCheck", "PriorRecord", "Priors", "add", "calibrate", "export", "get", "info", "list",
+__all__ = ["OFFICIAL", "Prior", "PriorCheck", "PriorRecord", "Priors", "add", "attach", "calibrate", "export", "get", "info", "list",
            "remove", "verify"]  # fmt: skip
 
 
@@ -30,6 +30,10 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> Sequence[str]:
+    return __all__
 
 
 def _priors() -> Priors:
@@ -49,6 +53,11 @@ def add(
 ) -> Prior:
     """As `Priors.add`."""
     return _priors().add(source, name=name, accept_licence=accept_licence, mapping_from=mapping_from, on_bytes=on_bytes)
+
+
+def attach(name: str, asset: str, path: str | os.PathLike[str]) -> Prior:
+    """As `Priors.attach`."""
+    return _priors().attach(name, asset, path)
 
 
 def calibrate(name: str, *, samples: int | None = None, seed: int = 0) -> Job[Prior]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DownloadFailed, StorageError, StorageFull
+from .assets import file_sha256
 
 OnBytes = Callable[[int, int | None], None]  # (bytes so far, bytes in all if known)
 
@@ -133,8 +133,3 @@ def _forget(*paths: Path) -> None:
 
 def _failed(url: str, what: str, remedy: str) -> DownloadFailed:
     return DownloadFailed(f"{url} could not be fetched: {what}; {remedy}", param=url)
-
-
-def file_sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

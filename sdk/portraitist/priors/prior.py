@@ -4,42 +4,45 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import NotFound
+from ..errors import NotFound, PriorUnavailable
+from .assets import GENERATOR, NEEDED, absent, known, missing
+from .home import PriorHome
 from .record import PriorRecord
 
 if TYPE_CHECKING:
     from ..jobs import Job
     from .library import Priors
 
-GENERATOR = "generator.safetensors"
 DEFAULT = "default"
 BUNDLED = (DEFAULT, "default-256")  # names of the priors that come with the worker's package
 
 
 @dataclass(frozen=True)
 class PriorCheck:
-    """What `verify` found. `ok` is all of it."""
+    """What `verify` found. `ok` is all of it. Of a damaged generator, `probe` and `finite` are False untried."""
 
-    hash: bool  # the weights are the bytes that were imported
+    hash: bool  # the generator is the bytes that were imported
     probe: bool  # a small forward pass gives the numbers that were recorded
     finite: bool  # a full picture has no infinities
     calibrated: bool | None  # files of the calibration are whole; None: not calibrated
     spread: float  # standard deviation of the picture's values
+    assets: Mapping[str, bool]  # every asset of the prior: whether its file is what the record says
 
     @property
     def ok(self) -> bool:
-        return self.hash and self.probe and self.finite and self.calibrated is not False
+        return self.probe and self.finite and all(self.assets.values())
 
 
 class Prior:
     """One generator that personas can start from. `record` is None for the bundled ones."""
 
-    def __init__(self, priors: Priors, name: str, record: PriorRecord | None) -> None:
-        self._priors = priors
+    def __init__(self, priors: Priors, home: PriorHome, name: str, record: PriorRecord | None) -> None:
+        self._priors, self._home = priors, home
         self.name = name
         self.record = record
 
@@ -47,18 +50,39 @@ class Prior:
         return f"Prior({self.name!r})"
 
     @property
-    def calibrated(self) -> bool:
-        """Whether personas can be made from it."""
-        return self.record is None or self.record.calibration is not None
+    def assets(self) -> tuple[str, ...]:
+        """Names of what it is made of: generator, latents, encoder, and others that are optional."""
+        return NEEDED if self.record is None else tuple(self.record.assets)
 
     @property
-    def folder(self) -> Path:
-        return bundled(self.name) if self.record is None else self._priors.folder(self.name)
+    def missing(self) -> dict[str, str]:
+        """The known assets that it has not -> what each would be for."""
+        return {asset.name: asset.purpose for asset in absent(self.assets)}
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether personas can be made from it."""
+        return self.record is None or self.record.usable
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its files lie; None in a cluster, whose store has them."""
+        return bundled(self.name) if self.record is None else self._home.folder(self.name)
+
+    def asset(self, name: str) -> Path:
+        """The file of one asset, on this machine; in a cluster it is fetched. Raises InvalidRequest (not known), PriorAssetMissing,
+        PriorUnavailable (damaged), StorageError."""
+        if self.record is None:
+            return bundled_asset(self.name, name)
+        return self._home.asset(self.record, name)
 
     @property
     def generator(self) -> Path:
         """Its weights."""
-        return self.folder / GENERATOR
+        return self.asset(GENERATOR)
+
+    def attach(self, asset: str, path: str | os.PathLike[str]) -> Prior:
+        return self._priors.attach(self.name, asset, path)
 
     def verify(self) -> PriorCheck:
         return self._priors.verify(self.name)
@@ -74,9 +98,11 @@ class Prior:
     def remove(self, *, force: bool = False) -> None:
         self._priors.remove(self.name, force=force)
 
-    def _record(self) -> PriorRecord:
-        assert self.record is not None
-        return self.record
+    def _is_whole(self, asset: str) -> bool:
+        try:
+            return self.asset(asset).is_file()
+        except PriorUnavailable:
+            return False
 
 
 def bundled(name: str = DEFAULT) -> Path:
@@ -85,3 +111,11 @@ def bundled(name: str = DEFAULT) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise NotFound("the bundled priors are not there: run `pip install 'portraitist[worker]'`", param="prior")
     return Path(next(iter(spec.submodule_search_locations))) / "priors" / name
+
+
+def bundled_asset(prior: str, asset: str) -> Path:
+    """Raises InvalidRequest, PriorAssetMissing, NotFound."""
+    what = known(asset)
+    if not what.needed:
+        raise missing(prior, asset, bundled=True)
+    return bundled(prior) / what.file

@@ -1,15 +1,13 @@
-"""`manifest.json`: where an imported prior came from, what it is, and what is known about it."""
+"""The record of an imported prior: where it came from, its assets, and what is known about it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from ..errors import NotFound, PriorUnavailable
-
-MANIFEST = "manifest.json"
+from ..errors import PriorUnavailable
+from .assets import ASSETS, GENERATOR, NEEDED, missing
 
 
 class _Part(BaseModel):
@@ -42,8 +40,6 @@ class Calibration(_Part):
     samples: int
     seed: int
     attributes_network: str
-    latents_sha256: str
-    encoder_sha256: str
     figures: dict[str, float] = {}
     warnings: list[str] = []
     seconds: float = 0.0
@@ -51,9 +47,9 @@ class Calibration(_Part):
 
 
 class PriorRecord(_Part):
-    """An imported prior. The weights are `generator.safetensors` beside the manifest, fp32, and never change."""
+    """An imported prior. `assets` says which files it has (`assets.ASSETS`), and the SHA-256 of each. The generator never changes."""
 
-    format: Literal["portraitist-prior-1"] = "portraitist-prior-1"
+    format: Literal["portraitist-prior-2"] = "portraitist-prior-2"
     name: str
     source: PriorSource
     licence: Licence
@@ -63,28 +59,66 @@ class PriorRecord(_Part):
     num_ws: int
     mapping_layers: int
     parameters: int
-    generator_sha256: str
-    generator_bytes: int
+    assets: dict[str, str]
     probe: list[float] = []  # numbers of a small forward pass, for `verify`
     added: str = ""  # ISO 8601
     version: str = ""  # of portraitist
     calibration: Calibration | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _absorbed(cls, data: Any) -> Any:
+        """Format 1 had a field for each of three files."""
+        if not isinstance(data, dict) or data.get("format") != "portraitist-prior-1":
+            return data
+        data = {**data, "format": "portraitist-prior-2", "assets": {GENERATOR: data.get("generator_sha256")}}
+        if isinstance(calibration := data.get("calibration"), dict):
+            calibration = dict(calibration)
+            data["assets"] |= {name: calibration.pop(f"{name}_sha256", None) for name in ("latents", "encoder")}
+            data["calibration"] = calibration
+        return {name: value for name, value in data.items() if name not in ("generator_sha256", "generator_bytes")}
+
     def handed_out(self) -> set[str]:
         """Blobs of the pictures that leave with this result: none."""
         return set()
 
+    @field_validator("assets")
+    @classmethod
+    def _known(cls, assets: dict[str, str]) -> dict[str, str]:
+        if GENERATOR not in assets:
+            raise ValueError("it names no generator")
+        if unknown := sorted(set(assets) - set(ASSETS)):
+            raise ValueError(f"it names assets that this version does not know: {', '.join(unknown)[:200]}")
+        if not all(len(sha) == 64 and set(sha) <= set("0123456789abcdef") for sha in assets.values()):
+            raise ValueError("an asset has no SHA-256")
+        return assets
 
-def read(folder: Path) -> PriorRecord:
-    """The manifest in `folder`. Raises NotFound, PriorUnavailable."""
+    @property
+    def generator_sha256(self) -> str:
+        """What a persona's delta belongs to."""
+        return self.assets[GENERATOR]
+
+    @property
+    def usable(self) -> bool:
+        """Whether personas can be made from it."""
+        return set(NEEDED) <= set(self.assets)
+
+    def sha256(self, asset: str) -> str:
+        """Raises InvalidRequest, PriorAssetMissing."""
+        if asset not in self.assets:
+            raise missing(self.name, asset)
+        return self.assets[asset]
+
+
+def parse(text: str | bytes, name: str) -> PriorRecord:
+    """The record of the prior `name` from its JSON. Raises PriorUnavailable."""
     try:
-        return PriorRecord.model_validate_json((folder / MANIFEST).read_bytes())
-    except FileNotFoundError:
-        raise NotFound(
-            f"there is no prior {folder.name!r}; `portraitist priors list` shows those there are", param="prior"
-        ) from None
-    except (OSError, ValidationError) as error:
+        return PriorRecord.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "all of it"
         raise PriorUnavailable(
-            f"the manifest of prior {folder.name!r} cannot be read ({str(error).splitlines()[0]}); remove the prior and add it again",
-            param=str(folder / MANIFEST),
+            f"the record of prior {name!r} cannot be read ({where[:100]}: {first['msg'][:200].lower()}); remove the prior and "
+            "add it again",
+            param=name,
         ) from error

@@ -1,8 +1,8 @@
 """Objects before a face (dark glasses, a medical mask, a microphone): where one photo disagrees with the person's others.
 
 Every face is laid flat on the mean face, where eyes lie on eyes and lips on lips. The median over the photos is what the person looks
-like there. Light is a plane in the logarithm of each colour; a robust fit takes it off. A part of the face is covered when its details
-are not the person's, its colours are not, and these are not much nearer to skin than the person's own are.
+like there. Light is a plane in the logarithm of each colour; a robust fit takes it off. A part of the face is covered when
+neither its details nor its colours are the person's. Nor may its colours be much nearer to skin than the person's own are.
 """
 
 from __future__ import annotations

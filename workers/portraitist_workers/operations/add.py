@@ -39,7 +39,7 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
     StorageError; JobCancelled through `on_step`."""
     clock = Stages(context)
     record = context.persona(request.persona_id)
-    model = PersonaModel.from_bytes(context.blob(record.weights))
+    model = PersonaModel.from_bytes(context.blob(record.weights), context.priors)
     prior, preset = model.prior, PRESETS[record.preset]
     checkpoint = Checkpoint(context)
     before = stand_ins(model, record)

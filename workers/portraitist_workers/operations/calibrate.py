@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 
 from safetensors.torch import save as save_tensors
 
-from portraitist.atomic import write_atomically
 from portraitist.errors import Conflict
-from portraitist.priors import record as manifest
+from portraitist.priors.assets import GENERATOR
 from portraitist.priors.record import Calibration, PriorRecord
 from portraitist.requests import CalibratePrior
 
@@ -23,7 +22,6 @@ from ..faces.identity import load_identity
 from ..generator.formats import native
 from ..inversion import encoder as encoder_file
 from ..precision import optimisation_dtype
-from ..priors import library
 from ..priors.calibration import directions, fit_encoder, framing, samples
 from .checkpoint import Checkpoint
 from .context import Context
@@ -35,20 +33,16 @@ DEAF = 0.3  # of a usual spread per spread asked for: below, the attribute hardl
 
 
 def run(request: CalibratePrior, context: Context) -> PriorRecord:
-    """Raises NotFound, PriorUnavailable, Conflict; JobCancelled through `on_step`. Drawn samples survive a killed worker."""
+    """Raises NotFound, PriorUnavailable, Conflict; JobCancelled through `on_step`. Drawn samples survive a killed worker of this host."""
     clock, began = Stages(context, WEIGHTS), time.monotonic()
-    folder = library.imported(request.prior)
-    record = manifest.read(folder)
-    if record.generator_sha256 != request.generator_sha256:
-        raise Conflict(
-            f"prior {request.prior!r} was replaced since its calibration was asked for; call again", param="prior"
-        )
-    generator = native.load(folder / "generator.safetensors")[0].to(device())
+    home = context.priors
+    record = checked(home.read(request.prior), request)
+    generator = native.load(home.asset(record, GENERATOR))[0].to(device())
     estimator = load_attributes()
     count = request.samples or samples.default_count(record.resolution)
 
     w_mean, w_std = samples.w_statistics(generator, request.seed)
-    shards = folder / f".samples-{request.seed}"
+    shards = home.workspace() / f".samples-{request.prior}-{record.generator_sha256[:16]}-{request.seed}"
     progress = clock.steps("sample")
     drawn = samples.draw(
         generator,
@@ -90,23 +84,32 @@ def run(request: CalibratePrior, context: Context) -> PriorRecord:
         metadata={"attributes": json.dumps(found.names)},
     )
     trained = encoder_file.to_bytes(encoder, metadata={"prior": record.generator_sha256})
-    write_atomically(folder / "latents.safetensors", latents)
-    write_atomically(folder / "encoder.safetensors", trained)
-    record.calibration = Calibration(
+    calibration = Calibration(
         samples=count,
         seed=request.seed,
         attributes_network=estimator.name,
         warnings=warnings,
-        latents_sha256=hashlib.sha256(latents).hexdigest(),
-        encoder_sha256=hashlib.sha256(trained).hexdigest(),
         figures={k: round(v, 4) for k, v in figures.items()},
         seconds=round(time.monotonic() - began, 1),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    write_atomically(
-        folder / manifest.MANIFEST, record.model_dump_json(indent=2).encode()
-    )  # last: it names the others' hashes
+    made = {"latents": latents, "encoder": trained}
+
+    def calibrated(now: PriorRecord) -> PriorRecord:
+        assets = checked(now, request).assets | {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
+        return now.model_copy(update={"assets": assets, "calibration": calibration})
+
+    record = home.change(request.prior, calibrated, made)
     shutil.rmtree(shards, ignore_errors=True)
+    return record
+
+
+def checked(record: PriorRecord, request: CalibratePrior) -> PriorRecord:
+    """The record, if it is of the generator that was meant. Raises Conflict."""
+    if record.generator_sha256 != request.generator_sha256:
+        raise Conflict(
+            f"prior {request.prior!r} was replaced since its calibration was asked for; call again", param="prior"
+        )
     return record
 
 

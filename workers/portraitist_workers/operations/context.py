@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from portraitist.priors.home import PriorHome
+from portraitist.priors.homes import local_home
 from portraitist.results import PersonaRecord, Progress
 
 from ..provenance.gallery import Gallery
@@ -22,6 +24,10 @@ class Context(Protocol):
 
     pictures: set[str]  # blobs that `put_picture` has stored
     renderer: Renderer | None  # what pictures are made by; None: alone
+
+    @property
+    def priors(self) -> PriorHome:
+        """Where the imported priors are that this job may use."""
 
     def blob(self, digest: str) -> bytes:
         """The bytes stored under `digest`. Raises NotFound, StorageError."""
@@ -58,6 +64,10 @@ class MemoryContext(Gallery):
         self.renderer: Renderer | None = None
         self._on_step = on_step
         super().__init__()
+
+    @property
+    def priors(self) -> PriorHome:
+        return local_home()
 
     def blob(self, digest: str) -> bytes:
         from portraitist.errors import NotFound

@@ -22,7 +22,7 @@ def run(request: Edit, context: Context) -> Pictures:
     """One picture per item of `request.values`. Raises InvalidImage, FaceNotFound, UnknownAttribute, OutOfRange."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
-    person = PERSONAS.load(record, context.blob)
+    person = PERSONAS.load(record, context.blob, context.priors)
     file = context.blob(request.photo.blob)
 
     def on_stage(stage: str):

@@ -42,7 +42,7 @@ def run(request: Enhance, context: Context) -> Pictures:
     """Raises InvalidImage, FaceNotFound, InvalidRequest, UnknownAttribute, OutOfRange."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
-    person, preset = PERSONAS.load(record, context.blob), PRESETS[record.preset]
+    person, preset = PERSONAS.load(record, context.blob, context.priors), PRESETS[record.preset]
     model, judge = person.model, person.judge
     targets = resolve(request.values, record.reach, strict=request.strict)
     photo = image_io.decode(context.blob(request.photo.blob), request.photo.name)

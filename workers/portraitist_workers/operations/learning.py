@@ -192,7 +192,7 @@ def packed(
     """
     # What is evaluated and handed out is what is stored: the delta after quantisation.
     weights = model.to_bytes()
-    model = PersonaModel.from_bytes(weights)
+    model = PersonaModel.from_bytes(weights, context.priors)
     figures, preview = evaluate(model, seen, clock)
     reaches = reach.measured(reach.of_photos(told["attributes"], values.tolist()), model, Judge(model))
     figures["persona_bytes"] = len(weights)

@@ -27,7 +27,7 @@ DEFAULT_ORGANIZER = "regression"  # least leakage at 8, 16 and 40 photos: docs/b
 def run(request: CreatePersona, context: Context) -> PersonaRecord:
     """Raises PhotosUnusable, InvalidRequest, PriorUnavailable, StorageError; JobCancelled through `on_step`."""
     clock = Stages(context)
-    prior = library.load(request.prior)
+    prior = library.load(request.prior, home=context.priors)
     preset = PRESETS[request.preset]
     checkpoint = Checkpoint(context)
 

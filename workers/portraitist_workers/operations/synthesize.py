@@ -30,7 +30,7 @@ def run(request: Synthesize, context: Context) -> Pictures:
     begun = time.monotonic()
     record = context.persona(request.persona_id)
     targets = [resolve(values, record.reach, strict=request.strict) for values in request.values]
-    person, renderer = PERSONAS.load(record, context.blob), context.renderer or render
+    person, renderer = PERSONAS.load(record, context.blob, context.priors), context.renderer or render
     model, judge = person.model, person.judge
     context.on_step(Progress(stage="synthesize", step=0, steps=len(targets)))
 

@@ -11,6 +11,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from portraitist.errors import PriorUnavailable, StorageError
+from portraitist.priors.home import PriorHome
 
 from ..device import device
 from ..faces.identity import load_identity
@@ -69,15 +70,17 @@ class PersonaModel:
 
     @classmethod
     @torch.no_grad()
-    def from_bytes(cls, data: bytes) -> PersonaModel:
-        """Raises PriorUnavailable when the persona belongs to other generator weights, StorageError when the file is damaged."""
+    def from_bytes(cls, data: bytes, priors: PriorHome | None = None) -> PersonaModel:
+        """`priors`: where her prior is, if it was imported; default: this machine's.
+
+        Raises PriorUnavailable when the persona belongs to other generator weights, StorageError when the file is damaged."""
         try:
             length = int.from_bytes(data[:8], "little")
             header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["persona"])
             tensors = {name: tensor.to(device()) for name, tensor in load_tensors(data).items()}
         except (ValueError, KeyError) as error:
             raise StorageError(f"the persona's weights are damaged: {error}. Create the persona again.") from error
-        prior = library.load(header["prior"].split("@")[0])
+        prior = library.load(header["prior"].split("@")[0], home=priors)
         if header["prior"] != prior.reference:
             raise PriorUnavailable(
                 f"this persona was made with the prior {header['prior']}, installed is {prior.reference}: create it again, "

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from torch import Tensor
 
 from portraitist.errors import PersonaDeleted
+from portraitist.priors.home import PriorHome
 from portraitist.results import PersonaRecord
 
 from .. import settings
@@ -104,12 +105,15 @@ class WarmPersonas:
         self._held: OrderedDict[str, WarmPersona] = OrderedDict()  # by persona id
         self._lock = threading.Lock()
 
-    def load(self, record: PersonaRecord, read: Read) -> WarmPersona:
-        """The person as `record` says. `read` gets the weights' blob. Raises StorageError, PriorUnavailable."""
+    def load(self, record: PersonaRecord, read: Read, priors: PriorHome | None = None) -> WarmPersona:
+        """The person as `record` says. `read` gets the weights' blob; `priors` has her prior, if it was imported.
+
+        Raises StorageError, PriorUnavailable."""
         with self._lock:
             held = self._held.get(record.persona_id)
         if held is None or held.weights != record.weights:
-            held = WarmPersona(record.persona_id, record.weights, PersonaModel.from_bytes(read(record.weights)))
+            model = PersonaModel.from_bytes(read(record.weights), priors)
+            held = WarmPersona(record.persona_id, record.weights, model)
         with self._lock:
             self._held[record.persona_id] = held
             self._held.move_to_end(record.persona_id)
@@ -117,9 +121,9 @@ class WarmPersonas:
         return held
 
     @contextmanager
-    def pinned(self, record: PersonaRecord, read: Read) -> Iterator[WarmPersona]:
+    def pinned(self, record: PersonaRecord, read: Read, priors: PriorHome | None = None) -> Iterator[WarmPersona]:
         """`load`, and it is not dropped for want of memory before the block is over. A deletion ends it all the same."""
-        person = self.load(record, read)
+        person = self.load(record, read, priors)
         with self._lock:
             person.pins += 1
         try:

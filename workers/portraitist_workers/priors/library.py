@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from portraitist.backend import embedded
 from portraitist.errors import PriorNotCalibrated, PriorUnavailable
-from portraitist.priors import Priors
-from portraitist.priors import record as manifest
-from portraitist.priors.prior import BUNDLED, DEFAULT, bundled
+from portraitist.priors.assets import ASSETS, NEEDED, file_sha256
+from portraitist.priors.home import PriorHome
+from portraitist.priors.homes import local_home
+from portraitist.priors.prior import BUNDLED, DEFAULT, bundled_asset
 
 from ..device import device
 from ..generator import Generator
@@ -55,74 +54,53 @@ class Prior:
         return torch.stack([known.get(n, self.steps.new_zeros(self.steps.shape[1])) for n in names])
 
 
-def load(name: str = DEFAULT, folder: Path | None = None) -> Prior:
-    """A bundled prior, or an imported one of the home folder. Kept in memory. Raises NotFound, PriorUnavailable."""
+def load(name: str = DEFAULT, folder: Path | None = None, *, home: PriorHome | None = None) -> Prior:
+    """A bundled prior, one in training that lies in `folder`, or an imported one of `home` (default: this machine's).
+
+    Kept in memory. Raises NotFound, PriorNotCalibrated, PriorUnavailable, StorageError."""
+    if folder is not None:
+        return _load(name, tuple(folder / ASSETS[asset].file for asset in NEEDED))
     if name in BUNDLED:
-        return _load(name, folder or bundled(name), "")
-    folder = imported(name)
-    record = manifest.read(folder)
-    if record.calibration is None:
+        return _load(name, tuple(bundled_asset(name, asset) for asset in NEEDED))
+    home = home or local_home()
+    record = home.read(name)
+    if not record.usable:
         raise PriorNotCalibrated(
             f"prior {name!r} is imported, but not calibrated; run `portraitist priors calibrate {name}` once",
             param="prior",
         )
-    return _load(name, folder, record.model_dump_json())
+    return _load(name, tuple(home.asset(record, asset) for asset in NEEDED), tuple(map(record.sha256, NEEDED)))
 
 
-def imported(name: str) -> Path:
-    """The folder of an imported prior. The worker's home is $PORTRAITIST_HOME. Raises InvalidRequest."""
-    return Priors(embedded(create=False)).folder(name)
+def asset(name: str, wanted: str, *, home: PriorHome | None = None) -> Path:
+    """The file of one asset of a prior, for what needs more than `load` gives. Raises NotFound, InvalidRequest, PriorAssetMissing,
+    PriorUnavailable, StorageError."""
+    if name in BUNDLED:
+        return bundled_asset(name, wanted)
+    home = home or local_home()
+    return home.asset(home.read(name), wanted)
 
 
 @functools.lru_cache(maxsize=2)  # one of 1024 px takes 250 MB
-def _load(name: str, folder: Path, record: str) -> Prior:
-    path = folder / "generator.safetensors"
+def _load(name: str, files: tuple[Path, ...], versions: tuple[str, ...] = ()) -> Prior:
+    """`files` in the order of NEEDED, with their hashes where they may change."""
+    path, latents, encoder = files
     generator, _ = native.load(path)
-    if record:
-        _check_files(folder, manifest.PriorRecord.model_validate_json(record))
     try:
-        with safe_open(str(folder / "latents.safetensors"), framework="pt") as file:
+        with safe_open(str(latents), framework="pt") as file:
             nuisance = file.get_tensor("sitting").float().to(device()) if "sitting" in file.keys() else None
             w_std, steps = (file.get_tensor(name).float().to(device()) for name in ("w_std", "steps"))
             attributes = tuple(json.loads(file.metadata()["attributes"]))
     except (OSError, SafetensorError, KeyError) as error:
-        raise PriorUnavailable(
-            f"cannot read {folder / 'latents.safetensors'}: {error}. Reinstall portraitist."
-        ) from error
+        raise PriorUnavailable(f"cannot read {latents}: {error}. Reinstall portraitist.") from error
     generator = generator.to(device(), memory_format=torch.channels_last)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Prior(
         name,
-        digest,
+        file_sha256(path),
         generator,
-        encoder_file.load(folder / "encoder.safetensors"),
+        encoder_file.load(encoder),
         w_std,
         attributes,
         steps,
         steps[:0] if nuisance is None else nuisance,
     )
-
-
-def _check_files(folder: Path, record: manifest.PriorRecord) -> None:
-    """The files are those that the manifest names."""
-    assert record.calibration is not None
-    expected = {
-        "generator": record.generator_sha256,
-        "latents": record.calibration.latents_sha256,
-        "encoder": record.calibration.encoder_sha256,
-    }
-    for name, digest in expected.items():
-        path = folder / f"{name}.safetensors"
-        try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise PriorUnavailable(
-                f"prior {record.name!r}: {path.name} cannot be read ({error.strerror}); calibrate it again, or remove "
-                "it and add it again",
-                param=str(path),
-            ) from error
-        if found != digest:
-            raise PriorUnavailable(
-                f"prior {record.name!r}: {path.name} is not what its manifest says; remove the prior and add it again",
-                param=str(path),
-            )

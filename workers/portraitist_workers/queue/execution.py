@@ -28,6 +28,8 @@ from portraitist.errors import (
 )
 from portraitist.ledger import JobRow, LeaseLost, Ledger, rules
 from portraitist.ledger.protocol import TERMINAL
+from portraitist.priors.home import PriorHome
+from portraitist.priors.homes import home_of
 from portraitist.requests import CreatePersona
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store, words
@@ -199,6 +201,10 @@ class JobContext(Gallery):
         return words.sealed(self._store, data) if isinstance(self._store, SealedStore) else data
 
     # -- what operations call ------------------------------------------------------------------------------------
+
+    @cached_property
+    def priors(self) -> PriorHome:
+        return home_of(self._backend.of(self._row.tenant), self._patiently)
 
     def blob(self, digest: str) -> bytes:
         data = self._patiently(lambda: self._store.get(digest))

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import copy
 import os
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from portraitist.priors.assets import carry_over
 from portraitist.priors.prior import bundled
 
 from ...generator.formats import native
@@ -244,7 +244,7 @@ def train(pairs: Path, prior: Path, out: Path, minutes: float) -> None:
     out.mkdir(parents=True, exist_ok=True)
     lesson, path = Lesson(library.load(folder=prior), Pairs(pairs), load_lpips()), out / "lesson.pt"
     _, metadata = native.load(prior / "generator.safetensors")
-    shutil.copyfile(prior / "latents.safetensors", out / "latents.safetensors")
+    carry_over(prior, out, made=("generator", "encoder"))
     if path.exists():
         lesson.load(torch.load(path, weights_only=True))
 

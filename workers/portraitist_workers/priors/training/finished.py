@@ -6,12 +6,13 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from portraitist.priors.assets import carry_over
 
 from ...generator.formats import native
 from ...inversion import encoder as encoder_file
@@ -95,6 +96,6 @@ class Finished(Trainer):
             self.generator_ema, out / "generator.safetensors", metadata=self.metadata | {"images_seen": self.seen}
         )
         encoder_file.save(encoder or self.encoder, out / "encoder.safetensors", metadata={"licence": LICENCE})
-        shutil.copyfile(self.folder / "latents.safetensors", out / "latents.safetensors")
+        carry_over(self.folder, out, made=("generator", "encoder"))
         if "labels" in self.learning:
             torch.save({"average": self.labels_ema.state_dict()}, out / "labels.pt")

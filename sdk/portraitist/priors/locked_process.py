@@ -1,4 +1,7 @@
-"""The worker's programs that priors need, each in a process of its own. The SDK itself never opens weights."""
+"""Runs the programs of the workers that priors need, each in a process of its own. The one that reads strange files locks itself in.
+
+The SDK itself never opens weights.
+"""
 
 from __future__ import annotations
 
