@@ -26,8 +26,9 @@ lint: install
 	$(BIN)/ruff format --check --quiet sdk workers tests $(wildcard examples)
 	$(BIN)/mypy
 
+# Two at a time; the tests of one file stay together, since they share what is costly to make.
 unit: install redis
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Installing a server needs root, so that is left to you.
 redis:

@@ -1,10 +1,14 @@
-"""With --no-skips, as continuous integration runs the tests: a skip that is not on this list fails the run."""
+"""What holds for all tests: one thread each, the reference vectors' files, and --no-skips.
+
+With --no-skips, as continuous integration runs the tests, a skip that is not on the list fails the run.
+"""
+
+import os
 
 import pytest
 
 # How the skip's reason begins, and why it is no gap.
 ALLOWED = {
-    "reference vectors not found": "made with other people's code and weights, which this project may not hold",
     "not allowed to mount a small disk": "a container without the right to mount",
     "memory limits need Linux": "elsewhere there is nothing to limit it with, as docs/security.md says",
 }
@@ -17,8 +21,29 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    if config.getoption("--no-skips"):
+    # Before torch is imported, and for every process that a test starts. Sums depend on the number of threads, so one number
+    # makes results repeatable; and two tests that run side by side do not fight for the cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if config.getoption("--no-skips") and not hasattr(
+        config, "workerinput"
+    ):  # reports reach the process that was started
         config.pluginmanager.register(NoSkips(), "no-skips")
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first: of two processes, neither is left alone with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session")
+def vectors(tmp_path_factory):
+    """A folder with the networks of the reference vectors: nvidia_ada_64.pkl, rosinality_64.pt."""
+    import reference_vectors  # not at the top: it imports torch, which most tests of the SDK do without
+
+    folder = tmp_path_factory.mktemp("vectors")
+    reference_vectors.write(folder)
+    return folder
 
 
 class NoSkips:

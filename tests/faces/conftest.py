@@ -13,8 +13,6 @@ from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.image_io import read, to_tensor
 
-torch.set_num_threads(1)  # small networks: a second thread gains little, and loses a lot on a busy machine
-
 ROOT = Path(__file__).parents[2]
 PEOPLE = ("ada", "bruno", "cora", "dario")
 

@@ -1,16 +1,12 @@
-"""Our generator equals the reference implementations, in both layouts and every mode (skipped without the vectors)."""
-
-import os
-from pathlib import Path
+"""Our generator equals the reference implementations, in both layouts and every mode."""
 
 import numpy as np
 import pytest
+import reference_vectors
 import torch
 
 from portraitist_workers.generator.formats import nvidia, rosinality
 
-VECTORS = Path(os.environ.get("PORTRAITIST_VECTORS", Path(__file__).parents[3] / "shared" / "vectors"))
-needs_vectors = pytest.mark.skipif(not VECTORS.is_dir(), reason=f"reference vectors not found in {VECTORS}")
 TOLERANCE = 1e-4
 
 
@@ -19,20 +15,20 @@ def close(ours: torch.Tensor, reference: np.ndarray) -> float:
 
 
 @pytest.fixture(scope="module")
-def ada(tmp_path_factory):
+def ada(vectors, tmp_path_factory):
     canary = tmp_path_factory.mktemp("canary") / "touched"
-    os.environ["PORTRAITIST_CANARY"] = str(canary)
-    generator = nvidia.load(VECTORS / "nvidia_ada_64.pkl")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PORTRAITIST_CANARY", str(canary))
+        generator = nvidia.load(vectors / "nvidia_ada_64.pkl")
     assert not canary.exists(), "the importer ran code that the pickle carries"
-    return generator, np.load(VECTORS / "nvidia_ada_64.npz")
+    return generator, reference_vectors.load("nvidia_ada_64")
 
 
 @pytest.fixture(scope="module")
-def ros():
-    return rosinality.load(VECTORS / "rosinality_64.pt"), np.load(VECTORS / "rosinality_64.npz")
+def ros(vectors):
+    return rosinality.load(vectors / "rosinality_64.pt"), reference_vectors.load("rosinality_64")
 
 
-@needs_vectors
 @torch.no_grad()
 def test_nvidia(ada):
     generator, ref = ada
@@ -47,7 +43,6 @@ def test_nvidia(ada):
     assert close(generator(z, noise="none"), ref["img"]) > 10 * TOLERANCE  # the noise does something
 
 
-@needs_vectors
 @torch.no_grad()
 def test_rosinality(ros):
     generator, ref = ros

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,8 +12,6 @@ from portraitist_workers.generator import formats
 from portraitist_workers.generator.formats import native, nvidia, nvidia_writer, rosinality
 from portraitist_workers.generator.formats.unpickle import unpickle
 
-VECTORS = Path(os.environ.get("PORTRAITIST_VECTORS", Path(__file__).parents[3] / "shared" / "vectors"))
-needs_vectors = pytest.mark.skipif(not VECTORS.is_dir(), reason=f"reference vectors not found in {VECTORS}")
 LAYOUTS = {
     "nvidia": lambda g, path: nvidia_writer.write(g, path, licence="mine"),
     "rosinality": lambda g, path: rosinality.write(g, path, licence="mine"),
@@ -48,18 +44,16 @@ def test_written_and_read_back(layout, tmp_path):
     assert found.generator.config.mapping_lr_multiplier == g.config.mapping_lr_multiplier
 
 
-@needs_vectors
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("vector", ["nvidia_ada_64.pkl", "rosinality_64.pt"])
-def test_the_vectors_survive_every_layout(vector, layout, tmp_path):
-    g = read(VECTORS / vector).generator
+def test_the_vectors_survive_every_layout(vectors, vector, layout, tmp_path):
+    g = read(vectors / vector).generator
     LAYOUTS[layout](g, tmp_path / "x")
     found = read(tmp_path / "x")
     assert equal(found.generator, g) and found.generator.config.conv_clamp == g.config.conv_clamp
 
 
-@needs_vectors
-def test_our_pickle_has_the_modules_and_attributes_of_an_official_one(tmp_path):
+def test_our_pickle_has_the_modules_and_attributes_of_an_official_one(vectors, tmp_path):
     def modules(record, prefix=""):
         m = nvidia.module(record)
         found = {
@@ -74,8 +68,8 @@ def test_our_pickle_has_the_modules_and_attributes_of_an_official_one(tmp_path):
             found |= modules(child, f"{prefix}.{name}")
         return found
 
-    nvidia_writer.write(nvidia.load(VECTORS / "nvidia_ada_64.pkl"), tmp_path / "ours.pkl", licence="")
-    with open(VECTORS / "nvidia_ada_64.pkl", "rb") as theirs, open(tmp_path / "ours.pkl", "rb") as ours:
+    nvidia_writer.write(nvidia.load(vectors / "nvidia_ada_64.pkl"), tmp_path / "ours.pkl", licence="")
+    with open(vectors / "nvidia_ada_64.pkl", "rb") as theirs, open(tmp_path / "ours.pkl", "rb") as ours:
         a, b = (modules(unpickle(file)["G_ema"]) for file in (theirs, ours))
     assert set(a) == set(b)
     for name in a:
@@ -83,10 +77,9 @@ def test_our_pickle_has_the_modules_and_attributes_of_an_official_one(tmp_path):
         assert a[name][1] <= b[name][1]  # newer versions of their code have more attributes
 
 
-@needs_vectors
-def test_our_checkpoint_has_the_keys_of_an_official_one(tmp_path):
-    rosinality.write(rosinality.load(VECTORS / "rosinality_64.pt"), tmp_path / "ours.pt", licence="")
-    theirs, ours = (torch.load(p, weights_only=True) for p in (VECTORS / "rosinality_64.pt", tmp_path / "ours.pt"))
+def test_our_checkpoint_has_the_keys_of_an_official_one(vectors, tmp_path):
+    rosinality.write(rosinality.load(vectors / "rosinality_64.pt"), tmp_path / "ours.pt", licence="")
+    theirs, ours = (torch.load(p, weights_only=True) for p in (vectors / "rosinality_64.pt", tmp_path / "ours.pt"))
     assert set(theirs["g_ema"]) == set(ours["g_ema"]) and torch.equal(theirs["latent_avg"], ours["latent_avg"])
     for key, value in theirs["g_ema"].items():
         assert value.shape == ours["g_ema"][key].shape and torch.equal(value, ours["g_ema"][key]), key

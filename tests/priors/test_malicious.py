@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from portraitist_workers.generator.formats import nvidia, rosinality
 
 from .malicious import bombs, families
 
-VECTORS = Path(os.environ.get("PORTRAITIST_VECTORS", Path(__file__).parents[3] / "shared" / "vectors"))
 FAMILIES = sorted(families(Path("canary")))
 
 
@@ -52,11 +50,10 @@ def test_they_would_run_if_obeyed(tmp_path):
     assert ran == 10
 
 
-@pytest.mark.skipif(not VECTORS.is_dir(), reason=f"reference vectors not found in {VECTORS}")
-def test_the_canary_of_the_reference_vector_stays_untouched(tmp_path, monkeypatch):
+def test_the_canary_of_the_reference_vector_stays_untouched(vectors, tmp_path, monkeypatch):
     canary = tmp_path / "touched"
     monkeypatch.setenv("PORTRAITIST_CANARY", str(canary))
-    with open(VECTORS / "nvidia_ada_64.pkl", "rb") as file:
+    with open(vectors / "nvidia_ada_64.pkl", "rb") as file:
         found = formats.read(file)
     assert found.layout == "nvidia" and not canary.exists()
 

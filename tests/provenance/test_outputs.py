@@ -19,11 +19,12 @@ from portraitist.results import PictureReport, PictureResult, Pictures
 from portraitist_workers import operations
 from portraitist_workers.faces.image_io import decode
 from portraitist_workers.operations import MemoryContext, run
-from portraitist_workers.persona import presets
+from portraitist_workers.persona import presets, reach
 from portraitist_workers.persona.tuning import Schedule
 from portraitist_workers.report.embed import tiles
 from provenance.conftest import decoded, small
 
+pytestmark = pytest.mark.slow  # `made` is
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -35,6 +36,7 @@ def made(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("PORTRAITIST_HOME", str(tmp_path_factory.mktemp("home")))
     patch.setitem(presets.PRESETS, "fast", presets.Preset(3, Schedule(steps=4), edit_steps=3, project_steps=3))
+    patch.setattr(reach, "PROBED", {"yaw": (25,)})  # how far the person can be moved is no matter here
     context = MemoryContext()
 
     def upload(path):

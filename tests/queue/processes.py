@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import suppress
 
 import psutil
 
@@ -50,3 +51,13 @@ def worker_pid(studio):
 
 def kill(pid):
     os.kill(pid, signal.SIGKILL)
+
+
+def children_of(studio):
+    """Process ids of what does the worker's jobs (not of the tracker that Python puts beside them)."""
+    found = set()
+    for process in psutil.Process(worker_pid(studio)).children():
+        with suppress(psutil.Error):  # it has just ended
+            if "spawn_main" in " ".join(process.cmdline()):
+                found.add(process.pid)
+    return found

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 import redis
@@ -27,29 +28,40 @@ class RedisServer:
 
     def __init__(self, folder, *, aof=False, password=""):
         self._folder, self._aof, self._password, self._program = folder, aof, password, program()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"redis://:{password}@127.0.0.1:{self.port}/0" if password else f"redis://127.0.0.1:{self.port}/0"
-        self.client = redis.Redis.from_url(self.url, decode_responses=True)
-        self.process = None
-        self.start()
+        for _ in range(3):  # another program may take a port that was free
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+            secret = f":{password}@" if password else ""
+            self.url = f"redis://{secret}127.0.0.1:{self.port}/0"
+            self.client = redis.Redis.from_url(self.url, decode_responses=True)
+            self._launch()
+            if self._answers():
+                return
+        raise AssertionError("redis-server did not start")
 
     def start(self):
+        """Again, on the same port."""
+        self._launch()
+        assert self._answers(), "redis-server did not start"
+
+    def _launch(self):
         options = ["--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", self._folder]
         options += ["--rdbcompression", "no"]  # so that a test can search its files
         options += ["--appendonly", "yes" if self._aof else "no", "--appendfsync", "always"]
         options += ["--maxmemory-policy", "noeviction", "--logfile", self._folder / "redis.log"]
         options += ["--requirepass", self._password] if self._password else []
         self.process = subprocess.Popen([self._program, *map(str, options)])
-        deadline = time.monotonic() + 15
-        while True:
-            try:
-                if self.client.ping():
-                    return
-            except redis.RedisError:
-                assert time.monotonic() < deadline and self.process.poll() is None, "redis-server did not start"
-                time.sleep(0.02)
+
+    def _answers(self):
+        """Wait until it does. False when it has ended, as it does where its port is taken; whoever took it may answer, too."""
+        deadline = time.monotonic() + 60
+        while self.process.poll() is None and time.monotonic() < deadline:
+            with suppress(redis.RedisError):
+                if self.client.info("server")["process_id"] == self.process.pid:
+                    return True
+            time.sleep(0.02)
+        return False
 
     def kill(self):
         self._end(signal.SIGKILL)

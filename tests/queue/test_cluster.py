@@ -68,7 +68,7 @@ def test_from_photos_to_pictures(fleet, studio, create):
 def test_photos_are_added(fleet, studio, create):
     ana = create(studio).wait(timeout=120)
     job = ana.add(
-        [("d.jpg", b"fourth")], labels={"d.jpg": {"steps": 10, "dt": 0.05, "kill_at": 4, "kills": 1}}, wait=False
+        [("d.jpg", b"fourth")], labels={"d.jpg": {"steps": 40, "dt": 0.05, "kill_at": 4, "kills": 1}}, wait=False
     )
     with pytest.raises(Conflict, match=job.id):
         ana.add([("e.jpg", b"fifth")])
@@ -76,7 +76,7 @@ def test_photos_are_added(fleet, studio, create):
     assert (better.id, better.name, len(better.photos)) == (ana.id, ana.name, 4) and starts(job) == 2
     assert studio.personas.get(ana.id).record == better.record and row(studio, job).lane == "tune"
     assert len(better.add([("e.jpg", b"fifth")]).photos) == 5
-    stopped = better.add([("f.jpg", b"sixth")], labels={"f.jpg": {"steps": 1000, "dt": 0.05}}, wait=False)
+    stopped = better.add([("f.jpg", b"sixth")], labels={"f.jpg": {"steps": 10_000, "dt": 0.05}}, wait=False)
     running(studio, stopped)
     better.delete()
     with pytest.raises(PersonaDeleted):
@@ -86,18 +86,20 @@ def test_photos_are_added(fleet, studio, create):
 def test_a_warm_worker_starts_at_once(studio, create):
     person = create(studio).wait(timeout=120)
     person.synthesize()
-    jobs = [person.synthesize(wait=False, seed=seed) for seed in range(10)]
-    [job.wait(timeout=120) for job in jobs]
-    waits = []
-    for seed in range(20):
-        job = person.synthesize(wait=False, seed=seed)
+    waits = [1.0]
+
+    def at_once():
+        job = person.synthesize(wait=False, seed=len(waits))
         job.wait(timeout=120)
         waits.append(row(studio, job).started - row(studio, job).created)
-    assert min(waits) < 0.05  # the median is 3 ms where other programs leave room
+        return max(waits[-3:]) < 0.05
+
+    # A queue that is only looked at now and then would not do it three times in a row. The median is 3 ms on a free machine.
+    until(at_once)
 
 
 def test_queues_and_workers_on_the_command_line(fleet, studio, create):
-    blockers = [create(studio, steps=30, dt=0.1) for _ in range(4)]
+    blockers = [create(studio, steps=10_000, dt=0.05) for _ in range(4)]
     running(studio, blockers[1])
 
     def ask(command):
@@ -155,7 +157,7 @@ def test_a_worker_serves_only_its_queues(tmp_path, fake_operations):
 
 
 def test_a_killed_worker(fleet, studio, create):
-    job = create(studio, steps=30, dt=0.05)
+    job = create(studio, steps=60, dt=0.05)
     running(studio, job, step=5)
     main, child = fleet.main_of(job), child_pid(studio, job)
     main.kill()
@@ -270,7 +272,7 @@ def test_cancel(fleet, studio, create):
 
 
 def test_sigquit_gives_the_job_back_at_once_and_charges_no_attempt(fleet, studio, create):
-    job = create(studio, steps=40, dt=0.05)
+    job = create(studio, steps=60, dt=0.05)
     running(studio, job, step=3)
     main = fleet.main_of(job)
     began = time.monotonic()
@@ -283,7 +285,7 @@ def test_sigquit_gives_the_job_back_at_once_and_charges_no_attempt(fleet, studio
 
 
 def test_sigterm_lets_the_job_finish(fleet, studio, create):
-    job = create(studio, steps=30, dt=0.05)
+    job = create(studio, steps=60, dt=0.05)
     running(studio, job, step=3)
     main = fleet.main_of(job)
     main.send_signal(signal.SIGTERM)

@@ -84,7 +84,7 @@ def test_the_operators_key_or_one_in_the_home(tmp_path, monkeypatch):
         Keyring(in_file(path)).unwrap(moved, "per_1")
 
 
-@pytest.mark.parametrize("text", ["short", "é" * 44, "A" * 43 + "!", new_secret() + "," + "x"])
+@pytest.mark.parametrize("text", ["short", "é" * 44, "A" * 43 + "!", "A" * 43 + "=,x"])
 def test_what_is_no_master_key(monkeypatch, text):
     monkeypatch.setenv("PORTRAITIST_MASTER_KEY", text)
     with pytest.raises(InvalidRequest, match="keys new") as caught:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -33,7 +32,7 @@ from portraitist.errors import (
 )
 
 from .fake_operations import BRIEF
-from .processes import PHOTOS, child_pid, gone, kill, row, running, until, worker_pid
+from .processes import PHOTOS, child_pid, children_of, gone, kill, row, running, until, worker_pid
 
 # -- the ordinary way ------------------------------------------------------------------------------------------------
 
@@ -84,7 +83,7 @@ def test_errors_come_back_as_what_they_were(shared, create, error, expected):
 
 
 def test_wait_timeout_leaves_the_job_running(shared, create):
-    job = create(shared, steps=8, dt=0.1)
+    job = create(shared, steps=30, dt=0.1)
     with pytest.raises(WaitTimeout, match=job.id):
         job.wait(timeout=0.2)
     with pytest.raises(TimeoutError):
@@ -92,16 +91,6 @@ def test_wait_timeout_leaves_the_job_running(shared, create):
     with pytest.raises(WaitTimeout):
         job.result()
     assert job.wait(timeout=120)
-
-
-def children_of(studio):
-    """Process ids of what does the worker's jobs (not of the tracker that Python puts beside them)."""
-    found = set()
-    for process in psutil.Process(worker_pid(studio)).children():
-        with suppress(psutil.Error):  # it has just ended
-            if "spawn_main" in " ".join(process.cmdline()):
-                found.add(process.pid)
-    return found
 
 
 def test_a_picture_does_not_wait_for_a_person_who_is_learnt(studio, create):
@@ -158,7 +147,7 @@ def test_cancel_a_job_that_does_not_listen(shared, create):
 
 
 def test_wait_can_cancel_on_timeout(shared, create):
-    job = create(shared, steps=200, dt=0.05)
+    job = create(shared, steps=10_000, dt=0.05)
     with pytest.raises(WaitTimeout):
         job.wait(timeout=0.3, cancel_on_timeout=True)
     until(lambda: job.status == Cancelled())
@@ -184,7 +173,7 @@ def test_a_killed_child_resumes_from_its_checkpoint(shared, create):
 def test_photos_are_added_by_a_job_that_may_be_killed(shared, create):
     """The old record serves until the new one is whole; what runs beside it is refused."""
     ana = create(shared).wait(timeout=120)
-    photos, script = [("d.jpg", b"fourth")], {"d.jpg": {"steps": 40, "dt": 0.05, "kill_at": 6, "kills": 1}}
+    photos, script = [("d.jpg", b"fourth")], {"d.jpg": {"steps": 80, "dt": 0.05, "kill_at": 6, "kills": 1}}
     job = ana.add(photos, labels=script, wait=False)
     running(shared, job, step=7)
     assert shared.personas.get(ana.id).record == ana.record
@@ -198,7 +187,7 @@ def test_photos_are_added_by_a_job_that_may_be_killed(shared, create):
     assert (better.id, len(better.photos)) == (ana.id, 4) and shared.personas.get(ana.id).record == better.record
     sealed = shared._backend.sealed(ana.id)
     assert sealed.get(better.record.weights) == b"better " + sealed.get(ana.record.weights)
-    cancelled = better.add([("e.jpg", b"fifth")], labels={"e.jpg": {"steps": 1000, "dt": 0.05}}, wait=False)
+    cancelled = better.add([("e.jpg", b"fifth")], labels={"e.jpg": {"steps": 10_000, "dt": 0.05}}, wait=False)
     running(shared, cancelled)
     cancelled.cancel()
     with pytest.raises(JobCancelled):
@@ -207,7 +196,7 @@ def test_photos_are_added_by_a_job_that_may_be_killed(shared, create):
 
 
 def test_a_child_killed_from_outside(shared, create):
-    job = create(shared, steps=30, dt=0.03)
+    job = create(shared, steps=60, dt=0.03)
     running(shared, job, step=5)
     kill(child_pid(shared, job))
     persona = job.wait(timeout=120)
@@ -225,7 +214,7 @@ def test_a_poison_job_stops_and_the_queue_moves_on(shared, create):
 
 
 def test_a_killed_worker_is_replaced_while_a_client_waits(studio, create):
-    job = create(studio, steps=30, dt=0.05)
+    job = create(studio, steps=60, dt=0.05)
     running(studio, job, step=5)
     child = child_pid(studio, job)
     kill(worker_pid(studio))
@@ -234,8 +223,16 @@ def test_a_killed_worker_is_replaced_while_a_client_waits(studio, create):
     until(lambda: gone(child))  # the orphan did not go on
 
 
+def test_a_child_that_starts_when_its_worker_is_dead_ends():
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    code = "import time; from portraitist_workers.queue.tasks import _die_with_parent as f; f(); time.sleep(100)"
+    environment = {**os.environ, "PORTRAITIST_WORKER_PID": str(dead.pid)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60).returncode == 1
+
+
 def test_a_killed_worker_is_replaced_by_the_next_client(studio, create):
-    job = create(studio, steps=30, dt=0.05)
+    job = create(studio, steps=60, dt=0.05)
     running(studio, job, step=5)
     kill(worker_pid(studio))
     until(lambda: not studio.describe()["alive"])
@@ -268,7 +265,7 @@ def test_the_job_of_a_killed_client_goes_on(studio):
 
 
 def test_stopping_the_worker_charges_no_attempt(studio, create):
-    job = create(studio, steps=30, dt=0.05)
+    job = create(studio, steps=60, dt=0.05)
     running(studio, job, step=3)
     child = child_pid(studio, job)
     assert studio._backend.transport.stop()
@@ -318,7 +315,7 @@ def test_no_job_is_lost_in_a_storm(studio):
 
 
 def test_a_cancelled_job_whose_worker_is_dead(studio, create):
-    job = create(studio, steps=100, dt=0.05)
+    job = create(studio, steps=10_000, dt=0.05)
     running(studio, job)
     kill(worker_pid(studio))
     until(lambda: not studio.describe()["alive"])
@@ -444,7 +441,7 @@ def test_delete_removes_every_byte(studio, create):
 
 
 def test_delete_while_it_is_being_created(shared, create):
-    job = create(shared, "unwanted", steps=100, dt=0.05)
+    job = create(shared, "unwanted", steps=10_000, dt=0.05)
     running(shared, job)
     shared.personas.delete("unwanted")
     with pytest.raises(PersonaDeleted):
@@ -453,7 +450,7 @@ def test_delete_while_it_is_being_created(shared, create):
 
 
 def test_the_store_is_removed_under_a_running_job(studio, create, tmp_path):
-    job = create(studio, steps=40, dt=0.05)
+    job = create(studio, steps=10_000, dt=0.05)
     running(studio, job)
     for name in ("blobs", "checkpoints"):  # renamed first: the worker writes into them all the time
         (studio._backend.home / name).rename(tmp_path / name)
@@ -466,11 +463,12 @@ def test_the_store_is_removed_under_a_running_job(studio, create, tmp_path):
     assert create(studio).wait(timeout=120)
 
 
-def test_the_whole_home_is_removed_under_a_running_job(studio, create):
-    job = create(studio, steps=100, dt=0.05)
+def test_the_whole_home_is_removed_under_a_running_job(studio, create, tmp_path):
+    job = create(studio, steps=10_000, dt=0.05)
     running(studio, job)
     main = worker_pid(studio)
-    shutil.rmtree(studio._backend.home)
+    studio._backend.home.rename(tmp_path / "removed")  # first: the worker writes into it all the time
+    shutil.rmtree(tmp_path / "removed")
     with pytest.raises(StorageError):
         job.wait(timeout=120)
     until(lambda: gone(main))
@@ -515,7 +513,7 @@ def test_a_job_waits_for_room_on_a_full_disk_and_goes_on(small_disk, create, mon
     monkeypatch.setenv("PORTRAITIST_LEASE_S", "1.5")
     studio = portraitist.connect(home=small_disk / "home")
     ana = create(studio, "ana").wait(timeout=120)
-    job = create(studio, steps=20, dt=0.05)
+    job = create(studio, steps=60, dt=0.05)
     running(studio, job)
     filler = fill(small_disk)
     with pytest.raises(StorageFull):
@@ -529,18 +527,19 @@ def test_a_job_waits_for_room_on_a_full_disk_and_goes_on(small_disk, create, mon
 
 def test_a_blob_that_was_damaged(shared, create):
     """Found when it is read, told, and mended by sending the photos again."""
-    blocker = create(shared, steps=10, dt=0.1)
+    blocker = create(shared, steps=10_000, dt=0.05)
     running(shared, blocker)
     job = shared.personas.create("damaged", [("x.jpg", b"unique photo")])
     digest = row(shared, job).request["photos"][0]["blob"]
     embedded(shared._backend.home).store._blob(digest).write_bytes(b"unique phoTo")
+    blocker.cancel()
     with pytest.raises(StorageError, match="damaged"):
         job.wait(timeout=120)
     assert shared.personas.create("damaged", [("x.jpg", b"unique photo")]).wait(timeout=120)
 
 
 def test_sigterm_of_the_worker_ends_all_its_processes(studio, create):
-    job = create(studio, steps=100, dt=0.05)
+    job = create(studio, steps=10_000, dt=0.05)
     running(studio, job)
     main = psutil.Process(worker_pid(studio))
     family = [main, *main.children(recursive=True)]
@@ -555,7 +554,7 @@ def test_a_worker_in_the_foreground(studio, create):
     command = [sys.executable, "-m", "portraitist", "worker", "--home", str(studio._backend.home)]
     worker = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     until(lambda: studio.describe()["alive"])
-    job = create(studio, steps=100, dt=0.05)
+    job = create(studio, steps=10_000, dt=0.05)
     running(studio, job)
     assert worker_pid(studio) == worker.pid
     second = subprocess.run(command, capture_output=True, text=True)

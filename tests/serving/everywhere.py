@@ -19,7 +19,7 @@ from portraitist.degradations import Downsample, GaussianBlur, Jpeg, MotionBlur 
 from portraitist.requests import CreatePersona, Edit, Enhance, Photo, Synthesize  # noqa: E402
 from portraitist_workers import operations  # noqa: E402
 from portraitist_workers.device import device  # noqa: E402
-from portraitist_workers.persona import presets, tuning  # noqa: E402
+from portraitist_workers.persona import presets, reach, tuning  # noqa: E402
 from portraitist_workers.priors import library  # noqa: E402
 from serving.elsewhere import Elsewhere, Remote  # noqa: E402
 from serving.people import context, persona_id, raw  # noqa: E402
@@ -29,6 +29,7 @@ EXAMPLES = HERE.parent.parent / "examples"
 
 def main():
     presets.PRESETS["fast"] = presets.Preset(2, tuning.Schedule(steps=3, batch=3), edit_steps=2, project_steps=2)
+    reach.PROBED = {"yaw": (-30, 30)}  # one of them is surely beyond what three photos show
     world = context(1)
     photos = [photo(world, p) for p in sorted((EXAMPLES / "photos").glob("photo-*.jpg"))[:3]]
     new, who = photo(world, EXAMPLES / "new.jpg"), {"persona_id": persona_id(1)}

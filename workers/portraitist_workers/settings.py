@@ -17,6 +17,7 @@ _VARIABLES = {
     "url": "PORTRAITIST_URL",
     "home": "PORTRAITIST_HOME",
     "node": "PORTRAITIST_NODE",
+    "worker_pid": "PORTRAITIST_WORKER_PID",
     "lease_s": "PORTRAITIST_LEASE_S",
     "limit_serve_s": "PORTRAITIST_LIMIT_SERVE_S",
     "limit_tune_s": "PORTRAITIST_LIMIT_TUNE_S",
@@ -38,6 +39,7 @@ class Settings:
     url: str = ""
     home: str = ""
     node: str = ""
+    worker_pid: int = 0  # of a child: the process that started it, and with which it ends
     lease_s: float = 15.0  # a worker that is silent for so long is taken for dead
     limit_serve_s: float = 900.0  # an attempt may take so long, by lane
     limit_tune_s: float = 14400.0

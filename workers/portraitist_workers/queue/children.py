@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .. import settings
+
 
 def children(worker: Any) -> list[int]:
     """Process ids of a Celery worker's children; none before it has started."""
@@ -14,6 +16,7 @@ def children(worker: Any) -> list[int]:
 
 def set_for_children() -> None:
     """Set before the child is spawned; torch reads it when it is imported."""
+    settings.tell(worker_pid=os.getpid())
     os.environ.setdefault(
         "PYTHONWARNINGS", "ignore:semaphore_tracker"
     )  # we end without Celery's clean-up; the system does it

@@ -111,8 +111,8 @@ def _operations() -> ModuleType:
 
 @worker_process_init.connect
 def _die_with_parent(**_: object) -> None:
-    """A child whose worker was killed must not go on working unseen."""
-    parent = os.getppid()
+    """A child whose worker was killed must not go on working unseen, even if the worker was killed before the child got here."""
+    parent = settings.current().worker_pid
 
     def watch() -> None:
         while os.getppid() == parent:
