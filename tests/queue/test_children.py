@@ -8,6 +8,8 @@ import pytest
 
 from portraitist_workers.queue.children import maintained_by_one
 
+from .processes import children_of, kill
+
 
 class Pool:
     """Counts how many threads are in `_maintain_pool` at once."""
@@ -31,3 +33,12 @@ def test_one_thread_at_a_time(guarded):
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert (pool.most == 1) == guarded  # unguarded: the negative control
+
+
+def test_a_child_that_is_killed_while_it_waits_holds_nobody_up(studio, create):
+    """It takes the lock of the queue to the children with it."""
+    create(studio).wait(timeout=120)
+    (child,) = children_of(studio)
+    time.sleep(0.5)  # it waits for work
+    kill(child)
+    assert create(studio).wait(timeout=60).record.figures["starts"] == 1.0

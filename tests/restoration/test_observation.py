@@ -76,14 +76,14 @@ def test_what_was_lost_is_measured_on_the_face(model, photo):
     picture, frame = photo
     shrink = 60 / frame.size
     small = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    seen = observe(small, [Downsample(8)], model, context(1), "x")
+    seen = observe(small, [Downsample(8)], model, context(1).blob, "x")
     assert 54 <= seen.observed.shape[-1] <= 66 and seen.photo.shape[:2] == (8 * small.shape[0], 8 * small.shape[1])
-    both = observe(small, [Downsample(2), Jpeg(50), Downsample(4)], model, context(1), "x")
+    both = observe(small, [Downsample(2), Jpeg(50), Downsample(4)], model, context(1).blob, "x")
     assert both.sides[-1] == seen.observed.shape[-1] < both.sides[0] < 128
-    kept = observe(small, [Downsample(2)], model, context(1), "x", keep_size=True)
+    kept = observe(small, [Downsample(2)], model, context(1).blob, "x", keep_size=True)
     assert kept.photo is small and abs(kept.frame.size - 60) < 6 and 54 <= kept.observed.shape[-1] <= 66
     with pytest.raises(InvalidRequest, match="nothing to restore from"):
-        observe(np.zeros((3, 3, 3), np.uint8), [Downsample(16)], model, context(1), "x")
+        observe(np.zeros((3, 3, 3), np.uint8), [Downsample(16)], model, context(1).blob, "x")
 
 
 def test_a_mask_of_a_small_photo_is_taken_in_its_pixels(model, photo):
@@ -103,7 +103,7 @@ def test_back_projection_puts_coarse_detail_right_and_leaves_fine_detail(model, 
     picture, frame = photo
     small = cv2.resize(picture, None, fx=60 / frame.size, fy=60 / frame.size, interpolation=cv2.INTER_AREA)
     chain = [Downsample(4)]
-    seen = observe(small, chain, model, context(1), "x")
+    seen = observe(small, chain, model, context(1).blob, "x")
     rng = torch.Generator().manual_seed(0)
     fine = 0.05 * torch.randn(1, 3, 128, 128, generator=rng)
     wrong = (seen.naive - 0.2 + fine).clamp(-1, 1)

@@ -55,6 +55,10 @@ class Supervisor:
         self._sent: dict[str, tuple[float, list[int]]] = {}  # job id -> when its wake-up was sent, and to whom
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._begun: dict[tuple[str, int], float] = {}  # (job id, token) -> when we first saw it run
+        self._children: set[int] = set()  # children as last seen ...
+        self._served: set[int] = set()  # ... those that have had a job ...
+        self._ended: set[int] = set()  # ... and those that died or were killed at work
+        self._deadlocked = False  # whether one died that was not at work
         self._full = False  # whether the ledger's disk was, at the last write that failed
         self._busy = time.monotonic()
         self._swept, self._tidied = -SWEEP_S, -settings.current().deletions_s
@@ -89,12 +93,15 @@ class Supervisor:
         """One round."""
         running, now = self._ledger.running(), time.monotonic()
         self._begun = {(row.id, row.token): self._begun.get((row.id, row.token), now) for row in running}
+        self._count_children(running)
         for row in running:
             self._watch(row)
         queued = {lane: job_id for lane in LANES for job_id in self._ledger.queued(lane=lane, limit=1)}
         self._sent = {job_id: sent for job_id, sent in self._sent.items() if job_id in queued.values()}
         if running or queued:
             self._busy = now
+        if not running and self._deadlocked:
+            self._start_anew()
         if not running and self._outdated(now):
             self._replace()
         if not self._ending.locked():
@@ -108,6 +115,15 @@ class Supervisor:
         self._sender.look()
         if self._idle_s and now - self._busy > self._idle_s and not self._sender.pending(self._idle_s):
             self._end_unless_needed()
+
+    def _count_children(self, running: list[JobRow]) -> None:
+        """A child that waits for work holds the lock of the queue to the children. Killed then, it takes the lock with it, and no
+        other child is ever given a job."""
+        now, at_work = set(self._processes()), {pid for row in running if (pid := _pid(row)) is not None}
+        gone = self._children - now
+        if (gone & self._served) - at_work - self._ended:
+            self._deadlocked = True
+        self._children, self._served, self._ended = now, (self._served | at_work) - gone, self._ended - gone
 
     def _send(self, queued: dict[Lane, str], running: list[JobRow], now: float) -> None:
         """One job of each lane at a time, so that the order is decided when the lane is free, not before."""
@@ -141,12 +157,13 @@ class Supervisor:
 
     def _watch(self, row: JobRow) -> None:
         if not _alive(row):
+            self._note_end(row)
             self._requeue(row, "its worker process died")
         elif row.cancel_requested is not None and time.time() - row.cancel_requested > CANCEL_GRACE_S:
-            _kill(row)
+            self._kill(row)
             self._requeue(row, "it did not stop when asked to")
         elif time.monotonic() - self._begun[row.id, row.token] > settings.current().limit_s(row.lane) + LIMIT_GRACE_S:
-            _kill(row)
+            self._kill(row)
             fail_late(self._backend, row)
         elif row.lease_until >= time.time():
             self._silent.pop(row.id, None)
@@ -161,7 +178,16 @@ class Supervisor:
             self._full = False
             return
         self._requeue(row, "its worker process stopped answering")  # and only then, since this may fail
+        self._kill(row)
+
+    def _kill(self, row: JobRow) -> None:
+        self._note_end(row)
         _kill(row)
+
+    def _note_end(self, row: JobRow) -> None:
+        """Its child ends at work, without the lock that `_count_children` tells of."""
+        if (pid := _pid(row)) is not None:
+            self._ended.add(pid)
 
     def _requeue(self, row: JobRow, reason: str, *, count: bool = True) -> None:
         try:
@@ -206,6 +232,16 @@ class Supervisor:
             [sys.executable, "-m", "portraitist_workers.queue.embedded", *sys.argv[1:]], start_new_session=True
         )
         os._exit(0)
+
+    def _start_anew(self) -> None:
+        """As the same process, with new children."""
+        if not self._ending.acquire(blocking=False):
+            return
+        log.warning("a child was killed while it waited for work; starting anew")
+        for pid in self._processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        os.execv(sys.executable, [sys.executable, "-m", "portraitist_workers.queue.embedded", *sys.argv[1:]])
 
     def _home_exists(self) -> bool:
         try:
