@@ -132,7 +132,9 @@ def check_photos(
             f"no face was found in '{person}', which was to say who is meant: name another photo",
             photos=[v.model_dump() for v in verdicts if v is not None],
         )
-    accepted, networks, warnings = [], {}, []
+    accepted: list[AcceptedPhoto] = []
+    networks: dict[str, str] = {}
+    warnings: list[str] = []
     if candidates:
         own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep], known)
         accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side, known)

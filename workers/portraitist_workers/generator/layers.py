@@ -62,7 +62,7 @@ class EqualizedLinear(nn.Module):
     @torch.no_grad()
     def shift(self, offset: Tensor) -> None:
         """Every output [B, outputs] grows by `offset` [outputs]."""
-        self.bias += offset / self.bias_gain
+        self.bias.add_(offset / self.bias_gain)
 
 
 class _ScaleShiftLeaky(torch.autograd.Function):
@@ -126,6 +126,8 @@ class ModulatedConv(nn.Module):
     forward(x [B, I, H, W], style [B, I] or [B, I, H, W], noise) -> [B, O, H, W] or [B, O, 2H, 2W] when `up`. Any H and W.
     """
 
+    weight: nn.Parameter
+    noise_strength: nn.Parameter
     noise_const: Tensor
 
     def __init__(

@@ -25,7 +25,7 @@ class Watched(nn.Parameter):
         alias = self._alias
         return self._version + self._past + (0 if alias is None else alias._version)
 
-    @property  # type: ignore[override]
+    @property
     def data(self) -> Tensor:
         if self._alias is None or not self._alias.is_set_to(self):
             self._drop()

@@ -23,8 +23,10 @@ CHANNELS = 256  # from here on it is faster than a direct convolution,
 RESOLUTION = 16  # and from this height and width on
 TILES = 512  # worked on at once: enough for quick products, few enough for a processor's cache
 
+Matrix = Sequence[Sequence[float]]
+
 # One direction; interpolation points 0, 1, -1, 2, -2 and infinity.
-_INPUT = [
+_INPUT: Matrix = [
     [4, 0, -5, 0, 1, 0],
     [0, -4, -4, 1, 1, 0],
     [0, 4, -4, -1, 1, 0],
@@ -32,7 +34,7 @@ _INPUT = [
     [0, 2, -1, -2, 1, 0],
     [0, 4, 0, -5, 0, 1],
 ]
-_KERNEL = [
+_KERNEL: Matrix = [
     [1 / 4, 0, 0],
     [-1 / 6, -1 / 6, -1 / 6],
     [-1 / 6, 1 / 6, -1 / 6],
@@ -40,7 +42,7 @@ _KERNEL = [
     [1 / 24, -1 / 12, 1 / 6],
     [0, 0, 1],
 ]
-_OUTPUT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+_OUTPUT: Matrix = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 
 
 def pays(weight: Tensor, size: Sequence[int], dtype: torch.dtype) -> bool:
@@ -96,13 +98,13 @@ class _Convolution(torch.autograd.Function):
         grad_kernel = None
         for number, (samples, rows) in enumerate(_pieces(ctx.shape)):
             products = _assemble_transposed(grad[samples, 4 * rows.start : 4 * rows.stop])
-            if need_x:
+            if padded is not None:
                 tiles = torch.stack([product(g, k.t()) for g, k in zip(products, kernel, strict=True)])
                 _cut_transposed(tiles, padded[samples, 4 * rows.start : 4 * rows.stop + 4])
             if need_kernel:
                 part = torch.stack([product(g.t(), t.t()) for g, t in zip(products, kept[number], strict=True)])
                 grad_kernel = part if grad_kernel is None else grad_kernel.add_(part)
-        return padded[:, 1 : H + 1, 1 : W + 1].permute(0, 3, 1, 2) if need_x else None, grad_kernel
+        return None if padded is None else padded[:, 1 : H + 1, 1 : W + 1].permute(0, 3, 1, 2), grad_kernel
 
 
 def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
@@ -145,7 +147,7 @@ def _assemble_transposed(grad: Tensor) -> Tensor:
     return product(_both(_OUTPUT, grad).t(), pixels.t()).view(36, -1, grad.shape[3])
 
 
-def _both(matrix: list[list[float]], like: Tensor) -> Tensor:
+def _both(matrix: Matrix, like: Tensor) -> Tensor:
     """The transform of rows and columns at once."""
-    matrix = torch.tensor(matrix, dtype=like.dtype, device=like.device)
-    return torch.kron(matrix, matrix)
+    one = torch.tensor(matrix, dtype=like.dtype, device=like.device)
+    return torch.kron(one, one)

@@ -46,8 +46,9 @@ def run(request: Enhance, context: Context) -> Pictures:
     model, judge = person.model, person.judge
     targets = resolve(request.values, record.reach, strict=request.strict)
     photo = image_io.decode(context.blob(request.photo.blob), request.photo.name)
-    estimated = request.degradation == "auto"
-    chain = estimate.estimate(photo, model, judge, request.photo.name) if estimated else request.degradation
+    estimated, chain = request.degradation == "auto", request.degradation
+    if chain == "auto":
+        chain = estimate.estimate(photo, model, judge, request.photo.name)
     seen = observe(photo, chain, model, context.blob, request.photo.name, keep_size=estimated)
 
     def on_step(stage: str):

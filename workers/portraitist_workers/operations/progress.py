@@ -17,7 +17,8 @@ class Stages:
 
     def __init__(self, context: Context, weights: dict[str, float] = WEIGHTS) -> None:
         self.context, self.weights, self.begun = context, weights, time.monotonic()
-        self.stage, self.entered, self.spent = "", self.begun, {}
+        self.stage, self.entered = "", self.begun
+        self.spent: dict[str, float] = {}
 
     def steps(self, stage: str):
         """An `on_step(step, steps, loss)` that reports as `stage`."""

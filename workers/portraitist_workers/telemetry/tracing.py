@@ -62,7 +62,7 @@ class AttemptSpans:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         ids = {"job": row.id, "operation": row.operation, "tenant": row.tenant}
-        attributes = {f"portraitist.{name}": value for name, value in ids.items() if value}
+        attributes: dict[str, str | int] = {f"portraitist.{name}": value for name, value in ids.items() if value}
         above = TraceContextTextMapPropagator().extract({"traceparent": row.trace or ""})
         if row.attempts == 1:
             queue = self._tracer.start_span(

@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tflite
@@ -81,9 +82,15 @@ class _Reader:
             .reshape(tensor.ShapeAsNumpy() if tensor.ShapeLength() else ())
         )
 
+    def _known(self, i: int) -> np.ndarray:
+        """`_constant`, where nothing else will do. Raises ValueError."""
+        if (constant := self._constant(i)) is None:
+            raise ValueError(f"tensor {i} is computed, and only a constant can be read")
+        return constant
+
     def _weight(self, i: int, arrange: tuple[int, ...] | None = None) -> str:
         """The name of a constant, stored with its axes in the order `arrange` (None: as a vector)."""
-        name, value = f"w{self._tensor(i)}", torch.from_numpy(np.array(self._constant(i)))
+        name, value = f"w{self._tensor(i)}", torch.from_numpy(np.array(self._known(i)))
         value = value.flatten() if arrange is None else value.permute(arrange).contiguous()
         if not torch.equal(self.weights.setdefault(name, value), value):
             raise ValueError(f"constant {i} is used in two ways")
@@ -114,7 +121,7 @@ class _Reader:
         return "conv", self._any_conv(operator, given, tflite.Conv2DOptions, (0, 3, 1, 2), 1)
 
     def _depthwise(self, operator, given, made):
-        channels = int(self._constant(given[1]).shape[-1])
+        channels = int(self._known(given[1]).shape[-1])
         return "conv", self._any_conv(operator, given, tflite.DepthwiseConv2DOptions, (3, 0, 1, 2), channels)
 
     def _any_conv(self, operator, given, kind, arrange, groups) -> Step:
@@ -137,11 +144,11 @@ class _Reader:
         return "add", {"activation": _ACTIVATIONS[self._options(operator, tflite.AddOptions).FusedActivationFunction()]}
 
     def _multiply(self, operator, given, made):
-        factor = self._constant(given[1])
+        factor = self._known(given[1])
         return "multiply", {"factor": self._weight(given[1], tuple(range(factor.ndim)))}
 
     def _pad(self, operator, given, made):
-        widths = self._constant(given[1])
+        widths = self._known(given[1])
         if np.count_nonzero(widths) != 1 or not widths[3, 1]:
             raise ValueError(f"padding {widths.tolist()} does more than add channels")
         return "more_channels", {"channels": int(widths[3, 1])}
@@ -158,7 +165,7 @@ class _Reader:
         options = self._options(operator, tflite.ResizeBilinearOptions)
         if options.AlignCorners() or not options.HalfPixelCenters():
             raise ValueError("a resize measures from pixels' centres")
-        return "resize", {"size": self._constant(given[1]).tolist()}
+        return "resize", {"size": self._known(given[1]).tolist()}
 
     def _reshape(self, operator, given, made):
         return "reshape", {"shape": self.graph.Tensors(made).ShapeAsNumpy()[1:].tolist()}
@@ -211,7 +218,7 @@ _READERS = {
 def convert(data: bytes, names: dict[str, str]) -> tuple[StepNetwork, dict]:
     """The network in a .tflite file, its outputs renamed, and the constructor's arguments. Raises ValueError for unknown operators."""
     reader = _Reader(data)
-    arguments = {
+    arguments: dict[str, Any] = {
         "steps": reader.steps,
         "shapes": {name: list(w.shape) for name, w in reader.weights.items()},
         "outputs": {names[name]: i for name, i in reader.outputs().items()},

@@ -139,10 +139,12 @@ def _openings(marks: np.ndarray, fit) -> tuple[float, float]:
 
 
 def _remap(image: np.ndarray, lookup: np.ndarray, interpolation: int) -> np.ndarray:
-    return cv2.remap(image, lookup, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(  # type: ignore[call-overload]  # cv2's stubs want both maps; one may hold both coordinates
+        image, lookup, None, interpolation, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
-def _create(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+def _create(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
     return np.lib.format.open_memmap(path, "w+", dtype, shape)
 
 

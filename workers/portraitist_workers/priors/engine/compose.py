@@ -97,7 +97,8 @@ class Engine:
         coverage = seen[..., 3] * _inside(u)
         surface, normals = mix.neck.surface()
         colours = mix.neck.colours() * shade_normals(normals, rotation, sh, tint, mean)
-        beneath, neck_cover = neck.draw(*place(surface), colours, large.height, large.width)
+        at, away = place(surface)
+        beneath, neck_cover = neck.draw(at, away, colours, large.height, large.width)
         over_neck = cv2.remap(whole.over_neck, *texel, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         front, coverage = _stack(seen, coverage, over_neck, beneath, neck_cover)
         image = _over(front, coverage, behind, _edge_light(coverage, frame))
@@ -110,7 +111,8 @@ class Engine:
         found = None
         if classes:
             grid_map = self.semantic.draw(mix, self.mixer.regions, labels.blink)
-            found = look_up(grid_map, *(np.ascontiguousarray(c[::2, ::2]) - offset for c in (u, v)), matte)
+            column, row = (np.ascontiguousarray(c[::2, ::2]) - offset for c in (u, v))
+            found = look_up(grid_map, column, row, matte)
         uv = distance = None
         if geometry:
             column, row = (np.ascontiguousarray(c[::2, ::2]) for c in (u, v))

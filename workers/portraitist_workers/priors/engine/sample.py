@@ -137,4 +137,5 @@ def draw_clothes(rng: np.random.Generator) -> tuple[float, float, float]:
     """RGB factor for the white shirt: a quarter stay near white, most are darker and of weak colour."""
     value = rng.uniform(0.85, 1.0) if rng.random() < 0.25 else rng.uniform(0.1, 0.75)
     colour = 1 - rng.beta(1.2, 3) * rng.random(3)
-    return tuple(float(c) for c in value * colour / colour.max())
+    red, green, blue = (float(c) for c in value * colour / colour.max())
+    return red, green, blue

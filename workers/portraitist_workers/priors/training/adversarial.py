@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...device import in_channels_last
 from ...precision import autocast, optimisation_dtype
 from . import loop
 from .discriminator import Discriminator, gradient_penalty
@@ -59,7 +60,7 @@ class Sharpening:
         if phase.labels:
             learning += trainer.labels.requires_grad_(True).parameters()
         self.optimizer = torch.optim.Adam(learning, lr=phase.lr, betas=(0.0, 0.99), eps=1e-8)
-        self.discriminator = Discriminator(VIEW).to(memory_format=torch.channels_last)
+        self.discriminator = in_channels_last(Discriminator(VIEW))
         self.judge_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), lr=phase.lr_discriminator, betas=(0.0, 0.99), eps=1e-8
         )

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...generator import StyleGAN2
 from ...precision import optimisation_dtype
 from .. import library
 from ..engine.canvas import Canvas
@@ -53,6 +54,7 @@ class Labelling:
     def __init__(self, prior: library.Prior, canvas: Canvas, seed: int = 0) -> None:
         torch.manual_seed(seed)  # initial weights
         self.prior = prior
+        assert isinstance(prior.generator, StyleGAN2)
         self.synthesis = prior.generator.synthesis
         self.labels = label_network(canvas, prior.w_std.numel())
         self.average = copy.deepcopy(self.labels).requires_grad_(False)
