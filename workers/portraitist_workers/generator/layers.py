@@ -1,12 +1,14 @@
 """The layers of StyleGAN2 (Karras et al. 2020, arXiv 1912.04958), factored so that they are fast without custom kernels.
 
-Demodulation (eq. 1-3 of the paper) is *factored*: instead of one convolution kernel per sample, the input is scaled by
-the style, convolved with the shared kernel and the output scaled by
-    d[b, o] = 1 / sqrt(sum_i s[b, i]^2 * sum_k W[o, i, k]^2 + eps).
-The same numbers, but one ordinary convolution for the whole batch, and sum_k W^2 is cached while W does not change.
+Demodulation (eq. 1-3 of the paper) is *factored*. The paper has one convolution kernel per sample. Here the input is scaled by
+the style, convolved with the shared kernel, and the output is scaled by d:
 
-The activation's gain sqrt(2) is positive, so lrelu(g * x) = g * lrelu(x): it is folded into d, the noise and the bias,
-and the whole tail of a layer is one multiply-add and one leaky ReLU.
+    d[b, o] = 1 / sqrt(sum_i s[b, i]^2 * sum_k W[o, i, k]^2 + eps)
+
+The numbers are the same, with one ordinary convolution for the whole batch. sum_k W^2 is cached while W does not change.
+
+The activation's gain sqrt(2) is positive, so lrelu(g * x) = g * lrelu(x). The gain is folded into d, the noise and the bias.
+So the whole tail of a layer is one multiply-add and one leaky ReLU.
 
 Where autograd's own derivatives are slow on a CPU, autograd functions with the same derivatives take their place: here, in
 `upsampling` and in `winograd`. They are differentiable once. With `double_backward` the same numbers are computed by plain autograd,
@@ -21,10 +23,13 @@ So the input is scaled pixel by pixel, and demodulated by the style at the outpu
 the root is enlarged bilinearly to the output's pixels. Where the style is the same within the kernel's reach, this is the
 ordinary layer of that style.
 
-Tried on a CPU and not kept: kernels per sample, one sample after another, from 32, 64 or 128 px on (fewer passes over the pictures, but
-1 to 1.4 times the time); up-convolution as one 3x3 convolution to the four phases of its output (exact; 2 to 3 times the time);
-weight gradients of ordinary convolutions as products with patches (0.75 to 1.7 times the time, by shape); sums of products in
-strips instead of whole maps (no gain below 512 px).
+Tried on a CPU and not kept:
+
+* Kernels per sample, one sample after another, from 32, 64 or 128 px on. They pass over the pictures less often, but take 1 to 1.4
+  times the time.
+* Up-convolution as one 3x3 convolution to the four phases of its output. It is exact and takes 2 to 3 times the time.
+* Weight gradients of ordinary convolutions as products with patches. They take 0.75 to 1.7 times the time, by shape.
+* Sums of products in strips instead of whole maps. They gain nothing below 512 px.
 """
 
 from __future__ import annotations

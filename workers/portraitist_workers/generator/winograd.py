@@ -3,9 +3,9 @@
 
 Every 4x4 tile of the output depends on a 6x6 tile of the input. Both, and the kernel, are transformed by small constant
 matrices into 36 numbers per tile and channel, and there the convolution is 36 matrix products over the channels. The
-transforms cost the same for every channel, so it pays where channels are many (one thread, 256 channels and more: forward 0.45
-to 0.8, backward 0.4 to 0.5 of the time of a direct convolution; at 128 it breaks even). The transformed kernel takes four times
-the memory. Exact but for rounding, whose error is about 1e-5 of the largest value (direct: 2e-6); in bf16 it would be too large.
+transforms cost the same for every channel, so it pays where channels are many. On one thread, with 256 channels and more, forward
+takes 0.45 to 0.8 of the time of a direct convolution, backward 0.4 to 0.5. At 128 channels it breaks even. The transformed kernel
+takes four times the memory. Rounding's error is about 1e-5 of the largest value (direct: 2e-6); in bf16 it would be too large.
 """
 
 from __future__ import annotations
