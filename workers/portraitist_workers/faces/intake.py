@@ -8,7 +8,7 @@ photos show (or one who is known already), judge that person's face in each, dro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,7 +163,7 @@ def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage
     """
     with ThreadPoolExecutor(max_workers=1) as ahead:
 
-        def submit(index: int):
+        def submit(index: int) -> Future:
             name, data = photos[index]
             return ahead.submit(_decoded, name, data() if callable(data) else data)
 

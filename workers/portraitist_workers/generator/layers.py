@@ -35,7 +35,8 @@ Tried on a CPU and not kept:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -45,6 +46,8 @@ from torch.autograd.function import once_differentiable
 from . import winograd
 from .upsampling import UP_GAIN, swapped, up_convolution
 from .watched import Watched, state_of
+
+T = TypeVar("T")
 
 SQRT2 = math.sqrt(2.0)
 DEMODULATION_EPS = 1e-8
@@ -77,7 +80,7 @@ class _ScaleShiftLeaky(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
         shift = bias
         if noise is not None:
             # Without a place of its own the sum would take the noise's layout, and so would every layer after it.
@@ -93,7 +96,7 @@ class _ScaleShiftLeaky(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, scale, y = ctx.saved_tensors
         bias_shape, noise_shape = ctx.shapes
         # The sign of the output is the sign of the pre-activation, so y serves for both.
@@ -114,13 +117,13 @@ class _WithEnergy(torch.autograd.Function):
     """A weight [O, I, 3, 3] and its `_energy`, whose derivatives meet in one pass over the weight. First order only."""
 
     @staticmethod
-    def forward(ctx, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, weight: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(weight)
         return weight.view_as(weight), _energy(weight)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor, grad_energy: Tensor) -> Tensor:
+    def backward(ctx: Any, grad: Tensor, grad_energy: Tensor) -> Tensor:
         (weight,) = ctx.saved_tensors
         return torch.addcmul(grad, weight, (2 * grad_energy).t()[..., None, None].to(weight.dtype))
 
@@ -147,7 +150,7 @@ class ModulatedConv(nn.Module):
         self.resolution, self.up, self.clamp = resolution, up, clamp
         self._cache: dict = {}
 
-    def _remember(self, name: str, source: Tensor, compute):
+    def _remember(self, name: str, source: Tensor, compute: Callable[[], T]) -> T:
         """`compute()`, remembered until `source` changes."""
         key = state_of(source)
         cached = self._cache.get(name)
@@ -268,13 +271,13 @@ class _Mix(torch.autograd.Function):
     PIECE = 1024
 
     @staticmethod
-    def forward(ctx, pixels: Tensor, kernels: Tensor) -> Tensor:
+    def forward(ctx: Any, pixels: Tensor, kernels: Tensor) -> Tensor:
         ctx.save_for_backward(pixels, kernels)
         return _mix(pixels, kernels)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         pixels, kernels = ctx.saved_tensors
         need_pixels, need_kernels = ctx.needs_input_grad
         grad_kernels = None

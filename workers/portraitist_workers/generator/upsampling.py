@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -45,14 +47,14 @@ class _UpConvolution(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, kernel: Tensor, groups: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, groups: int) -> Tensor:
         ctx.save_for_backward(x, kernel)
         ctx.groups = groups
         return _up(x, kernel, groups)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, kernel = ctx.saved_tensors
         need_x, need_kernel, _ = ctx.needs_input_grad
         grad = _low_pass(grad, padding=2)  # symmetric taps: the derivative of the low-pass is the low-pass

@@ -11,6 +11,7 @@ takes four times the memory. Rounding's error is about 1e-5 of the largest value
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -73,7 +74,7 @@ class _Convolution(torch.autograd.Function):
     """First order only. The derivative of each step is the transposed step."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, kernel: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kernel: Tensor) -> Tensor:
         padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
         y = x.new_empty(x.shape[0], *x.shape[2:], kernel.shape[1])
         kept = []
@@ -89,7 +90,7 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         kernel, *kept = ctx.saved_tensors
         B, I, H, W = ctx.shape
         need_x, need_kernel = ctx.needs_input_grad

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from portraitist.results import Progress
 
@@ -20,7 +21,7 @@ class Stages:
         self.stage, self.entered = "", self.begun
         self.spent: dict[str, float] = {}
 
-    def steps(self, stage: str):
+    def steps(self, stage: str) -> Callable[..., None]:
         """An `on_step(step, steps, loss)` that reports as `stage`."""
 
         def on_step(step: int, steps: int, value: float | str = "") -> None:

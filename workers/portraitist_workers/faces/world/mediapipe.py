@@ -112,7 +112,7 @@ class _Reader:
     def _keeps_all(self, before: int, after: int) -> bool:
         return np.array_equal(*(self.graph.Tensors(int(i)).ShapeAsNumpy() for i in (before, after)))
 
-    def _options(self, operator: tflite.Operator, kind: type):
+    def _options(self, operator: tflite.Operator, kind: type) -> Any:
         options, table = kind(), operator.BuiltinOptions()
         options.Init(table.Bytes, table.Pos)
         return options
@@ -124,7 +124,9 @@ class _Reader:
         channels = int(self._known(given[1]).shape[-1])
         return "conv", self._any_conv(operator, given, tflite.DepthwiseConv2DOptions, (3, 0, 1, 2), channels)
 
-    def _any_conv(self, operator, given, kind, arrange, groups) -> Step:
+    def _any_conv(
+        self, operator: tflite.Operator, given: np.ndarray, kind: type, arrange: tuple[int, ...], groups: int
+    ) -> Step:
         options = self._options(operator, kind)
         if options.StrideW() != options.StrideH() or options.DilationWFactor() != 1 or options.DilationHFactor() != 1:
             raise ValueError("a convolution has unequal strides or is dilated")
@@ -175,7 +177,7 @@ class _Reader:
             raise ValueError("tensors are joined along another axis than the second")
         return "join", {}
 
-    def _custom(self, operator) -> dict:
+    def _custom(self, operator: tflite.Operator) -> dict:
         return flexbuffers.Loads(operator.CustomOptionsAsNumpy().tobytes())
 
     def _matrix_of_points(self, operator, given, made):

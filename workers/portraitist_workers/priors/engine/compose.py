@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -54,7 +55,7 @@ class Engine:
         *,
         classes: bool = False,
         geometry: bool = False,
-        change=None,
+        change: Callable[[Mix], Mix] | None = None,
         behind: np.ndarray | None = None,
     ) -> Portrait:
         """Picture of `labels` in `frame` (the aligned crop of `size` pixels when None).
@@ -124,7 +125,9 @@ class Engine:
         measured = replace(labels, smile_geo=mix.smile_geo, mouth_open=mix.mouth_open, background=code)
         return Portrait(image, np.rint(255 * matte).astype(np.uint8), measured, found, uv, distance)
 
-    def _camera(self, mix: Mix, rotation: np.ndarray, labels: Labels, frame: Frame):
+    def _camera(
+        self, mix: Mix, rotation: np.ndarray, labels: Labels, frame: Frame
+    ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
         """Function from head positions [..., 3] to (pixels [..., 2], depth [...]) in `frame`."""
         centre, side = crop_square(project(mix.frame_points, rotation, labels.distance)[0])
 

@@ -24,7 +24,7 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -108,7 +108,15 @@ def write_shard(path: Path, **arrays: np.ndarray) -> None:
 
 
 def contact_sheet(
-    canvas: Canvas, people: np.ndarray, *, size: int, columns: int, rows: int, seed: int, masks: bool = False, **fixed
+    canvas: Canvas,
+    people: np.ndarray,
+    *,
+    size: int,
+    columns: int,
+    rows: int,
+    seed: int,
+    masks: bool = False,
+    **fixed: Any,
 ) -> np.ndarray:
     """Random portraits side by side, uint8 RGB; with `masks`, class maps beside them."""
     engine = Engine(canvas, size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .background import SCENES
@@ -14,7 +16,7 @@ _MIN_TOP = 0.4
 _SHAPE = 0.5  # standard deviations of the modes
 
 
-def draw(rng: np.random.Generator, canvas: Canvas, people: np.ndarray, **fixed) -> Labels:
+def draw(rng: np.random.Generator, canvas: Canvas, people: np.ndarray, **fixed: Any) -> Labels:
     """A random portrait of a mix of `people` (indices in the canvas, at least 3); `fixed` labels replace drawn ones."""
     if len(people) < 3:
         raise ValueError(f"{len(people)} people are too few to mix: pass the indices of at least 3")

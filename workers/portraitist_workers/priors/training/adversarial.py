@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...device import in_channels_last
 from ...precision import autocast, optimisation_dtype
@@ -66,7 +66,7 @@ class Sharpening:
         )
         self.steps = 0
 
-    def step(self, pool: Pool, lpips) -> dict[str, float]:
+    def step(self, pool: Pool, lpips: nn.Module | None) -> dict[str, float]:
         phase, trainer = self.phase, self.trainer
         done = (trainer.seen - self.start) / phase.images
         for group in self.optimizer.param_groups:

@@ -136,7 +136,7 @@ class Networks(torch.nn.Module):
 class Lesson:
     """Generator and encoder as they were, as they learn, and as averages of that."""
 
-    def __init__(self, prior: library.Prior, pairs: Pairs, lpips) -> None:
+    def __init__(self, prior: library.Prior, pairs: Pairs, lpips: torch.nn.Module | None) -> None:
         self.prior, self.pairs, self.lpips = prior, pairs, lpips
         self.eyes = prior.steps_for(("eyes_open",))  # [1, D]
         self.w_mean, self.reading = reading(prior, self.eyes[0])

@@ -85,7 +85,7 @@ def enlarged_face(image: Tensor, size: int, down: int = 0, right: int = 0) -> Te
     )
 
 
-def person_lpips(lpips, fake: Tensor, image: Tensor, alpha: Tensor, rng: torch.Generator) -> Tensor:
+def person_lpips(lpips: nn.Module, fake: Tensor, image: Tensor, alpha: Tensor, rng: torch.Generator) -> Tensor:
     """LPIPS of the person before the image's own background (it prints a lattice into plain ones), seen in a random view."""
     person = image + alpha * (fake - image)
     views = random_shift(*random_view(person, image, size=128, rng=rng), pixels=8, rng=rng)
