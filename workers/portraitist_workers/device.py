@@ -27,7 +27,7 @@ def device() -> torch.device:
 
 
 def in_channels_last(network: Network) -> Network:
-    """`network` itself, the channels of each pixel side by side in its kernels [O, I, k, k]. Its convolutions run faster so."""
+    """`network` itself, the channels of each pixel side by side in its kernels [O, I, k, k]. Convolutions run faster so."""
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs do not know it
 
 

@@ -127,7 +127,7 @@ class _Flat:
         side = min(len(picture), _PICTURE)
         small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
         at = (self.places(mesh) * side - 0.5).astype(np.float32)
-        colours = cv2.remap(  # type: ignore[call-overload]  # cv2's stubs want both maps; one may hold both coordinates
+        colours = cv2.remap(  # type: ignore[call-overload]  # cv2's stubs know no map of pairs
             small.astype(np.float32), at[None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )[0]
         size = signed_areas(mesh, self.corners) / signed_areas(self.face, self.corners)

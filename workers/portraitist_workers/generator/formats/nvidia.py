@@ -150,7 +150,9 @@ def synthesis_only(network: Module, mapping: Generator | None) -> StyleGAN2:
             "tuned from with --mapping-from"
         )
     if not isinstance(mapping, StyleGAN2):
-        raise ValueError(f"its mapping network is StyleGAN2's, the prior named by --mapping-from is a {mapping.kind!r}")
+        raise ValueError(
+            f"it needs StyleGAN2's mapping network, and the prior named by --mapping-from is of the kind {mapping.kind!r}"
+        )
     kwargs = network.init_kwargs
     source = network.tensors()
     other = mapping.config

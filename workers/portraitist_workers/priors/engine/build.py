@@ -139,7 +139,7 @@ def _openings(marks: np.ndarray, fit: Fit) -> tuple[np.floating, np.floating]:
 
 
 def _remap(image: np.ndarray, lookup: np.ndarray, interpolation: int) -> np.ndarray:
-    return cv2.remap(  # type: ignore[call-overload]  # cv2's stubs want both maps; one may hold both coordinates
+    return cv2.remap(  # type: ignore[call-overload]  # cv2's stubs know no map of pairs
         image, lookup, None, interpolation, borderMode=cv2.BORDER_REPLICATE
     )
 

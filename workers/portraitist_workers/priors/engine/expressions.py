@@ -69,7 +69,7 @@ def _maps(model: FaceModel, layout: np.ndarray, offsets: np.ndarray) -> Iterator
 
 
 def _drawn_at(image: np.ndarray, lookup: np.ndarray) -> np.ndarray:
-    return cv2.remap(image, lookup, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]  # cv2's stubs want both maps; one may hold both coordinates
+    return cv2.remap(image, lookup, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]  # cv2's stubs know no map of pairs
 
 
 def _layout_to_model(model, fit, layout):

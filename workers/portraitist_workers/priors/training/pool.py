@@ -100,15 +100,15 @@ class Pool:
         images = (
             torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(0, 3, 1, 2).float() / 127.5 - 1
         )
-        drawn = []
+        maps = []
         for s, i in picks:
             if (classes := self.classes[s]) is None:
                 raise ValueError(
                     f"{self.folder} has pictures without class maps: make it with `engine.render pool --masks`"
                 )
-            drawn.append(classes[i])
-        maps = torch.from_numpy(np.stack(drawn)).long()
-        shares = torch.nn.functional.one_hot(maps, len(CLASSES)).permute(0, 3, 1, 2).float()
+            maps.append(classes[i])
+        seen = torch.from_numpy(np.stack(maps)).long()
+        shares = torch.nn.functional.one_hot(seen, len(CLASSES)).permute(0, 3, 1, 2).float()
         factor = images.shape[-1] // resolution
         return torch.nn.functional.avg_pool2d(images, factor), torch.nn.functional.avg_pool2d(shares, factor)
 
