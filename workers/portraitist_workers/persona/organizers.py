@@ -21,6 +21,7 @@ from .axes import Axes, spread
 
 
 class Organizer(Protocol):
+    names: tuple[str, ...]  # of the attributes
     moves_anchors: bool  # False: anchors are constants of the tuning
     weight: float  # of the anchor loss beside the reconstruction loss
 

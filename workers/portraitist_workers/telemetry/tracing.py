@@ -47,7 +47,7 @@ def flush() -> None:
     if _tracer.cache_info().currsize and _tracer() is not None:
         from opentelemetry import trace
 
-        trace.get_tracer_provider().shutdown()  # type: ignore[attr-defined]
+        trace.get_tracer_provider().shutdown()  # type: ignore[attr-defined]  # `_tracer` set the one that has it
 
 
 class AttemptSpans:
