@@ -72,9 +72,10 @@ def operation(name: str) -> Operation:
     return OPERATIONS[name]
 
 
-def parsed(request: Mapping[str, Any]) -> BaseModel:
+def parsed(request: Any) -> BaseModel:
     """A request from its JSON. Raises InvalidRequest, and pydantic's ValidationError."""
-    return operation(request.get("operation", "")).request.model_validate(request)
+    name = request.get("operation", "") if isinstance(request, Mapping) else ""
+    return operation(name).request.model_validate(request)
 
 
 LEARNING: dict[str, Any] = {

@@ -20,7 +20,7 @@ def made_up(*, alike=lambda yaw: torch.cos(yaw.deg2rad()), smiles=1.0):
     """(model, judge): a latent's first two numbers are its yaw and smile, its picture shows both. `alike` is the likeness of a face so far
     turned; the mouth smiles up to `smiles`."""
     steps, anchors = torch.eye(2, 4), torch.zeros(6, 4)
-    generator = SimpleNamespace(synthesis=lambda w, dtype: w[:, :, None, None].to(dtype))
+    generator = SimpleNamespace(images=lambda w, dtype: w[:, :, None, None].to(dtype))
     model = SimpleNamespace(
         generator=generator,
         anchors=anchors,

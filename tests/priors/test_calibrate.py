@@ -123,16 +123,16 @@ def test_steps_that_leak_are_mixed_until_they_do_not():
             return images.flatten(1)[:, :2], None
 
     class Linear:
-        config = type("C", (), {"resolution": 32})
+        resolution = 32
 
         @staticmethod
-        def synthesis(w, dtype=None):
+        def images(w, dtype=None):
             return (w[:, :2] @ mixture.T) * torch.tensor([13.0, 6.0])
 
     rng = torch.Generator().manual_seed(1)
     w = torch.randn(400, 8, generator=rng)
     drawn = samples.Samples(
-        w, torch.randint(0, 255, (400, 3, 128, 128), generator=rng).to(torch.uint8), Linear.synthesis(w)
+        w, torch.randint(0, 255, (400, 3, 128, 128), generator=rng).to(torch.uint8), Linear.images(w)
     )
     found = directions.find(
         Linear, Estimator(), lambda images: torch.ones(len(images), 4) / 2, drawn, w.mean(0), w.std(0)

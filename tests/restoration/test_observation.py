@@ -92,7 +92,7 @@ def test_a_mask_of_a_small_photo_is_taken_in_its_pixels(model, photo):
     black, hole = covered(small, frame.scaled(0.25), (-0.15, 0.15), (0.12, 0.35))
     world = context(1)
     mask = Mask(image=world.put(encode_png(hole.astype(np.uint8) * 255)))
-    seen = observe(black, [Downsample(4), mask], model, world, "x")
+    seen = observe(black, [Downsample(4), mask], model, world.blob, "x")
     assert seen.known.shape[-1] == 128 and 0.5 < seen.known.mean() < 0.95
     n = seen.observed.shape[-1]
     assert (seen.observed[0, 0] == 0).float().mean() > hole.sum() / n**2  # grey, and none of the black beside it

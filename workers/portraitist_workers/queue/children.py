@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 from .. import settings
@@ -12,6 +13,19 @@ def children(worker: Any) -> list[int]:
     """Process ids of a Celery worker's children; none before it has started."""
     pool = getattr(worker.pool, "_pool", None)
     return [process.pid for process in pool._pool if process.pid] if pool is not None else []
+
+
+def maintained_by_one(worker: Any) -> None:
+    """Let one thread at a time start and bury children. Two do, billiard's own and the autoscaler's. The one would take a child that the
+    other is just starting for dead, and its crash would end the worker."""
+    pool, turn = worker.pool._pool, threading.Lock()
+    maintain = pool._maintain_pool
+
+    def in_turn() -> None:
+        with turn:
+            maintain()
+
+    pool._maintain_pool = in_turn
 
 
 def set_for_children() -> None:

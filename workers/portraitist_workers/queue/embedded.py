@@ -23,7 +23,7 @@ from pathlib import Path
 from .. import settings
 from ..telemetry import logs
 from ..telemetry.monitor import Monitor, prepare
-from .children import children, set_for_children
+from .children import children, maintained_by_one, set_for_children
 
 # Celery starts the second child when a second message comes. It may not end it again: after that it took no message any more.
 KEEP_S = 10**9
@@ -70,6 +70,7 @@ def main(argv: list[str] | None = None) -> int:
 
     @worker_ready.connect(weak=False)
     def ready(**_: object) -> None:
+        maintained_by_one(worker)
         # Ours, not Celery's: that one would wait for the running job, which can take minutes. The ledger knows better.
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, lambda *_: supervisor.stop())
