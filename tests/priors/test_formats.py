@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -110,6 +111,8 @@ def test_mystyle_saves_the_synthesis_half(stream, tmp_path):
     nvidia_writer.write_synthesis(tuned, tmp_path / "mystyle_model.pt", zip_file=not stream)
     with pytest.raises(ValueError, match="--mapping-from"):
         read(tmp_path / "mystyle_model.pt")
+    with pytest.raises(ValueError, match="StyleGAN2's.*'parts'"):
+        read(tmp_path / "mystyle_model.pt", mapping=SimpleNamespace(kind="parts"))
     found = read(tmp_path / "mystyle_model.pt", mapping=base)
     assert found.layout == "mystyle"
     assert all(

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import functools
 import os
+from typing import TypeVar
 
 import torch
+from torch import nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @functools.cache
@@ -20,6 +24,11 @@ def device() -> torch.device:
     if chosen.type == "cuda":
         _be_repeatable()
     return chosen
+
+
+def in_channels_last(network: Network) -> Network:
+    """`network` itself, the channels of each pixel side by side in its kernels [O, I, k, k]. Convolutions run faster so."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs do not know it
 
 
 def _be_repeatable() -> None:

@@ -9,6 +9,7 @@ import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from portraitist.errors import InvalidRequest
 from portraitist.ledger.protocol import Lane
@@ -55,11 +56,11 @@ class Settings:
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
         """Raises InvalidRequest that names the variable."""
-        found = {}
+        found: dict[str, Any] = {}
         for field in fields(cls):
             variable = _VARIABLES[field.name]
             if text := environment.get(variable):
-                kind = type(field.default)
+                kind: type = type(field.default)
                 try:
                     found[field.name] = kind(text)
                 except ValueError:

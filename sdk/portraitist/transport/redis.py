@@ -30,7 +30,7 @@ class WorkerInfo:
     node: str  # unique to one run of one worker
     host: str
     pid: int
-    queues: tuple[str, ...]
+    queues: tuple[Lane, ...]
     device: str
     version: str
     started: float  # seconds since the epoch, by its host's clock

@@ -58,7 +58,7 @@ def stop_worker(folder: Path) -> None:
     from portraitist.backend import embedded
 
     if home_of(folder).is_dir():
-        embedded(home_of(folder)).transport.stop()  # type: ignore[attr-defined]
+        embedded(home_of(folder)).transport.stop()  # type: ignore[attr-defined]  # an embedded one has it
 
 
 def machine() -> dict[str, str]:

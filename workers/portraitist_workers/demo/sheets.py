@@ -33,7 +33,7 @@ def save_sheets(content: Content, folder: Path) -> list[Path]:
         if e.close_before is not None and e.close_after is not None
     ]
     if close:
-        made["edit"] = board([[close[0][0], *(after for _, after in close)]], side=210)  # type: ignore[list-item]
+        made["edit"] = board([[close[0][0], *(after for _, after in close)]], side=210)
     faces = [list(r.close) for r in content.restorations if r.close is not None]
     if faces:
         made["restore"] = board([list(row) for row in zip(*faces[:3], strict=True)], side=180)

@@ -108,7 +108,7 @@ class Demo:
         made = []
         for values in EDITS:
             call = f"{NAME}.edit('{path.name}', {_arguments(values)})"
-            after = self._try(call, lambda values=values: person.edit(path, wait=False, **values), 1)  # type: ignore[misc]
+            after = self._try(call, lambda values=values: person.edit(path, wait=False, **values), 1)  # type: ignore[misc]  # mypy infers no such lambda
             if after is not None:
                 close = [None if frame is None else closeup(p, frame, width=photo.width) for p in (photo, after.image)]
                 made.append(Edited(call, photo, after, close[0], close[1]))
@@ -142,10 +142,10 @@ class Demo:
         frame = face_frame(truth)
         if frame is None:
             return Restored(title, call, damaged, after, truth)
-        faces = tuple(closeup(p, frame, width=truth.width) for p in (damaged, after.image, truth))
-        before, now = compare(faces[0], faces[2]), compare(faces[1], faces[2])
+        was, found, true = (closeup(p, frame, width=truth.width) for p in (damaged, after.image, truth))
+        before, now = compare(was, true), compare(found, true)
         figures = {name: (before[name], now[name]) for name in before}
-        return Restored(title, call, damaged, after, truth, faces, figures)  # type: ignore[arg-type]
+        return Restored(title, call, damaged, after, truth, (was, found, true), figures)
 
     def _try(self, what: str, submit: Callable[[], Any], pictures: int) -> Any:
         """The job's result; None when it failed, which the report will say."""

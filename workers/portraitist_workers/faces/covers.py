@@ -44,7 +44,7 @@ class Cover:
     where: np.ndarray
 
 
-def find_covers(pictures: Sequence[np.ndarray], points: np.ndarray) -> list[Cover | None]:
+def find_covers(pictures: Sequence[np.ndarray] | np.ndarray, points: np.ndarray) -> list[Cover | None]:
     """What hides the face in each of one person's aligned crops `pictures` (N times [S, S, 3] uint8); None: nothing.
 
     points [N, 478, 3]: their meshes (mesh.Mesh.points). The two eyes are one part: glasses cover both, a strand of hair covers one.
@@ -127,7 +127,7 @@ class _Flat:
         side = min(len(picture), _PICTURE)
         small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
         at = (self.places(mesh) * side - 0.5).astype(np.float32)
-        colours = cv2.remap(
+        colours = cv2.remap(  # type: ignore[call-overload]  # cv2's stubs know no map of pairs
             small.astype(np.float32), at[None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )[0]
         size = signed_areas(mesh, self.corners) / signed_areas(self.face, self.corners)

@@ -71,6 +71,17 @@ class GeometryNetwork(nn.Module):
 
     SHAPES = 10  # principal components of the face's shape that pose is corrected by
 
+    face: Tensor
+    shape_mean: Tensor
+    shape_basis: Tensor
+    measure_mean: Tensor
+    measure_spread: Tensor
+    pose: Tensor
+    share: Tensor
+    agree: Tensor
+    deviation: Tensor
+    doubt: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         features = 1 + 12 + 15 + self.SHAPES

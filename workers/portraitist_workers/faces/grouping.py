@@ -124,7 +124,7 @@ def _gather(pair: np.ndarray, photos: np.ndarray, same_person: float) -> tuple[l
         if within and mean[a, b] < min(CERTAIN, min(within) - GAP):
             unlike[a, b] = unlike[b, a] = True
             continue
-        parts = tuple(sorted(int(photos[f]) for f in members[g]) for g in (a, b))
+        one, other = (sorted(int(photos[f]) for f in members[g]) for g in (a, b))
         doubtful = min(counts[a], counts[b]) >= RIVAL and mean[a, b] < min(within) - ALIKE
         inside[a] += inside[b] + total[a, b]
         members[a] += members[b]
@@ -136,7 +136,7 @@ def _gather(pair: np.ndarray, photos: np.ndarray, same_person: float) -> tuple[l
         unlike[a] = unlike[:, a] = False
         alive[b] = False
         if doubtful:
-            halves[tuple(sorted(int(photos[f]) for f in members[a]))] = parts
+            halves[tuple(sorted(int(photos[f]) for f in members[a]))] = one, other
     groups = []
     for g in np.flatnonzero(alive):
         size = len(members[g])

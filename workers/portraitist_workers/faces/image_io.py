@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def encode_jpeg(image: np.ndarray, quality: int = 92) -> bytes:
     return _encode(image, format="JPEG", quality=quality, subsampling=0)
 
 
-def _encode(image: np.ndarray, **options) -> bytes:
+def _encode(image: np.ndarray, **options: Any) -> bytes:
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
         raise ValueError(f"expected uint8 [H, W, 3] or [H, W], got {image.dtype} {list(image.shape)}")
     buffer = io.BytesIO()

@@ -8,7 +8,7 @@ photos show (or one who is known already), judge that person's face in each, dro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,7 +132,9 @@ def check_photos(
             f"no face was found in '{person}', which was to say who is meant: name another photo",
             photos=[v.model_dump() for v in verdicts if v is not None],
         )
-    accepted, networks, warnings = [], {}, []
+    accepted: list[AcceptedPhoto] = []
+    networks: dict[str, str] = {}
+    warnings: list[str] = []
     if candidates:
         own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep], known)
         accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side, known)
@@ -161,7 +163,7 @@ def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage
     """
     with ThreadPoolExecutor(max_workers=1) as ahead:
 
-        def submit(index: int):
+        def submit(index: int) -> Future:
             name, data = photos[index]
             return ahead.submit(_decoded, name, data() if callable(data) else data)
 

@@ -23,7 +23,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from portraitist.errors import PriorUnavailable
 from portraitist.priors.prior import bundled
 
-from ..device import device
+from ..device import device, in_channels_last
 from .geometry import GeometryNetwork
 from .world.recognition import RecognitionNetwork
 from .world.steps import StepNetwork
@@ -116,6 +116,11 @@ class AttributeNetwork(nn.Module):
 
     KNOTS = 5
 
+    scales: Tensor
+    is_eyes: Tensor
+    knots: Tensor
+    gains: Tensor
+
     def __init__(self, names: list[str], scales: list[float], widths: tuple[int, ...] = (48, 96, 160, 224)) -> None:
         super().__init__()
         self.names = list(names)
@@ -202,7 +207,7 @@ class PerceptualNetwork(nn.Module):
     """
 
     # (channels inside, channels out) of the fire modules; "pool" halves the side before
-    FIRES = (
+    FIRES: tuple[str | tuple[int, int], ...] = (
         "pool",
         (16, 128),
         (16, 128),
@@ -216,6 +221,11 @@ class PerceptualNetwork(nn.Module):
         (64, 512),
     )
     TAPS = (2, 5, 7, 8, 9, 10)  # entries of FIRES whose output is compared; the stem's is the first
+
+    metric_scale: Tensor
+    level_gain: Tensor
+    pixel_gain: Tensor
+    edge_gain: Tensor
 
     def __init__(self, metric: tuple[int, ...] = (48, 64, 96, 96, 96, 96, 96)) -> None:
         super().__init__()
@@ -319,8 +329,11 @@ def save_network(
 def _fold_batch_norm(module: nn.Module) -> None:
     """Every (convolution, batch norm) pair becomes one convolution: the same function, fewer passes over memory."""
     for child in module.modules():
-        if isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
-            child[0], child[1] = fuse_conv_bn_eval(child[0], child[1]), nn.Identity()
+        if not isinstance(child, nn.Sequential) or len(child) < 2:
+            continue
+        first, second = child[0], child[1]
+        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+            child[0], child[1] = fuse_conv_bn_eval(first, second), nn.Identity()
 
 
 @functools.cache
@@ -332,7 +345,7 @@ def load_network(kind: str, folder: Path = FOLDER) -> tuple[Any, dict[str, Any]]
     """
     network, measured = read_network(kind, folder)
     _fold_batch_norm(network.eval().requires_grad_(False))
-    return network.to(device(), memory_format=torch.channels_last), measured
+    return in_channels_last(network.to(device())), measured
 
 
 def read_network(kind: str, folder: Path) -> tuple[Any, dict[str, Any]]:

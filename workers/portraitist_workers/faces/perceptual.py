@@ -90,8 +90,8 @@ def load_perceptual(prefer: str | None = None) -> PerceptualDistance:
 
 
 @torch.inference_mode(False)  # see load_network
-def published_lpips(net: str) -> nn.Module:
-    """lpips.LPIPS with frozen weights, without its prints and torchvision's warnings."""
+def published_lpips(net: str) -> Any:
+    """lpips.LPIPS (the package has no types) with frozen weights, without its prints and torchvision's warnings."""
     ensure_torchvision()
     import lpips
 

@@ -116,7 +116,7 @@ def turned(
     lookup = np.zeros((S, S, 2), np.float32)
     lookup[rows, columns] = found - 0.5
     out = cv2.remap(picture, lookup[..., 0], lookup[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    believed = np.zeros((S, S), np.float32)
+    believed: np.ndarray = np.zeros((S, S), np.float32)
     believed[rows, columns] = believable[which]
     if known is not None:
         believed *= cv2.remap(known, lookup[..., 0], lookup[..., 1], cv2.INTER_NEAREST)

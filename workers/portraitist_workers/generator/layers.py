@@ -1,12 +1,14 @@
 """The layers of StyleGAN2 (Karras et al. 2020, arXiv 1912.04958), factored so that they are fast without custom kernels.
 
-Demodulation (eq. 1-3 of the paper) is *factored*: instead of one convolution kernel per sample, the input is scaled by
-the style, convolved with the shared kernel and the output scaled by
-    d[b, o] = 1 / sqrt(sum_i s[b, i]^2 * sum_k W[o, i, k]^2 + eps).
-The same numbers, but one ordinary convolution for the whole batch, and sum_k W^2 is cached while W does not change.
+Demodulation (eq. 1-3 of the paper) is *factored*. The paper has one convolution kernel per sample. Here the input is scaled by
+the style, convolved with the shared kernel, and the output is scaled by d:
 
-The activation's gain sqrt(2) is positive, so lrelu(g * x) = g * lrelu(x): it is folded into d, the noise and the bias,
-and the whole tail of a layer is one multiply-add and one leaky ReLU.
+    d[b, o] = 1 / sqrt(sum_i s[b, i]^2 * sum_k W[o, i, k]^2 + eps)
+
+The numbers are the same, with one ordinary convolution for the whole batch. sum_k W^2 is cached while W does not change.
+
+The activation's gain sqrt(2) is positive, so lrelu(g * x) = g * lrelu(x). The gain is folded into d, the noise and the bias.
+So the whole tail of a layer is one multiply-add and one leaky ReLU.
 
 Where autograd's own derivatives are slow on a CPU, autograd functions with the same derivatives take their place: here, in
 `upsampling` and in `winograd`. They are differentiable once. With `double_backward` the same numbers are computed by plain autograd,
@@ -21,16 +23,20 @@ So the input is scaled pixel by pixel, and demodulated by the style at the outpu
 the root is enlarged bilinearly to the output's pixels. Where the style is the same within the kernel's reach, this is the
 ordinary layer of that style.
 
-Tried on a CPU and not kept: kernels per sample, one sample after another, from 32, 64 or 128 px on (fewer passes over the pictures, but
-1 to 1.4 times the time); up-convolution as one 3x3 convolution to the four phases of its output (exact; 2 to 3 times the time);
-weight gradients of ordinary convolutions as products with patches (0.75 to 1.7 times the time, by shape); sums of products in
-strips instead of whole maps (no gain below 512 px).
+Tried on a CPU and not kept:
+
+* Kernels per sample, one sample after another, from 32, 64 or 128 px on. They pass over the pictures less often, but take 1 to 1.4
+  times the time.
+* Up-convolution as one 3x3 convolution to the four phases of its output. It is exact and takes 2 to 3 times the time.
+* Weight gradients of ordinary convolutions as products with patches. They take 0.75 to 1.7 times the time, by shape.
+* Sums of products in strips instead of whole maps. They gain nothing below 512 px.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +46,8 @@ from torch.autograd.function import once_differentiable
 from . import winograd
 from .upsampling import UP_GAIN, swapped, up_convolution
 from .watched import Watched, state_of
+
+T = TypeVar("T")
 
 SQRT2 = math.sqrt(2.0)
 DEMODULATION_EPS = 1e-8
@@ -62,7 +70,7 @@ class EqualizedLinear(nn.Module):
     @torch.no_grad()
     def shift(self, offset: Tensor) -> None:
         """Every output [B, outputs] grows by `offset` [outputs]."""
-        self.bias += offset / self.bias_gain
+        self.bias.add_(offset / self.bias_gain)
 
 
 class _ScaleShiftLeaky(torch.autograd.Function):
@@ -72,7 +80,7 @@ class _ScaleShiftLeaky(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
         shift = bias
         if noise is not None:
             # Without a place of its own the sum would take the noise's layout, and so would every layer after it.
@@ -88,7 +96,7 @@ class _ScaleShiftLeaky(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, scale, y = ctx.saved_tensors
         bias_shape, noise_shape = ctx.shapes
         # The sign of the output is the sign of the pre-activation, so y serves for both.
@@ -109,13 +117,13 @@ class _WithEnergy(torch.autograd.Function):
     """A weight [O, I, 3, 3] and its `_energy`, whose derivatives meet in one pass over the weight. First order only."""
 
     @staticmethod
-    def forward(ctx, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, weight: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(weight)
         return weight.view_as(weight), _energy(weight)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor, grad_energy: Tensor) -> Tensor:
+    def backward(ctx: Any, grad: Tensor, grad_energy: Tensor) -> Tensor:
         (weight,) = ctx.saved_tensors
         return torch.addcmul(grad, weight, (2 * grad_energy).t()[..., None, None].to(weight.dtype))
 
@@ -126,6 +134,8 @@ class ModulatedConv(nn.Module):
     forward(x [B, I, H, W], style [B, I] or [B, I, H, W], noise) -> [B, O, H, W] or [B, O, 2H, 2W] when `up`. Any H and W.
     """
 
+    weight: nn.Parameter
+    noise_strength: nn.Parameter
     noise_const: Tensor
 
     def __init__(
@@ -140,7 +150,7 @@ class ModulatedConv(nn.Module):
         self.resolution, self.up, self.clamp = resolution, up, clamp
         self._cache: dict = {}
 
-    def _remember(self, name: str, source: Tensor, compute):
+    def _remember(self, name: str, source: Tensor, compute: Callable[[], T]) -> T:
         """`compute()`, remembered until `source` changes."""
         key = state_of(source)
         cached = self._cache.get(name)
@@ -261,13 +271,13 @@ class _Mix(torch.autograd.Function):
     PIECE = 1024
 
     @staticmethod
-    def forward(ctx, pixels: Tensor, kernels: Tensor) -> Tensor:
+    def forward(ctx: Any, pixels: Tensor, kernels: Tensor) -> Tensor:
         ctx.save_for_backward(pixels, kernels)
         return _mix(pixels, kernels)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         pixels, kernels = ctx.saved_tensors
         need_pixels, need_kernels = ctx.needs_input_grad
         grad_kernels = None

@@ -10,7 +10,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +53,7 @@ class Layer:
 
     @property
     def affine(self) -> EqualizedLinear:
-        return self.module.affine  # type: ignore[return-value]
+        return cast(EqualizedLinear, self.module.affine)
 
 
 class Generator(nn.Module, ABC):

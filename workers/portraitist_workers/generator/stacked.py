@@ -8,6 +8,7 @@ pass instead of many. On a CPU it gains nothing (docs/benchmarks/serving.md).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from .layers import EqualizedLinear, ModulatedConv, ToRGB
 from .protocol import Generator
 from .stylegan2 import StyleGAN2
-from .synthesis import Synthesis
+from .synthesis import Block, Synthesis
 from .upsampling import swapped, up_convolution
 
 
@@ -31,12 +32,12 @@ def stack(members: Sequence[Generator]) -> Synthesis:
     first = networks[0]
     with torch.device("meta"):  # only the shape of it; all weights are put in below
         stacked = Synthesis(first.config)
-    for name, block in stacked.blocks.items():
-        blocks = [network.blocks[name] for network in networks]
+    for name, module in stacked.blocks.items():
+        block, blocks = cast(Block, module), [cast(Block, network.blocks[name]) for network in networks]
         if block.conv0 is None:
             block.const = _stack([b.const for b in blocks])
         else:
-            block.conv0 = _Conv([b.conv0 for b in blocks])
+            block.conv0 = _Conv([b.conv0 for b in blocks if b.conv0 is not None])
         block.conv1 = _Conv([b.conv1 for b in blocks])
         block.torgb = _ToRGB([b.torgb for b in blocks])
     return stacked.eval().requires_grad_(False)

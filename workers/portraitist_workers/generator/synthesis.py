@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +39,9 @@ Hook = Callable[[State], State | None]
 
 class Block(nn.Module):
     """One resolution: a learnt constant (4 px) or an up-convolution, a convolution, and the contribution to the image."""
+
+    const: nn.Parameter  # at 4 px
+    conv0: ModulatedConv | None
 
     def __init__(self, config: GeneratorConfig, resolution: int) -> None:
         super().__init__()
@@ -110,7 +114,7 @@ class Synthesis(nn.Module):
 
     def start(self, batch: int, *, dtype: torch.dtype = torch.float32) -> State:
         """Before the first layer: the learnt constant [batch, C, 4, 4]."""
-        const = self.blocks["4"].const
+        const = cast(Block, self.blocks["4"]).const
         x = const.to(dtype).expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last)
         return State(x, None, 0)
 
@@ -138,15 +142,17 @@ class Synthesis(nn.Module):
         layer, style, x, image = self._layers[state.position].module, styles[state.position], state.x, state.image
         if style.ndim == 4 and style.shape[2:] != x.shape[2:]:
             style = F.interpolate(style, size=x.shape[2:], mode="bilinear", align_corners=False, antialias=True)
-        if isinstance(layer, ToRGB):
-            rgb = layer(x, style, double_backward=double_backward)
-            image = rgb if image is None else upsample2x(image) + rgb
-        else:
+        if isinstance(layer, ModulatedConv):
             if isinstance(noise, str):
                 height, width = x.shape[2:]
                 size = (2 * height, 2 * width) if layer.up else (height, width)
-                noise = layer.noise(noise, len(x), size, generator)
-            x = layer(x, style, noise, double_backward=double_backward)
+                drawn = layer.noise(noise, len(x), size, generator)
+            else:
+                drawn = noise
+            x = layer(x, style, drawn, double_backward=double_backward)
+        else:
+            rgb = layer(x, style, double_backward=double_backward)
+            image = rgb if image is None else upsample2x(image) + rgb
         return State(x, image, state.position + 1)
 
     def run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -45,14 +47,14 @@ class _UpConvolution(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, kernel: Tensor, groups: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, groups: int) -> Tensor:
         ctx.save_for_backward(x, kernel)
         ctx.groups = groups
         return _up(x, kernel, groups)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, kernel = ctx.saved_tensors
         need_x, need_kernel, _ = ctx.needs_input_grad
         grad = _low_pass(grad, padding=2)  # symmetric taps: the derivative of the low-pass is the low-pass
@@ -68,8 +70,10 @@ def _low_pass(x: Tensor, padding: int) -> Tensor:
 
 
 def _kernel_gradient(grad: Tensor, x: Tensor, kernel: Tensor, groups: int) -> Tensor:
-    """Of the transposed convolution. In fp32 on a CPU as products of x with the patches of `grad` that it made, a few rows at a
-    time: 1.5 to 4 times as fast as torch's own."""
+    """Of the transposed convolution.
+
+    In fp32 on a CPU it is products of x with the patches of `grad` that it made, a few rows at a time. That is 1.5 to 4 times as fast
+    as torch's own."""
     if x.device.type != "cpu" or x.dtype != torch.float32 or groups > 1:
         sizes = [2, 2], [0, 0], [1, 1], True, [0, 0]  # stride, padding, dilation, transposed, output padding
         return torch.ops.aten.convolution_backward(grad, x, kernel, None, *sizes, groups, [False, True, False])[1]

@@ -25,17 +25,17 @@ class Watched(nn.Parameter):
         alias = self._alias
         return self._version + self._past + (0 if alias is None else alias._version)
 
-    @property  # type: ignore[override]
+    @property
     def data(self) -> Tensor:
         if self._alias is None or not self._alias.is_set_to(self):
             self._drop()
-            self._alias = torch.Tensor.data.__get__(self)  # type: ignore[attr-defined]
+            self._alias = torch.Tensor.data.__get__(self)  # type: ignore[attr-defined]  # a value in torch's stubs
         return self._alias
 
     @data.setter
     def data(self, value: Tensor) -> None:
         self._drop()
-        torch.Tensor.data.__set__(self, value)  # type: ignore[attr-defined]
+        torch.Tensor.data.__set__(self, value)  # type: ignore[attr-defined]  # a value in torch's stubs
 
     def _drop(self) -> None:
         if self._alias is not None:

@@ -3,14 +3,15 @@
 
 Every 4x4 tile of the output depends on a 6x6 tile of the input. Both, and the kernel, are transformed by small constant
 matrices into 36 numbers per tile and channel, and there the convolution is 36 matrix products over the channels. The
-transforms cost the same for every channel, so it pays where channels are many (one thread, 256 channels and more: forward 0.45
-to 0.8, backward 0.4 to 0.5 of the time of a direct convolution; at 128 it breaks even). The transformed kernel takes four times
-the memory. Exact but for rounding, whose error is about 1e-5 of the largest value (direct: 2e-6); in bf16 it would be too large.
+transforms cost the same for every channel, so it pays where channels are many. On one thread, with 256 channels and more, forward
+takes 0.45 to 0.8 of the time of a direct convolution, backward 0.4 to 0.5. At 128 channels it breaks even. The transformed kernel
+takes four times the memory. Rounding's error is about 1e-5 of the largest value (direct: 2e-6); in bf16 it would be too large.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +24,10 @@ CHANNELS = 256  # from here on it is faster than a direct convolution,
 RESOLUTION = 16  # and from this height and width on
 TILES = 512  # worked on at once: enough for quick products, few enough for a processor's cache
 
+Matrix = Sequence[Sequence[float]]
+
 # One direction; interpolation points 0, 1, -1, 2, -2 and infinity.
-_INPUT = [
+_INPUT: Matrix = [
     [4, 0, -5, 0, 1, 0],
     [0, -4, -4, 1, 1, 0],
     [0, 4, -4, -1, 1, 0],
@@ -32,7 +35,7 @@ _INPUT = [
     [0, 2, -1, -2, 1, 0],
     [0, 4, 0, -5, 0, 1],
 ]
-_KERNEL = [
+_KERNEL: Matrix = [
     [1 / 4, 0, 0],
     [-1 / 6, -1 / 6, -1 / 6],
     [-1 / 6, 1 / 6, -1 / 6],
@@ -40,7 +43,7 @@ _KERNEL = [
     [1 / 24, -1 / 12, 1 / 6],
     [0, 0, 1],
 ]
-_OUTPUT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+_OUTPUT: Matrix = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 
 
 def pays(weight: Tensor, size: Sequence[int], dtype: torch.dtype) -> bool:
@@ -71,7 +74,7 @@ class _Convolution(torch.autograd.Function):
     """First order only. The derivative of each step is the transposed step."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, kernel: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kernel: Tensor) -> Tensor:
         padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
         y = x.new_empty(x.shape[0], *x.shape[2:], kernel.shape[1])
         kept = []
@@ -87,7 +90,7 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         kernel, *kept = ctx.saved_tensors
         B, I, H, W = ctx.shape
         need_x, need_kernel = ctx.needs_input_grad
@@ -96,13 +99,13 @@ class _Convolution(torch.autograd.Function):
         grad_kernel = None
         for number, (samples, rows) in enumerate(_pieces(ctx.shape)):
             products = _assemble_transposed(grad[samples, 4 * rows.start : 4 * rows.stop])
-            if need_x:
+            if padded is not None:
                 tiles = torch.stack([product(g, k.t()) for g, k in zip(products, kernel, strict=True)])
                 _cut_transposed(tiles, padded[samples, 4 * rows.start : 4 * rows.stop + 4])
             if need_kernel:
                 part = torch.stack([product(g.t(), t.t()) for g, t in zip(products, kept[number], strict=True)])
                 grad_kernel = part if grad_kernel is None else grad_kernel.add_(part)
-        return padded[:, 1 : H + 1, 1 : W + 1].permute(0, 3, 1, 2) if need_x else None, grad_kernel
+        return None if padded is None else padded[:, 1 : H + 1, 1 : W + 1].permute(0, 3, 1, 2), grad_kernel
 
 
 def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
@@ -145,7 +148,7 @@ def _assemble_transposed(grad: Tensor) -> Tensor:
     return product(_both(_OUTPUT, grad).t(), pixels.t()).view(36, -1, grad.shape[3])
 
 
-def _both(matrix: list[list[float]], like: Tensor) -> Tensor:
+def _both(matrix: Matrix, like: Tensor) -> Tensor:
     """The transform of rows and columns at once."""
-    matrix = torch.tensor(matrix, dtype=like.dtype, device=like.device)
-    return torch.kron(matrix, matrix)
+    one = torch.tensor(matrix, dtype=like.dtype, device=like.device)
+    return torch.kron(one, one)

@@ -51,12 +51,12 @@ class Encoder(nn.Module):
         self.head = nn.Sequential(
             nn.Flatten(), nn.Linear(WIDTHS[-1] * 16, 512), nn.LeakyReLU(0.2), nn.Linear(512, w_dim)
         )
-        self.offsets = (
-            None if num_ws is None else nn.Sequential(nn.Linear(512, num_ws * w_dim), nn.Unflatten(1, (num_ws, w_dim)))
-        )
-        if self.offsets is not None:
-            nn.init.zeros_(self.offsets[0].weight)
-            nn.init.zeros_(self.offsets[0].bias)
+        self.offsets = None
+        if num_ws is not None:
+            offsets = nn.Linear(512, num_ws * w_dim)
+            nn.init.zeros_(offsets.weight)
+            nn.init.zeros_(offsets.bias)
+            self.offsets = nn.Sequential(offsets, nn.Unflatten(1, (num_ws, w_dim)))
         self.register_buffer("w_mean", torch.zeros(w_dim))
         self.register_buffer("w_std", torch.ones(w_dim))
 

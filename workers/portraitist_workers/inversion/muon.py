@@ -32,28 +32,29 @@ class Muon(torch.optim.Optimizer):
         matrices = {id(p) for p in fine if p.ndim in (2, 4) and p.shape[0] >= LEAST_ROWS}
         groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
         for parameter in generator.tunable().values():
-            groups[id(parameter) in matrices].append(parameter.requires_grad_())
+            parameter.requires_grad_()
+            groups[id(parameter) in matrices].append(parameter)
         super().__init__(
             [{"params": parameters, "matrices": kind} for kind, parameters in groups.items() if parameters], {"lr": lr}
         )
 
     @torch.no_grad()
-    def step(self, closure=None) -> None:
+    def step(self, closure=None):
         for group in self.param_groups:
             direction = self._muon if group["matrices"] else self._adam
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    parameter.add_(direction(parameter), alpha=-group["lr"])
+                    parameter.add_(direction(parameter, parameter.grad), alpha=-group["lr"])
 
-    def _muon(self, parameter: nn.Parameter) -> Tensor:
+    def _muon(self, parameter: nn.Parameter, gradient: Tensor) -> Tensor:
         state = self.state[parameter]
         if not state:
             state["average"] = torch.zeros_like(parameter)
-        average = state["average"].mul_(MOMENTUM).add_(parameter.grad)
-        matrix = (parameter.grad + MOMENTUM * average).flatten(1)  # Nesterov's
+        average = state["average"].mul_(MOMENTUM).add_(gradient)
+        matrix = (gradient + MOMENTUM * average).flatten(1)  # Nesterov's
         return (orthogonal(matrix) * max(matrix.shape) ** 0.5).view_as(parameter)
 
-    def _adam(self, parameter: nn.Parameter) -> Tensor:
+    def _adam(self, parameter: nn.Parameter, gradient: Tensor) -> Tensor:
         state = self.state[parameter]
         if not state:
             state["step"], state["average"], state["square"] = (
@@ -62,8 +63,8 @@ class Muon(torch.optim.Optimizer):
                 torch.zeros_like(parameter),
             )
         state["step"] += 1
-        average = state["average"].lerp_(parameter.grad, 1 - BETAS[0]) / (1 - BETAS[0] ** state["step"])
-        square = state["square"].lerp_(parameter.grad.square(), 1 - BETAS[1]) / (1 - BETAS[1] ** state["step"])
+        average = state["average"].lerp_(gradient, 1 - BETAS[0]) / (1 - BETAS[0] ** state["step"])
+        square = state["square"].lerp_(gradient.square(), 1 - BETAS[1]) / (1 - BETAS[1] ** state["step"])
         return average / (square.sqrt() + 1e-8)
 
 
@@ -77,10 +78,11 @@ def orthogonal(matrix: Tensor) -> Tensor:
     matrix = matrix / (matrix.norm() + 1e-12)
     square = matrix @ matrix.T
     a, b, c = ITERATION
-    product = None
+    product: Tensor | None = None
     for _ in range(5):
         factor = b * square + c * square @ square
         factor.diagonal().add_(a)
         product = factor if product is None else factor @ product
         square = factor @ square @ factor
+    assert product is not None
     return product @ matrix

@@ -67,4 +67,5 @@ class Reconstruction:
         dx, dy = torch.randint(0, 2 * self.shift + 1, (2,), generator=rng).tolist()
         R = image.shape[-1]
         pads = (self.shift,) * 4
-        return tuple(F.pad(x, pads, mode="reflect")[:, :, dy : dy + R, dx : dx + R] for x in (image, photo))  # type: ignore[return-value]
+        a, b = (F.pad(x, pads, mode="reflect")[:, :, dy : dy + R, dx : dx + R] for x in (image, photo))
+        return a, b

@@ -23,7 +23,7 @@ __all__ = ["Context", "MemoryContext", "forget", "load", "run", "side_by_side", 
 
 def run(request: BaseModel, context: Context) -> BaseModel:
     """Run a request of `portraitist.operations.OPERATIONS`; the module is imported on first use, so that a worker starts fast."""
-    module = importlib.import_module(operation(request.operation).module)  # type: ignore[attr-defined]
+    module = importlib.import_module(operation(request.operation).module)  # type: ignore[attr-defined]  # every request has one
     result = module.run(request, context)
     refuse_unmarked(result, context.pictures)
     if isinstance(context, MemoryContext):  # the queue drops a job's once its result is stored

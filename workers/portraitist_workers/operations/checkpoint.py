@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..device import device
 from ..generator import Generator
+from ..inversion.optimize import OnStep
 from ..persona.axes import Axes
 from ..persona.tuning import Tuning
 from .context import Context
@@ -29,17 +31,17 @@ class Checkpoint:
         data = self.context.load_checkpoint()
         self.content = torch.load(io.BytesIO(data), map_location=device(), weights_only=True) if data else {}
 
-    def get(self, key: str):
+    def get(self, key: str) -> Any:
         return self.content.get(key)
 
-    def put(self, **content) -> None:
+    def put(self, **content: Any) -> None:
         self.content.update(content)
         buffer = io.BytesIO()
         torch.save(self.content, buffer)
         self.context.save_checkpoint(buffer.getvalue())
         self.saved = time.monotonic()
 
-    def run(self, tuning: Tuning, on_step) -> tuple[Generator, Tensor, Axes]:
+    def run(self, tuning: Tuning, on_step: OnStep) -> tuple[Generator, Tensor, Axes]:
         """`tuning` from where an earlier attempt was to its end, saved every few seconds."""
         if (state := self.get("tuning")) is not None:
             tuning.load(state)

@@ -6,6 +6,7 @@ runs without the queue, and is deterministic for a given seed on one device.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from portraitist.priors.home import PriorHome
@@ -57,7 +58,7 @@ class MemoryContext(Gallery):
     `checkpoint` is what an interrupted operation left. The next one resumes from it, and `run` drops it when that has succeeded.
     """
 
-    def __init__(self, on_step=None) -> None:
+    def __init__(self, on_step: Callable[[Progress], None] | None = None) -> None:
         self.blobs: dict[str, bytes] = {}
         self.personas: dict[str, PersonaRecord] = {}
         self.checkpoint: bytes | None = None

@@ -10,6 +10,7 @@ from portraitist.results import PictureResult, Pictures, Progress
 from ..editing.delivery import delivered
 from ..editing.moving import absolute, moved
 from ..editing.opening import opened
+from ..inversion.optimize import OnStep
 from ..persona.presets import PRESETS
 from ..persona.requests import resolve
 from ..persona.warm import PERSONAS
@@ -25,7 +26,7 @@ def run(request: Edit, context: Context) -> Pictures:
     person = PERSONAS.load(record, context.blob, context.priors)
     file = context.blob(request.photo.blob)
 
-    def on_stage(stage: str):
+    def on_stage(stage: str) -> OnStep:
         return lambda step, steps, loss: context.on_step(
             Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
         )

@@ -13,6 +13,7 @@ from portraitist.results import PictureResult, Pictures, Progress
 
 from ..faces import image_io
 from ..faces.paste import paste
+from ..inversion.optimize import OnStep
 from ..inversion.pivotal import tune_to_photo
 from ..persona.judge import Judge
 from ..persona.presets import PRESETS
@@ -46,11 +47,12 @@ def run(request: Enhance, context: Context) -> Pictures:
     model, judge = person.model, person.judge
     targets = resolve(request.values, record.reach, strict=request.strict)
     photo = image_io.decode(context.blob(request.photo.blob), request.photo.name)
-    estimated = request.degradation == "auto"
-    chain = estimate.estimate(photo, model, judge, request.photo.name) if estimated else request.degradation
+    estimated, chain = request.degradation == "auto", request.degradation
+    if chain == "auto":
+        chain = estimate.estimate(photo, model, judge, request.photo.name)
     seen = observe(photo, chain, model, context.blob, request.photo.name, keep_size=estimated)
 
-    def on_step(stage: str):
+    def on_step(stage: str) -> OnStep:
         return lambda step, steps, loss: context.on_step(
             Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
         )

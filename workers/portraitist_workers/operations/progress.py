@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from portraitist.results import Progress
 
@@ -17,9 +18,10 @@ class Stages:
 
     def __init__(self, context: Context, weights: dict[str, float] = WEIGHTS) -> None:
         self.context, self.weights, self.begun = context, weights, time.monotonic()
-        self.stage, self.entered, self.spent = "", self.begun, {}
+        self.stage, self.entered = "", self.begun
+        self.spent: dict[str, float] = {}
 
-    def steps(self, stage: str):
+    def steps(self, stage: str) -> Callable[..., None]:
         """An `on_step(step, steps, loss)` that reports as `stage`."""
 
         def on_step(step: int, steps: int, value: float | str = "") -> None:

@@ -51,6 +51,6 @@ def decode(tensors: dict[str, Tensor], prior: Generator) -> Generator:
         for parameter in tuned.weights().values():
             rows = parameter.shape[0] if parameter.ndim > 1 else 1
             block = codes[at_code : at_code + parameter.numel()].float().view(rows, -1)
-            parameter += (block * scales[at_scale : at_scale + rows, None]).view(parameter.shape)
+            parameter.add_((block * scales[at_scale : at_scale + rows, None]).view(parameter.shape))
             at_code, at_scale = at_code + parameter.numel(), at_scale + rows
     return tuned.requires_grad_(False)

@@ -10,6 +10,7 @@ Regression   ours, for 5-20 photos where bins hold one photo each: axes are regr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from .axes import Axes, spread
 
 
 class Organizer(Protocol):
+    names: tuple[str, ...]  # of the attributes
     moves_anchors: bool  # False: anchors are constants of the tuning
     weight: float  # of the anchor loss beside the reconstruction loss
 
@@ -100,7 +102,8 @@ class BinMeans:
             pool = torch.linalg.svd(centred, full_matrices=False).Vh[: max(M, N - 1)]
         else:
             pool = self.candidates
-        steps, used = [], set()
+        steps: list[Tensor] = []
+        used: set[int] = set()
         for m in range(M):
             projections = centred @ pool.T  # [N, K]
             errors = self._bin_error(projections, _bin(self.names[m], values[:, m])) / projections.std(0).clamp(
@@ -164,14 +167,14 @@ class Frozen:
         return anchors.new_zeros([])
 
 
-def sefa_directions(affine_weights: list[Tensor], count: int = 64) -> Tensor:
+def sefa_directions(affine_weights: Sequence[Tensor], count: int = 64) -> Tensor:
     """SeFa (Shen & Zhou 2021, eq. 6): eigenvectors of A^T A, A the stacked style affines; [count, D]."""
     A = torch.cat([torch.nn.functional.normalize(a, dim=1) for a in affine_weights])
     return torch.linalg.eigh(A.T @ A).eigenvectors.flip(1)[:, :count].T.contiguous()
 
 
 def build(
-    name: str, attributes: tuple[str, ...], prior_steps: Tensor, nuisance: Tensor, affine_weights: list[Tensor]
+    name: str, attributes: tuple[str, ...], prior_steps: Tensor, nuisance: Tensor, affine_weights: Sequence[Tensor]
 ) -> Organizer:
     """The organizer called `name` in requests."""
     if name == "regression":

@@ -148,4 +148,4 @@ class Tuning:
             self.offset.copy_(state["offset"])
         self.optimizer.load_state_dict(state["optimizer"])
         if state["axes"] is not None:
-            self._axes = Axes(self.organizer.names, *state["axes"])  # type: ignore[attr-defined]
+            self._axes = Axes(self.organizer.names, *state["axes"])

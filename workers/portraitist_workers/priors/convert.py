@@ -15,7 +15,7 @@ import math
 import os
 import time
 import warnings
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import torch
 
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     os._exit(0)  # what libraries do at exit would run into the walls
 
 
-def convert(source: io.BufferedIOBase, out: io.BufferedIOBase, mapping: io.BufferedIOBase | None) -> dict:
+def convert(source: BinaryIO, out: BinaryIO, mapping: BinaryIO | None) -> dict:
     """Writes safetensors to `out`; returns what the manifest says about the generator."""
     base = None if mapping is None else native.read(mapping.read())[0]
     found = formats.read(source, mapping=base)

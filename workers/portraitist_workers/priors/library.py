@@ -17,7 +17,7 @@ from portraitist.priors.home import PriorHome
 from portraitist.priors.homes import local_home
 from portraitist.priors.prior import BUNDLED, DEFAULT, bundled_asset
 
-from ..device import device
+from ..device import device, in_channels_last
 from ..generator import Generator
 from ..generator.formats import native
 from ..inversion import encoder as encoder_file
@@ -93,11 +93,10 @@ def _load(name: str, files: tuple[Path, ...], versions: tuple[str, ...] = ()) ->
             attributes = tuple(json.loads(file.metadata()["attributes"]))
     except (OSError, SafetensorError, KeyError) as error:
         raise PriorUnavailable(f"cannot read {latents}: {error}. Reinstall portraitist.") from error
-    generator = generator.to(device(), memory_format=torch.channels_last)
     return Prior(
         name,
         file_sha256(path),
-        generator,
+        in_channels_last(generator.to(device())),
         encoder_file.load(encoder),
         w_std,
         attributes,

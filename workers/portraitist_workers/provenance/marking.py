@@ -62,8 +62,8 @@ def _mark(pixels: np.ndarray, weight: np.ndarray, target: float, target_cropped:
     tile = mark.pattern()
     brightness = mark.luminance(pixels)
     resembles = mark.scores(_window(brightness), tile)
-    beginning = np.unravel_index(resembles.argmax(), resembles.shape)
-    change = waves(tile, beginning, max(brightness.shape))[: pixels.shape[0], : pixels.shape[1]]
+    row, column = divmod(int(resembles.argmax()), resembles.shape[-1])
+    change = waves(tile, (row, column), max(brightness.shape))[: pixels.shape[0], : pixels.shape[1]]
     change = change * hiding(brightness) * weight
     change /= np.sqrt((change**2).sum() / max(float(weight.sum()), 1.0)) + 1e-9  # root mean square 1
     low, high = STRENGTH
@@ -71,8 +71,8 @@ def _mark(pixels: np.ndarray, weight: np.ndarray, target: float, target_cropped:
     for _ in range(_ROUNDS):
         marked = np.clip(np.rint(pixels + strength * change[..., None]), 0, 255).astype(np.uint8)
         halves = np.stack([_window(mark.luminance(half)) for half in weathered(marked)])
-        score = float(mark.scores(halves, tile)[:, *beginning].min())
-        cropped = float(mark.scores(_crops(_window(mark.luminance(marked))), tile)[:, *beginning].min())
+        score = float(mark.scores(halves, tile)[:, row, column].min())
+        cropped = float(mark.scores(_crops(_window(mark.luminance(marked))), tile)[:, row, column].min())
         lacking = max(target - score, target_cropped - cropped)
         if lacking <= 0 or lacking < least:  # the faintest that suffices, else the strongest
             best, least = MarkedImage(marked, round(score, 2)), lacking

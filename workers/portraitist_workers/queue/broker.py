@@ -37,7 +37,7 @@ def install(set_aside: Callable[[str], None]) -> None:
         transport.TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
 
 
-class Client(redis.PrefixedStrictRedis):  # type: ignore[misc]
+class Client(redis.PrefixedStrictRedis):
     set_aside: Callable[[str], None]
 
     def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
@@ -55,13 +55,13 @@ class Client(redis.PrefixedStrictRedis):  # type: ignore[misc]
         return None  # as when the wait was over without an entry
 
 
-class Channel(redis.Channel):  # type: ignore[misc]
+class Channel(redis.Channel):
     def _get_client(self) -> Any:
         super()._get_client()  # which checks versions
         return functools.partial(Client, global_keyprefix=self.global_keyprefix)
 
 
-class Transport(redis.Transport):  # type: ignore[misc]
+class Transport(redis.Transport):
     Channel = Channel
 
 

@@ -19,6 +19,9 @@ import sys
 import threading
 import time
 from functools import partial
+from typing import cast
+
+from portraitist.ledger.protocol import Lane
 
 from .. import settings
 from ..telemetry import logs
@@ -64,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
             log.warning("the Redis server: %s", risk)
     except QueueUnavailable as error:  # Celery goes on trying
         log.warning("%s", error)
-    host, queues = socket.gethostname(), tuple(options.queues.split(","))
+    host, queues = socket.gethostname(), cast(tuple[Lane, ...], tuple(options.queues.split(",")))
     node_name = f"{host}-{secrets.token_hex(3)}"  # never the same again: an old row must not look like ours
     os.environ["PORTRAITIST_STORE"] = str(options.store)  # the SDK's
     _choose(options.device)

@@ -47,6 +47,7 @@ def opened(data: bytes) -> Image.Image | None:
 def tiles(sheet: Image.Image) -> tuple[list[Image.Image], list[Image.Image]]:
     """The two rows of a sheet of square pictures, photos above reproductions."""
     side = sheet.height // 2
-    return tuple(  # type: ignore[return-value]
+    photos, reproductions = (
         [sheet.crop((x, y, x + side, y + side)) for x in range(0, sheet.width - side + 1, side)] for y in (0, side)
     )
+    return photos, reproductions

@@ -148,13 +148,16 @@ def edits(content: Content) -> str:
 
 
 def _close(content: Content) -> str:
-    pairs = [e for e in content.edits if e.close_before is not None and e.close_after is not None]
+    pairs = [
+        (e.call, e.close_before, e.close_after)
+        for e in content.edits
+        if e.close_before is not None and e.close_after is not None
+    ]
     if not pairs:
         return ""
-    shown = [figure(img(pairs[0].close_before, "The face before"), "before")]  # type: ignore[arg-type]
-    for e in pairs:
-        picture = img(e.close_after, f"The face after {e.call}")  # type: ignore[arg-type]
-        shown.append(figure(picture, html.escape(_arguments(e.call))))
+    shown = [figure(img(pairs[0][1], "The face before"), "before")]
+    for call, _, after in pairs:
+        shown.append(figure(img(after, f"The face after {call}"), html.escape(_arguments(call))))
     return f'<h3>Close up</h3><div class="row">{"".join(shown)}</div>'
 
 

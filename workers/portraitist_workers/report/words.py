@@ -76,8 +76,8 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float | None:
     """Spearman's, for values without ties; None for fewer than 3."""
     if len(x) < 3:
         return None
-    ranks = [np.argsort(np.argsort(v)) for v in (x, y)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    one, other = (np.argsort(np.argsort(v)) for v in (x, y))
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 def median(values: Sequence[float]) -> float:

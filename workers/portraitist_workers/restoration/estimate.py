@@ -23,12 +23,12 @@ from . import degrade
 from .locate import locate
 
 CHROMA = 2.0  # mean |a - b| of channels in grey levels, below which a picture is called grey
-CANDIDATES: list[list[Degradation]] = [
-    [],
-    *([GaussianBlur(s)] for s in (0.8, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0)),
-    *([Noise(s)] for s in (5, 10, 15, 20, 30, 45)),
-    *([Jpeg(q)] for q in (5, 10, 20, 30, 50)),
+_SINGLE: list[Degradation] = [
+    *(GaussianBlur(s) for s in (0.8, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0)),
+    *(Noise(s) for s in (5, 10, 15, 20, 30, 45)),
+    *(Jpeg(q) for q in (5, 10, 20, 30, 50)),
 ]
+CANDIDATES: list[list[Degradation]] = [[], *([one] for one in _SINGLE)]
 
 
 def estimate(photo: np.ndarray, model: PersonaModel, judge: Judge, name: str) -> list[Degradation]:

@@ -99,7 +99,7 @@ class Monitor:
             return None
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=str(self._folder))
-        registry.register(self._fleet)  # type: ignore[arg-type]
+        registry.register(self._fleet)
         return generate_latest(registry), CONTENT_TYPE_LATEST
 
 

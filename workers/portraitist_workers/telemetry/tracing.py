@@ -47,7 +47,7 @@ def flush() -> None:
     if _tracer.cache_info().currsize and _tracer() is not None:
         from opentelemetry import trace
 
-        trace.get_tracer_provider().shutdown()  # type: ignore[attr-defined]
+        trace.get_tracer_provider().shutdown()  # type: ignore[attr-defined]  # `_tracer` set the one that has it
 
 
 class AttemptSpans:
@@ -62,7 +62,7 @@ class AttemptSpans:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         ids = {"job": row.id, "operation": row.operation, "tenant": row.tenant}
-        attributes = {f"portraitist.{name}": value for name, value in ids.items() if value}
+        attributes: dict[str, str | int] = {f"portraitist.{name}": value for name, value in ids.items() if value}
         above = TraceContextTextMapPropagator().extract({"traceparent": row.trace or ""})
         if row.attempts == 1:
             queue = self._tracer.start_span(

@@ -74,6 +74,7 @@ def _fill(convolution: nn.Conv2d, reader: _Reader) -> None:
     weight, bias = _pieces(parameters, count)
     gain, shift = _pieces(scales, width)
     convolution.weight.data.copy_(weight.view(shape) * gain.view(-1, 1, 1, 1))
+    assert convolution.bias is not None
     convolution.bias.data.copy_(bias * gain + shift)
 
 

@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tflite
@@ -81,9 +82,15 @@ class _Reader:
             .reshape(tensor.ShapeAsNumpy() if tensor.ShapeLength() else ())
         )
 
+    def _known(self, i: int) -> np.ndarray:
+        """`_constant`, where nothing else will do. Raises ValueError."""
+        if (constant := self._constant(i)) is None:
+            raise ValueError(f"tensor {i} is computed, and only a constant can be read")
+        return constant
+
     def _weight(self, i: int, arrange: tuple[int, ...] | None = None) -> str:
         """The name of a constant, stored with its axes in the order `arrange` (None: as a vector)."""
-        name, value = f"w{self._tensor(i)}", torch.from_numpy(np.array(self._constant(i)))
+        name, value = f"w{self._tensor(i)}", torch.from_numpy(np.array(self._known(i)))
         value = value.flatten() if arrange is None else value.permute(arrange).contiguous()
         if not torch.equal(self.weights.setdefault(name, value), value):
             raise ValueError(f"constant {i} is used in two ways")
@@ -105,7 +112,7 @@ class _Reader:
     def _keeps_all(self, before: int, after: int) -> bool:
         return np.array_equal(*(self.graph.Tensors(int(i)).ShapeAsNumpy() for i in (before, after)))
 
-    def _options(self, operator: tflite.Operator, kind: type):
+    def _options(self, operator: tflite.Operator, kind: type) -> Any:
         options, table = kind(), operator.BuiltinOptions()
         options.Init(table.Bytes, table.Pos)
         return options
@@ -114,10 +121,12 @@ class _Reader:
         return "conv", self._any_conv(operator, given, tflite.Conv2DOptions, (0, 3, 1, 2), 1)
 
     def _depthwise(self, operator, given, made):
-        channels = int(self._constant(given[1]).shape[-1])
+        channels = int(self._known(given[1]).shape[-1])
         return "conv", self._any_conv(operator, given, tflite.DepthwiseConv2DOptions, (3, 0, 1, 2), channels)
 
-    def _any_conv(self, operator, given, kind, arrange, groups) -> Step:
+    def _any_conv(
+        self, operator: tflite.Operator, given: np.ndarray, kind: type, arrange: tuple[int, ...], groups: int
+    ) -> Step:
         options = self._options(operator, kind)
         if options.StrideW() != options.StrideH() or options.DilationWFactor() != 1 or options.DilationHFactor() != 1:
             raise ValueError("a convolution has unequal strides or is dilated")
@@ -137,11 +146,11 @@ class _Reader:
         return "add", {"activation": _ACTIVATIONS[self._options(operator, tflite.AddOptions).FusedActivationFunction()]}
 
     def _multiply(self, operator, given, made):
-        factor = self._constant(given[1])
+        factor = self._known(given[1])
         return "multiply", {"factor": self._weight(given[1], tuple(range(factor.ndim)))}
 
     def _pad(self, operator, given, made):
-        widths = self._constant(given[1])
+        widths = self._known(given[1])
         if np.count_nonzero(widths) != 1 or not widths[3, 1]:
             raise ValueError(f"padding {widths.tolist()} does more than add channels")
         return "more_channels", {"channels": int(widths[3, 1])}
@@ -158,7 +167,7 @@ class _Reader:
         options = self._options(operator, tflite.ResizeBilinearOptions)
         if options.AlignCorners() or not options.HalfPixelCenters():
             raise ValueError("a resize measures from pixels' centres")
-        return "resize", {"size": self._constant(given[1]).tolist()}
+        return "resize", {"size": self._known(given[1]).tolist()}
 
     def _reshape(self, operator, given, made):
         return "reshape", {"shape": self.graph.Tensors(made).ShapeAsNumpy()[1:].tolist()}
@@ -168,7 +177,7 @@ class _Reader:
             raise ValueError("tensors are joined along another axis than the second")
         return "join", {}
 
-    def _custom(self, operator) -> dict:
+    def _custom(self, operator: tflite.Operator) -> dict:
         return flexbuffers.Loads(operator.CustomOptionsAsNumpy().tobytes())
 
     def _matrix_of_points(self, operator, given, made):
@@ -211,7 +220,7 @@ _READERS = {
 def convert(data: bytes, names: dict[str, str]) -> tuple[StepNetwork, dict]:
     """The network in a .tflite file, its outputs renamed, and the constructor's arguments. Raises ValueError for unknown operators."""
     reader = _Reader(data)
-    arguments = {
+    arguments: dict[str, Any] = {
         "steps": reader.steps,
         "shapes": {name: list(w.shape) for name, w in reader.weights.items()},
         "outputs": {names[name]: i for name, i in reader.outputs().items()},

@@ -51,6 +51,9 @@ class RecognitionNetwork(nn.Module):
     `common` [128] is what the vectors of many people share; a cosine says little until it is taken off.
     """
 
+    common: Tensor
+    mean: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, 32, 7, 2)

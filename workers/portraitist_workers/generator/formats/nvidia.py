@@ -19,7 +19,7 @@ from torch import Tensor
 
 from portraitist.errors import PriorRefused
 
-from .. import GeneratorConfig, StyleGAN2
+from .. import Generator, GeneratorConfig, StyleGAN2
 from .assemble import assemble
 from .inert import Record, number
 from .storages import is_tensor, shape, tensor
@@ -140,7 +140,7 @@ def whole(network: Module) -> StyleGAN2:
     return assemble(StyleGAN2, config, lambda name: tensor(source[_foreign(name)]))
 
 
-def synthesis_only(network: Module, mapping: StyleGAN2 | None) -> StyleGAN2:
+def synthesis_only(network: Module, mapping: Generator | None) -> StyleGAN2:
     """A SynthesisNetwork module (MyStyle), completed with the mapping network of `mapping`."""
     if network.class_name != "SynthesisNetwork":
         raise ValueError(f"it is a {network.class_name!r}, neither a generator nor the synthesis half of one")
@@ -148,6 +148,10 @@ def synthesis_only(network: Module, mapping: StyleGAN2 | None) -> StyleGAN2:
         raise ValueError(
             "it holds a synthesis network without its mapping network, as MyStyle saves them; name the prior it was "
             "tuned from with --mapping-from"
+        )
+    if not isinstance(mapping, StyleGAN2):
+        raise ValueError(
+            f"it needs StyleGAN2's mapping network, and the prior named by --mapping-from is of the kind {mapping.kind!r}"
         )
     kwargs = network.init_kwargs
     source = network.tensors()

@@ -69,7 +69,7 @@ def official_names() -> Iterator[None]:
     """Within, the pickle module finds the function that it is to name. (It insists on looking.)"""
     stand_in = types.ModuleType("torch_utils.persistence")
     _reconstruct_persistent_obj.__module__ = stand_in.__name__
-    stand_in._reconstruct_persistent_obj = _reconstruct_persistent_obj  # type: ignore[attr-defined]
+    vars(stand_in)["_reconstruct_persistent_obj"] = _reconstruct_persistent_obj
     before = {name: sys.modules.get(name) for name in ("torch_utils", "torch_utils.persistence")}
     sys.modules.update({"torch_utils": types.ModuleType("torch_utils"), "torch_utils.persistence": stand_in})
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from portraitist.errors import PriorRefused
 
 from .. import GeneratorConfig, StyleGAN2
+from ..layers import EqualizedLinear
 from .assemble import assemble
 from .inert import number
 from .nvidia import BAD_DATA
@@ -68,7 +69,8 @@ def _average(source: dict[str, Any], config: GeneratorConfig) -> Tensor:
 
     mapping = Mapping(config)
     with torch.no_grad():
-        for i, layer in enumerate(mapping.layers):
+        for i, module in enumerate(mapping.layers):
+            layer = cast(EqualizedLinear, module)
             layer.weight.copy_(tensor(source[f"style.{i + 1}.weight"]))
             layer.bias.copy_(tensor(source[f"style.{i + 1}.bias"]))
         z = torch.randn(10_000, config.z_dim, generator=torch.Generator().manual_seed(0))

@@ -7,6 +7,7 @@ import pickle
 import re
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO
 
 import torch
@@ -37,7 +38,8 @@ class Storage:
     __slots__ = ("dtype", "flat", "read")
 
     def __init__(self, dtype: torch.dtype, read: Callable[[], bytes]) -> None:
-        self.dtype, self.read, self.flat = dtype, read, None
+        self.dtype, self.read = dtype, read
+        self.flat: Tensor | None = None
 
     def tensor(self) -> Tensor:
         if self.flat is None:
@@ -102,7 +104,7 @@ def read_stream(file: BinaryIO, *, most: int = MOST) -> Any:
         data = file.read(min(size, _left(file)))
         if len(data) != size:
             raise ValueError("it ends too early: the file was cut off")
-        storage.read = lambda data=data: data
+        storage.read = partial(bytes, data)
     return content
 
 

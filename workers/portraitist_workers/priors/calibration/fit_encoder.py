@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from portraitist.priors.prior import bundled
 
@@ -45,7 +45,8 @@ def start(samples: Samples, w_mean: Tensor, w_std: Tensor) -> tuple[encoder_file
         target = ((samples.w - w_mean) / w_std).repeat(2, 1)
         held = _held(samples).repeat(2)
         layer = encoder.head[-1]
-        best = None
+        assert isinstance(layer, nn.Linear)
+        best: tuple[float, Tensor, Tensor] | None = None
         for ridge in RIDGES:
             weight, bias = _ridge(features[~held], target[~held], ridge)
             error = float(
@@ -53,6 +54,7 @@ def start(samples: Samples, w_mean: Tensor, w_std: Tensor) -> tuple[encoder_file
             )
             if best is None or error < best[0]:
                 best = (error, weight, bias)
+        assert best is not None
         layer.weight.copy_(best[1])
         layer.bias.copy_(best[2])
     return encoder, _error(encoder, samples)

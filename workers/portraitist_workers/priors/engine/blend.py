@@ -76,7 +76,7 @@ def combine(inner, mask, outer, own, smooth, skin, bare, no_detail, below_chin, 
 
 def shift_hair(tex: np.ndarray, hair: np.ndarray, shift: tuple[float, ...]) -> np.ndarray:
     """Adds `shift` (L 0..100, a, b) where `hair` [W, W] is 1."""
-    lab = cv2.cvtColor(tex * np.float32(1 / 255), cv2.COLOR_RGB2LAB)
+    lab: np.ndarray = cv2.cvtColor(tex * np.float32(1 / 255), cv2.COLOR_RGB2LAB)
     # dark hair cannot lose 20 units of lightness: scale with what there is
     lab[..., 0] += hair * shift[0] * np.clip(lab[..., 0] / 40, 0.15, 1.2)
     lab[..., 1] += hair * shift[1]

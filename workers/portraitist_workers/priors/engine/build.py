@@ -24,7 +24,7 @@ from . import template
 from .canvas import CANVAS, GRID, NEUTRAL, SMILE, write_meta
 from .depth import position_map
 from .expressions import expression_maps, identity_maps
-from .ict import FaceModel, fit_neutral, fit_smile
+from .ict import FaceModel, Fit, fit_neutral, fit_smile
 from .landmarks import Pair, load_pair, repair_smiles
 from .layout import LayoutWarp, mean_layout
 from .lips import find_inner_lips
@@ -131,7 +131,7 @@ def _unwrap_one(model_path: Path, layout: np.ndarray, pair: Pair, smile_open: bo
     }
 
 
-def _openings(marks: np.ndarray, fit) -> tuple[float, float]:
+def _openings(marks: np.ndarray, fit: Fit) -> tuple[np.floating, np.floating]:
     """Lid and inner-lip openings in model units; the lids lie near z = 9, the lips near z = 11."""
     lids = (np.linalg.norm(marks[20] - marks[29]) + np.linalg.norm(marks[25] - marks[32])) / 2
     lips = np.linalg.norm(marks[96] - marks[101])
@@ -139,10 +139,12 @@ def _openings(marks: np.ndarray, fit) -> tuple[float, float]:
 
 
 def _remap(image: np.ndarray, lookup: np.ndarray, interpolation: int) -> np.ndarray:
-    return cv2.remap(image, lookup, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(  # type: ignore[call-overload]  # cv2's stubs know no map of pairs
+        image, lookup, None, interpolation, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
-def _create(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+def _create(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
     return np.lib.format.open_memmap(path, "w+", dtype, shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -54,7 +55,7 @@ class Engine:
         *,
         classes: bool = False,
         geometry: bool = False,
-        change=None,
+        change: Callable[[Mix], Mix] | None = None,
         behind: np.ndarray | None = None,
     ) -> Portrait:
         """Picture of `labels` in `frame` (the aligned crop of `size` pixels when None).
@@ -97,7 +98,8 @@ class Engine:
         coverage = seen[..., 3] * _inside(u)
         surface, normals = mix.neck.surface()
         colours = mix.neck.colours() * shade_normals(normals, rotation, sh, tint, mean)
-        beneath, neck_cover = neck.draw(*place(surface), colours, large.height, large.width)
+        at, away = place(surface)
+        beneath, neck_cover = neck.draw(at, away, colours, large.height, large.width)
         over_neck = cv2.remap(whole.over_neck, *texel, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         front, coverage = _stack(seen, coverage, over_neck, beneath, neck_cover)
         image = _over(front, coverage, behind, _edge_light(coverage, frame))
@@ -110,7 +112,8 @@ class Engine:
         found = None
         if classes:
             grid_map = self.semantic.draw(mix, self.mixer.regions, labels.blink)
-            found = look_up(grid_map, *(np.ascontiguousarray(c[::2, ::2]) - offset for c in (u, v)), matte)
+            column, row = (np.ascontiguousarray(c[::2, ::2]) - offset for c in (u, v))
+            found = look_up(grid_map, column, row, matte)
         uv = distance = None
         if geometry:
             column, row = (np.ascontiguousarray(c[::2, ::2]) for c in (u, v))
@@ -122,7 +125,9 @@ class Engine:
         measured = replace(labels, smile_geo=mix.smile_geo, mouth_open=mix.mouth_open, background=code)
         return Portrait(image, np.rint(255 * matte).astype(np.uint8), measured, found, uv, distance)
 
-    def _camera(self, mix: Mix, rotation: np.ndarray, labels: Labels, frame: Frame):
+    def _camera(
+        self, mix: Mix, rotation: np.ndarray, labels: Labels, frame: Frame
+    ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
         """Function from head positions [..., 3] to (pixels [..., 2], depth [...]) in `frame`."""
         centre, side = crop_square(project(mix.frame_points, rotation, labels.distance)[0])
 

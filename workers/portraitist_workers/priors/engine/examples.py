@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -53,7 +54,7 @@ class Photographer:
         self.canvas = canvas
         self.engine = Engine(canvas, 256)
 
-    def labels(self, rng: np.random.Generator, who: Character, **fixed) -> Labels:
+    def labels(self, rng: np.random.Generator, who: Character, **fixed: Any) -> Labels:
         """Random circumstances (light, background, clothes, camera) for `who`; `fixed` labels replace drawn ones."""
         indices = tuple(self.canvas.ids.index(i) for i in who.ids)
         yaw = fixed.get("yaw", 0.0)

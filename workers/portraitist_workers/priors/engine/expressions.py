@@ -52,7 +52,7 @@ def _maps(model: FaceModel, layout: np.ndarray, offsets: np.ndarray) -> Iterator
     hit = index >= 0
     corners = triangles[np.maximum(index, 0)]
     lookup = _layout_to_model(model, fit, layout)
-    seen = cv2.remap(hit.astype(np.float32), lookup, None, cv2.INTER_LINEAR) > 0.99
+    seen = _drawn_at(hit.astype(np.float32), lookup) > 0.99
     for contour in (template.MOUTH_HOLE, template.EYE_LEFT_HOLE, template.EYE_RIGHT_HOLE):
         # One pixel wider than the hole, because the lips' rims belong to neither side.
         hole = np.zeros((GRID, GRID), np.uint8)
@@ -63,9 +63,13 @@ def _maps(model: FaceModel, layout: np.ndarray, offsets: np.ndarray) -> Iterator
     border = outside > FADE
     for one in offsets:
         drawn = (one[corners] * weights[..., None]).sum(-2).astype(np.float32)
-        drawn = cv2.remap(fill_membrane(drawn, hit), lookup, None, cv2.INTER_LINEAR)
+        drawn = _drawn_at(fill_membrane(drawn, hit), lookup)
         drawn[~seen] = 0
         yield fill_membrane(drawn, seen | border)
+
+
+def _drawn_at(image: np.ndarray, lookup: np.ndarray) -> np.ndarray:
+    return cv2.remap(image, lookup, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]  # cv2's stubs know no map of pairs
 
 
 def _layout_to_model(model, fit, layout):

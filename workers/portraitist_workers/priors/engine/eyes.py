@@ -80,7 +80,7 @@ class Eyes:
         for eye in self._eyes:
             left, top, right, bottom = eye.box
             rows, columns = np.mgrid[top:bottom, left:right]
-            where = np.stack([columns, rows], -1).reshape(-1, 2).astype(np.float32)
+            where: np.ndarray = np.stack([columns, rows], -1).reshape(-1, 2).astype(np.float32)
             if blink > 0:
                 where = _blink(eye, where, blink)
             if gaze != (0.0, 0.0):

@@ -28,7 +28,7 @@ EYE_SPAN, EYE_DEPTH = 8.92, 8.6  # mean outer canthi of the model: distance and 
 
 # Multi-PIE landmark of the model -> template points with weights, and the trust in the pair. The inner brows (20..23)
 # are left out: the model's indices there sit elsewhere.
-_PAIRS = [
+_PAIRS: list[tuple[int, dict[int, float], float]] = [
     (36, {18: 1}, 1),
     (39, {22: 1}, 1),
     (42, {23: 1}, 1),
@@ -74,7 +74,7 @@ _PAIRS = [
     (67, {100: 1}, 0.8),
 ]
 _WEIGHTS = np.zeros((len(_PAIRS), 189))
-for _row, (_, _points, _) in enumerate(_PAIRS):
+for _row, (_landmark, _points, _trust) in enumerate(_PAIRS):
     for _point, _weight in _points.items():
         _WEIGHTS[_row, _point] = _weight
 _TRUST = np.array([trust for _, _, trust in _PAIRS])
@@ -167,13 +167,15 @@ def _fit(model: FaceModel, landmarks: np.ndarray, known: Fit | None, low: float,
     start[3:5] = _translation_guess(landmarks, scale0)
     start[6 + identities :] = np.clip(0, low, high)
 
+    identity = None if known is None else known.identity
+
     def unpack(p):
         coefficients = p[6:]
         fit = Fit(
             Rotation.from_rotvec(p[:3]).as_matrix(),
             np.array([p[3], p[4], 0.0]),
             scale0 * np.exp(p[5]),
-            coefficients[:identities] if identities else known.identity,
+            coefficients[:identities] if identity is None else identity,
             coefficients[identities:],
         )
         return fit, fit.project(base + np.tensordot(coefficients, blend, 1))[0]
@@ -205,7 +207,7 @@ def _fit(model: FaceModel, landmarks: np.ndarray, known: Fit | None, low: float,
     return fit
 
 
-def _translation_guess(landmarks: np.ndarray, scale: float) -> np.ndarray:
+def _translation_guess(landmarks: np.ndarray, scale: float | np.floating) -> np.ndarray:
     eyes = landmarks[list(template.PUPILS)].mean(0)
     factor = (DISTANCE - EYE_DEPTH) / (scale * DISTANCE)
     return np.array([(eyes[0] - CENTRE) * factor, (CENTRE - eyes[1]) * factor - 3.6])  # eyes are at y = 3.6

@@ -96,13 +96,16 @@ def _follow(neutral: np.ndarray, smiling: np.ndarray, points: np.ndarray) -> tup
     clahe = cv2.createCLAHE(2.0, (4, 4))
     a, b = (clahe.apply(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) for image in (neutral, smiling))
     for patch in PATCHES:
-        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         flow.setFinestScale(1)
         flow.setPatchSize(patch)
         flow.setPatchStride(4)
         flow.setVariationalRefinementIterations(10)
         flow.setVariationalRefinementAlpha(40.0)
-        forward, backward = (cv2.GaussianBlur(flow.calc(*pair, None), (0, 0), 2) for pair in ((a, b), (b, a)))
+        forward, backward = (
+            cv2.GaussianBlur(flow.calc(*pair, None), (0, 0), 2)  # type: ignore[call-overload]  # cv2's stubs want a first guess
+            for pair in ((a, b), (b, a))
+        )
         moved = points + _sample(forward, points)
         error = np.linalg.norm(moved + _sample(backward, moved) - points, axis=1)
         if error[list(template.MOUTH_POLYGON)].mean() < LOST:

@@ -69,7 +69,7 @@ class LayoutWarp:
         self.layout = np.asarray(layout, float)
         controls = np.concatenate([self.layout[self.points], self.border])
         weight = [LOOSE_REGULARISATION if i in LOOSE else FACE_REGULARISATION for i in self.points]
-        weight = np.array(weight + [LOOSE_REGULARISATION] * len(self.border))
+        weight += [LOOSE_REGULARISATION] * len(self.border)
         N = len(controls)
         system = np.zeros((N + 3, N + 3))
         system[:N, :N] = _kernel(controls, controls) + np.diag(weight)

@@ -63,7 +63,7 @@ def _curve(points: np.ndarray) -> np.ndarray:
 
 def _lip_colour(lab: list[np.ndarray], landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Median and covariance of the neutral lips in Lab, moved to the smiling photo's exposure."""
-    mask = np.zeros(lab[0].shape[:2], np.uint8)
+    mask: np.ndarray = np.zeros(lab[0].shape[:2], np.uint8)
     for contour in (template.UPPER_LIP_POLYGON, template.LOWER_LIP_POLYGON):
         cv2.fillPoly(mask, [np.round(landmarks[0][list(contour)]).astype(np.int32)], 1)
     mask = cv2.erode(mask, np.ones((3, 3), np.uint8))

@@ -74,7 +74,7 @@ class SemanticMap:
         skin |= self._lower_face | self._throat | _islands(~skin & (small(regions.inner) > 0.5), ~skin)
         hair = (~skin & ~clothes & (small(mix.alpha) > 0.5)).astype(np.uint8)
         skin |= self._under_jaw & (cv2.morphologyEx(hair, cv2.MORPH_OPEN, np.ones((1, _LOCK), np.uint8)) == 0)
-        out = np.where(skin, np.where(below, NECK, SKIN), HAIR).astype(np.uint8)
+        out: np.ndarray = np.where(skin, np.where(below, NECK, SKIN), HAIR).astype(np.uint8)
         out = np.where(clothes, CLOTHES, out)
         out = cv2.medianBlur(out.astype(np.uint8), 7)
         fixed = self._eyes.warp(self._fixed, blink, (0.0, 0.0), nearest=True)

@@ -7,6 +7,7 @@ have ghost hair. The surface is mixed everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -70,7 +71,7 @@ class Mixer:
         self.tex = shrink(canvas.tex, W)  # [P, 2, W, W, 3] uint8
         self.alpha = shrink(canvas.alpha, W)  # [P, 2, W, W] uint8
         self.skin = shrink(canvas.skin, W)  # [P, W, W] uint8
-        front = np.mean(canvas.pos[::4, NEUTRAL], axis=0, dtype=np.float32)  # some people make a mean head
+        front = np.asarray(np.mean(canvas.pos[::4, NEUTRAL], axis=0, dtype=np.float32))  # some people make a mean head
         self.tex = crisp(without_rims(self.tex, self.alpha, self.skin, self.regions, front), self.alpha)
         self._usable = np.stack([usable(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
         self._whole_skin = np.stack([whole_skin(skin, self.regions) for skin in self.skin])  # [P, W, W] uint8
@@ -84,9 +85,10 @@ class Mixer:
             for i, name in enumerate(canvas.expression_names)
             if _used(name)
         }
-        self._ict_smile = sum(
+        halves = (
             share * (self._expressions[f"{name}_L"] + self._expressions[f"{name}_R"]) for name, share in _SMILE.items()
         )
+        self._ict_smile = cast(np.ndarray, sum(halves))
         self._identity = np.asarray(canvas.identity, np.float32).reshape(len(canvas.identity), -1)  # [K, 128 * 128 * 3]
         half = lambda mask: cv2.resize(mask, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA)  # noqa: E731
         self._light_masks = half(self.regions.inner), half(self.regions.jaw_shadow)
@@ -146,7 +148,7 @@ class Mixer:
                         one = one[:, ::-1] * np.array([-1, 1, 1], np.float32)
                     total += np.float32(source.weight) * one
             out.append(total)
-        own = (np.array(shape, np.float32) @ self._identity).reshape(GRID // 2, GRID // 2, 3)
+        own: np.ndarray = (np.array(shape, np.float32) @ self._identity).reshape(GRID // 2, GRID // 2, 3)
         own = cv2.resize(own, (GRID, GRID), interpolation=cv2.INTER_LINEAR)
         for total in out:
             total[..., 2] += self._flatten * np.maximum(_FLATTEN_BELOW - total[..., 2], 0)
@@ -206,14 +208,14 @@ class Mixer:
     def _texture(self, people: list[_Source], labels: Labels, donor_skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mixed colours [W, W, 3] and the share of each texel that is clothes [W, W]."""
         regions, donor = self.regions, people[labels.donor]
-        layers, bare, weights, mouth_weights = [], [], [], []
+        layers, faces, weights, mouth_weights = [], [], [], []
         for source in people:
             for expression, share in ((NEUTRAL, 1 - labels.smile), (SMILE, labels.smile)):
                 if share > 0:
                     layer = self.tex[source.person, expression]
                     layers.append(np.ascontiguousarray(layer[:, ::-1] if source.flip else layer))
                     face = self._usable[source.person]
-                    bare.append(np.ascontiguousarray(face[:, ::-1] if source.flip else face))
+                    faces.append(np.ascontiguousarray(face[:, ::-1] if source.flip else face))
                     weights.append(source.weight * share)
                     # closed lips leave a seam in the mouth: its inside comes from those who open it
                     gap = float(self.canvas.mouthgap[source.person, expression])
@@ -223,7 +225,7 @@ class Mixer:
         own = np.ascontiguousarray(self._donor_face(donor, labels.smile))
         inner, mask = mix_layers(
             np.stack(layers),
-            np.stack(bare),
+            np.stack(faces),
             np.array(weights, np.float32),
             np.array(mouth_weights, np.float32),
             self._take(self._usable, donor),

@@ -76,9 +76,8 @@ def draw(
     `colours` [33, 3] are those of the columns: the light does not change with height.
     """
     state = np.full((depth.shape[0] - 1, depth.shape[1] - 1), SOLID, np.uint8)
-    u, v = rasterise(
-        *(np.ascontiguousarray(a, np.float32) for a in (pixels[..., 0], pixels[..., 1], depth)), state, height, width
-    )
+    x, y, z = (np.ascontiguousarray(a, np.float32) for a in (pixels[..., 0], pixels[..., 1], depth))
+    u, v = rasterise(x, y, z, state, height, width)
     covered = u >= 0
     first = np.clip(u.astype(np.intp), 0, _COLUMNS - 2)
     share = np.clip(u - first, 0, 1)[..., None]

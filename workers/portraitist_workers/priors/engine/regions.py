@@ -99,7 +99,7 @@ def scale_points(points: np.ndarray, W: int) -> np.ndarray:
 
 def _polygon(points: np.ndarray, feather: float, grow: int = 0) -> np.ndarray:
     """Polygon [n, 2] in canvas pixels -> mask [512, 512] float32, edges blurred by `feather` px, widened by `grow` px."""
-    mask = np.zeros((CANVAS, CANVAS), np.float32)
+    mask: np.ndarray = np.zeros((CANVAS, CANVAS), np.float32)
     cv2.fillPoly(mask, [np.round(points * 16).astype(np.int32)], 1.0, cv2.LINE_AA, shift=4)
     if grow:
         mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1)))

@@ -24,6 +24,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -90,10 +91,10 @@ def render_pool(
             "seeds": np.array([p.labels.seed for p in pictures]),
         }
         if masks:
-            arrays["classes"] = np.stack([p.classes for p in pictures])
+            arrays["classes"] = np.stack([cast(np.ndarray, p.classes) for p in pictures])
         if geometry:
-            arrays["uv"] = np.stack([p.uv for p in pictures]).astype(np.float16)
-            arrays["depth"] = np.stack([p.depth for p in pictures]).astype(np.float16)
+            arrays["uv"] = np.stack([cast(np.ndarray, p.uv) for p in pictures]).astype(np.float16)
+            arrays["depth"] = np.stack([cast(np.ndarray, p.depth) for p in pictures]).astype(np.float16)
         write_shard(path, **arrays)
         print(f"{path.name}: {len(pictures)} pictures, {len(pictures) / (time.time() - start):.1f}/s", flush=True)
 
@@ -102,12 +103,20 @@ def write_shard(path: Path, **arrays: np.ndarray) -> None:
     """A shard appears under its name only when complete."""
     unfinished = path.with_suffix(f".{os.getpid()}.tmp")
     with open(unfinished, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stubs take them for `allow_pickle`, too
     os.replace(unfinished, path)
 
 
 def contact_sheet(
-    canvas: Canvas, people: np.ndarray, *, size: int, columns: int, rows: int, seed: int, masks: bool = False, **fixed
+    canvas: Canvas,
+    people: np.ndarray,
+    *,
+    size: int,
+    columns: int,
+    rows: int,
+    seed: int,
+    masks: bool = False,
+    **fixed: Any,
 ) -> np.ndarray:
     """Random portraits side by side, uint8 RGB; with `masks`, class maps beside them."""
     engine = Engine(canvas, size)
@@ -115,7 +124,7 @@ def contact_sheet(
     for i in range(columns * rows):
         picture = engine.render(draw(np.random.default_rng([seed, i]), canvas, people, **fixed), classes=masks)
         cell = picture.image
-        if masks:
+        if picture.classes is not None:
             colours = cv2.applyColorMap((picture.classes * 25).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
             cell = np.hstack([cell, colours])
         cells.append(cell)

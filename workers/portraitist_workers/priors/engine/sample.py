@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .background import SCENES
@@ -14,7 +16,7 @@ _MIN_TOP = 0.4
 _SHAPE = 0.5  # standard deviations of the modes
 
 
-def draw(rng: np.random.Generator, canvas: Canvas, people: np.ndarray, **fixed) -> Labels:
+def draw(rng: np.random.Generator, canvas: Canvas, people: np.ndarray, **fixed: Any) -> Labels:
     """A random portrait of a mix of `people` (indices in the canvas, at least 3); `fixed` labels replace drawn ones."""
     if len(people) < 3:
         raise ValueError(f"{len(people)} people are too few to mix: pass the indices of at least 3")
@@ -137,4 +139,5 @@ def draw_clothes(rng: np.random.Generator) -> tuple[float, float, float]:
     """RGB factor for the white shirt: a quarter stay near white, most are darker and of weak colour."""
     value = rng.uniform(0.85, 1.0) if rng.random() < 0.25 else rng.uniform(0.1, 0.75)
     colour = 1 - rng.beta(1.2, 3) * rng.random(3)
-    return tuple(float(c) for c in value * colour / colour.max())
+    red, green, blue = (float(c) for c in value * colour / colour.max())
+    return red, green, blue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def crop_square(points: np.ndarray) -> tuple[np.ndarray, float]:
     eyes, mouth = points[:2].mean(0), points[2:].mean(0)
     eye_to_eye, eye_to_mouth = points[1] - points[0], mouth - eyes
     half = max(2.0 * np.linalg.norm(eye_to_eye), 1.8 * np.linalg.norm(eye_to_mouth))
-    return eyes + 0.1 * eye_to_mouth, 2 * half
+    return eyes + 0.1 * eye_to_mouth, cast(float, 2 * half)
 
 
 def to_pixels(points: np.ndarray, centre: np.ndarray, side: float, labels: Labels, frame: Frame) -> np.ndarray:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from ...device import in_channels_last
 from ...precision import autocast, optimisation_dtype
 from . import loop
 from .discriminator import Discriminator, gradient_penalty
@@ -59,13 +60,13 @@ class Sharpening:
         if phase.labels:
             learning += trainer.labels.requires_grad_(True).parameters()
         self.optimizer = torch.optim.Adam(learning, lr=phase.lr, betas=(0.0, 0.99), eps=1e-8)
-        self.discriminator = Discriminator(VIEW).to(memory_format=torch.channels_last)
+        self.discriminator = in_channels_last(Discriminator(VIEW))
         self.judge_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), lr=phase.lr_discriminator, betas=(0.0, 0.99), eps=1e-8
         )
         self.steps = 0
 
-    def step(self, pool: Pool, lpips) -> dict[str, float]:
+    def step(self, pool: Pool, lpips: nn.Module | None) -> dict[str, float]:
         phase, trainer = self.phase, self.trainer
         done = (trainer.seen - self.start) / phase.images
         for group in self.optimizer.param_groups:

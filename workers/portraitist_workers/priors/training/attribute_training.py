@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
+from ...device import in_channels_last
 from ...faces.networks import SIDE, AttributeNetwork, EyeTower, read_network, save_network
 from ...precision import autocast
 from ..engine.labels import LABEL_FIELDS
@@ -34,7 +36,7 @@ TARGETS = {
     "eyes_open": ("eyes_open", 0.25),
 }
 EYES = list(TARGETS).index("eyes_open")
-ARGUMENTS = {"names": list(TARGETS), "scales": [scale for _, scale in TARGETS.values()]}
+ARGUMENTS: dict[str, Any] = {"names": list(TARGETS), "scales": [scale for _, scale in TARGETS.values()]}
 WITHIN = 0.6827  # share of a Gaussian's errors that are smaller than its deviation
 EYES_FIRST, TRUST_LAST = (
     0.25,
@@ -58,7 +60,7 @@ def train_attributes(
     """`calibration`: people that are not in `pool`; `factors`: how far those are from people as a whole (cross_calibration).
     `start`: folder of a finished network to go on with."""
     network, before = read_network("attributes", start) if start else (AttributeNetwork(**ARGUMENTS), {"steps": 0})
-    network.to(memory_format=torch.channels_last)
+    in_channels_last(network)
     if not start:
         train_eyes(network.eyes.train(), pool, out, EYES_FIRST * minutes)
     rest = nn.ModuleList([network.trunk, network.reduce, network.head])

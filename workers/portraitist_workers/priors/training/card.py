@@ -47,7 +47,7 @@ def samples(prior: library.Prior, seed: int = 0) -> Tensor:
     rows = [
         prior.generator.mapping.w_avg + reach * limit * prior.steps_for((name,))[0] for name, limit in SWEEPS.items()
     ]
-    return torch.cat([prior.generator.synthesis(part) for part in torch.cat([w, *rows]).split(16)]).clamp(-1, 1)
+    return torch.cat([prior.generator.images(part) for part in torch.cat([w, *rows]).split(16)]).clamp(-1, 1)
 
 
 @torch.no_grad()
@@ -58,7 +58,7 @@ def encoded(prior: library.Prior, files: list[Path]) -> tuple[Tensor, Tensor]:
         photo = decode(file.read_bytes(), file.name)
         crops.append(crop(photo, ffhq_frame(detect_faces(photo)[0].points), prior.resolution))
     photos = to_tensor(np.stack(crops))
-    return photos, torch.cat([prior.generator.synthesis(prior.encoder(part)) for part in photos.split(16)]).clamp(-1, 1)
+    return photos, torch.cat([prior.generator.images(prior.encoder(part)) for part in photos.split(16)]).clamp(-1, 1)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...device import in_channels_last
 from ...faces.networks import AttributeNetwork
 from ..engine.render import FOLDS
 from .attribute_training import ARGUMENTS, TARGETS, attribute_loss, batch, by_doubt, errors_and_deviations
@@ -34,7 +35,7 @@ def errors_on_fold(pool: Path, fold: Path, out: Path, *, name: str, minutes: flo
     unseen = Pool(fold)
     seen = Pool(pool, without=unseen.people)
     torch.manual_seed(SEED)
-    network = AttributeNetwork(**ARGUMENTS, widths=WIDTHS).to(memory_format=torch.channels_last)
+    network = in_channels_last(AttributeNetwork(**ARGUMENTS, widths=WIDTHS))
     run_steps(
         name, network, lambda rng: attribute_loss(network, seen, rng, side=SMALL), out=out, minutes=minutes, peak=2e-3
     )

@@ -31,6 +31,7 @@ class Discriminator(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=0.2)
+                assert module.bias is not None
                 nn.init.zeros_(module.bias)
 
     def forward(self, pictures: Tensor) -> Tensor:

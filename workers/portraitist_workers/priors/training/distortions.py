@@ -252,7 +252,9 @@ def jpeg(x: Tensor, quality: int) -> Tensor:
     out = []
     for picture in ((x.clamp(-1, 1) + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy():
         data = cv2.imencode(".jpg", np.ascontiguousarray(picture), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        out.append(cv2.imdecode(data, cv2.IMREAD_COLOR))
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        assert decoded is not None
+        out.append(decoded)
     return torch.from_numpy(np.stack(out)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...device import in_channels_last
 from ...faces.identity import load_identity
 from ...faces.perceptual import load_perceptual
 from ...inversion.encoder import Encoder
@@ -73,7 +74,7 @@ class Inversion:
             self.encoder = Encoder(W_DIM, self.generator.config.num_ws)
             self.encoder.w_mean.copy_(w.mean(0))
             self.encoder.w_std.copy_(w.std(0).clamp(min=1e-4))
-        self.encoder.to(memory_format=torch.channels_last)
+        in_channels_last(self.encoder)
         self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
         self._seed()
 

@@ -27,8 +27,10 @@ from torch import Tensor
 from portraitist.priors.assets import carry_over
 from portraitist.priors.prior import bundled
 
+from ...generator import StyleGAN2
 from ...generator.formats import native
 from ...generator.layers import ModulatedConv
+from ...generator.synthesis import Synthesis
 from ...inversion import encoder as encoder_file
 from ...inversion.reconstruction import shrunk
 from ...precision import autocast, optimisation_dtype
@@ -123,28 +125,37 @@ def reading(prior: library.Prior, step: Tensor, *, count: int = 8192) -> tuple[T
     return w.mean(0), q / (q @ step)
 
 
+class Networks(torch.nn.Module):
+    """What learns. `along`: what the styles of the taught layers gain per unit of `reading`."""
+
+    def __init__(self, synthesis: Synthesis, encoder: encoder_file.Encoder, along: torch.nn.ParameterList) -> None:
+        super().__init__()
+        self.synthesis, self.encoder, self.along = synthesis, encoder, along
+
+
 class Lesson:
     """Generator and encoder as they were, as they learn, and as averages of that."""
 
-    def __init__(self, prior: library.Prior, pairs: Pairs, lpips) -> None:
+    def __init__(self, prior: library.Prior, pairs: Pairs, lpips: torch.nn.Module | None) -> None:
         self.prior, self.pairs, self.lpips = prior, pairs, lpips
         self.eyes = prior.steps_for(("eyes_open",))  # [1, D]
         self.w_mean, self.reading = reading(prior, self.eyes[0])
+        assert isinstance(prior.generator, StyleGAN2)
         synthesis = prior.generator.synthesis
-        layers = [layer.module for layer in synthesis.layers()]
+        layers = synthesis.layers()
         self.taught = [
-            i for i, layer in enumerate(layers) if isinstance(layer, ModulatedConv) and layer.resolution > COARSE
+            i
+            for i, layer in enumerate(layers)
+            if isinstance(layer.module, ModulatedConv) and layer.module.resolution > COARSE
         ]
         # What a style gains per unit of `reading`. W's way to the lids is faint: through the affine layers as a whole it grows too slowly.
         along = torch.nn.ParameterList(torch.zeros_like(layers[i].affine.bias) for i in self.taught)
-        self.before = torch.nn.ModuleDict(
-            {"synthesis": synthesis, "encoder": prior.encoder, "along": along}
-        ).requires_grad_(False)
+        self.before = Networks(synthesis, prior.encoder, along).requires_grad_(False)
         self.learning, self.average = copy.deepcopy(self.before).requires_grad_(True), copy.deepcopy(self.before)
-        for resolution, block in self.learning["synthesis"].blocks.items():
+        for resolution, block in self.learning.synthesis.blocks.items():
             block.requires_grad_(int(resolution) > COARSE)
         self.optimizer = torch.optim.Adam(
-            [{"params": [p for p in self.learning[name].parameters() if p.requires_grad]} for name in RATES],
+            [{"params": [p for p in getattr(self.learning, name).parameters() if p.requires_grad]} for name in RATES],
             betas=(0.9, 0.99),
         )
         self.seen = 0
@@ -155,7 +166,7 @@ class Lesson:
             group["lr"] = rate * min(1.0, self.seen / 400 + 0.1) * min(1.0, 2 * (1 - share) + 0.01)
         opened, closed, change = self.pairs.batch(BATCH, np.random.default_rng(self.seen))
         with torch.no_grad():
-            w, w_plus = self.before["encoder"](opened), self.before["encoder"].w_plus(opened)
+            w, w_plus = self.before.encoder(opened), self.before.encoder.w_plus(opened)
         losses = self._generated(opened, closed, w, change) | self._encoded(opened, closed, w, w_plus, change)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
@@ -168,7 +179,7 @@ class Lesson:
     def _generated(self, opened: Tensor, closed: Tensor, w: Tensor, change: Tensor) -> dict[str, Tensor]:
         region = lids(opened, closed)
         with torch.no_grad():
-            held = self.before["synthesis"](w, noise="none", dtype=optimisation_dtype()).float()
+            held = self.before.synthesis(w, noise="none", dtype=optimisation_dtype()).float()
             wanted = closed + smoothed(held - opened)  # the render's lids in the light of the reproduction
             wanted = (held + region * (wanted - held)).clamp(-1, 1)
         moved, same = self._made(torch.cat([w + change * self.eyes, w[:HELD]])).split([BATCH, HELD])
@@ -188,14 +199,14 @@ class Lesson:
         return losses
 
     def _made(self, w: Tensor) -> Tensor:
-        synthesis = self.learning["synthesis"]
+        synthesis = self.learning.synthesis
         styles, amount = synthesis.styles(w), (w - self.w_mean) @ self.reading
-        for i, gain in zip(self.taught, self.learning["along"], strict=True):
+        for i, gain in zip(self.taught, self.learning.along, strict=True):
             styles[i] = styles[i] + amount[:, None] * gain
         return synthesis(styles, noise="none", dtype=optimisation_dtype())
 
     def _encoded(self, opened: Tensor, closed: Tensor, w: Tensor, w_plus: Tensor, change: Tensor) -> dict[str, Tensor]:
-        encoder, std = self.learning["encoder"], self.prior.encoder.w_std
+        encoder, std = self.learning.encoder, self.prior.encoder.w_std
         shown = augment(shrunk(torch.cat([opened, closed]), SIDE), torch.Generator().manual_seed(self.seen))
         with autocast():
             found = encoder.w_plus(shown)
@@ -224,15 +235,16 @@ class Lesson:
     def write(self, out: Path, metadata: dict) -> None:
         """generator.safetensors, whose header says `metadata`, and encoder.safetensors, from the averages."""
         generator = copy.deepcopy(self.prior.generator)
-        generator.synthesis.load_state_dict(self.average["synthesis"].state_dict())
-        layers = [layer.module for layer in generator.layers()]
+        assert isinstance(generator, StyleGAN2)
+        generator.synthesis.load_state_dict(self.average.synthesis.state_dict())
+        layers = generator.layers()
         with torch.no_grad():  # what was learnt along the reading becomes part of the affine layers
-            for i, gain in zip(self.taught, self.average["along"], strict=True):
+            for i, gain in zip(self.taught, self.average.along, strict=True):
                 affine = layers[i].affine
-                affine.weight += torch.outer(gain, self.reading) / affine.weight_gain
-                affine.bias -= gain * (self.w_mean @ self.reading) / affine.bias_gain
+                affine.weight.add_(torch.outer(gain, self.reading) / affine.weight_gain)
+                affine.bias.sub_(gain * (self.w_mean @ self.reading) / affine.bias_gain)
         native.save(generator, out / "generator.safetensors", metadata=metadata | {"eyelids_seen": self.seen})
-        encoder_file.save(self.average["encoder"], out / "encoder.safetensors", metadata={"licence": LICENCE})
+        encoder_file.save(self.average.encoder, out / "encoder.safetensors", metadata={"licence": LICENCE})
 
 
 def _mean(difference: Tensor, region: Tensor) -> Tensor:

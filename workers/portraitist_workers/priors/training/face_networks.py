@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...device import in_channels_last
 from ...faces.networks import FOLDER, read_network, save_network
 from . import loop
 from .pool import Pool
@@ -100,11 +101,11 @@ def train_perceptual(
     pictures = Pictures(pool, Photographs(photographs) if photographs else None)
     learnt, before = read_network("perceptual", start) if start else (None, {"steps": 0})
     task = Distillation.start(pictures.batch(384, rng), rng, out / "perceptual_axes.pt", student=learnt)
-    task.student.to(memory_format=torch.channels_last)
+    in_channels_last(task.student)
     pairs = TunedPairs(tuned) if tuned else None
 
     def loss(rng: np.random.Generator) -> Tensor:
-        return task.loss(pictures.batch(6, rng), pairs and pairs.batch(6, rng), rng)
+        return task.loss(pictures.batch(6, rng), None if pairs is None else pairs.batch(6, rng), rng)
 
     steps = run_steps("perceptual", task.student, loss, out=out, minutes=minutes, peak=1.5e-3 if start else 3e-3)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from portraitist.priors.assets import carry_over
 
+from ...generator import StyleGAN2
 from ...generator.formats import native
 from ...inversion import encoder as encoder_file
 from ...inversion.encoder import Encoder
@@ -54,6 +55,7 @@ class Finished(Trainer):
         prior = library.load(folder=folder)
         _, self.metadata = native.load(folder / "generator.safetensors")
         self.folder, self.encoder, self.w_std = folder, prior.encoder, prior.w_std
+        assert isinstance(prior.generator, StyleGAN2)
         self.generator, self.generator_ema = copy.deepcopy(prior.generator), copy.deepcopy(prior.generator)
         self.generator.synthesis.requires_grad_(True)
         self.learning = ("generator",) if labels is None else ("generator", "labels")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -123,14 +124,14 @@ def figures(network: GeometryNetwork, data: dict[str, Tensor]) -> dict[str, dict
     are within the predicted deviation."""
     truth = data["truth"]
     joined, deviation = network.joined(data["points"], data["read"], data["deviation"])
-    found = {}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     for label, value in (
         ("geometry", bounded(network(data["points"]))),
         ("network", bounded(data["read"])),
         ("joined", bounded(joined)),
     ):
         error = (value - truth).abs()
-        rows = {
+        rows: dict[str, Any] = {
             "median_error": error.median(0).values,
             "mean_error": error.mean(0),
             "r": [np.corrcoef(value[:, i], truth[:, i])[0, 1] for i in range(len(NAMES))],
@@ -156,7 +157,7 @@ def main() -> None:
     data = seen(Pool(options.pool), options.count, 0, damaged=0.5)
     network = fit(data["points"], data["truth"])
     fit_joining(network, data)
-    measured = figures(network, data) | {"on": "training people"}
+    measured: dict[str, Any] = {**figures(network, data), "on": "training people"}
     if options.held_out:
         unseen = Pool(options.held_out)
         measured = figures(network, seen(unseen, 1000, 1, damaged=0.0)) | {

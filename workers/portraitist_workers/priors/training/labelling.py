@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from ...generator import StyleGAN2
 from ...precision import optimisation_dtype
 from .. import library
 from ..engine.canvas import Canvas
@@ -53,13 +54,14 @@ class Labelling:
     def __init__(self, prior: library.Prior, canvas: Canvas, seed: int = 0) -> None:
         torch.manual_seed(seed)  # initial weights
         self.prior = prior
+        assert isinstance(prior.generator, StyleGAN2)
         self.synthesis = prior.generator.synthesis
         self.labels = label_network(canvas, prior.w_std.numel())
         self.average = copy.deepcopy(self.labels).requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.labels.parameters(), lr=RATE, betas=(0.9, 0.99))
         self.seen = 0
 
-    def step(self, pools: list[Pool], lpips, share: float) -> dict[str, float]:
+    def step(self, pools: list[Pool], lpips: nn.Module | None, share: float) -> dict[str, float]:
         """One update, at `share` of the run."""
         for group in self.optimizer.param_groups:
             group["lr"] = RATE * FALL ** max(0.0, 1.5 * share - 0.5)
@@ -85,7 +87,7 @@ class Labelling:
         )
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _against_render(self, w: Tensor, image: Tensor, alpha: Tensor, lpips) -> dict[str, Tensor]:
+    def _against_render(self, w: Tensor, image: Tensor, alpha: Tensor, lpips: nn.Module | None) -> dict[str, Tensor]:
         made = self.synthesis(w, noise="none", dtype=optimisation_dtype())
         shifts = torch.Generator().manual_seed(self.seen)
         losses = {"lpips": PERCEPTUAL * person_lpips(lpips, made, image, alpha, shifts)} if lpips is not None else {}

@@ -68,7 +68,8 @@ def identity_codes(canvas: Canvas, dimensions: int = 48) -> Tensor:
             alpha = np.asarray(canvas.alpha[p, 0, ::step, ::step], np.float32)[..., None] / 255
             shape = np.asarray(canvas.pos[p, 0, :: step // 2, :: step // 2], np.float32) / 5
             if flip:
-                colour, alpha, shape = colour[:, ::-1], alpha[:, ::-1], shape[:, ::-1] * np.float32([-1, 1, 1])
+                colour, alpha = colour[:, ::-1], alpha[:, ::-1]
+                shape = shape[:, ::-1] * np.array([-1, 1, 1], np.float32)
             rows.append(np.concatenate([colour * alpha, alpha, shape], -1).ravel())
     data = np.stack(rows)
     training = np.concatenate([canvas.training, canvas.training + len(canvas.ids)])

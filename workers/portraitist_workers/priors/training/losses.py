@@ -66,7 +66,8 @@ def random_shift(*images: Tensor, pixels: int, rng: torch.Generator) -> list[Ten
 def edges_l1(image: Tensor, target: Tensor) -> Tensor:
     """Mean L1 of the differences between neighbouring pixels. A perceptual distance prints a faint lattice into plain
     backgrounds and does not see it; here every dot of it costs."""
-    return sum((image.diff(dim=dim) - target.diff(dim=dim)).abs().mean() for dim in (-1, -2))
+    across, down = ((image.diff(dim=dim) - target.diff(dim=dim)).abs().mean() for dim in (-1, -2))
+    return across + down
 
 
 FACE = (
@@ -84,7 +85,7 @@ def enlarged_face(image: Tensor, size: int, down: int = 0, right: int = 0) -> Te
     )
 
 
-def person_lpips(lpips, fake: Tensor, image: Tensor, alpha: Tensor, rng: torch.Generator) -> Tensor:
+def person_lpips(lpips: nn.Module, fake: Tensor, image: Tensor, alpha: Tensor, rng: torch.Generator) -> Tensor:
     """LPIPS of the person before the image's own background (it prints a lattice into plain ones), seen in a random view."""
     person = image + alpha * (fake - image)
     views = random_shift(*random_view(person, image, size=128, rng=rng), pixels=8, rng=rng)

@@ -18,6 +18,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from portraitist.priors.prior import bundled
 
 from ...faces.image_io import to_tensor
 from ...generator.formats import native
+from ...generator.layers import EqualizedLinear
 from ...generator.mapping import Mapping
 from ...precision import autocast
 from .. import library
@@ -120,7 +122,7 @@ def fit(
     kept, w = w[: len(w) // 10], w[len(w) // 10 :]
     axes = Axes(w)
     velocity = fit_flow(axes.to(w), rng, steps=flow_steps, told=told)
-    z = unit(torch.randn(pairs + len(kept), mapping.layers[0].weight.shape[1], generator=rng))
+    z = unit(torch.randn(pairs + len(kept), cast(EqualizedLinear, mapping.layers[0]).weight.shape[1], generator=rng))
     ends = torch.cat([follow(velocity, part, steps=8) for part in z.split(4096)])
     _regress(mapping, axes, z[len(kept) :], ends[len(kept) :], rng, steps=steps, told=told)
     mapping.w_avg.copy_(axes.mean)
@@ -180,9 +182,10 @@ def _regress(
     told: Callable[[str], None],
 ) -> None:
     mapping.requires_grad_(True)
-    first = mapping.layers[0]  # the layers' equalised learning rate divides a step again
-    muon = torch.optim.Muon([layer.weight for layer in mapping.layers], weight_decay=0.0)
-    adam = torch.optim.Adam([layer.bias for layer in mapping.layers], betas=(0.9, 0.99))
+    layers = [cast(EqualizedLinear, layer) for layer in mapping.layers]
+    first = layers[0]  # the layers' equalised learning rate divides a step again
+    muon = torch.optim.Muon([layer.weight for layer in layers], weight_decay=0.0)
+    adam = torch.optim.Adam([layer.bias for layer in layers], betas=(0.9, 0.99))
     running = 0.0
     for step in range(steps):
         _rate(muon, RATE / first.weight_gain, step, steps)

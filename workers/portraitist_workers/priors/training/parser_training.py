@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...device import in_channels_last
 from ...faces.networks import SIDE, ParserNetwork, save_network
 from ...precision import autocast
 from ..engine.masks import CLASSES
@@ -18,8 +20,8 @@ from .pool import Pool
 
 
 def train_parser(pool: Pool, held_out: Pool | None, out: Path, minutes: float, save_to: Path) -> None:
-    arguments = {"names": list(CLASSES)}
-    network = ParserNetwork(**arguments).to(memory_format=torch.channels_last)
+    arguments: dict[str, Any] = {"names": list(CLASSES)}
+    network = in_channels_last(ParserNetwork(**arguments))
 
     def loss(rng: np.random.Generator) -> Tensor:
         images, shares = batch(pool, 24, rng)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from scipy.optimize import lsq_linear
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
+from ...device import in_channels_last
 from ...faces.networks import PerceptualNetwork, pixel_and_edge
 from ...precision import autocast
 from .distortions import distort, random_affine
@@ -43,7 +45,7 @@ class Teacher(nn.Module):
         super().__init__()
         from ...faces.perceptual import published_lpips
 
-        self.lpips = published_lpips("squeeze").to(memory_format=torch.channels_last)
+        self.lpips = in_channels_last(published_lpips("squeeze"))
         for i in range(self.LEVELS):
             self.register_buffer(f"axes_{i}", torch.zeros(0))
 
@@ -105,7 +107,8 @@ class Distillation:
             for i, level in enumerate(axes):
                 setattr(teacher, f"axes_{i}", level)
         else:
-            kept = teacher.fit_axes(images, distort(images, rng), tuple(head.out_channels for head in student.heads))
+            dims = tuple(cast(nn.Conv2d, head).out_channels for head in student.heads)
+            kept = teacher.fit_axes(images, distort(images, rng), dims)
             print("share of LPIPS kept by the components, per level:", [round(k, 3) for k in kept], flush=True)
             torch.save([getattr(teacher, f"axes_{i}") for i in range(teacher.LEVELS)], axes_file)
         targets = teacher.targets(images)
@@ -144,13 +147,15 @@ class Distillation:
 @torch.no_grad()
 def fit_heads(student: PerceptualNetwork, images: Tensor, targets: list[Tensor]) -> None:
     """Heads by least squares from the student's own features to the `targets` (the teacher's maps of `images`)."""
-    for raw, target, head, scale in zip(
+    for raw, target, module, scale in zip(
         student.eval().taps(images), targets, student.heads, student.metric_scale, strict=True
     ):
         x = F.pad(raw.permute(0, 2, 3, 1).flatten(0, 2), (0, 1), value=1.0).double()
         y = target.permute(0, 2, 3, 1).flatten(0, 2).double() / scale
         gram = x.T @ x
         found = torch.linalg.solve(gram + 1e-4 * gram.diagonal().mean() * torch.eye(len(gram)), x.T @ y).float()
+        head = cast(nn.Conv2d, module)
+        assert head.bias is not None
         head.weight.copy_(found[:-1].T[:, :, None, None])
         head.bias.copy_(found[-1])
 

@@ -54,9 +54,9 @@ class Pool:
         if self.limit is not None and len(self) >= self.limit:
             return False
         for path in new:
-            self.images.append(map_member(path, "images"))
-            self.alpha.append(map_member(path, "alpha"))
-            labels = np.array(map_member(path, "labels"))
+            self.images.append(_member(path, "images"))
+            self.alpha.append(_member(path, "alpha"))
+            labels = np.array(_member(path, "labels"))
             drawn = self._without_people(labels)
             self.labels.append(labels)
             self.drawn.append(drawn)
@@ -100,8 +100,15 @@ class Pool:
         images = (
             torch.from_numpy(np.stack([self.images[s][i] for s, i in picks])).permute(0, 3, 1, 2).float() / 127.5 - 1
         )
-        maps = torch.from_numpy(np.stack([self.classes[s][i] for s, i in picks])).long()
-        shares = torch.nn.functional.one_hot(maps, len(CLASSES)).permute(0, 3, 1, 2).float()
+        maps = []
+        for s, i in picks:
+            if (classes := self.classes[s]) is None:
+                raise ValueError(
+                    f"{self.folder} has pictures without class maps: make it with `engine.render pool --masks`"
+                )
+            maps.append(classes[i])
+        seen = torch.from_numpy(np.stack(maps)).long()
+        shares = torch.nn.functional.one_hot(seen, len(CLASSES)).permute(0, 3, 1, 2).float()
         factor = images.shape[-1] // resolution
         return torch.nn.functional.avg_pool2d(images, factor), torch.nn.functional.avg_pool2d(shares, factor)
 
@@ -128,6 +135,13 @@ def _told(folder: Path) -> dict:
     if {name: at for name, at in theirs.items() if name not in ("id_w", "donor")} != ours:
         raise ValueError(f"{folder}: the labels are laid out as an earlier engine did it (pool.json): render it anew")
     return told
+
+
+def _member(path: Path, name: str) -> np.ndarray:
+    """`map_member` of what every shard has. Raises ValueError where one lacks it."""
+    if (array := map_member(path, name)) is None:
+        raise ValueError(f"{path} has no {name}: it is no shard of pictures; make it with `engine.render pool`")
+    return array
 
 
 def map_member(path: Path, name: str) -> np.ndarray | None:

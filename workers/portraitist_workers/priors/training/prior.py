@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...generator import GeneratorConfig, StyleGAN2
 from ...precision import optimisation_dtype
@@ -94,7 +94,7 @@ class Trainer:
             seen -= phase.images
         return self.phases[-1], 1.0
 
-    def step(self, pool: Pool, lpips) -> dict[str, float]:
+    def step(self, pool: Pool, lpips: nn.Module | None) -> dict[str, float]:
         phase, done = self.position()
         for group in self.optimizer.param_groups:
             group["lr"] = phase.lr * (phase.lr_end / phase.lr) ** done * min(1.0, self.seen / 5000 + 0.1)
@@ -118,7 +118,7 @@ class Trainer:
         return self.labels(labels)
 
     def paired_losses(
-        self, fake: Tensor, image: Tensor, alpha: Tensor, lpips, *, edges: float, perceptual: float
+        self, fake: Tensor, image: Tensor, alpha: Tensor, lpips: nn.Module | None, *, edges: float, perceptual: float
     ) -> dict[str, Tensor]:
         """What compares a picture with its render, weighted; a term of weight 0 is left out."""
         losses = {"l1": pyramid_l1(fake, image, where_to_look(alpha))}
