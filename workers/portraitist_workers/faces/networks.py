@@ -345,7 +345,7 @@ def load_network(kind: str, folder: Path = FOLDER) -> tuple[Any, dict[str, Any]]
     """
     network, measured = read_network(kind, folder)
     _fold_batch_norm(network.eval().requires_grad_(False))
-    return in_channels_last(network.to(device())), measured
+    return in_channels_last(network, device()), measured
 
 
 def read_network(kind: str, folder: Path) -> tuple[Any, dict[str, Any]]:

@@ -96,7 +96,7 @@ def _load(name: str, files: tuple[Path, ...], versions: tuple[str, ...] = ()) ->
     return Prior(
         name,
         file_sha256(path),
-        in_channels_last(generator.to(device())),
+        in_channels_last(generator, device()),
         encoder_file.load(encoder),
         w_std,
         attributes,
