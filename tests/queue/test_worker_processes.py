@@ -34,6 +34,8 @@ from portraitist.errors import (
 from .fake_operations import BRIEF
 from .processes import PHOTOS, child_pid, children_of, gone, kill, row, running, until, worker_pid
 
+pytestmark = pytest.mark.alone
+
 # -- the ordinary way ------------------------------------------------------------------------------------------------
 
 
