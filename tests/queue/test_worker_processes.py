@@ -510,7 +510,6 @@ def test_what_never_fits_on_the_disk_fails_in_the_end(small_disk, create, monkey
     )  # nothing half-written took the room; the worker is alive
 
 
-@pytest.mark.chaos  # now and then the job stands still for two minutes once there is room again; the cause is not known
 def test_a_job_waits_for_room_on_a_full_disk_and_goes_on(small_disk, create, monkeypatch):
     """Longer than its lease, which cannot be renewed meanwhile. Whoever submits is told at once."""
     monkeypatch.setenv("PORTRAITIST_LEASE_S", "1.5")

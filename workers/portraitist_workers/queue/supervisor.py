@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.02  # how often the ledger is read
 RESEND_S = 1.0  # a wake-up that got lost is sent again ...
 STUCK_S = 180.0  # ... and one that was received and not answered for longer than a child takes to start
+YOUNG_S = 3.0  # a worker does not start anew before it is so old
 COMPARE_S = 2.0  # how often we look, between jobs, whether we run the installed code
 
 
@@ -55,10 +56,9 @@ class Supervisor:
         self._sent: dict[str, tuple[float, list[int]]] = {}  # job id -> when its wake-up was sent, and to whom
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._begun: dict[tuple[str, int], float] = {}  # (job id, token) -> when we first saw it run
-        self._children: set[int] = set()  # children as last seen ...
-        self._served: set[int] = set()  # ... those that have had a job ...
-        self._ended: set[int] = set()  # ... and those that died or were killed at work
-        self._deadlocked = False  # whether one died that was not at work
+        self._children: set[int] = set()  # children as last seen
+        self._deadlocked = False  # whether one has ended that was not at work, for all that we know
+        self._started = time.monotonic()
         self._full = False  # whether the ledger's disk was, at the last write that failed
         self._busy = time.monotonic()
         self._swept, self._tidied = -SWEEP_S, -settings.current().deletions_s
@@ -100,7 +100,7 @@ class Supervisor:
         self._sent = {job_id: sent for job_id, sent in self._sent.items() if job_id in queued.values()}
         if running or queued:
             self._busy = now
-        if not running and self._deadlocked:
+        if not running and self._deadlocked and time.monotonic() - self._started > YOUNG_S:
             self._start_anew()
         if not running and self._outdated(now):
             self._replace()
@@ -119,11 +119,9 @@ class Supervisor:
     def _count_children(self, running: list[JobRow]) -> None:
         """A child that waits for work holds the lock of the queue to the children. Killed then, it takes the lock with it, and no
         other child is ever given a job."""
-        now, at_work = set(self._processes()), {pid for row in running if (pid := _pid(row)) is not None}
-        gone = self._children - now
-        if (gone & self._served) - at_work - self._ended:
-            self._deadlocked = True
-        self._children, self._served, self._ended = now, (self._served | at_work) - gone, self._ended - gone
+        now, at_work = set(self._processes()), {_pid(row) for row in running}
+        self._deadlocked |= bool(self._children - now - at_work)
+        self._children = now
 
     def _send(self, queued: dict[Lane, str], running: list[JobRow], now: float) -> None:
         """One job of each lane at a time, so that the order is decided when the lane is free, not before."""
@@ -157,13 +155,12 @@ class Supervisor:
 
     def _watch(self, row: JobRow) -> None:
         if not _alive(row):
-            self._note_end(row)
             self._requeue(row, "its worker process died")
         elif row.cancel_requested is not None and time.time() - row.cancel_requested > CANCEL_GRACE_S:
-            self._kill(row)
+            _kill(row)
             self._requeue(row, "it did not stop when asked to")
         elif time.monotonic() - self._begun[row.id, row.token] > settings.current().limit_s(row.lane) + LIMIT_GRACE_S:
-            self._kill(row)
+            _kill(row)
             fail_late(self._backend, row)
         elif row.lease_until >= time.time():
             self._silent.pop(row.id, None)
@@ -178,16 +175,7 @@ class Supervisor:
             self._full = False
             return
         self._requeue(row, "its worker process stopped answering")  # and only then, since this may fail
-        self._kill(row)
-
-    def _kill(self, row: JobRow) -> None:
-        self._note_end(row)
         _kill(row)
-
-    def _note_end(self, row: JobRow) -> None:
-        """Its child ends at work, without the lock that `_count_children` tells of."""
-        if (pid := _pid(row)) is not None:
-            self._ended.add(pid)
 
     def _requeue(self, row: JobRow, reason: str, *, count: bool = True) -> None:
         try:
@@ -234,10 +222,10 @@ class Supervisor:
         os._exit(0)
 
     def _start_anew(self) -> None:
-        """As the same process, with new children."""
+        """As the same process, with new children. Not more often than every few seconds."""
         if not self._ending.acquire(blocking=False):
             return
-        log.warning("a child was killed while it waited for work; starting anew")
+        log.warning("a child has ended that may have held the queue's lock; starting anew")
         for pid in self._processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
