@@ -100,7 +100,7 @@ class Supervisor:
         self._sent = {job_id: sent for job_id, sent in self._sent.items() if job_id in queued.values()}
         if running or queued:
             self._busy = now
-        if not running and self._deadlocked and time.monotonic() - self._started > YOUNG_S:
+        if not running and self._deadlocked and now - self._started > YOUNG_S:
             self._start_anew()
         if not running and self._outdated(now):
             self._replace()

@@ -7,6 +7,7 @@ import logging
 from portraitist.backend import Backend
 from portraitist.errors import JobTimedOut, PortraitistError
 from portraitist.ledger import JobRow, LeaseLost
+from portraitist.operations import operation
 
 from .. import settings
 from ..telemetry import logs, metrics
@@ -54,7 +55,8 @@ def _file(backend: Backend, row: JobRow, stage: str, step: int) -> str:
         request = checked(backend, row)
     except PortraitistError:  # the persona was deleted, say
         return ""
-    if photo := getattr(request, "photo", None):
-        return str(photo.name)
-    photos = getattr(request, "photos", ())
-    return str(photos[step].name) if stage == "intake" and step < len(photos) else ""
+    kind = operation(request.operation)
+    photos = kind.photos_of(request)
+    if not kind.judges_photos:
+        return photos[0].name if photos else ""
+    return photos[step].name if stage == "intake" and step < len(photos) else ""
