@@ -236,7 +236,8 @@ class Supervisor:
         os.execv(sys.executable, [sys.executable, "-m", "portraitist_workers.queue.embedded", *sys.argv[1:]])
 
     def _no_room(self) -> bool:
-        return shutil.disk_usage(self._backend.home).free < ROOM
+        home = self._backend.home
+        return home is not None and shutil.disk_usage(home).free < ROOM
 
     def _home_exists(self) -> bool:
         try:
