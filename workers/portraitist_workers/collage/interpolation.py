@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -53,7 +54,7 @@ def interpolate(
         if (a := weights(before.position, (size[0], size[1]))) is not None:
             others = [source.step(before) for source in sources[1:]]
             parts = [a[:, k : k + 1].to(_map(one, at)) * _map(one, at) for k, one in enumerate([state, *others])]
-            state = _with(state, at, torch.stack(parts).sum(0))
+            state = _with(state, at, functools.reduce(torch.add, parts))
         if within is not None:
             alone = first.step(alone)
             inside = within((size[0], size[1])) > 0

@@ -32,19 +32,17 @@ def strip(synthesis: Synthesis, styles: Sequence[Tensor], *, vertical: bool = Fa
 
     At the middle of tile k the style is k's alone; it changes evenly over the middle half between two middles. Only three tiles are
     computed at a time, so a strip of any length takes the same memory. Neighbouring tiles agree to rounding, as if computed at once."""
-    N = len(styles[0])
-    R = synthesis.config.resolution
-    axis = 2 if vertical else 3
+    N, R, axis = len(styles[0]), synthesis.config.resolution, 2 if vertical else 3
     for k in range(N):
         first, last = max(0, k - MARGIN), min(N, k + MARGIN + 1)
-        canvas = _canvas(
-            synthesis, [s[max(0, first - 1) : last + 1] for s in styles], first - max(0, first - 1), last - first, axis
-        )
-        yield canvas.narrow(axis, (k - first) * R, R)
+        yield canvas(synthesis, styles, first=first, tiles=last - first, axis=axis).narrow(axis, (k - first) * R, R)
 
 
-def _canvas(synthesis: Synthesis, styles: Sequence[Tensor], first: int, tiles: int, axis: int) -> Tensor:
-    """The tiles `first` to `first + tiles` of the strip of `styles` [M, C]; the others are only their neighbours."""
+def canvas(
+    synthesis: Synthesis, styles: Sequence[Tensor], *, first: int = 0, tiles: int | None = None, axis: int = 3
+) -> Tensor:
+    """The tiles `first` to `first + tiles` of the strip at once, along `axis` (3: from left to right, 2: downwards)."""
+    tiles = len(styles[0]) - first if tiles is None else tiles
     start = synthesis.start(1)
     state = replace(start, x=torch.cat([start.x] * tiles, axis))
     maps: list[Tensor] = list(styles)
