@@ -57,8 +57,10 @@ def interpolate(
             state = _with(state, at, functools.reduce(torch.add, parts))
         if within is not None:
             alone = first.step(alone)
-            inside = within((size[0], size[1])) > 0
-            state = _with(state, at, torch.where(inside, _map(state, at), _map(alone, at)))
+            inside = (
+                (2 * within((size[0], size[1]))).clamp(0, 1).to(_map(state, at))
+            )  # half of a soft border: a cut would show
+            state = _with(state, at, torch.lerp(_map(alone, at), _map(state, at), inside))
     return picture(state)
 
 
