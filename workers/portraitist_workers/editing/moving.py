@@ -32,8 +32,9 @@ def moved(person: WarmPersona, photo: OpenedPhoto, targets: Sequence[dict[str, f
     model, judge = person.model, person.judge
     start = _coordinates(person, photo) | dict(zip(model.response.names, photo.measured.tolist(), strict=True))
 
-    def measure(latents: Tensor) -> Tensor:
-        return torch.cat([judge.attributes(render(photo.generator, part))[0] for part in latents.split(16)])
+    def measure(latents: Tensor) -> Tensor:  # as if the picture at `photo.w` measured what the photo does
+        shown = torch.cat([judge.attributes(render(photo.generator, part))[0] for part in latents.split(16)])
+        return shown - photo.shown + photo.measured
 
     B = len(targets)
     starts = photo.w.new_tensor([[start[name] for name in model.axes.names]]).expand(B, -1)

@@ -16,24 +16,27 @@ import numpy as np
 from .image_io import to_tensor
 from .parser import load_parser
 
+_FACE = ("skin", "brows", "eyes", "nose", "lips", "mouth")
 _SCALES = (0.06, 0.2)  # of the crop's side: near background decides first, the far one where there is none near
 _OUTLIER = 25.0  # grey levels: a difference that deviates so much from its surroundings is no drift
 
 
 @dataclass(frozen=True, eq=False)
 class Heads:
-    """Where the person is before and after an edit: probabilities [S, S], float32."""
+    """Where the person is before and after an edit, and where the face is in both pictures: probabilities [S, S], float32."""
 
     before: np.ndarray
     after: np.ndarray
+    face: np.ndarray
 
     @classmethod
     def find(cls, original: np.ndarray, edited: np.ndarray) -> Heads:
         """In two FFHQ crops [S, S, 3] uint8. Raises PriorUnavailable when there is no parser."""
         parser = load_parser()
-        background = parser(to_tensor(np.stack([original, edited])))[:, parser.names.index("background")]
-        before, after = 1 - background.cpu().numpy()
-        return cls(before, after)
+        parts = parser(to_tensor(np.stack([original, edited]))).cpu().numpy()
+        before, after = 1 - parts[:, parser.names.index("background")]
+        faces = parts[:, [parser.names.index(name) for name in _FACE]].sum(1)
+        return cls(before, after, faces.min(0))
 
     @property
     def gone(self) -> np.ndarray:
