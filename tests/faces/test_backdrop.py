@@ -8,6 +8,7 @@ import pytest
 
 from portraitist_workers.faces.align import Frame
 from portraitist_workers.faces.backdrop import Heads, keep_backdrop
+from portraitist_workers.faces.edited import still
 from portraitist_workers.faces.paste import paste
 
 SIDE = 128
@@ -67,7 +68,7 @@ def test_a_head_that_moved_leaves_no_ghost_in_the_photo():
     left_behind = (slice(64 + 50, 64 + 70), slice(64 + 12, 64 + 20))  # old hair, in the fade towards the crop's border
 
     def ghost(heads):
-        pasted = paste(photo, frame, edited, original=original, heads=heads).image
+        pasted = paste(photo, frame, still(edited, original), heads=heads).image
         return np.abs(pasted[left_behind].mean((0, 1)) - grey).max()
 
     assert np.abs(photo[left_behind].mean((0, 1)) - grey).max() > 60

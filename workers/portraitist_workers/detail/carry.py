@@ -7,11 +7,9 @@ flickers in generated hair is no change.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import cv2
 import numpy as np
 
+from ..faces.edited import EditedFace
 from .fields import SIDE, resized, sampled, smooth, spread, through_points
 from .mesh import points_of
 from .motion import Motion
@@ -22,35 +20,9 @@ _BROAD = 0.02
 _TONE = 0.03  # width of what counts as tone
 _ROUNDS = 3
 _CHANGE = 6.0  # grey levels: smaller changes of the picture are its noise
-_STILL = 10.0  # grey levels: without motion, a change of this size replaces the photo's fine detail
 
 
-@dataclass(frozen=True, eq=False)
-class Carried:
-    """An edited face in the photo's frame: `trust` of photo(x + source) + change, the rest `plain`. All maps have S px a side.
-
-    plain [S, S, 3]    grey levels: what the generator shows, in the photo's tone
-    change [S, S, 3]   grey levels: what is added to the photo's moved pixels
-    trust [S, S]       in [0, 1]
-    source [S, S, 2]   from where in the frame, as a displacement in shares of its side
-    """
-
-    plain: np.ndarray
-    change: np.ndarray
-    trust: np.ndarray
-    source: np.ndarray
-
-    def shown(self, photo: np.ndarray) -> np.ndarray:
-        """[S, S, 3] float32, of the photo's crop [S, S, 3]."""
-        moved = sampled(photo.astype(np.float32), self.source)
-        return self.plain + self.trust[..., None] * (moved + self.change - self.plain)
-
-    def picture(self, photo: np.ndarray) -> np.ndarray:
-        """The same as uint8."""
-        return self.shown(photo).round().clip(0, 255).astype(np.uint8)
-
-
-def carried(photo: np.ndarray, motion: Motion) -> Carried:
+def carried(photo: np.ndarray, motion: Motion) -> EditedFace:
     """The photo's crop [SIDE, SIDE, 3] uint8 along `motion`. Where nothing moves nor changes, exactly the photo."""
     before, after = (resized(picture, SIDE).astype(np.float32) for picture in (motion.before, motion.after))
     fine = np.exp(-np.square(sampled(before, motion.displacement) - after).sum(2) / 3 / _AGREE**2)
@@ -73,20 +45,11 @@ def carried(photo: np.ndarray, motion: Motion) -> Carried:
     tone = smooth(change * trust[..., None], _TONE) / (smooth(trust, _TONE)[..., None] + 1e-3)
     size = smooth(np.sqrt(np.square(change - tone).mean(2)), 0.01)
     kept = face * (1 - np.exp(-np.square(size / _CHANGE)))
-    return Carried(
+    return EditedFace(
         plain=new + spread(moved - old, trust),
         change=tone + kept[..., None] * (change - tone),
         trust=trust,
         source=source,
+        grain=face * sampled(motion.sure, to_after),
+        moved=moved,
     )
-
-
-def still(edited: np.ndarray, photo: np.ndarray, known: np.ndarray | None = None) -> Carried:
-    """An edit [S, S, 3] of the photo's crop [S, S, 3] uint8 that moved nothing, as a restoration: fine detail stays where little changed.
-
-    known : [S, S] in [0, 1], 0 where the photo has holes: nothing of it is kept there
-    """
-    new, old = edited.astype(np.float32), photo.astype(np.float32)
-    change = cv2.GaussianBlur(np.abs(new - old).max(axis=2), (0, 0), max(len(new) / 100, 0.8))
-    trust = np.exp(-((change / _STILL) ** 2)).astype(np.float32)
-    return Carried(new, new - old, trust if known is None else trust * known, np.zeros((*trust.shape, 2), np.float32))

@@ -18,6 +18,9 @@ from ..faces.turning import affine_maps, face_triangles, signed_areas
 from .fields import SIDE, resized
 
 _STRETCH = 0.35  # of a triangle's area that it must have had before; what was smaller did not show what is seen now
+_MOUTH = frozenset((78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95))  # inner edge of the lips
+_SHUT = 0.5  # of the open mouth's area: a mouth that closed so far shows no teeth of before
+_RIM = 5  # px of SIDE about what was hidden: points are not exact
 _BITS = 4  # fractional bits of fillConvexPoly
 
 
@@ -43,6 +46,9 @@ def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
     triangles = face_triangles()
     areas = signed_areas(was, triangles), signed_areas(now, triangles)
     shown = (areas[1] > 0) & (areas[0] > _STRETCH * areas[1])
+    mouth = np.isin(triangles, list(_MOUTH)).all(1)
+    if areas[1][mouth].sum() < _SHUT * areas[0][mouth].sum():
+        shown &= ~mouth
     index = np.full((SIDE, SIDE), -1, np.int32)
     for t in np.argsort(-now[triangles][:, :, 2].mean(1), kind="stable"):  # the farthest first: z points away
         corners = np.round((now[triangles[t], :2] - 0.5) * 2**_BITS).astype(np.int32)
@@ -51,7 +57,8 @@ def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
     which = index[rows, columns]
     here = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))], 1)
     there = np.einsum("nij,nj->ni", affine_maps(now[triangles][:, :, :2], was[triangles][:, :, :2])[which], here)
-    displacement, seen = np.zeros((SIDE, SIDE, 2), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    displacement, hidden = np.zeros((SIDE, SIDE, 2), np.float32), np.zeros((SIDE, SIDE), np.float32)
     displacement[rows, columns] = (there - here[:, :2]) / SIDE
-    seen[rows, columns] = shown[which]
-    return MeshMotion(displacement, (index >= 0).astype(np.float32), seen)
+    hidden[rows, columns] = ~shown[which]
+    hidden = cv2.dilate(hidden, np.ones((_RIM, _RIM), np.uint8))
+    return MeshMotion(displacement, (index >= 0).astype(np.float32), 1 - hidden)

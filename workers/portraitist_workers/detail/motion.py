@@ -20,6 +20,7 @@ from .mesh import mesh_motion, points_of
 
 STEPS = 12  # of the path from the one latent to the other
 _NOT_SURE = 400.0  # squared grey levels that a wholly unsure flow counts as off
+_MARGIN = 21  # px of SIDE: twice as far as the background gives way around the head
 _OUTSIDE = 0.07  # trust in flow in hair, neck and clothes: their texture sticks to the picture, or flickers
 
 
@@ -68,9 +69,10 @@ def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], hea
     displacement = flow + by_mesh[..., None] * (mesh.displacement - flow)
     sure = (sure + by_mesh * (1 - sure)) * (1 - inner * (1 - mesh.shown))
 
-    # What stands behind stands still. Hair, neck and clothes follow what is sure around them.
+    # What stands behind stands still, but near the head it gives way. Hair, neck and clothes follow what is sure around them.
     face = np.maximum(smooth(resized(heads.face, SIDE).clip(0, 1), 0.006), inner)
-    behind = np.clip((1 - resized(np.maximum(heads.before, heads.after), SIDE) - 0.5) / 0.4, 0, 1)
+    head = cv2.dilate(resized(np.maximum(heads.before, heads.after), SIDE), np.ones((_MARGIN, _MARGIN), np.uint8))
+    behind = smooth(np.clip((0.5 - head) / 0.4, 0, 1), 0.01)
     decides = np.maximum(sure * (face + _OUTSIDE * (1 - face)), behind)
     displacement = displacement * (1 - behind[..., None])
     displacement = displacement + (1 - decides[..., None]) * (spread(displacement, decides**2) - displacement)

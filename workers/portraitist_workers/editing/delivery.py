@@ -76,4 +76,5 @@ def placed(photo: OpenedPhoto, w: Tensor) -> Pasted:
     moved = motion(before, after, path_between(photo.generator, photo.w, w), heads)
     face = crop(subject.photo, subject.frame, SIDE)
     edited = carried(face, moved)
-    return paste(subject.photo, subject.frame, edited, others=subject.others, heads=Heads.find(face, edited.picture(face)))
+    heads = Heads.find(face, edited.shown.round().clip(0, 255).astype(np.uint8))
+    return paste(subject.photo, subject.frame, edited, others=subject.others, heads=heads)

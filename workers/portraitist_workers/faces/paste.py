@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from ..detail.carry import Carried
 from .align import Frame, crop, resample
 from .backdrop import Heads
+from .edited import EditedFace
 
 _FEATHER = 0.14  # of the crop's side: width of the fade from the border inwards ...
 _FEATHER_HEAD = 0.05  # ... and where the old head must go: in a wide fade it would stay as a ghost
@@ -34,7 +34,7 @@ class Pasted:
 def paste(
     photo: np.ndarray,
     frame: Frame,
-    edited: Carried,
+    edited: EditedFace,
     *,
     others: Sequence[Frame] = (),
     heads: Heads | None = None,
@@ -55,7 +55,7 @@ def paste(
     known = np.ones_like(fade) if missing is None else 1 - missing.astype(np.float32)
     fade = np.maximum(fade, 1 - known)
     visible = known if heads is None else known * (1 - moved)  # hair against wall is no difference of tone
-    offset = _border_colour(edited.shown(original), original.astype(np.float32), fade, visible)
+    offset = _border_colour(edited.shown, original.astype(np.float32), fade, visible)
     edited = replace(edited, plain=edited.plain + offset, change=edited.change + offset)
 
     image, mask = photo.copy(), np.zeros(photo.shape[:2], np.float32)
@@ -80,7 +80,7 @@ def _tiles(photo: np.ndarray, frame: Frame) -> Iterator[tuple[slice, slice]]:
 def _part(
     photo: np.ndarray,
     frame: Frame,
-    edited: Carried,
+    edited: EditedFace,
     fade: np.ndarray,
     others: Sequence[Frame],
     rows: slice,
@@ -109,7 +109,8 @@ def _part(
     moved = cv2.remap(
         photo, x + way[..., 0], y + way[..., 1], cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
     )
-    plain, trust = seen(edited.plain), seen(edited.trust).clip(0, 1)[..., None]
+    plain, trust, grain = seen(edited.plain), *(seen(m).clip(0, 1)[..., None] for m in (edited.trust, edited.grain))
+    plain += grain * (moved - seen(edited.moved))
     result = plain + trust * (moved + seen(edited.change) - plain)
     blended = patch + weight[..., None] * (result - patch)
     return blended.round().clip(0, 255).astype(np.uint8), weight

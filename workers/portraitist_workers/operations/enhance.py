@@ -11,9 +11,9 @@ from portraitist.degradations import Degradation
 from portraitist.requests import Enhance
 from portraitist.results import PictureResult, Pictures, Progress
 
-from ..detail.carry import still
 from ..faces import image_io
 from ..faces.align import crop
+from ..faces.edited import still
 from ..faces.paste import paste
 from ..inversion.optimize import OnStep
 from ..inversion.pivotal import tune_to_photo
