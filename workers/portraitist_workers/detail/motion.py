@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..faces.backdrop import Heads
 from ..faces.image_io import to_uint8
 from ..generator import Generator
 from ..persona.rendering import render
@@ -17,11 +16,14 @@ from ..precision import optimisation_dtype
 from .fields import SIDE, resized, sampled, smooth, spread
 from .flow import followed
 from .mesh import mesh_motion, points_of
+from .parts import parts_of
 
 STEPS = 12  # of the path from the one latent to the other
 _NOT_SURE = 400.0  # squared grey levels that a wholly unsure flow counts as off
-_MARGIN = 21  # px of SIDE: twice as far as the background gives way around the head
-_OUTSIDE = 0.07  # trust in flow in hair, neck and clothes: their texture sticks to the picture, or flickers
+_MARGIN = 2.0  # of the face's motion: so far from the head the background gives way ...
+_MARGINS = 0.04, 0.15  # ... but at least and at most so far
+_NO_FOLD = 0.015
+_OUTSIDE = 0.3  # trust in flow in hair, neck and clothes: their texture sticks to the picture, or flickers
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +53,15 @@ def path_between(generator: Generator, w: Tensor, w_after: Tensor, *, steps: int
     return list(to_uint8(render(generator, path, dtype=optimisation_dtype())))
 
 
-def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], heads: Heads) -> Motion:
-    """Of a picture [R, R, 3] uint8 that became `after` by way of the pictures `between`; `heads` are in these two."""
+def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], photo: np.ndarray) -> Motion:
+    """Of a picture [R, R, 3] uint8 that became `after` by way of the pictures `between`. `photo` [R, R, 3] uint8 is the photo's crop that
+    `before` stands for."""
+    points = points_of([before, after])
     if np.array_equal(before, after):
         nowhere, everywhere = np.zeros((SIDE, SIDE, 2), np.float32), np.ones((SIDE, SIDE), np.float32)
-        return Motion(before, after, nowhere, everywhere, everywhere, *points_of([before, after]))
+        return Motion(before, after, nowhere, everywhere, everywhere, *points)
     flow, sure = followed([before, *between, after])
     old, new = (resized(picture, SIDE).astype(np.float32) for picture in (before, after))
-    points = points_of([before, after])
     mesh = mesh_motion(*points)
     inner = smooth(cv2.erode(mesh.inside, np.ones((9, 9), np.uint8)), 0.01)
 
@@ -70,10 +73,16 @@ def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], hea
     sure = (sure + by_mesh * (1 - sure)) * (1 - inner * (1 - mesh.shown))
 
     # What stands behind stands still, but near the head it gives way. Hair, neck and clothes follow what is sure around them.
-    face = np.maximum(smooth(resized(heads.face, SIDE).clip(0, 1), 0.006), inner)
-    head = cv2.dilate(resized(np.maximum(heads.before, heads.after), SIDE), np.ones((_MARGIN, _MARGIN), np.uint8))
-    behind = smooth(np.clip((0.5 - head) / 0.4, 0, 1), 0.01)
+    face, heads = inner, parts_of([photo])[1]
+    farthest = float(np.percentile(np.linalg.norm(displacement, axis=2)[inner > 0.5], 98)) if (inner > 0.5).any() else 0.0
+    margin = np.clip(_MARGIN * farthest, *_MARGINS)
+    reach = 2 * round(margin * SIDE) + 1
+    near = cv2.dilate(heads[0], cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    behind = smooth(np.clip((0.5 - near) / 0.4, 0, 1), 0.01)
     decides = np.maximum(sure * (face + _OUTSIDE * (1 - face)), behind)
     displacement = displacement * (1 - behind[..., None])
     displacement = displacement + (1 - decides[..., None]) * (spread(displacement, decides**2) - displacement)
+    # Along the mesh's border the two guesses meet: no fold may be left there.
+    core = smooth(cv2.erode(mesh.inside, np.ones((15, 15), np.uint8)), 0.015)[..., None]
+    displacement = smooth(displacement, _NO_FOLD) + core * (displacement - smooth(displacement, _NO_FOLD))
     return Motion(before, after, displacement, sure, face, *points)

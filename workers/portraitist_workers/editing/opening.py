@@ -4,13 +4,15 @@ picture need not be exact. Where it shall be, the latent is refined and the pers
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ..faces import image_io
+from ..faces.edited import EditedFace
 from ..faces.perceptual import load_perceptual
 from ..generator import Generator
 from ..inversion.optimize import refine_styles, with_styles
@@ -47,6 +49,7 @@ class OpenedPhoto:
     generator: Generator
     measured: Tensor
     shown: Tensor
+    faces: OrderedDict[bytes, EditedFace] = field(default_factory=OrderedDict)  # made last (`carrying`)
 
     def tensors(self) -> Iterator[Tensor]:
         """What it holds beyond the person's model."""

@@ -13,11 +13,9 @@ import cv2
 import numpy as np
 
 from .align import Frame, crop, resample
-from .backdrop import Heads
 from .edited import EditedFace
 
-_FEATHER = 0.14  # of the crop's side: width of the fade from the border inwards ...
-_FEATHER_HEAD = 0.05  # ... and where the old head must go: in a wide fade it would stay as a ghost
+_FEATHER = 0.14  # of the crop's side: width of the fade from the border inwards
 _COLOUR_REACH = 0.30  # of the crop's side: how deep the colour match at the border reaches
 _TILE = 512  # px of the photo that are worked on at a time: memory does not grow with the photo
 
@@ -37,25 +35,19 @@ def paste(
     edited: EditedFace,
     *,
     others: Sequence[Frame] = (),
-    heads: Heads | None = None,
     missing: np.ndarray | None = None,
 ) -> Pasted:
     """Put `edited` into `photo` [H, W, 3] uint8 at `frame`. Time depends on the frame's size in the photo only.
 
     others   : frames of other people's faces, which stay untouched
-    heads    : where the head is before and after, when the edit moved it
     missing  : [S, S] in {0, 1}, 1 where the photo has holes: nothing of it is kept there, up to the crop's border
     """
     side = len(edited.trust)
     original = crop(photo, frame, side)
-    fade = border_fade(side)
-    if heads is not None:
-        gone, moved = (cv2.resize(m, (side, side)) for m in (heads.gone, heads.moved))
-        fade = fade + gone * (border_fade(side, _FEATHER_HEAD) - fade)
+    fade = ramp(side, _FEATHER)
     known = np.ones_like(fade) if missing is None else 1 - missing.astype(np.float32)
     fade = np.maximum(fade, 1 - known)
-    visible = known if heads is None else known * (1 - moved)  # hair against wall is no difference of tone
-    offset = _border_colour(edited.shown, original.astype(np.float32), fade, visible)
+    offset = _border_colour(edited.shown, original.astype(np.float32), fade, known)
     edited = replace(edited, plain=edited.plain + offset, change=edited.change + offset)
 
     image, mask = photo.copy(), np.zeros(photo.shape[:2], np.float32)
@@ -116,19 +108,19 @@ def _part(
     return blended.round().clip(0, 255).astype(np.uint8), weight
 
 
-def border_fade(side: int, feather: float = _FEATHER) -> np.ndarray:
-    """[side, side] float32: 0 at the crop's border, 1 from `feather` inwards, smooth and round in the corners."""
+def ramp(side: int, width: float) -> np.ndarray:
+    """[side, side] float32: 0 at the border, 1 from `width` inwards, smooth and round in the corners."""
     t = (np.arange(side) + 0.5) / side
-    depth = np.clip(np.minimum(t, 1 - t) / feather, 0, 1)
+    depth = np.clip(np.minimum(t, 1 - t) / width, 0, 1)
     gap = np.hypot(1 - depth[:, None], 1 - depth[None, :])  # the corners' distance is round
     s = np.clip(1 - gap, 0, 1)
     return (s * s * (3 - 2 * s)).astype(np.float32)
 
 
-def _border_colour(new: np.ndarray, old: np.ndarray, fade: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """Smooth colour offset that makes `new` meet `old` along the fade, as far as it is `visible` [S, S], and nothing deep inside."""
+def _border_colour(new: np.ndarray, old: np.ndarray, fade: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Smooth colour offset that makes `new` meet `old` along the fade, where the photo is `known` [S, S], and nothing deep inside."""
     side = len(fade)
-    band = ((fade > 0) & (fade < 0.9)).astype(np.float32) * visible
+    band = ((fade > 0) & (fade < 0.9)).astype(np.float32) * known
     sigma = 0.06 * side
     share = cv2.GaussianBlur(band, (0, 0), sigma) + 1e-3
     offset = cv2.GaussianBlur((old - new) * band[..., None], (0, 0), sigma) / share[..., None]
