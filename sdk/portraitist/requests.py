@@ -81,6 +81,7 @@ class Edit(Request):
     photo: Photo
     values: list[dict[str, float]] = Field(min_length=1, max_length=64)
     relative: bool = False  # True: values are changes, not targets
+    preset: Literal["fast", "best"] = "fast"  # best: the generator is tuned to the photo first; docs/persona.md
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought; docs/persona.md
     columns: int | None = Field(default=None, ge=1)  # also put all on one sheet, so many to a row
     strict: Strict = False

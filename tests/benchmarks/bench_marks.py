@@ -27,6 +27,7 @@ from portraitist_workers.faces import image_io
 from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.attributes import load_attributes
 from portraitist_workers.faces.detect import detect_faces
+from portraitist_workers.faces.edited import still
 from portraitist_workers.faces.paste import paste
 from portraitist_workers.persona.rendering import render
 from portraitist_workers.priors import library
@@ -251,7 +252,7 @@ def edits(prior: library.Prior, count: int) -> Iterator[tuple[np.ndarray, int]]:
             frame = ffhq_frame(faces[0].points)
             face = image_io.to_tensor(crop(picture, frame, prior.resolution))
             made = image_io.to_uint8(render(prior.generator, prior.encoder(face)))[0]
-            pasted = paste(picture, frame, made)
+            pasted = paste(picture, frame, still(made, crop(picture, frame, len(made))))
             width = int(pasted.mask.any(0).sum())
             yield mark_part(pasted.image, pasted.mask).pixels, width
 

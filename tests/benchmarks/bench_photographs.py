@@ -1,126 +1,303 @@
-"""How well the bundled priors find photographs of real people whom no training saw -> docs/benchmarks/photographs.md.
+"""Edits of photographs at the photographs' own size, today's way and the way of another commit -> docs/benchmarks/photographs.md.
 
-    python -m tests.benchmarks.bench_photographs --sources DATA [--renders DIR128 DIR256] [--threads N]
+    python -m tests.benchmarks.bench_photographs --sources DATA --before CHECKOUT [--people DIR] [--threads N]
 
-DATA holds london/: one studio photograph of each of the eight people of the set who are held out, neutral and smiling by turns. The
-pictures are not ours to show here; WORK/photographs-NAME.png has them. --renders are pools of the engine for comparing sharpness.
+DATA holds london/: of its eight people who are held out there is a neutral and a smiling photograph each, taken in one sitting. Each is
+asked for the expression of the other, and the result compared with that other. CHECKOUT is a folder with another commit. DIR holds
+folders of ordinary photos of real people, one folder a person. Pictures of real people are in WORK alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from PIL import Image
 
-from portraitist.priors.prior import BUNDLED
-from portraitist_workers.faces.image_io import to_tensor, to_uint8
-from portraitist_workers.faces.parser import load_parser
+from portraitist.requests import CreatePersona, Photo
+from portraitist.results import PersonaRecord, Reach
+from portraitist_workers import operations
+from portraitist_workers.faces.align import Frame, crop, ffhq_frame
+from portraitist_workers.faces.attributes import as_dict, load_attributes
+from portraitist_workers.faces.detect import detect_faces
+from portraitist_workers.faces.identity import load_identity
+from portraitist_workers.faces.image_io import decode, to_tensor
+from portraitist_workers.operations import MemoryContext
+from portraitist_workers.persona.axes import Axes
+from portraitist_workers.persona.control import measure_response
+from portraitist_workers.persona.model import PersonaModel
+from portraitist_workers.persona.rendering import render
 from portraitist_workers.priors import library
 from portraitist_workers.priors.engine.people import HELD_OUT
 
-from . import judges, people
-from .bench_prior import held_out, invert, inverted
+from . import judges, metrics, people
 from .options import like_a_worker
-from .report import table, write
-from .sheets import sheet
+from .report import ROOT, table, write
 
-PARTS = ("skin", "hair")
-GRAIN = 2  # of 255, strength of the non-local means
+SIDE = 512  # px at which faces are compared
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic"}
+EDITS: tuple[dict[str, float], ...] = ({"smile": 0.9}, {"yaw": -10.0}, {"yaw": 10.0})  # yaw is relative
+RENDERED = ("bruno", "cora")
+HELD_OUT_PHOTOS = 2  # of each person
+
+
+@dataclass
+class Task:
+    """One edit. `target` is a photograph that shows what was asked for, where there is one."""
+
+    person: str
+    record: dict[str, Any]
+    blobs: dict[str, bytes]
+    name: str
+    photo: bytes
+    values: dict[str, float]
+    relative: bool = False
+    target: bytes | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Arm:
+    name: str
+    root: Path  # whose package it runs
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 def main() -> None:
     like_a_worker()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sources", type=Path, required=True, help="folder with london/")
-    parser.add_argument("--renders", type=Path, nargs="*", default=[], help="pools of the sizes of the priors")
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--before", type=Path, required=True, help="a checkout of the commit to compare with")
+    parser.add_argument("--people", type=Path, help="folder of folders of ordinary photos")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(os.path.expanduser("~/.cache/portraitist/benchmarks")))
     args = parser.parse_args()
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    judges.distance()  # before the operations load theirs
-    rows, sharp = [], []
-    for name in BUNDLED:
-        prior = library.load(name)
-        R = prior.resolution
-        photos = real(args.sources, R)
-        stages = invert(prior, photos)
-        for i, row in enumerate(
-            inverted([*stages, ("the photograph without its grain", without_grain(photos))], photos)
-        ):
-            rows.append((name if i == 0 else "", *row))
-        args.work.mkdir(parents=True, exist_ok=True)
-        sheet([("photographs", photos), *((label.replace(", ", "\n"), images) for label, images in stages)]).save(
-            args.work / f"photographs-{name}.png"
-        )
-        compared = [
-            ("photographs of real people", photos),
-            ("by the encoder", stages[0][1]),
-            ("tuned to", stages[-1][1]),
-            ("photos of the test people", torch.cat([held_out(person, R) for person in people.NAMES])),
-            *rendered(args.renders, R),
-        ]
-        sharp += [
-            (f"{R} px" if i == 0 else "", label, *sharpness(pictures)) for i, (label, pictures) in enumerate(compared)
-        ]
+    torch.set_num_threads(args.threads)
+    judges.distance()
+    args.work.mkdir(parents=True, exist_ok=True)
+    arms = [
+        Arm(f"before ({commit(args.before)})", args.before),
+        Arm("now", ROOT),
+        Arm('now, `preset="best"`', ROOT, {"preset": "best"}),
+    ]
+    pairs = london(args.sources)
+    own = [task for name, photos in folders(args.people).items() for task in edits(name, photos, args.work)]
     write(
         "photographs",
-        "Photographs of real people",
+        "Edits of photographs",
         [
-            f"One studio photograph each of the {len(HELD_OUT)} participants of the Face Research Lab London Set whom no training saw, "
-            f"neutral and smiling by turns. {judges.describe()}",
-            f"Without its grain: after non-local means of strength {GRAIN} (of 255). About as near comes what foresees a "
-            "face and no noise.",
-            table(("prior", "", "LPIPS", "PSNR, dB", "identity: cosine to the photo"), rows),
-            "## Sharpness",
-            "Root mean square of what a 3 x 3 mean takes away, in skin and hair as the parser sees them; pictures are in [-1, 1].",
-            table(("", "", *PARTS), sharp),
+            "Everything at the photographs' own size, by the `edit` operation: whole pictures, with their marks. " + judges.describe(),
+            *judged("expressions", pairs, arms, args.work),
+            *judged("edits", own, arms, args.work),
         ],
     )
 
 
-def real(data: Path, side: int) -> Tensor:
-    """[8, 3, side, side]"""
-    taken = [f"{('neutral', 'smiling')[i % 2]}/{person}.jpg" for i, person in enumerate(HELD_OUT)]
-    return people.stack(people.photographed(data, taken, side))
+# -- tasks -----------------------------------------------------------------------------------------------------------------
 
 
-def rendered(pools: list[Path], side: int) -> list[tuple[str, Tensor]]:
-    """Renders of the pool whose pictures have `side` px."""
-    if not pools:
-        return []
-    from portraitist_workers.priors.training.pool import Pool
+def london(data: Path) -> list[Task]:
+    """Neutral -> smiling and back, of people of whom one photograph is known: the prior's own directions move them."""
+    tasks = []
+    for person in HELD_OUT:
+        shown = {kind: (data / "london" / kind / f"{person}.jpg").read_bytes() for kind in ("neutral", "smiling")}
+        for here, there in (("neutral", "smiling"), ("smiling", "neutral")):
+            values = {k: v for k, v in measured(shown[there]).items() if k in ("smile", "mouth_open")}
+            record, blobs = known_by_one_photo(f"{person}-{here}", shown[here])
+            tasks.append(Task(person, record, blobs, f"{person}-{here}", shown[here], values, target=shown[there]))
+    return tasks
 
+
+def known_by_one_photo(name: str, photo: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """A persona that is the prior, with the photo's latent as its only anchor."""
+    prior, estimator = library.load(), load_attributes()
+    picture = decode(photo, name)
+    face = to_tensor(crop(picture, ffhq_frame(detect_faces(picture)[0].points), prior.resolution)[None])
+    with torch.no_grad():
+        w, values, embedding = prior.encoder(face), estimator(face)[0], load_identity()(face)
+        steps = prior.steps_for(estimator.names)
+        response = measure_response(estimator.names, steps, w, lambda v: estimator(render(prior.generator, v))[0])
+    axes = Axes(estimator.names, w[0].clone(), values[0], steps.clone())
+    model = PersonaModel(prior, prior.generator, w, axes, response, embedding, load_identity().name, (name,))
+    context = MemoryContext()
+    record = PersonaRecord(
+        persona_id=f"per_{name}",
+        name=name,
+        prior=prior.reference,
+        organizer="regression",
+        preset="balanced",
+        attributes=list(estimator.names),
+        photos=[],
+        reach=[Reach(attribute=a, unit="", low=-90, high=90) for a in estimator.names],
+        weights=context.put(model.to_bytes()),
+    )
+    return record.model_dump(), context.blobs
+
+
+def folders(real: Path | None) -> dict[str, list[tuple[str, bytes, bool]]]:
+    """Of each person the photos: name, file, whether it is held out."""
+    found = {name: [(p.name, p.data, p.held_out) for p in people.load(name)] for name in RENDERED}
+    for folder in sorted(p for p in real.iterdir() if p.is_dir()) if real else ():
+        photos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+        step = max(len(photos) // HELD_OUT_PHOTOS, 1)
+        apart = photos[step - 1 :: step][:HELD_OUT_PHOTOS]
+        found[folder.name] = [(p.name, p.read_bytes(), p in apart) for p in photos]
+    return found
+
+
+def edits(name: str, photos: list[tuple[str, bytes, bool]], work: Path) -> list[Task]:
+    record, blobs = persona(name, [(n, data) for n, data, held_out in photos if not held_out], work)
+    chosen = [(n, data) for n, data, held_out in photos if held_out][:HELD_OUT_PHOTOS]
     return [
-        ("renders of the engine", pool.batch(64, side, np.random.default_rng(0))[0])
-        for pool in map(Pool, pools)
-        if pool.images[0].shape[1] == side
+        Task(name, record, blobs, file, data, values, more={"relative": "yaw" in values}, relative="yaw" in values)
+        for file, data in chosen
+        for values in EDITS
     ]
 
 
-def without_grain(photos: Tensor) -> Tensor:
-    """[N, 3, R, R] after non-local means (Buades, Coll, Morel 2005)."""
-    smooth = [cv2.fastNlMeansDenoisingColored(photo, None, GRAIN, GRAIN, 5, 15) for photo in to_uint8(photos)]
-    return to_tensor(np.stack(smooth))
+def persona(name: str, photos: list[tuple[str, bytes]], work: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Learnt now, or by an earlier run from the same photos."""
+    kept, reference = work / f"photographs-{name}.pickle", library.load().reference
+    if kept.is_file():
+        names, record, blobs = pickle.loads(kept.read_bytes())
+        if names == [n for n, _ in photos] and record["prior"] == reference:
+            return record, blobs
+    context = MemoryContext()
+    request = CreatePersona(
+        persona_id=f"per_{name}", name=name, preset="fast", photos=[Photo(name=n, blob=context.put(d)) for n, d in photos]
+    )
+    made = operations.run(request, context)
+    assert isinstance(made, PersonaRecord)
+    record, blobs = made.model_dump(), {made.weights: context.blobs[made.weights]}
+    kept.write_bytes(pickle.dumps(([n for n, _ in photos], record, blobs)))
+    return record, blobs
 
 
-def sharpness(pictures: Tensor) -> list[str]:
-    """Of each of PARTS, over all pictures [N, 3, R, R]."""
-    parser = load_parser()
-    shown = torch.cat([parser(part) for part in pictures.split(16)])
-    grey = pictures.mean(1, keepdim=True)
-    detail = (grey - F.avg_pool2d(F.pad(grey, (1, 1, 1, 1), mode="reflect"), 3, 1)).square()
-    out = []
-    for part in PARTS:
-        inside = -F.max_pool2d(-shown[:, parser.names.index(part)][:, None], 9, 1, 4)  # not its outline
-        out.append(f"{float(((detail * inside).sum() / inside.sum()).sqrt()):.3f}")
-    return out
+# -- arms ------------------------------------------------------------------------------------------------------------------
+
+
+def run(arm: Arm, tasks: Sequence[Task], work: Path) -> list[dict[str, Any]]:
+    """All tasks by the arm's own package, in a process of its own."""
+    asked, answered = work / "photographs-asked.pickle", work / "photographs-answered.pickle"
+    asked.write_bytes(pickle.dumps([vars(task) | {"more": task.more | arm.more} for task in tasks]))
+    path = os.pathsep.join(str(arm.root / part) for part in ("sdk", "workers"))
+    program = Path(__file__).with_name("photograph_edits.py")
+    subprocess.run(
+        [sys.executable, program, asked, answered], check=True, env=os.environ | {"PYTHONPATH": path}, cwd=work
+    )
+    return pickle.loads(answered.read_bytes())
+
+
+def judged(name: str, tasks: Sequence[Task], arms: Sequence[Arm], work: Path) -> list[str]:
+    rows = []
+    for index, arm in enumerate(arms):
+        done = run(arm, tasks, work)
+        figures = [figures_of(task, one) for task, one in zip(tasks, done, strict=True)]
+        for task, one in zip(tasks, done, strict=True):
+            asked = "-".join(f"{k}{v:.0f}" if abs(v) > 1 else f"{k}{v:.1f}" for k, v in task.values.items())
+            (work / f"photographs-{name}-{index}-{task.name}-{asked}.png").write_bytes(one["picture"])
+        rows.append((arm, figures))
+    names = list(rows[0][1][0])
+    if name == "expressions":
+        rows.insert(0, (Arm("the photo as it is", ROOT), [figures_of(task, None) for task in tasks]))
+    heading = "Expressions" if name == "expressions" else "Edits of new photos"
+    asked = (
+        f"{len(tasks)} edits: {len(HELD_OUT)} people, neutral to smiling and back, who are known by this one photo. The smile and the "
+        "opening of the mouth are those of the other photo, with which the result is compared."
+        if name == "expressions"
+        else f"{len(tasks)} edits of photos that {len({t.person for t in tasks})} personas (`fast`) did not learn from: a smile of 0.9, and the "
+        "head turned by 10 degrees to either side."
+    )
+    by_person = [
+        (arm.name if i == 0 else "", person, *(_median(figures, key, tasks, person) for key in names))
+        for arm, figures in rows
+        for i, person in enumerate(dict.fromkeys(t.person for t in tasks))
+    ]
+    return [
+        f"## {heading}",
+        asked + " Medians.",
+        table(("", *names), [(arm.name, *(_median(figures, key) for key in names)) for arm, figures in rows]),
+        table(("", "person", *names), by_person),
+    ]
+
+
+def _median(figures: list[dict], key: str, tasks: Sequence[Task] = (), person: str = "") -> str:
+    chosen = [f[key] for i, f in enumerate(figures) if not tasks or tasks[i].person == person]
+    value = float(np.nanmedian(chosen)) if np.isfinite(chosen).any() else float("nan")
+    return "" if np.isnan(value) else f"{value:.3f}" if abs(value) < 3 else f"{value:.1f}"
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------------
+
+
+def figures_of(task: Task, done: dict[str, Any] | None) -> dict[str, float]:
+    """What the table says of one edit; None: of the photo as it is."""
+    photo = decode(task.photo, task.name)
+    frame = frame_of(photo)
+    result = photo if done is None else np.array(Image.open(io.BytesIO(done["picture"])).convert("RGB"))
+    face = crop(result, frame, SIDE)
+    found: dict[str, float] = {}
+    if task.target is not None:
+        other = decode(task.target, task.name)
+        truth = crop(other, frame_of(other), SIDE)
+        found["LPIPS to the other"] = float(judges.lpips(to_tensor(face), to_tensor(truth)))
+        found["identity: to the other"] = likeness(face, truth)
+    found["identity: to the photo"] = likeness(face, crop(photo, frame, SIDE))
+    side = round(frame.size)
+    before, after = crop(photo, frame, side), crop(result, frame, side)
+    for part in metrics.SHARP_PARTS:
+        found[f"sharpness: {part}"] = metrics.sharpness_of(after, part) / metrics.sharpness_of(before, part)
+    report = {} if done is None else done["report"]["attributes"]
+    value, was = values_of(face), values_of(crop(photo, frame, SIDE))
+    asked = {k: (v + was[k] if task.relative else v) for k, v in task.values.items()}
+    name = next(iter(asked))
+    found["share of what was asked"] = (value[name] - was[name]) / (asked[name] - was[name])
+    found["seconds"] = float("nan") if done is None else done["seconds"]
+    found["processor seconds"] = float("nan") if done is None else done["busy"]
+    assert report is not None
+    return found
+
+
+def frame_of(photo: np.ndarray) -> Frame:
+    return ffhq_frame(detect_faces(photo)[0].points)
+
+
+@torch.no_grad()
+def likeness(a: np.ndarray, b: np.ndarray) -> float:
+    """Cosine between the identities of two faces [S, S, 3]."""
+    one, other = load_identity()(torch.cat([to_tensor(small(face)) for face in (a, b)]))
+    return float(one @ other)
+
+
+@torch.no_grad()
+def values_of(face: np.ndarray) -> dict[str, float]:
+    return as_dict(load_attributes(), load_attributes()(to_tensor(small(face)))[0][0])
+
+
+def measured(photo: bytes) -> dict[str, float]:
+    picture = decode(photo, "photo")
+    return values_of(crop(picture, frame_of(picture), SIDE))
+
+
+def small(face: np.ndarray) -> np.ndarray:
+    return cv2.resize(face, (128, 128), interpolation=cv2.INTER_AREA)
+
+
+def commit(checkout: Path) -> str:
+    return subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=checkout, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -49,6 +49,11 @@ def weights(number):
     return PersonaModel(prior, tuned, anchors, axes, response, embeddings, load_identity().name, photos).to_bytes()
 
 
+def model(number):
+    """The same in memory."""
+    return PersonaModel.from_bytes(weights(number))
+
+
 def record(number):
     return PersonaRecord(
         persona_id=persona_id(number),

@@ -16,16 +16,21 @@ NEW = Path(__file__).parents[2] / "examples" / "new.jpg"
 
 
 @pytest.fixture
-def inversions(monkeypatch):
-    """How many photos were inverted; short presets."""
-    made, invert = [], opening.invert_photo
+def openings(monkeypatch):
+    """How many photos were opened; short presets."""
+    made, open_photo = [], opening.open_photo
     short = presets.Preset(2, tuning.Schedule(steps=2, batch=2), edit_steps=2, project_steps=2)
-    monkeypatch.setattr(opening, "invert_photo", lambda *args: made.append(1) or invert(*args))
+    monkeypatch.setattr(opening, "open_photo", lambda *args, **more: made.append(1) or open_photo(*args, **more))
     for name in presets.PRESETS:
         monkeypatch.setitem(presets.PRESETS, name, short)
     PERSONAS.forget(persona_id(1))
     yield made
     PERSONAS.forget(persona_id(1))
+
+
+@pytest.fixture(params=["fast", "best"])
+def preset(request):
+    return request.param
 
 
 def edit(world, **more):
@@ -34,19 +39,19 @@ def edit(world, **more):
     return [pixels(world, picture) for picture in result.pictures]
 
 
-def test_the_second_edit_of_a_photo_opens_nothing_and_is_the_same(inversions):
+def test_the_second_edit_of_a_photo_opens_nothing_and_is_the_same(openings, preset):
     world = context(1)
-    edit(world, values=[{"smile": 0.5}])
-    after = edit(world, values=[{"yaw": 6}])
-    assert len(inversions) == 1
+    edit(world, preset=preset, values=[{"smile": 0.5}])
+    after = edit(world, preset=preset, values=[{"yaw": 6}])
+    assert len(openings) == 1
     PERSONAS.forget(persona_id(1))
     assert (
-        edit(world, values=[{"yaw": 6}]) == after and len(inversions) == 2
+        edit(world, preset=preset, values=[{"yaw": 6}]) == after and len(openings) == 2
     )  # negative control: forgotten, it is opened anew
-    assert edit(world, values=[{"yaw": 6}], seed=1) and len(inversions) == 3  # another draw is another opening
+    assert edit(world, preset=preset, values=[{"yaw": 6}], seed=1) and len(openings) == 3  # another draw is another opening
 
 
-def test_opened_photos_count_and_end_with_the_person(inversions):
+def test_opened_photos_count_and_end_with_the_person(openings):
     world = context(1)
     edit(world, values=[{"yaw": 6}])
     person = PERSONAS.load(world.personas[persona_id(1)], world.blob)

@@ -11,12 +11,12 @@ from torch import Tensor
 from portraitist.results import PictureReport, Reach
 
 from ..faces import image_io
-from ..faces.backdrop import Heads, keep_backdrop
+from ..faces.align import crop
 from ..faces.paste import paste
-from ..persona.rendering import render
 from ..persona.warm import WarmPersona
 from ..provenance.marking import mark_part, mark_portrait
 from ..provenance.origin import MarkedImage
+from .carrying import edited_face
 from .opening import OpenedPhoto
 
 
@@ -41,15 +41,11 @@ def delivered(
 ) -> list[Delivered]:
     """One per row of w [B, num_ws, D]."""
     subject, judge = photo.subject, person.judge
-    crops, pastes = [], []
-    original = image_io.to_uint8(subject.pixels)[0]
-    for pixels in image_io.to_uint8(render(photo.generator, w)):
-        heads = Heads.find(original, pixels)
-        pixels = keep_backdrop(pixels, original, heads)
-        crops.append(mark_portrait(pixels))
-        pastes.append(
-            paste(subject.photo, subject.frame, pixels, original=original, others=subject.others, heads=heads)
-        )
+    pasted = [
+        paste(subject.photo, subject.frame, edited_face(photo, row[None]), others=subject.others) for row in w
+    ]
+    side = subject.pixels.shape[-1]
+    crops = [mark_portrait(crop(one.image, subject.frame, side)) for one in pasted]
     images = image_io.to_tensor(np.stack([c.pixels for c in crops])).to(w)  # what is handed out is what is judged
     reports = judge.reports(
         images,
@@ -61,8 +57,8 @@ def delivered(
         reach=reach,
     )
     made = []
-    for crop, pasted, report in zip(crops, pastes, reports, strict=True):
-        marked = mark_part(pasted.image, pasted.mask)
-        report.outside_change, report.mark = pasted.outside_change, marked.score
-        made.append(Delivered(marked, crop, report))
+    for face, whole, report in zip(crops, pasted, reports, strict=True):
+        marked = mark_part(whole.image, whole.mask)
+        report.outside_change, report.mark = whole.outside_change, marked.score
+        made.append(Delivered(marked, face, report))
     return made

@@ -9,10 +9,15 @@ from torch import Tensor
 
 from portraitist.errors import InvalidRequest
 
+from ..persona.axes import spread
 from ..persona.rendering import render
 from ..persona.steering import steer
 from ..persona.warm import WarmPersona
+from .carrying import pictures
 from .opening import OpenedPhoto
+
+NEAR = 0.15  # spreads: a named attribute that is off by no more is not corrected
+MOST = 0.5  # spreads: so much at most is made up for
 
 
 def absolute(person: WarmPersona, photo: OpenedPhoto, values: dict[str, float]) -> dict[str, float]:
@@ -28,16 +33,46 @@ def absolute(person: WarmPersona, photo: OpenedPhoto, values: dict[str, float]) 
 
 
 def moved(person: WarmPersona, photo: OpenedPhoto, targets: Sequence[dict[str, float]]) -> Tensor:
-    """Latents [B, num_ws, D] whose pictures show `targets` and, in all that they do not name, the photo's own values."""
+    """Latents [B, num_ws, D] at which the photo shows `targets` and, in all that they do not name, its own values.
+
+    The generator's pictures are steered, which is quick. What of that is lost when the photo's pixels move is measured on the face that
+    they make, and once made up for.
+    """
     model, judge = person.model, person.judge
     start = _coordinates(person, photo) | dict(zip(model.response.names, photo.measured.tolist(), strict=True))
+    lost = photo.shown - photo.measured  # [A] or [B, A]: what the generator's picture has more than the photo
 
     def measure(latents: Tensor) -> Tensor:
-        return torch.cat([judge.attributes(render(photo.generator, part))[0] for part in latents.split(16)])
+        return torch.cat([judge.attributes(render(photo.generator, part))[0] for part in latents.split(16)]) - lost
 
     B = len(targets)
     starts = photo.w.new_tensor([[start[name] for name in model.axes.names]]).expand(B, -1)
-    return steer(model, photo.w.expand(B, -1, -1), targets, starts, photo.measured.expand(B, -1), measure)
+    held = photo.measured.expand(B, -1)
+    w = steer(model, photo.w.expand(B, -1, -1), targets, starts, held, measure)
+    found = _measured(person, photo, w)
+    off = _missed(model.response.names, targets, found)
+    if bool((off > NEAR).any()):
+        limit = MOST * w.new_tensor([spread(name) for name in model.response.names])
+        lost = lost + torch.clamp(measure(w) - found, -limit, limit)
+        again = steer(model, photo.w.expand(B, -1, -1), targets, starts, held, measure)
+        better = _missed(model.response.names, targets, _measured(person, photo, again)) < off
+        w = torch.where(better[:, None, None], again, w)
+    return w
+
+
+@torch.no_grad()
+def _measured(person: WarmPersona, photo: OpenedPhoto, w: Tensor) -> Tensor:
+    return person.judge.attributes(pictures(photo, w))[0]
+
+
+def _missed(names: Sequence[str], targets: Sequence[dict[str, float]], found: Tensor) -> Tensor:
+    """How far each row's named attributes are off, in spreads, [B]."""
+    return torch.stack(
+        [
+            max((abs(row[names.index(n)] - v) / spread(n) for n, v in values.items() if n in names), default=row.new_zeros(()))
+            for values, row in zip(targets, found, strict=True)
+        ]
+    )
 
 
 def _coordinates(person: WarmPersona, photo: OpenedPhoto) -> dict[str, float]:

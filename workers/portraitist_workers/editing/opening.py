@@ -1,20 +1,25 @@
-"""A photo is opened once: its face found, inverted, and the person's generator tuned to show exactly it. Seconds; what follows is quick."""
+"""A photo is opened once: its face found, and a latent that shows about it. What follows moves the photo's own pixels (`detail`), so the
+picture need not be exact. Where it shall be, the latent is refined and the person's generator tuned to the photo: seconds."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ..faces import image_io
+from ..faces.edited import EditedFace
 from ..faces.perceptual import load_perceptual
 from ..generator import Generator
 from ..inversion.optimize import refine_styles, with_styles
 from ..inversion.pivotal import tune_to_photo
 from ..inversion.reconstruction import Reconstruction
+from ..persona.control import solve
+from ..persona.hull import nearest_alpha
 from ..persona.model import PersonaModel
 from ..persona.presets import Preset
 from ..persona.projection import project
@@ -34,14 +39,17 @@ class OpenedPhoto:
 
     subject    where the face is; the photo itself, [H, W, 3] uint8
     w          [1, num_ws, D] its latent in the person's space
-    generator  the person's, tuned: it shows the photo at `w`
-    measured   [A] what the attribute network sees on that picture
+    generator  the person's; it shows about the photo at `w`
+    measured   [A] what the attribute network sees on the photo
+    shown      [A] what it sees on the generator's picture at `w`
     """
 
     subject: Subject
     w: Tensor
     generator: Generator
     measured: Tensor
+    shown: Tensor
+    faces: OrderedDict[bytes, EditedFace] = field(default_factory=OrderedDict)  # made last (`carrying`)
 
     def tensors(self) -> Iterator[Tensor]:
         """What it holds beyond the person's model."""
@@ -50,7 +58,7 @@ class OpenedPhoto:
 
 
 def opened(
-    person: WarmPersona, file: bytes, name: str, preset: Preset, *, space: str, seed: int, on_stage: OnStage
+    person: WarmPersona, file: bytes, name: str, preset: Preset | None, *, space: str, seed: int, on_stage: OnStage
 ) -> OpenedPhoto:
     """The photo in `file`, opened now or, if the person holds it, before: the same bits. Raises InvalidImage, FaceNotFound."""
     key = hashlib.sha256(file).hexdigest(), space, seed, preset
@@ -58,13 +66,43 @@ def opened(
 
 
 def open_photo(
-    person: WarmPersona, file: bytes, name: str, preset: Preset, *, space: str, seed: int, on_stage: OnStage
+    person: WarmPersona, file: bytes, name: str, preset: Preset | None, *, space: str, seed: int, on_stage: OnStage
 ) -> OpenedPhoto:
-    """Find, invert, tune. Raises InvalidImage, FaceNotFound."""
-    subject = find(image_io.decode(file, name), person.model, name)
-    w, generator = invert_photo(person.model, subject.pixels, subject.known, preset, space, seed, on_stage)
-    measured = person.judge.attributes(render(generator, w))[0][0]
-    return OpenedPhoto(subject, w, generator, measured)
+    """Find the face and guess its latent: less than a second. With a `preset`, also refine the latent and tune the generator: seconds.
+
+    Raises InvalidImage, FaceNotFound."""
+    model, attributes = person.model, person.judge.attributes
+    subject = find(image_io.decode(file, name), model, name)
+    with torch.no_grad():
+        measured = attributes(subject.pixels)[0]
+    if preset is None:
+        w, generator = guessed(person, subject.pixels, measured, space), model.generator
+    else:
+        w, generator = invert_photo(model, subject.pixels, subject.known, preset, space, seed, on_stage)
+    shown = attributes(render(generator, w))[0]
+    return OpenedPhoto(subject, w, generator, measured[0], shown[0])
+
+
+@torch.no_grad()
+def guessed(person: WarmPersona, pixels: Tensor, measured: Tensor, space: str) -> Tensor:
+    """A latent [1, num_ws, D] that shows about the face `pixels` [1, 3, R, R] with its values `measured` [1, A].
+
+    It lies half way between what the encoder sees and the nearest mix of the person's anchors. The one is nearer to the photo, the other
+    to the person. In space "w" it is the mix alone.
+    """
+    model = person.model
+    encoder, num_ws = model.prior.encoder, model.generator.num_ws
+    w = encoder(pixels)
+    mix = nearest_alpha(model.anchors, w[0]) @ model.anchors
+    start = mix.expand(1, num_ws, -1)
+    if space != "w":
+        seen = encoder.w_plus(pixels) if encoder.offsets is not None else w[:, None].expand(1, num_ws, -1)
+        start = torch.lerp(seen, start, 0.5)
+
+    def measure(latents: Tensor) -> Tensor:
+        return person.judge.attributes(render(model.generator, latents, dtype=optimisation_dtype()))[0]
+
+    return solve(start, measured, measured, model.response, measure, rounds=2).w
 
 
 def invert_photo(

@@ -1,30 +1,28 @@
-"""An edited crop back into its photo, without a visible seam.
+"""An edited face back into its photo at the photo's own resolution, without a visible seam.
 
-Three things hide the seam. The crop fades out towards its border. Its low frequencies are pulled to the photo's along
-that border. Where the edit changed nothing, the photo's own fine detail is kept, which a small crop cannot hold.
-Pixels where the mask is zero are the photo's own, bit for bit.
+Two things hide the seam. The face's square fades out towards its border. Its low frequencies are pulled to the photo's along
+that border. Pixels where the mask is zero are the photo's own, bit for bit. So are all where nothing moved and nothing changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from .align import Frame, crop, resample
-from .backdrop import Heads
+from .edited import EditedFace
 
-_FEATHER = 0.14  # of the crop's side: width of the fade from the border inwards ...
-_FEATHER_HEAD = 0.05  # ... and where the old head must go: in a wide fade it would stay as a ghost
+_FEATHER = 0.14  # of the crop's side: width of the fade from the border inwards
 _COLOUR_REACH = 0.30  # of the crop's side: how deep the colour match at the border reaches
-_CHANGE = 10.0  # grey levels: an edit of this size replaces the photo's fine detail
+_TILE = 512  # px of the photo that are worked on at a time: memory does not grow with the photo
 
 
 @dataclass(frozen=True, eq=False)
 class Pasted:
-    """The finished photo; `mask` [H, W] float32 says how much of each pixel is the crop's."""
+    """The finished photo; `mask` [H, W] float32 says how much of each pixel is the crop's, 0 everywhere if no pixel changed."""
 
     image: np.ndarray
     mask: np.ndarray
@@ -34,75 +32,95 @@ class Pasted:
 def paste(
     photo: np.ndarray,
     frame: Frame,
-    edited: np.ndarray,
+    edited: EditedFace,
     *,
-    original: np.ndarray | None = None,
     others: Sequence[Frame] = (),
-    heads: Heads | None = None,
     missing: np.ndarray | None = None,
 ) -> Pasted:
-    """Put `edited` [S, S, 3] uint8 into `photo` [H, W, 3] at `frame`.
+    """Put `edited` into `photo` [H, W, 3] uint8 at `frame`. Time depends on the frame's size in the photo only.
 
-    original : the unedited crop at the same size; None: cropped from `photo`
     others   : frames of other people's faces, which stay untouched
-    heads    : where the head is before and after, when the edit moved it
     missing  : [S, S] in {0, 1}, 1 where the photo has holes: nothing of it is kept there, up to the crop's border
     """
-    side = edited.shape[0]
-    original = crop(photo, frame, side) if original is None else original
-    fade = border_fade(side)
-    if heads is not None:
-        fade = fade + heads.gone * (border_fade(side, _FEATHER_HEAD) - fade)
-    new = edited.astype(np.float32)
-    old = original.astype(np.float32)
+    side = len(edited.trust)
+    original = crop(photo, frame, side)
+    fade = ramp(side, _FEATHER)
     known = np.ones_like(fade) if missing is None else 1 - missing.astype(np.float32)
     fade = np.maximum(fade, 1 - known)
-    new = new + _border_colour(new, old, fade, heads, known)
-    detail = _detail_weight(new, old) * known
+    offset = _border_colour(edited.shown, original.astype(np.float32), fade, known)
+    edited = replace(edited, plain=edited.plain + offset, change=edited.change + offset)
 
-    H, W = photo.shape[:2]
-    corners = frame.corners
-    x0, y0 = np.clip(np.floor(corners.min(0)).astype(int), 0, (W - 1, H - 1))
-    x1, y1 = np.clip(np.ceil(corners.max(0)).astype(int), (x0 + 1, y0 + 1), (W, H))
-    to_crop = frame.to_crop(side)
-    region = np.column_stack([to_crop[:, :2], to_crop[:, 2] + to_crop[:, :2] @ (x0, y0)])  # region coordinates -> crop
-
-    def seen(image: np.ndarray, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
-        return resample(image, region, (int(x1 - x0), int(y1 - y0)), border=border)
-
-    patch = photo[y0:y1, x0:x1].astype(np.float32)
-    weight = seen(fade, cv2.BORDER_CONSTANT).clip(0, 1)
-    for other in others:
-        weight = weight * (1 - _face_ellipse(other, (int(x0), int(y0)), weight.shape))
-    weight[weight < 1e-3] = 0
-    up_new, up_old = seen(new), seen(old)
-    result = up_new + seen(detail).clip(0, 1)[..., None] * (patch - up_old)
-    blended = patch + weight[..., None] * (result - patch)
-
-    image = photo.copy()
-    image[y0:y1, x0:x1] = blended.round().clip(0, 255).astype(np.uint8)
-    mask = np.zeros((H, W), np.float32)
-    mask[y0:y1, x0:x1] = weight
+    image, mask = photo.copy(), np.zeros(photo.shape[:2], np.float32)
+    for rows, columns in _tiles(photo, frame):
+        part = _part(photo, frame, edited, fade, others, rows, columns)
+        image[rows, columns], mask[rows, columns] = part
+    if np.array_equal(image, photo):
+        mask[:] = 0
     return Pasted(image, mask, _outside_change(photo, image, mask))
 
 
-def border_fade(side: int, feather: float = _FEATHER) -> np.ndarray:
-    """[side, side] float32: 0 at the crop's border, 1 from `feather` inwards, smooth and round in the corners."""
+def _tiles(photo: np.ndarray, frame: Frame) -> Iterator[tuple[slice, slice]]:
+    """Of the part of the photo that the frame's upright bounding box covers."""
+    H, W = photo.shape[:2]
+    x0, y0 = np.clip(np.floor(frame.corners.min(0)).astype(int), 0, (W - 1, H - 1))
+    x1, y1 = np.clip(np.ceil(frame.corners.max(0)).astype(int), (x0 + 1, y0 + 1), (W, H))
+    for y in range(y0, y1, _TILE):
+        for x in range(x0, x1, _TILE):
+            yield slice(y, min(y + _TILE, y1)), slice(x, min(x + _TILE, x1))
+
+
+def _part(
+    photo: np.ndarray,
+    frame: Frame,
+    edited: EditedFace,
+    fade: np.ndarray,
+    others: Sequence[Frame],
+    rows: slice,
+    columns: slice,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One tile of the finished photo, uint8, and of the mask."""
+    side = len(fade)
+    to_crop, to_photo = frame.to_crop(side), frame.to_photo(side)
+    to_crop = np.column_stack([to_crop[:, :2], to_crop[:, 2] + to_crop[:, :2] @ (columns.start, rows.start)])
+    size = columns.stop - columns.start, rows.stop - rows.start
+
+    def seen(image: np.ndarray, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
+        return resample(image, to_crop, size, border=border)
+
+    patch = photo[rows, columns].astype(np.float32)
+    weight = seen(fade, cv2.BORDER_CONSTANT).clip(0, 1)
+    for other in others:
+        weight = weight * (1 - _face_ellipse(other, (columns.start, rows.start), weight.shape))
+    weight[weight < 1e-3] = 0
+    if not weight.any():
+        return photo[rows, columns], weight
+    way = seen(edited.source) @ (side * to_photo[:, :2].T).astype(np.float32)
+    x, y = np.meshgrid(
+        np.arange(columns.start, columns.stop, dtype=np.float32), np.arange(rows.start, rows.stop, dtype=np.float32)
+    )
+    moved = cv2.remap(
+        photo, x + way[..., 0], y + way[..., 1], cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
+    )
+    plain, trust, grain = seen(edited.plain), *(seen(m).clip(0, 1)[..., None] for m in (edited.trust, edited.grain))
+    plain += grain * (moved - seen(edited.moved))
+    result = plain + trust * (moved + seen(edited.change) - plain)
+    blended = patch + weight[..., None] * (result - patch)
+    return blended.round().clip(0, 255).astype(np.uint8), weight
+
+
+def ramp(side: int, width: float) -> np.ndarray:
+    """[side, side] float32: 0 at the border, 1 from `width` inwards, smooth and round in the corners."""
     t = (np.arange(side) + 0.5) / side
-    depth = np.clip(np.minimum(t, 1 - t) / feather, 0, 1)
+    depth = np.clip(np.minimum(t, 1 - t) / width, 0, 1)
     gap = np.hypot(1 - depth[:, None], 1 - depth[None, :])  # the corners' distance is round
     s = np.clip(1 - gap, 0, 1)
     return (s * s * (3 - 2 * s)).astype(np.float32)
 
 
-def _border_colour(
-    new: np.ndarray, old: np.ndarray, fade: np.ndarray, heads: Heads | None, known: np.ndarray
-) -> np.ndarray:
-    """Smooth colour offset that makes `new` meet `old` along the fade, and nothing deep inside."""
+def _border_colour(new: np.ndarray, old: np.ndarray, fade: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Smooth colour offset that makes `new` meet `old` along the fade, where the photo is `known` [S, S], and nothing deep inside."""
     side = len(fade)
     band = ((fade > 0) & (fade < 0.9)).astype(np.float32) * known
-    if heads is not None:  # hair against wall is no difference of tone
-        band = band * (1 - heads.moved)
     sigma = 0.06 * side
     share = cv2.GaussianBlur(band, (0, 0), sigma) + 1e-3
     offset = cv2.GaussianBlur((old - new) * band[..., None], (0, 0), sigma) / share[..., None]
@@ -110,13 +128,6 @@ def _border_colour(
     edge = np.minimum(np.minimum(t, 1 - t)[:, None], np.minimum(t, 1 - t)[None, :])
     inwards = np.clip(1 - edge / _COLOUR_REACH, 0, 1)[..., None].astype(np.float32)
     return offset * inwards**2
-
-
-def _detail_weight(new: np.ndarray, old: np.ndarray) -> np.ndarray:
-    """[S, S] float32: 1 where the edit changed nothing (keep the photo's detail), 0 where it changed much."""
-    change = np.abs(new - old).max(axis=2)
-    change = cv2.GaussianBlur(change, (0, 0), max(len(new) / 100, 0.8))
-    return np.exp(-((change / _CHANGE) ** 2)).astype(np.float32)
 
 
 def _face_ellipse(frame: Frame, origin: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:

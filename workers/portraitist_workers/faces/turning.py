@@ -110,7 +110,7 @@ def turned(
     rows, columns = np.nonzero(seen)
     which = index[rows, columns]
     source = (points[:, :2] * S)[triangles]  # [T, 3, 2]
-    affine = _affine(placed[triangles], source)[which]
+    affine = affine_maps(placed[triangles], source)[which]
     at = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))], 1)
     found = np.einsum("nij,nj->ni", affine, at)
     lookup = np.zeros((S, S, 2), np.float32)
@@ -174,7 +174,7 @@ def signed_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return (u[:, 1] * v[:, 0] - u[:, 0] * v[:, 1]) / 2
 
 
-def _affine(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+def affine_maps(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     """[T, 2, 3] maps that take the corners `here` [T, 3, 2] to `there` [T, 3, 2]."""
     corners = np.concatenate([here, np.ones((len(here), 3, 1))], 2)
     flat = np.abs(np.linalg.det(corners)) < 1e-6

@@ -35,7 +35,7 @@ def run(request: Edit, context: Context) -> Pictures:
         person,
         file,
         request.photo.name,
-        PRESETS[record.preset],
+        PRESETS[record.preset] if refined(request) else None,
         space=request.space,
         seed=request.seed,
         on_stage=on_stage,
@@ -53,3 +53,8 @@ def run(request: Edit, context: Context) -> Pictures:
         context.put_picture(sheet([one.picture for one in made], request.columns), origin) if request.columns else None
     )
     return Pictures(pictures=pictures, sheet=page, seconds=round(time.monotonic() - begun, 3))
+
+
+def refined(request: Edit) -> bool:
+    """Whether the photo's latent is sought by optimisation, not guessed. Styles are only found by it."""
+    return request.preset == "best" or request.space == "s"

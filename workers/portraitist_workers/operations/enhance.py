@@ -12,6 +12,8 @@ from portraitist.requests import Enhance
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..faces import image_io
+from ..faces.align import crop
+from ..faces.edited import still
 from ..faces.paste import paste
 from ..inversion.optimize import OnStep
 from ..inversion.pivotal import tune_to_photo
@@ -111,10 +113,11 @@ def finish(
     begun: float,
 ) -> PictureResult:
     """Blend, paste, judge."""
-    missing = None
+    known = missing = None
     if seen.known is not None:
         image = blend(image, seen.naive, seen.known)
-        missing = 1 - seen.known[0, 0].cpu().numpy()
+        known = seen.known[0, 0].cpu().numpy()
+        missing = 1 - known
     pixels = image_io.to_uint8(image)[0]
     restored = mark_portrait(pixels)
     image = image_io.to_tensor(restored.pixels).to(image)  # what is handed out is what is judged
@@ -131,7 +134,8 @@ def finish(
         report.warnings.append(
             f"{100 * seen.unfilled:.0f} % of what the mask marks lies outside the square around the face: not filled"
         )
-    pasted = paste(seen.photo, seen.frame, pixels, others=seen.others, missing=missing)
+    edited = still(pixels, crop(seen.photo, seen.frame, len(pixels)), known)
+    pasted = paste(seen.photo, seen.frame, edited, others=seen.others, missing=missing)
     report.outside_change = pasted.outside_change
     delivered = mark_part(pasted.image, pasted.mask)
     report.mark = delivered.score

@@ -1,0 +1,58 @@
+"""What an edited face is made of: the photo's own pixels, moved, with what the edit changed; and the generator's where there are none.
+
+The generator's picture need not show the photo exactly. Its mesh is laid onto the photo's, so its motion happens where the photo's
+features are. In the face, changes of the picture beyond its motion are added: new shading, new folds. Elsewhere only tone is, since what
+flickers in generated hair is no change.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..faces.edited import EditedFace
+from ..faces.paste import ramp
+from .fields import SIDE, resized, sampled, smooth, spread, through_points
+from .mesh import points_of
+from .motion import Motion
+from .parts import parts_of
+
+_AGREE = 14.0  # grey levels: a difference of this size between the moved picture and the edited one is no motion
+_BORDER = 0.14  # of the side: over this distance from the frame's border motion begins
+_TONE = 0.03  # width of what counts as tone
+_ROUNDS = 3
+_CHANGE = 3.0  # grey levels: smaller changes of the picture are its noise
+
+
+def carried(photo: np.ndarray, motion: Motion) -> EditedFace:
+    """The photo's crop [SIDE, SIDE, 3] uint8 along `motion`. Where nothing moves nor changes, exactly the photo."""
+    before, after = (resized(picture, SIDE).astype(np.float32) for picture in (motion.before, motion.after))
+    fine = np.exp(-np.square(sampled(before, motion.displacement) - after).sum(2) / 3 / _AGREE**2)
+    fine = smooth(fine, 0.01) * motion.sure
+
+    # From the photo's frame into the generator's pictures: of after, of before; and from there into the photo again.
+    apart = (points_of([photo])[0] - motion.before_points)[:, :2]
+    to_after = -through_points(motion.after_points[:, :2] + apart, apart)
+    source = sampled(motion.displacement, to_after)
+    to_before = to_after + source
+    laid_on = through_points(motion.before_points[:, :2] + apart, apart)
+    for _ in range(_ROUNDS):  # source = to_before + laid_on(source); without motion exactly zero
+        source = to_before + sampled(laid_on, source)
+    source = source * ramp(SIDE, _BORDER)[..., None]
+    moved = sampled(photo.astype(np.float32), source)
+    face = sampled(motion.face, to_after) * sampled(smooth(parts_of([photo])[0][0], 0.01), source)
+    fine = sampled(fine, to_after)
+    trust = 1 - face * (1 - fine)
+
+    new, old = sampled(after, to_after), sampled(before, to_before)
+    change, seen = new - old, face * fine
+    tone = smooth(change * seen[..., None], _TONE) / (smooth(seen, _TONE)[..., None] + 0.1)
+    size = smooth(np.sqrt(np.square(change - tone).mean(2)), 0.01)
+    kept = face * (1 - np.exp(-np.square(size / _CHANGE)))
+    return EditedFace(
+        plain=new + spread(moved - old, seen),
+        change=tone + kept[..., None] * (change - tone),
+        trust=trust,
+        source=source,
+        grain=face * sampled(motion.sure, to_after),
+        moved=moved,
+    )

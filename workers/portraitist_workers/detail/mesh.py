@@ -1,0 +1,64 @@
+"""The face's motion by its mesh: each triangle of the face after is where that triangle was before.
+
+Lips that meet and eyes that open are exact here, where optical flow has nothing to follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from ..faces.image_io import to_tensor
+from ..faces.mesh import load_mesh
+from ..faces.turning import affine_maps, face_triangles, signed_areas
+from .fields import SIDE, resized
+
+_STRETCH = 0.35  # of a triangle's area that it must have had before; what was smaller did not show what is seen now
+_MOUTH = frozenset((78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95))  # inner edge of the lips
+_SHUT = 0.5  # of the open mouth's area: a mouth that closed so far shows no teeth of before
+_RIM = 5  # px of SIDE about what was hidden: points are not exact
+_BITS = 4  # fractional bits of fillConvexPoly
+
+
+@dataclass(frozen=True, eq=False)
+class MeshMotion:
+    """displacement [SIDE, SIDE, 2] from after back to before. inside [SIDE, SIDE]: 1 on the face's triangles. shown [SIDE, SIDE]: 1 where
+    the picture before showed the same piece of face; a mouth that opened, or a cheek that turned into view, was not to be seen."""
+
+    displacement: np.ndarray
+    inside: np.ndarray
+    shown: np.ndarray
+
+
+@torch.no_grad()
+def points_of(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """[B, 478, 3] in shares of the side, of aligned faces [R, R, 3] uint8 of any sizes. Raises PriorUnavailable."""
+    return load_mesh()(to_tensor(np.stack([resized(picture, SIDE) for picture in pictures]))).points.cpu().numpy()
+
+
+def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
+    """From the points [478, 3] of both pictures."""
+    was, now = before * SIDE, after * SIDE
+    triangles = face_triangles()
+    areas = signed_areas(was, triangles), signed_areas(now, triangles)
+    shown = (areas[1] > 0) & (areas[0] > _STRETCH * areas[1])
+    mouth = np.isin(triangles, list(_MOUTH)).all(1)
+    if areas[1][mouth].sum() < _SHUT * areas[0][mouth].sum():
+        shown &= ~mouth
+    index = np.full((SIDE, SIDE), -1, np.int32)
+    for t in np.argsort(-now[triangles][:, :, 2].mean(1), kind="stable"):  # the farthest first: z points away
+        corners = np.round((now[triangles[t], :2] - 0.5) * 2**_BITS).astype(np.int32)
+        cv2.fillConvexPoly(index, corners, int(t), cv2.LINE_8, _BITS)
+    rows, columns = np.nonzero(index >= 0)
+    which = index[rows, columns]
+    here = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))], 1)
+    there = np.einsum("nij,nj->ni", affine_maps(now[triangles][:, :, :2], was[triangles][:, :, :2])[which], here)
+    displacement, hidden = np.zeros((SIDE, SIDE, 2), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    displacement[rows, columns] = (there - here[:, :2]) / SIDE
+    hidden[rows, columns] = ~shown[which]
+    hidden = cv2.dilate(hidden, np.ones((_RIM, _RIM), np.uint8))
+    return MeshMotion(displacement, (index >= 0).astype(np.float32), 1 - hidden)

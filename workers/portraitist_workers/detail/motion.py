@@ -1,0 +1,88 @@
+"""Where each pixel of an edited picture was before: flow and mesh joined, and carried on to where neither is sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..faces.image_io import to_uint8
+from ..generator import Generator
+from ..persona.rendering import render
+from ..precision import optimisation_dtype
+from .fields import SIDE, resized, sampled, smooth, spread
+from .flow import followed
+from .mesh import mesh_motion, points_of
+from .parts import parts_of
+
+STEPS = 12  # of the path from the one latent to the other
+_NOT_SURE = 400.0  # squared grey levels that a wholly unsure flow counts as off
+_MARGIN = 2.0  # of the face's motion: so far from the head the background gives way ...
+_MARGINS = 0.04, 0.15  # ... but at least and at most so far
+_NO_FOLD = 0.015
+_OUTSIDE = 0.3  # trust in flow in hair, neck and clothes: their texture sticks to the picture, or flickers
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """From the picture `after` back to `before`, both [R, R, 3] uint8.
+
+    displacement [SIDE, SIDE, 2]    in shares of the side
+    sure [SIDE, SIDE] in [0, 1]     0 where what is seen now was not seen before
+    face [SIDE, SIDE] in [0, 1]     1 inside the face, 0 in hair, neck, clothes and background
+    before_points, after_points     [478, 3] the face mesh of both, in shares of the side
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    displacement: np.ndarray
+    sure: np.ndarray
+    face: np.ndarray
+    before_points: np.ndarray
+    after_points: np.ndarray
+
+
+def path_between(generator: Generator, w: Tensor, w_after: Tensor, *, steps: int = STEPS) -> list[np.ndarray]:
+    """The pictures [R, R, 3] uint8 between w [1, ...] and w_after [1, ...], without these two."""
+    if torch.equal(w, w_after):
+        return []
+    path = torch.cat([torch.lerp(w, w_after, k / steps) for k in range(1, steps)])
+    return list(to_uint8(render(generator, path, dtype=optimisation_dtype())))
+
+
+def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], photo: np.ndarray) -> Motion:
+    """Of a picture [R, R, 3] uint8 that became `after` by way of the pictures `between`. `photo` [R, R, 3] uint8 is the photo's crop that
+    `before` stands for."""
+    points = points_of([before, after])
+    if np.array_equal(before, after):
+        nowhere, everywhere = np.zeros((SIDE, SIDE, 2), np.float32), np.ones((SIDE, SIDE), np.float32)
+        return Motion(before, after, nowhere, everywhere, everywhere, *points)
+    flow, sure = followed([before, *between, after])
+    old, new = (resized(picture, SIDE).astype(np.float32) for picture in (before, after))
+    mesh = mesh_motion(*points)
+    inner = smooth(cv2.erode(mesh.inside, np.ones((9, 9), np.uint8)), 0.01)
+
+    # Inside the face, whichever of the two explains the new picture better from the old one.
+    off_mesh = smooth(np.square(sampled(old, mesh.displacement) - new).mean(2), 0.01)
+    off_flow = smooth(np.square(sampled(old, flow) - new).mean(2), 0.01) + (1 - sure) * _NOT_SURE
+    by_mesh = inner * mesh.shown * smooth((off_mesh < off_flow).astype(np.float32), 0.008)
+    displacement = flow + by_mesh[..., None] * (mesh.displacement - flow)
+    sure = (sure + by_mesh * (1 - sure)) * (1 - inner * (1 - mesh.shown))
+
+    # What stands behind stands still, but near the head it gives way. Hair, neck and clothes follow what is sure around them.
+    face, heads = inner, parts_of([photo])[1]
+    farthest = float(np.percentile(np.linalg.norm(displacement, axis=2)[inner > 0.5], 98)) if (inner > 0.5).any() else 0.0
+    margin = np.clip(_MARGIN * farthest, *_MARGINS)
+    reach = 2 * round(margin * SIDE) + 1
+    near = cv2.dilate(heads[0], cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    behind = smooth(np.clip((0.5 - near) / 0.4, 0, 1), 0.01)
+    decides = np.maximum(sure * (face + _OUTSIDE * (1 - face)), behind)
+    displacement = displacement * (1 - behind[..., None])
+    displacement = displacement + (1 - decides[..., None]) * (spread(displacement, decides**2) - displacement)
+    # Along the mesh's border the two guesses meet: no fold may be left there.
+    core = smooth(cv2.erode(mesh.inside, np.ones((15, 15), np.uint8)), 0.015)[..., None]
+    displacement = smooth(displacement, _NO_FOLD) + core * (displacement - smooth(displacement, _NO_FOLD))
+    return Motion(before, after, displacement, sure, face, *points)

@@ -1,0 +1,21 @@
+"""Where aligned pictures show face, and where head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..faces.image_io import to_tensor
+from ..faces.parser import load_parser
+from .fields import SIDE, resized
+
+FACE = ("skin", "brows", "eyes", "nose", "lips", "mouth")
+
+
+def parts_of(pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Face, and all of the person, in pictures [R, R, 3] uint8 of any sizes: probabilities [B, SIDE, SIDE]. Raises PriorUnavailable."""
+    parser = load_parser()
+    seen = parser(to_tensor(np.stack([resized(picture, SIDE) for picture in pictures]))).cpu().numpy()
+    faces = seen[:, [parser.names.index(name) for name in FACE]].sum(1).clip(0, 1)
+    return faces, 1 - seen[:, parser.names.index("background")]
