@@ -87,7 +87,7 @@ def official(
             assert ws.grad is not None
             gradient = ws.grad[0].clone()
             optimizer.step()
-        yield OfficialStep(list(points), (float(loss), float(kept)), gradient, ws.detach()[0].clone(), arrived)
+        yield OfficialStep(list(points), (float(loss.detach()), float(kept.detach())), gradient, ws.detach()[0].clone(), arrived)
         if arrived:
             return
 
