@@ -38,8 +38,9 @@ def delivered(
     targets: Sequence[dict[str, float]],
     reach: Sequence[Reach],
     seed: int,
+    fixed: np.ndarray | None = None,
 ) -> list[Delivered]:
-    """One per row of w [B, num_ws, D]."""
+    """One per row of w [B, num_ws, D]. fixed [H, W] in {0, 1}: 1 where the photo's own pixels stay, bit for bit."""
     subject, judge = photo.subject, person.judge
     crops, pastes = [], []
     original = image_io.to_uint8(subject.pixels)[0]
@@ -62,7 +63,10 @@ def delivered(
     )
     made = []
     for crop, pasted, report in zip(crops, pastes, reports, strict=True):
-        marked = mark_part(pasted.image, pasted.mask)
+        image, mask = pasted.image, pasted.mask
+        if fixed is not None:
+            image, mask = np.where(fixed[..., None] > 0, subject.photo, image), mask * (1 - fixed)
+        marked = mark_part(image, mask)
         report.outside_change, report.mark = pasted.outside_change, marked.score
         made.append(Delivered(marked, crop, report))
     return made
