@@ -299,9 +299,7 @@ class Persona:
         Raises InvalidRequest for points or a mask that cannot be meant, FaceNotFound when the photo does not show this person."""
         wanted = pulls(points)
         uploads = Uploads(self._backend, self.id)
-        request = build(
-            Drag, persona_id=self.id, pulls=wanted, method=method, guarded=guarded, space=space, seed=seed
-        )
+        request = build(Drag, persona_id=self.id, pulls=wanted, method=method, guarded=guarded, space=space, seed=seed)
         source = None
         if photo is not None:
             name, source = read(photo)

@@ -47,7 +47,7 @@ class Picture:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """How to make it again, as JSON (`studio.replay`). Raises InvalidRequest for a picture that has none: only drags have one so far."""
+        """How to make it again, as JSON (`studio.replay`). Raises InvalidRequest where there is none: only drags have one."""
         if self.report.recipe is None:
             raise InvalidRequest("this picture has no recipe: only those of drag() have one", param="recipe")
         return self.report.recipe

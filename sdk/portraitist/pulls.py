@@ -1,7 +1,7 @@
 """What a drag pulls where: pairs of a handle and its target, checked before anything is sent.
 
-    [((212, 180), (230, 180))]                the point at x=212, y=180 goes to x=230, y=180
-    [("mouth_left", By(-4, -6))]              the mouth's corner at the picture's left: 4 px to the left, 6 up
+[((212, 180), (230, 180))]                the point at x=212, y=180 goes to x=230, y=180
+[("mouth_left", By(-4, -6))]              the mouth's corner at the picture's left: 4 px to the left, 6 up
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def _pull(number: int, pair: Any) -> Pull:
     else:
         handle = _place(number, "handle", handle)
     if isinstance(target, By):
-        return Pull(handle=handle, by=_place(number, "target", target))  # type: ignore[arg-type]  # checked above
-    return Pull(handle=handle, to=_place(number, "target", target))  # type: ignore[arg-type]  # checked above
+        return Pull(handle=handle, by=_place(number, "target", target))
+    return Pull(handle=handle, to=_place(number, "target", target))
 
 
 def _place(number: int, what: str, given: Any) -> Place:
@@ -74,7 +74,8 @@ def _place(number: int, what: str, given: Any) -> Place:
         x = y = math.nan
     if not (math.isfinite(x) and math.isfinite(y)):
         raise _refusal(
-            f"the {what} of point {number} is {printable(repr(given)[:60])}", "give two numbers, (x, y) in the photo's pixels"
+            f"the {what} of point {number} is {printable(repr(given)[:60])}",
+            "give two numbers, (x, y) in the photo's pixels",
         )
     return x, y
 

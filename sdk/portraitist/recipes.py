@@ -97,5 +97,3 @@ def _checksum(body: Mapping[str, Any]) -> str:
 
 def _refusal(fault: str) -> InvalidRequest:
     return InvalidRequest(f"{fault}; give what `picture.recipe` holds, or a JSON file of it", param="recipe")
-
-

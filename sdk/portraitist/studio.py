@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, overload
 
-from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES
 from . import recipes
+from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES
 from .backend import Backend, open_backend
 from .consent import Consent, check, end_of
 from .deletion import delete

@@ -56,7 +56,8 @@ class Canvas:
         """Raises InvalidRequest for a generator whose features cannot be followed."""
         if not isinstance(self.generator, StyleGAN2):
             raise InvalidRequest(
-                f"a generator of the kind {self.generator.kind!r} cannot be dragged; use a StyleGAN2", param="persona_id"
+                f"a generator of the kind {self.generator.kind!r} cannot be dragged; use a StyleGAN2",
+                param="persona_id",
             )
         return self.generator.synthesis
 

@@ -1,7 +1,7 @@
 """DragGAN: pull points of a picture to targets by moving its latent (Pan et al. 2023, arXiv 2305.10973), in few exact steps.
 
-Every step looks where the handles are now (`tracking`), and moves the latent so that they come nearer (`steps`). Where a step does not bring
-them nearer, the best latent is taken up again, more carefully. So a drag ends in three ways: all handles have arrived, nothing moves
+Every step looks where the handles are now (`tracking`), and moves the latent so that they come nearer (`steps`). Where it does not
+bring them nearer, the best latent is taken up again, more carefully. So a drag ends in three ways: all handles have arrived, nothing moves
 any more, or it had all its steps. The last step that it yields is the best of all.
 """
 
@@ -47,13 +47,16 @@ class Options:
     steps: int = 60
 
 
+DEFAULT = Options()
+
+
 def draggan(
     synthesis: Synthesis,
     w_plus: Tensor,
     task: Task,
     *,
     space: Space | None = None,
-    options: Options = Options(),
+    options: Options = DEFAULT,
 ) -> Iterator[Step]:
     """Steps until all points have arrived or nothing moves any more. w_plus [1, num_ws, D]; the weights must not be in training."""
     space = space or Space.plain(synthesis.config.w_dim)

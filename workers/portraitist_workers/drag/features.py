@@ -1,8 +1,8 @@
 """The features that a drag follows: the generator's maps at 128 px, drawn only where they are looked at.
 
 The synthesis stops at that block and leaves out all colours. Its last two resolutions, which take a third of the time, are drawn in
-windows around the points. A window's rim lacks its neighbours: MARGIN px of it are wrong, and nobody reads them. Where a window ends with the
-map, its rim is the map's own and right.
+windows around the points. A window's rim lacks its neighbours: MARGIN px of it are wrong, and nobody reads them. Where a window ends
+with the map, its rim is the map's own and right.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Features:
             if layer.name == "torgb":
                 state = replace(state, position=state.position + 1)
                 continue
-            if corner is not None and layer.module.up:  # type: ignore[union-attr]  # a ModulatedConv
+            if corner is not None and layer.module.up:
                 corner = corner * 2
             noise = "const" if corner is None else self._noise(layer.module, state.x, corner)
             state = self.synthesis.step(state, styles, noise="none" if noise is None else noise)

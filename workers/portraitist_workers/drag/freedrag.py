@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..generator.synthesis import Synthesis
-from .draggan import ARRIVED, Options
+from .draggan import ARRIVED, DEFAULT, Options
 from .features import Features, Maps
 from .space import Space
 from .task import Step, Task, ends
@@ -35,7 +35,7 @@ def freedrag(
     task: Task,
     *,
     space: Space | None = None,
-    options: Options = Options(steps=150),
+    options: Options = DEFAULT,
 ) -> Iterator[Step]:
     """Steps as `draggan` yields them. Of the options, `rate`, `rollback` and `steps` (of Adam) count. The points in them are tracked, so
     that both methods are judged alike."""
@@ -49,7 +49,10 @@ def freedrag(
     texture = tracker.texture(first, start)
     template = tracker.seen(first, start, radius=PATCH)
     places, points, w = start, start, w_plus
-    came, went = template.new_zeros(len(start)), template.new_full((len(start),), DIFFERENCE)  # loss after, before a hop
+    came, went = (
+        template.new_zeros(len(start)),
+        template.new_full((len(start),), DIFFERENCE),
+    )  # loss after, before a hop
     best, number = None, 0
     leaf = w_plus[:, :rows].clone().requires_grad_(True)
     optimizer = torch.optim.Adam([leaf], lr=options.rate)
@@ -98,11 +101,14 @@ def _misfit(tracker: Tracker, maps: Maps, template: Tensor, places: Tensor) -> T
 def _next(
     tracker: Tracker, maps: Maps, template: Tensor, places: Tensor, targets: Tensor, came: Tensor, went: Tensor
 ) -> Tensor:
-    """[P, 2]: on, to where the features differ by about DIFFERENCE; back to where they fit best, if the last hop made it worse; else stay."""
+    """[P, 2]: on, to where the features differ by about DIFFERENCE; back to where they fit best, if the last hop made it worse; else they
+    stay."""
     way = targets - places
     length = way.norm(dim=1, keepdim=True)
     ahead = way / length.clamp(min=1e-6)
-    on = [places + ahead * torch.minimum(length, torch.full_like(length, HOP * (k + 1) / PLACES)) for k in range(PLACES)]
+    on = [
+        places + ahead * torch.minimum(length, torch.full_like(length, HOP * (k + 1) / PLACES)) for k in range(PLACES)
+    ]
     back = [places + ahead * HOP * (2 * k / PLACES - 1) for k in range(PLACES)]
     result = places
     for candidates, wanted, chosen in ((on, DIFFERENCE, came <= 0.5 * DIFFERENCE), (back, 0.0, came > went)):

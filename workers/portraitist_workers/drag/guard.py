@@ -9,18 +9,19 @@ import torch
 from torch import Tensor
 
 from ..persona.judge import Judge, identity_scores
-from ..persona.reach import LOSS
 from .task import Step
 
 Draw = Callable[[Tensor], Tensor]  # w_plus [B, num_ws, D] -> pictures [B, 3, R, R]
 BATCH = 8
+LOSS = 0.02  # of likeness that a drag may cost where the picture before was hardly like the person
 
 
 @torch.no_grad()
 def guarded(judge: Judge, draw: Draw, path: Sequence[Step], last: Step) -> Step:
     """`last`, or of the steps before it the farthest that is like the person; of that one, handles that had not arrived are "unlike".
 
-    Like: above the 5th percentile of what the photos score among each other, or no more than LOSS below the picture before, whichever is less.
+    Like: above the 5th percentile of what the photos score among each other, or no more than LOSS below the picture before, whichever
+    is less.
     """
     likeness = scores(judge, draw, [path[0], last])
     floor = min(float(judge.scale.quantile(0.05)), float(likeness[0]) - LOSS)

@@ -49,7 +49,7 @@ def official(
 ) -> Iterator[OfficialStep]:
     """Steps without end, until all points have arrived. w_plus [1, num_ws, D]; `fixed` [R, R], 1 where nothing may move."""
     side = synthesis.config.resolution
-    points = [tuple(p) for p in handles]
+    points = list(handles)
     ws = w_plus[:, :ROWS].detach().clone().requires_grad_(True)
     rest = w_plus[:, ROWS:].detach()
     optimizer = torch.optim.Adam([ws], lr=rate)
@@ -87,7 +87,9 @@ def official(
             assert ws.grad is not None
             gradient = ws.grad[0].clone()
             optimizer.step()
-        yield OfficialStep(list(points), (float(loss.detach()), float(kept.detach())), gradient, ws.detach()[0].clone(), arrived)
+        yield OfficialStep(
+            list(points), (float(loss.detach()), float(kept.detach())), gradient, ws.detach()[0].clone(), arrived
+        )
         if arrived:
             return
 
@@ -103,7 +105,7 @@ def _features(synthesis: Synthesis, w_plus: Tensor, side: int) -> Tensor:
     return F.interpolate(kept[0], (side, side), mode="bilinear")
 
 
-def _nearest(features: Tensor, reference: Tensor, point: tuple[int, ...], radius: int) -> tuple[int, int]:
+def _nearest(features: Tensor, reference: Tensor, point: tuple[int, int], radius: int) -> tuple[int, int]:
     """The pixel around `point` whose features are nearest; of equal ones the first."""
     side = features.shape[-1]
     y, x = point

@@ -14,7 +14,8 @@ from torch import Tensor
 
 ROWS = 6  # of w_plus that move: beyond 32 px lie colours and textures (paper, section 3.2)
 SHARED = 0.5  # of a change is the same in all rows
-TURNING = 1.0  # how much cheaper the head's turning is than any other change
+TURNING = 1.0  # how much cheaper the head's turning is than any other change ...
+TURNING_PERSON = 4.0  # ... of a person, whose other changes soon show somebody else
 OWN = 4.0  # how much cheaper the ways are in which a person's photos differ
 
 
@@ -40,7 +41,7 @@ class Space:
         if nuisance is not None and len(nuisance):
             spread = spread - nuisance.T @ nuisance
         turns = F.normalize(turns[turns.norm(dim=1) > 0], dim=1)
-        spread = spread + TURNING * turns.T @ turns
+        spread = spread + (TURNING if anchors is None else TURNING_PERSON) * turns.T @ turns
         if anchors is not None:
             ways = anchors - anchors.mean(0)
             spread = spread + OWN * ways.T @ ways / ways.square().sum() * min(len(anchors) - 1, 16)

@@ -1,15 +1,15 @@
 """One step of a drag: which change of the latent brings the handles nearer to their targets.
 
-`Adam` follows the paper (eq. 1 to 3): a loss pulls the features in a small disc one pixel towards the target, and its gradient is divided by
-its own size. How far the handles get in one step depends on the rate, on the generator and on luck.
+`Adam` follows the paper (eq. 1 to 3). A loss pulls the features in a small disc one pixel towards the target, and its gradient is
+divided by its own size. How far the handles get in one step depends on the rate, on the generator and on luck.
 
-`Newton` uses that a handle's place is a smooth function of the latent, whose derivative J [2P, rows, D] `tracking` knows. It takes the cheapest
-change that moves all handles as far as they shall go (Gauss-Newton, least norm):
+`Newton` uses that a handle's place is a smooth function of the latent. `tracking` knows its derivative J [2P, rows, D]. Of all changes
+that move the handles as far as they shall go, it takes the cheapest (Gauss-Newton, least norm):
 
     change = M J^T (J M J^T + damping)^-1 shift
 
-M says which changes are cheap (`space`). One derivative costs as much as one gradient of Adam, two a handle. For more than LINES of them,
-J M J^T is formed from LINES mixes of the places, drawn anew at each step.
+M says which changes are cheap (`space`). One row of J costs as much as one gradient of Adam, and a handle has two. Where there are more
+than LINES, that many mixes of them are moved instead: what is wanted of all, and others that are drawn anew at each step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from .tracking import Tracker
 
 DAMPING = 0.05  # of the mean diagonal of J M J^T
 LINES = 12
-DISC = 1.5  # px: radius of the disc that the paper's loss pulls (3 px of 512, and at least the pixel and its neighbours)
+DISC = (
+    1.5  # px: radius of the disc that the paper's loss pulls (3 px of 512, and at least the pixel and its neighbours)
+)
 NEAR = 0.25  # px: from here on the paper's loss pulls no more
 
 
@@ -34,7 +36,7 @@ class Newton:
     retreats = True
 
     def __init__(self, stride: float, space: Space) -> None:
-        self.stride, self.space = stride, space
+        self.stride, self.space, self._count = stride, space, 0
 
     def careful(self) -> None:
         self.stride /= 2
@@ -47,7 +49,8 @@ class Newton:
         shift = shift * (self.stride / shift.norm(dim=1, keepdim=True).clamp(min=self.stride))
         places, wanted = tracker.position(maps, points).flatten(), shift.flatten()
         if len(places) > LINES:
-            mix = _mixes(wanted)
+            mix = _mixes(wanted, self._count)
+            self._count += 1
             places, wanted = mix @ places, mix @ wanted
         J = _rows(places, leaf)
         cheap = self.space.cheap(J)
@@ -104,9 +107,9 @@ def _rows(places: Tensor, leaf: Tensor) -> Tensor:
     return torch.stack([torch.autograd.grad(p, leaf, retain_graph=n < last)[0][0] for n, p in enumerate(places)])
 
 
-def _mixes(wanted: Tensor) -> Tensor:
-    """[LINES, N] orthonormal mixes of N numbers, the first of which is what is wanted; the others by chance, the same each time."""
-    rng = torch.Generator().manual_seed(len(wanted))
+def _mixes(wanted: Tensor, seed: int) -> Tensor:
+    """[LINES, N] orthonormal mixes of N numbers, the first of which is what is wanted; the others are drawn from `seed`."""
+    rng = torch.Generator().manual_seed(seed)
     drawn = torch.randn(len(wanted), LINES, generator=rng).to(wanted)
     drawn[:, 0] = wanted
     return torch.linalg.qr(drawn)[0].T

@@ -16,7 +16,8 @@ UNSURE = 0.05  # confidence below which a handle is lost
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """handles, targets [P, 2] (x, y) in shares of the picture's side. fixed [R, R] in [0, 1]: 1 where the picture must stay; None: nowhere."""
+    """handles, targets [P, 2] (x, y) in shares of the picture's side. fixed [R, R] in [0, 1], 1 where the picture must stay; None:
+    nowhere."""
 
     handles: Tensor
     targets: Tensor

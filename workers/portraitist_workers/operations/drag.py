@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+from torch import Tensor
 
 from portraitist import recipes
 from portraitist.requests import Drag
@@ -23,7 +24,7 @@ from ..editing.opening import opened
 from ..faces.image_io import to_tensor, to_uint8
 from ..inversion.optimize import OnStep
 from ..persona.judge import identity_scores
-from ..persona.presets import PRESETS
+from ..persona.presets import PRESETS, Preset
 from ..persona.rendering import render
 from ..persona.warm import PERSONAS, WarmPersona
 from ..provenance.marking import mark_portrait
@@ -54,7 +55,9 @@ def run(request: Drag, context: Context) -> Pictures:
     task = canvas.task(request.pulls, mask)
     step, before = _dragged(request, person, canvas, task, context)
     photo, fixed = canvas.photo, None if mask is None else 1 - mask
-    generator = canvas.generator if task.fixed is None else Held(canvas.generator, Hold(canvas.synthesis, canvas.w, task.fixed))
+    generator = (
+        canvas.generator if task.fixed is None else Held(canvas.generator, Hold(canvas.synthesis, canvas.w, task.fixed))
+    )
     if photo is None:
         picture, crop, report = _portrait(person, render(generator, step.w_plus), request.seed)  # type: ignore[arg-type]  # draws
     else:
@@ -75,7 +78,7 @@ def run(request: Drag, context: Context) -> Pictures:
     return Pictures(pictures=[PictureResult(blob=blob, crop=aligned, report=report)], seconds=report.seconds)
 
 
-def _canvas(request: Drag, person: WarmPersona, preset, files: dict[str, bytes], context: Context) -> Canvas:
+def _canvas(request: Drag, person: WarmPersona, preset: Preset, files: dict[str, bytes], context: Context) -> Canvas:
     """The opened photo, or a portrait."""
     if request.photo is None:
         model = person.model
@@ -111,7 +114,7 @@ def _dragged(request: Drag, person: WarmPersona, canvas: Canvas, task: Task, con
     return last, float(identity_scores(judge.identity(canvas.face), judge.embeddings)[0])
 
 
-def _portrait(person: WarmPersona, image, seed: int) -> tuple[MarkedImage, None, PictureReport]:
+def _portrait(person: WarmPersona, image: Tensor, seed: int) -> tuple[MarkedImage, None, PictureReport]:
     marked = mark_portrait(to_uint8(image)[0])
     image = to_tensor(marked.pixels).to(image)  # what is handed out is what is judged
     measured = person.judge.attributes(image)[0]
@@ -135,7 +138,13 @@ def _tell(report: PictureReport, canvas: Canvas, task: Task, step: Step, request
         px, reason = round(left * canvas.px, 2), REASONS.get(end, "")
         report.points.append(
             PointReport(
-                handle=handle, target=target, reached=reached, left=px, confidence=round(sure, 3), end=end, reason=reason
+                handle=handle,
+                target=target,
+                reached=reached,
+                left=px,
+                confidence=round(sure, 3),
+                end=end,
+                reason=reason,
             )
         )
         if reason:
