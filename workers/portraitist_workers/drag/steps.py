@@ -22,6 +22,7 @@ from .space import Space
 from .tracking import Tracker
 
 DAMPING = 0.05  # of the mean diagonal of J M J^T
+STILL = 1e-9  # added to it: handles that nothing moves
 LINES = 12
 DISC = (
     1.5  # px: radius of the disc that the paper's loss pulls (3 px of 512, and at least the pixel and its neighbours)
@@ -55,7 +56,7 @@ class Newton:
         J = _rows(places, leaf)
         cheap = self.space.cheap(J)
         gram = torch.einsum("ard,brd->ab", J, cheap)
-        damping = DAMPING * gram.diagonal().mean() * torch.eye(len(gram)).to(gram)
+        damping = (DAMPING * gram.diagonal().mean() + STILL) * torch.eye(len(gram)).to(gram)
         change = torch.einsum("a,ard->rd", torch.linalg.solve(gram + damping, wanted), cheap)
         if len(wanted) < shift.numel():
             return change[None], points  # where the single ones go is not known
