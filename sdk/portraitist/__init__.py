@@ -26,13 +26,22 @@ _HOME = {
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
     "attributes": ("ATTRIBUTES", "DEFAULT_ATTRIBUTES", "Attribute"),
     "degradations": ("Downsample", "GaussianBlur", "Greyscale", "Jpeg", "Mask", "MotionBlur", "Noise"),
-    "results": ("AttributeReport", "PersonaRecord", "PhotoVerdict", "PictureReport", "Progress", "Reach"),
+    "results": (
+        "AttributeReport",
+        "PersonaRecord",
+        "PhotoVerdict",
+        "PictureReport",
+        "PointReport",
+        "Progress",
+        "Reach",
+    ),
     "priors.library": ("Priors",),
     "priors.prior": ("Prior", "PriorCheck"),
     "priors.record": ("PriorRecord",),
     "provenance.credentials": ("Credentials",),
     "provenance.search": ("MarkFound",),
     "provenance.verify": ("Verdict", "verify"),
+    "pulls": ("By",),
     "errors": (
         "CertificateUnusable",
         "Conflict",
@@ -75,6 +84,7 @@ __all__ = [
     "DEFAULT_ATTRIBUTES",
     "Attribute",
     "AttributeReport",
+    "By",
     "Cancelled",
     "CertificateUnusable",
     "Conflict",
@@ -114,6 +124,7 @@ __all__ = [
     "PhotosUnusable",
     "Picture",
     "PictureReport",
+    "PointReport",
     "PortraitistError",
     "Prior",
     "PriorAssetMissing",
@@ -196,7 +207,8 @@ if TYPE_CHECKING:
     from .provenance.credentials import Credentials
     from .provenance.search import MarkFound
     from .provenance.verify import Verdict, verify
-    from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Progress, Reach
+    from .pulls import By
+    from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, PointReport, Progress, Reach
     from .studio import Studio, connect
     from .vault.receipts import Receipt
     from .webhooks.wire import Webhook, WebhookEvent

@@ -1,4 +1,5 @@
-"""Is a picture a mask for `Mask`: black and white, of the photo's shape, with something missing and something left?
+"""Is a picture a mask: black and white, of the photo's shape? For `Mask`, with something missing and something left; for a drag, with
+something that may move and something that stays.
 
 The SDK asks before it uploads, the worker again: it also sees photos given by address.
 """
@@ -23,6 +24,8 @@ EXPECTED = (
     "a mask is black and white and has the photo's shape: white where pixels are missing, black where they are kept"
 )
 
+MOVABLE = "a drag's mask is black and white and has the photo's shape: white where it may move, black where it stays"
+
 
 def check_mask(mask: Image, photo: tuple[int, int] | None) -> None:
     """`mask`: upright; `photo`: (width, height) of the upright photo, None where that is not known. Raises InvalidRequest."""
@@ -44,29 +47,65 @@ def check_mask(mask: Image, photo: tuple[int, int] | None) -> None:
 
 def check_files(mask: bytes, photo: bytes | None) -> None:
     """`check_mask` of encoded files. A damaged picture is left to the worker, whose decoder says what is wrong with it."""
+    picture = _upright(mask)
+    if picture is not None:
+        check_mask(picture, None if photo is None else _size(photo))
+
+
+def _upright(mask: bytes) -> Image | None:
+    """A mask's picture; None where it is damaged. Raises InvalidRequest for what is no picture at all."""
     from PIL import Image, ImageOps
 
     from .decoding.door import KINDS, is_picture
 
     if not is_picture(mask):
         raise _refusal(f"is not a {KINDS} picture", EXPECTED)
-    size = None
-    try:
-        if photo is not None:
-            with Image.open(io.BytesIO(photo)) as opened:
-                turned = opened.getexif().get(0x0112, 1) >= 5  # stored lying on its side
-                size = (opened.height, opened.width) if turned else opened.size
-    except Exception:
-        size = None
     try:
         with Image.open(io.BytesIO(mask)) as opened:
             upright = ImageOps.exif_transpose(opened)
             if "A" in upright.getbands() or "transparency" in upright.info:
                 upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright.convert("RGBA"))
-            picture = upright.convert("RGB")
+            return upright.convert("RGB")
     except Exception:
-        return
-    check_mask(picture, size)
+        return None
+
+
+def _size(photo: bytes) -> tuple[int, int] | None:
+    """(width, height) of the upright photo; None where it is damaged."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(photo)) as opened:
+            turned = opened.getexif().get(0x0112, 1) >= 5  # stored lying on its side
+            return (opened.height, opened.width) if turned else opened.size
+    except Exception:
+        return None
+
+
+def check_movable(mask: bytes, photo: bytes | None) -> None:
+    """Is an encoded picture a mask for a drag, white where the photo may move? Raises InvalidRequest; what cannot be decoded is left to
+    the worker. `photo`: the file that it belongs to, None where that is not at hand."""
+    try:
+        picture, size = _upright(mask), None if photo is None else _size(photo)
+    except InvalidRequest as error:
+        raise InvalidRequest(error.message, param="mask") from error
+    if picture is not None:
+        check_movable_picture(picture, size)
+
+
+def check_movable_picture(mask: Image, photo: tuple[int, int] | None) -> None:
+    """As `check_movable`, decoded. photo: (width, height)."""
+    try:
+        if photo is not None:
+            _check_shape(mask.size, photo)
+        _check_kind(mask)
+    except InvalidRequest as error:
+        raise InvalidRequest(error.message.replace(EXPECTED, MOVABLE), param="mask") from error
+    white = _share(mask.convert("L"), 128, 256)
+    if white == 0:
+        raise InvalidRequest("the mask is all black, so nothing may move; paint what may move white", param="mask")
+    if white == 1:
+        raise InvalidRequest("the mask is all white, so all may move; leave it out", param="mask")
 
 
 def _check_shape(mask: tuple[int, int], photo: tuple[int, int]) -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from .errors import InvalidRequest
 from .ledger.protocol import Lane
 from .priors.record import PriorRecord
-from .requests import AddPhotos, CalibratePrior, CreatePersona, Edit, Enhance, Photo, Synthesize
+from .requests import AddPhotos, CalibratePrior, CreatePersona, Drag, Edit, Enhance, Photo, Synthesize
 from .results import PersonaRecord, Pictures
 
 GB = 2**30
@@ -33,7 +33,7 @@ class Operation:
     lane: Lane = "serve"  # "tune": minutes of work; "serve": seconds
     memory: int = int(1.5 * GB)
     learns: bool = False  # it learns a person, which takes more memory from a large prior
-    photos: tuple[str, ...] = ()  # fields that hold a Photo, or a list of them
+    photos: tuple[str, ...] = ()  # fields that hold a Photo, a list of them, or None
     judges_photos: bool = False  # a photo that cannot be fetched gets a verdict; else the job fails
     shares_passes: bool = False  # several such jobs can make their pictures in one pass
 
@@ -50,7 +50,7 @@ class Operation:
         found: list[Photo] = []
         for field in self.photos:
             value = getattr(request, field)
-            found += value if isinstance(value, list) else [value]
+            found += value if isinstance(value, list) else [value] if value is not None else []
         return found
 
 
@@ -91,6 +91,7 @@ add(Operation(CreatePersona, PersonaRecord, _WORKERS + "personalize", "personali
 add(Operation(AddPhotos, PersonaRecord, _WORKERS + "add", "add photos", **LEARNING))
 add(Operation(Synthesize, Pictures, _WORKERS + "synthesize", "synthesise", shares_passes=True))
 add(Operation(Edit, Pictures, _WORKERS + "edit", "edit", photos=("photo",)))
+add(Operation(Drag, Pictures, _WORKERS + "drag", "drag", photos=("photo",)))
 add(Operation(Enhance, Pictures, _WORKERS + "enhance", "restore", photos=("photo",)))
 add(
     Operation(CalibratePrior, PriorRecord, _WORKERS + "calibrate", "calibrate", lane="tune", memory=2 * GB, learns=True)

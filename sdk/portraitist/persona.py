@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, overload
@@ -15,10 +16,11 @@ from .errors import InvalidRequest
 from .jobs import Job, handle_of
 from .labels import checked_labels, uploaded
 from .ledger import JobRow
-from .masks import check_files
+from .masks import check_files, check_movable
 from .photos import Link, PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
-from .requests import AddPhotos, Edit, Enhance, Photo, Strict, Synthesize
+from .pulls import Points, pulls
+from .requests import AddPhotos, Drag, Edit, Enhance, Photo, Strict, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
 from .submission import Uploads, build, submit
@@ -249,6 +251,66 @@ class Persona:
         )  # fmt: skip
         return self._submit(request, uploads, batch.shape, wait, webhook)
 
+    # -- drag ------------------------------------------------------------------------------------------------------------
+
+    @overload
+    def drag(
+        self,
+        photo: PhotoLike | None = None,
+        *,
+        points: Points,
+        mask: PhotoLike | None = None,
+        method: str = "auto",
+        guarded: bool = True,
+        space: str = "w_plus",
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: Literal[True] = True,
+    ) -> Picture: ...
+    @overload
+    def drag(
+        self,
+        photo: PhotoLike | None = None,
+        *,
+        points: Points,
+        mask: PhotoLike | None = None,
+        method: str = "auto",
+        guarded: bool = True,
+        space: str = "w_plus",
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: Literal[False],
+    ) -> Job[Picture]: ...
+    def drag(
+        self,
+        photo: PhotoLike | None = None,  # None: a new portrait, the one of `seed`
+        *,
+        points: Points,  # [((x, y), (x, y)), ("mouth_left", By(-4, -6))]: handles and targets, in the photo's pixels
+        mask: PhotoLike | None = None,  # black and white, of the photo's size: white may move, black stays
+        method: str = "auto",  # draggan or freedrag; docs/drag.md
+        guarded: bool = True,  # stop where it would no longer be the person
+        space: str = "w_plus",  # where the photo is sought, as in `edit`
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: bool = True,
+    ) -> Any:
+        """Pull points of the face to other places; the face follows. `report.points` says for each where it got, and why not farther.
+
+        Raises InvalidRequest for points or a mask that cannot be meant, FaceNotFound when the photo does not show this person."""
+        wanted = pulls(points)
+        uploads = Uploads(self._backend, self.id)
+        request = build(Drag, persona_id=self.id, pulls=wanted, method=method, guarded=guarded, space=space, seed=seed)
+        source = None
+        if photo is not None:
+            name, source = read(photo)
+        if mask is not None:
+            painted = read_bytes(mask, default="mask")[1]
+            check_movable(painted, source if isinstance(source, bytes) else None)
+            request.mask = uploads.add(painted)
+        if source is not None:
+            request.photo = stored(uploads, name, source)
+        return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
+
     # -- enhance ---------------------------------------------------------------------------------------------------------
 
     @overload
@@ -370,6 +432,23 @@ class Persona:
             self._backend, submit(self._backend, request, uploads=uploads, shape=shape, webhook=webhook)
         )
         return job.wait() if wait else job
+
+    def _again(self, request: Drag, files: Mapping[str, str], given: Mapping[str, PhotoLike | None]) -> Job[Any]:
+        """The job of a recipe. files: blob -> SHA-256 of its content. given: the photo, the mask, where they are handed over again."""
+        uploads = Uploads(self._backend, self.id)
+
+        def again(what: str, blob: str) -> str:
+            handed = given[what]
+            data = self._backend.sealed(self.id).get(blob) if handed is None else read_bytes(handed)[1]
+            if hashlib.sha256(data).hexdigest() != files.get(blob):
+                raise InvalidRequest(f"this is not the {what} that the recipe was made with; give that one", param=what)
+            return uploads.add(data)
+
+        if request.photo is not None:
+            request.photo.blob = again("photo", request.photo.blob)
+        if request.mask is not None:
+            request.mask = again("mask", request.mask)
+        return Job(self._backend, submit(self._backend, request, uploads=uploads, shape={"kind": "one"}))
 
     def _photo(self, photo: PhotoLike, uploads: Uploads) -> Photo:
         return stored(uploads, *read(photo))

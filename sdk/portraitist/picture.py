@@ -45,6 +45,13 @@ class Picture:
         """The aligned face at the generator's resolution; the picture itself where it is nothing more."""
         return self.image if self._result.crop is None else _open(self._store.get(self._result.crop))
 
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How to make it again, as JSON (`studio.replay`). Raises InvalidRequest where there is none: only drags have one."""
+        if self.report.recipe is None:
+            raise InvalidRequest("this picture has no recipe: only those of drag() have one", param="recipe")
+        return self.report.recipe
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it; the suffix chooses the format. .png is the file as delivered, with its signature; any other is encoded anew and
         keeps the invisible mark alone (docs/provenance.md). Raises StorageError."""

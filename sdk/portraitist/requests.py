@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .attributes import DEFAULT_ATTRIBUTES
 from .consent import Consent
 from .degradations import Degradation
+
+# Parts of a face that a drag can take hold of. Left and right are the picture's.
+Landmark = Literal[
+    "nose", "chin", "mouth_left", "mouth_right", "mouth_top", "mouth_bottom", "eye_left", "eye_right", "eyelid_left", "eyelid_right",
+    "brow_left", "brow_right", "cheek_left", "cheek_right", "jaw_left", "jaw_right", "forehead",
+]  # fmt: skip
 
 # Beyond the person's reach: False: clamp; True: refuse; "photos": refuse what lies beyond the photos, too.
 Strict = bool | Literal["photos"]
@@ -85,6 +91,37 @@ class Edit(Request):
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought; docs/persona.md
     columns: int | None = Field(default=None, ge=1)  # also put all on one sheet, so many to a row
     strict: Strict = False
+    seed: int = 0
+
+
+class Pull(Request):
+    """One point of the picture, and where it shall go: `to` a place, or `by` so many px. (x, y) in px of the upright photo; a pixel's
+    centre is at +0.5."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    handle: tuple[float, float] | Landmark
+    to: tuple[float, float] | None = None
+    by: tuple[float, float] | None = None
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Pull:
+        if (self.to is None) == (self.by is None):
+            raise ValueError("a point needs a target: either `to` a place or `by` so many pixels")
+        return self
+
+
+class Drag(Request):
+    """Pull points of a real photo, or of a portrait that `seed` draws, to other places."""
+
+    operation: Literal["drag"] = "drag"
+    persona_id: str
+    photo: Photo | None = None  # None: a new portrait
+    pulls: list[Pull] = Field(min_length=1, max_length=64)
+    mask: str | None = None  # blob of a black and white picture: white may move, black stays
+    method: Literal["auto", "draggan", "freedrag"] = "auto"
+    guarded: bool = True  # stop where the picture would no longer be the person
+    space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
     seed: int = 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -61,17 +61,34 @@ class AttributeReport(_Result):
     clamped: bool = False
 
 
+class PointReport(_Result):
+    """One handle of a drag; px of the photo, (x, y)."""
+
+    handle: tuple[float, float]  # where it was
+    target: tuple[float, float]  # where it was asked to go
+    reached: tuple[float, float]  # where it was followed to
+    left: float  # px from there to the target
+    confidence: float  # 0-1: how far what lies around it still looks as it did at the handle
+    end: Literal["arrived", "masked", "flat", "lost", "stuck", "unlike"] = "arrived"
+    reason: str = ""  # a sentence, where it did not arrive
+
+
 class PictureReport(_Result):
     """Stands beside every produced picture."""
 
     attributes: dict[str, AttributeReport] = {}
     identity: float | None = None  # cosine to the person's own photos (mean)
     identity_percentile: float | None = None  # among the person's own leave-one-out scores, 0-100
-    identity_before: float | None = None  # enhance: of the photo as it came, enlarged
+    identity_before: float | None = None  # enhance: of the photo as it came, enlarged; drag: of the picture before
     nearest_photo: str | None = None  # copy check: the closest training photo ...
     nearest_photo_distance: float | None = None  # ... and the perceptual distance to it
     leakage: dict[str, float] = {}  # edits: movement of every attribute that was not named, as a share of its reach
     outside_change: float | None = None  # edits: mean absolute change (0-255) of pixels outside the face crop
+    points: list[PointReport] = []  # drag: how each handle ended
+    method: str | None = None  # drag: how
+    steps: int | None = None  # drag: how many
+    fixed_change: float | None = None  # drag: mean absolute change (0-255) where the mask says that nothing may move
+    recipe: dict[str, Any] | None = None  # drag: how to make it again; `studio.replay`
     consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input
     degradation: str | None = None  # enhance: what was assumed or estimated
     clamped: bool = False
@@ -119,7 +136,7 @@ class PersonaRecord(_Result):
 
 
 class Pictures(_Result):
-    """Result of synthesize, edit and enhance."""
+    """Result of synthesize, edit, drag and enhance."""
 
     pictures: list[PictureResult]
     sheet: str | None = None  # blob: PNG of all of them, where it was asked for

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, overload
 
+from . import recipes
 from .attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES
 from .backend import Backend, open_backend
 from .consent import Consent, check, end_of
@@ -69,6 +70,25 @@ class Studio:
         if priority not in range(-9, 10):
             raise InvalidRequest(f"priority={priority!r}: expected a whole number from -9 to 9", param="priority")
         return Studio(replace(self._backend, priority=priority))
+
+    def replay(
+        self,
+        recipe: Mapping[str, Any] | str | os.PathLike[str],  # `picture.recipe`, or a JSON file of it
+        photo: PhotoLike | None = None,  # the photo once more, where the job that was given it is forgotten
+        *,
+        mask: PhotoLike | None = None,  # so its mask
+        wait: bool = True,
+    ) -> Any:
+        """The same picture again, its pixels equal to the bit on one device. With `wait=False` a Job.
+
+        Raises InvalidRequest (no recipe, another version's, a changed one; another photo; a persona that has learnt since), NotFound,
+        PersonaDeleted."""
+        found = recipes.read(recipe)
+        request = recipes.request_of(found)
+        person = self.personas.get(request.persona_id)
+        recipes.check_persona(found, person.record)
+        job = person._again(request, found["files"], {"photo": photo, "mask": mask})
+        return job.wait() if wait else job
 
     def describe(self) -> dict[str, object]:
         """Where it keeps things, and whether a worker is running."""

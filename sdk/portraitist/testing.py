@@ -18,12 +18,13 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from . import recipes
 from .attributes import ATTRIBUTES
 from .backend import Backend
 from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
 from .ledger import JobRow, LeaseLost, Ledger, MemoryLedger, rules
 from .operations import operation, parsed
-from .requests import AddPhotos, CreatePersona
+from .requests import AddPhotos, CreatePersona, Drag, Pull
 from .results import (
     AttributeReport,
     PersonaRecord,
@@ -31,6 +32,7 @@ from .results import (
     PictureReport,
     PictureResult,
     Pictures,
+    PointReport,
     Progress,
     Reach,
 )
@@ -96,7 +98,7 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         return record.model_copy(update={"photos": verdicts, "seed": request.seed})
     if operation(request.operation).result is not Pictures:
         raise JobFailed("a fake studio has only the bundled prior")
-    context.persona(request.persona_id)
+    record = context.persona(request.persona_id)
     values = getattr(request, "values", {})
     batch = values if isinstance(values, list) else [values]
     pictures = []
@@ -105,6 +107,10 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         reports = {n: AttributeReport(requested=v, target=v, achieved=v, error=0.0) for n, v in values.items()}
         blob = context.put(_colour(f"{request.model_dump_json()} {index}"))
         pictures.append(PictureResult(blob=blob, report=PictureReport(attributes=reports, seed=request.seed)))
+    if isinstance(request, Drag):
+        blobs = [blob for blob in (request.photo and request.photo.blob, request.mask) if blob]
+        pictures[0].report.points = [_arrived(pull) for pull in request.pulls]
+        pictures[0].report.recipe = recipes.made(request, record, {blob: context.blob(blob) for blob in blobs})
     columns = getattr(request, "columns", None)
     return Pictures(pictures=pictures, sheet=context.put(_colour("sheet", columns, len(batch))) if columns else None)
 
@@ -149,6 +155,13 @@ def _execute(backend: Backend, row: JobRow, run: Run) -> None:
             ledger.finish(row.id, row.token, "failed", error=failed.to_dict())
     except LeaseLost:
         pass  # its persona was deleted meanwhile
+
+
+def _arrived(pull: Pull) -> PointReport:
+    handle = (0.0, 0.0) if isinstance(pull.handle, str) else pull.handle
+    by = pull.by or (0.0, 0.0)
+    target = pull.to or (handle[0] + by[0], handle[1] + by[1])
+    return PointReport(handle=handle, target=target, reached=target, left=0.0, confidence=1.0)
 
 
 def _reach(name: str) -> Reach:

@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError, printable
-from . import admin, fleet, make, priors, tenants, vault, verify, webhooks
+from . import admin, fleet, make, priors, pulling, tenants, vault, verify, webhooks
 from .words import spoken
 
 
@@ -32,6 +32,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     make.add,
     make.synthesize,
     make.edit,
+    pulling.drag,
+    pulling.replay,
     make.enhance,
     verify.verify,
     admin.personas,

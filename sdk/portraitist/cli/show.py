@@ -25,7 +25,7 @@ from ..persona import Persona
 from ..picture import Picture
 from ..priors.official import OFFICIAL
 from ..priors.prior import Prior
-from ..results import PhotoVerdict, PictureReport
+from ..results import PhotoVerdict, PictureReport, PointReport
 from .words import spoken
 
 
@@ -130,6 +130,8 @@ def summary(report: PictureReport) -> str:
         if a.requested is not None:
             clamped = " clamped" if a.clamped else ""
             parts.append(f"{name} {a.achieved:.3g} ± {a.error:.2g} (asked {a.requested:.3g}{clamped})")
+    if report.points:
+        parts.append(_points(report.points))
     if report.identity_percentile is not None:
         parts.append(identity(report.identity_percentile))
     if report.consistency is not None:
@@ -137,6 +139,12 @@ def summary(report: PictureReport) -> str:
     if report.degradation:
         parts.append(report.degradation)
     return ", ".join(parts)
+
+
+def _points(points: list[PointReport]) -> str:
+    """How a drag's handles ended."""
+    arrived, farthest = sum(p.end == "arrived" for p in points), max(p.left for p in points)
+    return f"{arrived} of {len(points)} points arrived, at most {farthest:.1f} px left"
 
 
 def identity(percentile: float) -> str:

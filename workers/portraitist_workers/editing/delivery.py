@@ -38,8 +38,9 @@ def delivered(
     targets: Sequence[dict[str, float]],
     reach: Sequence[Reach],
     seed: int,
+    fixed: np.ndarray | None = None,
 ) -> list[Delivered]:
-    """One per row of w [B, num_ws, D]."""
+    """One per row of w [B, num_ws, D]. fixed [H, W] in {0, 1}: 1 where the photo's own pixels stay, bit for bit."""
     subject, judge = photo.subject, person.judge
     pasted = [
         paste(subject.photo, subject.frame, edited_face(photo, row[None]), others=subject.others) for row in w
@@ -58,7 +59,10 @@ def delivered(
     )
     made = []
     for face, whole, report in zip(crops, pasted, reports, strict=True):
-        marked = mark_part(whole.image, whole.mask)
+        image, mask = whole.image, whole.mask
+        if fixed is not None:
+            image, mask = np.where(fixed[..., None] > 0, subject.photo, image), mask * (1 - fixed)
+        marked = mark_part(image, mask)
         report.outside_change, report.mark = whole.outside_change, marked.score
         made.append(Delivered(marked, face, report))
     return made

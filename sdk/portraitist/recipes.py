@@ -1,0 +1,99 @@
+"""How a picture was made, as JSON: enough to make it again, bit for bit, on the device that made it.
+
+A recipe is data. Reading one checks it and runs nothing. It names a persona and holds no photo: the photo is the one that the persona's
+earlier job was given, or it is given again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from .errors import InvalidRequest, printable
+from .requests import Drag
+from .results import PersonaRecord
+
+VERSION = 1
+LARGEST = 2**20  # bytes of a recipe's file
+Recipe = dict[str, Any]
+_REPLAYED: dict[str, type[Drag]] = {"drag": Drag}
+
+
+def made(request: Drag, record: PersonaRecord, files: Mapping[str, bytes]) -> Recipe:
+    """Of a picture that `request` gave with the persona as `record` says. files: each blob of the request, and what is in it."""
+    body = {
+        "recipe": VERSION,
+        "request": request.model_dump(mode="json"),
+        "files": {blob: hashlib.sha256(data).hexdigest() for blob, data in files.items()},
+        "prior": record.prior,
+        "weights": record.weights,
+    }
+    return {**body, "checksum": _checksum(body)}
+
+
+def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Recipe:
+    """A recipe, or the JSON file that holds one; checked in itself. Raises InvalidRequest."""
+    if not isinstance(source, Mapping):
+        path = Path(source).expanduser()
+        try:
+            if path.stat().st_size > LARGEST:
+                raise ValueError("it is too large")
+            source = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise _refusal(f"{printable(str(path))} cannot be read as a recipe ({error})") from error
+    if not isinstance(source, Mapping) or "recipe" not in source:
+        raise _refusal("this is no recipe")
+    if source["recipe"] != VERSION:
+        raise InvalidRequest(
+            f"this recipe has version {printable(str(source['recipe'])[:20])}, and this portraitist reads {VERSION}; "
+            "replay it with the version that made it",
+            param="recipe",
+        )
+    body = {name: value for name, value in source.items() if name != "checksum"}
+    if source.get("checksum") != _checksum(body):
+        raise InvalidRequest(
+            "this recipe was changed after it was made; make the picture anew with the values that you want",
+            param="recipe",
+        )
+    return dict(source)
+
+
+def request_of(recipe: Recipe) -> Drag:
+    """What it asks for. Raises InvalidRequest."""
+    body = recipe.get("request")
+    model = _REPLAYED.get(str(body.get("operation"))) if isinstance(body, Mapping) else None
+    if model is None:
+        raise _refusal(f"this recipe asks for nothing that can be replayed ({', '.join(_REPLAYED)})")
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise _refusal(f"this recipe's request is not understood ({error.errors()[0]['msg'].lower()})") from error
+
+
+def check_persona(recipe: Recipe, record: PersonaRecord) -> None:
+    """Raises InvalidRequest unless the persona is as it was."""
+    if recipe.get("prior") != record.prior:
+        raise InvalidRequest(
+            f"this recipe was made with the prior {printable(str(recipe.get('prior'))[:60])}, and {record.name!r} has {record.prior}; "
+            "make the picture anew",
+            param="recipe",
+        )
+    if recipe.get("weights") != record.weights:
+        raise InvalidRequest(
+            f"{record.name!r} has learnt from more photos since this recipe was made, so the picture would be another; make it anew",
+            param="recipe",
+        )
+
+
+def _checksum(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _refusal(fault: str) -> InvalidRequest:
+    return InvalidRequest(f"{fault}; give what `picture.recipe` holds, or a JSON file of it", param="recipe")

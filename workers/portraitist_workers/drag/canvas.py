@@ -1,0 +1,135 @@
+"""What is dragged: a face in a photo that was opened, or a new portrait. Pixels of the one and shares of the generator's picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from portraitist.errors import InvalidRequest
+from portraitist.masks import check_movable_picture
+from portraitist.pulls import check_apart
+from portraitist.requests import Pull
+
+from ..editing.opening import OpenedPhoto
+from ..faces import image_io
+from ..faces.align import crop
+from ..generator import Generator, StyleGAN2
+from ..generator.synthesis import Synthesis
+from .landmarks import landmarks
+from .task import Task
+
+RIM = 0.02  # of the square's side: nearer to its border nothing can be pulled
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """picture [H, W, 3] uint8, upright. w [1, num_ws, D] shows its face in `generator`, `face` [1, 3, R, R] is it. to_picture [2, 3]: from
+    shares of the face's square to px of the picture. photo: None for a portrait."""
+
+    picture: np.ndarray
+    w: Tensor
+    generator: Generator
+    face: Tensor
+    to_picture: np.ndarray
+    photo: OpenedPhoto | None = None
+
+    @classmethod
+    def of_photo(cls, photo: OpenedPhoto) -> Canvas:
+        subject = photo.subject
+        return cls(subject.photo, photo.w, photo.generator, subject.pixels, subject.frame.to_photo(1), photo)
+
+    @classmethod
+    def of_portrait(cls, w: Tensor, generator: Generator, image: Tensor) -> Canvas:
+        side = image.shape[-1]
+        return cls(image_io.to_uint8(image)[0], w, generator, image, np.array([[side, 0.0, 0.0], [0.0, side, 0.0]]))
+
+    @property
+    def synthesis(self) -> Synthesis:
+        """Raises InvalidRequest for a generator whose features cannot be followed."""
+        if not isinstance(self.generator, StyleGAN2):
+            raise InvalidRequest(
+                f"a generator of the kind {self.generator.kind!r} cannot be dragged; use a StyleGAN2",
+                param="persona_id",
+            )
+        return self.generator.synthesis
+
+    @property
+    def px(self) -> float:
+        """Of the picture, for one side of the square."""
+        return float(np.hypot(*self.to_picture[:, 0]))
+
+    def shares(self, places: Sequence[Place]) -> Tensor:
+        """[P, 2] in shares of the square's side, of places in px."""
+        inverse = cv2.invertAffineTransform(self.to_picture)
+        return torch.from_numpy(np.asarray(places) @ inverse[:, :2].T + inverse[:, 2]).to(self.w)
+
+    def places(self, shares: Tensor) -> list[Place]:
+        """In px of the picture, of [P, 2] shares."""
+        points = shares.double().cpu().numpy() @ self.to_picture[:, :2].T + self.to_picture[:, 2]
+        return [(round(float(x), 2), round(float(y), 2)) for x, y in points]
+
+    def task(self, pulls: Sequence[Pull], mask: np.ndarray | None) -> Task:
+        """What shall be pulled where. mask [H, W] in {0, 1}, 1 where it may move. Raises InvalidRequest, FaceNotFound."""
+        handles = self._handles(pulls)
+        targets = [
+            pull.to if pull.to is not None else (x + (pull.by or (0, 0))[0], y + (pull.by or (0, 0))[1])
+            for pull, (x, y) in zip(pulls, handles, strict=True)
+        ]
+        check_apart(handles)
+        for number, (handle, target) in enumerate(zip(handles, targets, strict=True), 1):
+            self._check(number, "handle", handle)
+            self._check(number, "target", target)
+        fixed = None
+        if mask is not None:
+            side = self.face.shape[-1]
+            fixed = torch.from_numpy(1 - self._crop(mask, side)).to(self.w)
+        return Task(self.shares(handles), self.shares(targets), fixed)
+
+    def _crop(self, mask: np.ndarray, side: int) -> np.ndarray:
+        """[side, side] float32 in [0, 1]."""
+        if self.photo is None:
+            return cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA)
+        painted = np.repeat((255 * mask).astype(np.uint8)[..., None], 3, 2)
+        return crop(painted, self.photo.subject.frame, side)[..., 0].astype(np.float32) / 255
+
+    def _handles(self, pulls: Sequence[Pull]) -> list[Place]:
+        named = {}
+        if any(isinstance(pull.handle, str) for pull in pulls):
+            found = landmarks(self.face)
+            named = dict(zip(found, self.places(torch.tensor(list(found.values()))), strict=True))
+        return [named[pull.handle] if isinstance(pull.handle, str) else pull.handle for pull in pulls]
+
+    def _check(self, number: int, what: str, place: Place) -> None:
+        height, width = self.picture.shape[:2]
+        x, y = place
+        shown = f"the {what} of point {number}, ({x:g}, {y:g}),"
+        if not (0 <= x <= width and 0 <= y <= height):
+            raise InvalidRequest(
+                f"{shown} lies outside the picture, which is {width} x {height} px; give (x, y), counted from the top left corner",
+                param="points",
+            )
+        u, v = self.shares([place])[0].tolist()
+        if not (RIM <= u <= 1 - RIM and RIM <= v <= 1 - RIM):
+            corners = self.places(torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]))
+            square = ", ".join(f"({x:.0f}, {y:.0f})" for x, y in corners)
+            raise InvalidRequest(
+                f"{shown} lies outside the person's face, whose square has the corners {square}; only what is inside can be pulled",
+                param="points",
+            )
+
+
+def read_mask(data: bytes, picture: np.ndarray) -> np.ndarray:
+    """[H, W] float32 in {0, 1} of the size of `picture`, 1 where it may move. Raises InvalidImage, InvalidRequest."""
+    mask = image_io.decode(data, "mask")
+    height, width = picture.shape[:2]
+    check_movable_picture(Image.fromarray(mask), (width, height))
+    grey = cv2.resize(cv2.cvtColor(mask, cv2.COLOR_RGB2GRAY), (width, height), interpolation=cv2.INTER_AREA)
+    return (grey >= 128).astype(np.float32)
