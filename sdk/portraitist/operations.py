@@ -15,7 +15,19 @@ from pydantic import BaseModel
 from .errors import InvalidRequest
 from .ledger.protocol import Lane
 from .priors.record import PriorRecord
-from .requests import AddPhotos, CalibratePrior, CreatePersona, Drag, Edit, Enhance, Photo, Synthesize
+from .requests import (
+    AddPhotos,
+    Blend,
+    CalibratePrior,
+    CreatePersona,
+    Drag,
+    Edit,
+    Enhance,
+    Photo,
+    Strip,
+    Synthesize,
+    Transfer,
+)
 from .results import PersonaRecord, Pictures
 
 GB = 2**30
@@ -92,6 +104,9 @@ add(Operation(AddPhotos, PersonaRecord, _WORKERS + "add", "add photos", **LEARNI
 add(Operation(Synthesize, Pictures, _WORKERS + "synthesize", "synthesise", shares_passes=True))
 add(Operation(Edit, Pictures, _WORKERS + "edit", "edit", photos=("photo",)))
 add(Operation(Drag, Pictures, _WORKERS + "drag", "drag", photos=("photo",)))
+add(Operation(Transfer, Pictures, _WORKERS + "transfer", "transfer", photos=("photo", "like")))
+add(Operation(Blend, Pictures, _WORKERS + "blend", "blend", photos=("photo", "other")))
+add(Operation(Strip, Pictures, _WORKERS + "strip", "strip"))
 add(Operation(Enhance, Pictures, _WORKERS + "enhance", "restore", photos=("photo",)))
 add(
     Operation(CalibratePrior, PriorRecord, _WORKERS + "calibrate", "calibrate", lane="tune", memory=2 * GB, learns=True)

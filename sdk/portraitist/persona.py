@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, overload
 
 from .backend import Backend
+from .collages import Collages
 from .consent import Consent
 from .degradations import DEGRADATIONS, Mask
 from .degradations import Degradation as AnyDegradation
@@ -59,7 +60,7 @@ class Reaches(dict[str, Reach]):
         return "\n".join(lines)
 
 
-class Persona:
+class Persona(Collages):
     """Every verb waits by default and returns the picture; with `wait=False` it returns a Job at once."""
 
     def __init__(self, backend: Backend, record: PersonaRecord) -> None:

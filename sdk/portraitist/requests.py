@@ -19,6 +19,10 @@ Landmark = Literal[
     "brow_left", "brow_right", "cheek_left", "cheek_right", "jaw_left", "jaw_right", "forehead",
 ]  # fmt: skip
 
+# Parts that can be taken from another photo, and ways in which two photos go over into each other.
+Region = Literal["smile", "eyes", "nose", "hair", "face"]
+Direction = Literal["left-right", "right-left", "top-bottom", "bottom-top"]
+
 # Beyond the person's reach: False: clamp; True: refuse; "photos": refuse what lies beyond the photos, too.
 Strict = bool | Literal["photos"]
 
@@ -122,6 +126,40 @@ class Drag(Request):
     method: Literal["auto", "draggan", "freedrag"] = "auto"
     guarded: bool = True  # stop where the picture would no longer be the person
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
+    seed: int = 0
+
+
+class Transfer(Request):
+    """Take a part of the face from another photo of the same person."""
+
+    operation: Literal["transfer"] = "transfer"
+    persona_id: str
+    photo: Photo
+    like: Photo  # has the part that is wanted
+    region: Region = "smile"
+    strength: float = Field(default=1.0, ge=0, le=1)
+    seed: int = 0
+
+
+class Blend(Request):
+    """One face of two photos of the person, going over into each other."""
+
+    operation: Literal["blend"] = "blend"
+    persona_id: str
+    photo: Photo
+    other: Photo
+    mask: Direction | float = "left-right"  # where the other begins; a number: so much of it everywhere
+    seed: int = 0
+
+
+class Strip(Request):
+    """A row or column of new portraits without joins."""
+
+    operation: Literal["strip"] = "strip"
+    persona_id: str
+    values: list[dict[str, float]] = Field(min_length=2, max_length=256)  # of each portrait
+    vertical: bool = False
+    strict: Strict = False
     seed: int = 0
 
 

@@ -24,7 +24,7 @@ from .backend import Backend
 from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
 from .ledger import JobRow, LeaseLost, Ledger, MemoryLedger, rules
 from .operations import operation, parsed
-from .requests import AddPhotos, CreatePersona, Drag, Pull
+from .requests import AddPhotos, CreatePersona, Drag, Pull, Strip
 from .results import (
     AttributeReport,
     PersonaRecord,
@@ -99,7 +99,7 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
     if operation(request.operation).result is not Pictures:
         raise JobFailed("a fake studio has only the bundled prior")
     record = context.persona(request.persona_id)
-    values = getattr(request, "values", {})
+    values = {} if isinstance(request, Strip) else getattr(request, "values", {})  # a strip is one picture
     batch = values if isinstance(values, list) else [values]
     pictures = []
     for index, values in enumerate(batch):

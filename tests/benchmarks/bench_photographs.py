@@ -97,7 +97,8 @@ def main() -> None:
         "photographs",
         "Edits of photographs",
         [
-            "Everything at the photographs' own size, by the `edit` operation: whole pictures, with their marks. " + judges.describe(),
+            "Everything at the photographs' own size, by the `edit` operation: whole pictures, with their marks. "
+            + judges.describe(),
             *judged("expressions", pairs, arms, args.work),
             *judged("edits", own, arms, args.work),
         ],
@@ -175,7 +176,10 @@ def persona(name: str, photos: list[tuple[str, bytes]], work: Path) -> tuple[dic
             return record, blobs
     context = MemoryContext()
     request = CreatePersona(
-        persona_id=f"per_{name}", name=name, preset="fast", photos=[Photo(name=n, blob=context.put(d)) for n, d in photos]
+        persona_id=f"per_{name}",
+        name=name,
+        preset="fast",
+        photos=[Photo(name=n, blob=context.put(d)) for n, d in photos],
     )
     made = operations.run(request, context)
     assert isinstance(made, PersonaRecord)

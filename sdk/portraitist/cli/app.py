@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError, printable
-from . import admin, fleet, make, priors, pulling, tenants, vault, verify, webhooks
+from . import admin, fleet, joining, make, priors, pulling, tenants, vault, verify, webhooks
 from .words import spoken
 
 
@@ -34,6 +34,9 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     make.edit,
     pulling.drag,
     pulling.replay,
+    joining.transfer,
+    joining.blend,
+    joining.strip,
     make.enhance,
     verify.verify,
     admin.personas,

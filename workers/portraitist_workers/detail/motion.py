@@ -74,7 +74,9 @@ def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], pho
 
     # What stands behind stands still, but near the head it gives way. Hair, neck and clothes follow what is sure around them.
     face, heads = inner, parts_of([photo])[1]
-    farthest = float(np.percentile(np.linalg.norm(displacement, axis=2)[inner > 0.5], 98)) if (inner > 0.5).any() else 0.0
+    farthest = (
+        float(np.percentile(np.linalg.norm(displacement, axis=2)[inner > 0.5], 98)) if (inner > 0.5).any() else 0.0
+    )
     margin = np.clip(_MARGIN * farthest, *_MARGINS)
     reach = 2 * round(margin * SIDE) + 1
     near = cv2.dilate(heads[0], cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))

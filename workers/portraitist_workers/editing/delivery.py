@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
 from portraitist.results import PictureReport, Reach
 
 from ..faces import image_io
 from ..faces.align import crop
+from ..faces.edited import EditedFace
 from ..faces.paste import paste
 from ..persona.warm import WarmPersona
 from ..provenance.marking import mark_part, mark_portrait
 from ..provenance.origin import MarkedImage
-from .carrying import edited_face
 from .opening import OpenedPhoto
 
 
@@ -32,7 +31,7 @@ class Delivered:
 def delivered(
     person: WarmPersona,
     photo: OpenedPhoto,
-    w: Tensor,
+    faces: Sequence[EditedFace],
     *,
     requested: Sequence[dict[str, float]],
     targets: Sequence[dict[str, float]],
@@ -40,14 +39,12 @@ def delivered(
     seed: int,
     fixed: np.ndarray | None = None,
 ) -> list[Delivered]:
-    """One per row of w [B, num_ws, D]. fixed [H, W] in {0, 1}: 1 where the photo's own pixels stay, bit for bit."""
+    """One per face. fixed [H, W] in {0, 1}: 1 where the photo's own pixels stay, bit for bit."""
     subject, judge = photo.subject, person.judge
-    pasted = [
-        paste(subject.photo, subject.frame, edited_face(photo, row[None]), others=subject.others) for row in w
-    ]
+    pasted = [paste(subject.photo, subject.frame, face, others=subject.others) for face in faces]
     side = subject.pixels.shape[-1]
     crops = [mark_portrait(crop(one.image, subject.frame, side)) for one in pasted]
-    images = image_io.to_tensor(np.stack([c.pixels for c in crops])).to(w)  # what is handed out is what is judged
+    images = image_io.to_tensor(np.stack([c.pixels for c in crops])).to(photo.w)  # what is handed out is what is judged
     reports = judge.reports(
         images,
         judge.attributes(images)[0],

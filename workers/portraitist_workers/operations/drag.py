@@ -20,6 +20,7 @@ from ..drag.guard import guarded
 from ..drag.hold import Held, Hold
 from ..drag.space import Space
 from ..drag.task import Step, Task
+from ..editing.carrying import edited_face
 from ..editing.delivery import delivered
 from ..editing.opening import opened
 from ..faces.image_io import to_tensor, to_uint8
@@ -64,7 +65,14 @@ def run(request: Drag, context: Context) -> Pictures:
     else:
         shown = replace(photo, generator=generator, faces=OrderedDict())  # type: ignore[arg-type]  # draws
         made = delivered(
-            person, shown, step.w_plus, requested=[{}], targets=[{}], reach=record.reach, seed=request.seed, fixed=fixed
+            person,
+            shown,
+            [edited_face(shown, step.w_plus)],
+            requested=[{}],
+            targets=[{}],
+            reach=record.reach,
+            seed=request.seed,
+            fixed=fixed,
         )[0]
         picture, crop, report = made.picture, made.crop, made.report
     _tell(report, canvas, task, step, request)
@@ -92,9 +100,7 @@ def _canvas(request: Drag, person: WarmPersona, preset: Preset, files: dict[str,
         )
 
     file, name = files[request.photo.blob], request.photo.name
-    return Canvas.of_photo(
-        opened(person, file, name, None, space=request.space, seed=request.seed, on_stage=on_stage)
-    )
+    return Canvas.of_photo(opened(person, file, name, None, space=request.space, seed=request.seed, on_stage=on_stage))
 
 
 def _dragged(request: Drag, person: WarmPersona, canvas: Canvas, task: Task, context: Context) -> tuple[Step, float]:

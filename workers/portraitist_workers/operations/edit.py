@@ -7,6 +7,7 @@ import time
 from portraitist.requests import Edit
 from portraitist.results import PictureResult, Pictures, Progress
 
+from ..editing.carrying import edited_face
 from ..editing.delivery import delivered
 from ..editing.moving import absolute, moved
 from ..editing.opening import opened
@@ -43,7 +44,8 @@ def run(request: Edit, context: Context) -> Pictures:
     requested = [absolute(person, photo, values) if request.relative else dict(values) for values in request.values]
     targets = [resolve(values, record.reach, strict=request.strict) for values in requested]
     w = moved(person, photo, targets)
-    made = delivered(person, photo, w, requested=requested, targets=targets, reach=record.reach, seed=request.seed)
+    faces = [edited_face(photo, row[None]) for row in w]
+    made = delivered(person, photo, faces, requested=requested, targets=targets, reach=record.reach, seed=request.seed)
     pictures, origin = [], Origin("edit", file)
     for one in made:
         one.report.seconds = round((time.monotonic() - begun) / len(targets), 3)

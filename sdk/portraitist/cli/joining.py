@@ -1,0 +1,122 @@
+"""transfer, blend, strip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..collages import DIRECTIONS, REGIONS
+from ..errors import InvalidRequest
+from ..jobs import AnyJob
+from ..studio import connect
+from ..targets import Batch
+from . import options, show
+from .options import AsJson, Force, Home, NoWait, Out, Seed, Tenant
+from .places import Places, stem_of, write
+
+ONE = Batch([{}], {"kind": "one"})
+
+Who = Annotated[str, typer.Argument(metavar="PERSONA", help="Its name or id.")]
+First = Annotated[str, typer.Argument(help="A photo that shows the person, or its https address.")]
+
+
+def transfer(
+    persona: Who,
+    photo: First,
+    like: Annotated[str, typer.Argument(help="Another photo of the person, which has what the first shall get.")],
+    region: Annotated[str, typer.Option(help=f"What to take: {', '.join(REGIONS)}.")] = "smile",
+    strength: Annotated[float, typer.Option(help="How much of it, 0 to 1.")] = 1.0,
+    seed: Seed = 0,
+    out: Out = None,
+    force: Force = False,
+    no_wait: NoWait = False,
+    home: Home = None,
+    tenant: Tenant = None,
+    json: AsJson = False,
+) -> None:
+    """The best take of two photos: a smile, eyes, … from the second; everything else stays the first, bit for bit."""
+    person = connect(home=home, tenant=tenant).personas.get(persona)
+    paths = Places(out, f"{stem_of(photo)}-{region}", force).before(ONE, no_wait)
+    job = person.transfer(
+        options.photo(photo), options.photo(like), region=region, strength=strength, seed=seed, wait=False
+    )
+    _end(job, paths, no_wait, json)
+
+
+def blend(
+    persona: Who,
+    photo: First,
+    other: Annotated[str, typer.Argument(help="Another photo of the person, say of another year.")],
+    mask: Annotated[
+        str, typer.Option(help=f"{', '.join(DIRECTIONS)}, or a share from 0 to 1 of the other photo.")
+    ] = "left-right",
+    seed: Seed = 0,
+    out: Out = None,
+    force: Force = False,
+    no_wait: NoWait = False,
+    home: Home = None,
+    tenant: Tenant = None,
+    json: AsJson = False,
+) -> None:
+    """One face of two photos, going over into each other without a seam."""
+    person = connect(home=home, tenant=tenant).personas.get(persona)
+    paths = Places(out, f"{stem_of(photo)}-blended", force).before(ONE, no_wait)
+    share = mask if mask in DIRECTIONS else _share(mask)
+    job = person.blend(options.photo(photo), options.photo(other), mask=share, seed=seed, wait=False)
+    _end(job, paths, no_wait, json)
+
+
+def strip(
+    persona: Who,
+    set_: Annotated[
+        list[str],
+        typer.Option(
+            "--set", metavar="ATTRIBUTE=VALUE,...", help="Once for each portrait, as in --set yaw=-20,smile=1."
+        ),
+    ],
+    vertical: Annotated[bool, typer.Option("--vertical", help="Downwards.")] = False,
+    seed: Seed = 0,
+    out: Out = None,
+    force: Force = False,
+    no_wait: NoWait = False,
+    home: Home = None,
+    tenant: Tenant = None,
+    json: AsJson = False,
+) -> None:
+    """A row of new portraits on one canvas, without joins."""
+    person = connect(home=home, tenant=tenant).personas.get(persona)
+    paths = Places(out, f"{person.name}-strip", force).before(ONE, no_wait)
+    job = person.strip([_values(text) for text in set_], vertical=vertical, seed=seed, wait=False)
+    _end(job, paths, no_wait, json)
+
+
+def _share(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidRequest(
+            f"--mask {text[:40]!r}: expected {', '.join(DIRECTIONS)}, or a share from 0 to 1", param="--mask"
+        ) from None
+
+
+def _values(text: str) -> dict[str, float]:
+    """'yaw=-20,smile=1' -> {"yaw": -20.0, "smile": 1.0}"""
+    found = {}
+    for part in filter(None, text.split(",")):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise InvalidRequest(
+                f"--set {text[:60]!r}: expected ATTRIBUTE=VALUE, as in --set yaw=-20,smile=1", param="--set"
+            ) from None
+    return found
+
+
+def _end(job: AnyJob, paths: list[Path], no_wait: bool, json: bool) -> None:
+    if no_wait:
+        return show.as_json(show.job_data(job)) if json else print(job.id)
+    written = write(job.wait(progress=not json), paths)
+    show.as_json({"job": job.id, "pictures": show.pictures_data(written)}) if json else show.pictures(written)

@@ -1,0 +1,67 @@
+"""transfer, blend, strip: what is refused before anything is sent, and what is asked for."""
+
+import pytest
+
+from portraitist.errors import InvalidRequest, OutOfRange, UnknownAttribute
+from portraitist.testing import fake_studio
+
+
+@pytest.fixture
+def studio():
+    return fake_studio()
+
+
+@pytest.fixture
+def ana(studio):
+    return studio.personas.create("ana", [b"1", b"2", b"3"], wait=True)
+
+
+def asked(studio):
+    return studio._backend.ledger.job(studio.jobs.list(limit=1)[0].id).request
+
+
+def test_what_is_asked_for(studio, ana):
+    assert ana.transfer(b"photo", b"other", region="eyes", strength=0.5).image.size
+    request = asked(studio)
+    assert (request["operation"], request["region"], request["strength"]) == ("transfer", "eyes", 0.5)
+    assert request["photo"]["blob"] != request["like"]["blob"]
+    assert ana.blend(b"photo", b"other", mask=0.25).image.size and asked(studio)["mask"] == 0.25
+    assert ana.blend(b"photo", b"other").image.size and asked(studio)["mask"] == "left-right"
+    assert ana.strip([{"yaw": -10}, {}, {"yaw": 10}], vertical=True).image.size
+    assert asked(studio)["values"] == [{"yaw": -10}, {}, {"yaw": 10}] and asked(studio)["vertical"]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda ana: ana.transfer(b"1", b"2", region="tail"), InvalidRequest, "smile"),
+        (lambda ana: ana.transfer(b"1", b"2", strength=2), InvalidRequest, "strength"),
+        (lambda ana: ana.transfer(b"1", b"2", strength=float("nan")), InvalidRequest, "strength"),
+        (lambda ana: ana.blend(b"1", b"2", mask="inside-out"), InvalidRequest, "left-right"),
+        (lambda ana: ana.blend(b"1", b"2", mask=float("nan")), InvalidRequest, "mask"),
+        (lambda ana: ana.strip([{}]), InvalidRequest, "2 to 256"),
+        (lambda ana: ana.strip("yaw"), InvalidRequest, "2 to 256"),
+        (lambda ana: ana.strip([{}] * 300), InvalidRequest, "2 to 256"),
+        (lambda ana: ana.strip([{"yaw": [1, 2]}, {}]), InvalidRequest, "one number"),
+        (lambda ana: ana.strip([{"hue": 1}, {}]), UnknownAttribute, "hue"),
+        (lambda ana: ana.strip([{"yaw": 900}, {}]), OutOfRange, "yaw"),
+    ],
+)
+def test_what_is_refused(studio, ana, call, error, said):
+    with pytest.raises(error, match=said):
+        call(ana)
+    assert len(studio.jobs.list()) == 1  # the creation
+
+
+def test_on_the_command_line(cli, tmp_path):
+    cli("create", "ana", "photos")
+    assert cli("transfer", "ana", "photos/a.jpg", "photos/b.jpg", "--region", "eyes", "--out", "best.png")[0] == 0
+    assert cli("blend", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "0.5", "--out", "both.png")[0] == 0
+    assert cli("strip", "ana", "--set", "yaw=-20,smile=1", "--set", "yaw=20", "--out", "strip.png")[0] == 0
+    assert {"best.png", "both.png", "strip.png"} <= {path.name for path in tmp_path.iterdir()}
+    for wrong in (
+        ("blend", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "half"),
+        ("strip", "ana", "--set", "yaw", "--set", "x=1"),
+    ):
+        code, _, told = cli(*wrong)
+        assert (code == 2 and wrong[-2] in told) or "--set" in told

@@ -1,0 +1,103 @@
+"""Two opened photos of one person in one face: features meet where a mask says, and both photos' own pixels move there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from portraitist.errors import PriorUnavailable
+
+from ..detail.carry import carried
+from ..detail.fields import SIDE
+from ..detail.motion import motion, path_between
+from ..editing.moving import moved
+from ..editing.opening import OpenedPhoto
+from ..faces.align import crop
+from ..faces.edited import EditedFace
+from ..faces.image_io import to_uint8
+from ..generator import StyleGAN2
+from ..persona.rendering import render
+from ..persona.warm import WarmPersona
+from .interpolation import Mask, Size, Source, interpolate
+from .weights import second
+
+POSE = ("yaw", "pitch", "roll")
+STEPS = 6  # of each way
+
+MaskOf = Callable[[Tensor], Mask]  # of the pictures [2, 3, R, R] of both faces in one pose
+
+
+@dataclass(frozen=True, eq=False)
+class Met:
+    """The face in which both meet, by the pixels of either photo, and `share` [SIDE, SIDE] of the other one's."""
+
+    mine: EditedFace
+    theirs: EditedFace
+    share: np.ndarray
+
+
+@torch.no_grad()
+def met(
+    person: WarmPersona,
+    photo: OpenedPhoto,
+    other: OpenedPhoto,
+    mask_of: MaskOf,
+    *,
+    positions: range | None,
+    exact: bool,
+) -> Met:
+    """The other face is turned into the photo's pose first, by the person's own axes. `positions` are the layers at which it counts;
+    `exact` keeps the photo's picture where the mask is 0.
+
+    Raises PriorUnavailable for a generator that is no StyleGAN2."""
+    generator = photo.generator
+    if not isinstance(generator, StyleGAN2):
+        raise PriorUnavailable(
+            f"photos cannot be joined by a generator of the kind {generator.kind!r}; use a StyleGAN2"
+        )
+    names = person.judge.attributes.names
+    known = set(names) & set(person.model.axes.names)
+    pose = {name: float(photo.shown[names.index(name)]) for name in POSE if name in known}
+    turned = moved(person, other, [pose])
+    mine, theirs = (Source(generator.synthesis, generator.styles(w)) for w in (photo.w, turned))
+    start, there, posed = to_uint8(render(generator, torch.cat([photo.w, other.w, turned])))
+    mask = mask_of(render(generator, torch.cat([photo.w, turned])))
+
+    def shown(mask: Mask) -> np.ndarray:
+        made = interpolate([mine, theirs], second(mask, positions=positions), within=mask if exact else None)
+        return to_uint8(made)[0]
+
+    after = shown(mask)
+    here = [shown(_times(mask, t)) for t in _shares()]
+    back = [*path_between(generator, other.w, turned, steps=STEPS), posed, *(shown(_rest(mask, t)) for t in _shares())]
+    return Met(
+        _carried(photo, start, after, here),
+        _carried(other, there, after, back),
+        mask((SIDE, SIDE))[0, 0].cpu().numpy().astype(np.float32),
+    )
+
+
+def _carried(photo: OpenedPhoto, before: np.ndarray, after: np.ndarray, between: list[np.ndarray]) -> EditedFace:
+    face = crop(photo.subject.photo, photo.subject.frame, SIDE)
+    return carried(face, motion(before, after, between, face))
+
+
+def _shares() -> Iterable[float]:
+    return (k / STEPS for k in range(1, STEPS))
+
+
+def _times(mask: Mask, t: float) -> Mask:
+    return lambda size: t * mask(size)
+
+
+def _rest(mask: Mask, t: float) -> Mask:
+    """From the other face alone (t = 0) to the mask (t = 1)."""
+
+    def some(size: Size) -> Tensor:
+        return 1 - t * (1 - mask(size))
+
+    return some

@@ -1,0 +1,66 @@
+"""One face of two photos of the person, going over into each other without a seam."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from portraitist.requests import Blend, Photo
+from portraitist.results import PictureResult, Pictures, Progress
+
+from ..collage.interpolation import Mask
+from ..collage.meeting import met
+from ..collage.weights import ramp
+from ..editing.opening import OpenedPhoto, opened
+from ..faces.image_io import at_side, to_tensor
+from ..inversion.optimize import OnStep
+from ..persona.warm import PERSONAS, WarmPersona
+from ..provenance.marking import mark_portrait
+from ..provenance.origin import Origin
+from .context import Context
+
+
+def run(request: Blend, context: Context) -> Pictures:
+    """The aligned face, in the first photo's pose. Raises InvalidImage, FaceNotFound."""
+    begun = time.monotonic()
+    record = context.persona(request.persona_id)
+    person = PERSONAS.load(record, context.blob, context.priors)
+    photo, other, file = open_both(request.photo, request.other, person, request.seed, context)
+
+    def mask_of(images: Tensor) -> Mask:
+        if isinstance(request.mask, str):
+            return ramp(request.mask)
+        share = float(request.mask)
+        return lambda size: torch.full((1, 1, *size), share)
+
+    both = met(person, photo, other, mask_of, positions=None, exact=False)
+    share = both.share[..., None]
+    pixels = both.mine.shown + share * (both.theirs.shown - both.mine.shown)
+    marked = mark_portrait(pixels.round().clip(0, 255).astype(np.uint8))
+    image = at_side(to_tensor(marked.pixels).to(photo.w), person.model.generator.resolution)  # what is handed out is judged
+    measured = person.judge.attributes(image)[0]
+    report = person.judge.reports(image, measured, requested=[{}], targets=[{}], seed=request.seed)[0]
+    report.mark, report.seconds = marked.score, round(time.monotonic() - begun, 3)
+    blob = context.put_picture(marked, Origin("blend", file))
+    return Pictures(pictures=[PictureResult(blob=blob, report=report)], seconds=report.seconds)
+
+
+def open_both(
+    photo: Photo, other: Photo, person: WarmPersona, seed: int, context: Context
+) -> tuple[OpenedPhoto, OpenedPhoto, bytes]:
+    """Both photos, opened, and the first one's file. Raises InvalidImage, FaceNotFound."""
+
+    def on_stage(stage: str) -> OnStep:
+        return lambda step, steps, loss: context.on_step(
+            Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
+        )
+
+    files = [context.blob(one.blob) for one in (photo, other)]
+    found = []
+    for number, (one, file) in enumerate(zip((photo, other), files, strict=True)):
+        context.on_step(Progress(stage="open", step=number, steps=2))
+        found.append(opened(person, file, one.name, None, space="w_plus", seed=seed, on_stage=on_stage))
+    return found[0], found[1], files[0]
