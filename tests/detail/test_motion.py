@@ -38,7 +38,9 @@ def test_flow_is_found_step_by_step(face):
     middle = np.s_[80:176, 80:176]
     off = SIDE * np.linalg.norm(found - true, axis=2)[middle]
     assert np.median(off) < 0.5 and np.median(sure[middle]) > 0.8
-    assert np.median(SIDE * np.linalg.norm(true, axis=2)[middle]) > 5  # negative control: no motion at all would be off by this
+    assert (
+        np.median(SIDE * np.linalg.norm(true, axis=2)[middle]) > 5
+    )  # negative control: no motion at all would be off by this
 
 
 def test_flow_has_the_same_bits_whatever_the_threads(face):

@@ -8,8 +8,8 @@ import pytest
 
 from portraitist_workers.faces.align import Frame, crop, ffhq_frame, resample
 from portraitist_workers.faces.detect import detect_faces
-from portraitist_workers.faces.image_io import read
 from portraitist_workers.faces.edited import still
+from portraitist_workers.faces.image_io import read
 from portraitist_workers.faces.paste import paste
 
 from .conftest import PEOPLE, ROOT, person_labels, person_photos

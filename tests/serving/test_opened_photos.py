@@ -48,7 +48,9 @@ def test_the_second_edit_of_a_photo_opens_nothing_and_is_the_same(openings, pres
     assert (
         edit(world, preset=preset, values=[{"yaw": 6}]) == after and len(openings) == 2
     )  # negative control: forgotten, it is opened anew
-    assert edit(world, preset=preset, values=[{"yaw": 6}], seed=1) and len(openings) == 3  # another draw is another opening
+    assert (
+        edit(world, preset=preset, values=[{"yaw": 6}], seed=1) and len(openings) == 3
+    )  # another draw is another opening
 
 
 def test_opened_photos_count_and_end_with_the_person(openings):

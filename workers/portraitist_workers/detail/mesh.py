@@ -18,7 +18,9 @@ from ..faces.turning import affine_maps, face_triangles, signed_areas
 from .fields import SIDE, resized
 
 _STRETCH = 0.35  # of a triangle's area that it must have had before; what was smaller did not show what is seen now
-_MOUTH = frozenset((78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95))  # inner edge of the lips
+_MOUTH = frozenset(
+    (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
+)  # inner edge of the lips
 _SHUT = 0.5  # of the open mouth's area: a mouth that closed so far shows no teeth of before
 _RIM = 5  # px of SIDE about what was hidden: points are not exact
 _BITS = 4  # fractional bits of fillConvexPoly
@@ -60,5 +62,5 @@ def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
     displacement, hidden = np.zeros((SIDE, SIDE, 2), np.float32), np.zeros((SIDE, SIDE), np.float32)
     displacement[rows, columns] = (there - here[:, :2]) / SIDE
     hidden[rows, columns] = ~shown[which]
-    hidden = cv2.dilate(hidden, np.ones((_RIM, _RIM), np.uint8))
-    return MeshMotion(displacement, (index >= 0).astype(np.float32), 1 - hidden)
+    near_hidden = cv2.dilate(hidden, np.ones((_RIM, _RIM), np.uint8))
+    return MeshMotion(displacement, (index >= 0).astype(np.float32), 1 - near_hidden)

@@ -69,7 +69,10 @@ def _missed(names: Sequence[str], targets: Sequence[dict[str, float]], found: Te
     """How far each row's named attributes are off, in spreads, [B]."""
     return torch.stack(
         [
-            max((abs(row[names.index(n)] - v) / spread(n) for n, v in values.items() if n in names), default=row.new_zeros(()))
+            max(
+                (abs(row[names.index(n)] - v) / spread(n) for n, v in values.items() if n in names),
+                default=row.new_zeros(()),
+            )
             for values, row in zip(targets, found, strict=True)
         ]
     )

@@ -98,9 +98,7 @@ def _part(
     x, y = np.meshgrid(
         np.arange(columns.start, columns.stop, dtype=np.float32), np.arange(rows.start, rows.stop, dtype=np.float32)
     )
-    moved = cv2.remap(
-        photo, x + way[..., 0], y + way[..., 1], cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
-    )
+    moved = cv2.remap(photo, x + way[..., 0], y + way[..., 1], cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)
     plain, trust, grain = seen(edited.plain), *(seen(m).clip(0, 1)[..., None] for m in (edited.trust, edited.grain))
     plain += grain * (moved - seen(edited.moved))
     result = plain + trust * (moved + seen(edited.change) - plain)
