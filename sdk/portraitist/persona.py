@@ -104,6 +104,7 @@ class Persona:
         *,
         n: None = None,
         grid: None = None,
+        size: Literal["native", 512] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -116,6 +117,7 @@ class Persona:
         *,
         n: int,
         grid: None = None,
+        size: Literal["native", 512] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -128,6 +130,7 @@ class Persona:
         *,
         n: None = None,
         grid: tuple[str, str],
+        size: Literal["native", 512] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -140,6 +143,7 @@ class Persona:
         *,
         n: int | None = None,
         grid: tuple[str, str] | None = None,
+        size: Literal["native", 512] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -152,6 +156,7 @@ class Persona:
         *,
         n: int | None = None,
         grid: tuple[str, str] | None = None,
+        size: Literal["native", 512] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -163,6 +168,8 @@ class Persona:
         *,
         n: int | None = None,  # so many pictures, each with its own random draw
         grid: tuple[str, str] | None = None,  # two attributes over their reach: the first across, the second down
+        size: Literal["native", 512]
+        | None = None,  # 512: with the photos' fine detail, if few pictures are asked the default
         seed: int = 0,  # the same seed gives the same pictures
         strict: Strict = False,  # outside the person's reach refuse (OutOfRange), don't clamp; "photos": outside what photos show
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
@@ -177,6 +184,7 @@ class Persona:
             values=batch.values,
             columns=batch.columns,
             same_person_state=batch.varies,
+            size=size,
             strict=strict,
             seed=seed,
         )
@@ -190,6 +198,7 @@ class Persona:
         photo: PhotoLike,
         *,
         relative: bool = False,
+        preset: str = "fast",
         space: str = "w_plus",
         strict: Strict = False,
         seed: int = 0,
@@ -203,6 +212,7 @@ class Persona:
         photo: PhotoLike,
         *,
         relative: bool = False,
+        preset: str = "fast",
         space: str = "w_plus",
         strict: Strict = False,
         seed: int = 0,
@@ -216,6 +226,7 @@ class Persona:
         photo: PhotoLike,
         *,
         relative: bool = False,
+        preset: str = "fast",
         space: str = "w_plus",
         strict: Strict = False,
         seed: int = 0,
@@ -228,6 +239,7 @@ class Persona:
         photo: PhotoLike,
         *,
         relative: bool = False,  # values are changes (yaw=-15: 15 degrees to the left of now), not targets
+        preset: str = "fast",  # "best": the generator is tuned to the photo first, which takes seconds
         space: str = "w_plus",  # where the photo is sought: "w" edits most freely, "s" fits closest before any tuning
         strict: Strict = False,
         seed: int = 0,
@@ -245,7 +257,7 @@ class Persona:
         uploads = Uploads(self._backend, self.id)
         request = build(
             Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, columns=batch.columns,
-            relative=relative, space=space, strict=strict, seed=seed,
+            relative=relative, preset=preset, space=space, strict=strict, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, batch.shape, wait, webhook)
 

@@ -95,6 +95,7 @@ class Personas:
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         person: str | None = ...,
         keep: Sequence[str] = ...,
+        detail: bool = ...,
         idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[False] = False,
@@ -115,6 +116,7 @@ class Personas:
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         person: str | None = ...,
         keep: Sequence[str] = ...,
+        detail: bool = ...,
         idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[True],
@@ -135,6 +137,7 @@ class Personas:
         labels: Mapping[str, Mapping[str, float]] | None = None,  # {"a.jpg": {"age": 34}}
         person: str | None = None,  # "a.jpg": the largest face in it is who is meant; None: whoever most photos show
         keep: Sequence[str] = (),  # ["a.jpg"]: photos to use whatever is found in them, if they show a face
+        detail: bool = True,  # keep the photos' faces, for portraits with their fine detail
         idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = False,
@@ -165,6 +168,7 @@ class Personas:
             seed=seed,
             person=person,
             keep=[keep] if isinstance(keep, str) else list(keep),
+            detail=detail,
             consent=consent,
             expires=end_of(consent, retain_days, now=time.time()),
         )
