@@ -107,6 +107,7 @@ class Persona(Collages):
         *,
         n: None = None,
         grid: None = None,
+        size: Literal["native", 512] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -119,6 +120,7 @@ class Persona(Collages):
         *,
         n: int,
         grid: None = None,
+        size: Literal["native", 512] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -131,6 +133,7 @@ class Persona(Collages):
         *,
         n: None = None,
         grid: tuple[str, str],
+        size: Literal["native", 512] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -143,6 +146,7 @@ class Persona(Collages):
         *,
         n: int | None = None,
         grid: tuple[str, str] | None = None,
+        size: Literal["native", 512] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -155,6 +159,7 @@ class Persona(Collages):
         *,
         n: int | None = None,
         grid: tuple[str, str] | None = None,
+        size: Literal["native", 512] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -166,6 +171,8 @@ class Persona(Collages):
         *,
         n: int | None = None,  # so many pictures, each with its own random draw
         grid: tuple[str, str] | None = None,  # two attributes over their reach: the first across, the second down
+        size: Literal["native", 512]
+        | None = None,  # 512: with the photos' fine detail, if few pictures are asked the default
         seed: int = 0,  # the same seed gives the same pictures
         strict: Strict = False,  # outside the person's reach refuse (OutOfRange), don't clamp; "photos": outside what photos show
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
@@ -180,6 +187,7 @@ class Persona(Collages):
             values=batch.values,
             columns=batch.columns,
             same_person_state=batch.varies,
+            size=size,
             strict=strict,
             seed=seed,
         )
@@ -193,6 +201,7 @@ class Persona(Collages):
         photo: PhotoLike,
         *,
         relative: bool = False,
+        preset: str = "fast",
         space: str = "w_plus",
         strict: Strict = False,
         seed: int = 0,
@@ -206,6 +215,7 @@ class Persona(Collages):
         photo: PhotoLike,
         *,
         relative: bool = False,
+        preset: str = "fast",
         space: str = "w_plus",
         strict: Strict = False,
         seed: int = 0,
@@ -219,6 +229,7 @@ class Persona(Collages):
         photo: PhotoLike,
         *,
         relative: bool = False,
+        preset: str = "fast",
         space: str = "w_plus",
         strict: Strict = False,
         seed: int = 0,
@@ -231,6 +242,7 @@ class Persona(Collages):
         photo: PhotoLike,
         *,
         relative: bool = False,  # values are changes (yaw=-15: 15 degrees to the left of now), not targets
+        preset: str = "fast",  # "best": the generator is tuned to the photo first, which takes seconds
         space: str = "w_plus",  # where the photo is sought: "w" edits most freely, "s" fits closest before any tuning
         strict: Strict = False,
         seed: int = 0,
@@ -248,7 +260,7 @@ class Persona(Collages):
         uploads = Uploads(self._backend, self.id)
         request = build(
             Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, columns=batch.columns,
-            relative=relative, space=space, strict=strict, seed=seed,
+            relative=relative, preset=preset, space=space, strict=strict, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, batch.shape, wait, webhook)
 

@@ -55,6 +55,7 @@ class CreatePersona(Request):
     seed: int = 0
     person: str | None = None  # name of a photo that shows who is meant; None: whoever most photos show
     keep: list[str] = []  # names of photos to use whatever is found in them, if they show a face
+    detail: bool = True  # keep the faces of the photos, for portraits with their detail
     consent: Consent | None = None
     expires: float | None = None  # seconds since the epoch: the persona's end
 
@@ -79,6 +80,9 @@ class Synthesize(Request):
         False  # True: all pictures share one random draw (grids, sweeps); only the named values differ
     )
     columns: int | None = Field(default=None, ge=1)  # also put all on one sheet, so many to a row
+    size: Literal["native", 512] | None = (
+        None  # px a side; None: 512 where the persona keeps detail, for a few pictures
+    )
     strict: Strict = False
     seed: int = 0
 

@@ -115,6 +115,7 @@ class Personas:
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         person: str | None = ...,
         keep: Sequence[str] = ...,
+        detail: bool = ...,
         idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[False] = False,
@@ -135,6 +136,7 @@ class Personas:
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         person: str | None = ...,
         keep: Sequence[str] = ...,
+        detail: bool = ...,
         idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[True],
@@ -155,6 +157,7 @@ class Personas:
         labels: Mapping[str, Mapping[str, float]] | None = None,  # {"a.jpg": {"age": 34}}
         person: str | None = None,  # "a.jpg": the largest face in it is who is meant; None: whoever most photos show
         keep: Sequence[str] = (),  # ["a.jpg"]: photos to use whatever is found in them, if they show a face
+        detail: bool = True,  # keep the photos' faces, for portraits with their fine detail
         idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = False,
@@ -185,6 +188,7 @@ class Personas:
             seed=seed,
             person=person,
             keep=[keep] if isinstance(keep, str) else list(keep),
+            detail=detail,
             consent=consent,
             expires=end_of(consent, retain_days, now=time.time()),
         )

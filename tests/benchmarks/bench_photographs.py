@@ -220,8 +220,8 @@ def judged(name: str, tasks: Sequence[Task], arms: Sequence[Arm], work: Path) ->
         f"{len(tasks)} edits: {len(HELD_OUT)} people, neutral to smiling and back, who are known by this one photo. The smile and the "
         "opening of the mouth are those of the other photo, with which the result is compared."
         if name == "expressions"
-        else f"{len(tasks)} edits of photos that {len({t.person for t in tasks})} personas (`fast`) did not learn from: a smile of 0.9, and the "
-        "head turned by 10 degrees to either side."
+        else f"{len(tasks)} edits of photos that {len({t.person for t in tasks})} personas (`fast`) did not learn from: a smile of 0.9, "
+        "and the head turned by 10 degrees to either side."
     )
     by_person = [
         (arm.name if i == 0 else "", person, *(_median(figures, key, tasks, person) for key in names))
@@ -262,14 +262,12 @@ def figures_of(task: Task, done: dict[str, Any] | None) -> dict[str, float]:
     before, after = crop(photo, frame, side), crop(result, frame, side)
     for part in metrics.SHARP_PARTS:
         found[f"sharpness: {part}"] = metrics.sharpness_of(after, part) / metrics.sharpness_of(before, part)
-    report = {} if done is None else done["report"]["attributes"]
     value, was = values_of(face), values_of(crop(photo, frame, SIDE))
     asked = {k: (v + was[k] if task.relative else v) for k, v in task.values.items()}
     name = next(iter(asked))
     found["share of what was asked"] = (value[name] - was[name]) / (asked[name] - was[name])
     found["seconds"] = float("nan") if done is None else done["seconds"]
     found["processor seconds"] = float("nan") if done is None else done["busy"]
-    assert report is not None
     return found
 
 

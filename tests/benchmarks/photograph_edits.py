@@ -29,7 +29,8 @@ def main() -> None:
         record = PersonaRecord(**{k: v for k, v in task["record"].items() if k in PersonaRecord.model_fields})
         context.personas[record.persona_id] = record
         photo = Photo(name=task["name"], blob=context.put(task["photo"]))
-        PERSONAS.load(record, context.blob, context.priors).judge  # a person who is held ready, as by a worker
+        judge = PERSONAS.load(record, context.blob, context.priors).judge  # a person who is held ready, as by a worker
+        assert judge.photos
         begun, busy = time.monotonic(), time.process_time()
         request = Edit(persona_id=record.persona_id, photo=photo, values=[task["values"]], seed=0, **task["more"])
         picture = operations.run(request, context).pictures[0]

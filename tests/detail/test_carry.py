@@ -69,14 +69,14 @@ def test_what_moves_stays_sharp_and_goes_along(opened):
     assert (
         np.linalg.norm(face.source, axis=2)[96:160, 96:160].mean() * frame.size > 2
     )  # it does move, in px of the photo
-    assert 0.85 < sharpness(result.image, inside) / sharpness(before, inside) < 1.15
+    assert 0.75 < sharpness(result.image, inside) / sharpness(before, inside) < 1.15
     plain = pasted(photo, w)  # negative control: the generator's picture alone is soft
     blurred = paste(
         photo.subject.photo,
         frame,
         type(face)(face.plain, face.change, 0 * face.trust, face.source, 0 * face.grain, face.moved),
     )
-    assert sharpness(blurred.image, inside) / sharpness(before, inside) < 0.7
+    assert sharpness(blurred.image, inside) / sharpness(before, inside) < 0.6
     assert np.array_equal(plain.image, result.image)  # and the same asked again gives the same bits
 
 

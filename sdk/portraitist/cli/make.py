@@ -51,6 +51,7 @@ def create(
         list[str] | None, typer.Option(metavar="PHOTO", help="A photo to use whatever is found in it; may be repeated.")
     ] = None,
     prior: Annotated[str, typer.Option(help="The generator to start from.")] = "default",
+    detail: Annotated[bool, typer.Option(help="Keep the photos' faces, for portraits with their detail.")] = True,
     consent: Annotated[
         Path | None,
         typer.Option(help='JSON with the person\'s consent: {"subject": …, "by": …, "text": …}; a cluster needs it.'),
@@ -76,6 +77,7 @@ def create(
         labels=options.labels(labels),
         person=person,
         keep=keep or (),
+        detail=detail,
         consent=options.consent(consent),
         retain_days=retain_days,
     )
@@ -129,6 +131,9 @@ def synthesize(
     own: Set = None,
     n: Annotated[int | None, typer.Option("-n", help="So many pictures, each with its own random draw.")] = None,
     grid: Annotated[str | None, typer.Option(help="Two attributes over their reach, as in yaw,smile.")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="512: with the photos' fine detail, the default for a few; native: without.")
+    ] = None,
     seed: Seed = 0,
     strict: Strict = False,
     out: Out = None,
@@ -145,7 +150,7 @@ def synthesize(
     asked: Any = options.values(named, own)
     batch = expanded(asked, persona=person.name, reach=person.reach, n=n, grid=axes, strict=strict)
     paths = Places(out, person.name, force).before(batch, no_wait)
-    job = person.synthesize(n=n, grid=axes, seed=seed, strict=strict, wait=False, **asked)
+    job = person.synthesize(n=n, grid=axes, size=options.size(size), seed=seed, strict=strict, wait=False, **asked)
     _started(job, json) if no_wait else _deliver(job, paths, json)
 
 
@@ -165,6 +170,7 @@ def edit(
     eyes_open: EyesOpen = None,
     own: Set = None,
     relative: Annotated[bool, typer.Option("--relative", help="Values are changes, not targets.")] = False,
+    preset: Annotated[str, typer.Option(help="fast, or best: tune the generator to the photo first.")] = "fast",
     space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus or s.")] = "w_plus",
     seed: Seed = 0,
     strict: Strict = False,
@@ -182,7 +188,9 @@ def edit(
     batch = expanded(asked, persona=person.name, reach=person.reach, relative=relative, strict=strict)
 
     def submit(photo: str) -> AnyJob:
-        return person.edit(photo, relative=relative, space=space, seed=seed, strict=strict, wait=False, **asked)
+        return person.edit(
+            photo, relative=relative, preset=preset, space=space, seed=seed, strict=strict, wait=False, **asked
+        )
 
     if len(photos) > 1 or Path(photos[0]).expanduser().is_dir():
         return several.edit(

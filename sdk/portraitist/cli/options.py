@@ -105,6 +105,11 @@ def photo(text: str) -> str:
     return text
 
 
+def size(text: str | None) -> Any:
+    """Of a portrait: px, or a word that the SDK knows."""
+    return int(text) if text is not None and text.isdigit() else text
+
+
 def degradation(text: str) -> Any:
     """'auto', or a chain such as 'gaussian-blur:1.5,downsample:4,jpeg:30', 'mask:hole.png', 'motion-blur:9:45'."""
     if text == "auto":

@@ -26,12 +26,12 @@ def followed(pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     grey = [cv2.cvtColor(resized(picture, SIDE), cv2.COLOR_RGB2GRAY) for picture in pictures]
     there = back = np.zeros((SIDE, SIDE, 2), np.float32)
     with _one_thread():
-        dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         dis.setFinestScale(0)
         for before, after in zip(grey[:-1], grey[1:], strict=True):
-            step = dis.calc(before, after, None) / SIDE
+            step = dis.calc(before, after, np.zeros_like(there)) / SIDE
             there = there + sampled(step, there)
-            step = dis.calc(after, before, None) / SIDE
+            step = dis.calc(after, before, np.zeros_like(there)) / SIDE
             back = step + sampled(back, step)
     apart = SIDE * (back + sampled(there, back))
     return back, np.exp(-np.square(apart).sum(2))

@@ -62,5 +62,5 @@ def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
     displacement, hidden = np.zeros((SIDE, SIDE, 2), np.float32), np.zeros((SIDE, SIDE), np.float32)
     displacement[rows, columns] = (there - here[:, :2]) / SIDE
     hidden[rows, columns] = ~shown[which]
-    hidden = cv2.dilate(hidden, np.ones((_RIM, _RIM), np.uint8))
-    return MeshMotion(displacement, (index >= 0).astype(np.float32), 1 - hidden)
+    near_hidden = cv2.dilate(hidden, np.ones((_RIM, _RIM), np.uint8))
+    return MeshMotion(displacement, (index >= 0).astype(np.float32), 1 - near_hidden)

@@ -18,8 +18,8 @@ from .flow import followed
 from .mesh import mesh_motion, points_of
 from .parts import parts_of
 
-STEPS = 12  # of the path from the one latent to the other
-_NOT_SURE = 400.0  # squared grey levels that a wholly unsure flow counts as off
+STEPS = 5  # of the path from the one latent to the other
+_REST = 2.0  # px of SIDE: what the mesh's points are off by
 _MARGIN = 2.0  # of the face's motion: so far from the head the background gives way ...
 _MARGINS = 0.04, 0.15  # ... but at least and at most so far
 _NO_FOLD = 0.015
@@ -65,11 +65,13 @@ def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], pho
     mesh = mesh_motion(*points)
     inner = smooth(cv2.erode(mesh.inside, np.ones((9, 9), np.uint8)), 0.01)
 
-    # Inside the face, whichever of the two explains the new picture better from the old one.
-    off_mesh = smooth(np.square(sampled(old, mesh.displacement) - new).mean(2), 0.01)
-    off_flow = smooth(np.square(sampled(old, flow) - new).mean(2), 0.01) + (1 - sure) * _NOT_SURE
-    by_mesh = inner * mesh.shown * smooth((off_mesh < off_flow).astype(np.float32), 0.008)
-    displacement = flow + by_mesh[..., None] * (mesh.displacement - flow)
+    # Inside the face the mesh knows where things are, to a pixel or two; flow finds the rest of the way.
+    nearly = sampled(old, mesh.displacement).round().clip(0, 255).astype(np.uint8)
+    rest, agreed = followed([nearly, new.round().clip(0, 255).astype(np.uint8)])
+    size = SIDE * np.linalg.norm(rest, axis=2)
+    rest = smooth(rest * (agreed * np.exp(-np.square(size / _REST)))[..., None], 0.008)
+    by_mesh = inner * mesh.shown
+    displacement = flow + by_mesh[..., None] * (rest + sampled(mesh.displacement, rest) - flow)
     sure = (sure + by_mesh * (1 - sure)) * (1 - inner * (1 - mesh.shown))
 
     # What stands behind stands still, but near the head it gives way. Hair, neck and clothes follow what is sure around them.

@@ -36,13 +36,14 @@ LEAST_PX = 77  # side of the frame in photo px (a face of about 45 px); below: r
 LEAST_SHARE = 0.35  # ... and of the side of the prior's pictures
 DUPLICATE = 0.955  # quality.similarity; above: the sharper one stays
 MIN_FACE_SHARE = 0.35  # of the largest face in the photo: those that are smaller, and too small, are bystanders
+CLOSE = 512  # px: side of what is kept of a photo's detail, at most
 _DECODE_SIDE = 1600  # px: larger JPEGs are decoded at a half, quarter or eighth, unless their faces turn out small
 
 # A photo's name and its bytes, how to get them, or why there are none.
 Source = tuple[str, bytes | Callable[[], bytes] | DownloadFailed]
 
 
-_Found = tuple[Frame, float, np.ndarray, np.ndarray]  # the fields of a _Candidate after the first
+_Found = tuple[Frame, float, np.ndarray, np.ndarray, np.ndarray]  # the fields of a _Candidate after the first
 
 
 @dataclass(eq=False)
@@ -54,6 +55,7 @@ class _Candidate:
     probability: float
     picture: np.ndarray  # [S, S, 3] uint8
     inside: np.ndarray  # [S, S] float32: 1 where it shows the photo (align.inside)
+    close: np.ndarray  # [C, C, 3] uint8: the same crop at the photo's own size, C at most CLOSE
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,7 @@ class AcceptedPhoto:
     embedding: np.ndarray  # [D] unit vector
     known: np.ndarray  # [S, S] float32: 1 where a pixel is the person's or their surroundings', 0 where it is not
     weight: float  # how much the photo counts, up to 1
+    close: np.ndarray  # [C, C, 3] uint8: `picture` at the photo's own size, C at most CLOSE
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +160,7 @@ def check_photos(
 
 
 def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage | DownloadFailed | list[_Found]]:
-    """Per photo its faces (frame in photo px, probability, crop, `align.inside`), or why there is no picture.
+    """Per photo its faces (frame in photo px, probability, crop, `align.inside`, close crop), or why there is no picture.
 
     The next photo is decoded while the faces of this one are sought.
     """
@@ -185,7 +188,13 @@ def _faces_of_each(photos: Sequence[Source], side: int) -> Iterator[InvalidImage
                 image, frames, factor = full[0], [f.scaled(factor) for f in frames], 1.0
             largest = max((f.size for f in frames), default=0)
             yield [
-                (f.scaled(factor), face.probability, crop(image, f, side), inside(image.shape[:2], f, side))
+                (
+                    f.scaled(factor),
+                    face.probability,
+                    crop(image, f, side),
+                    inside(image.shape[:2], f, side),
+                    crop(image, f, min(CLOSE, max(round(f.size), 1))),
+                )
                 for f, face in zip(frames, faces, strict=True)
                 if f.size >= MIN_FACE_SHARE * largest or f.size * factor >= _least(side)
             ]
@@ -309,6 +318,7 @@ def _judge_faces(
                     person.embeddings[face],
                     weighed.known,
                     weighed.weight,
+                    candidate.close,
                 )
             )
         verdict.attributes.update(as_dict(attributes, values[k]))

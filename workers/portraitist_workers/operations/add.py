@@ -20,6 +20,7 @@ from ..faces.intake import ENOUGH_PHOTOS, Known, check_photos
 from ..faces.perceptual import load_perceptual
 from ..faces.verdicts import too_few
 from ..inversion.reconstruction import Reconstruction
+from ..persona import kept_detail
 from ..persona.judge import versions
 from ..persona.model import PersonaModel
 from ..persona.presets import PRESETS
@@ -80,7 +81,9 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
         dtype=dtype,
     )
     generator, anchors, axes = checkpoint.run(tuning, clock.steps("tune"))
+    detail = model.detail and (*model.detail, *kept_detail.kept(new.close))
     model = learning.calibrate(prior, generator, anchors, axes, embeddings, before.names + new.names, clock)
+    model = replace(model, detail=detail)
     still = [w for w in record.warnings if w not in too_few(shown, ENOUGH_PHOTOS)]
     return learning.packed(
         model,

@@ -47,19 +47,24 @@ def sources(photos: Sequence[Photo], context: Context) -> list[Source]:
 @dataclass(frozen=True, eq=False)
 class Seen:
     """Pictures to learn from: photos [N, 3, R, R]. known [N, 1, R, R] is 1 where their pixels are the person's or their surroundings'.
-    counts [N] is how much each counts."""
+    counts [N] is how much each counts. close: N faces [C, C, 3] uint8 at the photos' own sizes."""
 
     photos: Tensor
     known: Tensor
     counts: Tensor
     names: tuple[str, ...]
+    close: tuple[np.ndarray, ...] = ()
 
     @classmethod
     def of(cls, accepted: Sequence[AcceptedPhoto]) -> Seen:
         photos = to_tensor(np.stack([a.picture for a in accepted]))
         known = torch.from_numpy(np.stack([a.known for a in accepted]))[:, None].to(photos)
         return cls(
-            photos, known, torch.tensor([a.weight for a in accepted]).to(photos), tuple(a.name for a in accepted)
+            photos,
+            known,
+            torch.tensor([a.weight for a in accepted]).to(photos),
+            tuple(a.name for a in accepted),
+            tuple(a.close for a in accepted),
         )
 
     @property

@@ -5,12 +5,15 @@ Each step is a function of `learning.py`, where `add.py` finds them, too.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from portraitist.requests import CreatePersona
 from portraitist.results import PersonaRecord
 
 from ..faces.intake import check_photos
 from ..faces.perceptual import load_perceptual
 from ..inversion.reconstruction import Reconstruction
+from ..persona import kept_detail
 from ..persona.judge import versions
 from ..persona.presets import PRESETS
 from ..persona.tuning import Tuning
@@ -63,6 +66,8 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     )
     generator, anchors, axes = checkpoint.run(tuning, clock.steps("tune"))
     model = learning.calibrate(prior, generator, anchors, axes, embeddings, seen.names, clock)
+    if request.detail:
+        model = replace(model, detail=kept_detail.kept(seen.close))
     return learning.packed(
         model,
         values,

@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from portraitist.errors import InvalidRequest
 from portraitist.requests import Synthesize
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..faces.image_io import to_tensor, to_uint8
 from ..persona import hull
+from ..persona.detailed import FEW, SIDE, closest_copy, detailed
 from ..persona.judge import Judge
 from ..persona.model import PersonaModel
 from ..persona.rendering import Renderer, render
@@ -35,14 +37,25 @@ def run(request: Synthesize, context: Context) -> Pictures:
     context.on_step(Progress(stage="synthesize", step=0, steps=len(targets)))
 
     w = draw(model, len(targets), request.seed, shared=request.same_person_state)
-    images = renderer(model.generator, set_values(model, judge, w, targets, renderer))
-    unmarked = to_uint8(images)
+    w = set_values(model, judge, w, targets, renderer)
+    images = renderer(model.generator, w)
+    unmarked: list[np.ndarray] = list(to_uint8(images))
+    photos: list[list[str]] = [[] for _ in unmarked]
+    if in_detail(request, model):
+        for index, pixels in enumerate(unmarked):
+            unmarked[index], photos[index] = detailed(model, judge, w[index : index + 1], pixels)
+            context.on_step(Progress(stage="detail", step=index + 1, steps=len(targets)))
     marked = [mark_portrait(pixels) for pixels in unmarked]
     images = to_tensor(np.stack([m.pixels for m in marked])).to(images)  # what is handed out is what is judged
     measured = judge.attributes(images)[0]
     reports = judge.reports(images, measured, requested=request.values, targets=targets, seed=request.seed)
     pictures = []
     for index, (portrait, report) in enumerate(zip(marked, reports, strict=True)):
+        report.detail_of = photos[index]
+        if photos[index]:
+            name, distance = closest_copy(model, judge, images[index : index + 1], photos[index])
+            if distance < (report.nearest_photo_distance or 0.0):
+                report.nearest_photo, report.nearest_photo_distance = name, round(distance, 4)
         report.mark = portrait.score
         report.seconds = round((time.monotonic() - begun) / len(targets), 3)
         pictures.append(PictureResult(blob=context.put_picture(portrait, Origin("synthesize")), report=report))
@@ -52,6 +65,18 @@ def run(request: Synthesize, context: Context) -> Pictures:
         cells = [mark_portrait(pixels, on_sheet=True) for pixels in unmarked]
         page = context.put_picture(sheet(cells, request.columns), Origin("synthesize"))
     return Pictures(pictures=pictures, sheet=page, seconds=round(time.monotonic() - begun, 3))
+
+
+def in_detail(request: Synthesize, model: PersonaModel) -> bool:
+    """Whether the portraits get the photos' detail: where it was asked for, or is there and they are few. Raises InvalidRequest."""
+    if request.size == SIDE and not any(model.detail):
+        raise InvalidRequest(
+            f"size={SIDE}: this persona keeps no detail of its photos, since it was made without, before that was done, or from "
+            'small faces. Ask for size="native", or create the persona again',
+            param="size",
+        )
+    few = request.columns is None and len(request.values) <= FEW
+    return request.size == SIDE or (request.size is None and few and any(model.detail))
 
 
 def draw(model: PersonaModel, count: int, seed: int, *, shared: bool) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from portraitist.results import AttributeReport, PictureReport, Reach
 from ..faces.attributes import load_attribute_points, load_attributes
 from ..faces.geometry import bounded
 from ..faces.identity import load_identity
+from ..faces.image_io import at_side
 from ..faces.perceptual import load_perceptual
 from ..precision import optimisation_dtype
 from .model import PersonaModel
@@ -65,6 +67,12 @@ class Judge:
         self.scale = leave_one_out(model.embeddings)
         self.anchor_images = render(model.generator, model.anchors)
 
+    @cached_property
+    @torch.no_grad()
+    def anchor_values(self) -> Tensor:
+        """What the attribute network sees on the anchors' pictures, [N, A]."""
+        return torch.cat([self.attributes(part)[0] for part in self.anchor_images.split(16)])
+
     @torch.no_grad()
     def reports(
         self,
@@ -108,6 +116,7 @@ class Judge:
 
     def _nearest_photo(self, image: Tensor) -> tuple[int, float]:
         """Index of the training photo that `image` [1, 3, R, R] is most like, and the perceptual distance to it."""
+        image = at_side(image, self.anchor_images.shape[-1])
         coarse = (
             (F.adaptive_avg_pool2d(image, 16) - F.adaptive_avg_pool2d(self.anchor_images, 16)).abs().flatten(1).mean(1)
         )

@@ -17,6 +17,7 @@ from ..device import device
 from ..faces.identity import load_identity
 from ..generator import Generator
 from ..priors import library
+from . import kept_detail
 from .axes import Axes
 from .compact import decode, encode
 from .control import Response
@@ -32,6 +33,7 @@ class PersonaModel:
     anchors     [N, D] one latent per accepted photo, in the order of `photos`
     axes        the controlled attributes in W
     response    how measured attributes answer to steps in W (see control.py)
+    detail      N files of the photos' faces (kept_detail.py), some perhaps empty; () where the person keeps none
     embeddings  [N, E] identity of the photos by `identity_network`, or of the anchors' pictures where another network made the persona's
     """
 
@@ -43,6 +45,7 @@ class PersonaModel:
     embeddings: Tensor
     identity_network: str
     photos: tuple[str, ...]
+    detail: tuple[bytes, ...] = ()
 
     def to_bytes(self) -> bytes:
         tensors = {
@@ -53,6 +56,7 @@ class PersonaModel:
             "response.steps": self.response.steps,
             "response.matrix": self.response.matrix,
             "identity.embeddings": self.embeddings,
+            **kept_detail.to_tensors(self.detail),
             **encode(self.generator, self.prior.generator),
         }
         header = {
@@ -96,5 +100,13 @@ class PersonaModel:
             embeddings = identity(render(generator, tensors["anchors"]))
             identity_network = f"{identity.name} on the anchors' pictures"
         return cls(
-            prior, generator, tensors["anchors"], axes, response, embeddings, identity_network, tuple(header["photos"])
+            prior,
+            generator,
+            tensors["anchors"],
+            axes,
+            response,
+            embeddings,
+            identity_network,
+            tuple(header["photos"]),
+            kept_detail.from_tensors(tensors),
         )

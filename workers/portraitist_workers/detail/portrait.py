@@ -1,0 +1,69 @@
+"""A portrait larger than the generator makes it: its own picture, with the fine detail of the person's photos.
+
+The generator says where, the photos say what. A photo's detail is what the generator's size cannot hold. It moves along the latent path
+from the photo's anchor to the portrait. Light and tone stay the portrait's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .fields import SIDE, resized, sampled, smooth, through_points
+from .mesh import points_of
+from .motion import Motion
+from .parts import parts_of
+
+_FINEST = 0.9  # px of the generator's picture: blur beyond which detail begins
+_BAND = 0.008, 0.04  # widths between which two pictures are compared: light is broader
+_AGREE = 9.0  # grey levels: a difference of this size in that band is another thing
+_LIGHT = (
+    0.5,
+    1.1,
+)  # a photo's detail is weaker where the portrait is darker. Stronger it would show the noise of dark photos
+
+
+@dataclass(frozen=True, eq=False)
+class Detail:
+    """Fine detail for a portrait: picture [S, S, 3] grey levels to be added, share [S, S] in [0, 1]: how far it is to be believed."""
+
+    picture: np.ndarray
+    share: np.ndarray
+
+
+def detail_of(photo: np.ndarray, motion: Motion) -> Detail:
+    """Of the photo's crop [S, S, 3] uint8, which `motion.before` shows, for the portrait `motion.after`."""
+    side, generated = len(photo), len(motion.after)
+    fine = photo.astype(np.float32) - cv2.GaussianBlur(photo.astype(np.float32), (0, 0), _FINEST * side / generated)
+    before, after = (resized(picture, SIDE).astype(np.float32) for picture in (motion.before, motion.after))
+    moved = sampled(before, motion.displacement)
+    off = _band(moved) - _band(after)
+    agree = smooth(np.exp(-np.square(off / _AGREE).mean(2)), 0.01)
+    apart = (points_of([photo])[0] - motion.before_points)[:, :2]
+    source = motion.displacement + sampled(through_points(motion.before_points[:, :2], apart), motion.displacement)
+    _, heads = parts_of([photo, motion.before, motion.after])
+    person = np.minimum(np.minimum(sampled(heads[0], source), sampled(heads[1], motion.displacement)), heads[2])
+    share = motion.sure * agree**2 * smooth(np.clip((person - 0.5) / 0.4, 0, 1), 0.01)
+
+    light = (smooth(after, 0.03).mean(2) + 8) / (smooth(moved, 0.03).mean(2) + 8)
+    strength = share * light.clip(*_LIGHT)
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    way = resized(source, side) * side
+    taken = cv2.remap(fine, x + way[..., 0], y + way[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    return Detail(taken * resized(strength, side)[..., None], resized(share, side).clip(0, 1))
+
+
+def with_detail(portrait: np.ndarray, details: Sequence[Detail], side: int) -> np.ndarray:
+    """`portrait` [R, R, 3] uint8 at `side` px, as the details are; where the first of them says little, the next one fills."""
+    out, left = resized(portrait.astype(np.float32), side), np.ones((side, side), np.float32)
+    for detail in details:
+        out = out + left[..., None] * detail.picture
+        left = left * (1 - detail.share)
+    return out.round().clip(0, 255).astype(np.uint8)
+
+
+def _band(picture: np.ndarray) -> np.ndarray:
+    return smooth(picture, _BAND[0]) - smooth(picture, _BAND[1])
