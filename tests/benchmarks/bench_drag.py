@@ -2,7 +2,8 @@
 
 Writes docs/benchmarks/drag.md.
 
-The sections may be measured in runs of their own (--sections): each keeps its figures in --work, and the page shows all that are there.
+Sections may be measured in runs of their own (--sections, and --prior for the first two). Each keeps its figures in --work, and the
+page shows all that are there.
 """
 
 from __future__ import annotations
@@ -59,8 +60,10 @@ def main() -> None:
     work = args.work / "drag"
     work.mkdir(parents=True, exist_ok=True)
     for section in args.sections.split(","):
-        found = globals()[f"measure_{section}"](args, work)
-        (work / f"{section}.json").write_text(json.dumps(found, indent=1))
+        path = work / f"{section}.json"
+        before = json.loads(path.read_text()) if path.exists() else {}
+        found = before | globals()[f"measure_{section}"](args, work)
+        path.write_text(json.dumps(found, indent=1))
     kept = {s: json.loads((work / f"{s}.json").read_text()) for s in SECTIONS if (work / f"{s}.json").exists()}
     write(
         "drag", "Dragging", [drag_page.INTRODUCTION, *(getattr(drag_page, section)(kept[section]) for section in kept)]
@@ -79,7 +82,7 @@ def measure_ten(args: argparse.Namespace, work: Path) -> Any:
         "ours, FreeDrag": ours(freedrag, rate=1e-2, steps=150),
     }
     found: dict[str, Any] = {}
-    for prior in PRIORS:
+    for prior in [args.prior] if args.prior else PRIORS:
         world, images = World(prior), {}
         cases = world.recorded()
         for name, arm in arms.items():
@@ -116,7 +119,7 @@ def judged(world: World, case: Case, result: Result) -> dict[str, float | None]:
 
 
 def measure_cost(args: argparse.Namespace, work: Path) -> Any:
-    return {prior: costs(World(prior)) for prior in PRIORS}
+    return {prior: costs(World(prior)) for prior in ([args.prior] if args.prior else PRIORS)}
 
 
 def costs(world: World) -> dict[str, float]:

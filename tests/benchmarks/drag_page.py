@@ -10,22 +10,24 @@ from tests.reference_vectors import load
 from .drag_cases import PRIORS
 from .report import table
 
-INTRODUCTION = """One thread. CPU time is the process's own. "Released" is DragGAN's released algorithm, as `drag/official.py` walks it: the tests compare
-it with runs of the released code, point by point. It runs on our faster generator here, so its CPU time is lower than that of the
-released code. Its rate of 3e-2 is the best for these priors (section "Switch by switch"). Sections may come from runs of their own."""
-TEN = """The nose is pulled by 7 % of the picture's width, with a mask in two cases and with eyes and mouth in two. The judge is MTCNN, which
-takes no part in any drag. It looks at the picture at 256 px. Lines "released code itself" are of recorded runs. The fixed region is
-what the masks fix. Identity is the cosine to the picture before."""
-COST = """Features, tracking and the change of the latent. The first line is the reference formulation of the generator, with the whole picture
-drawn and the weights' gradients computed, as the released renderer does. Newton takes two gradients for a handle, Adam one."""
+INTRODUCTION = """One thread. CPU time is the process's own. "Released" is DragGAN's released algorithm, as `drag/official.py` walks it:
+the tests compare it with runs of the released code, point by point. It runs on our faster generator here, so its CPU
+time is lower than that of the released code. Its rate of 3e-2 is the best for these priors (section "Switch by
+switch"). Sections may come from runs of their own."""
+TEN = """The nose is pulled by 7 % of the picture's width, with a mask in two cases and with eyes and mouth in two. The judge
+is MTCNN, which takes no part in any drag. It looks at the picture at 256 px. Lines "released code itself" are of
+recorded runs. The fixed region is what the masks fix. Identity is the cosine to the picture before."""
+COST = """Features, tracking and the change of the latent. The first line is the reference formulation of the generator, with
+the whole picture drawn and the weights' gradients computed, as the released renderer does. Newton takes two gradients
+for a handle, Adam one."""
 SWITCHES = "One change at a time, on cases that are not among the ten."
-LANDMARKS = """Protocol of DragGAN's table 1, on `default`: the landmarks of one random face are pulled to those of another. One: the nose; five: with
-eyes and mouth, both found and judged by MTCNN. All: 67 points of the face mesh, found and judged by the mesh. The released algorithm
-may take 100 steps, ours 60. The intervals are paired bootstraps."""
+LANDMARKS = """Protocol of DragGAN's table 1, on `default`: the landmarks of one random face are pulled to those of another. One: the
+nose; five: with eyes and mouth, both found and judged by MTCNN. All: 67 points of the face mesh, found and judged by
+the mesh. The released algorithm may take 100 steps, ours 60. The intervals are paired bootstraps."""
 ROUND = "The ten cases and others are dragged there and back; then the picture is compared with the first one."
-PERSON = """Portraits of the example person, parts of whose face are pulled in random directions. Identity is the mean cosine to the person's
-photos. The percentile is that of what the photos score among each other. Unguarded is the plain drag, without the person's own ways and
-without the guard."""
+PERSON = """Portraits of the example person, parts of whose face are pulled in random directions. Identity is the mean cosine to
+the person's photos. The percentile is that of what the photos score among each other. Unguarded is the plain drag,
+without the person's own ways and without the guard."""
 
 
 def ten(found: Any) -> str:

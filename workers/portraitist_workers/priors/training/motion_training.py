@@ -2,8 +2,8 @@
 
     python -m portraitist_workers.priors.training.motion_training --prior default --work FOLDER --minutes 60
 
-Two latents lie near each other. The motion of some places between them, and their features, are the question. The second latent is the answer.
-The published training takes 256 places, and is then used with one or a few. Here their number is drawn anew for every batch.
+Two latents lie near each other. The motion of some places between them, and their features, are the question. The second latent is
+the answer. The published training takes 256 places, and is then used with one or a few. Here each batch draws how many there are.
 """
 
 from __future__ import annotations
