@@ -65,6 +65,13 @@ def main() -> None:
         found = before | globals()[f"measure_{section}"](args, work)
         path.write_text(json.dumps(found, indent=1))
     kept = {s: json.loads((work / f"{s}.json").read_text()) for s in SECTIONS if (work / f"{s}.json").exists()}
+    if any(
+        not any(key.split("/")[0] == prior for key in kept.get(section, {}))
+        for prior in PRIORS
+        for section in ("ten", "cost")
+    ):
+        print("the page waits for the sections ten and cost of both priors")
+        return
     write(
         "drag", "Dragging", [drag_page.INTRODUCTION, *(getattr(drag_page, section)(kept[section]) for section in kept)]
     )
@@ -266,7 +273,7 @@ def measure_person(args: argparse.Namespace, work: Path) -> Any:
                 path = list(draggan(model.generator.synthesis, w, Task(handle, target), space=space))
                 last = path[-1]
                 if name == "guarded":
-                    last = guarded(judge, lambda x: render(model.generator, x), path, last)
+                    last = guarded(judge, lambda x: render(model.generator, x), path, last, target)
                 image = render(model.generator, last.w_plus)
                 score, was = (float(identity_scores(judge.identity(x), judge.embeddings)[0]) for x in (image, before))
                 rows[name].append(
