@@ -81,7 +81,7 @@ class Studio:
     ) -> Any:
         """The same picture again, its pixels equal to the bit on one device. With `wait=False` a Job.
 
-        Raises InvalidRequest (no recipe, another version's, a changed one; another photo; a persona that has learnt since), NotFound,
+        Raises InvalidRequest (no recipe, another version's or a changed one, another photo, a persona that has learnt since), NotFound,
         PersonaDeleted."""
         found = recipes.read(recipe)
         request = recipes.request_of(found)

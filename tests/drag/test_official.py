@@ -27,7 +27,7 @@ def test_points_gradient_and_latent(runs, prior, seed):
     assert loaded.sha256[:16] in str(runs["about"]), "the prior was trained anew: it needs new reference runs"
     case = {name.split("/")[2]: value for name, value in runs.items() if name.startswith(f"{prior}/{seed}/")}
     synthesis, side = loaded.generator.synthesis, loaded.resolution
-    w = torch.from_numpy(case["w0"])[None, None].expand(1, synthesis.config.num_ws, -1)
+    w = torch.from_numpy(runs[f"{prior}/w0"][seed])[None, None].expand(1, synthesis.config.num_ws, -1)
     fixed = None
     if "fixed" in case:
         fixed = torch.from_numpy(np.unpackbits(case["fixed"])[: side * side].reshape(side, side)).float()

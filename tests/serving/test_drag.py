@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from portraitist import recipes
@@ -114,15 +115,15 @@ def test_its_recipe_gives_the_same_pixels():
 def test_the_guard_takes_back_what_is_somebody_else(monkeypatch):
     world = context(1)
     free = drag(world, Pull(handle="nose", by=(9, 0)), seed=2)
-    # Likeness falls with every step, and the floor lies between the second and the third.
+    # Likeness falls as the nose moves, below the floor beyond half of the way.
     monkeypatch.setattr(
         "portraitist_workers.drag.guard.scores",
-        lambda judge, draw, steps: -np.array([s.number for s in steps], np.float32),
+        lambda judge, draw, steps: 1e3 * (torch.stack([step.left.sum() for step in steps]) - 4.5 / 128),
     )
-    monkeypatch.setattr("portraitist_workers.drag.guard.LOSS", 2.5)
+    monkeypatch.setattr("portraitist_workers.drag.guard.LOSS", 1e3 * 4.5 / 128)
     held = drag(world, Pull(handle="nose", by=(9, 0)), seed=2, guarded=True)
     assert free.report.points[0].end == "arrived" and held.report.points[0].end == "unlike"
-    assert 2 < held.report.points[0].left < 6 and "no longer be like" in held.report.warnings[-1]
+    assert 4.3 < held.report.points[0].left < 5 and "no longer be like" in held.report.warnings[-1]
 
 
 @pytest.mark.parametrize(

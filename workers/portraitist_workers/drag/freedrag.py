@@ -101,8 +101,7 @@ def _misfit(tracker: Tracker, maps: Maps, template: Tensor, places: Tensor) -> T
 def _next(
     tracker: Tracker, maps: Maps, template: Tensor, places: Tensor, targets: Tensor, came: Tensor, went: Tensor
 ) -> Tensor:
-    """[P, 2]: on, to where the features differ by about DIFFERENCE; back to where they fit best, if the last hop made it worse; else they
-    stay."""
+    """[P, 2]: on, to where the features differ by about DIFFERENCE. If the last hop made it worse, back to where they fit best."""
     way = targets - places
     length = way.norm(dim=1, keepdim=True)
     ahead = way / length.clamp(min=1e-6)

@@ -13,28 +13,50 @@ from .task import Step
 
 Draw = Callable[[Tensor], Tensor]  # w_plus [B, num_ws, D] -> pictures [B, 3, R, R]
 BATCH = 8
+HALVINGS = 4  # of the way between two steps
+ARRIVED = 0.002  # of the side: a quarter of a pixel of 128
 LOSS = 0.02  # of likeness that a drag may cost where the picture before was hardly like the person
 
 
 @torch.no_grad()
-def guarded(judge: Judge, draw: Draw, path: Sequence[Step], last: Step) -> Step:
-    """`last`, or of the steps before it the farthest that is like the person; of that one, handles that had not arrived are "unlike".
+def guarded(judge: Judge, draw: Draw, path: Sequence[Step], last: Step, targets: Tensor) -> Step:
+    """`last`, or the farthest place on the way to it that is like the person. There, handles that have not arrived are "unlike".
 
     Like: above the 5th percentile of what the photos score among each other, or no more than LOSS below the picture before, whichever
-    is less.
+    is less. Between two steps latents and points are interpolated.
     """
-    likeness = scores(judge, draw, [path[0], last])
+    way = [step for step in path if float(step.left.sum()) > float(last.left.sum())] + [last]
+    likeness = scores(judge, draw, way)
     floor = min(float(judge.scale.quantile(0.05)), float(likeness[0]) - LOSS)
-    if float(likeness[1]) >= floor:
+    good = max(n for n, like in enumerate(likeness.tolist()) if like >= floor)
+    if good == len(way) - 1:
         return last
-    steps = [step for step in path if float(step.left.sum()) > float(last.left.sum())]
-    kept = [step for step, like in zip(steps, scores(judge, draw, steps).tolist(), strict=True) if like >= floor]
-    best = min(kept or [path[0]], key=lambda step: float(step.left.sum()))
-    ends = tuple("unlike" if end == "arrived" else end for end in last.ends)
-    return replace(best, number=last.number, ends=ends)
+    here, share, least = way[good], 0.0, 1.0
+    for _ in range(HALVINGS):
+        middle = (share + least) / 2
+        like = float(scores(judge, draw, [_between(way[good], way[good + 1], middle, targets)])[0])
+        share, least = (middle, least) if like >= floor else (share, middle)
+    if share:
+        here = _between(way[good], way[good + 1], share, targets)
+    ends = tuple(
+        "unlike" if end == "arrived" and left > ARRIVED else end
+        for end, left in zip(last.ends, here.left.tolist(), strict=True)
+    )
+    return replace(here, number=last.number, ends=ends)
 
 
 def scores(judge: Judge, draw: Draw, steps: Sequence[Step]) -> Tensor:
     """[N]: mean cosine of the steps' pictures to the person's photos."""
     w = torch.cat([step.w_plus for step in steps])
     return torch.cat([identity_scores(judge.identity(draw(part)), judge.embeddings) for part in w.split(BATCH)])
+
+
+def _between(one: Step, other: Step, share: float, targets: Tensor) -> Step:
+    points = torch.lerp(one.points, other.points, share)
+    return Step(
+        torch.lerp(one.w_plus, other.w_plus, share),
+        points,
+        (targets.to(points) - points).norm(dim=1),
+        torch.lerp(one.confidence, other.confidence, share),
+        other.number,
+    )

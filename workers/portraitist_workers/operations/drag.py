@@ -117,7 +117,7 @@ def _dragged(request: Drag, person: WarmPersona, canvas: Canvas, task: Task, con
     if request.guarded:
         hold = task.hold(canvas.synthesis, canvas.w)
         generator = canvas.generator if hold is None else Held(canvas.generator, hold)
-        last = guarded(judge, lambda w: render(generator, w), path, last)  # type: ignore[arg-type]  # draws
+        last = guarded(judge, lambda w: render(generator, w), path, last, task.targets)  # type: ignore[arg-type]  # draws
     return last, float(identity_scores(judge.identity(canvas.face), judge.embeddings)[0])
 
 

@@ -1,0 +1,155 @@
+"""Trains a prior's latent transformer on the pseudo-motion between its own faces (Endo 2022, section 3.3).
+
+    python -m portraitist_workers.priors.training.motion_training --prior default --work FOLDER --minutes 60
+
+Two latents lie near each other. The motion of some places between them, and their features, are the question. The second latent is
+the answer. The published training takes 256 places, and is then used with one or a few. Here each batch draws how many there are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...drag.flow import SIDE, feature_map, motion
+from ...drag.transformer import LatentTransformer, Sizes
+from ...generator.stylegan2 import StyleGAN2
+from .. import library
+from .loop import run_for, save_atomically
+
+BATCH = 12
+PLACES = 64  # at most
+PSI = 0.7  # of the first latent; the second is not truncated
+NEAR = 0.1  # of the way from the first to the second that is gone (published: 0.1)
+SURE = 0.5  # of a place's motion, to be asked about
+RATE = 5e-4
+PAIRS = 96  # that the units of motion are measured on
+DIM, DEPTH, HEADS, MLP = 256, 3, 8, 256
+
+
+@dataclass(frozen=True, eq=False)
+class Questions:
+    """w [B, rows, D], moved [B, rows, D], places [B, N, 3] (motion in the units of `scale`), features [B, N, C]."""
+
+    w: Tensor
+    moved: Tensor
+    motion: Tensor
+    features: Tensor
+
+
+class Pairs:
+    """Draws pairs of faces of one generator."""
+
+    def __init__(self, generator: StyleGAN2, seed: int) -> None:
+        self.generator, self.rng = generator, torch.Generator().manual_seed(seed)
+        self.rows = min(6, generator.num_ws)
+        self.scale = torch.ones(3)
+
+    def latents(self, count: int) -> tuple[Tensor, Tensor]:
+        """w_plus [B, num_ws, D] twice: a face, and one near it whose first rows differ, each row in its own way."""
+        mapping, D = self.generator.mapping, self.generator.config.z_dim
+        z = torch.randn(count, D, generator=self.rng)
+        others = torch.randn(count * self.rows, D, generator=self.rng)
+        w = torch.lerp(mapping.w_avg.expand(count, -1), mapping(z), PSI)
+        apart = mapping(others).view(count, self.rows, -1)
+        together = mapping(torch.randn(count, D, generator=self.rng))[:, None]
+        share = torch.rand(count, 1, 1, generator=self.rng)  # from all rows alike to each on its own
+        other = torch.lerp(together, apart, share)
+        first = self.generator.synthesis.as_w_plus(w).clone()
+        second = first.clone()
+        second[:, : self.rows] += NEAR * (other - first[:, : self.rows])
+        return first, second
+
+    @torch.no_grad()
+    def draw(self, count: int, places: int) -> Questions:
+        first, second = self.latents(count)
+        maps, other = (feature_map(self.generator.synthesis, w).contiguous() for w in (first, second))
+        found = motion(maps, other)
+        whole = torch.cat([found.flow, found.expansion[:, None]], 1).flatten(2) / self.scale[:, None]
+        weights = (found.sure.flatten(1) > SURE).float() + 1e-4
+        chosen = torch.multinomial(weights, places, generator=self.rng)[:, None]
+        picked = whole.gather(2, chosen.expand(-1, 3, -1)).mT
+        features = maps.flatten(2).gather(2, chosen.expand(-1, maps.shape[1], -1)).mT
+        return Questions(first[:, : self.rows], second[:, : self.rows], picked, features)
+
+    @torch.no_grad()
+    def measure(self) -> None:
+        """The units: mean over pairs of the largest motion, and of the largest expansion (published: sigma_f, sigma_e)."""
+        first, second = self.latents(PAIRS)
+        largest = []
+        for w, v in zip(first.split(BATCH), second.split(BATCH), strict=True):
+            found = motion(feature_map(self.generator.synthesis, w), feature_map(self.generator.synthesis, v))
+            flow = found.flow.norm(dim=1).flatten(1).quantile(0.99, dim=1)
+            largest.append(torch.stack([flow, found.expansion.abs().flatten(1).quantile(0.99, dim=1)], 1))
+        flow, expansion = torch.cat(largest).mean(0).tolist()
+        self.scale = torch.tensor([flow, flow, expansion])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--prior", default="default")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    generator = library.load(args.prior).generator
+    assert isinstance(generator, StyleGAN2)
+    args.work.mkdir(parents=True, exist_ok=True)
+    train(generator, args.work / f"{args.prior}.pt", args.minutes, args.seed)
+
+
+def train(generator: StyleGAN2, path: Path, minutes: float, seed: int) -> LatentTransformer:
+    """Goes on from `path` where that is there."""
+    generator.requires_grad_(False)
+    pairs = Pairs(generator, seed)
+    w_dim, features = generator.w_dim, generator.config.width(SIDE)
+    sizes = Sizes(w_dim, features, DIM, DEPTH, HEADS, DIM // HEADS, MLP, pairs.rows)
+    network = LatentTransformer(sizes)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=0.01)
+    steps = 0
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        pairs.scale, steps = state["scale"], state["steps"]
+        pairs.rng.manual_seed(seed + steps)
+    else:
+        pairs.measure()
+
+    def step(share: float) -> dict[str, float]:
+        nonlocal steps
+        places = int(round(math.exp(float(torch.rand((), generator=pairs.rng)) * math.log(PLACES))))
+        asked = pairs.draw(BATCH, places)
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * min(1.0, (steps + 1) / 200) * (1 - share) ** 0.5
+        change = (asked.moved - asked.w) / NEAR
+        answered = (network(asked.w, asked.motion, asked.features) - asked.w) / NEAR
+        loss = (answered - change).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        steps += 1
+        explained = 1 - float(loss.detach()) / float(change.square().mean())
+        return {"explained": explained, ("few" if places < 5 else "many"): explained}
+
+    def save() -> None:
+        state = {
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "scale": pairs.scale,
+            "steps": steps,
+        }
+        save_atomically(state, path)
+
+    run_for(minutes, step, save=save, told=lambda: f"step {steps}")
+    return network
+
+
+if __name__ == "__main__":
+    main()
