@@ -70,6 +70,15 @@ class Studio:
             raise InvalidRequest(f"priority={priority!r}: expected a whole number from -9 to 9", param="priority")
         return Studio(replace(self._backend, priority=priority))
 
+    def with_idempotency_key(self, key: str) -> Studio:
+        """The same studio for one call, whatever its verb: a second call with the same key and arguments returns the first job, and
+        other arguments raise Conflict. A failed or cancelled job frees its key."""
+        if not isinstance(key, str) or not 1 <= len(key) <= 255 or not key.isprintable():
+            raise InvalidRequest(
+                "an idempotency key is 1 to 255 printable characters, such as a random UUID", param="idempotency_key"
+            )
+        return Studio(replace(self._backend, idempotency_key=key))
+
     def describe(self) -> dict[str, object]:
         """Where it keeps things, and whether a worker is running."""
         return self._backend.transport.describe()
@@ -95,7 +104,6 @@ class Personas:
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         person: str | None = ...,
         keep: Sequence[str] = ...,
-        idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[False] = False,
     ) -> Job[Persona]: ...
@@ -115,7 +123,6 @@ class Personas:
         labels: Mapping[str, Mapping[str, float]] | None = ...,
         person: str | None = ...,
         keep: Sequence[str] = ...,
-        idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[True],
     ) -> Persona: ...
@@ -135,7 +142,6 @@ class Personas:
         labels: Mapping[str, Mapping[str, float]] | None = None,  # {"a.jpg": {"age": 34}}
         person: str | None = None,  # "a.jpg": the largest face in it is who is meant; None: whoever most photos show
         keep: Sequence[str] = (),  # ["a.jpg"]: photos to use whatever is found in them, if they show a face
-        idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = False,
     ) -> Any:
@@ -170,7 +176,7 @@ class Personas:
         )
         request.photos += uploaded(uploads, photos, known, person=[person] if person else [], keep=request.keep)
         row = submit(
-            self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name, webhook=webhook
+            self._backend, request, uploads=uploads, shape={}, creates=name, webhook=webhook
         )
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job
