@@ -54,7 +54,8 @@ class Guard:
                 raise Refusal(404, "not_found", "there is nothing here")
             if scope["method"] == "OPTIONS" and foreign:
                 return await told.preflight()
-            inner = dict(scope, method="GET") if scope["method"] == "HEAD" else scope
+            head = scope["method"] == "HEAD"  # what GET says, without its body, which uvicorn keeps back
+            inner = dict(scope, method="GET", head=True) if head else scope
             body = Body(receive, headers, self._options)
             await self._app(inner, body, told)
             scope.update({name: inner[name] for name in ("route",) if name in inner})
@@ -67,6 +68,8 @@ class Guard:
             self._metrics.answered(scope, told.status, time.perf_counter() - began)
 
     def _check(self, scope: Scope, headers: _Headers, foreign: bool) -> None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > self._options.header_bytes:
+            raise Refusal(431, "too_large", "the headers are too large", _CLOSE)
         hosts = headers.all("host")
         if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
             raise Refusal(400, "malformed", "a request names one host", _CLOSE)

@@ -22,6 +22,7 @@ class Options:
     upload_bytes: int = 512 * MIB  # of one request with photos
     json_bytes: int = 8 * MIB  # of any other request
     files: int = 200  # in one request
+    header_bytes: int = 32_768  # of all headers of a request
     header_s: float = 10.0  # for a request's line and headers to arrive
     body_s: float = 15.0  # for its body, and ...
     body_rate: float = 16_384.0  # ... a second more for so many bytes

@@ -21,7 +21,6 @@ from ..errors import QueueUnavailable
 from .app import create_app
 from .options import Options
 
-_HEADER_BYTES = 32_768
 _GRACE_S = 5
 
 
@@ -135,7 +134,7 @@ def _config(app: Any, options: Options, lifespan: Any = "on") -> uvicorn.Config:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=_GRACE_S,
         limit_concurrency=options.connections,
-        h11_max_incomplete_event_size=_HEADER_BYTES,
+        h11_max_incomplete_event_size=options.header_bytes,
     )
 
 

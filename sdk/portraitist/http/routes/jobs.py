@@ -73,7 +73,7 @@ async def follow_job(
     """`id` is the event's number, `event` its kind, `data` the event as JSON. The stream ends with the job. A browser that is cut off
     says which event it has seen, and goes on there."""
     api = api_of(request)
-    if request.scope["method"] != "GET":
+    if "head" in request.scope:
         raise Refusal(405, "method_not_allowed", "a stream is read with GET")
     after = max(after, last_event_id)
     rows, over = await api.threads.call(_events, caller, job_id, after)
