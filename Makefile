@@ -39,7 +39,7 @@ redis:
 
 # The cluster's promises in full: storms of kills, outages, load. About half an hour; prints the figures.
 test-chaos: install redis
-	$(BIN)/pytest -m chaos -s tests/queue tests/serving
+	$(BIN)/pytest -m chaos -s tests/queue tests/serving tests/api
 
 # Passwords for docker-compose.yml, made once. The folder is yours alone; the files in it are read by the containers' users.
 WORD := head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n'

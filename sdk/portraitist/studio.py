@@ -175,9 +175,7 @@ class Personas:
             expires=end_of(consent, retain_days, now=time.time()),
         )
         request.photos += uploaded(uploads, photos, known, person=[person] if person else [], keep=request.keep)
-        row = submit(
-            self._backend, request, uploads=uploads, shape={}, creates=name, webhook=webhook
-        )
+        row = submit(self._backend, request, uploads=uploads, shape={}, creates=name, webhook=webhook)
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job
 

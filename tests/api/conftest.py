@@ -95,7 +95,11 @@ def ana(api):
 
 def learn(api, name, photos=PHOTOS, **request):
     """A person who was learnt: the job."""
-    answer = api.post("/v1/personas", files=[("request", (None, _json({"name": name, **request}))), *photos], headers={"Prefer": "wait=20"})
+    answer = api.post(
+        "/v1/personas",
+        files=[("request", (None, _json({"name": name, **request}))), *photos],
+        headers={"Prefer": "wait=20"},
+    )
     assert answer.status_code == 200, answer.text
     assert answer.json()["status"] == "succeeded", answer.text
     return answer.json()

@@ -7,7 +7,6 @@ import pytest
 from portraitist.operations import OPERATIONS
 from portraitist.persona import Persona
 
-
 from .conftest import PHOTOS, learn, png, serving
 from .toy import ROW, negative
 
@@ -23,7 +22,9 @@ def test_from_photos_to_a_portrait_to_nothing(api):
     assert {r["attribute"] for r in zoe["reach"]} == {"yaw", "pitch", "smile"}
     assert zoe["consent"]["assumed"] and zoe["weights"] == ""
 
-    made = api.post("/v1/personas/zoë/synthesize", json={"values": {"yaw": 12}, "seed": 3}, headers={"Prefer": "wait=20"})
+    made = api.post(
+        "/v1/personas/zoë/synthesize", json={"values": {"yaw": 12}, "seed": 3}, headers={"Prefer": "wait=20"}
+    )
     assert made.status_code == 200 and made.headers["Preference-Applied"] == "wait=20"
     picture = made.json()["result"]["pictures"][0]
     assert picture["report"]["attributes"]["yaw"]["achieved"] == 12
@@ -53,7 +54,10 @@ def test_one_call_makes_a_grid(api, ana):
 def test_photos_by_file_and_by_address(api, ana):
     edited = api.post(
         "/v1/personas/ana/edit",
-        files=[("request", (None, '{"values": {"yaw": 5}, "relative": true}')), ("photo", ("x.png", png(), "image/png"))],
+        files=[
+            ("request", (None, '{"values": {"yaw": 5}, "relative": true}')),
+            ("photo", ("x.png", png(), "image/png")),
+        ],
         headers={"Prefer": "wait=20"},
     ).json()
     assert edited["status"] == "succeeded" and len(edited["result"]["pictures"]) == 1
@@ -96,7 +100,9 @@ def test_masks_come_beside_the_photo(api, ana):
 
 def test_adding_photos(api):
     learn(api, "addie")
-    added = api.post("/v1/personas/addie/add", files=[("photos", ("d.jpg", b"4"))], headers={"Prefer": "wait=20"}).json()
+    added = api.post(
+        "/v1/personas/addie/add", files=[("photos", ("d.jpg", b"4"))], headers={"Prefer": "wait=20"}
+    ).json()
     assert [p["name"] for p in added["result"]["photos"]] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
 
 
@@ -110,7 +116,10 @@ def test_a_new_row_of_the_table_has_a_route_by_itself(served, monkeypatch):
         )
         assert answer.json()["status"] == "succeeded"
         document = client.get(newer.url + "/openapi.json").json()
-        assert "/v1/personas/{persona}/negative" in document["paths"] and "NegativeBody" in document["components"]["schemas"]
+        assert (
+            "/v1/personas/{persona}/negative" in document["paths"]
+            and "NegativeBody" in document["components"]["schemas"]
+        )
         assert "negative" in [o["name"] for o in client.get(newer.url + "/v1").json()["operations"]]
         assert client.post(served.url + "/v1/personas/toy/negative", json={}).status_code == 404  # the control
 
@@ -128,7 +137,9 @@ def test_lists_come_in_pages(api, ana):
     assert seen == sorted(set(seen)) and {"b1", "b2", "b3", "ana"} <= set(seen)
     jobs, cursor = [], None
     while True:
-        page = api.get("/v1/jobs", params={"limit": 3, "status": "succeeded", **({"cursor": cursor} if cursor else {})}).json()
+        page = api.get(
+            "/v1/jobs", params={"limit": 3, "status": "succeeded", **({"cursor": cursor} if cursor else {})}
+        ).json()
         jobs += [j["id"] for j in page["items"]]
         if (cursor := page["next"]) is None:
             break
@@ -161,7 +172,10 @@ def test_idempotency_keys(api, ana):
     assert (other.status_code, other.json()["code"]) == (409, "conflict")
     assert call("order-2", seed=1).json()["id"] != call("order-1", seed=1).json()["id"]
     photo = [("request", (None, '{"values": {"yaw": 1}}')), ("photo", ("x.png", png()))]
-    ids = {api.post("/v1/personas/ana/edit", files=photo, headers={"Idempotency-Key": "edit"}).json()["id"] for _ in range(3)}
+    ids = {
+        api.post("/v1/personas/ana/edit", files=photo, headers={"Idempotency-Key": "edit"}).json()["id"]
+        for _ in range(3)
+    }
     assert len(ids) == 1
 
 
@@ -181,15 +195,23 @@ def test_what_is_wrong_is_said_in_words(api, ana):
         told = answer.json()
         assert (answer.status_code, told["status"], told["code"], told["param"]) == (422, 422, code, param), told
         assert told["type"] == f"urn:portraitist:error:{code}" and told["detail"] and told["title"]
-    for content, kind, status in ((b"{", "application/json", 422), (b"x", "text/plain", 415), (b"x", "multipart/form-data", 400)):
+    for content, kind, status in (
+        (b"{", "application/json", 422),
+        (b"x", "text/plain", 415),
+        (b"x", "multipart/form-data", 400),
+    ):
         answer = api.post("/v1/personas/ana/synthesize", content=content, headers={"Content-Type": kind})
-        assert answer.status_code == status and answer.headers["content-type"] == "application/problem+json", answer.text
+        assert answer.status_code == status and answer.headers["content-type"] == "application/problem+json", (
+            answer.text
+        )
     assert api.post("/v1/personas/nobody/synthesize", json={}).json()["code"] == "not_found"
     assert api.put("/v1/jobs").status_code == 405
 
 
 def test_a_failed_job_says_why(api):
-    job = api.post("/v1/personas", files=[("request", (None, '{"name": "few"}')), *PHOTOS[:1]], headers={"Prefer": "wait=20"}).json()
+    job = api.post(
+        "/v1/personas", files=[("request", (None, '{"name": "few"}')), *PHOTOS[:1]], headers={"Prefer": "wait=20"}
+    ).json()
     assert job["status"] == "failed" and job["error"]["code"] == "photos_unusable"
     assert job["error"]["details"]["photos"][0]["name"] == "a.jpg" and job["result"] is None
 

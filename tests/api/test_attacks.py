@@ -69,7 +69,20 @@ def test_the_control_an_honest_request_is_answered(served):
 # -- other pages in the browser ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:{port}", "127.0.0.1", "localhost:1", "[::1]", "", "a b", "evil.example:{port}", "127.0.0.1:{port}@evil.example"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example:{port}",
+        "127.0.0.1",
+        "localhost:1",
+        "[::1]",
+        "",
+        "a b",
+        "evil.example:{port}",
+        "127.0.0.1:{port}@evil.example",
+    ],
+)
 def test_dns_rebinding(served, host):
     """A name that was pointed at this machine stays another name."""
     host = host.format(port=served.url.rpartition(":")[2]) or " "
@@ -78,8 +91,21 @@ def test_dns_rebinding(served, host):
     assert status(raw(served, head(served, "GET / HTTP/1.1", host=host, key=None))) in (400, 421)
 
 
-@pytest.mark.parametrize("origin", [EVIL, "null", "http://127.0.0.1:1", "http://localhost", "file://", "http://127.0.0.1:{port}.evil.example", "chrome-extension://abc"])
-@pytest.mark.parametrize("line", ["GET /v1/personas", "POST /v1/session", "DELETE /v1/personas/ana", "OPTIONS /v1/personas"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        EVIL,
+        "null",
+        "http://127.0.0.1:1",
+        "http://localhost",
+        "file://",
+        "http://127.0.0.1:{port}.evil.example",
+        "chrome-extension://abc",
+    ],
+)
+@pytest.mark.parametrize(
+    "line", ["GET /v1/personas", "POST /v1/session", "DELETE /v1/personas/ana", "OPTIONS /v1/personas"]
+)
 def test_requests_forged_by_another_page(served, origin, line):
     origin = origin.format(port=served.url.rpartition(":")[2])
     answer = raw(served, head(served, line + " HTTP/1.1", Origin=origin))
@@ -92,13 +118,21 @@ def test_requests_that_a_browser_says_come_from_elsewhere(served):
 
 
 def test_a_websocket_of_another_page(served):
-    key = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_WebSocket_Version": "13", "Sec_WebSocket_Key": "x" * 24}
+    key = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": "x" * 24,
+    }
     assert status(raw(served, head(served, "GET /v1/live HTTP/1.1", Origin=EVIL, **key))) == 403
     assert status(raw(served, head(served, "GET /v1/live HTTP/1.1", **key))) == 404
 
 
 def test_a_named_origin_may_call_and_no_other():
-    with serving(fake_backend(), Options(port=0, origins=("https://app.example",))) as served, served.client() as client:
+    with (
+        serving(fake_backend(), Options(port=0, origins=("https://app.example",))) as served,
+        served.client() as client,
+    ):
         good = client.get("/v1", headers={"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"})
         assert good.status_code == 200 and good.headers["access-control-allow-origin"] == "https://app.example"
         assert "access-control-allow-credentials" not in good.headers
@@ -108,7 +142,9 @@ def test_a_named_origin_may_call_and_no_other():
 
 
 def test_headers_of_every_answer(served, api, ana):
-    picture = api.post("/v1/personas/ana/synthesize", json={}, headers={"Prefer": "wait=20"}).json()["result"]["pictures"][0]
+    picture = api.post("/v1/personas/ana/synthesize", json={}, headers={"Prefer": "wait=20"}).json()["result"][
+        "pictures"
+    ][0]
     for answer in (
         httpx.get(served.url + "/"),
         httpx.get(served.url + "/nothing"),
@@ -121,7 +157,9 @@ def test_headers_of_every_answer(served, api, ana):
     ):
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
-        assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["referrer-policy"] == "no-referrer"
+        assert (
+            answer.headers["x-content-type-options"] == "nosniff" and answer.headers["referrer-policy"] == "no-referrer"
+        )
         assert "set-cookie" not in answer.headers and "server" not in answer.headers
         assert not [name for name in answer.headers if name.startswith("access-control")]
         assert answer.headers["cache-control"]
@@ -155,7 +193,9 @@ def test_another_tenants_things_are_as_unknown_as_what_never_was(served, api, an
     def answers(client, ids):
         found = []
         for method, path in routes:
-            answer = client.request(method, path.format(**ids), headers={"Prefer": "wait=1"}, json={} if method == "POST" else None)
+            answer = client.request(
+                method, path.format(**ids), headers={"Prefer": "wait=1"}, json={} if method == "POST" else None
+            )
             text = answer.text
             for kind, value in ids.items():
                 text = text.replace(value, kind)
@@ -201,12 +241,26 @@ def test_tricks_with_paths(served, path):
 
 
 def test_names_of_files_never_become_paths(served, api):
-    tricks = [("photos", (name, b"x" + name.encode(), "image/jpeg")) for name in ("../../../tmp/pwned.jpg", "..\\..\\b.jpg", "/etc/passwd")]
+    tricks = [
+        ("photos", (name, b"x" + name.encode(), "image/jpeg"))
+        for name in ("../../../tmp/pwned.jpg", "..\\..\\b.jpg", "/etc/passwd")
+    ]
     result = learn(api, "tricky", tricks)["result"]
     assert [p["name"] for p in result["photos"]] == ["pwned.jpg", "b.jpg", "passwd"]
 
 
-@pytest.mark.parametrize("line", ["GET /v1 HTTP/1.1\nHost: x", "GET  HTTP/1.1", "GET /v1", "\x16\x03\x01", "GET /v1\x00 HTTP/1.1", "TRACE /v1 HTTP/1.1", "CONNECT evil.example:443 HTTP/1.1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET /v1 HTTP/1.1\nHost: x",
+        "GET  HTTP/1.1",
+        "GET /v1",
+        "\x16\x03\x01",
+        "GET /v1\x00 HTTP/1.1",
+        "TRACE /v1 HTTP/1.1",
+        "CONNECT evil.example:443 HTTP/1.1",
+    ],
+)
 def test_malformed_requests(served, line):
     assert status(raw(served, head(served, line), wait=2.0)) in (0, 400, 404, 405)
 
@@ -226,7 +280,10 @@ def test_malformed_requests(served, line):
 )
 def test_two_ways_to_read_a_request(served, more):
     """Smuggling: what a proxy before us might read otherwise is not read at all."""
-    request = head(served, "POST /v1/session HTTP/1.1").replace(b"\r\n\r\n", f"\r\n{more}\r\n\r\n".encode()) + b"0\r\n\r\nGET /v1 HTTP/1.1\r\n\r\n"
+    request = (
+        head(served, "POST /v1/session HTTP/1.1").replace(b"\r\n\r\n", f"\r\n{more}\r\n\r\n".encode())
+        + b"0\r\n\r\nGET /v1 HTTP/1.1\r\n\r\n"
+    )
     assert status(raw(served, request)) in (400, 403, 413, 501)
 
 
@@ -240,7 +297,9 @@ def test_headers_are_not_injected(served, api, ana):
         answer = raw(served, head(served, f"GET {path} HTTP/1.1"))
         assert b"x-injected" not in answer.partition(b"\r\n\r\n")[0].lower() and status(answer) in (404, 422)
     for key in (b"a\x00b", "ä".encode(), b"x" * 300):
-        request = head(served, "POST /v1/personas/ana/synthesize HTTP/1.1", Content_Type="application/json", Content_Length="2")
+        request = head(
+            served, "POST /v1/personas/ana/synthesize HTTP/1.1", Content_Type="application/json", Content_Length="2"
+        )
         answer = raw(served, request.replace(b"\r\n\r\n", b"\r\nIdempotency-Key: " + key + b"\r\n\r\n") + b"{}")
         assert status(answer) in (400, 422, 202)
 
@@ -253,8 +312,16 @@ def test_large_bodies(small):
         big = [("request", (None, '{"name": "big"}')), ("photos", ("a.jpg", b"x" * 300_000))]
         for call in (
             lambda: client.post("/v1/personas", files=big),
-            lambda: client.post("/v1/personas/ana/synthesize", content=b"{" + b" " * 30_000 + b"}", headers={"Content-Type": "application/json"}),
-            lambda: client.post("/v1/personas/ana/synthesize", content=iter([b" " * 8000] * 10), headers={"Content-Type": "application/json"}),
+            lambda: client.post(
+                "/v1/personas/ana/synthesize",
+                content=b"{" + b" " * 30_000 + b"}",
+                headers={"Content-Type": "application/json"},
+            ),
+            lambda: client.post(
+                "/v1/personas/ana/synthesize",
+                content=iter([b" " * 8000] * 10),
+                headers={"Content-Type": "application/json"},
+            ),
         ):
             try:
                 answer = call()
@@ -268,11 +335,21 @@ def test_large_bodies(small):
         assert client.post("/v1/personas", files=[("request", (None, " " * 30_000))]).status_code in (400, 413)
         assert client.post("/v1/personas", files=[("request", ("x.json", b" " * 30_000))]).status_code == 413
         nested = b'{"values": ' + b"[" * 9000 + b"]" * 9000 + b"}"
-        assert client.post("/v1/personas/ana/synthesize", content=nested, headers={"Content-Type": "application/json"}).status_code == 422
+        assert (
+            client.post(
+                "/v1/personas/ana/synthesize", content=nested, headers={"Content-Type": "application/json"}
+            ).status_code
+            == 422
+        )
 
 
 def test_a_length_that_is_a_lie(small):
-    request = head(small, "POST /v1/personas/ana/synthesize HTTP/1.1", Content_Type="application/json", Content_Length="999999999999")
+    request = head(
+        small,
+        "POST /v1/personas/ana/synthesize HTTP/1.1",
+        Content_Type="application/json",
+        Content_Length="999999999999",
+    )
     assert status(raw(small, request)) == 413
 
 
@@ -301,19 +378,33 @@ def test_headers_that_drip(small):
 
 
 def test_a_body_that_comes_slowly(small):
-    request = head(small, "POST /v1/personas/ana/synthesize HTTP/1.1", Content_Type="application/json", Content_Length="100")
+    request = head(
+        small, "POST /v1/personas/ana/synthesize HTTP/1.1", Content_Type="application/json", Content_Length="100"
+    )
     began = time.monotonic()
     assert status(raw(small, request + b"{")) == 408 and time.monotonic() - began < 3
 
 
 def test_without_a_key_no_body_is_read(small):
-    request = head(small, "POST /v1/personas HTTP/1.1", key=None, Content_Type="multipart/form-data; boundary=x", Content_Length="150000")
+    request = head(
+        small,
+        "POST /v1/personas HTTP/1.1",
+        key=None,
+        Content_Type="multipart/form-data; boundary=x",
+        Content_Length="150000",
+    )
     began = time.monotonic()
     assert status(raw(small, request)) == 401 and time.monotonic() - began < 0.35
 
 
 def test_forms_that_are_none(served, api):
-    for body in (b"", b"--x", b"--x\r\n\r\n", b"--x\r\nContent-Disposition: form-data\r\n\r\nx\r\n--x--", b"\x00" * 1000):
+    for body in (
+        b"",
+        b"--x",
+        b"--x\r\n\r\n",
+        b"--x\r\nContent-Disposition: form-data\r\n\r\nx\r\n--x--",
+        b"\x00" * 1000,
+    ):
         answer = api.post("/v1/personas", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
         assert answer.status_code in (400, 422) and answer.headers["content-type"] == "application/problem+json"
 
@@ -321,7 +412,19 @@ def test_forms_that_are_none(served, api):
 # -- keys and tokens ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", ["", "Bearer", "Bearer null", "Basic {key}", "bearer x{key}", "Bearer {key} {key}", "Bearer {digest}", "Token {key}"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "Bearer",
+        "Bearer null",
+        "Basic {key}",
+        "bearer x{key}",
+        "Bearer {key} {key}",
+        "Bearer {digest}",
+        "Token {key}",
+    ],
+)
 def test_what_is_no_key(served, value):
     from portraitist.http.access.secret import digest_of
 
@@ -343,7 +446,10 @@ def test_a_token_is_good_once_and_for_a_session_alone(served):
     answers = [httpx.post(served.url + "/v1/session", json={"token": token}).status_code for _ in range(3)]
     assert answers == [200, 401, 401]
     forged = httpx.post(served.url + "/v1/session", json={"token": served.token}, headers={"Origin": EVIL})
-    assert forged.status_code == 403 and httpx.post(served.url + "/v1/session", json={"token": served.token}).status_code == 200
+    assert (
+        forged.status_code == 403
+        and httpx.post(served.url + "/v1/session", json={"token": served.token}).status_code == 200
+    )
 
 
 def test_a_form_of_another_page_makes_no_session(served):

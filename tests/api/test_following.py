@@ -142,7 +142,9 @@ def test_many_follow_without_a_thread_each(gated):
 
     async def everybody():
         limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(base_url=served.url, headers=dict(api.headers), timeout=60, limits=limits) as client:
+        async with httpx.AsyncClient(
+            base_url=served.url, headers=dict(api.headers), timeout=60, limits=limits
+        ) as client:
             tasks = [asyncio.create_task(follow(client)) for _ in range(150)]
             while served.running.app.state.api.follower.streams < 150:
                 await asyncio.sleep(0.02)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.markup import escape
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ..backend import check_tenant, open_backend
 from ..ledger import DEFAULT_TENANT
-from ..ledger.api_keys import ApiKeyRow
+from ..ledger.api_keys import ApiKeyRow, Scope
 from ..vault import new_secret
 from . import show
 from .options import AsJson, Home, Store, Url
@@ -30,7 +30,10 @@ app = typer.Typer(
 def create(
     name: Annotated[str, typer.Argument(help="What it is for, in words.")],
     scope: Annotated[
-        str, typer.Option(help="read: look at people, jobs and pictures; make: also start and stop jobs; admin: also delete people.")
+        str,
+        typer.Option(
+            help="read: look at people, jobs and pictures; make: also start and stop jobs; admin: also delete people."
+        ),
     ] = "make",
     tenant: Annotated[str, typer.Option(help="Whose people and jobs it opens.")] = DEFAULT_TENANT,
     days: Annotated[float | None, typer.Option(help="It expires after so many.")] = None,
@@ -44,7 +47,7 @@ def create(
     from ..http.access.secret import create_key
 
     check_tenant(tenant)
-    row, secret = create_key(open_backend(url, home, store), tenant, name, scope, days=days, rate=rate)
+    row, secret = create_key(open_backend(url, home, store), tenant, name, cast(Scope, scope), days=days, rate=rate)
     show.as_json({**_data(row), "key": secret}) if json else print(secret)
 
 

@@ -38,7 +38,9 @@ class ConsentBody(Strict):
 
     subject: str = Field(min_length=1, max_length=200)
     by: str = Field(min_length=1, max_length=200)
-    text: str | None = Field(default=None, max_length=100_000, description="What was agreed to; only its SHA-256 is kept")
+    text: str | None = Field(
+        default=None, max_length=100_000, description="What was agreed to; only its SHA-256 is kept"
+    )
     text_hash: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="... or that itself")
     scope: str = Field(default="portraits of the subject", max_length=1000)
     when: datetime | None = None
@@ -91,7 +93,10 @@ def verb(row: Operation, call: Callable[..., Any], *, also: Mapping[str, Any] | 
         if parameter.name in _FOREIGN:
             continue
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            fields["values"] = (dict[str, Number], Field(default={}, description="Attributes: a number, or a list of them"))
+            fields["values"] = (
+                dict[str, Number],
+                Field(default={}, description="Attributes: a number, or a list of them"),
+            )
         elif parameter.name in row.photos or any(word in text for word in _PATHS):
             photos[parameter.name] = "Iterable" in text or "Sequence" in text
         elif parameter.name in _OWN:
@@ -102,14 +107,18 @@ def verb(row: Operation, call: Callable[..., Any], *, also: Mapping[str, Any] | 
         name: (list[Address] if several else Address, Field(max_length=100) if several else Field())
         for name, several in photos.items()
     }
-    optional = {
+    optional: dict[str, Any] = {
         name: (list[Address] if several else Address | None, Field(max_length=100, default=[]) if several else None)
         for name, several in photos.items()
     }
     title = row.request.__name__
     make: Any = create_model
     json_body = make(title + "Body", __base__=Strict, __doc__=row.request.__doc__, **addresses, **fields)
-    part = json_body if not photos else make(title + "Part", __base__=Strict, __doc__=row.request.__doc__, **optional, **fields)
+    part = (
+        json_body
+        if not photos
+        else make(title + "Part", __base__=Strict, __doc__=row.request.__doc__, **optional, **fields)
+    )
     return Verb(row, call, photos, json_body, part)
 
 
@@ -120,7 +129,9 @@ def _field(row: Operation, parameter: inspect.Parameter, call: Callable[..., Any
     known = row.request.model_fields.get(parameter.name)
     if known is None:
         described = Field() if default is ... else Field(default=default)
-        return eval(str(parameter.annotation), dict(vars(inspect.getmodule(call)))), described  # our own source's annotation
+        return eval(
+            str(parameter.annotation), dict(vars(inspect.getmodule(call)))
+        ), described  # our own source's annotation
     annotation: Any = known.annotation
     for limit in known.metadata:
         annotation = Annotated[annotation, limit]

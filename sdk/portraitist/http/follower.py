@@ -26,7 +26,9 @@ class Follower:
 
     def __init__(self, backend: Backend, threads: Threads) -> None:
         self._backend, self._threads = backend, threads
-        self._waiting: dict[str, dict[asyncio.Future[Standing | None], int]] = {}  # job -> futures, with the seq they know
+        self._waiting: dict[
+            str, dict[asyncio.Future[Standing | None], int]
+        ] = {}  # job -> futures, with the seq they know
         self._some, self._fresh = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.streams = 0  # open ones, for metrics

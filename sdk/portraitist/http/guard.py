@@ -75,7 +75,9 @@ class Guard:
             raise Refusal(400, "malformed", "a request names one host", _CLOSE)
         host = hosts[0].lower()
         if self._names and host not in self._names:
-            raise Refusal(421, "misdirected", "this server does not answer to that name (--allow-host adds one)", _CLOSE)
+            raise Refusal(
+                421, "misdirected", "this server does not answer to that name (--allow-host adds one)", _CLOSE
+            )
         if headers.one("transfer-encoding") is not None and headers.one("content-length") is not None:
             raise Refusal(400, "malformed", "a request says its length once", _CLOSE)
         for name in ("authorization", "content-length", "content-type", "idempotency-key", "origin"):

@@ -82,7 +82,9 @@ def of_error(error: PortraitistError, *, private: bool) -> JSONResponse:
         )
     number = secrets.token_hex(6)
     log.error("answer %s: %s", number, error.message)
-    return problem(status, error.code, f"{type(error).__doc__} The operator finds it in the log as {number}.", headers=headers)
+    return problem(
+        status, error.code, f"{type(error).__doc__} The operator finds it in the log as {number}.", headers=headers
+    )
 
 
 def of_validation(error: ValidationError, *, where: str = "") -> JSONResponse:

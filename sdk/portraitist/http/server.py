@@ -143,7 +143,9 @@ def _monitor(app: FastAPI) -> Any:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         path, api = Request(scope).url.path, app.state.api
-        response: Response = JSONResponse({"paths": "/live, /ready, and /metrics (pip install 'portraitist[metrics]')"}, 404)
+        response: Response = JSONResponse(
+            {"paths": "/live, /ready, and /metrics (pip install 'portraitist[metrics]')"}, 404
+        )
         if path == "/live":
             response = JSONResponse({"loop": "ok"})
         elif path == "/ready":
@@ -164,5 +166,3 @@ def _listen(host: str, port: int) -> socket.socket:
         raise QueueUnavailable(
             f"cannot listen on {host} port {port}: {error}; choose a free port with --port", param="port"
         ) from error
-
-

@@ -123,7 +123,7 @@ def job(backend: Backend, row: JobRow, *, alone: bool = True) -> JobShown:
         created=_at(row.created),
         started=None if row.started is None else _at(row.started),
         finished=None if row.finished is None else _at(row.finished),
-        error=None if row.error is None else JobError(**{k: row.error.get(k) for k in ("code", "message", "param")}, details=row.error.get("details") or {}),
+        error=None if row.error is None else _why(row.error),
         result=_result(backend, row) if alone else None,
         arrangement=row.shape,
     )
@@ -131,7 +131,9 @@ def job(backend: Backend, row: JobRow, *, alone: bool = True) -> JobShown:
 
 def event(row: EventRow) -> EventShown:
     progress = _progress(row.data) if row.kind == "progress" else None
-    return EventShown(seq=row.seq, time=_at(row.time), kind=row.kind, progress=progress, detail=str(row.data.get("reason", "")))
+    return EventShown(
+        seq=row.seq, time=_at(row.time), kind=row.kind, progress=progress, detail=str(row.data.get("reason", ""))
+    )
 
 
 def pictures(backend: Backend, row: JobRow) -> list[str]:
@@ -142,7 +144,7 @@ def pictures(backend: Backend, row: JobRow) -> list[str]:
     if not hasattr(kind, "handed_out"):
         return []
     result = kind.model_validate(row.result if not row.persona_id else backend.readable(row.persona_id, row.result))
-    return _in_order(result.model_dump(mode="json"), result.handed_out())  # type: ignore[attr-defined]
+    return _in_order(result.model_dump(mode="json"), result.handed_out())
 
 
 def persona(backend: Backend, row: PersonaRow) -> PersonaShown:
@@ -150,7 +152,9 @@ def persona(backend: Backend, row: PersonaRow) -> PersonaShown:
     said = record.model_dump(mode="json")
     said |= {"weights": "", "preview": None if record.preview is None else f"/v1/personas/{record.persona_id}/preview"}
     consent = None if row.consent is None else Consent.model_validate(backend.readable(row.id, row.consent))
-    shown = PersonaShown.model_validate({**said, "consent": None, "expires": None if row.expires is None else _at(row.expires)})
+    shown = PersonaShown.model_validate(
+        {**said, "consent": None, "expires": None if row.expires is None else _at(row.expires)}
+    )
     return shown.model_copy(update={"consent": consent})
 
 
@@ -160,7 +164,14 @@ def prior(found: Prior) -> PriorShown:
 
 def webhook(row: DeliveryRow) -> WebhookShown:
     return WebhookShown(
-        id=row.id, job_id=row.job_id, kind=row.kind, url=row.url, attempts=row.attempts, due=_at(row.due), dead=row.dead, error=row.error
+        id=row.id,
+        job_id=row.job_id,
+        kind=row.kind,
+        url=row.url,
+        attempts=row.attempts,
+        due=_at(row.due),
+        dead=row.dead,
+        error=row.error,
     )
 
 
@@ -192,6 +203,15 @@ def _in_order(data: Any, leaving: set[str]) -> list[str]:
         return [data] if data in leaving else []
     parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
     return list(dict.fromkeys(blob for part in parts for blob in _in_order(part, leaving)))
+
+
+def _why(error: Json) -> JobError:
+    return JobError(
+        code=str(error.get("code", "job_failed")),
+        message=str(error.get("message", "")),
+        param=error.get("param"),
+        details=error.get("details") or {},
+    )
 
 
 def _progress(data: Json) -> Progress:

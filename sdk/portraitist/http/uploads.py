@@ -19,7 +19,7 @@ from ..degradations import Mask
 from ..errors import InvalidRequest
 from ..photos import MAX_BYTES, Link
 from ..store import is_digest
-from .bodies import Verb, _OWN
+from .bodies import ConsentBody, Verb, WebhookBody
 from .options import MIB, Options
 from .problems import Refusal
 
@@ -55,7 +55,10 @@ async def arguments(request: Request, verb: Verb, options: Options) -> AsyncIter
             files: dict[str, list[File]] = {}
             for name, value in parts.multi_items():
                 if name != "request" and not isinstance(value, UploadFile):
-                    raise InvalidRequest(f"the part {name[:60]!r} is no file; all but files stands in the part 'request'", param=name[:60])
+                    raise InvalidRequest(
+                        f"the part {name[:60]!r} is no file; all but files stands in the part 'request'",
+                        param=name[:60],
+                    )
                 if name != "request" and isinstance(value, UploadFile):
                     files.setdefault(name, []).append(File(value))
             yield _call(verb, body, files)
@@ -100,7 +103,7 @@ def _call(verb: Verb, body: BaseModel, files: Mapping[str, list[File]]) -> dict[
                     raise InvalidRequest(f"{attribute!r} is no attribute; it stands beside `values`", param="values")
             found.update(value)
         elif name not in verb.photos:
-            found[name] = value.made() if isinstance(value, tuple(_OWN.values())) else _safe(value, files, used)
+            found[name] = value.made() if isinstance(value, (ConsentBody, WebhookBody)) else _safe(value, files, used)
     for name, several in verb.photos.items():
         addresses = getattr(body, name) or []
         given: list[Any] = [Link(a) for a in ([addresses] if isinstance(addresses, str) else addresses)]
@@ -112,9 +115,13 @@ def _call(verb: Verb, body: BaseModel, files: Mapping[str, list[File]]) -> dict[
             found[name] = given[0]
         else:
             raise InvalidRequest(f"{name}: give one, as a file or an address", param=name)
+    known = ", ".join(verb.photos) or "no files"
     for name in files:
         if name not in used:
-            raise InvalidRequest(f"nothing asks for the file {name[:60]!r}; photos are called {', '.join(verb.photos) or '(none)'}", param=name[:60])
+            raise InvalidRequest(
+                f"nothing asks for the file {name[:60]!r}; expected {known}",
+                param=name[:60],
+            )
     return found
 
 
@@ -132,7 +139,10 @@ def _mask(image: str, files: Mapping[str, list[File]], used: set[str]) -> Mask:
         name = image.removeprefix(PART)
         used.add(name)
         if len(files.get(name, [])) != 1:
-            raise InvalidRequest(f"the mask is said to be the file {name[:60]!r} of this form, which is not there once", param="degradation")
+            raise InvalidRequest(
+                f"the mask is said to be {name[:60]!r} of this form; send one such file",
+                param="degradation",
+            )
         return Mask(files[name][0].read(MAX_BYTES + 1)[:MAX_BYTES])
     if image.startswith("data:") and _INLINE in image[:64]:
         try:

@@ -21,7 +21,9 @@ from .secret import digest_of
 from .session import Sessions
 
 _BEARER = HTTPBearer(
-    auto_error=False, scheme_name="key", description="An API key (`portraitist keys create`), or on loopback a session's."
+    auto_error=False,
+    scheme_name="key",
+    description="An API key (`portraitist keys create`), or on loopback a session's.",
 )
 _WHO = {"WWW-Authenticate": 'Bearer realm="portraitist"'}
 
@@ -42,7 +44,9 @@ class Caller:
 class Door:
     """`sessions`: on loopback only."""
 
-    def __init__(self, backend: Backend, options: Options, threads: Threads, sessions: Sessions | None, tenant: str) -> None:
+    def __init__(
+        self, backend: Backend, options: Options, threads: Threads, sessions: Sessions | None, tenant: str
+    ) -> None:
         self._backend, self._options, self._threads = backend, options, threads
         self.sessions, self._tenant = sessions, tenant
         self._rates = Rates()
@@ -58,7 +62,9 @@ class Door:
         if row is None or (row.expires is not None and row.expires <= time.time()):
             raise Refusal(401, "key_refused", "this key is not known, was revoked or has expired", _WHO)
         if SCOPES.index(row.scope) < SCOPES.index(needed):
-            raise Refusal(403, "scope_too_small", f"this key may {row.scope}; this call needs a key with scope {needed}")
+            raise Refusal(
+                403, "scope_too_small", f"this key may {row.scope}; this call needs a key with scope {needed}"
+            )
         if (wait := self._rates.wait(row.id, row.rate or self._options.rate)) > 0:
             headers = {"Retry-After": str(int(wait) + 1)}
             raise Refusal(429, "rate_limited", "this key asks too often; wait as long as Retry-After says", headers)

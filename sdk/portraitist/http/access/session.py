@@ -32,7 +32,9 @@ class Sessions:
             raise Refusal(429, "rate_limited", "too many tries", {"Retry-After": str(round(wait) + 1)})
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             raise Refusal(
-                401, "token_refused", "this address was used already, or is another server's; use the newest one that was printed"
+                401,
+                "token_refused",
+                "this address was used already, or is another server's; use the newest one that was printed",
             )
         key = new_secret("pts_")
         self._digests[digest_of(key)] = None

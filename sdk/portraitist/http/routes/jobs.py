@@ -31,7 +31,9 @@ async def list_jobs(
     caller: Reader,
     status: Annotated[Status | None, Query()] = None,
     limit: Limit = 50,
-    cursor: Annotated[str | None, Query(pattern="^job_[0-9a-f]{1,64}$", description="`next` of the page before")] = None,
+    cursor: Annotated[
+        str | None, Query(pattern="^job_[0-9a-f]{1,64}$", description="`next` of the page before")
+    ] = None,
 ) -> JSONResponse:
     def look() -> shown.Page[shown.JobShown]:
         rows = caller.backend.ledger.jobs(status=status, before=cursor, limit=limit + 1)
@@ -42,7 +44,9 @@ async def list_jobs(
 
 
 @router.get("/{job_id}", response_model=shown.JobShown, summary="One job, with progress or result")
-async def get_job(request: Request, caller: Reader, job_id: JobId, prefer: Annotated[str, Header()] = "") -> JSONResponse:
+async def get_job(
+    request: Request, caller: Reader, job_id: JobId, prefer: Annotated[str, Header()] = ""
+) -> JSONResponse:
     return await told(api_of(request), caller, job_id, prefer, 200)
 
 
@@ -79,7 +83,9 @@ async def follow_job(
     rows, over = await api.threads.call(_events, caller, job_id, after)
     if over and not rows:
         return Response(status_code=204)
-    return StreamingResponse(_stream(api, caller, job_id, after), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return StreamingResponse(
+        _stream(api, caller, job_id, after), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+    )
 
 
 @router.api_route(
@@ -88,7 +94,10 @@ async def follow_job(
     summary="One picture of a job's result",
     response_class=Response,
     responses={
-        200: {"description": "A PNG file, signed", "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+        200: {
+            "description": "A PNG file, signed",
+            "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+        },
         304: {"description": "The one that you have is the same"},
     },
 )

@@ -59,7 +59,8 @@ class Session(BaseModel):
 @router.get("/v1", response_model=About, tags=["server"], summary="Who you are here, and what can be done")
 async def about(request: Request, caller: Reader) -> JSONResponse:
     operations = [
-        OperationShown(name=v.name, label=v.row.label, lane=v.row.lane, photos=list(v.photos)) for v in persona_verbs().values()
+        OperationShown(name=v.name, label=v.row.label, lane=v.row.lane, photos=list(v.photos))
+        for v in persona_verbs().values()
     ]
     attributes = [AttributeShown(name=a.name, unit=a.unit, low=a.low, high=a.high) for a in ATTRIBUTES.values()]
     return shown.answer(
@@ -79,7 +80,9 @@ async def about(request: Request, caller: Reader) -> JSONResponse:
     response_model=Session,
     tags=["server"],
     summary="On loopback: exchange the printed address's token for a key, once",
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": Token.model_json_schema()}}}},
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": Token.model_json_schema()}}}
+    },
 )
 async def begin_session(request: Request) -> JSONResponse:
     sessions = request.app.state.door.sessions
@@ -124,7 +127,10 @@ async def verify_picture(request: Request, caller: Reader) -> JSONResponse:
 
 @router.get("/v1/webhooks", response_model=shown.Page[shown.WebhookShown], tags=["webhooks"])
 async def list_webhooks(
-    request: Request, caller: Admin, dead: Annotated[bool | None, Query()] = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    request: Request,
+    caller: Admin,
+    dead: Annotated[bool | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JSONResponse:
     """Those that wait to be sent, or were given up (`dead`)."""
 

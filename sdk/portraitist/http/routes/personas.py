@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import JSONResponse, Response
 
 from ...errors import InvalidRequest, NotFound
@@ -41,19 +41,35 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
 def router() -> APIRouter:
     """Made anew for each app, so that it has what the table has by then."""
     routes = APIRouter(prefix="/v1/personas", responses=PROBLEMS)
-    routes.add_api_route("", list_personas, methods=["GET"], tags=["personas"], response_model=shown.Page[shown.PersonaShown])
+    routes.add_api_route(
+        "", list_personas, methods=["GET"], tags=["personas"], response_model=shown.Page[shown.PersonaShown]
+    )
     create = create_verb()
     routes.add_api_route("", _create(create), methods=["POST"], **_documented(create, "Learn a person from photos"))
-    routes.add_api_route("/{persona}", get_persona, methods=["GET"], tags=["personas"], response_model=shown.PersonaShown)
+    routes.add_api_route(
+        "/{persona}", get_persona, methods=["GET"], tags=["personas"], response_model=shown.PersonaShown
+    )
     routes.add_api_route("/{persona}", delete_persona, methods=["DELETE"], tags=["personas"], response_model=Receipt)
-    routes.add_api_route("/{persona}/preview", get_preview, methods=["GET"], tags=["personas"], response_class=Response, responses=_PREVIEW)
+    routes.add_api_route(
+        "/{persona}/preview",
+        get_preview,
+        methods=["GET"],
+        tags=["personas"],
+        response_class=Response,
+        responses=_PREVIEW,
+    )
     for verb in persona_verbs().values():
-        routes.add_api_route(f"/{{persona}}/{verb.name}", _operation(verb), methods=["POST"], **_documented(verb, verb.summary))
+        routes.add_api_route(
+            f"/{{persona}}/{verb.name}", _operation(verb), methods=["POST"], **_documented(verb, verb.summary)
+        )
     return routes
 
 
 _PREVIEW: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A contact sheet", "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+    200: {
+        "description": "A contact sheet",
+        "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+    },
     304: {"description": "The one that you have is the same"},
 }
 
@@ -152,7 +168,9 @@ def _keyed(studio: Studio, key: str | None) -> Studio:
 
 def _documented(verb: Verb, summary: str) -> dict[str, Any]:
     """How the route stands in the OpenAPI document. `app.openapi_of` adds the schemas that are named here."""
-    content: dict[str, Any] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{verb.json_body.__name__}"}}}
+    content: dict[str, Any] = {
+        "application/json": {"schema": {"$ref": f"#/components/schemas/{verb.json_body.__name__}"}}
+    }
     if verb.photos:
         file = {"type": "string", "format": "binary"}
         parts: dict[str, Any] = {"request": {"$ref": f"#/components/schemas/{verb.part.__name__}"}}
