@@ -27,10 +27,16 @@ def test_the_curl_examples_work(tmp_path):
         pytest.skip("there is no curl")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     with serving(fake_backend()) as served:
-        environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "STUDIO": served.url, "KEY": served.keys["acme", "admin"]}
+        environment = {
+            "PATH": "/usr/bin:/bin:/usr/local/bin",
+            "STUDIO": served.url,
+            "KEY": served.keys["acme", "admin"],
+        }
         told = []
         for block in examples():
-            run = subprocess.run(["bash", "-euc", block], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+            run = subprocess.run(
+                ["bash", "-euc", block], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+            )
             assert run.returncode == 0, run.stderr
             told.append(run.stdout)
     learnt, made, _, edits, receipt = told

@@ -27,6 +27,7 @@ from .metrics import Metrics
 from .options import Options
 from .routes import jobs, others, page, personas, priors
 from .threads import Threads
+from .traces import Traces
 
 _NOTHING = digest_of(b"")  # asked of the store; that it is not there is an answer
 _ABOUT = "Personal generative models of faces: people, portraits, edits, restorations. docs/http.md shows it with curl."
@@ -38,6 +39,7 @@ def create_app(
     *,
     tenant: str | None = None,
     on_token: Callable[[str], None] | None = None,
+    traces: Traces | None = None,
 ) -> FastAPI:
     """`backend` sees all tenants; each key belongs to one. `on_token` is told each new token of the printed address, on loopback:
     whoever brings one acts for `tenant`, with all rights."""
@@ -71,7 +73,7 @@ def create_app(
     problems.install(app, private=options.loopback)
     for router in (others.router, personas.router(), jobs.router, priors.router(), page.router()):
         app.include_router(router)
-    app.add_middleware(Guard, options=options, metrics=metrics)
+    app.add_middleware(Guard, options=options, metrics=metrics, traces=traces or Traces(None))
     app.openapi = _openapi_of(app)  # type: ignore[method-assign]
     return app
 

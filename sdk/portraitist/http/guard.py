@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .metrics import Metrics
 from .options import Options
 from .problems import Refusal, of_refusal
+from .traces import Traces
 
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 PAGE_POLICY = (
@@ -37,8 +38,8 @@ _TRICKS = re.compile(rb"%2f|%5c|%00|\\|//", re.IGNORECASE)
 class Guard:
     """ASGI middleware, the outermost. Its refusals are told before anybody is asked who they are."""
 
-    def __init__(self, app: ASGIApp, options: Options, metrics: Metrics) -> None:
-        self._app, self._options, self._metrics = app, options, metrics
+    def __init__(self, app: ASGIApp, options: Options, metrics: Metrics, traces: Traces) -> None:
+        self._app, self._options, self._metrics, self._traces = app, options, metrics, traces
         self._names = options.names()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +58,8 @@ class Guard:
             head = scope["method"] == "HEAD"  # what GET says, without its body, which uvicorn keeps back
             inner = dict(scope, method="GET", head=True) if head else scope
             body = Body(receive, headers, self._options)
-            await self._app(inner, body, told)
+            with self._traces.request(inner):
+                await self._app(inner, body, told)
             scope.update({name: inner[name] for name in ("route",) if name in inner})
         except Refusal as refusal:
             if scope["type"] == "http" and not told.status:

@@ -20,6 +20,7 @@ from ..backend import Backend
 from ..errors import QueueUnavailable
 from .app import create_app
 from .options import Options
+from .traces import Traces, tracer
 
 _GRACE_S = 5
 
@@ -44,6 +45,7 @@ class Running:
             backend,
             options,
             tenant=tenant,
+            traces=Traces(tracer()),
             on_token=(lambda token: say(f"{self.address}/#token={token}")) if options.loopback else None,
         )
         if not options.loopback:
