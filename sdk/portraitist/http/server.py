@@ -23,6 +23,7 @@ from .options import Options
 from .traces import Traces, tracer
 
 _GRACE_S = 5
+_KEEP_ALIVE_S = 20  # for a connection on which nothing is asked
 
 
 class Running:
@@ -133,7 +134,7 @@ def _config(app: Any, options: Options, lifespan: Any = "on") -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=5,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
         limit_concurrency=options.connections,
         h11_max_incomplete_event_size=options.header_bytes,
