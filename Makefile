@@ -25,6 +25,7 @@ lint: install
 	$(BIN)/ruff check sdk workers tests $(wildcard examples)
 	$(BIN)/ruff format --check --quiet sdk workers tests $(wildcard examples)
 	$(BIN)/mypy
+	@if command -v tsc >/dev/null; then tsc -p sdk/portraitist/http/tsconfig.json; fi
 
 # Two at a time; the tests of one file stay together, since they share what is costly to make. Those that kill workers, fill disks and
 # wait for it run alone.
