@@ -13,7 +13,7 @@ RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --constraint constrai
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY sdk sdk
 COPY workers workers
-RUN pip install --constraint constraints.txt '.[worker,s3,metrics,telemetry]'
+RUN pip install --constraint constraints.txt '.[worker,s3,metrics,telemetry,http]'
 
 FROM python:3.11-slim
 COPY --from=build /venv /venv

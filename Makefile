@@ -25,6 +25,7 @@ lint: install
 	$(BIN)/ruff check sdk workers tests $(wildcard examples)
 	$(BIN)/ruff format --check --quiet sdk workers tests $(wildcard examples)
 	$(BIN)/mypy
+	@if command -v tsc >/dev/null; then tsc -p sdk/portraitist/http/tsconfig.json; fi
 
 # Two at a time; the tests of one file stay together, since they share what is costly to make. Those that kill workers, fill disks and
 # wait for it run alone.
@@ -39,7 +40,7 @@ redis:
 
 # The cluster's promises in full: storms of kills, outages, load. About half an hour; prints the figures.
 test-chaos: install redis
-	$(BIN)/pytest -m chaos -s tests/queue tests/serving
+	$(BIN)/pytest -m chaos -s tests/queue tests/serving tests/api
 
 # Passwords for docker-compose.yml, made once. The folder is yours alone; the files in it are read by the containers' users.
 WORD := head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n'

@@ -32,6 +32,7 @@ class Backend:
     keyring: Keyring = field(default_factory=lambda: Keyring(in_memory()))
     priority: int = 0  # of the jobs that are submitted through it
     webhook: Webhook | None = None  # for jobs that are submitted without one of their own
+    idempotency_key: str | None = None  # of the one job that is submitted through it
 
     @property
     def shared(self) -> bool:

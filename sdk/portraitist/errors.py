@@ -34,12 +34,13 @@ PortraitistError
 └── WaitTimeout               the wait ended, the job goes on (also a builtin TimeoutError)
 
 Every error has `code` (stable, snake_case), a message that says what was wrong, where, and what to do, and
-optionally `param` (the argument or file it is about). `to_dict` / `from_dict` carry it between processes.
+optionally `param` (the argument or file it is about). `to_dict` / `from_dict` carry it between processes. `status` is the HTTP status
+that the API answers with.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -49,6 +50,8 @@ def printable(text: str, *, keep: str = "") -> str:
 
 class PortraitistError(Exception):
     """Base class. `code` is derived from the class name."""
+
+    status: ClassVar[int] = 500  # as an answer over HTTP; each class that differs from its parent says so
 
     def __init__(self, message: str, *, param: str | None = None, **details: Any) -> None:
         self.message = printable(message, keep="\n")  # it often quotes a stranger's file
@@ -67,6 +70,8 @@ class PortraitistError(Exception):
 
 class InvalidRequest(PortraitistError):
     """The call itself is wrong: fix the arguments."""
+
+    status = 422
 
 
 class UnknownAttribute(InvalidRequest):
@@ -92,6 +97,8 @@ class LicenceNotAccepted(InvalidRequest):
 class PhotosUnusable(PortraitistError):
     """Fewer than 3 usable photos. `.photos` is the list of verdicts (as dictionaries)."""
 
+    status = 422
+
     @property
     def photos(self) -> list[dict[str, Any]]:
         return list(self.details.get("photos", ()))
@@ -100,29 +107,43 @@ class PhotosUnusable(PortraitistError):
 class FaceNotFound(PortraitistError):
     """No face, or not this persona's face, in a picture to edit or enhance."""
 
+    status = 422
+
 
 class NotFound(PortraitistError):
     """No such persona, job or blob."""
+
+    status = 404
 
 
 class PersonaDeleted(NotFound):
     """It existed and was deleted."""
 
+    status = 410
+
 
 class PersonaExpired(NotFound):
     """Its consent, or the time that it was to be kept, is over."""
+
+    status = 410
 
 
 class ConsentMissing(PortraitistError):
     """A persona cannot be created here without the person's recorded consent."""
 
+    status = 422
+
 
 class ConsentExpired(PortraitistError):
     """The consent for a persona to create is over already."""
 
+    status = 422
+
 
 class QuotaExceeded(PortraitistError):
     """The tenant has as many queued jobs or personas as it may have."""
+
+    status = 429
 
     @property
     def quota(self) -> str | None:
@@ -141,53 +162,79 @@ class QuotaExceeded(PortraitistError):
 class Conflict(PortraitistError):
     """The name or idempotency key is taken by a different request."""
 
+    status = 409
+
 
 class PriorUnavailable(PortraitistError):
     """The generator's or a network's weights are missing or damaged."""
+
+    status = 503
 
 
 class PriorRefused(PriorUnavailable):
     """A file to import that is no generator, or not one that can be read safely; `param` names the file."""
 
+    status = 422
+
 
 class PriorNotCalibrated(PriorUnavailable):
     """An imported prior whose W has not been measured yet: calibrate it first."""
+
+    status = 409
 
 
 class PriorAssetMissing(PriorUnavailable):
     """A prior that has not the asset that was asked for; `param` names the asset."""
 
+    status = 404
+
 
 class CertificateUnusable(PortraitistError):
     """The certificate that pictures are signed with, or its key, cannot be used; `param` names the setting."""
+
+    status = 500
 
 
 class DownloadFailed(PortraitistError):
     """A file could not be fetched, or what came is not what it should be."""
 
+    status = 502
+
 
 class SignatureInvalid(PortraitistError):
     """A webhook or a receipt that we did not sign, that was changed, or (webhooks) that is too old."""
+
+    status = 400
 
 
 class StorageError(PortraitistError):
     """The store could not be read or written."""
 
+    status = 500
+
 
 class StorageFull(StorageError):
     """The disk that holds the store is full."""
+
+    status = 507
 
 
 class StorageUnavailable(StorageError):
     """The store's server could not be reached, or refuses for now."""
 
+    status = 503
+
 
 class QueueUnavailable(PortraitistError):
     """No worker process, or no Redis server, could be started or reached."""
 
+    status = 503
+
 
 class JobError(PortraitistError):
     """A job ended without a result."""
+
+    status = 409
 
     @property
     def job_id(self) -> str | None:
@@ -212,6 +259,8 @@ class JobCancelled(JobError):
 
 class WaitTimeout(PortraitistError, TimeoutError):
     """The wait ended; the job goes on."""
+
+    status = 409
 
 
 def _classes(root: type[PortraitistError]) -> list[type[PortraitistError]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel
@@ -92,7 +92,7 @@ class Job(Generic[T]):
         self.operation: str = row.operation  # its name in the table of operations
         self.persona_id: str = row.persona_id
         self.created: float = row.created
-        self._backend = backend
+        self._backend = replace(backend, idempotency_key=None)  # the key was for this job, not for what is made of it
 
     def __repr__(self) -> str:
         return f"Job({self.id!r}, {self.operation})"

@@ -90,6 +90,15 @@ class Studio:
         job = person._again(request, found["files"], {"photo": photo, "mask": mask})
         return job.wait() if wait else job
 
+    def with_idempotency_key(self, key: str) -> Studio:
+        """The same studio for one call, whatever its verb: a second call with the same key and arguments returns the first job, and
+        other arguments raise Conflict. A failed or cancelled job frees its key."""
+        if not isinstance(key, str) or not 1 <= len(key) <= 255 or not key.isprintable():
+            raise InvalidRequest(
+                "an idempotency key is 1 to 255 printable characters, such as a random UUID", param="idempotency_key"
+            )
+        return Studio(replace(self._backend, idempotency_key=key))
+
     def describe(self) -> dict[str, object]:
         """Where it keeps things, and whether a worker is running."""
         return self._backend.transport.describe()
@@ -116,7 +125,6 @@ class Personas:
         person: str | None = ...,
         keep: Sequence[str] = ...,
         detail: bool = ...,
-        idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[False] = False,
     ) -> Job[Persona]: ...
@@ -137,7 +145,6 @@ class Personas:
         person: str | None = ...,
         keep: Sequence[str] = ...,
         detail: bool = ...,
-        idempotency_key: str | None = ...,
         webhook: Webhook | None = ...,
         wait: Literal[True],
     ) -> Persona: ...
@@ -158,7 +165,6 @@ class Personas:
         person: str | None = None,  # "a.jpg": the largest face in it is who is meant; None: whoever most photos show
         keep: Sequence[str] = (),  # ["a.jpg"]: photos to use whatever is found in them, if they show a face
         detail: bool = True,  # keep the photos' faces, for portraits with their fine detail
-        idempotency_key: str | None = None,  # a second call with it and the same arguments returns the first job
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
         wait: bool = False,
     ) -> Any:
@@ -193,9 +199,7 @@ class Personas:
             expires=end_of(consent, retain_days, now=time.time()),
         )
         request.photos += uploaded(uploads, photos, known, person=[person] if person else [], keep=request.keep)
-        row = submit(
-            self._backend, request, uploads=uploads, shape={}, key=idempotency_key, creates=name, webhook=webhook
-        )
+        row = submit(self._backend, request, uploads=uploads, shape={}, creates=name, webhook=webhook)
         job: Job[Persona] = Job(self._backend, row)
         return job.wait() if wait else job
 

@@ -21,6 +21,7 @@ PROGRAMS = {  # name: the options it takes from here
     "bench_prior": ("threads", "work"),
     "bench_tuning": ("threads",),
     "bench_serving": ("quick", "threads"),
+    "bench_http": ("quick",),
     "sim_fleet": ("quick",),
 }
 

@@ -54,7 +54,7 @@ def test_python_uses_names_that_exist(page):
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_commands_exist_with_their_options(page):
     root = typer.main.get_command(app)
-    for line in "\n".join(blocks(page, "sh", "bash")).splitlines():
+    for line in "\n".join(blocks(page, "sh", "bash")).replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if words[:1] != ["portraitist"]:
             continue

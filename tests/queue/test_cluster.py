@@ -305,13 +305,13 @@ def test_a_thousand_creations_with_one_key_are_one_job(fleet):
     def create(_):
         barrier.wait(timeout=120)
         studio = portraitist.connect(fleet.server.url, store=fleet.store)
-        return {studio.personas.create("one", [("a.jpg", b"1")], idempotency_key="k").id for _ in range(50)}
+        return {studio.with_idempotency_key("k").personas.create("one", [("a.jpg", b"1")]).id for _ in range(50)}
 
     with ThreadPoolExecutor(20) as pool:
         ids = set().union(*pool.map(create, range(20)))
     assert len(ids) == 1 and len(fleet.ledger.jobs(limit=10_000)) == before + 1
     with pytest.raises(Conflict):
-        fleet.studio.personas.create("two", [("a.jpg", b"2")], idempotency_key="k")
+        fleet.studio.with_idempotency_key("k").personas.create("two", [("a.jpg", b"2")])
 
 
 def test_a_job_of_ten_leases_is_started_once(studio, long_job):

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from portraitist.errors import Conflict, JobFailed, NotFound, PersonaDeleted, PersonaExpired, QuotaExceeded
-from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, NewJob, Quotas
+from portraitist.ledger import MAX_ATTEMPTS, LeaseLost, NewJob, Quotas, Standing
+from portraitist.ledger.api_keys import ApiKeyRow
 
 
 def creation(number, name="ana", body="x", key=None, blobs=(), **more):
@@ -796,3 +797,62 @@ def test_jobs_that_are_over_are_forgotten_after_a_while(ledger, clock):
     assert ledger.forget(after_s=100) == 3 and ledger.jobs() == []
     with pytest.raises(PersonaDeleted):
         ledger.persona("ana")
+
+
+# -- what an HTTP server asks --------------------------------------------------------------------------------------------
+
+
+def test_jobs_by_pages(ledger):
+    created(ledger)
+    for number in range(2, 8):
+        ledger.submit(synthesis(number))
+    pages, before = [], None
+    while page := ledger.jobs(limit=3, before=before):
+        pages.append([row.id for row in page])
+        before = page[-1].id
+        if len(pages) == 1:
+            ledger.submit(synthesis(8))  # comes meanwhile, and moves nothing
+    assert pages == [["job_7", "job_6", "job_5"], ["job_4", "job_3", "job_2"], ["job_1"]]
+    assert [r.id for r in ledger.jobs(status="queued", before="job_4")] == ["job_3", "job_2"]
+    assert [r.id for r in ledger.jobs(persona_id="per_1", before="job_3")] == ["job_2", "job_1"]
+    with pytest.raises(NotFound):
+        ledger.jobs(before="job_99")
+    with pytest.raises(NotFound):
+        ledger.of("other").jobs(before="job_3")
+
+
+def test_how_far_many_jobs_are(ledger):
+    created(ledger)
+    ledger.submit(synthesis(2))
+    assert ledger.standing(["job_1", "job_2", "job_99"]) == {
+        "job_1": Standing(3, "succeeded"),
+        "job_2": Standing(1, "queued"),
+    }
+    row = claim(ledger, "job_2")
+    ledger.progress("job_2", row.token, {"stage": "draw", "step": 0, "steps": 1})
+    assert ledger.standing(["job_2"]) == {"job_2": Standing(3, "running")}
+    assert ledger.of("other").standing(["job_1", "job_2"]) == {} == ledger.standing([])
+    assert len(ledger.standing(["job_1", *(f"job_{n}" for n in range(100, 1300))])) == 1
+
+
+def api_key(number, tenant="default", **more):
+    return ApiKeyRow(f"key_{number}", tenant, "of the app", "make", f"{number:064x}", created=1000.0 + number, **more)
+
+
+def test_api_keys(ledger):
+    one, two = api_key(1), api_key(2, "acme", expires=2000.0, rate=60.0)
+    for row in (two, one):
+        ledger.api_keys.add(row)
+    assert ledger.api_keys.list() == [one, two] and ledger.api_keys.find(one.digest) == one
+    assert ledger.api_keys.find("f" * 64) is None
+    acme = ledger.of("acme").api_keys
+    assert acme.list() == [two] and acme.find(one.digest) is None and acme.find(two.digest) == two
+    acme.add(api_key(3))  # whatever it says, it is acme's
+    assert [row.tenant for row in acme.list()] == ["acme", "acme"]
+    for key_id in (one.id, "key_99"):
+        with pytest.raises(NotFound, match=key_id):
+            acme.revoke(key_id)
+    acme.revoke(two.id)
+    assert ledger.api_keys.find(two.digest) is None and [row.id for row in ledger.api_keys.list()] == ["key_1", "key_3"]
+    with pytest.raises(NotFound):
+        ledger.api_keys.revoke(two.id)

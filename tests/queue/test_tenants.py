@@ -36,7 +36,7 @@ class Tenant:
     def __init__(self, backend, name):
         self.backend = backend.of(name)
         self.studio = Studio(self.backend)
-        self.ana = self.studio.personas.create("ana-of-" + name, PHOTOS, idempotency_key="key", wait=True)
+        self.ana = self.studio.with_idempotency_key("key").personas.create("ana-of-" + name, PHOTOS, wait=True)
         self.made = self.ana.synthesize(yaw=1, wait=False, webhook=portraitist.Webhook("https://example.com/"))
         self.picture = self.made.wait()
         self.backend.store.save_checkpoint(self.made.id, b"state")
@@ -167,7 +167,7 @@ def test_all_verbs_are_tried(backend):
 def test_names_keys_and_equal_photos_do_not_meet(backend):
     """The same call of two tenants is two personas; deleting one leaves the other whole."""
     one, two = Studio(backend.of("one")), Studio(backend.of("two"))
-    jobs = [s.personas.create("ana", PHOTOS, idempotency_key="k") for s in (one, two)]
+    jobs = [s.with_idempotency_key("k").personas.create("ana", PHOTOS) for s in (one, two)]
     assert jobs[0].id != jobs[1].id
     mine, other = (job.wait() for job in jobs)
     picture = other.synthesize(yaw=1)

@@ -8,7 +8,7 @@ from PIL import Image
 
 import portraitist
 from portraitist import testing
-from portraitist.cli import show, vault
+from portraitist.cli import keys, receipts, show
 from portraitist.doctor import Check
 from portraitist.requests import Synthesize
 from portraitist.testing import plain_pictures
@@ -255,7 +255,8 @@ def test_consent_and_retention(cli, tmp_path):
 
 def test_receipts_and_master_keys(cli, tmp_path, monkeypatch):
     backend = cli.studio._backend
-    monkeypatch.setattr(vault, "open_backend", lambda url, home, store: backend)
+    for module in (keys, receipts):
+        monkeypatch.setattr(module, "open_backend", lambda url, home, store: backend)
     cli("create", "ana", "photos")
     assert cli("keys", "rewrap")[1].startswith("1 data key")
     assert cli("delete", "ana", "--yes", "--receipt", "receipt.json")[0] == 0

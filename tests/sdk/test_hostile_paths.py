@@ -109,7 +109,7 @@ def attempts(studio, home):
     yield "prior calibrated", lambda path: studio.priors.calibrate(path)
     yield "job", lambda path: studio.jobs.get(path).result()
     yield "job cancelled", lambda path: studio.jobs.cancel(path)
-    yield "idempotency key", lambda path: studio.personas.create("t", photos, idempotency_key=path)
+    yield "idempotency key", lambda path: studio.with_idempotency_key(path).personas.create("t", photos)
     yield "tenant", lambda path: portraitist.connect(home=home, tenant=path)
     yield "webhook", lambda path: studio.webhooks.resend(path)
     yield "address", lambda path: studio.personas.create("u", [portraitist.Link(path)])

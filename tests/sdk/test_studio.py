@@ -155,10 +155,30 @@ def test_idempotency(studio, ana):
     assert same.wait().id == ana.id and len(studio.jobs.list()) == 1
     with pytest.raises(Conflict, match="ana"):
         studio.personas.create("ana", PHOTOS, seed=1)
-    first = studio.personas.create("x", PHOTOS, idempotency_key="k")
-    assert studio.personas.create("x", PHOTOS, idempotency_key="k").id == first.id
+    once = studio.with_idempotency_key("k")
+    first = once.personas.create("x", PHOTOS)
+    assert once.personas.create("x", PHOTOS).id == first.id
     with pytest.raises(Conflict, match="'k'"):
-        studio.personas.create("y", PHOTOS, idempotency_key="k")
+        once.personas.create("y", PHOTOS)
+
+
+def test_a_key_makes_any_verb_one_job(studio, ana):
+    once = [studio.with_idempotency_key(f"order-{n}").personas.get("ana") for n in range(3)]
+    calls = (
+        lambda: once[0].synthesize(yaw=5, wait=False),
+        lambda: once[1].edit(("a.jpg", b"1"), yaw=5, wait=False),
+        lambda: once[2].add(("e.jpg", b"5"), wait=False),
+    )
+    for call in calls:
+        first = call()
+        assert call().id == first.id
+        first.wait()
+        assert call().id == first.id
+    with pytest.raises(Conflict, match="order-0"):
+        once[0].synthesize(yaw=6)
+    with pytest.raises(InvalidRequest, match="printable"):
+        studio.with_idempotency_key("a\nb")
+    ana.synthesize(yaw=5), ana.synthesize(yaw=5)  # a handle of a job's carries no key
 
 
 # -- add -------------------------------------------------------------------------------------------------------------

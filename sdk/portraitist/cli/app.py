@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError, printable
-from . import admin, fleet, joining, make, priors, pulling, tenants, vault, verify, webhooks
+from . import admin, fleet, joining, keys, make, priors, pulling, receipts, studio, tenants, verify, webhooks
 from .words import spoken
 
 
@@ -45,6 +45,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     admin.delete,
     admin.doctor,
     admin.worker,
+    studio.studio,
     fleet.workers,
     fleet.queues,
     fleet.health,
@@ -54,8 +55,8 @@ for command in _COMMANDS:
 app.add_typer(priors.app)
 app.add_typer(tenants.app)
 app.add_typer(webhooks.app)
-app.add_typer(vault.keys)
-app.add_typer(vault.receipts)
+app.add_typer(keys.app)
+app.add_typer(receipts.app)
 
 
 @app.callback()

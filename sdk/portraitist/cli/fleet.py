@@ -72,7 +72,7 @@ def health(
         bool, typer.Option("--live", help="Only whether its loop turns, not whether it can work now.")
     ] = False,
 ) -> None:
-    """Ask the worker that runs here with --monitor whether it is well; exit code 1 if not. For container health checks.
+    """Ask the worker or studio that runs here with --monitor whether it is well; exit code 1 if not. For container health checks.
     What it answers is JSON."""
     from urllib.error import HTTPError
     from urllib.request import urlopen

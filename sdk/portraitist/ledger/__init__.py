@@ -13,6 +13,7 @@ from .protocol import (
     NewJob,
     PersonaRow,
     Quotas,
+    Standing,
     TenantRow,
 )
 from .redis import RedisLedger
@@ -33,5 +34,6 @@ __all__ = [
     "Quotas",
     "RedisLedger",
     "SqliteLedger",
+    "Standing",
     "TenantRow",
 ]

@@ -23,6 +23,7 @@
 --                         server's files are to be written anew
 --   refs:DIGEST, refs_of:ID    sets: the jobs that mention a blob, the blobs that a job mentions
 --   priors:TENANT hash    name -> its record; what a prior names is referred to by the id prior:TENANT:NAME
+--   api_keys      hash    SHA-256 of a key's secret -> an ApiKeyRow as JSON;  api_key_ids: the key's id -> that SHA-256
 --   stats         hash    stale: writes that were refused because their token was old; set_aside: entries that were not as they must be
 --   set_aside     list    the last of those
 

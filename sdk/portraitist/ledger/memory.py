@@ -12,6 +12,8 @@ from typing import Literal, TypeVar
 
 from ..errors import NotFound
 from . import rules
+from .api_keys.memory import MemoryApiKeys
+from .api_keys.protocol import ApiKeyRow
 from .outbox.memory import MemoryOutbox
 from .outbox.protocol import DeliveryRow
 from .protocol import (
@@ -27,6 +29,7 @@ from .protocol import (
     NewJob,
     PersonaRow,
     Quotas,
+    Standing,
     Status,
     TenantRow,
 )
@@ -51,6 +54,7 @@ class MemoryLedger:
         self._keys: dict[str, str] = {}  # persona id -> wrapped data key
         self._deletions: dict[str, Deletion] = {}
         self._deliveries: dict[str, DeliveryRow] = {}
+        self._api_keys: dict[str, ApiKeyRow] = {}  # by the digest of the secret
 
     def of(self, tenant: str) -> MemoryLedger:
         ledger = copy(self)
@@ -60,6 +64,10 @@ class MemoryLedger:
     @property
     def outbox(self) -> MemoryOutbox:
         return MemoryOutbox(self, self._deliveries)
+
+    @property
+    def api_keys(self) -> MemoryApiKeys:
+        return MemoryApiKeys(self, self._api_keys)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -125,10 +133,21 @@ class MemoryLedger:
                 raise NotFound(f"there is no job {job_id!r}; studio.jobs.list() shows those there are", param="job_id")
             return self._jobs[job_id]
 
-    def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
+    def jobs(
+        self,
+        *,
+        status: Status | None = None,
+        persona_id: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[JobRow]:
         with self._changed:
             mine = self._of(self.tenant, self._jobs.values())
             rows = [r for r in mine if status in (None, r.status) and persona_id in (None, r.persona_id)]
+            if before is not None:
+                self.job(before)  # it is there
+                place = {job_id: place for place, job_id in enumerate(self._jobs)}
+                rows = [r for r in rows if place[r.id] < place[before]]
             return rows[::-1][:limit]
 
     def ahead(self, job_id: str) -> int:
@@ -152,6 +171,11 @@ class MemoryLedger:
         with self._changed:
             self._changed.wait_for(ready, wait_s)
             return [e for e in self._events[job_id] if e.seq > after]
+
+    def standing(self, job_ids: Collection[str]) -> dict[str, Standing]:
+        with self._changed:
+            rows = [row for job_id in job_ids if (row := self._jobs.get(job_id)) is not None and self._mine(row)]
+            return {row.id: Standing(len(self._events.get(row.id, ())), row.status) for row in rows}
 
     def cancel(self, job_id: str) -> JobRow:
         with self._changed:

@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from .api_keys import ApiKeys
     from .outbox import Outbox
 
 MAX_ATTEMPTS = 3
@@ -125,6 +126,14 @@ class EventRow:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How far a job is, in short."""
+
+    seq: int  # of its last event
+    status: Status
+
+
+@dataclass(frozen=True)
 class PersonaRow:
     id: str
     tenant: str
@@ -173,6 +182,10 @@ class Ledger(Protocol):
     def outbox(self) -> Outbox:
         """Webhooks that are due. `submit`, `progress` and whatever ends a job write into it in their own step."""
 
+    @property
+    def api_keys(self) -> ApiKeys:
+        """Whoever asks over HTTP has one."""
+
     def of(self, tenant: str) -> Ledger:
         """The same ledger, as this tenant sees it."""
 
@@ -188,14 +201,24 @@ class Ledger(Protocol):
 
     def job(self, job_id: str) -> JobRow: ...
 
-    def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
-        """Newest first."""
+    def jobs(
+        self,
+        *,
+        status: Status | None = None,
+        persona_id: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[JobRow]:
+        """Newest first. `before`: only those submitted before this job. NotFound."""
 
     def ahead(self, job_id: str) -> int:
         """How many queued jobs will be claimed before this one, if nothing else is submitted and nothing ends."""
 
     def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:
         """Events with seq > after; waits up to `wait_s` for the first. Empty after a terminal event: there is no more."""
+
+    def standing(self, job_ids: Collection[str]) -> dict[str, Standing]:
+        """How far each of these jobs is; those that are not there are left out. For whoever follows many at once."""
 
     def cancel(self, job_id: str) -> JobRow:
         """Queued: cancelled at once. Running: flagged, its worker stops it. Over: unchanged."""

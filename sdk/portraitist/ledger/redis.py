@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from ..errors import NotFound, StorageError
 from . import rules
+from .api_keys.redis import RedisApiKeys
 from .outbox.protocol import PROGRESS_S
 from .outbox.redis import RedisOutbox
 from .protocol import (
@@ -35,6 +36,7 @@ from .protocol import (
     NewJob,
     PersonaRow,
     Quotas,
+    Standing,
     Status,
     TenantRow,
 )
@@ -69,6 +71,10 @@ class RedisLedger:
     @property
     def outbox(self) -> RedisOutbox:
         return RedisOutbox(self)
+
+    @property
+    def api_keys(self) -> RedisApiKeys:
+        return RedisApiKeys(self)
 
     @property
     def priors(self) -> RedisPriors:
@@ -122,14 +128,26 @@ class RedisLedger:
             damaged = self.tenant is None and self._redis.exists(self._key("job", job_id))
         raise rules.damaged(job_id) if damaged else _no_job(job_id)
 
-    def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
+    def jobs(
+        self,
+        *,
+        status: Status | None = None,
+        persona_id: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[JobRow]:
+        if before is not None:
+            self.job(before)  # it is there
         with self._typed():
+            newest = "+inf" if before is None else f"({self._redis.hget(self._key('job', before), 'number')}"
             if persona_id is not None:
-                ids = self._redis.zrevrange(self._key("persona_jobs", persona_id), 0, -1)
+                ids = self._redis.zrevrangebyscore(self._key("persona_jobs", persona_id), newest, "-inf")
             else:
                 kind, found = "jobs" if status is None else f"status:{status}", []
                 for tenant in self._tenants():
-                    found += self._redis.zrevrange(self._key(kind, tenant), 0, limit - 1, withscores=True)
+                    found += self._redis.zrevrangebyscore(
+                        self._key(kind, tenant), newest, "-inf", start=0, num=limit, withscores=True
+                    )
                 ids = [job_id for job_id, _ in sorted(found, key=lambda pair: -float(pair[1]))[:limit]]
         rows = self._rows(ids)
         return [r for r in rows if status in (None, r.status)][:limit]
@@ -155,6 +173,18 @@ class RedisLedger:
                 return [event_of(entry, fields) for entry, fields in entries]
             with self._typed():
                 self._redis.xread({stream: f"{after}-0"}, count=1, block=max(1, round(1000 * min(left, _WAIT_S))))
+
+    def standing(self, job_ids: Collection[str]) -> dict[str, Standing]:
+        ids = list(job_ids)
+        with self._typed(), self._redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hmget(self._key("job", job_id), "tenant", "seq", "status")
+            answers = pipe.execute()
+        found = {}
+        for job_id, (tenant, seq, status) in zip(ids, answers, strict=True):
+            if status is not None and self.tenant in (None, tenant):
+                found[job_id] = Standing(int(seq or 0), status)
+        return found
 
     def cancel(self, job_id: str) -> JobRow:
         tag, *rest = self._run("cancel", id=job_id, error=json.dumps(rules.cancelled_error(job_id)))

@@ -184,3 +184,7 @@ def after_death(
 
 def cancelled_error(job_id: str) -> Json:
     return JobCancelled(f"job {job_id} was cancelled; submit it again to have its result", job_id=job_id).to_dict()
+
+
+def no_api_key(key_id: str) -> NotFound:
+    return NotFound(f"there is no API key {key_id!r}; `portraitist keys list` shows those there are", param="key_id")

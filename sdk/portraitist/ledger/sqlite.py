@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ..errors import NotFound
 from . import rules
 from . import sqlite_turns as turns
+from .api_keys.sqlite import SqliteApiKeys
 from .outbox.sqlite import SqliteOutbox
 from .protocol import (
     ADD,
@@ -31,6 +32,7 @@ from .protocol import (
     NewJob,
     PersonaRow,
     Quotas,
+    Standing,
     Status,
     TenantRow,
 )
@@ -60,6 +62,10 @@ class SqliteLedger(SqliteFile):
     @property
     def outbox(self) -> SqliteOutbox:
         return SqliteOutbox(self)
+
+    @property
+    def api_keys(self) -> SqliteApiKeys:
+        return SqliteApiKeys(self)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -115,12 +121,23 @@ class SqliteLedger(SqliteFile):
         with self._read() as db:
             return self._get(db, job_id)
 
-    def jobs(self, *, status: Status | None = None, persona_id: str | None = None, limit: int = 100) -> list[JobRow]:
+    def jobs(
+        self,
+        *,
+        status: Status | None = None,
+        persona_id: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[JobRow]:
         with self._read() as db:
+            if before is not None:
+                self._get(db, before)  # it is there
             rows = db.execute(
                 f"SELECT {_JOB_COLUMNS} FROM jobs WHERE status = ifnull(?, status) AND persona_id = ifnull(?, persona_id)"
-                " AND tenant = ifnull(?, tenant) ORDER BY created DESC, rowid DESC LIMIT ?",
-                (status, persona_id, self.tenant, limit),
+                " AND tenant = ifnull(?, tenant)"
+                " AND (? IS NULL OR (created, rowid) < (SELECT created, rowid FROM jobs WHERE id = ?))"
+                " ORDER BY created DESC, rowid DESC LIMIT ?",
+                (status, persona_id, self.tenant, before, before, limit),
             )
             return [_job(row) for row in rows]
 
@@ -153,6 +170,19 @@ class SqliteLedger(SqliteFile):
                 return [EventRow(seq, at, kind, json.loads(data)) for seq, at, kind, data in rows]
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, 0.05)
+
+    def standing(self, job_ids: Collection[str]) -> dict[str, Standing]:
+        found, ids = {}, list(job_ids)
+        for start in range(0, len(ids), 500):  # SQLite allows a limited number of parameters
+            part = ids[start : start + 500]
+            with self._read() as db:
+                rows = db.execute(
+                    "SELECT id, status, (SELECT max(seq) FROM events WHERE job_id = id) AS seq FROM jobs"
+                    f" WHERE tenant = ifnull(?, tenant) AND id IN ({','.join('?' * len(part))})",
+                    (self.tenant, *part),
+                )
+                found.update({row["id"]: Standing(row["seq"] or 0, row["status"]) for row in rows})
+        return found
 
     def cancel(self, job_id: str) -> JobRow:
         with self._write() as db:

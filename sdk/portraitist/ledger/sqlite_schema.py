@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from .api_keys.sqlite import SCHEMA as API_KEYS_SCHEMA
 from .outbox.sqlite import SCHEMA as OUTBOX_SCHEMA
 
 _SCHEMA = """
@@ -54,5 +55,5 @@ def prepare(db: sqlite3.Connection) -> None:
         have = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
         for name in columns.keys() - have if have else ():
             db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
-    for statement in (_SCHEMA + OUTBOX_SCHEMA).split(";"):
+    for statement in (_SCHEMA + OUTBOX_SCHEMA + API_KEYS_SCHEMA).split(";"):
         db.execute(statement)

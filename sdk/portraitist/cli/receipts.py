@@ -1,4 +1,4 @@
-"""keys, receipts: master keys, and checking that a deletion was signed."""
+"""receipts: checking that a deletion was signed."""
 
 from __future__ import annotations
 
@@ -7,39 +7,21 @@ from typing import Annotated
 import typer
 
 from ..backend import open_backend
-from ..vault import new_secret
 from ..vault.receipts import Receipt, public_keys
 from . import show
 from .options import AsJson, Home, Store, Url
 
-keys = typer.Typer(name="keys", help="Master keys, which wrap every persona's data key.", no_args_is_help=True)
-receipts = typer.Typer(name="receipts", help="Signed receipts of deletions.", no_args_is_help=True)
+app = typer.Typer(name="receipts", help="Signed receipts of deletions.", no_args_is_help=True)
 
 
-@keys.command()
-def new(json: AsJson = False) -> None:
-    """Print a new master key, for PORTRAITIST_MASTER_KEY on every client and worker."""
-    secret = new_secret()
-    show.as_json({"key": secret}) if json else print(secret)
-
-
-@keys.command()
-def rewrap(url: Url = None, store: Store = None, home: Home = None, json: AsJson = False) -> None:
-    """Wrap every data key with the first master key. With PORTRAITIST_MASTER_KEY=NEW,OLD this changes the key; without OLD
-    afterwards, older backups of the ledger open nothing."""
-    backend = open_backend(url, home, store)
-    count = backend.ledger.rewrap(lambda persona_id, wrapped: backend.keyring.rewrap(wrapped, persona_id))
-    show.as_json({"rewrapped": count}) if json else print(f"{count} data keys are wrapped with the first master key")
-
-
-@receipts.command()
+@app.command()
 def key(url: Url = None, store: Store = None, home: Home = None, json: AsJson = False) -> None:
     """Print the public key that this installation's receipts are signed with, to hand out."""
     public = public_keys(open_backend(url, home, store).keyring)[0]
     show.as_json({"key": public}) if json else print(public)
 
 
-@receipts.command()
+@app.command()
 def verify(
     file: str,
     trusted: Annotated[

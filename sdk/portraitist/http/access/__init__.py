@@ -1,0 +1,1 @@
+"""Who is asking: API keys, the one-time address on loopback, scopes and rates."""

@@ -1,0 +1,141 @@
+"""Errors as answers: `application/problem+json` (RFC 9457), from the one tree of errors and from the few that only HTTP knows."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field, ValidationError
+from starlette.exceptions import HTTPException
+
+from ..errors import Conflict, PortraitistError, QuotaExceeded
+
+log = logging.getLogger(__name__)
+MEDIA = "application/problem+json"
+QUOTA_RETRY_S = 5  # when a queue is full, it may have room again so soon
+
+
+class Problem(BaseModel):
+    """What went wrong, where, and what to do."""
+
+    type: str = Field(description="`urn:portraitist:error:` and the code")
+    title: str = Field(description="The status in words")
+    status: int
+    detail: str = Field(description="What was wrong, and what to do")
+    code: str = Field(description="Stable: docs/errors.md and docs/http.md list them")
+    param: str | None = Field(default=None, description="The argument or file it is about")
+    details: dict[str, Any] = {}
+
+
+class Refusal(Exception):
+    """A request that HTTP itself does not let through: who asks, how much, how fast, in which form."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, dict(headers or {})
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    param: str | None = None,
+    details: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    body = Problem(
+        type=f"urn:portraitist:error:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        param=param,
+        details=dict(details or {}),
+    )
+    return JSONResponse(body.model_dump(mode="json"), status, dict(headers or {}), MEDIA)
+
+
+def of_refusal(refusal: Refusal) -> JSONResponse:
+    return problem(refusal.status, refusal.code, refusal.message, headers=refusal.headers)
+
+
+def of_error(error: PortraitistError, *, private: bool) -> JSONResponse:
+    """`private`: whoever asks owns this machine. Others get no text of the server's own troubles, which names folders and hosts."""
+    status, headers = error.status, {}
+    if isinstance(error, QuotaExceeded):
+        if error.quota == "personas":
+            status = Conflict.status  # waiting does not help; deleting one does
+        else:
+            headers["Retry-After"] = str(QUOTA_RETRY_S)
+    if status == 503:
+        headers["Retry-After"] = str(QUOTA_RETRY_S)
+    if status < 500 or private:
+        return problem(
+            status, error.code, error.message, param=error.param, details=error.to_dict()["details"], headers=headers
+        )
+    number = secrets.token_hex(6)
+    log.error("answer %s: %s", number, error.message)
+    return problem(
+        status, error.code, f"{type(error).__doc__} The operator finds it in the log as {number}.", headers=headers
+    )
+
+
+def of_validation(error: ValidationError, *, where: str = "") -> JSONResponse:
+    """Of a body that does not fit its schema. Values are not repeated: they may be long, or a stranger's."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)
+    param = ".".join(str(part) for part in first[0]["loc"]) or where or None
+    faults = [{"loc": [str(p) for p in one["loc"]], "message": one["msg"]} for one in first[:20]]
+    return problem(
+        422,
+        "invalid_request",
+        f"{param or 'the request'}: {first[0]['msg']}; /openapi.json says what is expected",
+        param=param,
+        details={"faults": faults},
+    )
+
+
+def install(app: FastAPI, *, private: bool) -> None:
+    """Every exception becomes a problem."""
+
+    async def refusal(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Refusal)
+        return of_refusal(error)
+
+    async def ours(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, PortraitistError)
+        return of_error(error, private=private)
+
+    async def validation(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ValidationError)
+        return of_validation(error)
+
+    async def parameters(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        param = str(first["loc"][-1])
+        return problem(422, "invalid_request", f"{param}: {first['msg']}", param=param)
+
+    async def starlette(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        code = {404: "not_found", 405: "method_not_allowed", 400: "malformed"}.get(error.status_code, "refused")
+        text = "there is nothing here; /openapi.json lists what there is" if code == "not_found" else str(error.detail)
+        return problem(error.status_code, code, text, headers=error.headers)
+
+    async def unforeseen(_: Request, error: Exception) -> JSONResponse:
+        number = secrets.token_hex(6)
+        log.error("answer %s", number, exc_info=error)
+        return problem(500, "internal", f"something unforeseen happened; the operator finds it in the log as {number}")
+
+    app.add_exception_handler(Refusal, refusal)
+    app.add_exception_handler(PortraitistError, ours)
+    app.add_exception_handler(ValidationError, validation)
+    app.add_exception_handler(RequestValidationError, parameters)
+    app.add_exception_handler(HTTPException, starlette)
+    app.add_exception_handler(Exception, unforeseen)

@@ -1,0 +1,99 @@
+/** The page: who comes in, which area is shown, keys of the keyboard. Each area is a file of `areas/`. */
+
+import { render } from "./vendor/preact.js";
+import { useEffect } from "./vendor/preact-hooks.js";
+import { attempt, canRedo, canUndo, keep, nextLanguage, nextTheme, redo, set, state, t, undo, useStore } from "./store.js";
+import { Dialog, Trouble, html } from "./ui.js";
+import { People, refresh } from "./areas/people.js";
+import { Photo } from "./areas/photo.js";
+import { Portrait } from "./areas/portrait.js";
+import { Restore } from "./areas/restore.js";
+
+/** An area is there when the server has its operation. */
+const AREAS = [
+  { name: "people", view: People, operation: null },
+  { name: "portrait", view: Portrait, operation: "synthesize" },
+  { name: "photo", view: Photo, operation: "edit" },
+  { name: "restore", view: Restore, operation: "enhance" },
+];
+const areas = () => AREAS.filter((a) => !a.operation || state.about?.operations.some((o) => o.name === a.operation));
+
+const visited = new Set();
+
+const SHORTCUTS = [
+  ["1", "key_1"], ["2", "key_2"], ["3", "key_3"], ["4", "key_4"], ["Ctrl Z", "key_undo"], ["Ctrl Shift Z", "key_redo"],
+  ["R", "key_r"], ["S", "key_s"], ["?", "key_help"], ["Esc", "key_escape"],
+];
+
+async function enter() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token) {
+    history.replaceState(null, "", location.pathname); // it is used up now
+    await attempt(async () => keep("key", await state.studio.begin(token)));
+  }
+  await attempt(async () => {
+    set({ about: await state.studio.about(), needsKey: false });
+    await refresh(state);
+  });
+}
+
+function shortcut(event) {
+  const typing = event.target.matches?.("input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select");
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typing) {
+    event.preventDefault();
+    return event.shiftKey ? redo() : undo();
+  }
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const area = areas()[Number(event.key) - 1];
+  if (area) set({ area: area.name });
+  if (event.key === "?") set({ helping: true });
+  if (event.key === "r") dispatchEvent(new CustomEvent("studio", { detail: "another" }));
+  if (event.key === "s") dispatchEvent(new CustomEvent("studio", { detail: "save" }));
+}
+
+function Studio() {
+  const store = useStore();
+  useEffect(() => {
+    enter();
+    addEventListener("keydown", shortcut);
+    return () => removeEventListener("keydown", shortcut);
+  }, []);
+  const view = areas().find((a) => a.name === store.area) ?? AREAS[0];
+  visited.add(view.name); // an area that was opened stays as it was left
+  return html`<a class="hidden" href="#main">${t("skip")}</a>
+    <header class="top">
+      <b class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="9" r="5" /><path d="M3 22c1-6 5-8 9-8s8 2 9 8" /></svg><span>Portraitist</span></b>
+      <nav aria-label=${t("title")}>${store.about && areas().map((a) => html`<button aria-current=${a.name === view.name ? "page" : undefined} onClick=${() => set({ area: a.name })}>${t(a.name)}</button>`)}</nav>
+      <div class="row">
+        <button class="quiet icon" disabled=${!canUndo()} onClick=${undo} aria-label=${t("undo")} title=${t("undo")}>↶</button>
+        <button class="quiet icon" disabled=${!canRedo()} onClick=${redo} aria-label=${t("redo")} title=${t("redo")}>↷</button>
+        <button class="quiet icon" onClick=${nextTheme} aria-label=${t("theme")} title=${t("theme")}>◐</button>
+        <button class="quiet icon" onClick=${nextLanguage} aria-label=${t("language")} title=${t("language")}>${store.language === "en" ? "中" : "En"}</button>
+        <button class="quiet icon" onClick=${() => set({ helping: true })} aria-label=${t("help")} title=${t("help")}>?</button>
+      </div>
+    </header>
+    <main id="main">
+      ${store.trouble && html`<${Trouble} error=${readable(store.trouble)} onClose=${() => set({ trouble: null })} />`}
+      ${store.needsKey ? html`<${Key} />` : store.about && areas().filter((a) => visited.has(a.name)).map((a) => html`<div key=${a.name} hidden=${a !== view}><${a.view} /></div>`)}
+    </main>
+    ${store.helping && html`<${Dialog} title=${t("help")} onClose=${() => set({ helping: false })}><dl class="keys">${SHORTCUTS.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${t(what)}</dd>`)}</dl></${Dialog}>`}`;
+}
+
+/** An error of the network has no words of ours. */
+const readable = (error) => (error instanceof TypeError ? { message: t("lost_text"), details: {} } : error);
+
+function Key() {
+  const open = (event) => {
+    event.preventDefault();
+    const key = new FormData(event.target).get("key");
+    state.studio.key = `${key}`.trim();
+    keep("key", state.studio.key);
+    enter();
+  };
+  return html`<section class="key"><h1>${t("key_title")}</h1><p>${t("key_text")}</p>
+    <form class="row" onSubmit=${open}><label>${t("key_label")}<input name="key" type="password" autocomplete="off" required /></label><button class="primary">${t("key_open")}</button></form></section>`;
+}
+
+document.documentElement.lang = state.language;
+if (state.theme) document.documentElement.dataset.theme = state.theme;
+render(html`<${Studio} />`, /** @type {HTMLElement} */ (document.getElementById("studio")));

@@ -1,0 +1,118 @@
+/** Portrait: sliders with this person's reach, the face follows; seeds; a grid of two attributes. */
+
+import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
+import { attempt, did, set, t, useStore } from "../store.js";
+import { Picture, Slider, html, word } from "../ui.js";
+import { Chooser, History, Outcome, limitsOf, remember, savePicture } from "../made.js";
+
+const START = { values: {}, seed: 1 };
+
+export function Portrait() {
+  const store = useStore();
+  const person = store.person;
+  const [asked, setAsked] = useState(START);
+  const [made, setMade] = useState(/** @type {any} */ (null));
+  const [live, setLive] = useState(/** @type {any} */ (null)); // while a slider moves
+  const [busy, setBusy] = useState(false);
+  const [grid, setGrid] = useState(["", ""]);
+  const loop = useRef({ wanted: /** @type {any} */ (null), running: false, person: "" });
+  const before = useRef(START);
+
+  // One picture is asked for at a time. What was asked meanwhile is asked next, and only the newest.
+  const draw = async (request, last) => {
+    loop.current.wanted = { request, last, person: person?.persona_id };
+    if (loop.current.running) return;
+    loop.current.running = true;
+    setBusy(true);
+    while (loop.current.wanted) {
+      const { request, last, person } = loop.current.wanted;
+      loop.current.wanted = null;
+      const job = await attempt(() => store.studio.run(person, "synthesize", request));
+      if (!job || person !== loop.current.person) continue;
+      const next = loop.current.wanted;
+      setLive(job);
+      if (last && !next) setMade(remember(job, "synthesize", request));
+    }
+    loop.current.running = false;
+    setBusy(false);
+  };
+
+  useEffect(() => {
+    loop.current.person = person?.persona_id ?? "";
+    setAsked(START);
+    before.current = START;
+    setMade(null);
+    setLive(null);
+    if (person) draw(START, true);
+  }, [person?.persona_id]);
+
+  const show = (next) => {
+    setAsked(next);
+    before.current = next;
+    draw(next, true);
+  };
+  const change = (next) => {
+    const last = before.current;
+    show(next);
+    did(() => show(next), () => show(last));
+  };
+  const move = (name, value) => {
+    const values = { ...asked.values, [name]: value };
+    if (value === null) delete values[name];
+    const next = { ...asked, values };
+    setAsked(next);
+    draw(next, false);
+    return next;
+  };
+  const another = () => change({ ...asked, seed: 1 + Math.floor(Math.random() * 999_999) });
+  const makeGrid = () => {
+    const request = { ...asked, values: Object.fromEntries(Object.entries(asked.values).filter(([n]) => !grid.includes(n))), grid };
+    return attempt(async () => {
+      setBusy(true);
+      const job = await store.studio.run(person?.persona_id ?? "", "synthesize", request);
+      setMade(remember(job, "synthesize", request));
+      setLive(job);
+    }).finally(() => setBusy(false));
+  };
+  useEffect(() => {
+    const key = (event) => {
+      if (store.area !== "portrait") return;
+      if (event.detail === "another") another();
+      if (event.detail === "save" && made) savePicture(made);
+    };
+    addEventListener("studio", key);
+    return () => removeEventListener("studio", key);
+  });
+
+  if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => set({ area: "people" })}>${t("people")}</button></p>`;
+  const achieved = live?.result.pictures.length === 1 ? live.result.pictures[0].report.attributes : {};
+  const picture = live ? (live.result.sheet ?? live.result.pictures[0].blob) : null;
+  return html`<section class="bench" aria-labelledby="portrait-title">
+    <h1 id="portrait-title" class="hidden">${t("portrait")}</h1>
+    <div class="stage" aria-busy=${busy}><${Picture} class=${live?.result.sheet ? "sheet" : "face"} address=${picture} alt=${`${person.name}: ${Object.entries(asked.values).map(([n, v]) => `${word(n, n)} ${v}`).join(", ")}`} />
+      ${busy && html`<span class="busy">${t("drawing")}</span>`}</div>
+    <div class="controls">
+      <${Chooser} />
+      ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="portrait" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${asked.values[reach.attribute] ?? null}
+        achieved=${achieved[reach.attribute]?.achieved ?? null}
+        onInput=${(value) => move(reach.attribute, value)}
+        onDone=${() => setTimeout(() => setAsked((now) => (settle(now, before, change), now)))} />`)}
+      <div class="row wrap">
+        <label class="seed">${t("seed")}<input type="number" min="0" value=${asked.seed} onChange=${(e) => change({ ...asked, seed: Math.max(0, Math.round(Number(e.target.value) || 0)) })} /></label>
+        <button class="primary" onClick=${another}>${t("another")}</button>
+        <button class="quiet" onClick=${() => change(START)}>${t("reset")}</button>
+      </div>
+      <details><summary>${t("grid")}</summary><div class="row wrap">
+        ${[0, 1].map((n) => html`<label>${t(n ? "grid_down" : "grid_across")}<select value=${grid[n]} onChange=${(e) => setGrid(n ? [grid[0], e.target.value] : [e.target.value, grid[1]])}>
+          <option value="">–</option>${person.reach.map((r) => html`<option value=${r.attribute}>${word(r.attribute, r.attribute)}</option>`)}</select></label>`)}
+        <button disabled=${!grid[0] || !grid[1] || grid[0] === grid[1]} onClick=${makeGrid}>${t("grid_make")}</button></div></details>
+      <${Outcome} made=${made} />
+    </div>
+    <${History} operations=${["synthesize"]} current=${made} onOpen=${(one) => (setMade(one), setLive(one.job), one.request.grid || ((before.current = one.request), setAsked(one.request)))} />
+  </section>`;
+}
+
+/** A slider was let go of: one step of the history, and one picture that is kept. */
+function settle(now, before, change) {
+  if (JSON.stringify(now) !== JSON.stringify(before.current)) change(now);
+}

@@ -1,0 +1,71 @@
+/** What was made: a picture with its report, saving, the recipe, and the row of thumbnails to go back to. */
+
+import { useEffect, useState } from "./vendor/preact-hooks.js";
+import { attempt, set, state, t, useStore } from "./store.js";
+import { Picture, Report, fetchPicture, html, save } from "./ui.js";
+
+/** Remember a finished job's first picture. @param {any} job @param {string} operation @param {any} request @returns {import("./store.js").Made} */
+export function remember(job, operation, request) {
+  const made = { operation, request, job, person: job.persona_id, picture: job.result.sheet ?? job.result.pictures[0].blob };
+  set({ made: [made, ...state.made].slice(0, 60) });
+  return made;
+}
+
+/** @param {import("./store.js").Made} made */
+export async function savePicture(made) {
+  const address = await attempt(() => fetchPicture(made.picture)); // the file as delivered: with its credentials
+  if (address) save(`${state.person?.name ?? "picture"}-${made.job.id.slice(4, 12)}.png`, address);
+}
+
+/** @param {import("./store.js").Made} made */
+export function saveRecipe(made) {
+  const recipe = { format: "portraitist-recipe-1", persona: made.person, operation: made.operation, request: made.request };
+  save(`${made.job.id}.json`, new Blob([JSON.stringify(recipe, null, 2)], { type: "application/json" }));
+}
+
+/** @param {{made: import("./store.js").Made | null}} props */
+export function Outcome({ made }) {
+  if (!made) return null;
+  const report = made.job.result.pictures[0].report;
+  return html`<div class="row wrap">
+      <button onClick=${() => savePicture(made)}>${t("save")}</button>
+      <button class="quiet" onClick=${() => saveRecipe(made)}>${t("save_recipe")}</button>
+    </div>
+    <details open><summary>${t("report")}</summary><${Report} report=${report} /></details>`;
+}
+
+/** @param {{operations: string[], onOpen: (made: import("./store.js").Made) => void, current: any}} props */
+export function History({ operations, onOpen, current }) {
+  const store = useStore();
+  const mine = store.made.filter((made) => made.person === store.person?.persona_id && operations.includes(made.operation));
+  return html`<section class="history" aria-label=${t("history")}>
+    ${mine.length === 0
+      ? html`<p class="hint">${t("history_none")}</p>`
+      : html`<ul>${mine.map((made) => html`<li key=${made.job.id}><button class=${made === current ? "chosen" : ""} onClick=${() => onOpen(made)} aria-label=${`${t("history")} ${made.job.id}`}><${Picture} address=${made.picture} alt="" /></button></li>`)}</ul>`}
+  </section>`;
+}
+
+/** The address of a picture for this page, or "". @param {string | null} address */
+export function useUrl(address) {
+  const [url, setUrl] = useState("");
+  useEffect(() => {
+    let here = true;
+    if (address) fetchPicture(address).then((found) => here && setUrl(found), () => {});
+    else setUrl("");
+    return () => void (here = false);
+  }, [address]);
+  return url;
+}
+
+/** Who is worked with. */
+export function Chooser() {
+  const store = useStore();
+  return html`<label class="chooser">${t("person")}<select value=${store.person?.persona_id ?? ""} onChange=${(e) => set({ person: store.people.find((p) => p.persona_id === e.target.value) ?? null })}>
+    ${store.people.map((p) => html`<option value=${p.persona_id}>${p.name}</option>`)}
+  </select></label>`;
+}
+
+/** The limits that an attribute has for anybody. @param {string} name @param {any} reach */
+export function limitsOf(name, reach) {
+  return state.about?.attributes.find((a) => a.name === name) ?? { low: reach.low, high: reach.high };
+}

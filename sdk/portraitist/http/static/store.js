@@ -1,0 +1,121 @@
+/** The page's state: one object, changed by `set`; and a history over which undo and redo go. */
+
+import { useEffect, useState } from "./vendor/preact-hooks.js";
+import { Portraitist } from "./client.js";
+import { LANGUAGES, translator } from "./texts.js";
+
+const KEPT = { key: "portraitist.key", theme: "portraitist.theme", language: "portraitist.language" };
+
+/** @param {keyof typeof KEPT} name */
+const kept = (name) => localStorage.getItem(KEPT[name]);
+
+/**
+ * @typedef {{operation: string, request: any, job: import("./client.js").Job, person: string, picture: string}} Made one picture and how to make it again
+ */
+export const state = {
+  studio: new Portraitist("", kept("key") ?? ""),
+  /** @type {any} */ about: null,
+  needsKey: false,
+  /** @type {any} */ trouble: null,
+  area: location.pathname === "/" ? "people" : "people",
+  language: kept("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en"),
+  theme: kept("theme") ?? "",
+  /** @type {import("./client.js").Persona[]} */ people: [],
+  /** @type {import("./client.js").Persona | null} */ person: null,
+  /** @type {import("./client.js").Job[]} */ learning: [],
+  /** @type {Made[]} */ made: [],
+  helping: false,
+};
+
+/** @type {Set<() => void>} */
+const watchers = new Set();
+
+/** @param {Partial<typeof state>} change */
+export function set(change) {
+  Object.assign(state, change);
+  for (const watcher of watchers) watcher();
+}
+
+/** The state, for a component: it is drawn anew when anything changes. */
+export function useStore() {
+  const [, draw] = useState({});
+  useEffect(() => {
+    const watcher = () => draw({});
+    watchers.add(watcher);
+    return () => void watchers.delete(watcher);
+  }, []);
+  return state;
+}
+
+/** @param {string} key @param {Record<string, any>} [values] */
+export const t = (key, values) => translator(state.language)(key, values);
+
+/** @param {"key" | "theme" | "language"} name @param {string} value */
+export function keep(name, value) {
+  value ? localStorage.setItem(KEPT[name], value) : localStorage.removeItem(KEPT[name]);
+}
+
+export function nextLanguage() {
+  const all = Object.keys(LANGUAGES);
+  const language = all[(all.indexOf(state.language) + 1) % all.length];
+  keep("language", language);
+  document.documentElement.lang = language;
+  set({ language });
+}
+
+export function nextTheme() {
+  const dark = state.theme ? state.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const theme = dark ? "light" : "dark";
+  keep("theme", theme);
+  document.documentElement.dataset.theme = theme;
+  set({ theme });
+}
+
+/** Ask the server, and say what went wrong in the page. @template T @param {() => Promise<T>} call @returns {Promise<T | undefined>} */
+export async function attempt(call) {
+  try {
+    const found = await call();
+    if (state.trouble) set({ trouble: null });
+    return found;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") return undefined;
+    const status = /** @type {any} */ (error).status;
+    set(status === 401 ? { needsKey: true } : { trouble: error });
+    return undefined;
+  }
+}
+
+// -- undo and redo over everything: each step knows how to go back and forth ------------------------------------------
+
+/** @type {{back: () => void, forth: () => void}[]} */
+const steps = [];
+let place = 0;
+
+/** Do something that can be undone. @param {() => void} forth @param {() => void} back */
+export function step(forth, back) {
+  steps.splice(place, steps.length, { back, forth });
+  if (steps.length > 200) steps.shift();
+  place = steps.length;
+  forth();
+}
+
+/** The last step was done already. @param {() => void} forth @param {() => void} back */
+export function did(forth, back) {
+  steps.splice(place, steps.length, { back, forth });
+  if (steps.length > 200) steps.shift();
+  place = steps.length;
+  set({});
+}
+
+export const canUndo = () => place > 0;
+export const canRedo = () => place < steps.length;
+
+export function undo() {
+  if (canUndo()) steps[--place].back();
+  set({});
+}
+
+export function redo() {
+  if (canRedo()) steps[place++].forth();
+  set({});
+}

@@ -1,0 +1,90 @@
+/** Every text of the page, in each language. `t("key", {name})` fills {name} in. A test compares the two tables' keys. */
+
+export const LANGUAGES = { en: "English", zh: "中文" };
+
+/** @type {Record<string, Record<string, string>>} */
+export const TEXTS = {
+  en: {
+    title: "Portraitist Studio",
+    skip: "Skip to the content",
+    people: "People", portrait: "Portrait", photo: "Photo", restore: "Restore",
+    theme: "Light or dark", language: "Language", help: "Keyboard shortcuts", close: "Close", cancel: "Cancel", undo: "Undo", redo: "Redo",
+    // session
+    key_title: "Open the studio",
+    key_text: "Open the address that `portraitist studio` printed last. Or paste an API key, which `portraitist keys create` makes.",
+    key_label: "API key", key_open: "Open",
+    lost_text: "Is it still running? Start it with `portraitist studio`, and open the address that it prints.",
+    // people
+    people_none: "Nobody yet. Drop ten or twenty photos of one person here.",
+    person_new: "New person", person_open: "Open", person_delete: "Delete", person_add: "Add photos", person_photos: "{used} of {all} photos used",
+    person_advice: "What would help", person_verdicts: "Photos", used: "used", refused: "refused", warned: "used, with a remark",
+    drop_photos: "Drop photos or a folder here", choose_photos: "Choose photos", choose_folder: "Choose a folder", photos_chosen: "{n} photos chosen", photo_remove: "Leave out {name}",
+    name: "Name", name_hint: "Unique among your people",
+    consent: "Consent", consent_text: "The person in these photos agrees that portraits of them are made here, and may withdraw this at any time. Then everything of them is deleted.",
+    consent_who: "Who agreed", consent_until: "Until (may stay empty)",
+    attributes: "What can be changed", quality: "Quality", fast: "fast", balanced: "balanced", best: "best",
+    learn: "Learn this person", learning: "Learning {name}", adding: "Adding photos to {name}", left: "about {time} left", waiting: "waiting, {n} before it",
+    stage_intake: "looking at the photos", stage_invert: "finding the face in the generator", stage_tune: "tuning the generator",
+    stage_evaluate: "measuring", stage_package: "packing", stage_starting: "starting", stage_calibrate: "measuring the reach", 
+    delete_title: "Delete {name}?", delete_text: "Everything of {name} is erased for good: photos, what was learnt, every picture. You get a signed receipt.",
+    delete_yes: "Delete for good", receipt: "Save the receipt", deleted: "{name} is deleted.", failed_title: "That did not work",
+    // portrait
+    choose_person: "Choose a person first", person: "Person", yaw: "turn", pitch: "nod", roll: "tilt", smile: "smile", mouth_open: "mouth", eyes_open: "eyes", 
+    free: "free", set_free: "Let it be drawn at random", seed: "Seed", another: "Another one", drawing: "Drawing…", reset: "Back to the start",
+    clamped: "beyond what {name} can do: shown is {value}", 
+    grid: "Grid", grid_across: "across", grid_down: "down", grid_make: "Make a grid", 
+    save: "Save", save_recipe: "Recipe (JSON)", history: "History", history_none: "What you make stands here.", report: "Report",
+    asked: "asked", target: "target", achieved: "achieved", error: "± error", likeness: "likeness", likeness_percentile: "more alike than {p} % of the own photos",
+    nearest: "nearest photo", leakage: "moved beside it", outside: "change outside the face", consistency: "agrees with the photo", degradation: "damage assumed", seconds: "seconds",
+    // photo and restore
+    drop_photo: "Drop a photo here", choose_photo: "Choose a photo", another_photo: "Another photo", apply: "Apply", working: "Working…", before: "before", after: "after", compare: "Before and after", hold: "Hold to see the photo as it was",
+    photo_hint: "Move a slider. What you do not move stays as it is.",
+    damage: "What happened to it", auto: "find out", downsample: "made small", gaussian_blur: "blurred", noise: "noisy", jpeg: "JPEG", greyscale: "colours lost", mask: "a hole", motion_blur: "shaken",
+    paint_hint: "Paint over what is missing.", brush: "Brush", eraser: "Eraser", brush_size: "Size", clear: "Clear", restore_go: "Restore", strength: "strength",
+    guess: "What the photo does not show is filled in as this person looks. It is evidence of nothing.",
+    // shortcuts
+    key_1: "People", key_2: "Portrait", key_3: "Photo", key_4: "Restore", key_undo: "undo", key_redo: "redo", key_r: "another one", key_s: "save the picture", key_help: "this list", key_escape: "close",
+  },
+  zh: {
+    title: "Portraitist 工作室",
+    skip: "跳到内容",
+    people: "人物", portrait: "肖像", photo: "照片", restore: "修复",
+    theme: "浅色或深色", language: "语言", help: "键盘快捷键", close: "关闭", cancel: "取消", undo: "撤销", redo: "重做",
+    key_title: "打开工作室",
+    key_text: "请打开 `portraitist studio` 最后打印的地址，或粘贴由 `portraitist keys create` 生成的 API 密钥。",
+    key_label: "API 密钥", key_open: "打开",
+    lost_text: "它还在运行吗？请用 `portraitist studio` 启动，并打开它打印的地址。",
+    people_none: "还没有人物。把同一个人的十到二十张照片拖到这里。",
+    person_new: "新人物", person_open: "打开", person_delete: "删除", person_add: "添加照片", person_photos: "{all} 张照片中用了 {used} 张",
+    person_advice: "怎样更好", person_verdicts: "照片", used: "已使用", refused: "未采用", warned: "已使用，有提示",
+    drop_photos: "把照片或文件夹拖到这里", choose_photos: "选择照片", choose_folder: "选择文件夹", photos_chosen: "已选 {n} 张照片", photo_remove: "去掉 {name}",
+    name: "名字", name_hint: "在您的人物中不重复",
+    consent: "同意", consent_text: "照片中的人同意在此制作其肖像，并可随时撤回同意；撤回后其全部数据将被删除。",
+    consent_who: "同意人", consent_until: "有效期至（可留空）",
+    attributes: "可调整的内容", quality: "质量", fast: "快", balanced: "均衡", best: "最好",
+    learn: "学习此人", learning: "正在学习 {name}", adding: "正在为 {name} 添加照片", left: "约剩 {time}", waiting: "等待中，前面有 {n} 个",
+    stage_intake: "检查照片", stage_invert: "在生成器中寻找面孔", stage_tune: "调整生成器",
+    stage_evaluate: "测量", stage_package: "打包", stage_starting: "启动中", stage_calibrate: "测量可调范围", 
+    delete_title: "删除 {name}？", delete_text: "{name} 的一切都会被永久删除：照片、学到的内容、每一张图片。您会得到一份签名的收据。",
+    delete_yes: "永久删除", receipt: "保存收据", deleted: "{name} 已删除。", failed_title: "没有成功",
+    choose_person: "请先选择一个人物", person: "人物", yaw: "转头", pitch: "抬头", roll: "歪头", smile: "微笑", mouth_open: "张嘴", eyes_open: "睁眼", 
+    free: "随机", set_free: "让它随机", seed: "种子", another: "换一张", drawing: "绘制中…", reset: "回到起点",
+    clamped: "超出 {name} 的范围：显示的是 {value}", 
+    grid: "网格", grid_across: "横向", grid_down: "纵向", grid_make: "生成网格", 
+    save: "保存", save_recipe: "配方 (JSON)", history: "历史", history_none: "您做的图片会出现在这里。", report: "报告",
+    asked: "要求", target: "目标", achieved: "达到", error: "± 误差", likeness: "相似度", likeness_percentile: "与本人照片相比，超过 {p} %",
+    nearest: "最接近的照片", leakage: "连带变化", outside: "面部之外的变化", consistency: "与照片一致", degradation: "假定的损坏", seconds: "秒",
+    drop_photo: "把照片拖到这里", choose_photo: "选择照片", another_photo: "换一张照片", apply: "应用", working: "处理中…", before: "之前", after: "之后", compare: "前后对比", hold: "按住查看原照片",
+    photo_hint: "移动滑块。没有移动的保持不变。",
+    damage: "发生了什么", auto: "自动判断", downsample: "被缩小", gaussian_blur: "模糊", noise: "噪点", jpeg: "JPEG", greyscale: "失去颜色", mask: "有缺损", motion_blur: "抖动",
+    paint_hint: "涂抹缺失的部分。", brush: "画笔", eraser: "橡皮", brush_size: "大小", clear: "清除", restore_go: "修复", strength: "强度",
+    guess: "照片中没有的部分按此人的样子补全。它不能作为任何证据。",
+    key_1: "人物", key_2: "肖像", key_3: "照片", key_4: "修复", key_undo: "撤销", key_redo: "重做", key_r: "换一张", key_s: "保存图片", key_help: "此列表", key_escape: "关闭",
+  },
+};
+
+/** @param {string} language @returns {(key: string, values?: Record<string, any>) => string} */
+export function translator(language) {
+  const table = TEXTS[language] ?? TEXTS.en;
+  return (key, values) => (table[key] ?? TEXTS.en[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => `${values?.[name] ?? ""}`);
+}

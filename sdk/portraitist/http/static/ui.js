@@ -1,0 +1,231 @@
+/** Small parts that every area uses: a dialog, a drop zone, a slider with a person's reach, pictures, before and after, the report. */
+
+import { Fragment, h } from "./vendor/preact.js";
+import { useEffect, useRef, useState } from "./vendor/preact-hooks.js";
+import htm from "./vendor/htm.js";
+import { state, t } from "./store.js";
+
+export const html = htm.bind(h);
+export { Fragment };
+
+/** @param {number} value @param {string} [unit] */
+export const shown = (value, unit) => (unit === "deg" ? `${Math.round(value * 10) / 10}°` : `${Math.round(value * 100) / 100}`);
+
+/** @param {number} seconds */
+export const time = (seconds) => (seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`);
+
+/** @param {string} key @param {string} fallback */
+export const word = (key, fallback) => (t(key) === key ? fallback : t(key));
+
+/** @param {{title: string, onClose: () => void, children?: any}} props */
+export function Dialog({ title, onClose, children }) {
+  const box = useRef(null);
+  useEffect(() => {
+    /** @type {any} */ (box.current).showModal();
+  }, []);
+  return html`<dialog ref=${box} aria-label=${title} onClose=${onClose} onCancel=${onClose}>
+    <header><h2>${title}</h2><button class="quiet" onClick=${onClose} aria-label=${t("close")}>×</button></header>
+    ${children}
+  </dialog>`;
+}
+
+/** What went wrong, with what to do. @param {{error: any, onClose?: () => void}} props */
+export function Trouble({ error, onClose }) {
+  const photos = error.details?.photos ?? [];
+  return html`<div class="trouble" role="alert">
+    <div><strong>${t("failed_title")}</strong><p>${error.message}</p>
+      ${photos.length > 0 && html`<ul class="verdicts">${photos.map((v) => html`<${VerdictLine} verdict=${v} />`)}</ul>`}</div>
+    ${onClose && html`<button class="quiet" onClick=${onClose} aria-label=${t("close")}>×</button>`}
+  </div>`;
+}
+
+/** @param {{verdict: import("./client.js").Verdict}} props */
+export function VerdictLine({ verdict }) {
+  const kind = !verdict.accepted ? "refused" : verdict.warnings?.length ? "warned" : "used";
+  return html`<li class=${kind}><span class="mark" aria-hidden="true">${kind === "refused" ? "✕" : kind === "warned" ? "!" : "✓"}</span>
+    <span><b>${verdict.name}</b> <span class="state">${t(kind)}</span>${[verdict.reason, ...(verdict.warnings ?? [])].filter(Boolean).map((why) => html`<br /><small>${why}</small>`)}</span></li>`;
+}
+
+/** @param {{label: string, several?: boolean, onFiles: (files: File[]) => void, compact?: boolean}} props */
+export function Drop({ label, several, onFiles, compact }) {
+  const [over, setOver] = useState(false);
+  const files = useRef(null);
+  const folder = useRef(null);
+  const take = (list) => {
+    const found = [...list].filter((f) => f.type.startsWith("image/") || /\.(jpe?g|png|webp|avif|heic|heif)$/i.test(f.name));
+    if (found.length) onFiles(several ? found : found.slice(0, 1));
+  };
+  const drop = async (event) => {
+    event.preventDefault();
+    setOver(false);
+    take(await dropped(event.dataTransfer));
+  };
+  return html`<div class=${`drop ${over ? "over" : ""} ${compact ? "compact" : ""}`} onDragOver=${(e) => (e.preventDefault(), setOver(true))} onDragLeave=${() => setOver(false)} onDrop=${drop}>
+    ${!compact && html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 16V5m0 0-4 4m4-4 4 4M4 19h16" /></svg>`}
+    <p>${label}</p>
+    <div class="row">
+      <button onClick=${() => files.current.click()}>${several ? t("choose_photos") : t("choose_photo")}</button>
+      ${several && html`<button class="quiet" onClick=${() => folder.current.click()}>${t("choose_folder")}</button>`}
+    </div>
+    <input ref=${files} class="hidden" type="file" accept="image/*,.heic,.heif,.avif" multiple=${!!several} aria-label=${label} tabindex="-1"
+      onChange=${(e) => (take(e.target.files), (e.target.value = ""))} />
+    ${several && html`<input ref=${folder} class="hidden" type="file" webkitdirectory aria-label=${t("choose_folder")} tabindex="-1" onChange=${(e) => (take(e.target.files), (e.target.value = ""))} />`}
+  </div>`;
+}
+
+/** Files of a drop, with those of folders. @param {DataTransfer} data @returns {Promise<File[]>} */
+async function dropped(data) {
+  const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some((entry) => entry?.isDirectory)) return [...data.files];
+  const found = [];
+  const walk = async (entry) => {
+    if (entry.isFile) return void found.push(await new Promise((ok, no) => entry.file(ok, no)));
+    const reader = entry.createReader();
+    for (;;) {
+      const part = await new Promise((ok, no) => reader.readEntries(ok, no));
+      if (!part.length) return;
+      for (const one of part) await walk(one);
+    }
+  };
+  for (const entry of entries) await walk(entry);
+  return found;
+}
+
+/**
+ * One attribute. Drawn on the track: the person's reach, within it what photos show, and the holes between them.
+ * @param {{reach: import("./client.js").Reach, limits: {low: number, high: number}, value: number | null, achieved?: number | null, relative?: boolean,
+ *   onInput: (value: number | null) => void, onDone: () => void, area: string}} props
+ */
+export function Slider({ reach, limits, value, achieved, relative, area, onInput, onDone }) {
+  const span = reach.high - reach.low || 1;
+  const pad = span * 0.15;
+  const low = relative ? -span : Math.max(limits.low, reach.low - pad);
+  const high = relative ? span : Math.min(limits.high, reach.high + pad);
+  const at = (v) => (100 * (v - low)) / (high - low);
+  const stretch = (from, to) => ({ left: `${at(Math.max(low, from))}%`, width: `${Math.max(0, at(Math.min(high, to)) - at(Math.max(low, from)))}%` });
+  const name = word(reach.attribute, reach.attribute);
+  const step = reach.unit === "deg" ? 0.5 : span > 20 ? 1 : 0.01;
+  const resting = relative ? 0 : (Math.max(low, Math.min(high, 0)) || (low > 0 || high < 0 ? (low + high) / 2 : 0));
+  const beyond = !relative && value !== null && (value < reach.low || value > reach.high);
+  const id = `${area}-${reach.attribute}`;
+  return html`<div class="slider">
+    <label for=${id}>${name}</label>
+    <output for=${id} class=${value === null ? "free" : ""}>${value === null ? t("free") : shown(value, reach.unit)}</output>
+    <div class="track">
+      <div class="marks">${!relative && html`<i class="reach" style=${stretch(reach.low, reach.high)} />`}
+      ${!relative && reach.photos_low !== null && html`<i class="photos" style=${stretch(reach.photos_low, reach.photos_high)} />`}
+      ${!relative && reach.holes.map(([from, to]) => html`<i class="hole" style=${stretch(from, to)} />`)}
+      ${achieved !== null && achieved !== undefined && !relative && html`<i class="achieved" style=${{ left: `${at(Math.max(low, Math.min(high, achieved)))}%` }} title=${`${t("achieved")}: ${shown(achieved, reach.unit)}`} />`}</div>
+      <input id=${id} type="range" min=${low} max=${high} step=${step} value=${value ?? resting} class=${value === null ? "free" : ""}
+        aria-valuetext=${value === null ? t("free") : shown(value, reach.unit)}
+        aria-describedby=${`${id}-reach`}
+        onInput=${(e) => onInput(Number(e.target.value))} onChange=${onDone} />
+    </div>
+    <button class="quiet small" disabled=${value === null} onClick=${() => (onInput(null), onDone())} aria-label=${`${name}: ${t("set_free")}`} title=${t("set_free")}>↺</button>
+    <small id=${`${id}-reach`} class=${beyond ? "beyond" : ""}>${beyond
+      ? t("clamped", { name: state.person?.name, value: shown(Math.max(reach.low, Math.min(reach.high, value)), reach.unit) })
+      : relative ? "" : `${shown(reach.low, reach.unit)} … ${shown(reach.high, reach.unit)}`}</small>
+  </div>`;
+}
+
+/** Pictures that were fetched: the API wants a key, which an <img> cannot send. */
+const fetched = new Map();
+
+/** @param {string} address @returns {Promise<string>} an address of this page's own */
+export function fetchPicture(address) {
+  if (!fetched.has(address)) {
+    const made = state.studio.picture(address).then((blob) => URL.createObjectURL(blob));
+    made.catch(() => fetched.delete(address));
+    fetched.set(address, made);
+    if (fetched.size > 150) {
+      const oldest = [...fetched.keys()][0];
+      const url = fetched.get(oldest);
+      fetched.delete(oldest);
+      url.then((u) => setTimeout(() => URL.revokeObjectURL(u), 60_000), () => {});
+    }
+  }
+  return fetched.get(address);
+}
+
+/** @param {{address: string | null, alt: string, class?: string}} props */
+export function Picture({ address, alt, ...rest }) {
+  const [url, setUrl] = useState("");
+  useEffect(() => {
+    let here = true;
+    if (address) fetchPicture(address).then((found) => here && setUrl(found), () => here && setUrl(""));
+    else setUrl("");
+    return () => void (here = false);
+  }, [address]);
+  return url ? html`<img src=${url} alt=${alt} ...${rest} />` : html`<div class=${`empty ${rest.class ?? ""}`} role="img" aria-label=${alt} />`;
+}
+
+/** Two pictures, one over the other, with a line between that is moved. @param {{before: string, after: string}} props */
+export function Compare({ before, after }) {
+  const [at, setAt] = useState(50);
+  const [held, setHeld] = useState(false);
+  const letGo = () => setHeld(false);
+  return html`<div class="compare">
+    <img src=${after} alt=${t("after")} />
+    <img class="above" src=${before} alt=${t("before")} style=${{ clipPath: held ? "none" : `inset(0 ${100 - at}% 0 0)` }} />
+    <i class="line" style=${{ left: `${at}%` }} />
+    <input type="range" min="0" max="100" value=${at} aria-label=${t("compare")} onInput=${(e) => setAt(Number(e.target.value))} />
+    <button class="hold" aria-pressed=${held} onPointerDown=${() => setHeld(true)} onPointerUp=${letGo} onPointerLeave=${letGo}
+      onKeyDown=${(e) => [" ", "Enter"].includes(e.key) && setHeld(true)} onKeyUp=${letGo}>${t("hold")}</button>
+  </div>`;
+}
+
+/** @param {{report: any}} props */
+export function Report({ report }) {
+  const rows = Object.entries(report.attributes ?? {});
+  const unit = (name) => state.person?.reach.find((r) => r.attribute === name)?.unit;
+  const fact = (label, value) => value !== null && value !== undefined && value !== "" && html`<dt>${label}</dt><dd>${value}</dd>`;
+  const leaks = Object.entries(report.leakage ?? {}).map(([name, share]) => `${word(name, name)} ${Math.round(100 * Number(share))} %`).join(", ");
+  return html`<div class="report">
+    ${rows.length > 0 && html`<table><thead><tr><th></th><th>${t("asked")}</th><th>${t("target")}</th><th>${t("achieved")}</th><th>${t("error")}</th></tr></thead><tbody>
+      ${rows.map(([name, a]) => html`<tr class=${a.clamped ? "clamped" : ""}><th scope="row">${word(name, name)}</th>
+        ${[a.requested, a.target, a.achieved, a.error].map((v) => html`<td>${v === null || v === undefined ? "–" : shown(v, unit(name))}</td>`)}</tr>`)}
+    </tbody></table>`}
+    <dl>
+      ${fact(t("likeness"), report.identity === null || report.identity === undefined ? null : `${report.identity.toFixed(2)}${report.identity_percentile === null ? "" : `, ${t("likeness_percentile", { p: Math.round(report.identity_percentile) })}`}`)}
+      ${fact(t("nearest"), report.nearest_photo)}
+      ${fact(t("leakage"), leaks)}
+      ${fact(t("outside"), report.outside_change?.toFixed?.(2))}
+      ${fact(t("consistency"), report.consistency === null || report.consistency === undefined ? null : `${report.consistency.toFixed(1)} dB`)}
+      ${fact(t("degradation"), report.degradation)}
+      ${fact(t("seed"), report.seed)}
+      ${fact(t("seconds"), report.seconds?.toFixed?.(2))}
+    </dl>
+    ${(report.warnings ?? []).map((warning) => html`<p class="warning">${warning}</p>`)}
+  </div>`;
+}
+
+/** @param {string} name @param {Blob | string} content */
+export async function save(name, content) {
+  const link = document.createElement("a");
+  const url = typeof content === "string" ? content : URL.createObjectURL(content);
+  link.href = url;
+  link.download = name;
+  link.click();
+}
+
+/** The stages of learning somebody, with the share of the time that each takes about. */
+const STAGES = { intake: 0.06, invert: 0.19, tune: 0.68, calibrate: 0.05, evaluate: 0.01, package: 0.01 };
+
+/** @param {import("./client.js").Progress} p */
+function shareOf(p) {
+  const within = p.steps ? p.step / p.steps : 0;
+  if (!(p.stage in STAGES)) return within;
+  const before = Object.keys(STAGES).slice(0, Object.keys(STAGES).indexOf(p.stage));
+  return before.reduce((sum, stage) => sum + STAGES[stage], STAGES[p.stage] * within);
+}
+
+/** @param {{job: import("./client.js").Job | null, what: string, onCancel?: () => void}} props */
+export function Bar({ job, what, onCancel }) {
+  const p = job?.progress;
+  const share = p ? shareOf(p) : 0;
+  return html`<div class="progress" role="status">
+    <div class="row"><b>${what}</b><span>${p ? word(`stage_${p.stage}`, p.stage) : job?.status === "queued" && job.ahead ? t("waiting", { n: job.ahead }) : t("stage_starting")}${p?.eta ? `, ${t("left", { time: time(p.eta) })}` : ""}</span>
+      ${onCancel && html`<button class="quiet" onClick=${onCancel}>${t("cancel")}</button>`}</div>
+    <progress max="1" value=${share} aria-label=${what} />
+  </div>`;
+}

@@ -1,0 +1,251 @@
+"""Every verb of the SDK over HTTP."""
+
+import json
+
+import pytest
+
+from portraitist.operations import OPERATIONS
+from portraitist.persona import Persona
+
+from .conftest import PHOTOS, learn, png, serving
+from .toy import ROW, negative
+
+
+def test_from_photos_to_a_portrait_to_nothing(api):
+    answer = api.post("/v1/personas", files=[("request", (None, json.dumps({"name": "zoë", "seed": 7}))), *PHOTOS])
+    job = answer.json()
+    assert answer.status_code == 202 and answer.headers["Location"] == f"/v1/jobs/{job['id']}"
+    done = api.get(answer.headers["Location"], headers={"Prefer": "wait=20"}).json()
+    assert (done["status"], done["operation"], done["result"]["name"]) == ("succeeded", "create", "zoë")
+    zoe = api.get("/v1/personas/zoë").json()
+    assert [p["name"] for p in zoe["photos"]] == ["a.jpg", "b.jpg", "c.jpg"] and zoe["seed"] == 7
+    assert {r["attribute"] for r in zoe["reach"]} == {"yaw", "pitch", "smile"}
+    assert zoe["consent"]["assumed"] and zoe["weights"] == ""
+
+    made = api.post(
+        "/v1/personas/zoë/synthesize", json={"values": {"yaw": 12}, "seed": 3}, headers={"Prefer": "wait=20"}
+    )
+    assert made.status_code == 200 and made.headers["Preference-Applied"] == "wait=20"
+    picture = made.json()["result"]["pictures"][0]
+    assert picture["report"]["attributes"]["yaw"]["achieved"] == 12
+    file = api.get(picture["blob"])
+    assert file.headers["content-type"] == "image/png" and file.content.startswith(b"\x89PNG")
+
+    receipt = api.delete(f"/v1/personas/{zoe['persona_id']}").json()
+    assert receipt["persona_id"] == zoe["persona_id"] and receipt["signature"]
+    assert api.delete(f"/v1/personas/{zoe['persona_id']}").json() == receipt
+    gone = api.get("/v1/personas/zoë")
+    assert (gone.status_code, gone.json()["code"]) == (410, "persona_deleted")
+    assert api.get(picture["blob"]).status_code == 404
+    assert api.get(f"/v1/jobs/{made.json()['id']}").json()["result"] is None
+
+
+def test_one_call_makes_a_grid(api, ana):
+    answer = api.post(
+        "/v1/personas/ana/synthesize",
+        json={"values": {"yaw": [-10, 0, 10], "smile": [0.2, 0.8]}},
+        headers={"Prefer": "wait=20"},
+    ).json()
+    assert answer["arrangement"]["columns"] == ["yaw", [-10, 0, 10]] and answer["arrangement"]["kind"] == "grid"
+    assert len(answer["result"]["pictures"]) == 6
+    assert api.get(answer["result"]["sheet"]).content.startswith(b"\x89PNG")
+
+
+def test_photos_by_file_and_by_address(api, ana):
+    edited = api.post(
+        "/v1/personas/ana/edit",
+        files=[
+            ("request", (None, '{"values": {"yaw": 5}, "relative": true}')),
+            ("photo", ("x.png", png(), "image/png")),
+        ],
+        headers={"Prefer": "wait=20"},
+    ).json()
+    assert edited["status"] == "succeeded" and len(edited["result"]["pictures"]) == 1
+    queued = api.post("/v1/personas/ana/edit", json={"photo": "https://photos.example/a.jpg", "values": {"yaw": 5}})
+    assert queued.status_code == 202
+    refused = api.post("/v1/personas/ana/edit", json={"photo": "/etc/passwd", "values": {"yaw": 5}})
+    assert (refused.status_code, refused.json()["code"]) == (422, "url_refused")
+
+
+def test_masks_come_beside_the_photo(api, ana):
+    hole = png("black", (64, 64))
+    from PIL import Image
+
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (10, 10, 20, 20))
+    import io
+
+    file = io.BytesIO()
+    mask.save(file, "PNG")
+    parts = [("photo", ("x.png", hole, "image/png")), ("hole", ("m.png", file.getvalue(), "image/png"))]
+
+    def restore(image, parts=parts):
+        request = {"degradation": [{"kind": "mask", "image": image}, {"kind": "jpeg", "quality": 30}]}
+        return api.post(
+            "/v1/personas/ana/enhance",
+            files=[("request", (None, json.dumps(request), "application/json")), *parts],
+            headers={"Prefer": "wait=20"},
+        )
+
+    assert restore("part:hole").json()["status"] == "succeeded"
+    import base64
+
+    inline = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    assert restore(inline, parts[:1]).json()["status"] == "succeeded"
+    for wrong in ("/etc/passwd", "~/.ssh/id_rsa", "file:///etc/passwd", "part:other", "", "data:image/png;base64,%%%"):
+        answer = restore(wrong)
+        assert (answer.status_code, answer.json()["param"]) == (422, "degradation"), wrong
+    assert restore("f" * 64, parts[:1]).status_code == 404  # no blob of hers
+
+
+def test_adding_photos(api):
+    learn(api, "addie")
+    added = api.post(
+        "/v1/personas/addie/add", files=[("photos", ("d.jpg", b"4"))], headers={"Prefer": "wait=20"}
+    ).json()
+    assert [p["name"] for p in added["result"]["photos"]] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+
+
+def test_a_new_row_of_the_table_has_a_route_by_itself(served, monkeypatch):
+    monkeypatch.setitem(OPERATIONS, ROW.name, ROW)
+    monkeypatch.setattr(Persona, "negative", negative, raising=False)
+    with serving(served.backend) as newer, served.client() as client:
+        learn(client, "toy")
+        answer = client.post(
+            newer.url + "/v1/personas/toy/negative", files=[("photo", ("x.png", png()))], headers={"Prefer": "wait=20"}
+        )
+        assert answer.json()["status"] == "succeeded"
+        document = client.get(newer.url + "/openapi.json").json()
+        assert (
+            "/v1/personas/{persona}/negative" in document["paths"]
+            and "NegativeBody" in document["components"]["schemas"]
+        )
+        assert "negative" in [o["name"] for o in client.get(newer.url + "/v1").json()["operations"]]
+        assert client.post(served.url + "/v1/personas/toy/negative", json={}).status_code == 404  # the control
+
+
+def test_lists_come_in_pages(api, ana):
+    for name in ("b1", "b2", "b3"):
+        learn(api, name)
+    seen, cursor = [], None
+    while True:
+        page = api.get("/v1/personas", params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
+        seen += [p["name"] for p in page["items"]]
+        assert len(page["items"]) <= 2
+        if (cursor := page["next"]) is None:
+            break
+    assert seen == sorted(set(seen)) and {"b1", "b2", "b3", "ana"} <= set(seen)
+    jobs, cursor = [], None
+    while True:
+        page = api.get(
+            "/v1/jobs", params={"limit": 3, "status": "succeeded", **({"cursor": cursor} if cursor else {})}
+        ).json()
+        jobs += [j["id"] for j in page["items"]]
+        if (cursor := page["next"]) is None:
+            break
+    assert len(jobs) == len(set(jobs)) >= 4
+    assert api.get("/v1/personas", params={"cursor": "%%"}).status_code == 422
+    assert api.get("/v1/jobs", params={"cursor": "job_" + "0" * 20}).status_code == 404
+
+
+def test_pictures_are_cached_by_their_digest(api, ana):
+    made = api.post("/v1/personas/ana/synthesize", json={"n": 2}, headers={"Prefer": "wait=20"}).json()["result"]
+    first, second = (p["blob"] for p in made["pictures"])
+    got = api.get(first)
+    tag = got.headers["ETag"]
+    assert tag.strip('"').isalnum() and len(tag) == 66 and got.headers["Cache-Control"].startswith("private")
+    same = api.get(first, headers={"If-None-Match": f'W/"x", {tag}'})
+    assert same.status_code == 304 and same.content == b"" and same.headers["ETag"] == tag
+    assert api.get(second, headers={"If-None-Match": tag}).status_code == 200
+    head = api.head(first)
+    assert head.content == b"" and int(head.headers["Content-Length"]) == len(got.content)
+    assert "attachment" in api.get(first, params={"download": "true"}).headers["Content-Disposition"]
+    assert api.get(first.rpartition("/")[0] + "/99").status_code == 404
+
+
+def test_idempotency_keys(api, ana):
+    def call(key, **body):
+        return api.post("/v1/personas/ana/synthesize", json=body, headers={"Idempotency-Key": key})
+
+    assert call("order-1", seed=1).json()["id"] == call("order-1", seed=1).json()["id"]
+    other = call("order-1", seed=2)
+    assert (other.status_code, other.json()["code"]) == (409, "conflict")
+    assert call("order-2", seed=1).json()["id"] != call("order-1", seed=1).json()["id"]
+    photo = [("request", (None, '{"values": {"yaw": 1}}')), ("photo", ("x.png", png()))]
+    ids = {
+        api.post("/v1/personas/ana/edit", files=photo, headers={"Idempotency-Key": "edit"}).json()["id"]
+        for _ in range(3)
+    }
+    assert len(ids) == 1
+
+
+def test_what_is_wrong_is_said_in_words(api, ana):
+    for body, code, param in (
+        ({"values": {"yaw": 500}}, "out_of_range", "yaw"),
+        ({"values": {"yew": 5}}, "unknown_attribute", "yew"),
+        ({"values": {"seed": 5}}, "invalid_request", "values"),
+        ({"values": {"wait": 5}}, "invalid_request", "values"),
+        ({"seed": "5"}, "invalid_request", "seed"),
+        ({"persona_id": "per_1"}, "invalid_request", "persona_id"),
+        ({"same_person_state": True}, "invalid_request", "same_person_state"),
+        ({"n": 2000}, "invalid_request", "n"),
+    ):
+        answer = api.post("/v1/personas/ana/synthesize", json=body)
+        assert answer.headers["content-type"] == "application/problem+json"
+        told = answer.json()
+        assert (answer.status_code, told["status"], told["code"], told["param"]) == (422, 422, code, param), told
+        assert told["type"] == f"urn:portraitist:error:{code}" and told["detail"] and told["title"]
+    for content, kind, status in (
+        (b"{", "application/json", 422),
+        (b"x", "text/plain", 415),
+        (b"x", "multipart/form-data", 400),
+    ):
+        answer = api.post("/v1/personas/ana/synthesize", content=content, headers={"Content-Type": kind})
+        assert answer.status_code == status and answer.headers["content-type"] == "application/problem+json", (
+            answer.text
+        )
+    assert api.post("/v1/personas/nobody/synthesize", json={}).json()["code"] == "not_found"
+    assert api.put("/v1/jobs").status_code == 405
+
+
+def test_a_failed_job_says_why(api):
+    job = api.post(
+        "/v1/personas", files=[("request", (None, '{"name": "few"}')), *PHOTOS[:1]], headers={"Prefer": "wait=20"}
+    ).json()
+    assert job["status"] == "failed" and job["error"]["code"] == "photos_unusable"
+    assert job["error"]["details"]["photos"][0]["name"] == "a.jpg" and job["result"] is None
+
+
+def test_the_server_says_what_it_can_do(api, served):
+    about = api.get("/v1").json()
+    assert (about["tenant"], about["scope"], about["shared"]) == ("acme", "admin", False)
+    assert {"synthesize", "edit", "enhance", "add"} <= {o["name"] for o in about["operations"]}
+    assert {"name": "yaw", "unit": "deg", "low": -60.0, "high": 60.0} in about["attributes"]
+    assert [p["name"] for p in api.get("/v1/priors").json()["items"]] == ["default", "default-256"]
+    assert api.get("/v1/priors/default").json()["calibrated"] and api.get("/v1/priors/none").status_code in (404, 422)
+    assert api.post("/v1/priors/default/calibrate", json={}).status_code == 422
+    assert api.get("/ready").json() == {"ledger": "ok", "store": "ok"}
+
+
+def test_verify(api):
+    found = api.post("/v1/verify", files={"picture": ("x.png", png("red", (300, 300)))}).json()
+    assert found["generated"] is False and found["credentials"]["state"] == "missing"
+    assert api.post("/v1/verify", files={"picture": ("x.png", b"no picture")}).json()["code"] == "invalid_image"
+    assert api.post("/v1/verify", files={"other": ("x.png", png())}).status_code == 422
+
+
+def test_webhooks_that_wait(api, ana):
+    hook = {"url": "https://app.example/hook", "events": ["succeeded"]}
+    job = api.post("/v1/personas/ana/synthesize", json={"webhook": hook}, headers={"Prefer": "wait=20"}).json()
+    (row,) = [w for w in api.get("/v1/webhooks").json()["items"] if w["job_id"] == job["id"]]
+    assert row["url"] == hook["url"] and not row["dead"]
+    assert api.post(f"/v1/webhooks/{row['id']}/resend").json()["id"] == row["id"]
+    assert api.post("/v1/webhooks/msg_0/resend").status_code == 404
+    assert api.get("/v1/webhooks/secret").json()["secret"].startswith("whsec_")
+
+
+@pytest.mark.parametrize("scope, refused", [("read", 403), ("make", 200)])
+def test_a_job_is_stopped_by_who_may(served, ana, api, scope, refused):
+    job = api.post("/v1/personas/ana/synthesize", json={}).json()["id"]
+    with served.client(scope) as client:
+        assert client.post(f"/v1/jobs/{job}/cancel").status_code == refused
