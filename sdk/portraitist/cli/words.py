@@ -9,9 +9,7 @@ from ..attributes import ATTRIBUTES
 from ..degradations import DEGRADATIONS
 
 _KINDS = {cls.__name__: str(cls.model_fields["kind"].default).replace("_", "-") for cls in DEGRADATIONS}
-_OPTIONS = (
-    "home store url tenant attributes preset organizer prior grid seed size space layout retain_days strict".split()
-)
+_OPTIONS = "home store url tenant attributes preset organizer prior grid seed size space layout retain_days strict mask region strength scope".split()
 
 _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"\w+=(\['[^']*'\]|'[^']*'), on the command line (?=--)", ""),  # that says both
@@ -19,7 +17,9 @@ _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"studio\.jobs\.get\('(\w+)'\)", r"`portraitist jobs \1 --follow`"),
     (r"wait\(\) for it", "wait for it with --follow"),
     (r"as in edit\(photo, yaw=-15\)", "as in --yaw -15"),
-    (r"\b(edit|enhance)\(\)", r"\1"),
+    (r"as in points=.*", "as in --move 212,180:230,180"),
+    (r"as in values=.*", "as in --set yaw=-20 --set yaw=20"),
+    (r"\b(edit|enhance|drag|strip)\(\)", r"\1"),
     (r"\bsynthesize\(\)", "`portraitist synthesize`"),
     (r"connect\(url, store='([^']*)'\) or PORTRAITIST_STORE", r"set PORTRAITIST_STORE, as in \1"),
     (r"connect\(home=…\)", "--home"),
