@@ -66,7 +66,7 @@ class Collages:
         photo: PhotoLike,
         like: PhotoLike,  # another photo of the person; it has what `photo` shall get
         *,
-        region: str = "smile",  # smile, eyes, nose, hair or face
+        region: str = "smile",  # smile, eyes or nose
         strength: float = 1.0,  # 0 to 1
         seed: int = 0,
         webhook: Webhook | None = None,

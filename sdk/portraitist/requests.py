@@ -20,7 +20,7 @@ Landmark = Literal[
 ]  # fmt: skip
 
 # Parts that can be taken from another photo, and ways in which two photos go over into each other.
-Region = Literal["smile", "eyes", "nose", "hair", "face"]
+Region = Literal["smile", "eyes", "nose"]
 Direction = Literal["left-right", "right-left", "top-bottom", "bottom-top"]
 
 # Beyond the person's reach: False: clamp; True: refuse; "photos": refuse what lies beyond the photos, too.

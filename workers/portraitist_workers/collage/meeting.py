@@ -12,7 +12,7 @@ from torch import Tensor
 from portraitist.errors import PriorUnavailable
 
 from ..detail.carry import carried
-from ..detail.fields import SIDE
+from ..detail.fields import SIDE, spread
 from ..detail.motion import motion, path_between
 from ..editing.moving import moved
 from ..editing.opening import OpenedPhoto
@@ -79,6 +79,12 @@ def met(
         _carried(other, there, after, back),
         mask((SIDE, SIDE))[0, 0].cpu().numpy().astype(np.float32),
     )
+
+
+def in_tone_of(mine: np.ndarray, theirs: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """`theirs` [S, S, 3] with a smooth offset by which it meets `mine` along the border of `share` [S, S]: another light, another camera."""
+    border = share * (1 - share)
+    return theirs + spread(mine - theirs, 4 * border)
 
 
 def _carried(photo: OpenedPhoto, before: np.ndarray, after: np.ndarray, between: list[np.ndarray]) -> EditedFace:

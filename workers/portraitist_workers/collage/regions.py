@@ -14,16 +14,8 @@ _PARTS = {
     "smile": ("lips", "mouth"),
     "eyes": ("eyes", "brows"),
     "nose": ("nose",),
-    "hair": ("hair",),
-    "face": ("skin", "brows", "eyes", "nose", "lips", "mouth"),
 }
-_GROWN = {
-    "smile": 0.055,
-    "eyes": 0.035,
-    "nose": 0.02,
-    "hair": 0.02,
-    "face": 0.0,
-}  # of the side: what moves along with it
+_GROWN = {"smile": 0.09, "eyes": 0.035, "nose": 0.02}  # of the side: what moves along
 _FEATHER = 0.05  # of the side
 
 

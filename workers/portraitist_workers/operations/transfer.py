@@ -12,7 +12,7 @@ from portraitist.requests import Transfer
 from portraitist.results import PictureResult, Pictures
 
 from ..collage.interpolation import Mask
-from ..collage.meeting import met
+from ..collage.meeting import in_tone_of, met
 from ..collage.regions import region
 from ..collage.transfer import BLENDED
 from ..collage.weights import of_image
@@ -37,10 +37,10 @@ def run(request: Transfer, context: Context) -> Pictures:
         return of_image(request.strength * region(images, request.region))
 
     both = met(person, photo, like, mask_of, positions=BLENDED, exact=True)
-    share = both.share[..., None]
+    share, theirs = both.share[..., None], in_tone_of(both.mine.shown, both.theirs.shown, both.share)
     face = replace(
         both.mine,
-        plain=both.mine.plain + share * (both.theirs.shown - both.mine.plain),
+        plain=both.mine.plain + share * (theirs - both.mine.plain),
         trust=both.mine.trust * (1 - both.share),
         grain=both.mine.grain * (1 - both.share),
     )
