@@ -27,7 +27,10 @@ def person():
     """A person whose photos are what the generator shows of them, larger and with fine stripes."""
     plain = model(1)
     stripes = 12 * np.sin(2 * np.pi * np.arange(SIDE) / PERIOD)[None, :, None]
-    faces = [cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for p in to_uint8(render(plain.generator, plain.anchors))]
+    faces = [
+        cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        for p in to_uint8(render(plain.generator, plain.anchors))
+    ]
     files = kept_detail.kept([(face + stripes).clip(0, 255).astype(np.uint8) for face in faces])
     made = replace(plain, detail=(b"", *files[1:]))
     return made, Judge(made)
