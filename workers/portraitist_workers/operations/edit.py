@@ -7,7 +7,7 @@ import time
 from portraitist.requests import Edit
 from portraitist.results import PictureResult, Pictures, Progress
 
-from ..editing.delivery import delivered
+from ..editing.delivery import Delivered, delivered
 from ..editing.moving import absolute, moved
 from ..editing.opening import opened
 from ..inversion.optimize import OnStep
@@ -42,8 +42,11 @@ def run(request: Edit, context: Context) -> Pictures:
     )
     requested = [absolute(person, photo, values) if request.relative else dict(values) for values in request.values]
     targets = [resolve(values, record.reach, strict=request.strict) for values in requested]
-    w = moved(person, photo, targets)
-    made = delivered(person, photo, w, requested=requested, targets=targets, reach=record.reach, seed=request.seed)
+    made: list[Delivered] = []
+    for index, (asked, target) in enumerate(zip(requested, targets, strict=True)):
+        context.on_step(Progress(stage="edit", step=index, steps=len(targets)))
+        w = moved(person, photo, [target])
+        made += delivered(person, photo, w, requested=[asked], targets=[target], reach=record.reach, seed=request.seed)
     pictures, origin = [], Origin("edit", file)
     for one in made:
         one.report.seconds = round((time.monotonic() - begun) / len(targets), 3)
