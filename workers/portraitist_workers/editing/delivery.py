@@ -38,8 +38,9 @@ def delivered(
     targets: Sequence[dict[str, float]],
     reach: Sequence[Reach],
     seed: int,
+    follow: Sequence[dict[str, float]] | None = None,
 ) -> list[Delivered]:
-    """One per row of w [B, num_ws, D]."""
+    """One per row of w [B, num_ws, D]. `follow`: what else was moved, and to which values."""
     subject, judge = photo.subject, person.judge
     pasted = [paste(subject.photo, subject.frame, edited_face(photo, row[None]), others=subject.others) for row in w]
     side = subject.pixels.shape[-1]
@@ -53,6 +54,7 @@ def delivered(
         seed=seed,
         before=photo.measured,
         reach=reach,
+        follow=follow,
     )
     made = []
     for face, whole, report in zip(crops, pasted, reports, strict=True):

@@ -11,6 +11,7 @@ from ..editing.delivery import Delivered, delivered
 from ..editing.moving import absolute, moved
 from ..editing.opening import opened
 from ..inversion.optimize import OnStep
+from ..persona.expressions import followed
 from ..persona.presets import PRESETS
 from ..persona.requests import resolve
 from ..persona.warm import PERSONAS
@@ -45,8 +46,19 @@ def run(request: Edit, context: Context) -> Pictures:
     made: list[Delivered] = []
     for index, (asked, target) in enumerate(zip(requested, targets, strict=True)):
         context.on_step(Progress(stage="edit", step=index, steps=len(targets)))
-        w = moved(person, photo, [target])
-        made += delivered(person, photo, w, requested=[asked], targets=[target], reach=record.reach, seed=request.seed)
+        start = dict(zip(person.judge.attributes.names, photo.measured.tolist(), strict=True))
+        follow = [followed(person.judge, start, target, request.keep)]
+        w = moved(person, photo, [target], follow)
+        made += delivered(
+            person,
+            photo,
+            w,
+            requested=[asked],
+            targets=[target],
+            follow=follow,
+            reach=record.reach,
+            seed=request.seed,
+        )
     pictures, origin = [], Origin("edit", file)
     for one in made:
         one.report.seconds = round((time.monotonic() - begun) / len(targets), 3)
