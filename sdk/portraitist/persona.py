@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, overload
 
+from .attributes import ESTIMATED
 from .backend import Backend
 from .collages import Collages
 from .consent import Consent
@@ -25,7 +26,7 @@ from .requests import AddPhotos, Drag, Edit, Enhance, Photo, Strict, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
 from .submission import Uploads, build, submit
-from .targets import expanded
+from .targets import KEEP, check_name, expanded
 from .vault.receipts import Receipt
 from .webhooks.wire import Webhook
 
@@ -250,17 +251,22 @@ class Persona(Collages):
         wait: bool = True,
         **values: Any,
     ) -> Any:
-        """Change the named attributes of a real photo; everything not named stays as it is, and so does the rest of the
-        photo around the face. Raises FaceNotFound when the photo does not show this person."""
+        """Change the named attributes of a real photo. What is not named stays, and so does the rest of the photo around the face. But
+        mouth and eyes follow a smile as in the person's photos, unless they are pinned: `mouth_open="keep"`. Raises FaceNotFound when
+        the photo does not show this person."""
         if not values:
             raise InvalidRequest(
                 "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
             )
+        keep = [name for name, value in values.items() if isinstance(value, str) and value == KEEP]
+        values = {name: value for name, value in values.items() if name not in keep}
+        for name in keep:
+            check_name(name, ESTIMATED, owner="edit()")
         batch = expanded(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
         uploads = Uploads(self._backend, self.id)
         request = build(
             Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, columns=batch.columns,
-            relative=relative, preset=preset, space=space, strict=strict, seed=seed,
+            keep=keep, relative=relative, preset=preset, space=space, strict=strict, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, batch.shape, wait, webhook)
 

@@ -57,6 +57,9 @@ class AttributeReport(_Result):
     achieved: float  # by what also steers
     by_points: float | None = None  # a second opinion: by where the face's points lie, and nothing else
     before: float | None = None  # edits: the input photo's value
+    followed: float | None = (
+        None  # edits: where it was moved to, unasked, since it goes with the smile in the person's photos
+    )
     error: float
     clamped: bool = False
 

@@ -22,6 +22,7 @@ from .requests import Strict
 from .results import Reach
 
 GRID_STEPS = 5
+KEEP = "keep"  # as a value: stays as it is
 Values = dict[str, float]
 
 

@@ -15,6 +15,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,10 +33,13 @@ from portraitist_workers.faces.align import Frame, crop, ffhq_frame
 from portraitist_workers.faces.attributes import as_dict, load_attributes
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.identity import load_identity
-from portraitist_workers.faces.image_io import decode, to_tensor
+from portraitist_workers.faces.image_io import decode, to_tensor, to_uint8
 from portraitist_workers.operations import MemoryContext
 from portraitist_workers.persona.axes import Axes
 from portraitist_workers.persona.control import measure_response
+from portraitist_workers.persona.detailed import detailed
+from portraitist_workers.persona.hull import nearest_alpha
+from portraitist_workers.persona.judge import Judge, identity_scores
 from portraitist_workers.persona.model import PersonaModel
 from portraitist_workers.persona.rendering import render
 from portraitist_workers.priors import library
@@ -93,14 +97,16 @@ def main() -> None:
     ]
     pairs = london(args.sources)
     own = [task for name, photos in folders(args.people).items() for task in edits(name, photos, args.work)]
+    done = [run(arm, pairs + own, args.work) for arm in arms]
     write(
         "photographs",
         "Edits of photographs",
         [
             "Everything at the photographs' own size, by the `edit` operation: whole pictures, with their marks. "
             + judges.describe(),
-            *judged("expressions", pairs, arms, args.work),
-            *judged("edits", own, arms, args.work),
+            *judged("expressions", pairs, arms, [d[: len(pairs)] for d in done], args.work),
+            *judged("edits", own, arms, [d[len(pairs) :] for d in done], args.work),
+            *portraits(own, args.work),
         ],
     )
 
@@ -203,10 +209,12 @@ def run(arm: Arm, tasks: Sequence[Task], work: Path) -> list[dict[str, Any]]:
     return pickle.loads(answered.read_bytes())
 
 
-def judged(name: str, tasks: Sequence[Task], arms: Sequence[Arm], work: Path) -> list[str]:
+def judged(
+    name: str, tasks: Sequence[Task], arms: Sequence[Arm], answers: Sequence[list[dict[str, Any]]], work: Path
+) -> list[str]:
+    """Tables of what the arms made of the tasks."""
     rows = []
-    for index, arm in enumerate(arms):
-        done = run(arm, tasks, work)
+    for index, (arm, done) in enumerate(zip(arms, answers, strict=True)):
         figures = [figures_of(task, one) for task, one in zip(tasks, done, strict=True)]
         for task, one in zip(tasks, done, strict=True):
             asked = "-".join(f"{k}{v:.0f}" if abs(v) > 1 else f"{k}{v:.1f}" for k, v in task.values.items())
@@ -240,6 +248,54 @@ def _median(figures: list[dict], key: str, tasks: Sequence[Task] = (), person: s
     chosen = [f[key] for i, f in enumerate(figures) if not tasks or tasks[i].person == person]
     value = float(np.nanmedian(chosen)) if np.isfinite(chosen).any() else float("nan")
     return "" if np.isnan(value) else f"{value:.3f}" if abs(value) < 3 else f"{value:.1f}"
+
+
+# -- portraits --------------------------------------------------------------------------------------------------------------
+
+
+def portraits(tasks: Sequence[Task], work: Path) -> list[str]:
+    """Portraits of what a held-out photo shows, at the generator's size enlarged and with the detail of the person's photos."""
+    found: dict[tuple[str, str], list[list[float]]] = {}
+    for task in {t.name: t for t in tasks}.values():
+        model = PersonaModel.from_bytes(task.blobs[task.record["weights"]])
+        judge, photo = Judge(model), decode(task.photo, task.name)
+        frame = frame_of(photo)
+        with torch.no_grad():
+            seen = model.prior.encoder(to_tensor(crop(photo, frame, model.prior.resolution)))
+        w = torch.lerp(seen, (nearest_alpha(model.anchors, seen[0]) @ model.anchors)[None], 0.5)
+        small_picture = to_uint8(render(model.generator, w))[0]
+        begun = time.process_time()
+        fine, _ = detailed(model, judge, w, small_picture)
+        busy = time.process_time() - begun
+        truth = crop(photo, frame, SIDE)
+        sharp = [metrics.sharpness_of(truth, part) for part in metrics.SHARP_PARTS]
+        pictures = {
+            "enlarged": cv2.resize(small_picture, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC),
+            "with detail": fine,
+        }
+        for arm, picture in pictures.items():
+            with torch.no_grad():
+                identity = float(identity_scores(load_identity()(to_tensor(small(picture))), model.embeddings))
+            found.setdefault((arm, task.person), []).append(
+                [
+                    float(judges.lpips(to_tensor(picture), to_tensor(truth))),
+                    identity,
+                    *(metrics.sharpness_of(picture, p) / s for p, s in zip(metrics.SHARP_PARTS, sharp, strict=True)),
+                    busy if arm == "with detail" else 0.0,
+                ]
+            )
+        sheet = np.concatenate([truth, *pictures.values()], 1)
+        Image.fromarray(sheet).save(work / f"photographs-portrait-{task.person}-{Path(task.name).stem}.png")
+    rows = [
+        (arm, person, *(f"{v:.3f}" for v in np.nanmedian(rows, 0))) for (arm, person), rows in sorted(found.items())
+    ]
+    names = ("LPIPS to the photo", "identity", *(f"sharpness: {p}" for p in metrics.SHARP_PARTS), "processor seconds")
+    return [
+        "## Portraits of 512 px",
+        "New portraits of what a held-out photo shows, by a latent half way between the encoder's and the nearest mix of anchors. The "
+        "pictures by the generator are enlarged, or have the fine detail of two of the person's photos. Compared with the held-out photo.",
+        table(("", "person", *names), rows),
+    ]
 
 
 # -- figures ---------------------------------------------------------------------------------------------------------------

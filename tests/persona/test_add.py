@@ -19,7 +19,7 @@ from portraitist_workers.faces.image_io import decode, encode_jpeg
 from portraitist_workers.faces.intake import Known, check_photos
 from portraitist_workers.faces.perceptual import load_perceptual
 from portraitist_workers.operations import MemoryContext, add, checkpoint, learning, run
-from portraitist_workers.persona import presets, reach
+from portraitist_workers.persona import kept_detail, presets, reach
 from portraitist_workers.persona.control import Response
 from portraitist_workers.persona.model import PersonaModel
 from portraitist_workers.persona.rendering import render
@@ -49,8 +49,9 @@ def learnt():
     axes = learning.build_organizer("regression", ATTRIBUTES, prior).axes(anchors, values)
     measured = load_attributes().names
     response = Response(measured, prior.steps_for(measured), torch.eye(len(measured)).to(anchors))
+    detail = kept_detail.kept(seen.close)
     model = PersonaModel(
-        prior, prior.generator, anchors, axes, response, seen.embeddings, load_identity().name, seen.names
+        prior, prior.generator, anchors, axes, response, seen.embeddings, load_identity().name, seen.names, detail
     )
     weights = model.to_bytes()
     record = PersonaRecord(
@@ -102,6 +103,7 @@ def test_the_person_grows_by_the_photos_that_are_theirs_and_new(context, learnt,
     after = PersonaModel.from_bytes(context.blob(better.weights))
     assert len(after.embeddings) == len(after.anchors) == len(before.anchors) + 2 and after.photos[:4] == before.photos
     assert torch.equal(after.embeddings[:4], before.embeddings)
+    assert after.detail[:4] == before.detail and len(after.detail) == 6 and all(after.detail)
     assert (
         better.warnings[0] == "Said before."
         and better.warnings[1].startswith("6 usable photos")

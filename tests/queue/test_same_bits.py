@@ -71,7 +71,7 @@ class Undisturbed:
             self.made += 1
             return self.studio.personas.create(f"person-{self.made}", PHOTOS[:4], preset="fast", seed=5)
         if kind == "edit":
-            return self.person.edit(PHOTOS[6], smile=0.7, seed=5, wait=False)
+            return self.person.edit(PHOTOS[6], smile=0.7, preset="best", seed=5, wait=False)
         return self.person.enhance(PHOTOS[6], degradation=[Noise(20)], seed=5, wait=False)
 
 

@@ -10,7 +10,7 @@ import typer
 from ..attributes import DEFAULT_ATTRIBUTES
 from ..jobs import AnyJob
 from ..studio import connect
-from ..targets import expanded
+from ..targets import KEEP, expanded
 from . import options, several, show
 from .options import (
     AsJson,
@@ -185,7 +185,8 @@ def edit(
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
     person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
-    batch = expanded(asked, persona=person.name, reach=person.reach, relative=relative, strict=strict)
+    changed = {name: value for name, value in asked.items() if value != KEEP}
+    batch = expanded(changed, persona=person.name, reach=person.reach, relative=relative, strict=strict)
 
     def submit(photo: str) -> AnyJob:
         return person.edit(

@@ -17,6 +17,7 @@ from ..degradations import Degradation as AnyDegradation
 from ..errors import InvalidImage, InvalidRequest, printable
 from ..masks import EXPECTED
 from ..picture import FORMATS
+from ..targets import KEEP
 
 Home = Annotated[
     Path | None,
@@ -80,15 +81,15 @@ MouthOpen = Annotated[str | None, _attribute("mouth_open")]
 EyesOpen = Annotated[str | None, _attribute("eyes_open")]
 
 
-def values(named: dict[str, str | None], own: list[str] | None) -> dict[str, float | list[float]]:
-    """{"yaw": "-20,0,20"} and ["age=30"] as numbers and lists of numbers."""
+def values(named: dict[str, str | None], own: list[str] | None) -> dict[str, float | list[float] | str]:
+    """{"yaw": "-20,0,20"} and ["age=30"] as numbers and lists of numbers; "keep" stays a word."""
     texts = {name: text for name, text in named.items() if text is not None}
     for item in own or []:
         name, sign, text = item.partition("=")
         if not sign:
             raise InvalidRequest(f"--set {item!r}: expected NAME=VALUE", param="--set")
         texts[name.strip()] = text
-    return {name: _numbers(name, text) for name, text in texts.items()}
+    return {name: text if text == KEEP else _numbers(name, text) for name, text in texts.items()}
 
 
 def photo(text: str) -> str:

@@ -18,11 +18,31 @@ from ..faces.turning import affine_maps, face_triangles, signed_areas
 from .fields import SIDE, resized
 
 _STRETCH = 0.35  # of a triangle's area that it must have had before; what was smaller did not show what is seen now
-_MOUTH = frozenset(
-    (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
-)  # inner edge of the lips
-_SHUT = 0.5  # of the open mouth's area: a mouth that closed so far shows no teeth of before
-_RIM = 5  # px of SIDE about what was hidden: points are not exact
+_LIPS = (
+    78,
+    191,
+    80,
+    81,
+    82,
+    13,
+    312,
+    311,
+    310,
+    415,
+    308,
+    324,
+    318,
+    402,
+    317,
+    14,
+    87,
+    178,
+    88,
+    95,
+)  # their inner edge, around
+_SHUT = 0.7  # of the open mouth's area: a mouth that closed so far shows no teeth of before
+_RIM = 5  # px of SIDE about what was hidden: points are not exact ...
+_RIM_SHUT = 7  # ... and teeth must not be left between lips
 _BITS = 4  # fractional bits of fillConvexPoly
 
 
@@ -48,9 +68,6 @@ def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
     triangles = face_triangles()
     areas = signed_areas(was, triangles), signed_areas(now, triangles)
     shown = (areas[1] > 0) & (areas[0] > _STRETCH * areas[1])
-    mouth = np.isin(triangles, list(_MOUTH)).all(1)
-    if areas[1][mouth].sum() < _SHUT * areas[0][mouth].sum():
-        shown &= ~mouth
     index = np.full((SIDE, SIDE), -1, np.int32)
     for t in np.argsort(-now[triangles][:, :, 2].mean(1), kind="stable"):  # the farthest first: z points away
         corners = np.round((now[triangles[t], :2] - 0.5) * 2**_BITS).astype(np.int32)
@@ -63,4 +80,16 @@ def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
     displacement[rows, columns] = (there - here[:, :2]) / SIDE
     hidden[rows, columns] = ~shown[which]
     near_hidden = cv2.dilate(hidden, np.ones((_RIM, _RIM), np.uint8))
+    near_hidden = np.maximum(near_hidden, _mouth_hidden(was, now))
     return MeshMotion(displacement, (index >= 0).astype(np.float32), 1 - near_hidden)
+
+
+def _mouth_hidden(was: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """[SIDE, SIDE]: 1 between the lips `now` [478, 3], where they opened wide or shut; points in px."""
+    hidden = np.zeros((SIDE, SIDE), np.float32)
+    before, after = (np.ascontiguousarray(points[list(_LIPS), :2], np.float32) for points in (was, now))
+    opened = cv2.contourArea(before), cv2.contourArea(after)
+    if opened[1] < _SHUT * opened[0] or opened[0] < _STRETCH * opened[1]:
+        cv2.fillPoly(hidden, [np.round((after - 0.5) * 2**_BITS).astype(np.int32)], 1.0, shift=_BITS)
+        hidden = cv2.dilate(hidden, np.ones((_RIM_SHUT, _RIM_SHUT), np.uint8)).astype(np.float32)
+    return hidden

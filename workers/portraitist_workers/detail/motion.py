@@ -22,7 +22,7 @@ STEPS = 5  # of the path from the one latent to the other
 _REST = 2.0  # px of SIDE: what the mesh's points are off by
 _MARGIN = 2.0  # of the face's motion: so far from the head the background gives way ...
 _MARGINS = 0.04, 0.15  # ... but at least and at most so far
-_NO_FOLD = 0.015
+_NO_FOLD = 0.03
 _OUTSIDE = 0.3  # trust in flow in hair, neck and clothes: their texture sticks to the picture, or flickers
 
 
@@ -63,7 +63,7 @@ def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], pho
     flow, sure = followed([before, *between, after])
     old, new = (resized(picture, SIDE).astype(np.float32) for picture in (before, after))
     mesh = mesh_motion(*points)
-    inner = smooth(cv2.erode(mesh.inside, np.ones((9, 9), np.uint8)), 0.01)
+    inner = smooth(cv2.erode(mesh.inside, np.ones((13, 13), np.uint8)), 0.012)
 
     # Inside the face the mesh knows where things are, to a pixel or two; flow finds the rest of the way.
     nearly = sampled(old, mesh.displacement).round().clip(0, 255).astype(np.uint8)

@@ -38,8 +38,10 @@ def delivered(
     reach: Sequence[Reach],
     seed: int,
     fixed: np.ndarray | None = None,
+    follow: Sequence[dict[str, float]] | None = None,
 ) -> list[Delivered]:
-    """One per face. fixed [H, W] in {0, 1}: 1 where the photo's own pixels stay, bit for bit."""
+    """One per face. fixed [H, W] in {0, 1}: 1 where the photo's own pixels stay, bit for bit. `follow`: what else was moved, and to
+    which values."""
     subject, judge = photo.subject, person.judge
     pasted = [paste(subject.photo, subject.frame, face, others=subject.others) for face in faces]
     side = subject.pixels.shape[-1]
@@ -53,6 +55,7 @@ def delivered(
         seed=seed,
         before=photo.measured,
         reach=reach,
+        follow=follow,
     )
     made = []
     for face, whole, report in zip(crops, pasted, reports, strict=True):

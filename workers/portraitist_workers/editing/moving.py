@@ -32,8 +32,13 @@ def absolute(person: WarmPersona, photo: OpenedPhoto, values: dict[str, float]) 
     }
 
 
-def moved(person: WarmPersona, photo: OpenedPhoto, targets: Sequence[dict[str, float]]) -> Tensor:
-    """Latents [B, num_ws, D] at which the photo shows `targets` and, in all that they do not name, its own values.
+def moved(
+    person: WarmPersona,
+    photo: OpenedPhoto,
+    targets: Sequence[dict[str, float]],
+    follow: Sequence[dict[str, float]] | None = None,
+) -> Tensor:
+    """Latents [B, num_ws, D] at which the photo shows `targets`, one row each, and in all that they do not name `follow` or its own values.
 
     The generator's pictures are steered, which is quick. What of that is lost when the photo's pixels move is measured on the face that
     they make, and once made up for.
@@ -47,7 +52,10 @@ def moved(person: WarmPersona, photo: OpenedPhoto, targets: Sequence[dict[str, f
 
     B = len(targets)
     starts = photo.w.new_tensor([[start[name] for name in model.axes.names]]).expand(B, -1)
-    held = photo.measured.expand(B, -1)
+    held = photo.measured.repeat(B, 1)
+    for row, values in zip(held, follow or [], strict=False):
+        for name, value in values.items():
+            row[model.response.names.index(name)] = value
     w = steer(model, photo.w.expand(B, -1, -1), targets, starts, held, measure)
     found = _measured(person, photo, w)
     off = _missed(model.response.names, targets, found)

@@ -52,21 +52,27 @@ def paste(
 
     image, mask = photo.copy(), np.zeros(photo.shape[:2], np.float32)
     for rows, columns in _tiles(photo, frame):
-        part = _part(photo, frame, edited, fade, others, rows, columns)
-        image[rows, columns], mask[rows, columns] = part
-    if np.array_equal(image, photo):
-        mask[:] = 0
-    return Pasted(image, mask, _outside_change(photo, image, mask))
+        image[rows, columns], mask[rows, columns] = _part(photo, frame, edited, fade, others, rows, columns)
+    around = _around(photo, frame)
+    if np.array_equal(image[around], photo[around]):
+        mask[around] = 0
+    return Pasted(image, mask, _outside_change(photo, image, mask, around))
 
 
-def _tiles(photo: np.ndarray, frame: Frame) -> Iterator[tuple[slice, slice]]:
-    """Of the part of the photo that the frame's upright bounding box covers."""
+def _around(photo: np.ndarray, frame: Frame) -> tuple[slice, slice]:
+    """The part of the photo that the frame's upright bounding box covers."""
     H, W = photo.shape[:2]
     x0, y0 = np.clip(np.floor(frame.corners.min(0)).astype(int), 0, (W - 1, H - 1))
     x1, y1 = np.clip(np.ceil(frame.corners.max(0)).astype(int), (x0 + 1, y0 + 1), (W, H))
-    for y in range(y0, y1, _TILE):
-        for x in range(x0, x1, _TILE):
-            yield slice(y, min(y + _TILE, y1)), slice(x, min(x + _TILE, x1))
+    return slice(y0, y1), slice(x0, x1)
+
+
+def _tiles(photo: np.ndarray, frame: Frame) -> Iterator[tuple[slice, slice]]:
+    """Of the part of the photo around the frame."""
+    rows, columns = _around(photo, frame)
+    for y in range(rows.start, rows.stop, _TILE):
+        for x in range(columns.start, columns.stop, _TILE):
+            yield slice(y, min(y + _TILE, rows.stop)), slice(x, min(x + _TILE, columns.stop))
 
 
 def _part(
@@ -138,8 +144,9 @@ def _face_ellipse(frame: Frame, origin: tuple[int, int], shape: tuple[int, ...])
     return np.clip((1.15 - radius) / 0.15, 0, 1).astype(np.float32)
 
 
-def _outside_change(before: np.ndarray, after: np.ndarray, mask: np.ndarray) -> float:
-    outside = mask == 0
-    if not outside.any():
-        return 0.0
-    return float(cv2.absdiff(before, after)[outside].mean())
+def _outside_change(before: np.ndarray, after: np.ndarray, mask: np.ndarray, around: tuple[slice, slice]) -> float:
+    """Over the whole photo; beyond `around` nothing was written."""
+    outside = mask[around] == 0
+    everywhere = mask.size - outside.size + int(outside.sum())
+    changed = cv2.absdiff(before[around], after[around])[outside]
+    return float(changed.sum(dtype=np.float64) / max(3 * everywhere, 1))

@@ -8,10 +8,11 @@ from portraitist.requests import Edit
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..editing.carrying import edited_face
-from ..editing.delivery import delivered
+from ..editing.delivery import Delivered, delivered
 from ..editing.moving import absolute, moved
 from ..editing.opening import opened
 from ..inversion.optimize import OnStep
+from ..persona.expressions import followed
 from ..persona.presets import PRESETS
 from ..persona.requests import resolve
 from ..persona.warm import PERSONAS
@@ -43,9 +44,22 @@ def run(request: Edit, context: Context) -> Pictures:
     )
     requested = [absolute(person, photo, values) if request.relative else dict(values) for values in request.values]
     targets = [resolve(values, record.reach, strict=request.strict) for values in requested]
-    w = moved(person, photo, targets)
-    faces = [edited_face(photo, row[None]) for row in w]
-    made = delivered(person, photo, faces, requested=requested, targets=targets, reach=record.reach, seed=request.seed)
+    made: list[Delivered] = []
+    for index, (asked, target) in enumerate(zip(requested, targets, strict=True)):
+        context.on_step(Progress(stage="edit", step=index, steps=len(targets)))
+        start = dict(zip(person.judge.attributes.names, photo.measured.tolist(), strict=True))
+        follow = [followed(person.judge, start, target, request.keep)]
+        w = moved(person, photo, [target], follow)
+        made += delivered(
+            person,
+            photo,
+            [edited_face(photo, w)],
+            requested=[asked],
+            targets=[target],
+            follow=follow,
+            reach=record.reach,
+            seed=request.seed,
+        )
     pictures, origin = [], Origin("edit", file)
     for one in made:
         one.report.seconds = round((time.monotonic() - begun) / len(targets), 3)

@@ -84,8 +84,10 @@ class Judge:
         seed: int,
         before: Tensor | None = None,
         reach: Sequence[Reach] = (),
+        follow: Sequence[dict[str, float]] | None = None,
     ) -> list[PictureReport]:
-        """images [B, 3, R, R]. measured [B, A], in the order of the attribute network. `before` [A]: an edited photo's values."""
+        """images [B, 3, R, R]. measured [B, A], in the order of the attribute network. `before` [A]: an edited photo's values. `follow`:
+        values to which attributes were moved that were not asked for."""
         scores = identity_scores(self.identity(images), self.embeddings)
         points = bounded(torch.cat([self.points(part)[0] for part in images.split(16)]))
         measured, before = bounded(measured), None if before is None else bounded(before)
@@ -105,6 +107,8 @@ class Judge:
                 seed=seed,
                 versions=versions(),
             )
+            for name, value in (follow[b] if follow else {}).items():
+                report.attributes[name].followed = round(value, 3)
             report.clamped = any(a.clamped for a in report.attributes.values())
             report.warnings = [cut for name, row in report.attributes.items() if (cut := _cut_short(name, row))]
             report.identity = round(float(scores[b]), 4)
@@ -143,10 +147,10 @@ class Judge:
 
     @staticmethod
     def _leakage(report: PictureReport, targets: dict, reach: Sequence[Reach]) -> dict[str, float]:
-        """Movement of every attribute that was not asked for, as a share of its reach."""
+        """Movement of every attribute that was not asked for, beyond where it followed, as a share of its reach."""
         widths = {r.attribute: max(r.high - r.low, 1e-6) for r in reach}
         return {
-            name: round(abs(row.achieved - row.before) / widths[name], 3)
+            name: round(abs(row.achieved - (row.before if row.followed is None else row.followed)) / widths[name], 3)
             for name, row in report.attributes.items()
             if name not in targets and row.before is not None and name in widths
         }
