@@ -158,7 +158,7 @@ def our_step(
     leaf = w[:, :6].clone().requires_grad_(True)
     maps = features(torch.cat([leaf, w[:, 6:]], 1), points, dtype)
     found = tracker.find(maps.detach(), points)
-    stepper(tracker, maps, found.points, points + 2.0, leaf)
+    stepper(tracker, maps, found.points, points + 2.0, leaf, lambda rows: points)
 
 
 def reference_step(world: World, w_plus: Tensor) -> None:

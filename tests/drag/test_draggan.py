@@ -91,8 +91,8 @@ def test_a_step_astray_is_taken_back(portrait, monkeypatch):
     """Steps that go the wrong way: the drag ends, with the latent that it began with."""
 
     class Wrong(module.Newton):
-        def __call__(self, tracker, maps, points, targets, leaf):
-            change, _ = super().__call__(tracker, maps, points, 2 * points - targets, leaf)
+        def __call__(self, tracker, maps, points, targets, leaf, look):
+            change, _ = super().__call__(tracker, maps, points, 2 * points - targets, leaf, look)
             return change, points
 
     monkeypatch.setattr(module, "Newton", Wrong)

@@ -7,21 +7,24 @@ any more, or it had all its steps. The last step that it yields is the best of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from ..generator.synthesis import Synthesis
-from .features import Features
+from .features import Features, Maps
 from .space import Space
 from .steps import Adam, Newton
 from .task import Step, Task, ends
-from .tracking import Tracker
+from .tracking import Found, Tracker
 
 ARRIVED = 0.25  # px of the features' map: what may be left
-PROGRESS = 0.05  # px: less is none
+PROGRESS = 0.05  # px, on average: less is none
+
+Find = Callable[[Maps, Tensor], Found]
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def draggan(
         found = find(maps.detach(), points)
         left = (targets - found.points).norm(dim=1)
         step = Step(w, found.points / side, left / side, found.confidence, number)
-        if best is None or float((best.left - step.left).sum()) * side > PROGRESS:
+        if best is None or float((best.left - step.left).mean()) * side > PROGRESS:
             best, astray, points = step, 0, found.points
             tracker.blend(maps.detach(), points, options.blend)
         else:
@@ -94,5 +97,11 @@ def draggan(
             yield replace(end, number=number, ends=ends(end, task, texture, ARRIVED / side))
             return
         yield step
-        change, points = stepper(tracker, maps, points, targets, leaf)
+        change, points = stepper(tracker, maps, points, targets, leaf, partial(_look, features, find, w, points))
         w = torch.cat([leaf.detach() + change, w[:, rows:]], 1)
+
+
+@torch.no_grad()
+def _look(features: Features, find: Find, w_plus: Tensor, points: Tensor, rows: Tensor) -> Tensor:
+    """Where the handles are, once the first rows of w_plus are `rows`."""
+    return find(features(torch.cat([rows, w_plus[:, rows.shape[1] :]], 1), points), points).points
