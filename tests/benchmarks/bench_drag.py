@@ -46,12 +46,13 @@ from .sheets import save, sheet
 
 MOST = 300  # steps of the released algorithm
 SECTIONS = ("ten", "cost", "switches", "landmarks", "back", "person")
+ALONE = SECTIONS[:-1]  # what needs no persona
 HOW = ("nose", "mouth_left", "mouth_right", "chin", "brow_left", "mouth_bottom")
 
 
 def main() -> None:
     parser = options.common(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
-    parser.add_argument("--sections", default=",".join(SECTIONS))
+    parser.add_argument("--sections", default=",".join(ALONE), help=f"of {', '.join(SECTIONS)}")
     parser.add_argument("--pairs", type=int, default=50)
     parser.add_argument("--home", type=Path, help="a studio's folder, for the section `person`")
     parser.add_argument("--persona", default="ana", help="who of it is dragged")

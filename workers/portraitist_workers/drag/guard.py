@@ -15,6 +15,7 @@ Draw = Callable[[Tensor], Tensor]  # w_plus [B, num_ws, D] -> pictures [B, 3, R,
 BATCH = 8
 HALVINGS = 4  # of the way between two steps
 ARRIVED = 0.002  # of the side: a quarter of a pixel of 128
+MARK = 0.008  # of likeness that the invisible mark and the photo's backdrop may cost later
 LOSS = 0.02  # of likeness that a drag may cost where the picture before was hardly like the person
 
 
@@ -27,7 +28,7 @@ def guarded(judge: Judge, draw: Draw, path: Sequence[Step], last: Step, targets:
     """
     way = [step for step in path if float(step.left.sum()) > float(last.left.sum())] + [last]
     likeness = scores(judge, draw, way)
-    floor = min(float(judge.scale.quantile(0.05)), float(likeness[0]) - LOSS)
+    floor = min(float(judge.scale.quantile(0.05)) + MARK, float(likeness[0]) - LOSS)
     good = max(n for n, like in enumerate(likeness.tolist()) if like >= floor)
     if good == len(way) - 1:
         return last
