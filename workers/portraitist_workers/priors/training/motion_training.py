@@ -26,8 +26,8 @@ BATCH = 12
 POOL = 360  # pairs that are kept, and asked about again with other places: drawing them takes most of the time
 EVERY = 6  # steps from one batch of new pairs to the next, so that each pair is asked about six times
 PLACES = 64  # at most
-PSI = 0.7  # of the first latent; the second is not truncated
-NEAR = 0.1  # of the way from the first to the second that is gone (published: 0.1)
+PSI = 0.7  # of the first latent
+NEAR = 0.1  # of the change between two latents (published: 0.1)
 SURE = 0.5  # of a place's motion, to be asked about
 RATE = 5e-4
 PAIRS = 96  # that the units of motion are measured on
@@ -54,19 +54,23 @@ class Pairs:
         self._pool: list[tuple[Tensor, ...]] = []
 
     def latents(self, count: int) -> tuple[Tensor, Tensor]:
-        """w_plus [B, num_ws, D] twice: a face, and one near it whose first rows differ, each row in its own way."""
-        mapping, D = self.generator.mapping, self.generator.config.z_dim
-        z = torch.randn(count, D, generator=self.rng)
-        others = torch.randn(count * self.rows, D, generator=self.rng)
-        w = torch.lerp(mapping.w_avg.expand(count, -1), mapping(z), PSI)
-        apart = mapping(others).view(count, self.rows, -1)
-        together = mapping(torch.randn(count, D, generator=self.rng))[:, None]
-        share = torch.rand(count, 1, 1, generator=self.rng)  # from all rows alike to each on its own
-        other = torch.lerp(together, apart, share)
+        """w_plus [B, num_ws, D] twice: a face, and one near it whose first rows differ, in part each row in its own way.
+
+        The published pairs lead from truncated latents towards others, so towards the mean: a network that has learnt only that explains
+        a third of their change and moves nothing. Here the change is the difference of two latents, and means nothing on its own.
+        """
+        rows = self.rows
+        w = torch.lerp(self.generator.mapping.w_avg.expand(count, -1), self._drawn(count), PSI)
+        apart = (self._drawn(count * rows) - self._drawn(count * rows)).view(count, rows, -1)
+        together = (self._drawn(count) - self._drawn(count))[:, None]
+        share = torch.rand(count, 1, 1, generator=self.rng) ** 2  # from all rows alike to each on its own
         first = self.generator.synthesis.as_w_plus(w).clone()
         second = first.clone()
-        second[:, : self.rows] += NEAR * (other - first[:, : self.rows])
+        second[:, :rows] += NEAR * torch.lerp(together, apart, share)
         return first, second
+
+    def _drawn(self, count: int) -> Tensor:
+        return self.generator.mapping(torch.randn(count, self.generator.config.z_dim, generator=self.rng))
 
     @property
     def ready(self) -> bool:
