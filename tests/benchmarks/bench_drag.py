@@ -87,6 +87,7 @@ def measure_ten(args: argparse.Namespace, work: Path) -> Any:
         "released, rate 1e-2": released(1e-2, MOST),
         "released, rate 3e-2": released(3e-2, MOST),
         "ours": ours(),
+        "ours in bfloat16": ours(dtype=torch.bfloat16),
         "ours, FreeDrag": ours(freedrag, rate=1e-2, steps=150),
     }
     found: dict[str, Any] = {}
@@ -139,25 +140,22 @@ def costs(world: World) -> dict[str, float]:
         "reference formulation": partial(reference_step, world, case.w),
         "released algorithm on our generator, two steps": partial(released(1e-3, 1), world, case),
     }
-    for windows in (False, True):
-        features = Features(world.synthesis, windows=windows)
-        with torch.no_grad():
-            tracker = Tracker(features(case.w, points), points)
-        for label, stepper in (("Adam", Adam(1e-2, space)), ("Newton", Newton(2.5, space))):
+    for label, stepper in (("Adam", Adam(1e-2, space)), ("Newton", Newton(2.5, space))):
+        for windows, where in ((False, "whole maps"), (True, "in windows")):
             for dtype in (torch.float32, torch.bfloat16):
-                where = "in windows" if windows else "whole maps"
+                features = Features(world.synthesis, windows=windows, dtype=dtype)
+                with torch.no_grad():
+                    tracker = Tracker(features(case.w, points), points)
                 name = f"{label}, {where}, {str(dtype).removeprefix('torch.')}"
-                runs[name] = partial(our_step, case.w, features, tracker, stepper, points, dtype)
+                runs[name] = partial(our_step, case.w, features, tracker, stepper, points)
     found = dict(zip(runs, medians(*runs.values()), strict=True))
     found["released algorithm on our generator"] = found.pop("released algorithm on our generator, two steps") / 2
     return found
 
 
-def our_step(
-    w: Tensor, features: Features, tracker: Tracker, stepper: Adam | Newton, points: Tensor, dtype: torch.dtype
-) -> None:
+def our_step(w: Tensor, features: Features, tracker: Tracker, stepper: Adam | Newton, points: Tensor) -> None:
     leaf = w[:, :6].clone().requires_grad_(True)
-    maps = features(torch.cat([leaf, w[:, 6:]], 1), points, dtype)
+    maps = features(torch.cat([leaf, w[:, 6:]], 1), points)
     found = tracker.find(maps.detach(), points)
     stepper(tracker, maps, found.points, points + 2.0, leaf, lambda rows: points)
 

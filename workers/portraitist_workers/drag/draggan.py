@@ -38,6 +38,7 @@ class Options:
     windows   draw features around the points only
     stride    px of the features' map that a handle moves in one step at most
     steps     at most so many
+    dtype     of the feature maps
     """
 
     newton: bool = True
@@ -48,6 +49,7 @@ class Options:
     stride: float = 2.5
     rate: float = 2e-2
     steps: int = 60
+    dtype: torch.dtype = torch.float32
 
 
 DEFAULT = Options()
@@ -63,7 +65,7 @@ def draggan(
 ) -> Iterator[Step]:
     """Steps until all points have arrived or nothing moves any more. w_plus [1, num_ws, D]; the weights must not be in training."""
     space = space or Space.plain(synthesis.config.w_dim)
-    features = Features(synthesis, task.hold(synthesis, w_plus), windows=options.windows)
+    features = Features(synthesis, task.hold(synthesis, w_plus), windows=options.windows, dtype=options.dtype)
     side, rows = features.side, space.rows
     targets, points = task.targets.to(w_plus) * side, task.handles.to(w_plus) * side
     with torch.no_grad():

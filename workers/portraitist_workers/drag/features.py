@@ -47,11 +47,20 @@ class Maps:
 class Features:
     """Of one generator whose weights are not being trained. Coordinates are pixels of the block's map.
 
-    hold  what must stay as it is in the picture; with it, the maps are drawn whole
+    hold     what must stay as it is in the picture; with it, the maps are drawn whole
+    windows  whether the map is drawn around the points only, where those are few
+    dtype    that the layers compute in; what is read is fp32
     """
 
-    def __init__(self, synthesis: Synthesis, hold: Hold | None = None, *, windows: bool = True) -> None:
-        self.synthesis, self.hold = synthesis, hold
+    def __init__(
+        self,
+        synthesis: Synthesis,
+        hold: Hold | None = None,
+        *,
+        windows: bool = True,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.synthesis, self.hold, self.dtype = synthesis, hold, dtype
         self.side = min(SIDE, synthesis.config.resolution)
         share = (4 * CELLS / self.side) ** 2  # of the map that one window shows
         self._most = (
@@ -59,9 +68,9 @@ class Features:
         )  # points: for more, all is drawn
         self._end = 1 + synthesis.position(self.side, "conv1")
 
-    def __call__(self, w_plus: Tensor, points: Tensor, dtype: torch.dtype = torch.float32) -> Maps:
+    def __call__(self, w_plus: Tensor, points: Tensor) -> Maps:
         """Around `points` [P, 2] of the picture of w_plus [1, num_ws, D]. Differentiable in w_plus."""
-        styles, state = self.synthesis.styles(w_plus), self.synthesis.start(1, dtype=dtype)
+        styles, state = self.synthesis.styles(w_plus), self.synthesis.start(1, dtype=self.dtype)
         if len(points) > self._most:
             return Maps(self._on(state, styles, self._end).x.float(), points.new_zeros(1, 2))
         state = self._on(state, styles, 1 + self.synthesis.position(self.side // 4, "conv1"))
