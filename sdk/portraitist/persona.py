@@ -262,6 +262,7 @@ class Persona:
         mask: PhotoLike | None = None,
         method: str = "auto",
         guarded: bool = True,
+        frames: int = 0,
         space: str = "w_plus",
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -276,6 +277,7 @@ class Persona:
         mask: PhotoLike | None = None,
         method: str = "auto",
         guarded: bool = True,
+        frames: int = 0,
         space: str = "w_plus",
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -289,6 +291,7 @@ class Persona:
         mask: PhotoLike | None = None,  # black and white, of the photo's size: white may move, black stays
         method: str = "auto",  # draggan or freedrag; docs/drag.md
         guarded: bool = True,  # stop where it would no longer be the person
+        frames: int = 0,  # so many pictures of the way there, in `picture.way`
         space: str = "w_plus",  # where the photo is sought, as in `edit`
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -299,7 +302,16 @@ class Persona:
         Raises InvalidRequest for points or a mask that cannot be meant, FaceNotFound when the photo does not show this person."""
         wanted = pulls(points)
         uploads = Uploads(self._backend, self.id)
-        request = build(Drag, persona_id=self.id, pulls=wanted, method=method, guarded=guarded, space=space, seed=seed)
+        request = build(
+            Drag,
+            persona_id=self.id,
+            pulls=wanted,
+            method=method,
+            guarded=guarded,
+            frames=frames,
+            space=space,
+            seed=seed,
+        )
         source = None
         if photo is not None:
             name, source = read(photo)
@@ -309,7 +321,7 @@ class Persona:
             request.mask = uploads.add(painted)
         if source is not None:
             request.photo = stored(uploads, name, source)
-        return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
+        return self._submit(request, uploads, {"kind": "way"}, wait, webhook)
 
     # -- enhance ---------------------------------------------------------------------------------------------------------
 
@@ -448,7 +460,7 @@ class Persona:
             request.photo.blob = again("photo", request.photo.blob)
         if request.mask is not None:
             request.mask = again("mask", request.mask)
-        return Job(self._backend, submit(self._backend, request, uploads=uploads, shape={"kind": "one"}))
+        return Job(self._backend, submit(self._backend, request, uploads=uploads, shape={"kind": "way"}))
 
     def _photo(self, photo: PhotoLike, uploads: Uploads) -> Photo:
         return stored(uploads, *read(photo))

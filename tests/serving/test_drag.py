@@ -12,6 +12,8 @@ from portraitist import recipes
 from portraitist.errors import FaceNotFound, InvalidImage, InvalidRequest
 from portraitist.requests import Drag, Photo, Pull
 from portraitist_workers import operations
+from portraitist_workers.drag.landmarks import landmarks
+from portraitist_workers.faces.image_io import to_tensor
 from portraitist_workers.persona import presets, tuning
 from portraitist_workers.persona.warm import PERSONAS
 
@@ -98,6 +100,15 @@ def test_lying_photos_are_stood_up():
     world = context(1)
     point = drag(world, Pull(handle="nose", by=(1, 0)), file=file.getvalue()).report.points[0]
     assert np.hypot(point.handle[0] - 242, point.handle[1] - 398) < 12
+
+
+def test_the_way_there():
+    world = context(1)
+    request = Drag(persona_id=persona_id(1), pulls=[Pull(handle="nose", by=(6, 0))], guarded=False, frames=4)
+    last, *way = operations.run(request, world).pictures
+    noses = [landmarks(to_tensor(image(world, p).astype(np.uint8)))["nose"][0] * 128 for p in (*way, last)]
+    assert len(way) == 4 and np.allclose(np.diff(noses), 6 / 4, atol=0.8) and noses[-1] - noses[0] > 4.5
+    assert last.report.recipe and not way[0].report.recipe
 
 
 def test_its_recipe_gives_the_same_pixels():
