@@ -258,7 +258,7 @@ def measure_person(args: argparse.Namespace, work: Path) -> Any:
     }
     for share in (0.07, 0.12):
         rows: dict[str, list[dict[str, Any]]] = {name: [] for name in spaces}
-        for seed in range(8 if args.quick else 30):
+        for seed in range(8 if args.quick else 16):
             w = hull.sample(model.anchors, 1, torch.Generator().manual_seed(seed))[:, None]
             w = w.expand(-1, model.generator.num_ws, -1).contiguous()
             before = render(model.generator, w)
@@ -269,10 +269,11 @@ def measure_person(args: argparse.Namespace, work: Path) -> Any:
             handle = torch.tensor([places[HOW[seed % len(HOW)]]])
             target = handle + share * width * torch.tensor([[np.cos(angle), np.sin(angle)]], dtype=torch.float32)
             for name, space in spaces.items():
-                path = list(draggan(model.generator.synthesis, w, Task(handle, target), space=space))
+                task = Task(handle, target)
+                path = list(draggan(model.generator.synthesis, w, task, space=space))
                 last = path[-1]
                 if name == "guarded":
-                    last = guarded(judge, lambda x: render(model.generator, x), path, last, target)
+                    last = guarded(judge, model.generator.images, model.generator.synthesis, path, last, task, space)
                 image = render(model.generator, last.w_plus)
                 score, was = (float(identity_scores(judge.identity(x), judge.embeddings)[0]) for x in (image, before))
                 rows[name].append(

@@ -132,6 +132,7 @@ def test_the_guard_takes_back_what_is_somebody_else(monkeypatch):
         lambda judge, draw, steps: 1e3 * (torch.stack([step.left.sum() for step in steps]) - 4.5 / 128),
     )
     monkeypatch.setattr("portraitist_workers.drag.guard.LOSS", 1e3 * 4.5 / 128)
+    monkeypatch.setattr("portraitist_workers.drag.guard.recalled", lambda *given: given[3])
     held = drag(world, Pull(handle="nose", by=(9, 0)), seed=2, guarded=True)
     assert free.report.points[0].end == "arrived" and held.report.points[0].end == "unlike"
     assert 4.3 < held.report.points[0].left < 5 and "no longer be like" in held.report.warnings[-1]

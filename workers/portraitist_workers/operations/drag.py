@@ -125,7 +125,7 @@ def _dragged(
     if request.guarded:
         hold = task.hold(canvas.synthesis, canvas.w)
         generator = canvas.generator if hold is None else Held(canvas.generator, hold)
-        last = guarded(judge, lambda w: render(generator, w), path, last, task.targets)  # type: ignore[arg-type]  # draws
+        last = guarded(judge, generator.images, canvas.synthesis, path, last, task, space)
     return last, path
 
 
