@@ -1,7 +1,7 @@
 """A face that was pulled far, made more like the person again while the handles stay where they are.
 
-Of all changes that leave the handles in place, it takes the one that raises the likeness most for its cost: the gradient of the likeness
-without its part along the handles' derivative J. That part instead takes back what the handles have moved meanwhile.
+Of all changes that leave the handles in place, it takes the one that raises the likeness most for its cost. That is the gradient of the
+likeness without its part along the handles' derivative J. In place of that part, the handles are brought back to where they were.
 
     change = rate (M g - M J^T a) + M J^T b,    J M J^T a = J M g,    J M J^T b = targets - points
 
