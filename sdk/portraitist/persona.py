@@ -281,6 +281,7 @@ class Persona(Collages):
         mask: PhotoLike | None = None,
         method: str = "auto",
         guarded: bool = True,
+        frames: int = 0,
         space: str = "w_plus",
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -295,6 +296,7 @@ class Persona(Collages):
         mask: PhotoLike | None = None,
         method: str = "auto",
         guarded: bool = True,
+        frames: int = 0,
         space: str = "w_plus",
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -308,6 +310,7 @@ class Persona(Collages):
         mask: PhotoLike | None = None,  # black and white, of the photo's size: white may move, black stays
         method: str = "auto",  # draggan or freedrag; docs/drag.md
         guarded: bool = True,  # stop where it would no longer be the person
+        frames: int = 0,  # so many pictures of the way there, in `picture.way`
         space: str = "w_plus",  # where the photo is sought, as in `edit`
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -318,7 +321,16 @@ class Persona(Collages):
         Raises InvalidRequest for points or a mask that cannot be meant, FaceNotFound when the photo does not show this person."""
         wanted = pulls(points)
         uploads = Uploads(self._backend, self.id)
-        request = build(Drag, persona_id=self.id, pulls=wanted, method=method, guarded=guarded, space=space, seed=seed)
+        request = build(
+            Drag,
+            persona_id=self.id,
+            pulls=wanted,
+            method=method,
+            guarded=guarded,
+            frames=frames,
+            space=space,
+            seed=seed,
+        )
         source = None
         if photo is not None:
             name, source = read(photo)
@@ -328,7 +340,7 @@ class Persona(Collages):
             request.mask = uploads.add(painted)
         if source is not None:
             request.photo = stored(uploads, name, source)
-        return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
+        return self._submit(request, uploads, {"kind": "way"}, wait, webhook)
 
     # -- enhance ---------------------------------------------------------------------------------------------------------
 
@@ -467,7 +479,7 @@ class Persona(Collages):
             request.photo.blob = again("photo", request.photo.blob)
         if request.mask is not None:
             request.mask = again("mask", request.mask)
-        return Job(self._backend, submit(self._backend, request, uploads=uploads, shape={"kind": "one"}))
+        return Job(self._backend, submit(self._backend, request, uploads=uploads, shape={"kind": "way"}))
 
     def _photo(self, photo: PhotoLike, uploads: Uploads) -> Photo:
         return stored(uploads, *read(photo))

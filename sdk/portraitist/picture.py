@@ -29,6 +29,7 @@ class Picture:
 
     def __init__(self, result: PictureResult, store: SealedStore) -> None:
         self.report: PictureReport = result.report
+        self.way: list[Picture] = []  # drag: pictures of the way there, the first as it was
         self._result, self._store = result, store
 
     def read(self) -> bytes:
@@ -56,6 +57,28 @@ class Picture:
         """Write it; the suffix chooses the format. .png is the file as delivered, with its signature; any other is encoded anew and
         keeps the invisible mark alone (docs/provenance.md). Raises StorageError."""
         return _save(Path(path).expanduser(), self)
+
+    def save_way(self, path: str | os.PathLike[str], *, seconds: float = 1.5) -> Path:
+        """Write the pictures of the way there as a moving WebP, there and back. They keep the invisible mark. Raises InvalidRequest
+        where there are none (`drag(…, frames=12)`), StorageError."""
+        path, file = Path(path).expanduser(), io.BytesIO()
+        if not self.way or path.suffix.lower() != ".webp":
+            raise InvalidRequest(
+                "a moving picture needs the pictures of a drag's way, as in drag(…, frames=12), and a name that ends in .webp",
+                param="path",
+            )
+        images = [picture.image.convert("RGB") for picture in (*self.way, self)]
+        images += images[-2:0:-1]
+        images[0].save(
+            file,
+            "WEBP",
+            save_all=True,
+            append_images=images[1:],
+            duration=round(1000 * seconds / len(self.way)),
+            loop=0,
+            quality=90,
+        )
+        return _written(path, file.getvalue())
 
     def __repr__(self) -> str:
         achieved = ", ".join(f"{name}={a.achieved:.3g}" for name, a in self.report.attributes.items())
@@ -121,6 +144,8 @@ def arranged(made: Pictures, shape: dict[str, Any], store: SealedStore) -> Pictu
         if made.sheet is None:
             raise NotFound("this grid was made without its sheet, by an older version; make it again", param="grid")
         return Grid(pictures, tuple(shape["columns"]), tuple(shape["rows"]), made.sheet, store)
+    if shape.get("kind") == "way":
+        pictures[0].way = pictures[1:]
     if shape.get("kind") in ("list", "sweep"):
         return pictures
     return pictures[0]
@@ -152,7 +177,10 @@ def _encoded(image: Image, path: Path) -> bytes:
 
 
 def _save(path: Path, picture: Picture | Grid) -> Path:
-    data = picture.read() if path.suffix.lower() == ".png" else _encoded(picture.image, path)
+    return _written(path, picture.read() if path.suffix.lower() == ".png" else _encoded(picture.image, path))
+
+
+def _written(path: Path, data: bytes) -> Path:
     try:
         write_atomically(path, data, durable=False)
     except OSError as error:

@@ -130,6 +130,7 @@ class Drag(Request):
     mask: str | None = None  # blob of a black and white picture: white may move, black stays
     method: Literal["auto", "draggan", "freedrag"] = "auto"
     guarded: bool = True  # stop where the picture would no longer be the person
+    frames: int = Field(default=0, ge=0, le=48)  # also so many pictures of the way there, evenly spaced
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
     seed: int = 0
 

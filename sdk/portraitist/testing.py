@@ -101,6 +101,7 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
     record = context.persona(request.persona_id)
     values = {} if isinstance(request, Strip) else getattr(request, "values", {})  # a strip is one picture
     batch = values if isinstance(values, list) else [values]
+    batch = batch * (1 + request.frames) if isinstance(request, Drag) else batch
     pictures = []
     for index, values in enumerate(batch):
         context.on_step(Progress(stage="draw", step=index, steps=len(batch)))

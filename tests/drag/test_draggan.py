@@ -12,7 +12,7 @@ from portraitist_workers.drag.landmarks import landmarks
 from portraitist_workers.drag.space import Space
 from portraitist_workers.drag.task import Task
 
-RIGHT = torch.tensor([[0.05, 0.0]])
+RIGHT = torch.tensor([[0.04, 0.0]])
 
 
 def nose(image):
@@ -30,23 +30,23 @@ def ended(*args, method=draggan, **more):
     [
         (draggan, Options(), 6),
         (draggan, Options(newton=False), 40),
-        (draggan, Options(newton=False, subpixel=False, rollback=False, windows=False, rate=1e-2), 60),
+        (draggan, Options(newton=False, subpixel=False, rollback=False, windows=False), 40),
         (draggan, Options(blend=0.5), 8),
-        (freedrag, Options(rate=1e-2, steps=90), 91),
+        (draggan, Options(dtype=torch.bfloat16), 8),
+        (freedrag, Options(rate=2e-2, steps=60), 61),
     ],
 )
 def test_a_nose_arrives(portrait, method, options, most):
-    start = portrait.at("nose")
-    task = Task(start, start + RIGHT)
-    last = ended(portrait.synthesis, portrait.w, task, method=method, options=options)[-1]
-    assert last.number <= most and (last.left < 0.02).all()
+    start, way = portrait.at("nose"), RIGHT if method is draggan else RIGHT / 2
+    last = ended(portrait.synthesis, portrait.w, Task(start, start + way), method=method, options=options)[-1]
+    assert last.number <= most and (last.left < 0.3 * way.norm()).all()
     moved = nose(portrait.draw(last.w_plus)) - nose(portrait.image)  # by the mesh
-    assert (moved - RIGHT[0]).norm() < 0.02
+    assert (moved - way[0]).norm() < 0.4 * way.norm()
 
 
 def test_the_same_bits_and_the_last_is_the_best(portrait):
-    start = portrait.at("chin")
-    task = Task(start, start + torch.tensor([[0.0, 0.04]]))
+    start = portrait.at("mouth_bottom")
+    task = Task(start, start + torch.tensor([[0.0, 0.02]]))
     one, two = (ended(portrait.synthesis, portrait.w, task) for _ in range(2))
     assert [s.left.tolist() for s in one] == [s.left.tolist() for s in two]
     assert torch.equal(one[-1].w_plus, two[-1].w_plus)
@@ -91,8 +91,8 @@ def test_a_step_astray_is_taken_back(portrait, monkeypatch):
     """Steps that go the wrong way: the drag ends, with the latent that it began with."""
 
     class Wrong(module.Newton):
-        def __call__(self, tracker, maps, points, targets, leaf):
-            change, _ = super().__call__(tracker, maps, points, 2 * points - targets, leaf)
+        def __call__(self, tracker, maps, points, targets, leaf, look):
+            change, _ = super().__call__(tracker, maps, points, 2 * points - targets, leaf, look)
             return change, points
 
     monkeypatch.setattr(module, "Newton", Wrong)

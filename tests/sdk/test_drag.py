@@ -85,7 +85,7 @@ def test_masks_that_cannot_be_meant(ana, mask, said):
     assert refused.value.param == "mask"
 
 
-def test_what_is_asked(ana, studio):
+def test_what_is_asked(ana, studio, tmp_path):
     made = ana.drag(png(), points=[PAIR, ("nose", By(1, 0))], mask=png(), method="freedrag", guarded=False, seed=3)
     request = asked(studio)
     assert request["method"] == "freedrag" and request["guarded"] is False and request["seed"] == 3
@@ -93,6 +93,12 @@ def test_what_is_asked(ana, studio):
     assert [p.end for p in made.report.points] == ["arrived"] * 2
     ana.drag(points=[PAIR])
     assert asked(studio)["photo"] is None
+    moving = ana.drag(points=[PAIR], frames=3)
+    assert len(moving.way) == 3 and not made.way
+    with Image.open(moving.save_way(tmp_path / "way.webp")) as film:
+        assert film.n_frames == 6  # there, and back again
+    with pytest.raises(InvalidRequest, match="frames=12"):
+        made.save_way(tmp_path / "none.webp")
     with pytest.raises(InvalidRequest, match="method"):
         ana.drag(points=[PAIR], method="warp")
 
@@ -154,6 +160,7 @@ def test_on_the_command_line(cli, tmp_path):
     assert code == 0 and "2 of 2 points arrived" in out and (tmp_path / "a-ana.png").exists()
     pulled = json.loads((tmp_path / "r.json").read_text())["request"]["pulls"]
     assert [p["to"] for p in pulled] == [[9, 4], None] and pulled[1]["by"] == [-1, 2]
+    assert cli("drag", "ana", "--move", "4,4:9,4", "--video", "w.webp")[0] == 0 and Image.open("w.webp").n_frames == 24
     assert cli("replay", "r.json", "-o", "again.png")[0] == 0
     assert cli("drag", "ana", "--move", "4,4:9,4", "--seed", "5")[0] == 0 and (tmp_path / "ana-dragged.png").exists()
     for arguments, said in (
@@ -164,6 +171,8 @@ def test_on_the_command_line(cli, tmp_path):
         (("--move", "4,4:9,4", "--recipe", "r.json"), "there already"),
         (("--move", "4,4:9,4", "--recipe", "s.json", "--no-wait"), "--no-wait"),
         (("--move", "4,4:9,4", "--mask", "no.png"), "no.png"),
+        (("--move", "4,4:9,4", "--video", "w.mp4"), ".webp"),
+        (("--move", "4,4:9,4", "--video", "w.webp"), "there already"),
     ):
         code, _, err = cli("drag", "ana", *arguments)
         assert code == 2 and said in err, err

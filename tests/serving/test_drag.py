@@ -12,6 +12,8 @@ from portraitist import recipes
 from portraitist.errors import FaceNotFound, InvalidImage, InvalidRequest
 from portraitist.requests import Drag, Photo, Pull
 from portraitist_workers import operations
+from portraitist_workers.drag.landmarks import landmarks
+from portraitist_workers.faces.image_io import to_tensor
 from portraitist_workers.persona import presets, tuning
 from portraitist_workers.persona.warm import PERSONAS
 
@@ -100,6 +102,15 @@ def test_lying_photos_are_stood_up():
     assert np.hypot(point.handle[0] - 242, point.handle[1] - 398) < 12
 
 
+def test_the_way_there():
+    world = context(1)
+    request = Drag(persona_id=persona_id(1), pulls=[Pull(handle="nose", by=(6, 0))], guarded=False, frames=4)
+    last, *way = operations.run(request, world).pictures
+    noses = [landmarks(to_tensor(image(world, p).astype(np.uint8)))["nose"][0] * 128 for p in (*way, last)]
+    assert len(way) == 4 and np.allclose(np.diff(noses), 6 / 4, atol=0.8) and noses[-1] - noses[0] > 4.5
+    assert last.report.recipe and not way[0].report.recipe
+
+
 def test_its_recipe_gives_the_same_pixels():
     world = context(1)
     made = drag(world, Pull(handle="nose", by=(3, 2)), file=NEW.read_bytes(), guarded=True)
@@ -121,6 +132,7 @@ def test_the_guard_takes_back_what_is_somebody_else(monkeypatch):
         lambda judge, draw, steps: 1e3 * (torch.stack([step.left.sum() for step in steps]) - 4.5 / 128),
     )
     monkeypatch.setattr("portraitist_workers.drag.guard.LOSS", 1e3 * 4.5 / 128)
+    monkeypatch.setattr("portraitist_workers.drag.guard.recalled", lambda *given: given[3])
     held = drag(world, Pull(handle="nose", by=(9, 0)), seed=2, guarded=True)
     assert free.report.points[0].end == "arrived" and held.report.points[0].end == "unlike"
     assert 4.3 < held.report.points[0].left < 5 and "no longer be like" in held.report.warnings[-1]

@@ -19,6 +19,7 @@ from .options import AsJson, Force, Home, NoWait, Out, Seed, Tenant
 from .places import Places, stem_of, write
 
 ONE = Batch([{}], {"kind": "one"})
+FRAMES = 12  # of a moving picture
 _FORM = "expected HANDLE:TARGET, as in 212,180:230,180, mouth_left:200,310 or mouth_left:-4,+6 (so many px on)"
 
 Move = Annotated[
@@ -47,6 +48,7 @@ def drag(
         bool, typer.Option("--unguarded", help="Go on where the picture is no longer like the person.")
     ] = False,
     space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus or s.")] = "w_plus",
+    video: Annotated[Path | None, typer.Option(help="Also write the way there, as a moving .webp.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="Also write how it was made, for `portraitist replay`.")] = None,
     seed: Seed = 0,
     out: Out = None,
@@ -60,19 +62,20 @@ def drag(
     person = connect(home=home, tenant=tenant).personas.get(persona)
     stem = f"{person.name}-dragged" if photo is None else f"{stem_of(photo)}-{person.name}"
     paths = Places(out, stem, force).before(ONE, no_wait)
-    if recipe is not None:
-        _check_recipe(recipe, force, no_wait)
+    for option, file in (("--recipe", recipe), ("--video", video)):
+        _check_free(option, file, force, no_wait)
     job = person.drag(
         None if photo is None else options.photo(photo),
         points=[_pull(text) for text in move],
         mask=mask,
         method=method,
         guarded=not unguarded,
+        frames=0 if video is None else FRAMES,
         space=space,
         seed=seed,
         wait=False,
     )
-    _end(job, paths, recipe, no_wait, json)
+    _end(job, paths, no_wait, json, recipe, video)
 
 
 def replay(
@@ -92,7 +95,7 @@ def replay(
     studio = connect(home=home, tenant=tenant)
     paths = Places(out, f"{recipe.stem}-replayed", force).before(ONE, no_wait)
     job = studio.replay(recipe, None if photo is None else options.photo(photo), mask=mask, wait=False)
-    _end(job, paths, None, no_wait, json)
+    _end(job, paths, no_wait, json)
 
 
 def _pull(text: str) -> Any:
@@ -114,21 +117,29 @@ def _numbers(text: str, part: str) -> tuple[float, float]:
     return x, y
 
 
-def _check_recipe(path: Path, force: bool, no_wait: bool) -> None:
+def _check_free(option: str, path: Path | None, force: bool, no_wait: bool) -> None:
+    if path is None:
+        return
     if no_wait:
-        raise InvalidRequest("--recipe and --no-wait: there is no recipe yet; leave one out", param="--recipe")
+        raise InvalidRequest(f"{option} and --no-wait: there is nothing to write yet; leave one out", param=option)
+    if option == "--video" and path.suffix.lower() != ".webp":
+        raise InvalidRequest(f"{option} {printable(str(path))}: its name must end in .webp", param=option)
     if path.exists() and not force:
         raise InvalidRequest(
-            f"--recipe: {printable(str(path))} is there already; choose another name, or overwrite it with --force",
-            param="--recipe",
+            f"{option}: {printable(str(path))} is there already; choose another name, or overwrite it with --force",
+            param=option,
         )
 
 
-def _end(job: AnyJob, paths: list[Path], recipe: Path | None, no_wait: bool, json: bool) -> None:
+def _end(
+    job: AnyJob, paths: list[Path], no_wait: bool, json: bool, recipe: Path | None = None, video: Path | None = None
+) -> None:
     if no_wait:
         return show.as_json(show.job_data(job)) if json else print(job.id)
     made: Picture = job.wait(progress=not json)
     written = write(made, paths)
+    if video is not None:
+        made.save_way(video)
     if recipe is not None:
         try:
             recipe.write_text(json_text.dumps(made.recipe, indent=2) + "\n")

@@ -7,21 +7,24 @@ any more, or it had all its steps. The last step that it yields is the best of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from ..generator.synthesis import Synthesis
-from .features import Features
+from .features import Features, Maps
 from .space import Space
 from .steps import Adam, Newton
 from .task import Step, Task, ends
-from .tracking import Tracker
+from .tracking import Found, Tracker
 
 ARRIVED = 0.25  # px of the features' map: what may be left
-PROGRESS = 0.05  # px: less is none
+PROGRESS = 0.05  # px, on average: less is none
+
+Find = Callable[[Maps, Tensor], Found]
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Options:
     windows   draw features around the points only
     stride    px of the features' map that a handle moves in one step at most
     steps     at most so many
+    dtype     of the feature maps
     """
 
     newton: bool = True
@@ -45,6 +49,7 @@ class Options:
     stride: float = 2.5
     rate: float = 2e-2
     steps: int = 60
+    dtype: torch.dtype = torch.float32
 
 
 DEFAULT = Options()
@@ -60,7 +65,7 @@ def draggan(
 ) -> Iterator[Step]:
     """Steps until all points have arrived or nothing moves any more. w_plus [1, num_ws, D]; the weights must not be in training."""
     space = space or Space.plain(synthesis.config.w_dim)
-    features = Features(synthesis, task.hold(synthesis, w_plus), windows=options.windows)
+    features = Features(synthesis, task.hold(synthesis, w_plus), windows=options.windows, dtype=options.dtype)
     side, rows = features.side, space.rows
     targets, points = task.targets.to(w_plus) * side, task.handles.to(w_plus) * side
     with torch.no_grad():
@@ -76,7 +81,7 @@ def draggan(
         found = find(maps.detach(), points)
         left = (targets - found.points).norm(dim=1)
         step = Step(w, found.points / side, left / side, found.confidence, number)
-        if best is None or float((best.left - step.left).sum()) * side > PROGRESS:
+        if best is None or float((best.left - step.left).mean()) * side > PROGRESS:
             best, astray, points = step, 0, found.points
             tracker.blend(maps.detach(), points, options.blend)
         else:
@@ -94,5 +99,11 @@ def draggan(
             yield replace(end, number=number, ends=ends(end, task, texture, ARRIVED / side))
             return
         yield step
-        change, points = stepper(tracker, maps, points, targets, leaf)
+        change, points = stepper(tracker, maps, points, targets, leaf, partial(_look, features, find, w, points))
         w = torch.cat([leaf.detach() + change, w[:, rows:]], 1)
+
+
+@torch.no_grad()
+def _look(features: Features, find: Find, w_plus: Tensor, points: Tensor, rows: Tensor) -> Tensor:
+    """Where the handles are, once the first rows of w_plus are `rows`."""
+    return find(features(torch.cat([rows, w_plus[:, rows.shape[1] :]], 1), points), points).points

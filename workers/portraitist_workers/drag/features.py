@@ -33,8 +33,12 @@ class Maps:
         """Bilinear, [P, C, Q], at places [P, Q, 2] (x, y) of the whole map; a pixel's centre is at +0.5."""
         size = at.new_tensor([self.x.shape[3], self.x.shape[2]])
         grid = (at - self.corner[:, None]) / size * 2 - 1
-        x = self.x.expand(len(at), -1, -1, -1) if len(self.x) < len(at) else self.x
-        return F.grid_sample(x, grid[:, None], mode="bilinear", padding_mode="border", align_corners=False)[:, :, 0]
+        if len(self.x) == 1:  # one map for all points
+            seen = F.grid_sample(self.x, grid[None], mode="bilinear", padding_mode="border", align_corners=False)
+            return seen[0].transpose(0, 1)
+        return F.grid_sample(self.x, grid[:, None], mode="bilinear", padding_mode="border", align_corners=False)[
+            :, :, 0
+        ]
 
     def detach(self) -> Maps:
         return Maps(self.x.detach(), self.corner)
@@ -43,26 +47,36 @@ class Maps:
 class Features:
     """Of one generator whose weights are not being trained. Coordinates are pixels of the block's map.
 
-    hold  what must stay as it is in the picture; with it, the maps are drawn whole
+    hold     what must stay as it is in the picture; with it, the maps are drawn whole
+    windows  whether the map is drawn around the points only, where those are few
+    dtype    that the layers compute in; what is read is fp32
     """
 
-    def __init__(self, synthesis: Synthesis, hold: Hold | None = None, *, windows: bool = True) -> None:
-        self.synthesis, self.hold = synthesis, hold
+    def __init__(
+        self,
+        synthesis: Synthesis,
+        hold: Hold | None = None,
+        *,
+        windows: bool = True,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.synthesis, self.hold, self.dtype = synthesis, hold, dtype
         self.side = min(SIDE, synthesis.config.resolution)
-        self._windows = windows and hold is None and self.side >= 64
-        cut = self.side // 4 if self._windows else self.side
-        self._cut, self._end = 1 + synthesis.position(cut, "conv1"), 1 + synthesis.position(self.side, "conv1")
+        share = (4 * CELLS / self.side) ** 2  # of the map that one window shows
+        self._most = (
+            int(1 / share) if windows and hold is None and self.side >= 64 else 0
+        )  # points: for more, all is drawn
+        self._end = 1 + synthesis.position(self.side, "conv1")
 
-    def __call__(self, w_plus: Tensor, points: Tensor, dtype: torch.dtype = torch.float32) -> Maps:
+    def __call__(self, w_plus: Tensor, points: Tensor) -> Maps:
         """Around `points` [P, 2] of the picture of w_plus [1, num_ws, D]. Differentiable in w_plus."""
-        styles = self.synthesis.styles(w_plus)
-        state = self._on(self.synthesis.start(1, dtype=dtype), styles, self._cut)
-        corner = points.new_zeros(1, 2)
-        if self._windows:
-            state, corner = self._around(state, points)
-            styles = [s.expand(len(points), -1) for s in styles]
-            state = self._on(state, styles, self._end, corner / 4)
-        return Maps(state.x.float(), corner)
+        styles, state = self.synthesis.styles(w_plus), self.synthesis.start(1, dtype=self.dtype)
+        if len(points) > self._most:
+            return Maps(self._on(state, styles, self._end).x.float(), points.new_zeros(1, 2))
+        state = self._on(state, styles, 1 + self.synthesis.position(self.side // 4, "conv1"))
+        state, corner = self._around(state, points)
+        styles = [s.expand(len(points), -1) for s in styles]
+        return Maps(self._on(state, styles, self._end, corner / 4).x.float(), corner)
 
     def _on(self, state: State, styles: Sequence[Tensor], end: int, corner: Tensor | None = None) -> State:
         layers = self.synthesis.layers()

@@ -1,4 +1,4 @@
-"""A drag that goes too far shows somebody else. It is taken back to the last step at which the picture is still the person."""
+"""A drag that goes too far shows somebody else. It is made more like the person again, or taken back to where it still was."""
 
 from __future__ import annotations
 
@@ -8,27 +8,45 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ..generator.synthesis import Synthesis
 from ..persona.judge import Judge, identity_scores
-from .task import Step
+from .recall import recalled
+from .space import Space
+from .task import Step, Task
 
-Draw = Callable[[Tensor], Tensor]  # w_plus [B, num_ws, D] -> pictures [B, 3, R, R]
+Draw = Callable[[Tensor], Tensor]  # w_plus [B, num_ws, D] -> pictures [B, 3, R, R], differentiable
 BATCH = 8
 HALVINGS = 4  # of the way between two steps
 ARRIVED = 0.002  # of the side: a quarter of a pixel of 128
+MARK = 0.008  # of likeness that the invisible mark and the photo's backdrop may cost later
 LOSS = 0.02  # of likeness that a drag may cost where the picture before was hardly like the person
 
 
-@torch.no_grad()
-def guarded(judge: Judge, draw: Draw, path: Sequence[Step], last: Step, targets: Tensor) -> Step:
-    """`last`, or the farthest place on the way to it that is like the person. There, handles that have not arrived are "unlike".
+def guarded(
+    judge: Judge, draw: Draw, synthesis: Synthesis, path: Sequence[Step], last: Step, task: Task, space: Space
+) -> Step:
+    """`last`, made more like the person (`recall`) where it is not like enough. If that does not do, the farthest place on the way to it
+    that is. There, handles that have not arrived are "unlike".
 
-    Like: above the 5th percentile of what the photos score among each other, or no more than LOSS below the picture before, whichever
-    is less. Between two steps latents and points are interpolated.
+    Like enough: above the 5th percentile of what the photos score among each other, or no more than LOSS below the picture before,
+    whichever is less. Between two steps latents and points are interpolated.
     """
+    before, after = scores(judge, draw, [path[0], last]).tolist()
+    floor = min(float(judge.scale.quantile(0.05)) + MARK, before - LOSS)
+    if after >= floor:
+        return last
+
+    def likeness(w_plus: Tensor) -> Tensor:
+        return identity_scores(judge.identity(draw(w_plus)), judge.embeddings)[0]
+
+    last = recalled(synthesis, path[0].w_plus, task, last, space, likeness, floor)
+    return _farthest(judge, draw, path, last, task.targets, floor)
+
+
+def _farthest(judge: Judge, draw: Draw, path: Sequence[Step], last: Step, targets: Tensor, floor: float) -> Step:
     way = [step for step in path if float(step.left.sum()) > float(last.left.sum())] + [last]
     likeness = scores(judge, draw, way)
-    floor = min(float(judge.scale.quantile(0.05)), float(likeness[0]) - LOSS)
-    good = max(n for n, like in enumerate(likeness.tolist()) if like >= floor)
+    good = max((n for n, like in enumerate(likeness.tolist()) if like >= floor), default=0)
     if good == len(way) - 1:
         return last
     here, share, least = way[good], 0.0, 1.0
@@ -45,6 +63,7 @@ def guarded(judge: Judge, draw: Draw, path: Sequence[Step], last: Step, targets:
     return replace(here, number=last.number, ends=ends)
 
 
+@torch.no_grad()
 def scores(judge: Judge, draw: Draw, steps: Sequence[Step]) -> Tensor:
     """[N]: mean cosine of the steps' pictures to the person's photos."""
     w = torch.cat([step.w_plus for step in steps])

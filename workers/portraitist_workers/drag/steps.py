@@ -9,10 +9,13 @@ that move the handles as far as they shall go, it takes the cheapest (Gauss-Newt
     change = M J^T (J M J^T + damping)^-1 shift
 
 M says which changes are cheap (`space`). One row of J costs as much as one gradient of Adam, and a handle has two. Where there are more
-than LINES, that many mixes of them are moved instead: what is wanted of all, and others that are drawn anew at each step.
+than LINES, the rows are not formed. Conjugate gradients need J and J^T for single vectors only: J v is seen where the handles are after a
+small step along v, and J^T u is one gradient.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -24,10 +27,15 @@ from .tracking import Tracker
 DAMPING = 0.05  # of the mean diagonal of J M J^T
 STILL = 1e-9  # added to it: handles that nothing moves
 LINES = 12
+ROUNDS = 5  # of conjugate gradients; more would follow the noise of handles that no face can obey
+PROBE = 0.5  # px that handles move, on average, where J v is looked at
 DISC = (
     1.5  # px: radius of the disc that the paper's loss pulls (3 px of 512, and at least the pixel and its neighbours)
 )
 NEAR = 0.25  # px: from here on the paper's loss pulls no more
+
+
+Look = Callable[[Tensor], Tensor]  # a latent's rows [1, rows, D] -> where the handles are then, [P, 2] px
 
 
 class Newton:
@@ -37,30 +45,49 @@ class Newton:
     retreats = True
 
     def __init__(self, stride: float, space: Space) -> None:
-        self.stride, self.space, self._count = stride, space, 0
+        self.stride, self.space = stride, space
 
     def careful(self) -> None:
         self.stride /= 2
 
     def __call__(
-        self, tracker: Tracker, maps: Maps, points: Tensor, targets: Tensor, leaf: Tensor
+        self, tracker: Tracker, maps: Maps, points: Tensor, targets: Tensor, leaf: Tensor, look: Look
     ) -> tuple[Tensor, Tensor]:
         """The change [1, rows, D] of `leaf`, from which `maps` come, and where it should bring the points [P, 2]."""
         shift = targets - points
         shift = shift * (self.stride / shift.norm(dim=1, keepdim=True).clamp(min=self.stride))
-        places, wanted = tracker.position(maps, points).flatten(), shift.flatten()
-        if len(places) > LINES:
-            mix = _mixes(wanted, self._count)
-            self._count += 1
-            places, wanted = mix @ places, mix @ wanted
-        J = _rows(places, leaf)
+        places = tracker.position(maps, points)
+        if shift.numel() > LINES:
+            return self._by_probes(places, points, shift, leaf, look)
+        J = torch.stack([_gradient(place, leaf) for place in places.flatten()])
         cheap = self.space.cheap(J)
         gram = torch.einsum("ard,brd->ab", J, cheap)
         damping = (DAMPING * gram.diagonal().mean() + STILL) * torch.eye(len(gram)).to(gram)
-        change = torch.einsum("a,ard->rd", torch.linalg.solve(gram + damping, wanted), cheap)
-        if len(wanted) < shift.numel():
-            return change[None], points  # where the single ones go is not known
+        change = torch.einsum("a,ard->rd", torch.linalg.solve(gram + damping, shift.flatten()), cheap)
         return change[None], points + torch.einsum("prd,rd->p", J, change).view(-1, 2)
+
+    def _by_probes(
+        self, places: Tensor, points: Tensor, shift: Tensor, leaf: Tensor, look: Look
+    ) -> tuple[Tensor, Tensor]:
+        """Least squares by conjugate gradients (CGLS), in the measure of M."""
+        change, left = torch.zeros_like(leaf[0]), shift
+        slope = _gradient((places * left).sum(), leaf)
+        along = self.space.cheap(slope[None])[0]
+        power, speed = float((slope * along).sum()), 0.0
+        for _ in range(ROUNDS):
+            if power <= STILL:
+                break
+            speed = speed or power / float(left.norm())  # px of all handles together, for one of `along`
+            probe = PROBE * len(points) ** 0.5 / speed
+            seen = (look(leaf.detach() + probe * along) - points) / probe
+            speed = float(seen.norm())
+            length = power / max(speed**2, STILL)
+            change, left = change + length * along, left - length * seen
+            slope = _gradient((places * left).sum(), leaf)
+            cheap = self.space.cheap(slope[None])[0]
+            power, before = float((slope * cheap).sum()), power
+            along = cheap + power / before * along
+        return change[None], points + shift - left
 
 
 class Adam:
@@ -78,7 +105,7 @@ class Adam:
     def careful(self) -> None: ...
 
     def __call__(
-        self, tracker: Tracker, maps: Maps, points: Tensor, targets: Tensor, leaf: Tensor
+        self, tracker: Tracker, maps: Maps, points: Tensor, targets: Tensor, leaf: Tensor, look: Look
     ) -> tuple[Tensor, Tensor]:
         """As Newton's. The points are expected to be where they are: the paper's tracking starts there."""
         (gradient,) = torch.autograd.grad(supervision(tracker, maps, points, targets), leaf)
@@ -102,15 +129,6 @@ def supervision(tracker: Tracker, maps: Maps, points: Tensor, targets: Tensor) -
     return ((there - here).abs().mean((1, 2)) * (distance[:, 0] > NEAR)).sum()
 
 
-def _rows(places: Tensor, leaf: Tensor) -> Tensor:
-    """d places [N] / d leaf, [N, rows, D]."""
-    last = len(places) - 1
-    return torch.stack([torch.autograd.grad(p, leaf, retain_graph=n < last)[0][0] for n, p in enumerate(places)])
-
-
-def _mixes(wanted: Tensor, seed: int) -> Tensor:
-    """[LINES, N] orthonormal mixes of N numbers, the first of which is what is wanted; the others are drawn from `seed`."""
-    rng = torch.Generator().manual_seed(seed)
-    drawn = torch.randn(len(wanted), LINES, generator=rng).to(wanted)
-    drawn[:, 0] = wanted
-    return torch.linalg.qr(drawn)[0].T
+def _gradient(value: Tensor, leaf: Tensor) -> Tensor:
+    """d value / d leaf, [rows, D]; the graph stays."""
+    return torch.autograd.grad(value, leaf, retain_graph=True)[0][0]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from portraitist import recipes
@@ -21,7 +23,7 @@ from ..drag.hold import Held, Hold
 from ..drag.space import Space
 from ..drag.task import Step, Task
 from ..editing.carrying import edited_face
-from ..editing.delivery import delivered
+from ..editing.delivery import Delivered, delivered
 from ..editing.opening import opened
 from ..faces.image_io import to_tensor, to_uint8
 from ..inversion.optimize import OnStep
@@ -30,7 +32,7 @@ from ..persona.presets import PRESETS, Preset
 from ..persona.rendering import render
 from ..persona.warm import PERSONAS, WarmPersona
 from ..provenance.marking import mark_portrait
-from ..provenance.origin import MarkedImage, Origin
+from ..provenance.origin import Origin
 from .context import Context
 from .synthesize import draw
 
@@ -55,36 +57,47 @@ def run(request: Drag, context: Context) -> Pictures:
     canvas = _canvas(request, person, PRESETS[record.preset], files, context)
     mask = read_mask(files[request.mask], canvas.picture) if request.mask else None
     task = canvas.task(request.pulls, mask)
-    step, before = _dragged(request, person, canvas, task, context)
+    step, path = _dragged(request, person, canvas, task, context)
     photo, fixed = canvas.photo, None if mask is None else 1 - mask
     generator = (
         canvas.generator if task.fixed is None else Held(canvas.generator, Hold(canvas.synthesis, canvas.w, task.fixed))
     )
+    w = torch.cat([step.w_plus, *way(path, step, request.frames)])
     if photo is None:
-        picture, crop, report = _portrait(person, render(generator, step.w_plus), request.seed)  # type: ignore[arg-type]  # draws
+        made = _portraits(person, render(generator, w), request.seed)  # type: ignore[arg-type]  # draws
     else:
         shown = replace(photo, generator=generator, faces=OrderedDict())  # type: ignore[arg-type]  # draws
+        asked: list[dict[str, float]] = [{}] * len(w)
         made = delivered(
             person,
             shown,
-            [edited_face(shown, step.w_plus)],
-            requested=[{}],
-            targets=[{}],
+            [edited_face(shown, row[None]) for row in w],
+            requested=asked,
+            targets=asked,
             reach=record.reach,
             seed=request.seed,
             fixed=fixed,
-        )[0]
-        picture, crop, report = made.picture, made.crop, made.report
+        )
+    report = made[0].report
     _tell(report, canvas, task, step, request)
-    report.identity_before = round(before, 4)
+    report.identity_before = round(
+        float(identity_scores(person.judge.identity(canvas.face), person.judge.embeddings)[0]), 4
+    )
     if fixed is not None:
-        change = np.abs(picture.pixels.astype(np.float32) - canvas.picture).mean(2)
+        change = np.abs(made[0].picture.pixels.astype(np.float32) - canvas.picture).mean(2)
         report.fixed_change = round(float(change[fixed > 0].mean()), 3)
     report.recipe = recipes.made(request, record, files)
     report.seconds = round(time.monotonic() - begun, 3)
     origin = Origin("drag", None if request.photo is None else files[request.photo.blob])
-    blob, aligned = context.put_picture(picture, origin), None if crop is None else context.put_picture(crop, origin)
-    return Pictures(pictures=[PictureResult(blob=blob, crop=aligned, report=report)], seconds=report.seconds)
+    pictures = [
+        PictureResult(
+            blob=context.put_picture(one.picture, origin),
+            crop=None if photo is None else context.put_picture(one.crop, origin),
+            report=one.report,
+        )
+        for one in made
+    ]
+    return Pictures(pictures=pictures, seconds=report.seconds)
 
 
 def _canvas(request: Drag, person: WarmPersona, preset: Preset, files: dict[str, bytes], context: Context) -> Canvas:
@@ -103,8 +116,10 @@ def _canvas(request: Drag, person: WarmPersona, preset: Preset, files: dict[str,
     return Canvas.of_photo(opened(person, file, name, None, space=request.space, seed=request.seed, on_stage=on_stage))
 
 
-def _dragged(request: Drag, person: WarmPersona, canvas: Canvas, task: Task, context: Context) -> tuple[Step, float]:
-    """The step that the drag ended with; and the likeness of the picture before."""
+def _dragged(
+    request: Drag, person: WarmPersona, canvas: Canvas, task: Task, context: Context
+) -> tuple[Step, list[Step]]:
+    """The step that the drag ended with; and all of them."""
     model, judge = person.model, person.judge
     turns = model.prior.steps_for(TURNS)
     space = Space.of(turns, anchors=model.anchors, nuisance=model.prior.nuisance)
@@ -117,17 +132,36 @@ def _dragged(request: Drag, person: WarmPersona, canvas: Canvas, task: Task, con
     if request.guarded:
         hold = task.hold(canvas.synthesis, canvas.w)
         generator = canvas.generator if hold is None else Held(canvas.generator, hold)
-        last = guarded(judge, lambda w: render(generator, w), path, last, task.targets)  # type: ignore[arg-type]  # draws
-    return last, float(identity_scores(judge.identity(canvas.face), judge.embeddings)[0])
+        last = guarded(judge, generator.images, canvas.synthesis, path, last, task, space)
+    return last, path
 
 
-def _portrait(person: WarmPersona, image: Tensor, seed: int) -> tuple[MarkedImage, None, PictureReport]:
-    marked = mark_portrait(to_uint8(image)[0])
-    image = to_tensor(marked.pixels).to(image)  # what is handed out is what is judged
-    measured = person.judge.attributes(image)[0]
-    report = person.judge.reports(image, measured, requested=[{}], targets=[{}], seed=seed)[0]
-    report.mark = marked.score
-    return marked, None, report
+def way(path: Sequence[Step], last: Step, count: int) -> list[Tensor]:
+    """w_plus [1, num_ws, D] of so many places on the way from the first step to `last`, the first of them where it began."""
+    left = float(last.left.sum())
+    stops = [path[0], *(step for step in path[1:] if float(step.left.sum()) > left), last]
+    going = torch.linspace(float(stops[0].left.sum()), left, count + 1)[:-1].tolist()
+    found, at = [], 0
+    for wanted in going:
+        while at < len(stops) - 2 and float(stops[at + 1].left.sum()) > wanted:
+            at += 1
+        here, there = float(stops[at].left.sum()), float(stops[at + 1].left.sum())
+        share = (here - wanted) / (here - there) if here > there else 0.0
+        found.append(torch.lerp(stops[at].w_plus, stops[at + 1].w_plus, min(max(share, 0.0), 1.0)))
+    return found
+
+
+def _portraits(person: WarmPersona, images: Tensor, seed: int) -> list[Delivered]:
+    """Marked and judged. Each is its own crop."""
+    marked = [mark_portrait(pixels) for pixels in to_uint8(images)]
+    images = to_tensor(np.stack([one.pixels for one in marked])).to(images)  # what is handed out is what is judged
+    asked: list[dict[str, float]] = [{}] * len(marked)
+    reports = person.judge.reports(
+        images, person.judge.attributes(images)[0], requested=asked, targets=asked, seed=seed
+    )
+    for one, report in zip(marked, reports, strict=True):
+        report.mark = one.score
+    return [Delivered(one, one, report) for one, report in zip(marked, reports, strict=True)]
 
 
 def _tell(report: PictureReport, canvas: Canvas, task: Task, step: Step, request: Drag) -> None:

@@ -23,9 +23,11 @@ from .. import library
 from .loop import run_for, save_atomically
 
 BATCH = 12
+POOL = 360  # pairs that are kept, and asked about again with other places: drawing them takes most of the time
+EVERY = 6  # steps from one batch of new pairs to the next, so that each pair is asked about six times
 PLACES = 64  # at most
-PSI = 0.7  # of the first latent; the second is not truncated
-NEAR = 0.1  # of the way from the first to the second that is gone (published: 0.1)
+PSI = 0.7  # of the first latent
+NEAR = 0.1  # of the change between two latents (published: 0.1)
 SURE = 0.5  # of a place's motion, to be asked about
 RATE = 5e-4
 PAIRS = 96  # that the units of motion are measured on
@@ -49,33 +51,52 @@ class Pairs:
         self.generator, self.rng = generator, torch.Generator().manual_seed(seed)
         self.rows = min(6, generator.num_ws)
         self.scale = torch.ones(3)
+        self._pool: list[tuple[Tensor, ...]] = []
 
     def latents(self, count: int) -> tuple[Tensor, Tensor]:
-        """w_plus [B, num_ws, D] twice: a face, and one near it whose first rows differ, each row in its own way."""
-        mapping, D = self.generator.mapping, self.generator.config.z_dim
-        z = torch.randn(count, D, generator=self.rng)
-        others = torch.randn(count * self.rows, D, generator=self.rng)
-        w = torch.lerp(mapping.w_avg.expand(count, -1), mapping(z), PSI)
-        apart = mapping(others).view(count, self.rows, -1)
-        together = mapping(torch.randn(count, D, generator=self.rng))[:, None]
-        share = torch.rand(count, 1, 1, generator=self.rng)  # from all rows alike to each on its own
-        other = torch.lerp(together, apart, share)
+        """w_plus [B, num_ws, D] twice: a face, and one near it whose first rows differ, in part each row in its own way.
+
+        The published pairs lead from truncated latents towards others, so towards the mean: a network that has learnt only that explains
+        a third of their change and moves nothing. Here the change is the difference of two latents, and means nothing on its own.
+        """
+        rows = self.rows
+        w = torch.lerp(self.generator.mapping.w_avg.expand(count, -1), self._drawn(count), PSI)
+        apart = (self._drawn(count * rows) - self._drawn(count * rows)).view(count, rows, -1)
+        together = (self._drawn(count) - self._drawn(count))[:, None]
+        share = torch.rand(count, 1, 1, generator=self.rng) ** 2  # from all rows alike to each on its own
         first = self.generator.synthesis.as_w_plus(w).clone()
         second = first.clone()
-        second[:, : self.rows] += NEAR * (other - first[:, : self.rows])
+        second[:, :rows] += NEAR * torch.lerp(together, apart, share)
         return first, second
 
+    def _drawn(self, count: int) -> Tensor:
+        return self.generator.mapping(torch.randn(count, self.generator.config.z_dim, generator=self.rng))
+
+    @property
+    def ready(self) -> bool:
+        return len(self._pool) >= 2 * BATCH
+
     @torch.no_grad()
-    def draw(self, count: int, places: int) -> Questions:
+    def grow(self, count: int) -> None:
+        """New pairs into the pool, in place of the oldest."""
         first, second = self.latents(count)
         maps, other = (feature_map(self.generator.synthesis, w).contiguous() for w in (first, second))
         found = motion(maps, other)
         whole = torch.cat([found.flow, found.expansion[:, None]], 1).flatten(2) / self.scale[:, None]
         weights = (found.sure.flatten(1) > SURE).float() + 1e-4
+        rows = slice(self.rows)
+        self._pool += zip(first[:, rows], second[:, rows], whole, maps.flatten(2).bfloat16(), weights, strict=True)
+        del self._pool[:-POOL]
+
+    def draw(self, places: int) -> Questions:
+        """A batch from the pool, about so many places of each pair."""
+        picked = torch.randint(len(self._pool), (BATCH,), generator=self.rng).tolist()
+        w, moved, whole, maps, weights = (
+            torch.stack(part) for part in zip(*(self._pool[n] for n in picked), strict=True)
+        )
         chosen = torch.multinomial(weights, places, generator=self.rng)[:, None]
-        picked = whole.gather(2, chosen.expand(-1, 3, -1)).mT
-        features = maps.flatten(2).gather(2, chosen.expand(-1, maps.shape[1], -1)).mT
-        return Questions(first[:, : self.rows], second[:, : self.rows], picked, features)
+        features = maps.gather(2, chosen.expand(-1, maps.shape[1], -1)).mT.float()
+        return Questions(w, moved, whole.gather(2, chosen.expand(-1, 3, -1)).mT, features)
 
     @torch.no_grad()
     def measure(self) -> None:
@@ -110,6 +131,9 @@ def train(generator: StyleGAN2, path: Path, minutes: float, seed: int) -> Latent
     w_dim, features = generator.w_dim, generator.config.width(SIDE)
     sizes = Sizes(w_dim, features, DIM, DEPTH, HEADS, DIM // HEADS, MLP, pairs.rows)
     network = LatentTransformer(sizes)
+    with torch.no_grad():  # at first it changes nothing
+        network.change.weight.zero_()
+        network.change.bias.zero_()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=0.01)
     steps = 0
     if path.exists():
@@ -124,7 +148,9 @@ def train(generator: StyleGAN2, path: Path, minutes: float, seed: int) -> Latent
     def step(share: float) -> dict[str, float]:
         nonlocal steps
         places = int(round(math.exp(float(torch.rand((), generator=pairs.rng)) * math.log(PLACES))))
-        asked = pairs.draw(BATCH, places)
+        if steps % EVERY == 0 or not pairs.ready:
+            pairs.grow(BATCH)
+        asked = pairs.draw(places)
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, (steps + 1) / 200) * (1 - share) ** 0.5
         change = (asked.moved - asked.w) / NEAR
