@@ -32,7 +32,7 @@ def linked(served):
             todo += re.findall(r'(?:src|href)="(/static/[^"]+)"', text)
         elif path.endswith(".js"):
             for name in re.findall(r'(?:from|import)\s*"(\.[^"]+)"', text):
-                todo.append("/" + str((Path(path).parent / name)).lstrip("/") if ".." not in name else _up(path, name))
+                todo.append("/" + str(Path(path).parent / name).lstrip("/") if ".." not in name else _up(path, name))
     return found
 
 

@@ -25,6 +25,13 @@ const SHORTCUTS = [
   ["R", "key_r"], ["S", "key_s"], ["?", "key_help"], ["Esc", "key_escape"],
 ];
 
+/** The area stands in the address, so that the browser's own back and forward go between areas. @param {string} area */
+function open(area) {
+  if (area !== state.area) location.hash = area;
+}
+
+addEventListener("hashchange", () => /^#\w+$/.test(location.hash) && set({ area: location.hash.slice(1) }));
+
 async function enter() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token) {
@@ -45,7 +52,7 @@ function shortcut(event) {
   }
   if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const area = areas()[Number(event.key) - 1];
-  if (area) set({ area: area.name });
+  if (area) open(area.name);
   if (event.key === "?") set({ helping: true });
   if (event.key === "r") dispatchEvent(new CustomEvent("studio", { detail: "another" }));
   if (event.key === "s") dispatchEvent(new CustomEvent("studio", { detail: "save" }));
@@ -63,7 +70,7 @@ function Studio() {
   return html`<a class="hidden" href="#main">${t("skip")}</a>
     <header class="top">
       <b class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="9" r="5" /><path d="M3 22c1-6 5-8 9-8s8 2 9 8" /></svg><span>Portraitist</span></b>
-      <nav aria-label=${t("title")}>${store.about && areas().map((a) => html`<button aria-current=${a.name === view.name ? "page" : undefined} onClick=${() => set({ area: a.name })}>${t(a.name)}</button>`)}</nav>
+      <nav aria-label=${t("title")}>${store.about && areas().map((a) => html`<button aria-current=${a.name === view.name ? "page" : undefined} onClick=${() => open(a.name)}>${t(a.name)}</button>`)}</nav>
       <div class="row">
         <button class="quiet icon" disabled=${!canUndo()} onClick=${undo} aria-label=${t("undo")} title=${t("undo")}>↶</button>
         <button class="quiet icon" disabled=${!canRedo()} onClick=${redo} aria-label=${t("redo")} title=${t("redo")}>↷</button>

@@ -227,9 +227,11 @@ async function* messages(body) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let text = "";
+  let ended = false;
   try {
     for (;;) {
       const { done, value } = await reader.read();
+      ended = done;
       if (done) return;
       text += decoder.decode(value, { stream: true });
       for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
@@ -239,6 +241,6 @@ async function* messages(body) {
       }
     }
   } finally {
-    reader.cancel().catch(() => {});
+    if (!ended) reader.cancel().catch(() => {});
   }
 }

@@ -33,7 +33,7 @@ export const TEXTS = {
     free: "free", set_free: "Let it be drawn at random", seed: "Seed", another: "Another one", drawing: "Drawing…", reset: "Back to the start",
     clamped: "beyond what {name} can do: shown is {value}", 
     grid: "Grid", grid_across: "across", grid_down: "down", grid_make: "Make a grid", 
-    save: "Save", save_recipe: "Recipe (JSON)", history: "History", history_none: "What you make stands here.", report: "Report",
+    save: "Save", save_recipe: "Recipe (JSON)", replay: "Replay a recipe", not_recipe: "This file is no recipe of a portrait. Save one with “Recipe (JSON)” first.", history: "History", history_none: "What you make stands here.", report: "Report",
     asked: "asked", target: "target", achieved: "achieved", error: "± error", likeness: "likeness", likeness_percentile: "more alike than {p} % of the own photos",
     nearest: "nearest photo", leakage: "moved beside it", outside: "change outside the face", consistency: "agrees with the photo", degradation: "damage assumed", seconds: "seconds",
     // photo and restore
@@ -71,7 +71,7 @@ export const TEXTS = {
     free: "随机", set_free: "让它随机", seed: "种子", another: "换一张", drawing: "绘制中…", reset: "回到起点",
     clamped: "超出 {name} 的范围：显示的是 {value}", 
     grid: "网格", grid_across: "横向", grid_down: "纵向", grid_make: "生成网格", 
-    save: "保存", save_recipe: "配方 (JSON)", history: "历史", history_none: "您做的图片会出现在这里。", report: "报告",
+    save: "保存", save_recipe: "配方 (JSON)", replay: "重放配方", not_recipe: "此文件不是肖像配方。请先用“配方 (JSON)”保存一个。", history: "历史", history_none: "您做的图片会出现在这里。", report: "报告",
     asked: "要求", target: "目标", achieved: "达到", error: "± 误差", likeness: "相似度", likeness_percentile: "与本人照片相比，超过 {p} %",
     nearest: "最接近的照片", leakage: "连带变化", outside: "面部之外的变化", consistency: "与照片一致", degradation: "假定的损坏", seconds: "秒",
     drop_photo: "把照片拖到这里", choose_photo: "选择照片", another_photo: "换一张照片", apply: "应用", working: "处理中…", before: "之前", after: "之后", compare: "前后对比", hold: "按住查看原照片",

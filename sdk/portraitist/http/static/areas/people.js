@@ -75,12 +75,12 @@ function Card({ person, open, onDetails, onDelete }) {
   const advice = person.reach.filter((r) => r.advice);
   const add = (files) => attempt(async () => watch(store, await store.studio.submit(person.persona_id, "add", {}, { photos: files }), person.name));
   return html`<li class=${`card ${store.person?.persona_id === person.persona_id ? "chosen" : ""}`}>
-    <button class="picture" onClick=${() => set({ person, area: "portrait" })} aria-label=${`${t("person_open")}: ${person.name}`}>
+    <button class="picture" onClick=${() => (set({ person }), (location.hash = "portrait"))} aria-label=${`${t("person_open")}: ${person.name}`}>
       <${Picture} address=${person.preview} alt="" />
     </button>
     <div class="row"><h2>${person.name}</h2><small>${t("person_photos", { used, all: person.photos.length })}</small></div>
     <div class="row">
-      <button class="primary" onClick=${() => set({ person, area: "portrait" })}>${t("portrait")}</button>
+      <button class="primary" onClick=${() => (set({ person }), (location.hash = "portrait"))}>${t("portrait")}</button>
       <button class="quiet" aria-expanded=${open} onClick=${onDetails}>${t("person_verdicts")}</button>
       <button class="quiet danger" onClick=${onDelete}>${t("person_delete")}</button>
     </div>

@@ -38,7 +38,7 @@ export function Restore() {
     addEventListener("studio", key);
     return () => removeEventListener("studio", key);
   });
-  if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => set({ area: "people" })}>${t("people")}</button></p>`;
+  if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
   if (!file) return html`<section class="bench single" aria-labelledby="restore-title"><h1 id="restore-title" class="hidden">${t("restore")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} /></section>`;
   const go = async () => {
     setBusy(true);
