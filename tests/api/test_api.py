@@ -249,3 +249,10 @@ def test_a_job_is_stopped_by_who_may(served, ana, api, scope, refused):
     job = api.post("/v1/personas/ana/synthesize", json={}).json()["id"]
     with served.client(scope) as client:
         assert client.post(f"/v1/jobs/{job}/cancel").status_code == refused
+
+
+def test_messages_speak_of_routes(api, ana):
+    """Not of Python's calls, which whoever asks over HTTP does not make."""
+    assert "GET /v1/jobs shows" in api.get(f"/v1/jobs/job_{'0' * 20}").json()["detail"]
+    no_values = api.post("/v1/personas/ana/edit", files={"photo": ("x.png", png())}).json()["detail"]
+    assert '{"values": {"yaw": -15}}' in no_values and "edit(" not in no_values

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from ..errors import Conflict, PortraitistError, QuotaExceeded
+from .words import spoken
 
 log = logging.getLogger(__name__)
 MEDIA = "application/problem+json"
@@ -78,7 +79,12 @@ def of_error(error: PortraitistError, *, private: bool) -> JSONResponse:
         headers["Retry-After"] = str(QUOTA_RETRY_S)
     if status < 500 or private:
         return problem(
-            status, error.code, error.message, param=error.param, details=error.to_dict()["details"], headers=headers
+            status,
+            error.code,
+            spoken(error.message),
+            param=error.param,
+            details=error.to_dict()["details"],
+            headers=headers,
         )
     number = secrets.token_hex(6)
     log.error("answer %s: %s", number, error.message)

@@ -21,6 +21,7 @@ from ..priors.prior import Prior
 from ..priors.record import PriorRecord
 from ..results import PersonaRecord, Progress
 from ..store import is_digest
+from .words import spoken
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -208,7 +209,7 @@ def _in_order(data: Any, leaving: set[str]) -> list[str]:
 def _why(error: Json) -> JobError:
     return JobError(
         code=str(error.get("code", "job_failed")),
-        message=str(error.get("message", "")),
+        message=spoken(str(error.get("message", ""))),
         param=error.get("param"),
         details=error.get("details") or {},
     )
