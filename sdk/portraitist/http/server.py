@@ -68,8 +68,10 @@ class Running:
             server.should_exit = True
 
 
-def run(backend: Backend, options: Options, *, tenant: str | None = None, monitor: str | None = None) -> None:
-    asyncio.run(Running(backend, options, tenant=tenant, monitor=monitor).serve())
+def run(
+    backend: Backend, options: Options, *, tenant: str | None, monitor: str | None, say: Callable[[str], None]
+) -> None:
+    asyncio.run(Running(backend, options, tenant=tenant, monitor=monitor, say=say).serve())
 
 
 class Server(uvicorn.Server):

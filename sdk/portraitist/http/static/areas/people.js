@@ -50,6 +50,7 @@ async function watch(store, job, name) {
   try {
     for await (const event of store.studio.follow(job.id)) {
       if (event.kind === "started") change({ status: "running", ahead: null });
+      if (event.kind === "unavailable") set({ trouble: new Error(event.detail) });
       if (event.progress) change({ status: "running", progress: event.progress });
     }
     const over = await store.studio.job(job.id);
