@@ -181,7 +181,7 @@ export function Report({ report }) {
   const fact = (label, value) => value !== null && value !== undefined && value !== "" && html`<dt>${label}</dt><dd>${value}</dd>`;
   const leaks = Object.entries(report.leakage ?? {}).map(([name, share]) => `${word(name, name)} ${Math.round(100 * Number(share))} %`).join(", ");
   return html`<div class="report">
-    ${rows.length > 0 && html`<table><thead><tr><th></th><th>${t("asked")}</th><th>${t("target")}</th><th>${t("achieved")}</th><th>${t("error")}</th></tr></thead><tbody>
+    ${rows.length > 0 && html`<table><thead><tr><td></td><th>${t("asked")}</th><th>${t("target")}</th><th>${t("achieved")}</th><th>${t("error")}</th></tr></thead><tbody>
       ${rows.map(([name, a]) => html`<tr class=${a.clamped ? "clamped" : ""}><th scope="row">${word(name, name)}</th>
         ${[a.requested, a.target, a.achieved, a.error].map((v) => html`<td>${v === null || v === undefined ? "–" : shown(v, unit(name))}</td>`)}</tr>`)}
     </tbody></table>`}
