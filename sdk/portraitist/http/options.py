@@ -20,7 +20,7 @@ class Options:
     origins: tuple[str, ...] = ()
     rate: float = 600.0  # requests a minute and key, where the key says nothing else
     upload_bytes: int = 512 * MIB  # of one request with photos
-    json_bytes: int = 8 * MIB  # of any other request
+    json_bytes: int = 2 * MIB  # of any other request
     files: int = 200  # in one request
     header_bytes: int = 32_768  # of all headers of a request
     header_s: float = 10.0  # for a request's line and headers to arrive
