@@ -344,7 +344,7 @@ def test_large_bodies(small):
 
 
 def test_a_small_request_does_not_ask_for_a_million_pictures(served, api, ana):
-    many = [0.0] * 200_000
+    many = [0.0] * 100_000
     began = time.monotonic()
     answer = api.post("/v1/personas/ana/synthesize", json={"values": {"yaw": many, "smile": many}})
     assert answer.status_code == 422 and len(answer.content) < 2000 and time.monotonic() - began < 10

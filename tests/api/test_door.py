@@ -44,12 +44,12 @@ def test_every_route_asks(served):
     """Of all that the document lists, only what says so is open."""
     document = httpx.get(served.url + "/openapi.json").json()
     open_to_all = {"/live", "/ready", "/v1/session"}
-    asked = 0
+    asked, client = 0, httpx.Client()
     for path, methods in document["paths"].items():
         for method in methods:
             filled = path.format(persona="ana", prior="default", job_id="job_" + "0" * 20, number=0, webhook_id="msg_0")
             for headers in ({}, {"Authorization": "Bearer ptk_wrong"}, {"Authorization": "Basic YTpi"}):
-                answer = httpx.request(method, served.url + filled, headers=headers)
+                answer = client.request(method, served.url + filled, headers=headers)
                 assert (answer.status_code == 401) != (path in open_to_all), (method, path, answer.text)
                 if answer.status_code == 401 and path not in open_to_all:
                     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -154,7 +154,7 @@ def test_the_printed_address_lets_one_browser_in(served):
 
 def test_a_token_is_not_guessed():
     with serving(fake_backend()) as served:
-        tries = [exchange(served.url, "x" * 43).status_code for _ in range(30)]
+        tries = [exchange(served.url, "x" * 43).status_code for _ in range(10)]
         assert tries[0] == 401 and tries[-1] == 429
 
 

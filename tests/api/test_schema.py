@@ -75,8 +75,8 @@ def made_tame(case, served):
 
 
 def test_every_answer_fits_the_document(fuzzed):
-    statuses = fuzz(fuzzed, 4)
-    assert sum(statuses.values()) > 120 and statuses.get(200, 0) + statuses.get(202, 0) > 20, statuses
+    statuses = fuzz(fuzzed, 3)
+    assert sum(statuses.values()) > 100 and statuses.get(200, 0) + statuses.get(202, 0) > 20, statuses
     assert not [status for status in statuses if status >= 500]
 
 
