@@ -17,7 +17,7 @@ export const TEXTS = {
     // people
     people_none: "Nobody yet. Drop ten or twenty photos of one person here.",
     person_new: "New person", person_open: "Open", person_delete: "Delete", person_add: "Add photos", person_photos: "{used} of {all} photos used",
-    person_advice: "What would help", person_verdicts: "Photos", used: "used", refused: "refused", warned: "used, with a remark",
+    person_advice: "What would help", person_verdicts: "Photos", used: "used", looked_at: "looked at", refused: "refused", warned: "used, with a remark",
     drop_photos: "Drop photos or a folder here", choose_photos: "Choose photos", choose_folder: "Choose a folder", photos_chosen: "{n} photos chosen", photo_remove: "Leave out {name}",
     name: "Name", name_hint: "Unique among your people",
     consent: "Consent", consent_text: "The person in these photos agrees that portraits of them are made here, and may withdraw this at any time. Then everything of them is deleted.",
@@ -56,7 +56,7 @@ export const TEXTS = {
     lost_text: "它还在运行吗？请用 `portraitist studio` 启动，并打开它打印的地址。",
     people_none: "还没有人物。把同一个人的十到二十张照片拖到这里。",
     person_new: "新人物", person_open: "打开", person_delete: "删除", person_add: "添加照片", person_photos: "{all} 张照片中用了 {used} 张",
-    person_advice: "怎样更好", person_verdicts: "照片", used: "已使用", refused: "未采用", warned: "已使用，有提示",
+    person_advice: "怎样更好", person_verdicts: "照片", used: "已使用", looked_at: "已检查", refused: "未采用", warned: "已使用，有提示",
     drop_photos: "把照片或文件夹拖到这里", choose_photos: "选择照片", choose_folder: "选择文件夹", photos_chosen: "已选 {n} 张照片", photo_remove: "去掉 {name}",
     name: "名字", name_hint: "在您的人物中不重复",
     consent: "同意", consent_text: "照片中的人同意在此制作其肖像，并可随时撤回同意；撤回后其全部数据将被删除。",

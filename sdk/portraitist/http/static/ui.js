@@ -219,13 +219,14 @@ function shareOf(p) {
   return before.reduce((sum, stage) => sum + STAGES[stage], STAGES[p.stage] * within);
 }
 
-/** @param {{job: import("./client.js").Job | null, what: string, onCancel?: () => void}} props */
-export function Bar({ job, what, onCancel }) {
+/** @param {{job: import("./client.js").Job | null, what: string, onCancel?: () => void, children?: any}} props */
+export function Bar({ job, what, onCancel, children }) {
   const p = job?.progress;
   const share = p ? shareOf(p) : 0;
   return html`<div class="progress" role="status">
     <div class="row"><b>${what}</b><span>${p ? word(`stage_${p.stage}`, p.stage) : job?.status === "queued" && job.ahead ? t("waiting", { n: job.ahead }) : t("stage_starting")}${p?.eta ? `, ${t("left", { time: time(p.eta) })}` : ""}</span>
       ${onCancel && html`<button class="quiet" onClick=${onCancel}>${t("cancel")}</button>`}</div>
     <progress max="1" value=${share} aria-label=${what} />
+    ${children}
   </div>`;
 }
