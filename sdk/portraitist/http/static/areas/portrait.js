@@ -116,7 +116,7 @@ export function Portrait() {
         ${[0, 1].map((n) => html`<label>${t(n ? "grid_down" : "grid_across")}<select value=${grid[n]} onChange=${(e) => setGrid(n ? [grid[0], e.target.value] : [e.target.value, grid[1]])}>
           <option value="">–</option>${person.reach.map((r) => html`<option value=${r.attribute}>${word(r.attribute, r.attribute)}</option>`)}</select></label>`)}
         <button disabled=${!grid[0] || !grid[1] || grid[0] === grid[1]} onClick=${makeGrid}>${t("grid_make")}</button></div></details>
-      <${Outcome} made=${made} />
+      <${Outcome} made=${made} job=${live} />
       <label class="file"><input class="hidden" type="file" accept=".json,application/json" onChange=${replay} /><span>${t("replay")}</span></label>
     </div>
     <${History} operations=${["synthesize"]} current=${made} onOpen=${(one) => (setMade(one), setLive(one.job), one.request.grid || ((before.current = one.request), setAsked(one.request)))} />
