@@ -130,7 +130,7 @@ def _create(verb: Verb) -> Endpoint:
         request: Request, caller: Maker, idempotency_key: IdempotencyKey = None, prefer: Prefer = ""
     ) -> JSONResponse:
         def submit(given: dict[str, Any]) -> AnyJob:
-            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).personas, **given)
+            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).personas, given)
             return job
 
         return await submitted(request, caller, verb, submit, prefer)
@@ -143,7 +143,7 @@ def _operation(verb: Verb) -> Endpoint:
         request: Request, caller: Maker, persona: Name, idempotency_key: IdempotencyKey = None, prefer: Prefer = ""
     ) -> JSONResponse:
         def submit(given: dict[str, Any]) -> AnyJob:
-            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).personas.get(persona), **given, wait=False)
+            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).personas.get(persona), given)
             return job
 
         await api_of(request).threads.call(caller.studio.personas.get, persona)  # before anything is uploaded
