@@ -44,6 +44,13 @@ async function enter() {
   });
 }
 
+/** Nothing of this studio stays in the browser. */
+function leave() {
+  keep("key", "");
+  state.studio.key = "";
+  set({ helping: false, needsKey: true, about: null, people: [], person: null, made: [], learning: [] });
+}
+
 function shortcut(event) {
   const typing = event.target.matches?.("input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select");
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typing) {
@@ -83,7 +90,8 @@ function Studio() {
       ${store.trouble && html`<${Trouble} error=${readable(store.trouble)} onClose=${() => set({ trouble: null })} />`}
       ${store.needsKey ? html`<${Key} />` : store.about && areas().filter((a) => visited.has(a.name)).map((a) => html`<div key=${a.name} hidden=${a !== view}><${a.view} /></div>`)}
     </main>
-    ${store.helping && html`<${Dialog} title=${t("help")} onClose=${() => set({ helping: false })}><dl class="keys">${SHORTCUTS.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${t(what)}</dd>`)}</dl></${Dialog}>`}`;
+    ${store.helping && html`<${Dialog} title=${t("help")} onClose=${() => set({ helping: false })}><dl class="keys">${SHORTCUTS.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${t(what)}</dd>`)}</dl>
+      <footer class="row"><button class="quiet" onClick=${leave}>${t("key_forget")}</button></footer></${Dialog}>`}`;
 }
 
 /** An error of the network has no words of ours. */

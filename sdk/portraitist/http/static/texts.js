@@ -12,7 +12,7 @@ export const TEXTS = {
     // session
     key_title: "Open the studio",
     key_text: "Open the address that `portraitist studio` printed last. Or paste an API key, which `portraitist keys create` makes.",
-    key_label: "API key", key_open: "Open",
+    key_label: "API key", key_forget: "Leave: forget the key in this browser", key_open: "Open",
     lost_text: "Is it still running? Start it with `portraitist studio`, and open the address that it prints.",
     // people
     people_none: "Nobody yet. Drop ten or twenty photos of one person here.",
@@ -52,7 +52,7 @@ export const TEXTS = {
     theme: "浅色或深色", language: "语言", help: "键盘快捷键", close: "关闭", cancel: "取消", undo: "撤销", redo: "重做",
     key_title: "打开工作室",
     key_text: "请打开 `portraitist studio` 最后打印的地址，或粘贴由 `portraitist keys create` 生成的 API 密钥。",
-    key_label: "API 密钥", key_open: "打开",
+    key_label: "API 密钥", key_forget: "离开：在此浏览器中忘记密钥", key_open: "打开",
     lost_text: "它还在运行吗？请用 `portraitist studio` 启动，并打开它打印的地址。",
     people_none: "还没有人物。把同一个人的十到二十张照片拖到这里。",
     person_new: "新人物", person_open: "打开", person_delete: "删除", person_add: "添加照片", person_photos: "{all} 张照片中用了 {used} 张",
