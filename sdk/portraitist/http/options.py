@@ -27,7 +27,8 @@ class Options:
     body_s: float = 15.0  # for its body, and ...
     body_rate: float = 16_384.0  # ... a second more for so many bytes
     wait_s: float = 60.0  # the longest `Prefer: wait`
-    threads: int = 8  # for calls that block: ledger, store, encryption
+    threads: int = 8  # for calls that block a moment: ledger, store
+    slow_threads: int = 4  # for those that take longer: sealing uploads, looking for marks
     connections: int = 4096
 
     @property

@@ -158,7 +158,7 @@ async def submitted(
 ) -> JSONResponse:
     api = api_of(request)
     async with arguments(request, verb, api.options) as given:
-        job = await api.threads.call(submit, given)
+        job = await (api.slow if verb.photos else api.threads).call(submit, given)
     return await told(api, caller, job.id, prefer, 202)
 
 
