@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from .errors import ConsentExpired, ConsentMissing, InvalidRequest
 
+_FOR_EVER_DAYS = 365_000  # what calendars can count
 _NOBODY_ASKED = "No consent was recorded. Whoever runs Portraitist here answers for it that the person agrees."
 
 
@@ -71,8 +72,11 @@ def check(consent: Consent | None, *, shared: bool, now: float) -> None:
 
 def end_of(consent: Consent, retain_days: float | None, *, now: float) -> float | None:
     """When the persona expires, in seconds since the epoch: with the consent, or after so many days. None: never."""
-    if retain_days is not None and not retain_days > 0:
-        raise InvalidRequest(f"retain_days={retain_days!r}: expected a number of days above 0", param="retain_days")
+    if retain_days is not None and not 0 < retain_days < _FOR_EVER_DAYS:
+        raise InvalidRequest(
+            f"retain_days={retain_days!r}: expected a number of days above 0; leave it out to keep the persona",
+            param="retain_days",
+        )
     ends = [consent.expires.timestamp()] if consent.expires else []
     if retain_days is not None:
         ends.append(now + timedelta(days=retain_days).total_seconds())

@@ -19,6 +19,7 @@ from .operations import operation
 from .store import SealedStore, words
 from .webhooks.wire import Webhook
 
+_QUOTED = 200  # characters of a value that is refused
 _R = TypeVar("_R", bound=BaseModel)
 
 
@@ -29,7 +30,9 @@ def build(model: type[_R], **values: Any) -> _R:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or model.__name__
-        raise InvalidRequest(f"{where}={first['input']!r}: {first['msg'].lower()}", param=where) from error
+        given = repr(first["input"])
+        given = given if len(given) <= _QUOTED else given[:_QUOTED] + "…"
+        raise InvalidRequest(f"{where}={given}: {first['msg'].lower()}", param=where) from error
 
 
 class Uploads:

@@ -23,6 +23,7 @@ from .results import Reach
 
 GRID_STEPS = 5
 KEEP = "keep"  # as a value: stays as it is
+MOST = 1024  # pictures in one call
 Values = dict[str, float]
 
 
@@ -65,14 +66,17 @@ def expanded(
             _check_value(name, v, reach[name], relative=relative, strict=strict)
     lists = [name for name, value in values.items() if isinstance(value, list)]
     fixed = {name: value for name, value in values.items() if not isinstance(value, list)}
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 1024):
-        raise InvalidRequest(f"n={n!r}; expected a whole number from 1 to 1024", param="n")
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST):
+        raise InvalidRequest(f"n={n!r}; expected a whole number from 1 to {MOST}", param="n")
     if n is not None and lists:
         raise InvalidRequest(f"n={n} together with a list for {lists[0]!r}; use one of them", param="n")
     if len(lists) > 2:
         raise InvalidRequest(
             f"lists for {', '.join(lists)}; at most two attributes can vary in one call", param=lists[2]
         )
+    pictures = math.prod(len(_several(values[name])) for name in lists)
+    if pictures > MOST:  # before they are spread out: two long lists would fill the memory
+        raise InvalidRequest(f"{pictures} pictures in one call; at most {MOST}, ask for fewer values", param=lists[0])
     if not lists:
         return Batch([fixed] * (n or 1), {"kind": "one" if n is None else "list"})
     across = _several(values[lists[0]])

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import httpx
 import psutil
@@ -341,6 +342,32 @@ def test_large_bodies(small):
             ).status_code
             == 422
         )
+
+
+def test_a_small_request_does_not_ask_for_a_million_pictures(served, api, ana):
+    many = [0.0] * 100_000
+    began = time.monotonic()
+    answer = api.post("/v1/personas/ana/synthesize", json={"values": {"yaw": many, "smile": many}})
+    assert answer.status_code == 422 and len(answer.content) < 2000 and time.monotonic() - began < 10
+
+
+def test_slow_calls_hold_up_no_quick_one(served, api, ana, monkeypatch):
+    """Twenty pictures whose marks are sought for ever, and somebody who only wants to look."""
+    go_on = threading.Event()
+    found = SimpleNamespace(to_dict=lambda: {"generated": False})
+    monkeypatch.setattr("portraitist.http.routes.others.verify", lambda data: go_on.wait(20) and found)
+    slow = [threading.Thread(target=httpx.post, args=(served.url + "/v1/verify",), daemon=True, kwargs={
+        "files": {"picture": b"x"}, "headers": dict(api.headers), "timeout": 30}) for _ in range(20)]  # fmt: skip
+    try:
+        for one in slow:
+            one.start()
+        time.sleep(0.3)
+        began = time.monotonic()
+        assert api.get("/v1/personas/ana").status_code == 200 and time.monotonic() - began < 5
+    finally:
+        go_on.set()
+        for one in slow:
+            one.join(30)
 
 
 def test_a_length_that_is_a_lie(small):

@@ -1,7 +1,10 @@
 """Who is asking: keys, scopes, rates, and the one-time address on loopback."""
 
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +13,7 @@ from typer.testing import CliRunner
 from portraitist.backend import embedded
 from portraitist.cli.app import app
 from portraitist.errors import InvalidRequest
+from portraitist.http import browser
 from portraitist.http.access.rates import Rates
 from portraitist.http.access.secret import create_key, digest_of
 from portraitist.http.options import Options
@@ -40,12 +44,12 @@ def test_every_route_asks(served):
     """Of all that the document lists, only what says so is open."""
     document = httpx.get(served.url + "/openapi.json").json()
     open_to_all = {"/live", "/ready", "/v1/session"}
-    asked = 0
+    asked, client = 0, httpx.Client()
     for path, methods in document["paths"].items():
         for method in methods:
             filled = path.format(persona="ana", prior="default", job_id="job_" + "0" * 20, number=0, webhook_id="msg_0")
             for headers in ({}, {"Authorization": "Bearer ptk_wrong"}, {"Authorization": "Basic YTpi"}):
-                answer = httpx.request(method, served.url + filled, headers=headers)
+                answer = client.request(method, served.url + filled, headers=headers)
                 assert (answer.status_code == 401) != (path in open_to_all), (method, path, answer.text)
                 if answer.status_code == 401 and path not in open_to_all:
                     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -150,7 +154,7 @@ def test_the_printed_address_lets_one_browser_in(served):
 
 def test_a_token_is_not_guessed():
     with serving(fake_backend()) as served:
-        tries = [exchange(served.url, "x" * 43).status_code for _ in range(30)]
+        tries = [exchange(served.url, "x" * 43).status_code for _ in range(10)]
         assert tries[0] == 401 and tries[-1] == 429
 
 
@@ -181,3 +185,31 @@ def test_the_servers_own_troubles_are_not_told_to_strangers(monkeypatch):
                 answer = client.get("/v1/personas")
         assert answer.status_code == 500 and answer.json()["code"] == "storage_error"
         assert ("/srv/secret" in answer.text) == told
+
+
+def test_the_browser_is_led_there_by_a_file_of_ones_own(monkeypatch):
+    opened = []
+    monkeypatch.setattr(browser.webbrowser, "open", opened.append)
+    browser.show("http://127.0.0.1:1/#token=a&b")
+    (path,) = (Path(address.removeprefix("file://")) for address in opened)
+    assert "token" not in opened[0] and path.stat().st_mode & 0o777 == 0o600
+    assert "http://127.0.0.1:1/#token=a&amp;b" in path.read_text()
+    path.unlink()
+
+
+def test_the_command(tmp_path):
+    """As a user starts it: it prints the address, answers, and ends when it is told to."""
+    command = [sys.executable, "-m", "portraitist", "studio", "--home", str(tmp_path / "home"), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        address, _, token = process.stdout.readline().strip().partition("/#token=")
+        key = exchange(address, token).json()["key"]
+        assert process.stdout.readline().startswith(address + "/#token=")  # for the next browser
+        assert httpx.get(address + "/v1", headers={"Authorization": f"Bearer {key}"}).json()["scope"] == "admin"
+        taken = subprocess.run([*command[:-1], address.rpartition(":")[2]], capture_output=True, text=True)
+        assert taken.returncode == 1 and "choose a free port" in taken.stderr
+        process.terminate()
+        assert process.wait(timeout=20) in (0, -15)
+    finally:
+        process.kill()
+        process.stdout.close()

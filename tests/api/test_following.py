@@ -8,6 +8,7 @@ import time
 import httpx
 import pytest
 
+from portraitist.errors import QueueUnavailable
 from portraitist.http.follower import Follower
 from portraitist.http.routes.jobs import waited
 from portraitist.http.threads import Threads
@@ -194,3 +195,23 @@ def test_one_question_is_asked_for_all():
 )
 def test_the_preference_is_read(prefer, seconds):
     assert waited(prefer, 60.0) == seconds
+
+
+def test_followers_are_told_when_no_worker_comes(monkeypatch):
+    """And when the job is cancelled all the same."""
+    backend = fake_backend(Gate().run)
+    with serving(backend) as served, served.client() as client:
+        learn(client, "ana")
+
+        def away():
+            raise QueueUnavailable("no worker can be started here")
+
+        job = client.post("/v1/personas/ana/synthesize", json={}).json()["id"]
+        monkeypatch.setattr(backend.transport, "check", away)
+        with client.stream("GET", f"/v1/jobs/{job}/events") as stream:
+            lines = stream.iter_lines()
+            while "event: unavailable" not in next(lines):
+                pass
+            assert json.loads(next(lines).removeprefix("data: "))["code"] == "queue_unavailable"
+            client.post(f"/v1/jobs/{job}/cancel")
+            assert [kind for _, kind, _ in messages(lines)][-1] == "cancelled"

@@ -1,6 +1,5 @@
 """Fuzzed by schemathesis from the server's own OpenAPI document: no 5xx, and every answer fits what the document says."""
 
-import os
 from contextlib import suppress
 
 import httpx
@@ -76,15 +75,16 @@ def made_tame(case, served):
 
 
 def test_every_answer_fits_the_document(fuzzed):
-    statuses = fuzz(fuzzed, 4)
-    assert sum(statuses.values()) > 120 and statuses.get(200, 0) + statuses.get(202, 0) > 20, statuses
+    statuses = fuzz(fuzzed, 3)
+    assert sum(statuses.values()) > 100 and statuses.get(200, 0) + statuses.get(202, 0) > 20, statuses
     assert not [status for status in statuses if status >= 500]
 
 
 @pytest.mark.chaos
-def test_24000_requests(fuzzed, capsys):
-    """With data that fits and data that does not, for each operation; FUZZ_EXAMPLES of each."""
-    statuses = fuzz(fuzzed, int(os.environ.get("FUZZ_EXAMPLES", "550")), start=1000)
+@pytest.mark.parametrize("piece", range(8))
+def test_24000_requests(fuzzed, capsys, piece):
+    """Each piece sends data that fits and data that does not to every operation, 75 of each."""
+    statuses = fuzz(fuzzed, 75, start=1000 * (piece + 1))
     with capsys.disabled():
         print(f"\nfuzzed requests: {sum(statuses.values())}, by status {dict(sorted(statuses.items()))}")
     assert not [status for status in statuses if status >= 500]

@@ -6,12 +6,8 @@ import httpx
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from starlette.testclient import TestClient
 
 from portraitist.errors import QueueUnavailable
-from portraitist.http.access.secret import create_key
-from portraitist.http.app import create_app
-from portraitist.http.options import Options
 from portraitist.http.traces import Traces
 from portraitist.testing import fake_backend
 
@@ -55,10 +51,8 @@ def test_a_request_is_a_span_below_the_callers():
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     backend = fake_backend()
-    options = Options(hosts=("testserver",))
-    app = create_app(backend, options, traces=Traces(provider.get_tracer("portraitist")))
-    _, key = create_key(backend, "acme", "x", "admin")
-    with TestClient(app, headers={"Authorization": f"Bearer {key}", "traceparent": ABOVE}) as client:
+    with serving(backend, traces=Traces(provider.get_tracer("portraitist"))) as served, served.client() as client:
+        client.headers["traceparent"] = ABOVE
         assert client.post("/v1/personas", files=[("request", (None, '{"name": "ana"}')), *PHOTOS]).status_code == 202
         assert client.get("/v1/personas/zoe").status_code == 404
     spans = [(s.name, s.attributes["http.route"], f"{s.context.trace_id:032x}") for s in exporter.get_finished_spans()]

@@ -142,7 +142,11 @@ def test_the_queue_keeps_what_it_has_accepted(compose, secret_files, tmp_path):
 def test_every_queue_has_workers(compose):
     for profile in ("cpu", "gpu"):
         running = {name: s for name, s in compose["services"].items() if profile in s["profiles"]}
-        served = {s["command"][s["command"].index("--queues") + 1] for s in running.values() if s.get("command", [""])[0] == "worker"}
+        served = {
+            s["command"][s["command"].index("--queues") + 1]
+            for s in running.values()
+            if s.get("command", [""])[0] == "worker"
+        }
         assert served == {"tune", "serve"} and {"queue", "store"} <= running.keys()
 
 

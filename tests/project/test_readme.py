@@ -92,7 +92,7 @@ def test_the_error_page_lists_every_error():
     for cls in errors._classes(errors.PortraitistError):
         assert f"`{cls.__name__}`" in page, cls.__name__
         if cls is not errors.PortraitistError:
-            assert f"`{cls('').code}`" in page
+            assert f"`{cls.__name__}` | `{cls('').code}` | {cls.status} |" in page
 
 
 def test_notice_attributes_what_the_weights_were_made_from():

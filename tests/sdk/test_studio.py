@@ -492,3 +492,13 @@ def test_connect(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(portraitist.StorageError, match="home="):
         portraitist.connect(home=tmp_path / "file" / "home")
+
+
+def test_long_lists_are_refused_before_they_are_spread_out(ana):
+    """A grid of two lists of 100,000 values would be 10^10 pictures."""
+    many = [0.0] * 100_000
+    with pytest.raises(InvalidRequest, match="10000000000 pictures"):
+        ana.synthesize(yaw=many, smile=many)
+    with pytest.raises(InvalidRequest) as told:
+        ana.edit(("a.jpg", b"1"), yaw=[1.0] * 100)
+    assert len(told.value.message) < 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -36,6 +37,10 @@ def studio(
     rate: Annotated[
         float, typer.Option(min=1, help="Requests a minute of an API key that has no rate of its own.")
     ] = 600.0,
+    browser: Annotated[
+        bool | None,
+        typer.Option("--browser/--no-browser", help="Open the page; default: on loopback, from a terminal."),
+    ] = None,
     monitor: Monitor = None,
     url: Url = None,
     store: Store = None,
@@ -49,6 +54,7 @@ def studio(
             f"the studio needs packages that are missing ({', '.join(missing)}); run `pip install 'portraitist[http]'`",
             param="studio",
         )
+    from ..http.browser import show
     from ..http.options import Options
     from ..http.server import run
 
@@ -59,9 +65,14 @@ def studio(
         origins=tuple(allow_origin or ()),
         rate=rate,
     )
-    run(
-        open_backend(url, home, store),
-        options,
-        tenant=None if tenant is None else check_tenant(tenant),
-        monitor=monitor,
-    )
+    shown = not (browser if browser is not None else options.loopback and sys.stdout.isatty())
+
+    def say(address: str) -> None:
+        nonlocal shown
+        print(address, flush=True)
+        if not shown:
+            shown = True
+            show(address)
+
+    tenant = None if tenant is None else check_tenant(tenant)
+    run(open_backend(url, home, store), options, tenant=tenant, monitor=monitor, say=say)

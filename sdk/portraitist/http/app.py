@@ -44,7 +44,7 @@ def create_app(
     """`backend` sees all tenants; each key belongs to one. `on_token` is told each new token of the printed address, on loopback:
     whoever brings one acts for `tenant`, with all rights."""
     options = options or Options()
-    threads = Threads(options.threads)
+    threads, slow = Threads(options.threads), Threads(options.slow_threads)
     follower = Follower(backend, threads)
     metrics = Metrics(lambda: follower.streams)
 
@@ -56,6 +56,7 @@ def create_app(
         finally:
             follower.close()
             threads.close()
+            slow.close()
 
     app = FastAPI(
         title="Portraitist",
@@ -67,7 +68,7 @@ def create_app(
         lifespan=lifespan,
     )
     sessions = Sessions(on_token) if on_token is not None and options.loopback else None
-    app.state.api = Api(backend, options, threads, follower, lambda: _ready(backend))
+    app.state.api = Api(backend, options, threads, slow, follower, lambda: _ready(backend))
     app.state.door = Door(backend, options, threads, sessions, backend.of(tenant).ledger.tenant or DEFAULT_TENANT)
     app.state.metrics = metrics
     problems.install(app, private=options.loopback)

@@ -28,6 +28,7 @@ class Api:
     backend: Backend  # sees all tenants
     options: Options
     threads: Threads
+    slow: Threads  # so that long calls hold up no short one
     follower: Follower
     ready: Callable[[], Mapping[str, str]]
 

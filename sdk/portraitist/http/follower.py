@@ -32,6 +32,7 @@ class Follower:
         self._some, self._fresh = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.streams = 0  # open ones, for metrics
+        self.trouble: PortraitistError | None = None  # no worker will come, as things are
         self.closed = False
 
     def start(self) -> None:
@@ -91,18 +92,34 @@ class Follower:
                 continue
             try:
                 found = await self._threads.call(self._backend.ledger.standing, tuple(self._waiting))
-                if loop.time() - repaired > _REPAIR_S:
-                    repaired = loop.time()
-                    await self._threads.call(self._backend.transport.check)
             except PortraitistError as error:
                 log.warning("jobs cannot be followed for now: %s", error.message)
                 await asyncio.sleep(CALM_S)
                 continue
+            if loop.time() - repaired > _REPAIR_S:
+                repaired = loop.time()
+                await self._repair()
             pause = QUICK_S if self._tell(found) or self._fresh.is_set() else min(pause * 1.5, CALM_S)
             self._fresh.clear()
             await asyncio.sleep(QUICK_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._fresh.wait(), pause - QUICK_S)
+
+    async def _repair(self) -> None:
+        """See to it that there is a worker. Those who wait are woken when that has changed."""
+        before, self.trouble = self.trouble, None
+        try:
+            await self._threads.call(self._backend.transport.check)
+        except PortraitistError as error:
+            self.trouble = error
+        if (before is None) == (self.trouble is None):
+            return
+        if self.trouble is not None:
+            log.warning("jobs are not worked at: %s", self.trouble.message)
+        for futures in self._waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_result(None)
 
     def _tell(self, found: dict[str, Standing]) -> bool:
         """Whether anything moved."""

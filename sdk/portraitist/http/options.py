@@ -20,14 +20,15 @@ class Options:
     origins: tuple[str, ...] = ()
     rate: float = 600.0  # requests a minute and key, where the key says nothing else
     upload_bytes: int = 512 * MIB  # of one request with photos
-    json_bytes: int = 8 * MIB  # of any other request
+    json_bytes: int = 2 * MIB  # of any other request
     files: int = 200  # in one request
     header_bytes: int = 32_768  # of all headers of a request
     header_s: float = 10.0  # for a request's line and headers to arrive
     body_s: float = 15.0  # for its body, and ...
     body_rate: float = 16_384.0  # ... a second more for so many bytes
     wait_s: float = 60.0  # the longest `Prefer: wait`
-    threads: int = 8  # for calls that block: ledger, store, encryption
+    threads: int = 8  # for calls that block a moment: ledger, store
+    slow_threads: int = 4  # for those that take longer: sealing uploads, looking for marks
     connections: int = 4096
 
     @property

@@ -15,10 +15,11 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from ..errors import Conflict, PortraitistError, QuotaExceeded
+from .words import spoken
 
 log = logging.getLogger(__name__)
 MEDIA = "application/problem+json"
-QUOTA_RETRY_S = 5  # when a queue is full, it may have room again so soon
+RETRY_S = 5  # a full queue may have room again so soon, and a server that is away may be back
 
 
 class Problem(BaseModel):
@@ -48,9 +49,8 @@ def problem(
     *,
     param: str | None = None,
     details: Mapping[str, Any] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
-    body = Problem(
+) -> Problem:
+    return Problem(
         type=f"urn:portraitist:error:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
@@ -59,38 +59,33 @@ def problem(
         param=param,
         details=dict(details or {}),
     )
-    return JSONResponse(body.model_dump(mode="json"), status, dict(headers or {}), MEDIA)
+
+
+def answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(body.model_dump(mode="json"), body.status, dict(headers or {}), MEDIA)
 
 
 def of_refusal(refusal: Refusal) -> JSONResponse:
-    return problem(refusal.status, refusal.code, refusal.message, headers=refusal.headers)
+    return answer(problem(refusal.status, refusal.code, refusal.message), refusal.headers)
 
 
-def of_error(error: PortraitistError, *, private: bool) -> JSONResponse:
+def of_error(error: PortraitistError, *, private: bool) -> Problem:
     """`private`: whoever asks owns this machine. Others get no text of the server's own troubles, which names folders and hosts."""
-    status, headers = error.status, {}
-    if isinstance(error, QuotaExceeded):
-        if error.quota == "personas":
-            status = Conflict.status  # waiting does not help; deleting one does
-        else:
-            headers["Retry-After"] = str(QUOTA_RETRY_S)
-    if status == 503:
-        headers["Retry-After"] = str(QUOTA_RETRY_S)
+    status = error.status
+    if isinstance(error, QuotaExceeded) and error.quota == "personas":
+        status = Conflict.status  # waiting does not help; deleting one does
     if status < 500 or private:
-        return problem(
-            status, error.code, error.message, param=error.param, details=error.to_dict()["details"], headers=headers
-        )
+        details = error.to_dict()["details"]
+        return problem(status, error.code, spoken(error.message), param=error.param, details=details)
     number = secrets.token_hex(6)
     log.error("answer %s: %s", number, error.message)
-    return problem(
-        status, error.code, f"{type(error).__doc__} The operator finds it in the log as {number}.", headers=headers
-    )
+    return problem(status, error.code, f"{type(error).__doc__} The operator finds it in the log as {number}.")
 
 
-def of_validation(error: ValidationError, *, where: str = "") -> JSONResponse:
+def of_validation(error: ValidationError) -> Problem:
     """Of a body that does not fit its schema. Values are not repeated: they may be long, or a stranger's."""
     first = error.errors(include_url=False, include_context=False, include_input=False)
-    param = ".".join(str(part) for part in first[0]["loc"]) or where or None
+    param = ".".join(str(part) for part in first[0]["loc"]) or None
     faults = [{"loc": [str(p) for p in one["loc"]], "message": one["msg"]} for one in first[:20]]
     return problem(
         422,
@@ -110,28 +105,30 @@ def install(app: FastAPI, *, private: bool) -> None:
 
     async def ours(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, PortraitistError)
-        return of_error(error, private=private)
+        body = of_error(error, private=private)
+        return answer(body, {"Retry-After": str(RETRY_S)} if body.status in (429, 503) else None)
 
     async def validation(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ValidationError)
-        return of_validation(error)
+        return answer(of_validation(error))
 
     async def parameters(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         param = str(first["loc"][-1])
-        return problem(422, "invalid_request", f"{param}: {first['msg']}", param=param)
+        return answer(problem(422, "invalid_request", f"{param}: {first['msg']}", param=param))
 
     async def starlette(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         code = {404: "not_found", 405: "method_not_allowed", 400: "malformed"}.get(error.status_code, "refused")
         text = "there is nothing here; /openapi.json lists what there is" if code == "not_found" else str(error.detail)
-        return problem(error.status_code, code, text, headers=error.headers)
+        return answer(problem(error.status_code, code, text), error.headers)
 
     async def unforeseen(_: Request, error: Exception) -> JSONResponse:
         number = secrets.token_hex(6)
         log.error("answer %s", number, exc_info=error)
-        return problem(500, "internal", f"something unforeseen happened; the operator finds it in the log as {number}")
+        text = f"something unforeseen happened; the operator finds it in the log as {number}"
+        return answer(problem(500, "internal", text))
 
     app.add_exception_handler(Refusal, refusal)
     app.add_exception_handler(PortraitistError, ours)

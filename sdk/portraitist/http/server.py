@@ -38,6 +38,7 @@ class Running:
         tenant: str | None = None,
         monitor: str | None = None,
         say: Callable[[str], None] = print,
+        traces: Traces | None = None,
     ) -> None:
         listening = _listen(options.host, options.port)
         options = replace(options, port=listening.getsockname()[1])
@@ -46,7 +47,7 @@ class Running:
             backend,
             options,
             tenant=tenant,
-            traces=Traces(tracer()),
+            traces=traces or Traces(tracer()),
             on_token=(lambda token: say(f"{self.address}/#token={token}")) if options.loopback else None,
         )
         if not options.loopback:
@@ -68,8 +69,10 @@ class Running:
             server.should_exit = True
 
 
-def run(backend: Backend, options: Options, *, tenant: str | None = None, monitor: str | None = None) -> None:
-    asyncio.run(Running(backend, options, tenant=tenant, monitor=monitor).serve())
+def run(
+    backend: Backend, options: Options, *, tenant: str | None, monitor: str | None, say: Callable[[str], None]
+) -> None:
+    asyncio.run(Running(backend, options, tenant=tenant, monitor=monitor, say=say).serve())
 
 
 class Server(uvicorn.Server):

@@ -20,7 +20,7 @@ from ..operations import OPERATIONS
 from ..priors.prior import Prior
 from ..priors.record import PriorRecord
 from ..results import PersonaRecord, Progress
-from ..store import is_digest
+from .words import spoken
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -69,7 +69,7 @@ class EventShown(BaseModel):
 
 
 class PersonaShown(PersonaRecord):
-    """A person who was learnt. `preview` is an address; `weights` is empty."""
+    """A person who was learnt. `preview` is an address."""
 
     consent: Consent | None = None
     expires: datetime | None = None
@@ -150,7 +150,7 @@ def pictures(backend: Backend, row: JobRow) -> list[str]:
 def persona(backend: Backend, row: PersonaRow) -> PersonaShown:
     record = PersonaRecord.model_validate(backend.readable(row.id, row.record))
     said = record.model_dump(mode="json")
-    said |= {"weights": "", "preview": None if record.preview is None else f"/v1/personas/{record.persona_id}/preview"}
+    said["preview"] = None if record.preview is None else f"/v1/personas/{record.persona_id}/preview"
     consent = None if row.consent is None else Consent.model_validate(backend.readable(row.id, row.consent))
     shown = PersonaShown.model_validate(
         {**said, "consent": None, "expires": None if row.expires is None else _at(row.expires)}
@@ -183,19 +183,17 @@ def _result(backend: Backend, row: JobRow) -> Json | None:
         out = {blob: f"/v1/jobs/{row.id}/pictures/{n}" for n, blob in enumerate(pictures(backend, row))}
     except NotFound:  # the persona was deleted, or has expired
         return None
-    shown: Json = _addressed(data, out) if row.persona_id else data
+    shown: Json = _addressed(data, out)
     return shown
 
 
 def _addressed(data: Any, out: Mapping[str, str]) -> Any:
-    """Blobs that leave become addresses; all others are nobody's business."""
+    """Blobs that leave become addresses."""
     if isinstance(data, dict):
         return {key: _addressed(value, out) for key, value in data.items()}
     if isinstance(data, list):
         return [_addressed(value, out) for value in data]
-    if isinstance(data, str) and (data in out or is_digest(data)):
-        return out.get(data, "")
-    return data
+    return out.get(data, data) if isinstance(data, str) else data
 
 
 def _in_order(data: Any, leaving: set[str]) -> list[str]:
@@ -208,7 +206,7 @@ def _in_order(data: Any, leaving: set[str]) -> list[str]:
 def _why(error: Json) -> JobError:
     return JobError(
         code=str(error.get("code", "job_failed")),
-        message=str(error.get("message", "")),
+        message=spoken(str(error.get("message", ""))),
         param=error.get("param"),
         details=error.get("details") or {},
     )

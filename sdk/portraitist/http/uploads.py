@@ -19,7 +19,7 @@ from ..degradations import Mask
 from ..errors import InvalidRequest
 from ..photos import MAX_BYTES, Link
 from ..store import is_digest
-from .bodies import ConsentBody, Verb, WebhookBody
+from .bodies import Spoken, Verb
 from .options import MIB, Options
 from .problems import Refusal
 
@@ -90,67 +90,95 @@ async def _request_part(parts: FormData, options: Options) -> bytes | str:
     return data
 
 
+class _Photos:
+    """The photos that a body names, and the files that came with it."""
+
+    def __init__(self, files: Mapping[str, list[File]]) -> None:
+        self._files = files
+        self._used: set[str] = set()
+
+    def linked(self, text: str, param: str) -> bytes | File | Link:
+        """A photo. Raises UrlRefused for what is neither a file of the form nor an address."""
+        return self._held(text, param) or Link(text)
+
+    def held(self, text: str, param: str) -> bytes | File:
+        """One that must be at hand. Raises InvalidRequest."""
+        found = self._held(text, param)
+        if found is None:
+            raise InvalidRequest(
+                f"{param}: give part:NAME (a file of the same form) or a data: address in base64", param=param
+            )
+        return found
+
+    def named(self, param: str) -> list[File]:
+        self._used.add(param)
+        return self._files.get(param, [])
+
+    def check_all_used(self, verb: Verb) -> None:
+        known = ", ".join(verb.photos) or "no files"
+        for name in self._files:
+            if name not in self._used:
+                raise InvalidRequest(f"nothing asks for the file {name[:60]!r}; expected {known}", param=name[:60])
+
+    def _held(self, text: str, param: str) -> bytes | File | None:
+        if text.startswith(PART):
+            name = text.removeprefix(PART)
+            self._used.add(name)
+            if len(self._files.get(name, [])) != 1:
+                raise InvalidRequest(
+                    f"{param} is said to be {name[:60]!r} of this form; send one such file", param=param
+                )
+            return self._files[name][0]
+        if text.startswith("data:") and _INLINE in text[:64]:
+            try:
+                return base64.b64decode(text.partition(_INLINE)[2], validate=True)
+            except (binascii.Error, ValueError):
+                raise InvalidRequest(f"{param}: the data: address is not base64", param=param) from None
+        return None
+
+
 def _call(verb: Verb, body: BaseModel, files: Mapping[str, list[File]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    used: set[str] = set()
+    photos, found = _Photos(files), dict[str, Any]()
     for name in type(body).model_fields:
         value = getattr(body, name)
         if name == "values":
-            for attribute in value:
-                if not attribute.isidentifier():
-                    raise InvalidRequest(f"{attribute[:60]!r} cannot be an attribute's name", param="values")
-                if attribute in type(body).model_fields or attribute in ("self", "wait"):
-                    raise InvalidRequest(f"{attribute!r} is no attribute; it stands beside `values`", param="values")
-            found.update(value)
+            found |= _attributes(value, body)
         elif name not in verb.photos:
-            found[name] = value.made() if isinstance(value, (ConsentBody, WebhookBody)) else _safe(value, files, used)
+            found[name] = _safe(value, photos)
     for name, several in verb.photos.items():
-        addresses = getattr(body, name) or []
-        given: list[Any] = [Link(a) for a in ([addresses] if isinstance(addresses, str) else addresses)]
-        given += files.get(name, [])
-        used.add(name)
+        texts = getattr(body, name) or []
+        open_ = photos.linked if name in verb.row.photos else photos.held
+        given: list[Any] = [open_(text, name) for text in ([texts] if isinstance(texts, str) else texts)]
+        given += photos.named(name)
         if several:
             found[name] = given
         elif len(given) == 1:
             found[name] = given[0]
-        else:
+        elif given or verb.needs(name):
             raise InvalidRequest(f"{name}: give one, as a file or an address", param=name)
-    known = ", ".join(verb.photos) or "no files"
-    for name in files:
-        if name not in used:
-            raise InvalidRequest(
-                f"nothing asks for the file {name[:60]!r}; expected {known}",
-                param=name[:60],
-            )
+    photos.check_all_used(verb)
     return found
 
 
-def _safe(value: Any, files: Mapping[str, list[File]], used: set[str]) -> Any:
-    """The value, with the masks in it read: none of them may name a file of the server's."""
+def _attributes(values: Mapping[str, Any], body: BaseModel) -> dict[str, Any]:
+    """As the verb's further arguments."""
+    for name in values:
+        if not name.isidentifier():
+            raise InvalidRequest(f"{name[:60]!r} cannot be an attribute's name", param="values")
+        if name in type(body).model_fields or name in ("self", "wait"):
+            raise InvalidRequest(f"{name!r} is no attribute; it stands beside `values`", param="values")
+    return {"values": dict(values)}
+
+
+def _safe(value: Any, photos: _Photos) -> Any:
+    """The value as the verb takes it. A mask in it is read: none may name a file of the server's."""
+    if isinstance(value, Spoken):
+        return value.made(photos.linked)
     if isinstance(value, Mask):
-        return _mask(value.image, files, used)
+        if is_digest(value.image):
+            return value  # of an earlier request about this person
+        mask = photos.held(value.image, "degradation")
+        return Mask(mask.read(MAX_BYTES + 1)[:MAX_BYTES] if isinstance(mask, File) else mask)
     if isinstance(value, list):
-        return [_safe(one, files, used) for one in value]
+        return [_safe(one, photos) for one in value]
     return value
-
-
-def _mask(image: str, files: Mapping[str, list[File]], used: set[str]) -> Mask:
-    if image.startswith(PART):
-        name = image.removeprefix(PART)
-        used.add(name)
-        if len(files.get(name, [])) != 1:
-            raise InvalidRequest(
-                f"the mask is said to be {name[:60]!r} of this form; send one such file",
-                param="degradation",
-            )
-        return Mask(files[name][0].read(MAX_BYTES + 1)[:MAX_BYTES])
-    if image.startswith("data:") and _INLINE in image[:64]:
-        try:
-            return Mask(base64.b64decode(image.partition(_INLINE)[2], validate=True))
-        except (binascii.Error, ValueError):
-            raise InvalidRequest("the mask's data: address is not base64", param="degradation") from None
-    if is_digest(image):
-        return Mask(image)
-    raise InvalidRequest(
-        "a mask's image is 'part:NAME' (a file of the same form) or a data: address in base64", param="degradation"
-    )

@@ -28,12 +28,12 @@ def create_key(
     """A new key and its secret, which is shown now and never again. `days`: it expires after so many. `rate`: requests a minute.
     Raises InvalidRequest."""
     if scope not in SCOPES:
-        raise InvalidRequest(f"scope={scope!r}; expected one of {', '.join(SCOPES)}", param="scope")
+        raise InvalidRequest(f"{scope[:60]!r} is no scope; take one of {', '.join(SCOPES)}", param="scope")
     if not 1 <= len(name) <= 100 or not name.isprintable():
         raise InvalidRequest("name: say in 1 to 100 printable characters what the key is for", param="name")
     for param, value in (("days", days), ("rate", rate)):
         if value is not None and not 0 < value < 1e9:
-            raise InvalidRequest(f"{param}={value!r}: expected a number above 0", param=param)
+            raise InvalidRequest(f"{param}: {value!r} is not a number above 0", param=param)
     secret, now = new_secret(), time.time()
     row = ApiKeyRow(
         id="key_" + secrets.token_hex(6),

@@ -14,7 +14,7 @@ from ...ledger.protocol import TERMINAL, Status
 from .. import shown
 from ..access.door import Caller, Maker, Reader
 from ..context import PROBLEMS, Api, api_of
-from ..problems import Refusal
+from ..problems import Refusal, of_error
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
 JobId = Annotated[str, Path(pattern="^job_[0-9a-f]{1,64}$", description="job_…")]
@@ -170,7 +170,7 @@ def waited(prefer: str, most: float) -> float | None:
 
 async def _stream(api: Api, caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes]:
     api.follower.streams += 1
-    fresh = True
+    fresh, trouble = True, None
     try:
         yield b"retry: 1000\n\n"
         while not api.follower.closed:
@@ -184,6 +184,10 @@ async def _stream(api: Api, caller: Caller, job_id: str, after: int) -> AsyncIte
             fresh = False
             if standing is None:
                 yield b": still here\n\n"
+            if api.follower.trouble is not None and api.follower.trouble is not trouble:
+                trouble = api.follower.trouble
+                problem = of_error(trouble, private=api.options.loopback)
+                yield f"event: unavailable\ndata: {problem.model_dump_json()}\n\n".encode()
     except NotFound:
         return  # it was forgotten meanwhile
     finally:

@@ -121,7 +121,7 @@ async def verify_picture(request: Request, caller: Reader) -> JSONResponse:
     """Was it made here? Looks for signed metadata (C2PA) and the invisible mark in the file `picture` (docs/provenance.md)."""
     api = api_of(request)
     data = await one_file(request, "picture", api.options)
-    found = await api.threads.call(verify, data)
+    found = await api.slow.call(verify, data)
     return JSONResponse(shown.finite(found.to_dict()))
 
 

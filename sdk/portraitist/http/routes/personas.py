@@ -130,7 +130,7 @@ def _create(verb: Verb) -> Endpoint:
         request: Request, caller: Maker, idempotency_key: IdempotencyKey = None, prefer: Prefer = ""
     ) -> JSONResponse:
         def submit(given: dict[str, Any]) -> AnyJob:
-            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).personas, **given)
+            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).personas, given)
             return job
 
         return await submitted(request, caller, verb, submit, prefer)
@@ -143,7 +143,7 @@ def _operation(verb: Verb) -> Endpoint:
         request: Request, caller: Maker, persona: Name, idempotency_key: IdempotencyKey = None, prefer: Prefer = ""
     ) -> JSONResponse:
         def submit(given: dict[str, Any]) -> AnyJob:
-            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).personas.get(persona), **given, wait=False)
+            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).personas.get(persona), given)
             return job
 
         await api_of(request).threads.call(caller.studio.personas.get, persona)  # before anything is uploaded
@@ -158,7 +158,7 @@ async def submitted(
 ) -> JSONResponse:
     api = api_of(request)
     async with arguments(request, verb, api.options) as given:
-        job = await api.threads.call(submit, given)
+        job = await (api.slow if verb.photos else api.threads).call(submit, given)
     return await told(api, caller, job.id, prefer, 202)
 
 

@@ -27,7 +27,7 @@ def router() -> APIRouter:
         request: Request, caller: Admin, prior: Name, idempotency_key: IdempotencyKey = None, prefer: Prefer = ""
     ) -> JSONResponse:
         def submit(given: dict[str, Any]) -> AnyJob:
-            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).priors, prior, **given)
+            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).priors, {**given, "name": prior})
             return job
 
         return await submitted(request, caller, verb, submit, prefer)

@@ -25,6 +25,13 @@ const SHORTCUTS = [
   ["R", "key_r"], ["S", "key_s"], ["?", "key_help"], ["Esc", "key_escape"],
 ];
 
+/** The area stands in the address, so that the browser's own back and forward go between areas. @param {string} area */
+function open(area) {
+  if (area !== state.area) location.hash = area;
+}
+
+addEventListener("hashchange", () => /^#\w+$/.test(location.hash) && set({ area: location.hash.slice(1) }));
+
 async function enter() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token) {
@@ -37,6 +44,13 @@ async function enter() {
   });
 }
 
+/** Nothing of this studio stays in the browser. */
+function leave() {
+  keep("key", "");
+  state.studio.key = "";
+  set({ helping: false, needsKey: true, about: null, people: [], person: null, made: [], learning: [] });
+}
+
 function shortcut(event) {
   const typing = event.target.matches?.("input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select");
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typing) {
@@ -45,7 +59,7 @@ function shortcut(event) {
   }
   if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const area = areas()[Number(event.key) - 1];
-  if (area) set({ area: area.name });
+  if (area) open(area.name);
   if (event.key === "?") set({ helping: true });
   if (event.key === "r") dispatchEvent(new CustomEvent("studio", { detail: "another" }));
   if (event.key === "s") dispatchEvent(new CustomEvent("studio", { detail: "save" }));
@@ -63,7 +77,7 @@ function Studio() {
   return html`<a class="hidden" href="#main">${t("skip")}</a>
     <header class="top">
       <b class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="9" r="5" /><path d="M3 22c1-6 5-8 9-8s8 2 9 8" /></svg><span>Portraitist</span></b>
-      <nav aria-label=${t("title")}>${store.about && areas().map((a) => html`<button aria-current=${a.name === view.name ? "page" : undefined} onClick=${() => set({ area: a.name })}>${t(a.name)}</button>`)}</nav>
+      <nav aria-label=${t("title")}>${store.about && areas().map((a) => html`<button aria-current=${a.name === view.name ? "page" : undefined} onClick=${() => open(a.name)}>${t(a.name)}</button>`)}</nav>
       <div class="row">
         <button class="quiet icon" disabled=${!canUndo()} onClick=${undo} aria-label=${t("undo")} title=${t("undo")}>↶</button>
         <button class="quiet icon" disabled=${!canRedo()} onClick=${redo} aria-label=${t("redo")} title=${t("redo")}>↷</button>
@@ -76,7 +90,8 @@ function Studio() {
       ${store.trouble && html`<${Trouble} error=${readable(store.trouble)} onClose=${() => set({ trouble: null })} />`}
       ${store.needsKey ? html`<${Key} />` : store.about && areas().filter((a) => visited.has(a.name)).map((a) => html`<div key=${a.name} hidden=${a !== view}><${a.view} /></div>`)}
     </main>
-    ${store.helping && html`<${Dialog} title=${t("help")} onClose=${() => set({ helping: false })}><dl class="keys">${SHORTCUTS.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${t(what)}</dd>`)}</dl></${Dialog}>`}`;
+    ${store.helping && html`<${Dialog} title=${t("help")} onClose=${() => set({ helping: false })}><dl class="keys">${SHORTCUTS.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${t(what)}</dd>`)}</dl>
+      <footer class="row"><button class="quiet" onClick=${leave}>${t("key_forget")}</button></footer></${Dialog}>`}`;
 }
 
 /** An error of the network has no words of ours. */

@@ -25,6 +25,7 @@
  */
 
 const ENDS = ["succeeded", "failed", "cancelled"];
+const EMPTY = { seq: 0, time: "", kind: "unavailable", progress: null };
 
 /** What the server refused, and why. `detail` says what to do. */
 export class PortraitistError extends Error {
@@ -142,6 +143,10 @@ export class Portraitist {
         const answer = await this.#fetch("GET", `/v1/jobs/${id}/events`, { headers: { "Last-Event-ID": `${last}` }, signal });
         if (answer.status === 204 || answer.body === null) return;
         for await (const event of messages(answer.body)) {
+          if (event.kind === undefined) {
+            yield { ...EMPTY, detail: /** @type {any} */ (event).detail }; // a problem
+            continue;
+          }
           last = event.seq;
           pause = 500;
           yield event;
@@ -227,9 +232,11 @@ async function* messages(body) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let text = "";
+  let ended = false;
   try {
     for (;;) {
       const { done, value } = await reader.read();
+      ended = done;
       if (done) return;
       text += decoder.decode(value, { stream: true });
       for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
@@ -239,6 +246,6 @@ async function* messages(body) {
       }
     }
   } finally {
-    reader.cancel().catch(() => {});
+    if (!ended) reader.cancel().catch(() => {});
   }
 }

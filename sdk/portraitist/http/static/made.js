@@ -23,10 +23,10 @@ export function saveRecipe(made) {
   save(`${made.job.id}.json`, new Blob([JSON.stringify(recipe, null, 2)], { type: "application/json" }));
 }
 
-/** @param {{made: import("./store.js").Made | null}} props */
-export function Outcome({ made }) {
+/** @param {{made: import("./store.js").Made | null, job?: any}} props `job`: a newer one than what was kept, while a slider moves */
+export function Outcome({ made, job }) {
   if (!made) return null;
-  const report = made.job.result.pictures[0].report;
+  const report = (job ?? made.job).result.pictures[0].report;
   return html`<div class="row wrap">
       <button onClick=${() => savePicture(made)}>${t("save")}</button>
       <button class="quiet" onClick=${() => saveRecipe(made)}>${t("save_recipe")}</button>

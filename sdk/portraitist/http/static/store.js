@@ -17,7 +17,7 @@ export const state = {
   /** @type {any} */ about: null,
   needsKey: false,
   /** @type {any} */ trouble: null,
-  area: location.pathname === "/" ? "people" : "people",
+  area: /^#\w+$/.test(location.hash) ? location.hash.slice(1) : "people",
   language: kept("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en"),
   theme: kept("theme") ?? "",
   /** @type {import("./client.js").Persona[]} */ people: [],

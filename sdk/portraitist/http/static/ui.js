@@ -115,8 +115,8 @@ export function Slider({ reach, limits, value, achieved, relative, area, onInput
       <div class="marks">${!relative && html`<i class="reach" style=${stretch(reach.low, reach.high)} />`}
       ${!relative && reach.photos_low !== null && html`<i class="photos" style=${stretch(reach.photos_low, reach.photos_high)} />`}
       ${!relative && reach.holes.map(([from, to]) => html`<i class="hole" style=${stretch(from, to)} />`)}
-      ${achieved !== null && achieved !== undefined && !relative && html`<i class="achieved" style=${{ left: `${at(Math.max(low, Math.min(high, achieved)))}%` }} title=${`${t("achieved")}: ${shown(achieved, reach.unit)}`} />`}</div>
-      <input id=${id} type="range" min=${low} max=${high} step=${step} value=${value ?? resting} class=${value === null ? "free" : ""}
+      ${value !== null && achieved !== null && achieved !== undefined && !relative && html`<i class="achieved" style=${{ left: `${at(Math.max(low, Math.min(high, achieved)))}%` }} title=${`${t("achieved")}: ${shown(achieved, reach.unit)}`} />`}</div>
+      <input id=${id} type="range" min=${low} max=${high} step=${step} value=${value ?? (relative ? 0 : (achieved ?? resting))} class=${value === null ? "free" : ""}
         aria-valuetext=${value === null ? t("free") : shown(value, reach.unit)}
         aria-describedby=${`${id}-reach`}
         onInput=${(e) => onInput(Number(e.target.value))} onChange=${onDone} />
@@ -170,18 +170,18 @@ export function Compare({ before, after }) {
     <i class="line" style=${{ left: `${at}%` }} />
     <input type="range" min="0" max="100" value=${at} aria-label=${t("compare")} onInput=${(e) => setAt(Number(e.target.value))} />
     <button class="hold" aria-pressed=${held} onPointerDown=${() => setHeld(true)} onPointerUp=${letGo} onPointerLeave=${letGo}
-      onKeyDown=${(e) => [" ", "Enter"].includes(e.key) && setHeld(true)} onKeyUp=${letGo}>${t("hold")}</button>
+      onKeyDown=${(e) => [" ", "Enter"].includes(e.key) && setHeld(true)} onKeyUp=${letGo} aria-label=${t("hold")} title=${t("hold")}>${t("before")}</button>
   </div>`;
 }
 
 /** @param {{report: any}} props */
 export function Report({ report }) {
   const rows = Object.entries(report.attributes ?? {});
-  const unit = (name) => state.person?.reach.find((r) => r.attribute === name)?.unit;
+  const unit = (name) => [...(state.person?.reach ?? []), ...(state.about?.attributes ?? [])].find((a) => [a.attribute, a.name].includes(name))?.unit;
   const fact = (label, value) => value !== null && value !== undefined && value !== "" && html`<dt>${label}</dt><dd>${value}</dd>`;
   const leaks = Object.entries(report.leakage ?? {}).map(([name, share]) => `${word(name, name)} ${Math.round(100 * Number(share))} %`).join(", ");
   return html`<div class="report">
-    ${rows.length > 0 && html`<table><thead><tr><th></th><th>${t("asked")}</th><th>${t("target")}</th><th>${t("achieved")}</th><th>${t("error")}</th></tr></thead><tbody>
+    ${rows.length > 0 && html`<table><thead><tr><td></td><th>${t("asked")}</th><th>${t("target")}</th><th>${t("achieved")}</th><th>${t("error")}</th></tr></thead><tbody>
       ${rows.map(([name, a]) => html`<tr class=${a.clamped ? "clamped" : ""}><th scope="row">${word(name, name)}</th>
         ${[a.requested, a.target, a.achieved, a.error].map((v) => html`<td>${v === null || v === undefined ? "–" : shown(v, unit(name))}</td>`)}</tr>`)}
     </tbody></table>`}
@@ -219,13 +219,14 @@ function shareOf(p) {
   return before.reduce((sum, stage) => sum + STAGES[stage], STAGES[p.stage] * within);
 }
 
-/** @param {{job: import("./client.js").Job | null, what: string, onCancel?: () => void}} props */
-export function Bar({ job, what, onCancel }) {
+/** @param {{job: import("./client.js").Job | null, what: string, onCancel?: () => void, children?: any}} props */
+export function Bar({ job, what, onCancel, children }) {
   const p = job?.progress;
   const share = p ? shareOf(p) : 0;
   return html`<div class="progress" role="status">
     <div class="row"><b>${what}</b><span>${p ? word(`stage_${p.stage}`, p.stage) : job?.status === "queued" && job.ahead ? t("waiting", { n: job.ahead }) : t("stage_starting")}${p?.eta ? `, ${t("left", { time: time(p.eta) })}` : ""}</span>
       ${onCancel && html`<button class="quiet" onClick=${onCancel}>${t("cancel")}</button>`}</div>
     <progress max="1" value=${share} aria-label=${what} />
+    ${children}
   </div>`;
 }

@@ -47,10 +47,14 @@ async function watch(store, job, name) {
   if (store.learning.some((one) => one.id === job.id)) return;
   const change = (changed) => set({ learning: store.learning.map((one) => (one.id === job.id ? { ...one, ...changed } : one)) });
   set({ learning: [...store.learning, { ...job, name }] });
+  const looked = new Set(); // photos as they are judged: a name, with the reason if it is refused at once
   try {
     for await (const event of store.studio.follow(job.id)) {
       if (event.kind === "started") change({ status: "running", ahead: null });
+      if (event.kind === "unavailable") set({ trouble: new Error(event.detail) });
       if (event.progress) change({ status: "running", progress: event.progress });
+      if (event.progress?.stage === "intake" && event.progress.message) looked.add(event.progress.message);
+      change({ looked: [...looked] });
     }
     const over = await store.studio.job(job.id);
     if (over.status === "failed") return change(over); // stays until it is read
@@ -66,7 +70,11 @@ function Learning({ job }) {
   const away = () => set({ learning: store.learning.filter((one) => one.id !== job.id) });
   if (job.status === "failed") return html`<${Trouble} error=${{ ...job.error, message: job.error.message }} onClose=${away} />`;
   const what = job.operation === "add" ? t("adding", { name: job.name }) : t("learning", { name: job.name });
-  return html`<${Bar} job=${job} what=${what} onCancel=${() => attempt(() => store.studio.cancel(job.id))} />`;
+  const seen = (job.looked ?? []).map((text) => ({ name: text.split(": ")[0], reason: text.split(": ").slice(1).join(": ") }));
+  return html`<${Bar} job=${job} what=${what} onCancel=${() => attempt(() => store.studio.cancel(job.id))}>
+    ${job.progress?.stage === "intake" && seen.length > 0 && html`<ul class="verdicts">${seen.reverse().map((photo) => html`<li key=${photo.name} class=${photo.reason ? "refused" : "used"}>
+      <span class="mark" aria-hidden="true">${photo.reason ? "✕" : "◦"}</span><span><b>${photo.name}</b> <span class="state">${photo.reason ? t("refused") : t("looked_at")}</span>${photo.reason && html`<br /><small>${photo.reason}</small>`}</span></li>`)}</ul>`}
+  </${Bar}>`;
 }
 
 function Card({ person, open, onDetails, onDelete }) {
@@ -75,12 +83,12 @@ function Card({ person, open, onDetails, onDelete }) {
   const advice = person.reach.filter((r) => r.advice);
   const add = (files) => attempt(async () => watch(store, await store.studio.submit(person.persona_id, "add", {}, { photos: files }), person.name));
   return html`<li class=${`card ${store.person?.persona_id === person.persona_id ? "chosen" : ""}`}>
-    <button class="picture" onClick=${() => set({ person, area: "portrait" })} aria-label=${`${t("person_open")}: ${person.name}`}>
+    <button class="picture" onClick=${() => (set({ person }), (location.hash = "portrait"))} aria-label=${`${t("person_open")}: ${person.name}`}>
       <${Picture} address=${person.preview} alt="" />
     </button>
     <div class="row"><h2>${person.name}</h2><small>${t("person_photos", { used, all: person.photos.length })}</small></div>
     <div class="row">
-      <button class="primary" onClick=${() => set({ person, area: "portrait" })}>${t("portrait")}</button>
+      <button class="primary" onClick=${() => (set({ person }), (location.hash = "portrait"))}>${t("portrait")}</button>
       <button class="quiet" aria-expanded=${open} onClick=${onDetails}>${t("person_verdicts")}</button>
       <button class="quiet danger" onClick=${onDelete}>${t("person_delete")}</button>
     </div>

@@ -28,7 +28,7 @@ export function Photo() {
     addEventListener("studio", key);
     return () => removeEventListener("studio", key);
   });
-  if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => set({ area: "people" })}>${t("people")}</button></p>`;
+  if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
   if (!file) return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} /></section>`;
   const apply = async () => {
     setBusy(true);

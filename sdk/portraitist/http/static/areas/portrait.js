@@ -65,15 +65,25 @@ export function Portrait() {
     return next;
   };
   const another = () => change({ ...asked, seed: 1 + Math.floor(Math.random() * 999_999) });
+  const replay = async (event) => {
+    const [file] = event.target.files;
+    event.target.value = "";
+    const recipe = await file.text().then(JSON.parse).catch(() => null);
+    if (recipe?.format !== "portraitist-recipe-1" || recipe.operation !== "synthesize") return set({ trouble: new Error(t("not_recipe")) });
+    if (!recipe.request.grid) return change({ values: {}, seed: 1, ...recipe.request });
+    return run(recipe.request);
+  };
   const makeGrid = () => {
     const request = { ...asked, values: Object.fromEntries(Object.entries(asked.values).filter(([n]) => !grid.includes(n))), grid };
-    return attempt(async () => {
+    return run(request);
+  };
+  const run = (request) =>
+    attempt(async () => {
       setBusy(true);
       const job = await store.studio.run(person?.persona_id ?? "", "synthesize", request);
       setMade(remember(job, "synthesize", request));
       setLive(job);
     }).finally(() => setBusy(false));
-  };
   useEffect(() => {
     const key = (event) => {
       if (store.area !== "portrait") return;
@@ -84,7 +94,7 @@ export function Portrait() {
     return () => removeEventListener("studio", key);
   });
 
-  if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => set({ area: "people" })}>${t("people")}</button></p>`;
+  if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
   const achieved = live?.result.pictures.length === 1 ? live.result.pictures[0].report.attributes : {};
   const picture = live ? (live.result.sheet ?? live.result.pictures[0].blob) : null;
   return html`<section class="bench" aria-labelledby="portrait-title">
@@ -106,7 +116,8 @@ export function Portrait() {
         ${[0, 1].map((n) => html`<label>${t(n ? "grid_down" : "grid_across")}<select value=${grid[n]} onChange=${(e) => setGrid(n ? [grid[0], e.target.value] : [e.target.value, grid[1]])}>
           <option value="">–</option>${person.reach.map((r) => html`<option value=${r.attribute}>${word(r.attribute, r.attribute)}</option>`)}</select></label>`)}
         <button disabled=${!grid[0] || !grid[1] || grid[0] === grid[1]} onClick=${makeGrid}>${t("grid_make")}</button></div></details>
-      <${Outcome} made=${made} />
+      <${Outcome} made=${made} job=${live} />
+      <label class="file"><input class="hidden" type="file" accept=".json,application/json" onChange=${replay} /><span>${t("replay")}</span></label>
     </div>
     <${History} operations=${["synthesize"]} current=${made} onOpen=${(one) => (setMade(one), setLive(one.job), one.request.grid || ((before.current = one.request), setAsked(one.request)))} />
   </section>`;

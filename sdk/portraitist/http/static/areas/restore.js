@@ -38,13 +38,13 @@ export function Restore() {
     addEventListener("studio", key);
     return () => removeEventListener("studio", key);
   });
-  if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => set({ area: "people" })}>${t("people")}</button></p>`;
+  if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
   if (!file) return html`<section class="bench single" aria-labelledby="restore-title"><h1 id="restore-title" class="hidden">${t("restore")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} /></section>`;
-  const go = async () => {
+  const go = async (seed) => {
     setBusy(true);
     const kinds = Object.keys(DAMAGES).filter((kind) => kind in chain);
     const degradation = kinds.map((kind) => (kind === "mask" ? { kind, image: "part:hole" } : DAMAGES[kind] ? { kind, [DAMAGES[kind][0]]: chain[kind] } : { kind }));
-    const request = { degradation: kinds.length ? degradation : "auto" };
+    const request = { degradation: kinds.length ? degradation : "auto", seed };
     const files = { photo: [file], ...("mask" in chain ? { hole: [await painted.current.mask()] } : {}) };
     const job = await attempt(() => store.studio.run(person.persona_id, "enhance", request, files));
     setBusy(false);
@@ -60,9 +60,9 @@ export function Restore() {
     setChain(next);
     setMade(null);
   };
-  const painting = "mask" in chain && !result;
   return html`<section class="bench" aria-labelledby="restore-title"><h1 id="restore-title" class="hidden">${t("restore")}</h1>
-    <div class="stage" aria-busy=${busy}>${result ? html`<${Compare} before=${source} after=${result} />` : painting ? html`<${Paint} source=${source} handle=${painted} />` : html`<img src=${source} alt=${file.name} />`}
+    <div class="stage" aria-busy=${busy}>${result && html`<${Compare} before=${source} after=${result} />`}
+      ${"mask" in chain ? html`<div key=${source} hidden=${!!result}><${Paint} source=${source} handle=${painted} /></div>` : !result && html`<img src=${source} alt=${file.name} />`}
       ${busy && html`<span class="busy">${t("working")}</span>`}</div>
     <div class="controls"><${Chooser} />
       <fieldset><legend>${t("damage")}</legend>
@@ -70,8 +70,9 @@ export function Restore() {
         ${Object.entries(DAMAGES).map(([kind, number]) => html`<div class="row damage"><label class="check"><input type="checkbox" checked=${kind in chain} onChange=${() => flip(kind)} /> ${t(kind)}</label>
           ${kind in chain && number && html`<input type="range" aria-label=${`${t(kind)}: ${t("strength")}`} min=${number[1]} max=${number[2]} step=${number[3]} value=${chain[kind]} onInput=${(e) => setChain({ ...chain, [kind]: Number(e.target.value) })} /><output>${chain[kind]}</output>`}</div>`)}
       </fieldset>
-      <div class="row wrap"><button class="primary" disabled=${busy} onClick=${go}>${busy ? t("working") : t("restore_go")}</button>
-        ${made && html`<button class="quiet" onClick=${() => setMade(null)}>${t("before")}</button>`}
+      <div class="row wrap"><button class="primary" disabled=${busy} onClick=${() => go(0)}>${busy ? t("working") : t("restore_go")}</button>
+        ${made && html`<button disabled=${busy} onClick=${() => go(1 + Math.floor(Math.random() * 999_999))}>${t("another")}</button>
+          <button class="quiet" onClick=${() => setMade(null)}>${t("before")}</button>`}
         <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button></div>
       <p class="hint">${t("guess")}</p>
       <${Outcome} made=${made} /></div>
