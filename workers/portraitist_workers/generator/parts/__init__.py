@@ -1,0 +1,13 @@
+"""SemanticStyleGAN (Shi et al. 2022, arXiv 2112.02236): a generator whose codes are cut by meaning.
+
+- `config.py`     sizes, parts, and which row of w_plus belongs to which part
+- `local.py`      position encoding and the local generators, all parts in batched products
+- `fusion.py`     pseudo-depths to masses, masses to one feature map
+- `render.py`     features and masses to picture and segmentation
+- `generator.py`  `Parts`, the whole as a `Generator`; moving, dropping and mixing parts
+"""
+
+from .config import PartsConfig
+from .generator import Composition, Parts
+
+__all__ = ["Composition", "Parts", "PartsConfig"]

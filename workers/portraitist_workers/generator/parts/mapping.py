@@ -1,0 +1,46 @@
+"""z -> w of a parts generator: StyleGAN2's mapping network gives one code, which every part shares or has its own share of."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..layers import SQRT2, EqualizedLinear
+from .config import PartsConfig
+
+
+class PartsMapping(nn.Module):
+    """forward(z [B, z_dim]) -> w [B, w_dim]. `w_avg` is the mean of w, the centre of truncation.
+
+    The network's code is repeated for the base and every part, as in the paper; with `config.joint` a learnt matrix makes the codes
+    of all parts from it. That fits where w was learnt first, and z has to meet it.
+    """
+
+    w_avg: Tensor
+
+    def __init__(self, config: PartsConfig) -> None:
+        super().__init__()
+        self.config = config
+        last = config.z_dim if config.joint else config.code_dim
+        dims = [config.z_dim] + [last] * config.mapping_layers
+        self.layers = nn.ModuleList(
+            EqualizedLinear(a, b, lr_multiplier=config.mapping_lr_multiplier)
+            for a, b in zip(dims[:-1], dims[1:], strict=True)
+        )
+        self.joint = nn.Parameter(torch.randn(config.w_dim, last)) if config.joint else None
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = z.float() * torch.rsqrt(z.float().square().mean(1, keepdim=True) + 1e-8)
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2) * SQRT2
+        if self.joint is None:
+            return x.repeat(1, self.config.codes)
+        return self.w_avg + F.linear(x, self.joint / math.sqrt(x.shape[1]))
+
+    def truncate(self, w: Tensor, psi: float) -> Tensor:
+        """Pull w towards w_avg: w_avg + psi (w - w_avg)."""
+        return w if psi == 1.0 else torch.lerp(self.w_avg.expand_as(w), w, psi)
