@@ -8,6 +8,6 @@
 """
 
 from .config import PartsConfig
-from .generator import Composition, Parts
+from .generator import Composition, Made, Parts
 
-__all__ = ["Composition", "Parts", "PartsConfig"]
+__all__ = ["Composition", "Made", "Parts", "PartsConfig"]
