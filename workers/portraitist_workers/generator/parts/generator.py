@@ -154,7 +154,11 @@ class Parts(Generator):
         return [Layer(self.config.coarse, f"local{n}", 0, view) for n, view in enumerate(self.local.affine_views())]
 
     def styles(self, w: Tensor) -> list[Tensor]:
-        return [style.flatten(1) for style in self.local.styles(self.codes(w))]
+        return self.styles_of(self.local.expanded(self.codes(w)))
+
+    def styles_of(self, expanded: Tensor) -> list[Tensor]:
+        """Of codes for every layer of every part [B, K, L, code_dim]: more than w can say, for path length and mixing."""
+        return [style.flatten(1) for style in self.local.styles(expanded)]
 
     def weights(self) -> dict[str, nn.Parameter]:
         return {name: p for name, p in self.named_parameters() if not name.startswith("mapping.")}

@@ -129,16 +129,21 @@ class LocalGenerators(nn.Module):
         self.depth_weight = nn.Parameter(torch.randn(K - 1, h))  # all but the background, whose depth is 0
         self.depth_bias = nn.Parameter(torch.zeros(K - 1))
 
-    def styles(self, codes: Tensor) -> list[Tensor]:
-        """[B, codes, code_dim] -> L styles [B, K, h]."""
+    def expanded(self, codes: Tensor) -> Tensor:
+        """[B, codes, code_dim] -> the code of every layer of every part, [B, K, L, code_dim]."""
+        config = self.config
+        drivers = [[config.driver(part, number) for number in range(config.layers)] for part in range(len(config.parts))]
+        return codes[:, drivers]
+
+    def styles(self, expanded: Tensor) -> list[Tensor]:
+        """[B, K, L, code_dim] -> L styles [B, K, h]."""
         config, found = self.config, []
+        followers = torch.tensor([config.part(name) for name in config.toned], device=expanded.device)
         for number, layer in enumerate(self.layers):
-            drivers = [config.driver(part, number) for part in range(len(config.parts))]
-            styles = layer.styles(codes[:, drivers])
+            styles = layer.styles(expanded[:, :, number])
             if config.toned and number >= config.depth_layer:
-                tone = self.tones[number - config.depth_layer](codes[:, config.texture_code(config.tone)])
-                followers = [config.part(name) for name in config.toned]
-                styles = styles.index_add(1, torch.tensor(followers, device=styles.device), tone)
+                tone = self.tones[number - config.depth_layer](expanded[:, config.part(config.tone), number])
+                styles = styles.index_add(1, followers, tone)
             found.append(styles)
         return found
 

@@ -41,6 +41,6 @@ class PartsMapping(nn.Module):
             return x.repeat(1, self.config.codes)
         return self.w_avg + F.linear(x, self.joint / math.sqrt(x.shape[1]))
 
-    def truncate(self, w: Tensor, psi: float) -> Tensor:
-        """Pull w towards w_avg: w_avg + psi (w - w_avg)."""
-        return w if psi == 1.0 else torch.lerp(self.w_avg.expand_as(w), w, psi)
+    def truncate(self, w_plus: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
+        """As StyleGAN2's: pull w towards w_avg; there is one row alone, which a `cutoff` of 0 leaves as it is."""
+        return w_plus if psi == 1.0 or cutoff == 0 else torch.lerp(self.w_avg.expand_as(w_plus), w_plus, psi)
