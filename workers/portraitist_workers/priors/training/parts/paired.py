@@ -59,12 +59,11 @@ class Phase:
 
 PHASES = (
     Phase(32, 16, 40_000, 3e-3, 3e-3, hidden=0.3, evenness=1.0),
-    Phase(32, 16, 80_000, 3e-3, 2e-3, hidden=0.3),
+    Phase(32, 16, 50_000, 3e-3, 2e-3, hidden=0.3),
     Phase(64, 32, 60_000, 2e-3, 1.5e-3),
-    Phase(64, 32, 60_000, 1.5e-3, 1.2e-3, perceptual=0.3),
-    Phase(128, 32, 60_000, 1.2e-3, 1e-3, perceptual=0.3, ema=0.999),
-    Phase(128, 32, 100_000, 1e-3, 3e-4, perceptual=0.4, edges=0.3, ema=0.999),
-    Phase(128, 64, 60_000, 6e-4, 5e-5, perceptual=0.4, edges=0.5),
+    Phase(64, 32, 80_000, 1.5e-3, 1.2e-3, perceptual=0.3),
+    Phase(128, 32, 80_000, 1.2e-3, 1e-3, perceptual=0.3, ema=0.999),
+    Phase(128, 32, 140_000, 1e-3, 5e-5, perceptual=0.4, edges=0.4, ema=0.998),
 )
 
 
@@ -78,10 +77,10 @@ def config() -> PartsConfig:
         mapping_lr_multiplier=1.0,
         joint=True,
         toned=TONED,
-        coarse=64,
+        coarse=32,  # 64 px take three times the time, for hardly sharper edges
         smallest=16,
         centred=True,
-        joined=(64, 128),
+        octaves=6,  # finer ones cannot be seen on 32 px
         local_channels=48,
         feature_channels=96,
         channels={32: 96, 64: 64, 128: 48},
