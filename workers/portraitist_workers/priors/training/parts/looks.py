@@ -53,10 +53,14 @@ def looks(canvas: Canvas) -> dict[str, Tensor]:
 
 
 def _components(data: np.ndarray, training: np.ndarray, count: int) -> Tensor:
+    """Zeros where there are fewer people than components."""
     mean = data[training].mean(0)
-    _, _, axes = np.linalg.svd(data[training] - mean, full_matrices=False)
-    codes = (data - mean) @ axes[:count].T
-    return torch.from_numpy((codes / codes[training].std(0)).astype(np.float32))
+    _, sizes, axes = np.linalg.svd(data[training] - mean, full_matrices=False)
+    codes = np.zeros((len(data), count), np.float32)
+    kept = min(count, int((sizes > 1e-4 * sizes[0]).sum()))
+    found = (data - mean) @ axes[:kept].T
+    codes[:, :kept] = found / found[training].std(0)
+    return torch.from_numpy(codes)
 
 
 def _describe(canvas: Canvas, person: int, flip: bool) -> dict[str, np.ndarray]:

@@ -165,10 +165,10 @@ class Trainer:
         """Targets, their w, and which parts are present [B, K]."""
         plain = pool.pictures(phase.batch - SWAPPED, phase.resolution, rng, blinking=BLINKING)
         first, second = twins.twins(SWAPPED, phase.resolution, rng)
-        w = self.router(torch.cat([plain.labels, first.labels]), torch.cat([plain.zoom, first.zoom]))
+        w = self.router(torch.cat([plain.labels, first.labels]))
         codes = self.generator.codes(w)
         hair = slice(self.config.base_layers + 2 * HAIR, self.config.base_layers + 2 * HAIR + 2)
-        theirs = self.generator.codes(self.router(second.labels, second.zoom))[:, hair]
+        theirs = self.generator.codes(self.router(second.labels))[:, hair]
         swapped = torch.cat([codes[-SWAPPED:, : hair.start], theirs, codes[-SWAPPED:, hair.stop :]], 1)
         codes = torch.cat([codes[:-SWAPPED], swapped])
         present = torch.ones(phase.batch, len(PARTS))

@@ -31,43 +31,44 @@ from .frames import Zooms
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """image [B, 3, r, r] in [-1, 1]; alpha [B, 1, r, r]; shares [B, K, r, r] of each pixel by class; labels [B, L]; zoom [B]"""
+    """image [B, 3, r, r] in [-1, 1]; alpha [B, 1, r, r]; shares [B, K, r, r] of each pixel by class; labels [B, L + 1]"""
 
     image: Tensor
     alpha: Tensor
     shares: Tensor
     labels: Tensor
-    zoom: Tensor
 
     def __len__(self) -> int:
         return len(self.image)
 
     def at(self, rows: slice) -> Pictures:
-        return Pictures(*(t[rows] for t in (self.image, self.alpha, self.shares, self.labels, self.zoom)))
+        return Pictures(*(t[rows] for t in (self.image, self.alpha, self.shares, self.labels)))
 
     @staticmethod
     def joined(several: list[Pictures]) -> Pictures:
-        names = ("image", "alpha", "shares", "labels", "zoom")
+        names = ("image", "alpha", "shares", "labels")
         return Pictures(*(torch.cat([getattr(one, name) for one in several]) for name in names))
 
 
 class LabelledPool(Pool):
-    """A pool with class maps and zooms, shard by shard as they appear."""
+    """A pool with class maps, shard by shard as they appear. Its labels end with `zoom`."""
 
     def __init__(self, folder: Path, zooms: Zooms) -> None:
-        self.zooms_of, self.zooms = zooms, []
+        self.zooms, self.zoomed = zooms, 0
         super().__init__(folder)
 
     def refresh(self) -> bool:
         """Raises ValueError for shards without class maps."""
         new = super().refresh()
-        for path in sorted(self.seen)[len(self.zooms) :]:
-            number = len(self.zooms)
+        for name in sorted(self.seen)[self.zoomed :]:
+            number = self.zoomed
             if self.classes[number] is None:
                 raise ValueError(
                     f"{self.folder} has pictures without class maps: make it with `engine.render pool --masks`"
                 )
-            self.zooms.append(_zooms(self.folder / path, self.labels[number], self.zooms_of))
+            zoom = _zooms(self.folder / name, self.labels[number], self.zooms)
+            self.labels[number] = np.concatenate([self.labels[number], zoom[:, None]], 1)
+            self.zoomed += 1
         return new
 
     def pictures(self, size: int, resolution: int, rng: np.random.Generator, *, blinking: float = 0.0) -> Pictures:
@@ -92,8 +93,7 @@ class LabelledPool(Pool):
         shares = F.one_hot(stacked(self.classes).long(), len(CLASSES)).permute(0, 3, 1, 2).float()
         factor = image.shape[-1] // resolution
         image, alpha, shares = (F.avg_pool2d(x, factor) if factor > 1 else x for x in (image, alpha, shares))
-        zoom = torch.tensor([self.zooms[s][i] for s, i in picks])
-        return Pictures(image, alpha, shares, stacked(self.labels), zoom)
+        return Pictures(image, alpha, shares, stacked(self.labels))
 
 
 def _zooms(shard: Path, labels: np.ndarray, zooms: Zooms) -> np.ndarray:

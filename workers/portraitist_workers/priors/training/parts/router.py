@@ -18,7 +18,7 @@ ZOOM = 0.035  # usual size of the label `zoom`
 
 
 class Router(nn.Module):
-    """forward(labels [B, L] (see `engine.labels`), zoom [B]) -> w [B, codes * code_dim].
+    """forward(labels [B, L + 1]: `engine.labels`, then zoom) -> w [B, codes * code_dim].
 
     An input that is not routed to a code never meets its weights. So a label cannot move other codes, whatever was learnt.
     """
@@ -56,10 +56,10 @@ class Router(nn.Module):
         self.of_donor.copy_(torch.cat([looks[name] for name in OF_DONOR], 1))  # type: ignore[operator]
         return self
 
-    def forward(self, labels: Tensor, zoom: Tensor) -> Tensor:
+    def forward(self, labels: Tensor) -> Tensor:
         dense = (labels[:, : len(self.mean)] - self.mean) / self.spread
         id_w, donor = labels[:, self.fields["id_w"]], labels[:, self.fields["donor"]]
-        everything = torch.cat([dense, zoom[:, None] / ZOOM, id_w @ self.on_face, donor @ self.of_donor], 1)  # type: ignore[operator]
+        everything = torch.cat([dense, labels[:, -1:] / ZOOM, id_w @ self.on_face, donor @ self.of_donor], 1)  # type: ignore[operator]
         x = (everything[:, self.inputs] * self.used).transpose(0, 1)  # [codes, B, longest]
         h = F.leaky_relu(torch.baddbmm(self.first_bias, x, self.first * self.gain), 0.2) * SQRT2
         h = F.leaky_relu(torch.baddbmm(self.second_bias, h, self.second / math.sqrt(h.shape[2])), 0.2) * SQRT2

@@ -44,7 +44,7 @@ def contact_sheet(trainer: Trainer, pool: LabelledPool, path: Path, *, columns: 
     pictures = pool.pictures(columns, phase.resolution, np.random.default_rng(1))
 
     def codes(labels: Tensor) -> Tensor:
-        return generator.codes(router(labels, pictures.zoom))
+        return generator.codes(router(labels))
 
     def made(codes: Tensor, composition: Composition | None = None):
         return generator.make(codes.flatten(1), composition, noise="none", until=phase.resolution, coarse=phase.coarse)
