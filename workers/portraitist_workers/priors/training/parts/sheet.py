@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ....generator.parts import Composition, PartsConfig
+from ....generator.parts import Composition, Made, taken
 from ...engine.labels import LABEL_FIELDS
 from .pictures import LabelledPool
 
@@ -21,21 +21,6 @@ if TYPE_CHECKING:
 MOVED = {"nose": (0.06, 0.0), "eyes": (0.0, 0.05)}
 
 
-def swapped(config: PartsConfig, codes: Tensor, theirs: Tensor, *names: str) -> Tensor:
-    """codes [B, codes, code_dim] with the named parts of `theirs`; "base" is the base, "hair shape" one code alone."""
-    codes = codes.clone()
-    for name in names:
-        if name == "base":
-            rows = list(range(config.base_layers))
-        elif name.endswith((" shape", " texture")):
-            part, which = name.rsplit(" ", 1)
-            rows = [config.shape_code(part) if which == "shape" else config.texture_code(part)]
-        else:
-            rows = [config.shape_code(name), config.texture_code(name)]
-        codes[:, rows] = theirs[:, rows]
-    return codes
-
-
 @torch.no_grad()
 def contact_sheet(trainer: Trainer, pool: LabelledPool, path: Path, *, columns: int = 10) -> None:
     """Render, regression, masks; next one's hair, eyes and brows, nose, lips, skin, base; eyes shut; mouth open; moved; left out."""
@@ -43,25 +28,22 @@ def contact_sheet(trainer: Trainer, pool: LabelledPool, path: Path, *, columns: 
     config, generator, router = trainer.config, trainer.average["generator"], trainer.average["router"]
     pictures = pool.pictures(columns, phase.resolution, np.random.default_rng(1))
 
-    def codes(labels: Tensor) -> Tensor:
-        return generator.codes(router(labels))
+    def made(w: Tensor, composition: Composition | None = None) -> Made:
+        return generator.make(w, composition, noise="none", until=phase.resolution, coarse=phase.coarse)
 
-    def made(codes: Tensor, composition: Composition | None = None):
-        return generator.make(codes.flatten(1), composition, noise="none", until=phase.resolution, coarse=phase.coarse)
-
-    own = codes(pictures.labels)
+    own = router(pictures.labels)
     start = made(own)
     rows = [pictures.image, start.image, _coloured(pictures.shares), _coloured(start.segmentation), _coloured(start.masses)]
-    for names in (("hair",), ("eyes", "brows"), ("nose",), ("lips", "mouth"), ("skin texture",), ("base",)):
-        rows.append(made(swapped(config, own, own.roll(1, 0), *names)).image)
+    for names in (("hair",), ("eyes", "brows"), ("nose",), ("lips", "mouth")):
+        rows.append(made(taken(config, own, own.roll(1, 0), names)).image)
+    rows.append(made(taken(config, own, own.roll(1, 0), ["skin"], shape=False)).image)
+    rows.append(made(taken(config, own, own.roll(1, 0), ["base"])).image)
     for label, value in (("eyes_open", 0.0), ("jaw", 0.4), ("brow", 1.0)):
         labels = pictures.labels.clone()
         labels[:, LABEL_FIELDS[label]] = value
         if label == "jaw":
             labels[:, LABEL_FIELDS["mouth_open"]] = 0.6
-        changed = codes(labels)
-        changed[:, : config.base_layers] = own[:, : config.base_layers]
-        rows.append(made(changed).image)
+        rows.append(made(taken(config, router(labels), own, ["base"])).image)
     for part, offset in MOVED.items():
         rows.append(made(own, Composition(moved={part: offset})).image)
     rows.append(made(own, Composition(without=("eyes", "brows", "lips", "mouth"))).image)
