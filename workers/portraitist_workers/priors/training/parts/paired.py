@@ -60,10 +60,10 @@ class Phase:
 PHASES = (
     Phase(32, 16, 40_000, 3e-3, 3e-3, hidden=0.3, evenness=1.0),
     Phase(32, 16, 50_000, 3e-3, 2e-3, hidden=0.3),
-    Phase(64, 32, 60_000, 2e-3, 1.5e-3),
-    Phase(64, 32, 80_000, 1.5e-3, 1.2e-3, perceptual=0.3),
-    Phase(128, 32, 80_000, 1.2e-3, 1e-3, perceptual=0.3, ema=0.999),
-    Phase(128, 32, 140_000, 1e-3, 5e-5, perceptual=0.4, edges=0.4, ema=0.998),
+    Phase(64, 32, 50_000, 2e-3, 1.5e-3),
+    Phase(64, 32, 60_000, 1.5e-3, 1.2e-3, perceptual=0.3),
+    Phase(128, 32, 60_000, 1.2e-3, 1e-3, perceptual=0.3, ema=0.999),
+    Phase(128, 32, 130_000, 1e-3, 5e-5, perceptual=0.4, edges=0.4, ema=0.998),
 )
 
 

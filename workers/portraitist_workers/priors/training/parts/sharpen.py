@@ -34,7 +34,7 @@ from .sheet import contact_sheet
 
 @dataclass(frozen=True)
 class Stage:
-    images: int = 48_000
+    images: int = 24_000
     batch: int = 8
     mixtures: int = 4  # made of the batch's codes, beside it
     lr: float = 2e-4  # falls to a tenth in the last third
