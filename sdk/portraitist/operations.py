@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from .errors import InvalidRequest
 from .ledger.protocol import Lane
 from .priors.record import PriorRecord
-from .requests import AddPhotos, CalibratePrior, CreatePersona, Edit, Enhance, Photo, Synthesize
+from .requests import AddPhotos, CalibratePrior, Compose, CreatePersona, Edit, Enhance, Photo, Synthesize
 from .results import PersonaRecord, Pictures
 
 GB = 2**30
@@ -50,7 +50,7 @@ class Operation:
         found: list[Photo] = []
         for field in self.photos:
             value = getattr(request, field)
-            found += value if isinstance(value, list) else [value]
+            found += value if isinstance(value, list) else [] if value is None else [value]
         return found
 
 
@@ -91,6 +91,7 @@ add(Operation(CreatePersona, PersonaRecord, _WORKERS + "personalize", "personali
 add(Operation(AddPhotos, PersonaRecord, _WORKERS + "add", "add photos", **LEARNING))
 add(Operation(Synthesize, Pictures, _WORKERS + "synthesize", "synthesise", shares_passes=True))
 add(Operation(Edit, Pictures, _WORKERS + "edit", "edit", photos=("photo",)))
+add(Operation(Compose, Pictures, _WORKERS + "compose", "edit part by part", photos=("photo", "like")))
 add(Operation(Enhance, Pictures, _WORKERS + "enhance", "restore", photos=("photo",)))
 add(
     Operation(CalibratePrior, PriorRecord, _WORKERS + "calibrate", "calibrate", lane="tune", memory=2 * GB, learns=True)

@@ -72,6 +72,8 @@ class PictureReport(_Result):
     nearest_photo_distance: float | None = None  # ... and the perceptual distance to it
     leakage: dict[str, float] = {}  # edits: movement of every attribute that was not named, as a share of its reach
     outside_change: float | None = None  # edits: mean absolute change (0-255) of pixels outside the face crop
+    inside_parts: float | None = None  # compose: mean absolute change (0-255) near the parts that were changed ...
+    outside_parts: float | None = None  # ... and elsewhere in the aligned face
     consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input
     degradation: str | None = None  # enhance: what was assumed or estimated
     clamped: bool = False
@@ -85,11 +87,21 @@ class PictureReport(_Result):
     seconds: float = 0.0
 
 
+class ClassMap(_Result):
+    """The part that each pixel of an aligned face belongs to: `data` is base64 of zlib of one byte per pixel, row by row."""
+
+    names: list[str]  # of the parts, by number
+    side: int
+    data: str
+
+
 class PictureResult(_Result):
-    """One produced picture: `blob` is a PNG. `crop` is the aligned face at the prior's resolution, where the picture is a whole photo."""
+    """One produced picture: `blob` is a PNG. `crop` is the aligned face at the prior's resolution, where the picture is a whole photo.
+    `classes`: of the crop, where the generator has parts."""
 
     blob: str
     crop: str | None = None
+    classes: ClassMap | None = None
     report: PictureReport
 
 

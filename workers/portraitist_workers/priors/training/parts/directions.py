@@ -76,8 +76,25 @@ def steps(config: PartsConfig, labels: Tensor, w: Tensor) -> Tensor:
     return found.flatten(1)
 
 
+def readings(config: PartsConfig, labels: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """[A, w_dim], [A], [A]: value = w @ reading + offset, from the codes that the attribute may move, and R2 on the last tenth."""
+    names = list(ATTRIBUTES)
+    learnt = len(w) - len(w) // 10
+    codes = w.view(len(w), config.codes, config.code_dim)
+    found, offsets, fits = torch.zeros(len(names), config.codes, config.code_dim), torch.zeros(len(names)), torch.zeros(len(names))
+    for i, name in enumerate(names):
+        chosen = [code for code, may in enumerate(allowed(config, name)) if may]
+        x, y = codes[:, chosen].flatten(1), values(labels, [name])
+        found[i, chosen] = _regressed(x[:learnt], y[:learnt])[:, 0].view(len(chosen), -1)
+        reading = found[i, chosen].flatten()
+        offsets[i] = y[:learnt].mean() - x[:learnt].mean(0) @ reading
+        off = y[learnt:, 0] - (x[learnt:] @ reading + offsets[i])
+        fits[i] = 1 - off.square().mean() / y[learnt:].var()
+    return found.flatten(1), offsets, fits
+
+
 def _regressed(x: Tensor, y: Tensor) -> Tensor:
-    scale = x.std(0)
+    scale = x.std(0).clamp(min=1e-6)
     z = (x - x.mean(0)) / scale
     gram = z.T @ z + RIDGE * len(z) * torch.eye(len(scale))
     return torch.linalg.solve(gram, z.T @ (y - y.mean(0))) / scale[:, None]

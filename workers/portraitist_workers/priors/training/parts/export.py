@@ -58,6 +58,8 @@ def write(taught: Taught, labels: Tensor, encoder: Path | None, out: Path) -> di
     metadata = {"licence": LICENCE, "images_seen": taught.seen}
     native.save(generator, out / "generator.safetensors", metadata=metadata)
     names, steps = list(directions.ATTRIBUTES), directions.steps(generator.config, labels, w)
+    readings, offsets, fits = directions.readings(generator.config, labels, w)
+    print({name: round(float(fit), 3) for name, fit in zip(names, fits, strict=True)}, flush=True)
     known = [names.index(name) for name in ESTIMATED]
     latents = {
         "w_std": w.std(0).clamp(min=1e-4),
@@ -69,7 +71,7 @@ def write(taught: Taught, labels: Tensor, encoder: Path | None, out: Path) -> di
     }
     for name, tensors, said in (
         ("latents", latents, {"attributes": json.dumps(ESTIMATED)}),
-        ("parts", {"steps": steps.half()}, {"attributes": json.dumps(about)}),
+        ("parts", {"steps": steps, "readings": readings, "offsets": offsets}, {"attributes": json.dumps(about)}),
     ):
         save_file(tensors, str(out / f"{name}.safetensors"), metadata=said)
         (out / f"{name}.safetensors").chmod(0o644)  # safetensors makes files that only their owner may read
