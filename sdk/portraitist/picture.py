@@ -15,6 +15,7 @@ from .errors import InvalidRequest, NotFound, StorageError
 from .jobs import handle_of
 from .ledger import JobRow
 from .results import PictureReport, PictureResult, Pictures
+from .segmentation import Segmentation
 from .store import SealedStore
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ class Picture:
     def crop(self) -> Image:
         """The aligned face at the generator's resolution; the picture itself where it is nothing more."""
         return self.image if self._result.crop is None else _open(self._store.get(self._result.crop))
+
+    @cached_property
+    def segmentation(self) -> Segmentation:
+        """The part that each pixel of `crop` belongs to. Raises NotFound for pictures of generators without parts."""
+        if self._result.classes is None:
+            raise NotFound("this picture has no class map: only compositions of a persona with parts do", param="segmentation")
+        return Segmentation(self._result.classes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it; the suffix chooses the format. .png is the file as delivered, with its signature; any other is encoded anew and

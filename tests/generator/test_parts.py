@@ -5,6 +5,8 @@ import reference_vectors
 import torch
 import torch.nn.functional as F
 from reference_vectors import semantic
+from small_generator import part_latents as latents
+from small_generator import parts as small
 
 from portraitist_workers.generator.formats import native
 from portraitist_workers.generator.parts import Composition, Parts, PartsConfig
@@ -15,17 +17,6 @@ from portraitist_workers.priors.training.parts.adversary import mask_consistency
 
 TOLERANCE = 1e-4
 NAMES = ("background", "skin", "nose", "glasses")
-
-
-def small(**more) -> Parts:
-    torch.manual_seed(0)
-    sizes = {"z_dim": 8, "code_dim": 8, "mapping_layers": 2, "coarse": 16, "smallest": 8, "local_channels": 8}
-    config = PartsConfig(32, NAMES, **(sizes | {"feature_channels": 8, "channels": {16: 8, 32: 8}} | more))
-    return Parts(config).eval().requires_grad_(False)
-
-
-def latents(generator: Parts, count: int, seed: int = 1) -> torch.Tensor:
-    return torch.randn(count, generator.config.w_dim, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture(scope="module")
