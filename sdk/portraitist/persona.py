@@ -253,7 +253,8 @@ class Persona:
         *,
         relative: bool = False,  # values are changes (yaw=-15: 15 degrees to the left of now), not targets
         space: str = "w_plus",  # where the photo is sought: "w" edits most freely, "s" fits closest before any tuning
-        part: str | None = None,  # change this part alone (a persona of "default-parts"): values are the part's own then
+        part: str
+        | None = None,  # change this part alone (a persona of "default-parts"): values are the part's own then
         like: PhotoLike | None = None,  # with part: the photo that it is taken from
         shape: PhotoLike | None = None,  # ... or its shape alone
         texture: PhotoLike | None = None,  # ... or its texture alone
@@ -300,7 +301,9 @@ class Persona:
         InvalidImage for a photo in which a part cannot be seen."""
         batch = expanded(values, persona=self.name, reach=self.reach, strict=strict)
         if len(batch.values) != 1:
-            raise InvalidRequest("a composition is one picture; give each attribute one value", param=next(iter(values)))
+            raise InvalidRequest(
+                "a composition is one picture; give each attribute one value", param=next(iter(values))
+            )
         uploads = Uploads(self._backend, self.id)
         asked, photos = changes(parts, uploads)
         request = build(

@@ -50,7 +50,9 @@ class Picture:
     def segmentation(self) -> Segmentation:
         """The part that each pixel of `crop` belongs to. Raises NotFound for pictures of generators without parts."""
         if self._result.classes is None:
-            raise NotFound("this picture has no class map: only compositions of a persona with parts do", param="segmentation")
+            raise NotFound(
+                "this picture has no class map: only compositions of a persona with parts do", param="segmentation"
+            )
         return Segmentation(self._result.classes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:

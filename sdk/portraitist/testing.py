@@ -27,8 +27,8 @@ from .ledger import JobRow, LeaseLost, Ledger, MemoryLedger, rules
 from .operations import operation, parsed
 from .requests import AddPhotos, Compose, CreatePersona
 from .results import (
-    ClassMap,
     AttributeReport,
+    ClassMap,
     PersonaRecord,
     PhotoVerdict,
     PictureReport,
@@ -108,7 +108,9 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         reports = {n: AttributeReport(requested=v, target=v, achieved=v, error=0.0) for n, v in values.items()}
         blob = context.put(_colour(f"{request.model_dump_json()} {index}"))
         report = PictureReport(attributes=reports, seed=request.seed)
-        pictures.append(PictureResult(blob=blob, report=report, classes=_PLAIN if isinstance(request, Compose) else None))
+        pictures.append(
+            PictureResult(blob=blob, report=report, classes=_PLAIN if isinstance(request, Compose) else None)
+        )
     columns = getattr(request, "columns", None)
     return Pictures(pictures=pictures, sheet=context.put(_colour("sheet", columns, len(batch))) if columns else None)
 

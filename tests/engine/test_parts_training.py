@@ -42,7 +42,10 @@ def pools(canvas, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Two phases of some steps, at the small network's sizes."""
-    phases = (paired.Phase(32, 8, 16, 3e-3, 3e-3, batch=8, evenness=1.0), paired.Phase(64, 16, 64, 1e-3, 1e-4, batch=8, edges=0.3))
+    phases = (
+        paired.Phase(32, 8, 16, 3e-3, 3e-3, batch=8, evenness=1.0),
+        paired.Phase(64, 16, 64, 1e-3, 1e-4, batch=8, edges=0.3),
+    )
     monkeypatch.setattr(paired, "PHASES", phases)
 
 
@@ -71,7 +74,12 @@ def test_a_label_moves_the_codes_of_its_parts_and_no_others(canvas, pools):
     assert moved("background") == {"background shape", "background texture"}
     assert moved("sh") == {"skin texture", "hair texture", "clothes texture"}
     for field in ("smile", "jaw", "brow", "gaze"):
-        at = {f"{part} {kind}" for kind, fields in (("shape", SHAPE), ("texture", TEXTURE)) for part in PARTS if field in fields[part]}
+        at = {
+            f"{part} {kind}"
+            for kind, fields in (("shape", SHAPE), ("texture", TEXTURE))
+            for part in PARTS
+            if field in fields[part]
+        }
         assert moved(field) == at and at
 
 
@@ -97,7 +105,7 @@ def test_features_left_out_show_the_skin_around(pools):
     for before, after, hole, around in zip(pictures.image, bare.image, gone, skin, strict=True):
         tone = (before * around).sum((1, 2)) / around.sum()
         inside = lambda picture: (picture * hole).sum((1, 2)) / hole.sum()  # noqa: B023, E731
-        assert (inside(after) - tone).abs().max() < 0.5 * (inside(before) - tone).abs().max() + 0.1  # noqa: B023
+        assert (inside(after) - tone).abs().max() < 0.5 * (inside(before) - tone).abs().max() + 0.1
     whole = without_features(pictures, torch.ones(6, len(CLASSES)))
     assert torch.equal(whole.image, pictures.image) and torch.equal(whole.shares, pictures.shares)
 
@@ -124,7 +132,13 @@ def test_a_killed_training_goes_on_with_the_same_bits(canvas, pools):
     assert [again.step(*pools, None) for _ in range(2)] == figures and again.seen == whole.seen
     for name, value in whole.learning.state_dict().items():
         assert torch.equal(again.learning.state_dict()[name], value), name
-    assert all(np.isfinite(list(row.values())).all() for row in figures) and {"l1", "masks", "coarse", "hidden", "edges"} == set(figures[0])
+    assert all(np.isfinite(list(row.values())).all() for row in figures) and {
+        "l1",
+        "masks",
+        "coarse",
+        "hidden",
+        "edges",
+    } == set(figures[0])
 
 
 def test_it_learns(canvas, pools):
@@ -234,7 +248,9 @@ def test_the_published_way_goes_on_with_the_same_bits(data, tmp_path):
     again = begun()
     again.load(kept)
     assert [again.step() for _ in range(4)] == figures and "path" in figures[3]
-    assert all(torch.equal(again.average.state_dict()[name], value) for name, value in whole.average.state_dict().items())
+    assert all(
+        torch.equal(again.average.state_dict()[name], value) for name, value in whole.average.state_dict().items()
+    )
     whole.finish(tmp_path)
     found, _ = native.load(tmp_path / "generator.safetensors")
     assert type(found) is Parts and found.config.parts == ("background", "face", "hat")

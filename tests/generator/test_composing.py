@@ -92,9 +92,15 @@ def test_a_part_that_a_photo_hides_is_refused():
 def test_a_composition_is_how_its_pictures_are_made():
     generator = small()
     w = latents(generator, 1)
-    changes = [PartChange(part="nose", dx=4, dy=-8), PartChange(part="skin", scale=2.0), PartChange(part="glasses", leave_out=True)]
+    changes = [
+        PartChange(part="nose", dx=4, dy=-8),
+        PartChange(part="skin", scale=2.0),
+        PartChange(part="glasses", leave_out=True),
+    ]
     found = composed.composition_of(generator, w, changes, [])
-    assert found.moved == {"nose": (4 / 32, -8 / 32)} and found.without == ("glasses",) and found.scaled == {"skin": 2.0}
+    assert (
+        found.moved == {"nose": (4 / 32, -8 / 32)} and found.without == ("glasses",) and found.scaled == {"skin": 2.0}
+    )
     only = composed.composition_of(generator, w, [], ["skin", "nose"])
     assert only.without == ("background", "glasses")
     making = composed.Composed(generator, found)

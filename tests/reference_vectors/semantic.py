@@ -18,7 +18,14 @@ def cut(vectors: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:
     kept = {name: vectors[name] for name in vectors.files if "kernel" not in name and name != "about"}
     for name in ("codes/rgb", "codes/seg", "part_moved/rgb", "part_dropped/rgb", "z/rgb"):
         kept[name] = vectors[name][..., ::SHOWN, ::SHOWN]
-    for name in ("part_moved/seg", "part_dropped/seg", "z/seg", "z/coarse", "part_moved/coarse", "codes/embedding_of_coords"):
+    for name in (
+        "part_moved/seg",
+        "part_dropped/seg",
+        "z/seg",
+        "z/coarse",
+        "part_moved/coarse",
+        "codes/embedding_of_coords",
+    ):
         del kept[name]
     for name in ("codes/coarse", "codes/depths"):
         kept[name] = vectors[name][..., ::2, ::2]
@@ -51,7 +58,10 @@ def networks(vectors: dict[str, np.ndarray]) -> tuple[Parts, DualDiscriminator]:
 
 def _generator(config, weight) -> dict[str, torch.Tensor]:
     parts = range(len(config.parts))
-    state = {"mapping.w_avg": torch.zeros(config.w_dim), "local.positions.weight": weight("g/pos_embed.weights")[..., 0, 0]}
+    state = {
+        "mapping.w_avg": torch.zeros(config.w_dim),
+        "local.positions.weight": weight("g/pos_embed.weights")[..., 0, 0],
+    }
     for layer in range(config.layers):
         for ours, theirs in (
             ("affine_weight", "conv.modulation.weight"),

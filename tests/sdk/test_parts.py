@@ -55,10 +55,16 @@ def test_parts_at_random_in_a_portrait(bea):
 
 
 def test_a_composition(bea):
-    bea.compose(bea.at("new"), Part("nose", dx=4, scale=1.2), Part("brows", leave_out=True), only=["skin", "nose", "brows"])
+    bea.compose(
+        bea.at("new"), Part("nose", dx=4, scale=1.2), Part("brows", leave_out=True), only=["skin", "nose", "brows"]
+    )
     asked = bea.asked()
     nose, brows = asked.changes
-    assert (nose.dx, nose.dy, nose.scale, brows.leave_out) == (4, 0, 1.2, True) and asked.only == ["skin", "nose", "brows"]
+    assert (nose.dx, nose.dy, nose.scale, brows.leave_out) == (4, 0, 1.2, True) and asked.only == [
+        "skin",
+        "nose",
+        "brows",
+    ]
 
 
 def test_what_cannot_be_meant(bea):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,7 @@ class Composed(Parts):
         self.config, self.mapping, self.composition = generator.config, generator.mapping, composition
         self.local, self.fusion, self.render = generator.local, generator.fusion, generator.render
 
-    def make(self, w, composition=None, **options) -> Made:  # type: ignore[override]
+    def make(self, w: Tensor | Sequence[Tensor], composition: Composition | None = None, **options: Any) -> Made:
         return super().make(w, composition or self.composition, **options)
 
 
@@ -37,7 +38,8 @@ def parts_of(generator: Generator, prior: str) -> Parts:
     """Raises InvalidRequest for a generator without parts."""
     if not isinstance(generator, Parts):
         raise InvalidRequest(
-            f"this persona was made from the prior {prior!r}, which has no parts; create it with prior='default-parts'", param="part"
+            f"this persona was made from the prior {prior!r}, which has no parts; create it with prior='default-parts'",
+            param="part",
         )
     return generator
 
@@ -53,7 +55,9 @@ def checked(config: PartsConfig, changes: Sequence[PartChange], only: Sequence[s
                 f"{change.part} is to be like photo {change.like}, but {likes} were given, counted from 0", param="like"
             )
         if change.like is not None and change.draw is not None:
-            raise InvalidRequest(f"{change.part} is to be like a photo and drawn at random: give one of both", param="like")
+            raise InvalidRequest(
+                f"{change.part} is to be like a photo and drawn at random: give one of both", param="like"
+            )
 
 
 def composition_of(generator: Parts, w: Tensor, changes: Sequence[PartChange], only: Sequence[str]) -> Composition:
@@ -71,12 +75,15 @@ def composition_of(generator: Parts, w: Tensor, changes: Sequence[PartChange], o
 
 
 @torch.no_grad()
-def _middles(generator: Parts, w: Tensor, names) -> dict[str, tuple[float, float]]:
+def _middles(generator: Parts, w: Tensor, names: Iterable[str]) -> dict[str, tuple[float, float]]:
     classes, found = generator.make(w).classes[0], {}
     for name in names:
         rows, columns = torch.nonzero(classes == generator.config.part(name), as_tuple=True)
         if len(rows):
-            found[name] = ((float(columns.float().mean()) + 0.5) / len(classes), (float(rows.float().mean()) + 0.5) / len(classes))
+            found[name] = (
+                (float(columns.float().mean()) + 0.5) / len(classes),
+                (float(rows.float().mean()) + 0.5) / len(classes),
+            )
     return found
 
 

@@ -52,7 +52,9 @@ class PartControls:
         names = list(self.about)
         for name, value in values.items():
             if name not in self.of(part):
-                raise UnknownAttribute(f"{part} has no {name!r}; it has {', '.join(self.of(part)) or 'none'}", param=name)
+                raise UnknownAttribute(
+                    f"{part} has no {name!r}; it has {', '.join(self.of(part)) or 'none'}", param=name
+                )
             about = self.about[name]
             if not about["low"] <= value <= about["high"]:
                 raise OutOfRange(

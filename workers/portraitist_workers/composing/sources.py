@@ -27,7 +27,9 @@ def of_photo(prior: Prior, file: bytes, name: str, *, steps: int, seed: int, on_
     photo = image_io.decode(file, name)
     faces = detect_faces(photo)
     if not faces:
-        raise FaceNotFound(f"{name}: no face found to take a part from. Use a photo with a face of 40 px or more.", param=name)
+        raise FaceNotFound(
+            f"{name}: no face found to take a part from. Use a photo with a face of 40 px or more.", param=name
+        )
     frame = ffhq_frame(faces[0].points)
     pixels = image_io.to_tensor(crop(photo, frame, prior.resolution))
     known = torch.from_numpy(inside(photo.shape[:2], frame, prior.resolution))[None, None].to(pixels)
@@ -45,7 +47,9 @@ def check_shown(generator: Parts, w: Tensor, part: str, name: str) -> None:
     if part in generator.config.parts:
         share = (generator.make(w).classes == generator.config.part(part)).float().mean()
         if share < LEAST:
-            raise InvalidImage(f"{name}: its {part} cannot be seen, so nothing can be taken from there. Use another photo.", param=name)
+            raise InvalidImage(
+                f"{name}: its {part} cannot be seen, so nothing can be taken from there. Use another photo.", param=name
+            )
 
 
 @torch.no_grad()

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from portraitist.errors import InvalidRequest
 from portraitist.requests import Compose, PartChange
-from portraitist.results import PictureReport, PictureResult, Pictures, Progress
+from portraitist.results import PersonaRecord, PictureReport, PictureResult, Pictures, Progress
 
 from ..composing import composed, sources
 from ..composing.controls import PartControls
 from ..editing.delivery import delivered
 from ..editing.moving import moved
-from ..editing.opening import opened
+from ..editing.opening import OpenedPhoto, opened
 from ..faces.image_io import to_tensor, to_uint8
 from ..generator.parts import Composition, Parts, taken
 from ..generator.parts.mixing import BASE
@@ -41,7 +41,9 @@ def run(request: Compose, context: Context) -> Pictures:
     generator = composed.parts_of(person.model.generator, prior.name)
     composed.checked(generator.config, request.changes, request.only, len(request.like))
     if not (request.changes or request.only or request.values):
-        raise InvalidRequest("nothing is to be changed: name a part, as in edit(photo, part='hair', like=other)", param="part")
+        raise InvalidRequest(
+            "nothing is to be changed: name a part, as in edit(photo, part='hair', like=other)", param="part"
+        )
     target = resolve(request.values, record.reach, strict=request.strict)
     controls = PartControls.load(library.asset(prior.name, "parts", home=context.priors))
 
@@ -51,13 +53,15 @@ def run(request: Compose, context: Context) -> Pictures:
         )
 
     preset = PRESETS[record.preset]
-    photo = None
+    photo: OpenedPhoto | None = None
     if request.photo is None:
         w = draw(person.model, 1, request.seed, shared=False)
         start = w = set_values(person.model, person.judge, w, [target])
     else:
         file = context.blob(request.photo.blob)
-        photo = opened(person, file, request.photo.name, preset, space=request.space, seed=request.seed, on_stage=on_stage)
+        photo = opened(
+            person, file, request.photo.name, preset, space=request.space, seed=request.seed, on_stage=on_stage
+        )
         generator = composed.parts_of(photo.generator, prior.name)
         start = photo.w[:, 0]
         w = moved(person, photo, [target])[:, 0] if target else start
@@ -90,15 +94,35 @@ def _changed(
     return controls.set(own.config, w, change.part, change.values)
 
 
-def _delivered(request, person: WarmPersona, photo, generator: Parts, composition: Composition, w: Tensor, target, context: Context, record):
+def _delivered(
+    request: Compose,
+    person: WarmPersona,
+    photo: OpenedPhoto | None,
+    generator: Parts,
+    composition: Composition,
+    w: Tensor,
+    target: dict[str, float],
+    context: Context,
+    record: PersonaRecord,
+) -> PictureResult:
     """The picture, stored: back in its photo, or a portrait of its own."""
     making = composed.Composed(generator, composition)
-    if photo is not None:
+    if photo is not None and request.photo is not None:
         origin = Origin("edit", context.blob(request.photo.blob))
         shown = replace(photo, generator=making)
-        [made] = delivered(person, shown, w[:, None], requested=[request.values], targets=[target], reach=record.reach, seed=request.seed)
+        [made] = delivered(
+            person,
+            shown,
+            w[:, None],
+            requested=[request.values],
+            targets=[target],
+            reach=record.reach,
+            seed=request.seed,
+        )
         return PictureResult(
-            blob=context.put_picture(made.picture, origin), crop=context.put_picture(made.crop, origin), report=made.report
+            blob=context.put_picture(made.picture, origin),
+            crop=context.put_picture(made.crop, origin),
+            report=made.report,
         )
     portrait: MarkedImage = mark_portrait(to_uint8(render(making, w))[0])
     images = to_tensor(portrait.pixels)
@@ -110,7 +134,9 @@ def _delivered(request, person: WarmPersona, photo, generator: Parts, compositio
 
 
 @torch.no_grad()
-def _report(result: PictureResult, generator: Parts, composition: Composition, start: Tensor, w: Tensor, request: Compose) -> None:
+def _report(
+    result: PictureResult, generator: Parts, composition: Composition, start: Tensor, w: Tensor, request: Compose
+) -> None:
     """Adds the class map, and how much changed where."""
     config = generator.config
     before, after = generator.make(start), generator.make(w, composition)

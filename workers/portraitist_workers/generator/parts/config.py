@@ -6,7 +6,14 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-MOST = {"resolution": 1024, "z_dim": 2048, "code_dim": 2048, "mapping_layers": 16, "local_channels": 512, "channels": 2048}
+MOST = {
+    "resolution": 1024,
+    "z_dim": 2048,
+    "code_dim": 2048,
+    "mapping_layers": 16,
+    "local_channels": 512,
+    "channels": 2048,
+}
 MOST_PARTS = 64
 BACKGROUND = 0  # the number of the background among the parts: it has no base code and no depth
 
@@ -32,8 +39,12 @@ class PartsConfig:
     tone: str = "skin"
     coarse: int = 64  # px a side of the local generators' maps
     smallest: int = 16  # px to which the render network shrinks them first
-    centred: bool = False  # whether coordinates are those of the pixels' centres, or -1 at the first pixel and 1 at the last
-    joined: tuple[int, ...] = ()  # px of the render network's blocks that the features join; empty: the one above `coarse`
+    centred: bool = (
+        False  # whether coordinates are those of the pixels' centres, or -1 at the first pixel and 1 at the last
+    )
+    joined: tuple[
+        int, ...
+    ] = ()  # px of the render network's blocks that the features join; empty: the one above `coarse`
     octaves: int | None = None  # of the position encoding; None: log2(resolution)
     base_layers: int = 2
     shape_layers: int = 4
@@ -117,7 +128,9 @@ class PartsConfig:
         if not self.smallest < self.coarse < self.resolution:
             raise ValueError(f"its maps do not grow: {self.smallest}, {self.coarse} and {self.resolution} px")
         if not set(self.joins) <= set(self.render_resolutions):
-            raise ValueError(f"its features join blocks of {self.joins} px; it has blocks of {self.render_resolutions} px")
+            raise ValueError(
+                f"its features join blocks of {self.joins} px; it has blocks of {self.render_resolutions} px"
+            )
         if not all(1 <= n <= 16 for n in (self.base_layers, self.shape_layers, self.texture_layers)):
             raise ValueError("its local generators have no layers, or too many: 1 to 16 of each sort can be used")
         for name in (*self.transparent, *self.toned, *([self.tone] if self.toned else [])):

@@ -47,7 +47,8 @@ class Composition:
         return present
 
     def coordinates(self, config: PartsConfig, size: int) -> Tensor:
-        """Of maps of `size` px: [P, 2], or [K, P, 2] where parts are moved or scaled: a part that goes right looks up its own place further left."""
+        """Of maps of `size` px: [P, 2], or [K, P, 2] where parts are moved or scaled. A part that goes right looks up what is further
+        left."""
         xy = coordinates(size, centred=config.centred)
         if not self.moved and not self.scaled:
             return xy
@@ -81,6 +82,7 @@ class Parts(Generator):
 
     kind = "parts"
     config_type = PartsConfig
+    mapping: PartsMapping
 
     def __init__(self, config: PartsConfig) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -132,7 +132,9 @@ class LocalGenerators(nn.Module):
     def expanded(self, codes: Tensor) -> Tensor:
         """[B, codes, code_dim] -> the code of every layer of every part, [B, K, L, code_dim]."""
         config = self.config
-        drivers = [[config.driver(part, number) for number in range(config.layers)] for part in range(len(config.parts))]
+        drivers = [
+            [config.driver(part, number) for number in range(config.layers)] for part in range(len(config.parts))
+        ]
         return codes[:, drivers]
 
     def styles(self, expanded: Tensor) -> list[Tensor]:
@@ -140,7 +142,7 @@ class LocalGenerators(nn.Module):
         config, found = self.config, []
         followers = torch.tensor([config.part(name) for name in config.toned], device=expanded.device)
         for number, layer in enumerate(self.layers):
-            styles = layer.styles(expanded[:, :, number])
+            styles = cast(LocalLayer, layer).styles(expanded[:, :, number])
             if config.toned and number >= config.depth_layer:
                 tone = self.tones[number - config.depth_layer](expanded[:, config.part(config.tone), number])
                 styles = styles.index_add(1, followers, tone)
@@ -188,12 +190,12 @@ class AffineView(nn.Module):
     def weight(self) -> Tensor:
         """[K h, w_dim], mostly zeros: a part's styles depend on its own codes, the base's, and the tone's."""
         (local,), config = self._local, self._local[0].config
-        layer, D = local.layers[self._number], config.code_dim
+        layer, D = cast(LocalLayer, local.layers[self._number]), config.code_dim
         full = layer.affine_weight.new_zeros(len(config.parts), config.local_channels, config.codes, D)
         for part in range(len(config.parts)):
             full[part, :, config.driver(part, self._number)] = layer.affine_weight[part].detach()
         if config.toned and self._number >= config.depth_layer:
-            tone = local.tones[self._number - config.depth_layer].weight.detach()
+            tone = cast(Toned, local.tones[self._number - config.depth_layer]).weight.detach()
             for follower, name in enumerate(config.toned):
                 full[config.part(name), :, config.texture_code(config.tone)] += tone[follower]
         return full.view(-1, config.w_dim) / math.sqrt(D)
@@ -201,5 +203,5 @@ class AffineView(nn.Module):
     @torch.no_grad()
     def shift(self, offset: Tensor) -> None:
         """Every style [B, K h] grows by `offset` [K h]."""
-        bias = self._local[0].layers[self._number].affine_bias
+        bias = cast(LocalLayer, self._local[0].layers[self._number]).affine_bias
         bias.add_(offset.view_as(bias))

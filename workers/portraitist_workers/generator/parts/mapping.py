@@ -9,17 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import SQRT2, EqualizedLinear
+from ..mapping import ToW
 from .config import PartsConfig
 
 
-class PartsMapping(nn.Module):
+class PartsMapping(ToW):
     """forward(z [B, z_dim]) -> w [B, w_dim]. `w_avg` is the mean of w, the centre of truncation.
 
     The network's code is repeated for the base and every part, as in the paper; with `config.joint` a learnt matrix makes the codes
     of all parts from it. That fits where w was learnt first, and z has to meet it.
     """
-
-    w_avg: Tensor
 
     def __init__(self, config: PartsConfig) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ BASE = "base"  # what all parts share: where the head is, and how it is turned
 
 def numbers(config: PartsConfig, names: Iterable[str], *, shape: bool = True, texture: bool = True) -> list[int]:
     """Which codes belong to the named parts, or to "base". Raises ValueError for names that there are not."""
-    found = []
+    found: list[int] = []
     for name in names:
         if name == BASE:
             found += range(config.base_layers)

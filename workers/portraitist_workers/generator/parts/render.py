@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -100,7 +101,8 @@ class RenderNetwork(nn.Module):
         coarse = features.shape[-1]
         x = _resized(features, self.config.smallest)
         maps = None
-        for resolution, block in self.blocks.items():
+        for resolution, module in self.blocks.items():
+            block = cast(Block, module)
             if int(resolution) in self.config.joins:
                 x = torch.cat([x, _resized(features, x.shape[-1])], 1)
             if x.shape[-1] == coarse and self.config.residual:

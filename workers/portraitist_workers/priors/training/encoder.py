@@ -33,7 +33,6 @@ from .finished import Finished, add_start, started
 from .losses import BACKGROUND_WEIGHT
 from .photographs import Photographs
 from .pool import Pool
-from .prior import Trainer
 
 SIDE = 128  # px of what the encoder sees
 IN_W, IN_W_PLUS = 16, 4  # pictures of a batch that are synthesised, from w at 64 px and from w_plus in full
@@ -63,7 +62,9 @@ def augment(image: Tensor, rng: torch.Generator) -> Tensor:
 class Teacher(Protocol):
     """A training that made a generator, and knows what labels mean in its W."""
 
-    generator_ema: Generator
+    @property
+    def generator_ema(self) -> Generator:
+        """The average of what was learnt."""
 
     @property
     def labels_ema(self) -> nn.Module:

@@ -3,9 +3,9 @@
     python -m portraitist_workers.priors.training.recipe --data DATA --out DIR [--share 0.05] [--until STEP] [--list]
 
 DATA holds `london/` and `ict/`. Each step is a command of its own, which resumes. A step that ended well is not run again. So the same
-command continues where it stopped (with SIGTERM, or by a fault). DIR/default, DIR/default-256 and DIR/default-parts are what ships. LPIPS's SqueezeNet must be
-in torch hub's cache (TORCH_HOME). `--share` shortens every step to that share of its pictures and minutes, which shows that the whole
-chain works. The priors of a short run are worth as little as their training.
+command continues where it stopped (with SIGTERM, or by a fault). DIR/default, DIR/default-256 and DIR/default-parts are what ships.
+LPIPS's SqueezeNet must be in torch hub's cache (TORCH_HOME). `--share` shortens every step to that share of its pictures and minutes,
+which shows that the whole chain works. The priors of a short run are worth as little as their training.
 """
 
 from __future__ import annotations

@@ -54,9 +54,9 @@ class PathLength:
     def __init__(self) -> None:
         self.mean = torch.zeros([])
 
-    def __call__(self, generator: Parts, codes: Tensor, rng: torch.Generator, **size: int) -> Tensor:
+    def __call__(self, generator: Parts, codes: Tensor, rng: torch.Generator) -> Tensor:
         expanded = generator.local.expanded(codes).detach().requires_grad_()
-        image = generator.make(generator.styles_of(expanded), noise="none", double_backward=True, **size).image
+        image = generator.make(generator.styles_of(expanded), noise="none", double_backward=True).image
         noise = torch.randn(image.shape, generator=rng) / image[0, 0].numel() ** 0.5
         (slope,) = torch.autograd.grad((image * noise.to(image.device)).sum(), expanded, create_graph=True)
         lengths = slope.square().sum(3).mean((1, 2)).sqrt()
@@ -69,7 +69,9 @@ class Adversary:
 
     def __init__(self, discriminator: DualDiscriminator, weights: Weights, lr: float) -> None:
         self.discriminator, self.weights = in_channels_last(discriminator), weights
-        share = weights.r1_every / (weights.r1_every + 1)  # a lazy penalty is a step more: as rates and betas of StyleGAN2
+        share = weights.r1_every / (
+            weights.r1_every + 1
+        )  # a lazy penalty is a step more: as rates and betas of StyleGAN2
         self.optimizer = torch.optim.Adam(discriminator.parameters(), lr=lr * share, betas=(0.0, 0.99**share), eps=1e-8)
 
     def deceived(self, image: Tensor, masks: Tensor | None) -> Tensor:

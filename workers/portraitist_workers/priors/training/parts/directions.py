@@ -59,7 +59,10 @@ def allowed(config: PartsConfig, name: str) -> list[bool]:
     attribute, reaching = ATTRIBUTES[name], routes(config.base_layers)
     labels = attribute.routes or (attribute.label,)
     owners = ["base"] * config.base_layers + [part for part in config.parts for _ in range(2)]
-    return [owner in attribute.parts and not set(labels).isdisjoint(reach) for owner, reach in zip(owners, reaching, strict=True)]
+    return [
+        owner in attribute.parts and not set(labels).isdisjoint(reach)
+        for owner, reach in zip(owners, reaching, strict=True)
+    ]
 
 
 def steps(config: PartsConfig, labels: Tensor, w: Tensor) -> Tensor:
@@ -81,7 +84,11 @@ def readings(config: PartsConfig, labels: Tensor, w: Tensor) -> tuple[Tensor, Te
     names = list(ATTRIBUTES)
     learnt = len(w) - len(w) // 10
     codes = w.view(len(w), config.codes, config.code_dim)
-    found, offsets, fits = torch.zeros(len(names), config.codes, config.code_dim), torch.zeros(len(names)), torch.zeros(len(names))
+    found, offsets, fits = (
+        torch.zeros(len(names), config.codes, config.code_dim),
+        torch.zeros(len(names)),
+        torch.zeros(len(names)),
+    )
     for i, name in enumerate(names):
         chosen = [code for code, may in enumerate(allowed(config, name)) if may]
         x, y = codes[:, chosen].flatten(1), values(labels, [name])

@@ -69,7 +69,9 @@ class DualDiscriminator(nn.Module):
     `light`: the tower of the masks sees them at half the size. It costs most, and needs least.
     """
 
-    def __init__(self, resolution: int, parts: int, widths: dict[int, int] | None = None, *, light: bool = False) -> None:
+    def __init__(
+        self, resolution: int, parts: int, widths: dict[int, int] | None = None, *, light: bool = False
+    ) -> None:
         super().__init__()
         sizes = [2**i for i in range(2, resolution.bit_length())]
         widths = widths or {size: max(1, min(512, 32768 // size)) for size in sizes}

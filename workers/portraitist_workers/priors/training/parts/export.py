@@ -66,9 +66,7 @@ def write(taught: Taught, labels: Tensor, encoder: Path | None, out: Path) -> di
         "steps": steps[known].contiguous(),
         "sitting": sitting_directions(labels, w).contiguous(),
     }
-    about = {
-        name: {"parts": a.parts, "low": a.low, "high": a.high} for name, a in directions.ATTRIBUTES.items()
-    }
+    about = {name: {"parts": a.parts, "low": a.low, "high": a.high} for name, a in directions.ATTRIBUTES.items()}
     for name, tensors, said in (
         ("latents", latents, {"attributes": json.dumps(ESTIMATED)}),
         ("parts", {"steps": steps, "readings": readings, "offsets": offsets}, {"attributes": json.dumps(about)}),

@@ -101,7 +101,10 @@ class Figures:
         for part in ("hair", "skin", "lips"):
             after = self._made(taken(config, w, others, [part], shape=False))
             same, either = (made.classes == config.part(part)), (after.classes == config.part(part))
-            self._note(f"{part}: IoU of the mask when the texture changes", (same & either).sum() / (same | either).sum().clamp(min=1))
+            self._note(
+                f"{part}: IoU of the mask when the texture changes",
+                (same & either).sum() / (same | either).sum().clamp(min=1),
+            )
         self._moved(w, made)
 
     def _changed(self, name: str, before: Made, after: Made, parts: tuple[str, ...]) -> None:
@@ -111,7 +114,10 @@ class Figures:
         reach = round(NEAR * mask.shape[-1])
         near = F.max_pool2d(mask.clamp(max=1)[:, None], 2 * reach + 1, 1, reach)
         change = 127.5 * (after.image.clamp(-1, 1) - before.image.clamp(-1, 1)).abs().mean(1, keepdim=True)
-        inside, outside = (change * near).sum() / near.sum().clamp(min=1), (change * (1 - near)).sum() / (1 - near).sum()
+        inside, outside = (
+            (change * near).sum() / near.sum().clamp(min=1),
+            (change * (1 - near)).sum() / (1 - near).sum(),
+        )
         self._note(f"{name}: near", inside)
         self._note(f"{name}: outside", outside)
         moved = (before.classes != after.classes)[:, None] * (1 - near)
@@ -120,8 +126,13 @@ class Figures:
     def _moved(self, w: Tensor, before: Made, *, part: str = "nose", share: float = 0.05) -> None:
         after = self._made(w, Composition(moved={part: (0.0, share)}))
         at, among = self.generator.config.part(part), self.generator.config.part("eyes")
-        self._note("nose moved down by 6.4 px of 128: moves", 128 * (_middles(after, at) - _middles(before, at)).nanmean())
-        self._note("nose moved down by 6.4 px of 128: eyes move", 128 * (_middles(after, among) - _middles(before, among)).nanmean())
+        self._note(
+            "nose moved down by 6.4 px of 128: moves", 128 * (_middles(after, at) - _middles(before, at)).nanmean()
+        )
+        self._note(
+            "nose moved down by 6.4 px of 128: eyes move",
+            128 * (_middles(after, among) - _middles(before, among)).nanmean(),
+        )
 
     def read(self) -> dict[str, float]:
         ious = self.meets / self.joins.clamp(min=1)

@@ -36,7 +36,10 @@ class Zooms:
             weights=tuple(float(w) for w in value["id_w"][chosen]),
             donor=0,
             shape=tuple(float(x) for x in value["shape"]),
-            **{name: float(value[name][0]) for name in ("smile", "jaw", "pucker", "brow")},
+            smile=float(value["smile"][0]),
+            jaw=float(value["jaw"][0]),
+            pucker=float(value["pucker"][0]),
+            brow=float(value["brow"][0]),
         )
         rotation = head_rotation(*(float(value[name][0]) for name in ("yaw", "pitch", "roll")))
         sides = [

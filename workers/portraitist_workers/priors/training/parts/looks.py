@@ -12,8 +12,17 @@ import torch
 from torch import Tensor
 
 from ...engine.canvas import CANVAS, CROP, Canvas
-from ...engine.template import BROW_LEFT, BROW_RIGHT, CREASE_LEFT, CREASE_RIGHT, MOUTH_POLYGON, NOSE_LEFT, NOSE_RIGHT
-from ...engine.template import EYE_LEFT_HOLE, EYE_RIGHT_HOLE
+from ...engine.template import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    CREASE_LEFT,
+    CREASE_RIGHT,
+    EYE_LEFT_HOLE,
+    EYE_RIGHT_HOLE,
+    MOUTH_POLYGON,
+    NOSE_LEFT,
+    NOSE_RIGHT,
+)
 
 ON_FACE = {  # of `id_w`: name -> components
     "head shape": 24,
@@ -47,9 +56,7 @@ def looks(canvas: Canvas) -> dict[str, Tensor]:
             for name, values in _describe(canvas, person, flip).items():
                 rows.setdefault(name, []).append(values.ravel())
     training = np.concatenate([canvas.training, canvas.training + len(canvas.ids)])
-    return {
-        name: _components(np.stack(rows[name]), training, count) for name, count in (ON_FACE | OF_DONOR).items()
-    }
+    return {name: _components(np.stack(rows[name]), training, count) for name, count in (ON_FACE | OF_DONOR).items()}
 
 
 def _components(data: np.ndarray, training: np.ndarray, count: int) -> Tensor:
@@ -87,7 +94,10 @@ def _describe(canvas: Canvas, person: int, flip: bool) -> dict[str, np.ndarray]:
             bottom += _MARGIN  # an open mouth
         step = max(right - left, bottom - top) / _LONGER
         size = max(1, round((right - left) / step)), max(1, round((bottom - top) / step))
-        crops = [cv2.resize(layer[top:bottom, left:right].astype(np.float32), size, interpolation=cv2.INTER_AREA) for layer in tex]
+        crops = [
+            cv2.resize(layer[top:bottom, left:right].astype(np.float32), size, interpolation=cv2.INTER_AREA)
+            for layer in tex
+        ]
         found[f"{name} colour"] = np.stack(crops) / cheek
         box = pos[:, top // 2 : bottom // 2 : 3, left // 2 : right // 2 : 3]
         found[f"{name} shape"] = box - box.mean((1, 2), keepdims=True)  # where it lies is the head's shape

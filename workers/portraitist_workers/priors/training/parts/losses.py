@@ -59,4 +59,15 @@ def class_weights(frequencies: Tensor, evenness: float) -> Tensor:
     return weights / (weights * frequencies).sum()
 
 
-FREQUENCIES = (0.443, 0.313, 0.011, 0.0056, 0.018, 0.011, 0.0023, 0.163, 0.029, 0.0038)  # of the engine's pixels, by class
+FREQUENCIES = (
+    0.443,
+    0.313,
+    0.011,
+    0.0056,
+    0.018,
+    0.011,
+    0.0023,
+    0.163,
+    0.029,
+    0.0038,
+)  # of the engine's pixels, by class

@@ -70,7 +70,9 @@ class OwnTraining:
         discriminator = DualDiscriminator(size, len(pictures.names), widths, light=True)
         self.adversary = Adversary(discriminator, self.weights, RATE)
         share = self.weights.path_every / (self.weights.path_every + 1)
-        self.optimizer = torch.optim.Adam(self.generator.parameters(), lr=RATE * share, betas=(0.0, 0.99**share), eps=1e-8)
+        self.optimizer = torch.optim.Adam(
+            self.generator.parameters(), lr=RATE * share, betas=(0.0, 0.99**share), eps=1e-8
+        )
         self.path = PathLength()
         self.seen = 0
 
@@ -140,7 +142,13 @@ class OwnTraining:
         made = self.average.make(self.average.mapping(z[:24]), noise="none")
         colours = np.random.default_rng(3).integers(40, 255, (len(self.pictures.names), 3), np.uint8)
         masks = colours[made.classes.numpy()]
-        rows = [row for pair in zip(to_uint8(made.image).reshape(3, 8, *masks.shape[1:]), masks.reshape(3, 8, *masks.shape[1:]), strict=True) for row in pair]
+        rows = [
+            row
+            for pair in zip(
+                to_uint8(made.image).reshape(3, 8, *masks.shape[1:]), masks.reshape(3, 8, *masks.shape[1:]), strict=True
+            )
+            for row in pair
+        ]
         cv2.imwrite(str(folder / "sheet.png"), np.vstack([np.hstack(list(row)) for row in rows])[..., ::-1])
 
 

@@ -1,8 +1,8 @@
 """Somebody's own pictures with class maps, checked before anything is trained on them.
 
-    DATA/images/NAME.png (or .jpg)   square, at least as large as the generator; faces aligned as `faces.align` does it
-    DATA/masks/NAME.png              of the same size, a pixel's value is the number of its class
-    DATA/classes.json                the classes' names in the order of their numbers, background first
+DATA/images/NAME.png (or .jpg)   square, at least as large as the generator; faces aligned as `faces.align` does it
+DATA/masks/NAME.png              of the same size, a pixel's value is the number of its class
+DATA/classes.json                the classes' names in the order of their numbers, background first
 """
 
 from __future__ import annotations
@@ -42,10 +42,15 @@ class OwnPictures:
         """Random pictures [B, 3, S, S] in [-1, 1] and their masks [B, K, S, S], one-hot as -1 and 1; half of them mirrored."""
         picks = rng.integers(len(self.images), size=size)
         image = torch.from_numpy(self.images[picks]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        masks = 2 * F.one_hot(torch.from_numpy(self.classes[picks]).long(), len(self.names)).permute(0, 3, 1, 2).float() - 1
+        masks = (
+            2 * F.one_hot(torch.from_numpy(self.classes[picks]).long(), len(self.names)).permute(0, 3, 1, 2).float() - 1
+        )
         turned = torch.from_numpy(rng.random(size) < 0.5)[:, None, None, None] & flipped
         image, masks = (torch.where(turned, x.flip(3), x) for x in (image, masks))
-        return (image.contiguous(memory_format=torch.channels_last), masks.contiguous(memory_format=torch.channels_last))
+        return (
+            image.contiguous(memory_format=torch.channels_last),
+            masks.contiguous(memory_format=torch.channels_last),
+        )
 
 
 def read(folder: Path, size: int) -> OwnPictures:
@@ -54,7 +59,8 @@ def read(folder: Path, size: int) -> OwnPictures:
     images = sorted(p for p in _files(folder / "images") if p.suffix.lower() in KINDS)
     if len(images) < LEAST:
         raise InvalidRequest(
-            f"{folder / 'images'} has {len(images)} pictures, and training needs {LEAST} at least: add more", param="images"
+            f"{folder / 'images'} has {len(images)} pictures, and training needs {LEAST} at least: add more",
+            param="images",
         )
     masks = {p.stem: p for p in _files(folder / "masks") if p.suffix.lower() == ".png"}
     if lacking := [p.name for p in images if p.stem not in masks]:
@@ -88,7 +94,8 @@ def _classes(folder: Path) -> tuple[str, ...]:
         names = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InvalidRequest(
-            f"{path} cannot be read ({error}): write the classes' names as a JSON list, background first", param="classes"
+            f"{path} cannot be read ({error}): write the classes' names as a JSON list, background first",
+            param="classes",
         ) from None
     if not (isinstance(names, list) and all(isinstance(name, str) and name for name in names)):
         raise InvalidRequest(f"{path} is no list of names: write one, background first", param="classes")
@@ -110,7 +117,9 @@ def _pair(path: Path, mask_path: Path, names: tuple[str, ...], size: int) -> tup
         with Image.open(mask_path) as opened:
             classes = np.array(opened)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InvalidImage(f"{mask_path.name} cannot be read ({error}): save it anew as PNG", param=mask_path.name) from None
+        raise InvalidImage(
+            f"{mask_path.name} cannot be read ({error}): save it anew as PNG", param=mask_path.name
+        ) from None
     if classes.shape != (height, width):
         raise InvalidImage(
             f"the class map {mask_path.name} is {list(classes.shape)}, its picture {[height, width]}: one number per pixel is needed",

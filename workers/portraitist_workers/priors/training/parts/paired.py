@@ -106,8 +106,8 @@ class Trainer:
         self.learning = nn.ModuleDict({"generator": self.generator, "router": self.router})
         self.generator.mapping.requires_grad_(False)  # fitted afterwards
         self.average = copy.deepcopy(self.learning).requires_grad_(False)
-        self.trained = [p for p in self.learning.parameters() if p.requires_grad]
-        self.averaged = [
+        self.trained: list[Tensor] = [p for p in self.learning.parameters() if p.requires_grad]
+        self.averaged: list[Tensor] = [
             a for a, p in zip(self.average.parameters(), self.learning.parameters(), strict=True) if p.requires_grad
         ]
         self.optimizer = torch.optim.Adam(self.trained, lr=1e-3, betas=(0.9, 0.99), eps=1e-8)

@@ -106,7 +106,9 @@ def _zooms(shard: Path, labels: np.ndarray, zooms: Zooms) -> np.ndarray:
     return found
 
 
-def render_twins(canvas: Canvas, people: np.ndarray, out: Path, *, size: int, count: int, seed: int, shard: int = 500) -> None:
+def render_twins(
+    canvas: Canvas, people: np.ndarray, out: Path, *, size: int, count: int, seed: int, shard: int = 500
+) -> None:
     """Writes the missing shards, as `engine.render.render_pool` does. Pair i depends on (seed, i) only."""
     from ...engine.render import _describe
 

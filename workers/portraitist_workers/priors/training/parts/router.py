@@ -27,10 +27,11 @@ class Router(nn.Module):
     spread: Tensor
     inputs: Tensor
     used: Tensor
+    gain: Tensor
+    on_face: Tensor
+    of_donor: Tensor
 
-    def __init__(
-        self, people: int, routes: Sequence[Sequence[str]], code_dim: int, *, hidden: int = 128
-    ) -> None:
+    def __init__(self, people: int, routes: Sequence[Sequence[str]], code_dim: int, *, hidden: int = 128) -> None:
         super().__init__()
         self.fields = label_fields(people)
         mean, spread = normalisation()
@@ -39,31 +40,39 @@ class Router(nn.Module):
         self.register_buffer("on_face", torch.zeros(2 * people, sum(ON_FACE.values())))
         self.register_buffer("of_donor", torch.zeros(2 * people, sum(OF_DONOR.values())))
         places = _places(self.fields, len(mean))
-        lists = [np.concatenate([np.arange(places[name].start, places[name].stop) for name in route]) for route in routes]
+        lists = [
+            np.concatenate([np.arange(places[name].start, places[name].stop) for name in route]) for route in routes
+        ]
         longest = max(map(len, lists))
         self.register_buffer("inputs", torch.tensor(np.stack([np.pad(x, (0, longest - len(x))) for x in lists])))
-        self.register_buffer("used", torch.tensor(np.stack([np.arange(longest) < len(x) for x in lists]), dtype=torch.float32))
+        self.register_buffer(
+            "used", torch.tensor(np.stack([np.arange(longest) < len(x) for x in lists]), dtype=torch.float32)
+        )
         self.register_buffer("gain", torch.tensor([1 / math.sqrt(len(x)) for x in lists])[:, None, None])
         codes = len(lists)
         self.first, self.first_bias = _weight(codes, longest, hidden), nn.Parameter(torch.zeros(codes, 1, hidden))
         self.second, self.second_bias = _weight(codes, hidden, hidden), nn.Parameter(torch.zeros(codes, 1, hidden))
         self.third, self.third_bias = _weight(codes, hidden, code_dim), nn.Parameter(torch.zeros(codes, 1, code_dim))
-        self.skip = _weight(codes, longest, code_dim)  # most of a code is linear in the labels; the rest is learnt on top
+        self.skip = _weight(
+            codes, longest, code_dim
+        )  # most of a code is linear in the labels; the rest is learnt on top
 
     def know(self, looks: Mapping[str, Tensor]) -> Router:
         """Takes the people's looks, and returns itself."""
-        self.on_face.copy_(torch.cat([looks[name] for name in ON_FACE], 1))  # type: ignore[operator]
-        self.of_donor.copy_(torch.cat([looks[name] for name in OF_DONOR], 1))  # type: ignore[operator]
+        self.on_face.copy_(torch.cat([looks[name] for name in ON_FACE], 1))
+        self.of_donor.copy_(torch.cat([looks[name] for name in OF_DONOR], 1))
         return self
 
     def forward(self, labels: Tensor) -> Tensor:
         dense = (labels[:, : len(self.mean)] - self.mean) / self.spread
         id_w, donor = labels[:, self.fields["id_w"]], labels[:, self.fields["donor"]]
-        everything = torch.cat([dense, labels[:, -1:] / ZOOM, id_w @ self.on_face, donor @ self.of_donor], 1)  # type: ignore[operator]
+        everything = torch.cat([dense, labels[:, -1:] / ZOOM, id_w @ self.on_face, donor @ self.of_donor], 1)
         x = (everything[:, self.inputs] * self.used).transpose(0, 1)  # [codes, B, longest]
         h = F.leaky_relu(torch.baddbmm(self.first_bias, x, self.first * self.gain), 0.2) * SQRT2
         h = F.leaky_relu(torch.baddbmm(self.second_bias, h, self.second / math.sqrt(h.shape[2])), 0.2) * SQRT2
-        codes = torch.baddbmm(self.third_bias, h, self.third / math.sqrt(h.shape[2])) + torch.bmm(x, self.skip * self.gain)
+        codes = torch.baddbmm(self.third_bias, h, self.third / math.sqrt(h.shape[2])) + torch.bmm(
+            x, self.skip * self.gain
+        )
         return codes.transpose(0, 1).flatten(1)
 
 

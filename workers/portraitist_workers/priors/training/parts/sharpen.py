@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ....generator.parts import Made
 from ....precision import optimisation_dtype
 from ...engine.canvas import Canvas
 from .. import loop
@@ -54,7 +53,7 @@ class Sharpening:
         self.phase = replace(trainer.phases[-1], batch=stage.batch)
         trainer.learning.load_state_dict(trainer.average.state_dict())
         trainer.router.requires_grad_(False)
-        self.trained = [p for p in trainer.generator.parameters() if p.requires_grad]
+        self.trained: list[Tensor] = [p for p in trainer.generator.parameters() if p.requires_grad]
         averaged = dict(zip(map(id, trainer.trained), trainer.averaged, strict=True))
         self.averaged = [averaged[id(p)] for p in self.trained]
         self.optimizer = torch.optim.Adam(self.trained, lr=stage.lr, betas=(0.0, 0.99), eps=1e-8)
@@ -76,11 +75,18 @@ class Sharpening:
             w = torch.cat([w, mixtures.flatten(1)])
             present = torch.cat([present, torch.ones(stage.mixtures, present.shape[1])])
         made = trainer.generator.make(
-            w, present=present, noise="none", dtype=optimisation_dtype(), until=self.phase.resolution, coarse=self.phase.coarse
+            w,
+            present=present,
+            noise="none",
+            dtype=optimisation_dtype(),
+            until=self.phase.resolution,
+            coarse=self.phase.coarse,
         )
         # Both judges give their gradient on picture and masks; it is passed on once.
         image, masks = made.image.detach().requires_grad_(), made.segmentation.detach().requires_grad_()
-        shown = replace(made, image=image[: stage.batch], segmentation=masks[: stage.batch], depths=made.depths[: stage.batch])
+        shown = replace(
+            made, image=image[: stage.batch], segmentation=masks[: stage.batch], depths=made.depths[: stage.batch]
+        )
         paired = trainer.losses(self.phase, shown, target, present[: stage.batch], lpips, torch_rng)
         total = torch.stack(list(paired.values())).sum() + stage.consistency * mask_consistency(made)
         self.optimizer.zero_grad(set_to_none=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ....generator.parts import Composition, Made, taken
+from ....generator.parts import Composition, Made, Parts, taken
 from ...engine.labels import LABEL_FIELDS
 from .pictures import LabelledPool
 
@@ -25,7 +25,8 @@ MOVED = {"nose": (0.06, 0.0), "eyes": (0.0, 0.05)}
 def contact_sheet(trainer: Trainer, pool: LabelledPool, path: Path, *, columns: int = 10) -> None:
     """Render, regression, masks; next one's hair, eyes and brows, nose, lips, skin, base; eyes shut; mouth open; moved; left out."""
     phase, _ = trainer.position()
-    config, generator, router = trainer.config, trainer.average["generator"], trainer.average["router"]
+    config = trainer.config
+    generator, router = cast(Parts, trainer.average["generator"]), trainer.average["router"]
     pictures = pool.pictures(columns, phase.resolution, np.random.default_rng(1))
 
     def made(w: Tensor, composition: Composition | None = None) -> Made:
@@ -33,7 +34,13 @@ def contact_sheet(trainer: Trainer, pool: LabelledPool, path: Path, *, columns: 
 
     own = router(pictures.labels)
     start = made(own)
-    rows = [pictures.image, start.image, _coloured(pictures.shares), _coloured(start.segmentation), _coloured(start.masses)]
+    rows = [
+        pictures.image,
+        start.image,
+        _coloured(pictures.shares),
+        _coloured(start.segmentation),
+        _coloured(start.masses),
+    ]
     for names in (("hair",), ("eyes", "brows"), ("nose",), ("lips", "mouth")):
         rows.append(made(taken(config, own, own.roll(1, 0), names)).image)
     rows.append(made(taken(config, own, own.roll(1, 0), ["skin"], shape=False)).image)
