@@ -20,8 +20,8 @@ BACKGROUND = 0  # the number of the background among the parts: it has no base c
 
 @dataclass(frozen=True)
 class PartsConfig:
-    """Shape of a parts generator. Its w is the product of the parts' spaces (equation 1): codes of `code_dim` numbers one after another,
-    the base's first, then shape and texture of each part, in the order of `parts`.
+    """Shape of a parts generator. Its w is the product of the parts' spaces (equation 1): codes of `code_dim` numbers one after another.
+    The base's come first, then shape and texture of each part, in the order of `parts`.
 
     A part's local generator has `base_layers`, then layers of its shape, then of its texture. The base's code drives the first ones
     in all parts but the background, where its own shape does.

@@ -63,8 +63,12 @@ class Composition:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """One pass: `image` [B, 3, R, R] and `segmentation` [B, K, R, R], about [-1, 1]; `masses` [B, K, c, c] and `depths` of the
-    local generators, at their own size. The largest segmentation names a pixel's part."""
+    """One pass. The largest segmentation names a pixel's part.
+
+    image          [B, 3, R, R], about [-1, 1]
+    segmentation   [B, K, R, R], the same
+    masses, depths  [B, K, c, c], of the local generators
+    """
 
     image: Tensor
     segmentation: Tensor

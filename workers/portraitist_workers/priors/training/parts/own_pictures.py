@@ -32,7 +32,7 @@ RAREST = 1e-5  # of all pixels: a class that has fewer cannot be learnt
 
 @dataclass(frozen=True, eq=False)
 class OwnPictures:
-    """images uint8 [N, S, S, 3]; classes uint8 [N, S, S]; names of the classes"""
+    """images uint8 [N, S, S, 3], classes uint8 [N, S, S], and the classes' names."""
 
     images: np.ndarray
     classes: np.ndarray

@@ -31,7 +31,13 @@ from .frames import Zooms
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """image [B, 3, r, r] in [-1, 1]; alpha [B, 1, r, r]; shares [B, K, r, r] of each pixel by class; labels [B, L + 1]"""
+    """A batch.
+
+    image   [B, 3, r, r] in [-1, 1]
+    alpha   [B, 1, r, r] in [0, 1], the person
+    shares  [B, K, r, r] of each pixel by class
+    labels  [B, L + 1]
+    """
 
     image: Tensor
     alpha: Tensor

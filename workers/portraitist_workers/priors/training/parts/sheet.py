@@ -23,7 +23,7 @@ MOVED = {"nose": (0.06, 0.0), "eyes": (0.0, 0.05)}
 
 @torch.no_grad()
 def contact_sheet(trainer: Trainer, pool: LabelledPool, path: Path, *, columns: int = 10) -> None:
-    """Render, regression, masks; next one's hair, eyes and brows, nose, lips, skin, base; eyes shut; mouth open; moved; left out."""
+    """Rows: render, regression, masks, parts of the next picture, attributes set, parts moved, parts left out."""
     phase, _ = trainer.position()
     config = trainer.config
     generator, router = cast(Parts, trainer.average["generator"]), trainer.average["router"]
