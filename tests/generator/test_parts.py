@@ -8,6 +8,7 @@ from reference_vectors import semantic
 from small_generator import part_latents as latents
 from small_generator import parts as small
 
+from portraitist.priors import locked_process
 from portraitist_workers.generator.formats import native
 from portraitist_workers.generator.parts import Composition, Parts, PartsConfig
 from portraitist_workers.inversion.muon import Muon
@@ -145,6 +146,7 @@ def test_what_it_cannot_do_is_said():
         ({"toned": ("ears",)}, "no part 'ears'"),
         ({"code_dim": 10_000}, "its code_dim is 10000"),
         ({"joined": (64,)}, "features join"),
+        ({"local_channels": 512, "code_dim": 2048, "parts": tuple(map(str, range(64)))}, "million weights"),
     ):
         with pytest.raises(ValueError, match=said):
             PartsConfig(**({"resolution": 32, "parts": NAMES, "coarse": 16, "smallest": 8} | sizes)).check()
@@ -174,3 +176,14 @@ def test_a_person_of_parts_is_tuned_and_stored(tmp_path):
     assert close(with_styles(prior, w[:1], styles).images(w[:1]), prior.images(styles)) <= TOLERANCE
     for layer, style in zip(prior.layers(), prior.styles(w), strict=True):  # what organisers measure W with
         assert torch.allclose(w @ layer.affine.weight.T - style, (w @ layer.affine.weight.T - style)[:1], atol=1e-4)
+
+
+def test_it_can_be_imported_behind_walls(tmp_path):
+    """Everything that its first pass needs was imported before the walls went up."""
+    path = tmp_path / "mine.safetensors"
+    native.save(small(toned=("nose",), transparent=("glasses",)), path)
+    with open(path, "rb") as file, open(tmp_path / "out", "wb") as out:
+        report = locked_process.convert(file, out, name="mine.safetensors", mapping=None)
+    assert report["layout"] == "native" and report["num_ws"] == 1 and report["resolution"] == 32
+    found, _ = native.load(tmp_path / "out")
+    assert type(found) is Parts and found.config.toned == ("nose",)

@@ -45,7 +45,9 @@ def run(request: Compose, context: Context) -> Pictures:
             "nothing is to be changed: name a part, as in edit(photo, part='hair', like=other)", param="part"
         )
     target = resolve(request.values, record.reach, strict=request.strict)
-    controls = PartControls.load(library.asset(prior.name, "parts", home=context.priors))
+    controls = None
+    if any(change.values for change in request.changes):
+        controls = PartControls.load(library.asset(prior.name, "parts", home=context.priors))
 
     def on_stage(stage: str) -> OnStep:
         return lambda step, steps, loss: context.on_step(
@@ -80,7 +82,7 @@ def run(request: Compose, context: Context) -> Pictures:
 
 
 def _changed(
-    own: Parts, controls: PartControls, w: Tensor, change: PartChange, others: list[Tensor], names: list[str]
+    own: Parts, controls: PartControls | None, w: Tensor, change: PartChange, others: list[Tensor], names: list[str]
 ) -> Tensor:
     """w [1, D] after one change."""
     source = None
@@ -91,7 +93,7 @@ def _changed(
         source = sources.nobody(own, change.draw, w.shape[1])
     if source is not None:
         w = taken(own.config, w, source, [change.part], shape=change.shape, texture=change.texture)
-    return controls.set(own.config, w, change.part, change.values)
+    return w if controls is None else controls.set(own.config, w, change.part, change.values)
 
 
 def _delivered(

@@ -15,6 +15,7 @@ MOST = {
     "channels": 2048,
 }
 MOST_PARTS = 64
+HEAVIEST = 200  # million weights; the published one has 20
 BACKGROUND = 0  # the number of the background among the parts: it has no base code and no depth
 
 
@@ -133,8 +134,18 @@ class PartsConfig:
             )
         if not all(1 <= n <= 16 for n in (self.base_layers, self.shape_layers, self.texture_layers)):
             raise ValueError("its local generators have no layers, or too many: 1 to 16 of each sort can be used")
+        if (millions := self._weights() / 1e6) > HEAVIEST:
+            raise ValueError(f"it would have {millions:.0f} million weights; at most {HEAVIEST} million can be used")
         for name in (*self.transparent, *self.toned, *([self.tone] if self.toned else [])):
             self.part(name)
+
+    def _weights(self) -> int:
+        """About how many there are."""
+        K, h, last = len(self.parts), self.local_channels, self.z_dim if self.joint else self.code_dim
+        widths = [self.feature_channels, *(self.width(r) for r in self.render_resolutions)]
+        render = sum(9 * b * (a + b + self.feature_channels) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        mapping = self.mapping_layers * last * max(last, self.z_dim) + self.w_dim * last * self.joint
+        return 2 * K * self.layers * h * (h + self.code_dim) + K * h * self.feature_channels + render + mapping
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
