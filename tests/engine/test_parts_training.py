@@ -44,7 +44,7 @@ def short(monkeypatch):
     """Two phases of some steps, at the small network's sizes."""
     phases = (
         paired.Phase(32, 8, 16, 3e-3, 3e-3, batch=8, evenness=1.0),
-        paired.Phase(64, 16, 64, 1e-3, 1e-4, batch=8, edges=0.3),
+        paired.Phase(64, 16, 64, 1e-3, 1e-4, batch=8, edges=0.3, local=1.0),
     )
     monkeypatch.setattr(paired, "PHASES", phases)
 
@@ -138,6 +138,7 @@ def test_a_killed_training_goes_on_with_the_same_bits(canvas, pools):
         "coarse",
         "hidden",
         "edges",
+        "local",
     } == set(figures[0])
 
 

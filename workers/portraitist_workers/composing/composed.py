@@ -94,14 +94,19 @@ def class_map(made: Made, names: Sequence[str]) -> ClassMap:
     return ClassMap(names=list(names), side=len(classes), data=data)
 
 
-def change_by_place(before: Made, after: Made, numbers: Sequence[int]) -> tuple[float, float]:
-    """Mean absolute change (0-255) near the numbered parts, of either picture, and elsewhere."""
+def around(before: Made, after: Made, numbers: Sequence[int]) -> Tensor:
+    """[B, 1, R, R], 1 near the numbered parts of either picture."""
     mask = torch.zeros_like(before.image[:, :1])
     for number in numbers:
         for made in (before, after):
             mask = torch.maximum(mask, (made.classes == number).float()[:, None])
     reach = round(NEAR * mask.shape[-1])
-    near = F.max_pool2d(mask, 2 * reach + 1, 1, reach)
+    return F.max_pool2d(mask, 2 * reach + 1, 1, reach)
+
+
+def change_by_place(before: Made, after: Made, numbers: Sequence[int]) -> tuple[float, float]:
+    """Mean absolute change (0-255) near the numbered parts, and elsewhere, over all pictures."""
+    near = around(before, after, numbers)
     change = 127.5 * (after.image.clamp(-1, 1) - before.image.clamp(-1, 1)).abs().mean(1, keepdim=True)
     inside = float((change * near).sum() / near.sum().clamp(min=1))
     return inside, float((change * (1 - near)).sum() / (1 - near).sum().clamp(min=1))

@@ -93,7 +93,9 @@ def _warm_up() -> None:
             if isinstance(layer.module, ModulatedConv):
                 layer.module.noise_strength.fill_(0.1)
     own = native.to_bytes(tiny)
-    parts = Parts(PartsConfig(32, ("here", "there"), 4, 4, 1, coarse=16, smallest=8, toned=("there",), tone="here", joint=True))
+    parts = Parts(
+        PartsConfig(32, ("here", "there"), 4, 4, 1, coarse=16, smallest=8, toned=("there",), tone="here", joint=True)
+    )
     for whole in (own, native.to_bytes(parts)):
         convert(io.BytesIO(whole), io.BytesIO(), None)
     with tempfile.TemporaryDirectory() as folder:

@@ -75,6 +75,10 @@ class Made:
     masses: Tensor
     depths: Tensor
 
+    def at(self, rows: slice) -> Made:
+        """Some of the pictures."""
+        return Made(self.image[rows], self.segmentation[rows], self.masses[rows], self.depths[rows])
+
     @property
     def classes(self) -> Tensor:
         """[B, R, R] int64, numbers of parts."""

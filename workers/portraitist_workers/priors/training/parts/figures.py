@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ....composing.composed import around, change_by_place
 from ....generator.parts import Composition, Made, Parts, taken
 from ....precision import optimisation_dtype
 from ...engine.canvas import Canvas
@@ -26,7 +27,6 @@ from .frames import Zooms
 from .pictures import LabelledPool, Pictures
 from .taught import Taught
 
-NEAR = 4 / 128  # of the side, about the part's mask before or after: what a change may touch
 BATCH = 20
 Change = Callable[[Tensor, Tensor], Tensor]  # (labels, those of the next picture) -> changed labels
 
@@ -108,16 +108,9 @@ class Figures:
         self._moved(w, made)
 
     def _changed(self, name: str, before: Made, after: Made, parts: tuple[str, ...]) -> None:
-        config = self.generator.config
-        mask = sum((m.classes == config.part(part)).float() for m in (before, after) for part in parts)
-        assert isinstance(mask, Tensor)
-        reach = round(NEAR * mask.shape[-1])
-        near = F.max_pool2d(mask.clamp(max=1)[:, None], 2 * reach + 1, 1, reach)
-        change = 127.5 * (after.image.clamp(-1, 1) - before.image.clamp(-1, 1)).abs().mean(1, keepdim=True)
-        inside, outside = (
-            (change * near).sum() / near.sum().clamp(min=1),
-            (change * (1 - near)).sum() / (1 - near).sum(),
-        )
+        numbers = [self.generator.config.part(part) for part in parts]
+        near = around(before, after, numbers)
+        inside, outside = change_by_place(before, after, numbers)
         self._note(f"{name}: near", inside)
         self._note(f"{name}: outside", outside)
         moved = (before.classes != after.classes)[:, None] * (1 - near)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ....composing.composed import around
+from ....generator.parts import Made
 from ...engine.masks import BROWS, CLASSES, CLOTHES, EYES, HAIR, LIPS, MOUTH, NECK, NOSE, SKIN
 
 SHARPNESS = 4.0  # a segmentation in [-1, 1] times this is a logit
@@ -51,6 +56,29 @@ def hidden(depths: Tensor, shares: Tensor) -> Tensor:
         loss = F.binary_cross_entropy_with_logits(depths[:, part], there.clamp(0, 1), reduction="none")
         losses.append((loss * known).mean() / known.mean().clamp(min=1e-3))
     return torch.stack(losses).mean()
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """A latent `w` [1, D] in which parts are another's: near the numbered `parts` the picture may change. Their masks, too, if their
+    `shape` is another's."""
+
+    w: Tensor
+    parts: Sequence[int]
+    shape: bool
+
+
+def elsewhere(before: Made, after: Made, changes: Sequence[Change]) -> Tensor:
+    """Mean L1 of what differs away from the parts that changed, in picture and masks; `before` is not pulled along."""
+    found = []
+    for row, change in enumerate(changes):
+        one, other = before.at(slice(row, row + 1)), after.at(slice(row, row + 1))
+        with torch.no_grad():
+            far = 1 - around(one, other, change.parts)
+        picture = ((other.image - one.image.detach()).abs() * far).sum() / (3 * far.sum()).clamp(min=1)
+        masks = (other.segmentation - one.segmentation.detach()).abs().mean(1, keepdim=True)
+        found += [picture, (masks * far).sum() / far.sum().clamp(min=1) if change.shape else masks.mean()]
+    return torch.stack(found).sum() / len(changes)
 
 
 def class_weights(frequencies: Tensor, evenness: float) -> Tensor:

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ....generator.parts import Made, Parts, PartsConfig
+from ....generator.parts import Made, Parts, PartsConfig, taken
 from ....precision import optimisation_dtype
 from ...engine.canvas import Canvas
 from ...engine.masks import HAIR
@@ -40,6 +40,7 @@ EYES_WEIGHT = 4.0
 MASKS = 0.1  # weight of the final masks, and of the coarse ones
 SHEET_EVERY = 4  # saves
 LEFT_OUT, SWAPPED = 2, 2  # pictures of a batch with features left out, and with the hair of a twin
+LOCAL = slice(LEFT_OUT, LEFT_OUT + 2)  # those that are made again with a part of another
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Phase:
     perceptual: float = 0.0
     edges: float = 0.0
     hidden: float = 0.05  # weight of what lies hidden
+    local: float = 0.0  # weight of what changes elsewhere when a part is another's
     evenness: float = 0.0  # of the classes' weights
     ema: float = 0.998
 
@@ -61,9 +63,9 @@ PHASES = (
     Phase(32, 16, 40_000, 3e-3, 3e-3, hidden=0.3, evenness=1.0),
     Phase(32, 16, 50_000, 3e-3, 2e-3, hidden=0.3),
     Phase(64, 32, 50_000, 2e-3, 1.5e-3),
-    Phase(64, 32, 60_000, 1.5e-3, 1.2e-3, perceptual=0.3),
-    Phase(128, 32, 60_000, 1.2e-3, 1e-3, perceptual=0.3, ema=0.999),
-    Phase(128, 32, 130_000, 1e-3, 5e-5, perceptual=0.4, edges=0.4, ema=0.998),
+    Phase(64, 32, 60_000, 1.5e-3, 1.2e-3, perceptual=0.3, local=2.0),
+    Phase(128, 32, 60_000, 1.2e-3, 1e-3, perceptual=0.3, local=2.0, ema=0.999),
+    Phase(128, 32, 130_000, 1e-3, 5e-5, perceptual=0.4, edges=0.4, local=2.0, ema=0.998),
 )
 
 
@@ -137,15 +139,21 @@ class Trainer:
             group["lr"] = phase.lr * (phase.lr_end / phase.lr) ** done * min(1.0, self.seen / 5000 + 0.1)
         rng, torch_rng = np.random.default_rng([29, self.seen]), torch.Generator().manual_seed(self.seen)
         target, w, present = self.batch(phase, pool, twins, rng, torch_rng)
-        made = self.generator.make(
-            w,
-            present=present,
+        changes = self.changed(w, rng) if phase.local else []
+        every = torch.cat([w, *(one.w for one in changes)])
+        everywhere = torch.ones(len(every) - len(w), len(PARTS))
+        all_made = self.generator.make(
+            every,
+            present=torch.cat([present, everywhere]),
             noise="none",
             dtype=optimisation_dtype(),
             until=phase.resolution,
             coarse=phase.coarse,
         )
+        made = all_made.at(slice(len(w)))
         figures = self.losses(phase, made, target, present, lpips, torch_rng)
+        if changes:
+            figures["local"] = phase.local * losses.elsewhere(made.at(LOCAL), all_made.at(slice(len(w), None)), changes)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(figures.values())).sum().backward()
         self.optimizer.step()
@@ -153,6 +161,17 @@ class Trainer:
             torch._foreach_lerp_(self.averaged, self.trained, 1 - phase.ema)
         self.seen += phase.batch
         return {name: float(value.detach()) for name, value in figures.items()}
+
+    def changed(self, w: Tensor, rng: np.random.Generator) -> list[losses.Change]:
+        """The pictures LOCAL of a batch, each with one part of the next picture, or its texture alone."""
+        found = []
+        for row in range(LOCAL.start, LOCAL.stop):
+            part, shape = PARTS[rng.integers(len(PARTS))], bool(rng.random() < 0.7)
+            other = w[row + 1 : row + 2].detach()
+            after = taken(self.config, w[row : row + 1].detach(), other, [part], shape=shape)
+            concerned = (part, *TONED) if part == self.config.tone else (part,)
+            found.append(losses.Change(after, [self.config.part(name) for name in concerned], shape))
+        return found
 
     def batch(
         self,
