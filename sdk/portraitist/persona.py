@@ -267,6 +267,8 @@ class Persona:
         """Change the named attributes of a real photo; everything not named stays as it is, and so does the rest of the
         photo around the face. Raises FaceNotFound when the photo does not show this person."""
         if part is not None:
+            if relative:
+                raise InvalidRequest("a part's values are targets; leave relative out", param="relative")
             one = Part(part, like, shape, texture, values=values)
             return self.compose(photo, one, space=space, strict=strict, seed=seed, webhook=webhook, wait=wait)
         if not values:

@@ -90,3 +90,11 @@ def test_a_segmentation():
     assert (found.share("background"), found.share("hair")) == (0.5, 0.25) and "skin 25.0%" in repr(found)
     with pytest.raises(InvalidRequest, match="'ears'; there are background, skin, hair"):
         found.share("ears")
+
+
+def test_the_command(cli):
+    cli("create", "ana", "photos")
+    code, out, err = cli("edit", "ana", "photos/a.jpg", "--part", "hair", "--like", "photos/b.jpg", "--out", "new.png")
+    assert code == 0 and "new.png" in out, err
+    code, _, err = cli("edit", "ana", "photos/a.jpg", "--like", "photos/b.jpg")
+    assert code == 2 and "name it with --part" in err

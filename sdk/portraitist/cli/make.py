@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..attributes import DEFAULT_ATTRIBUTES
+from ..errors import InvalidRequest
 from ..jobs import AnyJob
 from ..studio import connect
 from ..targets import expanded
@@ -166,6 +167,14 @@ def edit(
     own: Set = None,
     relative: Annotated[bool, typer.Option("--relative", help="Values are changes, not targets.")] = False,
     space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus or s.")] = "w_plus",
+    part: Annotated[
+        str | None, typer.Option(help="Change this part alone, such as hair; --set names what is its own.")
+    ] = None,
+    like: Annotated[
+        str | None, typer.Option(metavar="PHOTO", help="With --part: the photo that it is taken from.")
+    ] = None,
+    shape: Annotated[str | None, typer.Option(metavar="PHOTO", help="With --part: whence its shape alone.")] = None,
+    texture: Annotated[str | None, typer.Option(metavar="PHOTO", help="With --part: whence its texture alone.")] = None,
     seed: Seed = 0,
     strict: Strict = False,
     out: Out = None,
@@ -179,10 +188,18 @@ def edit(
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
     person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
-    batch = expanded(asked, persona=person.name, reach=person.reach, relative=relative, strict=strict)
+    taken = {"like": like, "shape": shape, "texture": texture}
+    if part is None and any(taken.values()):
+        raise InvalidRequest(
+            "--like, --shape and --texture say what a part is taken from: name it with --part", param="--part"
+        )
+    batch = expanded({} if part else asked, persona=person.name, reach=person.reach, relative=relative, strict=strict)
 
     def submit(photo: str) -> AnyJob:
-        return person.edit(photo, relative=relative, space=space, seed=seed, strict=strict, wait=False, **asked)
+        sources: Any = {name: options.photo(source) for name, source in taken.items() if source is not None}
+        return person.edit(
+            photo, part=part, relative=relative, space=space, seed=seed, strict=strict, wait=False, **sources, **asked
+        )
 
     if len(photos) > 1 or Path(photos[0]).expanduser().is_dir():
         return several.edit(
