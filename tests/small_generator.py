@@ -3,6 +3,7 @@
 import torch
 
 from portraitist_workers.generator import GeneratorConfig, StyleGAN2
+from portraitist_workers.generator.parts import Parts, PartsConfig
 
 
 def generator(seed: int = 0, resolution: int = 32) -> StyleGAN2:
@@ -18,6 +19,19 @@ def noisy(seed: int = 0, resolution: int = 32) -> StyleGAN2:
         if name.endswith("noise_strength"):
             strength.fill_(0.1)
     return made
+
+
+def parts(**more) -> Parts:
+    """A small random generator of four parts."""
+    torch.manual_seed(0)
+    sizes = {"z_dim": 8, "code_dim": 8, "mapping_layers": 2, "coarse": 16, "smallest": 8, "local_channels": 8}
+    sizes |= {"feature_channels": 8, "channels": {16: 8, 32: 8}}
+    names = ("background", "skin", "nose", "glasses")
+    return Parts(PartsConfig(32, names, **(sizes | more))).eval().requires_grad_(False)
+
+
+def part_latents(made: Parts, count: int, seed: int = 1) -> torch.Tensor:
+    return torch.randn(count, made.config.w_dim, generator=torch.Generator().manual_seed(seed))
 
 
 def latents(count: int, seed: int = 1) -> torch.Tensor:

@@ -23,6 +23,8 @@ _HOME = {
     "vault.receipts": ("Receipt",),
     "webhooks.wire": ("Webhook", "WebhookEvent"),
     "picture": ("Grid", "Picture"),
+    "parts": ("Part",),
+    "segmentation": ("Segmentation",),
     "jobs": ("Cancelled", "Event", "Failed", "Job", "Queued", "Running", "Status", "Succeeded"),
     "attributes": ("ATTRIBUTES", "DEFAULT_ATTRIBUTES", "Attribute"),
     "degradations": ("Downsample", "GaussianBlur", "Greyscale", "Jpeg", "Mask", "MotionBlur", "Noise"),
@@ -116,6 +118,7 @@ __all__ = [
     "Noise",
     "NotFound",
     "OutOfRange",
+    "Part",
     "Persona",
     "PersonaDeleted",
     "PersonaExpired",
@@ -141,6 +144,7 @@ __all__ = [
     "Reach",
     "Receipt",
     "Running",
+    "Segmentation",
     "SignatureInvalid",
     "Status",
     "StorageError",
@@ -198,6 +202,7 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from .jobs import Cancelled, Event, Failed, Job, Queued, Running, Status, Succeeded
+    from .parts import Part
     from .persona import Persona
     from .photos import Link
     from .picture import Grid, Picture
@@ -209,6 +214,7 @@ if TYPE_CHECKING:
     from .provenance.verify import Verdict, verify
     from .pulls import By
     from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, PointReport, Progress, Reach
+    from .segmentation import Segmentation
     from .studio import Studio, connect
     from .vault.receipts import Receipt
     from .webhooks.wire import Webhook, WebhookEvent

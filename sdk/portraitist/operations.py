@@ -19,6 +19,7 @@ from .requests import (
     AddPhotos,
     Blend,
     CalibratePrior,
+    Compose,
     CreatePersona,
     Drag,
     Edit,
@@ -107,6 +108,7 @@ add(Operation(Drag, Pictures, _WORKERS + "drag", "drag", photos=("photo",)))
 add(Operation(Transfer, Pictures, _WORKERS + "transfer", "transfer", photos=("photo", "like")))
 add(Operation(Blend, Pictures, _WORKERS + "blend", "blend", photos=("photo", "other")))
 add(Operation(Strip, Pictures, _WORKERS + "strip", "strip"))
+add(Operation(Compose, Pictures, _WORKERS + "compose", "edit part by part", photos=("photo", "like")))
 add(Operation(Enhance, Pictures, _WORKERS + "enhance", "restore", photos=("photo",)))
 add(
     Operation(CalibratePrior, PriorRecord, _WORKERS + "calibrate", "calibrate", lane="tune", memory=2 * GB, learns=True)

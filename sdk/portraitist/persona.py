@@ -19,10 +19,11 @@ from .jobs import Job, handle_of
 from .labels import checked_labels, uploaded
 from .ledger import JobRow
 from .masks import check_files, check_movable
+from .parts import Part, changes
 from .photos import Link, PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
 from .pulls import Points, pulls
-from .requests import AddPhotos, Drag, Edit, Enhance, Photo, Strict, Synthesize
+from .requests import AddPhotos, Compose, Drag, Edit, Enhance, Photo, Strict, Synthesize
 from .results import PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
 from .submission import Uploads, build, submit
@@ -109,6 +110,7 @@ class Persona(Collages):
         n: None = None,
         grid: None = None,
         size: Literal["native", 512] | None = None,
+        parts: Mapping[str, int] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -122,6 +124,7 @@ class Persona(Collages):
         n: int,
         grid: None = None,
         size: Literal["native", 512] | None = None,
+        parts: Mapping[str, int] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -135,6 +138,7 @@ class Persona(Collages):
         n: None = None,
         grid: tuple[str, str],
         size: Literal["native", 512] | None = None,
+        parts: Mapping[str, int] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -148,6 +152,7 @@ class Persona(Collages):
         n: int | None = None,
         grid: tuple[str, str] | None = None,
         size: Literal["native", 512] | None = None,
+        parts: Mapping[str, int] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -161,6 +166,7 @@ class Persona(Collages):
         n: int | None = None,
         grid: tuple[str, str] | None = None,
         size: Literal["native", 512] | None = None,
+        parts: Mapping[str, int] | None = None,
         seed: int = 0,
         strict: Strict = False,
         webhook: Webhook | None = None,
@@ -174,6 +180,7 @@ class Persona(Collages):
         grid: tuple[str, str] | None = None,  # two attributes over their reach: the first across, the second down
         size: Literal["native", 512]
         | None = None,  # 512: with the photos' fine detail, if few pictures are asked the default
+        parts: Mapping[str, int] | None = None,  # part -> seed of a face that nobody has (a persona of "default-parts")
         seed: int = 0,  # the same seed gives the same pictures
         strict: Strict = False,  # outside the person's reach refuse (OutOfRange), don't clamp; "photos": outside what photos show
         webhook: Webhook | None = None,  # whom to tell when it is over, in place of the studio's
@@ -181,6 +188,11 @@ class Persona(Collages):
         **values: Any,  # attribute=number, or =list of numbers (one list: a list of pictures, two: a Grid)
     ) -> Any:
         """New portraits of this person. `synthesize(yaw=20, smile=0.8)`; what is not named is drawn at random."""
+        if parts is not None:
+            if n is not None or grid is not None:
+                raise InvalidRequest("parts= makes one picture; leave n and grid out", param="parts")
+            drawn = [Part(name, draw=number) for name, number in parts.items()]
+            return self.compose(None, *drawn, strict=strict, seed=seed, webhook=webhook, wait=wait, **values)
         batch = expanded(values, persona=self.name, reach=self.reach, n=n, grid=grid, strict=strict)
         request = build(
             Synthesize,
@@ -204,6 +216,10 @@ class Persona(Collages):
         relative: bool = False,
         preset: str = "fast",
         space: str = "w_plus",
+        part: str | None = None,
+        like: PhotoLike | None = None,
+        shape: PhotoLike | None = None,
+        texture: PhotoLike | None = None,
         strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -218,6 +234,10 @@ class Persona(Collages):
         relative: bool = False,
         preset: str = "fast",
         space: str = "w_plus",
+        part: str | None = None,
+        like: PhotoLike | None = None,
+        shape: PhotoLike | None = None,
+        texture: PhotoLike | None = None,
         strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -232,6 +252,10 @@ class Persona(Collages):
         relative: bool = False,
         preset: str = "fast",
         space: str = "w_plus",
+        part: str | None = None,
+        like: PhotoLike | None = None,
+        shape: PhotoLike | None = None,
+        texture: PhotoLike | None = None,
         strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -245,6 +269,11 @@ class Persona(Collages):
         relative: bool = False,  # values are changes (yaw=-15: 15 degrees to the left of now), not targets
         preset: str = "fast",  # "best": the generator is tuned to the photo first, which takes seconds
         space: str = "w_plus",  # where the photo is sought: "w" edits most freely, "s" fits closest before any tuning
+        part: str
+        | None = None,  # change this part alone (a persona of "default-parts"): values are the part's own then
+        like: PhotoLike | None = None,  # with part: the photo that it is taken from
+        shape: PhotoLike | None = None,  # ... or its shape alone
+        texture: PhotoLike | None = None,  # ... or its texture alone
         strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -254,6 +283,11 @@ class Persona(Collages):
         """Change the named attributes of a real photo. What is not named stays, and so does the rest of the photo around the face. But
         mouth and eyes follow a smile as in the person's photos, unless they are pinned: `mouth_open="keep"`. Raises FaceNotFound when
         the photo does not show this person."""
+        if part is not None:
+            if relative:
+                raise InvalidRequest("a part's values are targets; leave relative out", param="relative")
+            one = Part(part, like, shape, texture, values=values)
+            return self.compose(photo, one, space=space, strict=strict, seed=seed, webhook=webhook, wait=wait)
         if not values:
             raise InvalidRequest(
                 "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
@@ -341,6 +375,37 @@ class Persona(Collages):
         if source is not None:
             request.photo = stored(uploads, name, source)
         return self._submit(request, uploads, {"kind": "way"}, wait, webhook)
+
+    # -- compose ---------------------------------------------------------------------------------------------------------
+
+    def compose(
+        self,
+        photo: PhotoLike | None,  # None: a portrait drawn at random
+        *parts: Part,
+        only: Sequence[str] = (),  # parts to show, and nothing else
+        space: str = "w_plus",
+        strict: Strict = False,
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: bool = True,
+        **values: float,  # of the whole face: yaw=10
+    ) -> Any:
+        """A face put together part by part: `compose("new.jpg", Part("hair", like="other.jpg"), Part("nose", dx=4))`.
+
+        The picture has a `segmentation`. Raises InvalidRequest for personas whose prior has no parts, and for parts that there are not;
+        InvalidImage for a photo in which a part cannot be seen."""
+        batch = expanded(values, persona=self.name, reach=self.reach, strict=strict)
+        if len(batch.values) != 1:
+            raise InvalidRequest(
+                "a composition is one picture; give each attribute one value", param=next(iter(values))
+            )
+        uploads = Uploads(self._backend, self.id)
+        asked, photos = changes(parts, uploads)
+        request = build(
+            Compose, persona_id=self.id, photo=None if photo is None else self._photo(photo, uploads), like=photos, changes=asked,
+            only=list(only), values=batch.values[0], space=space, strict=strict, seed=seed,
+        )  # fmt: skip
+        return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
 
     # -- enhance ---------------------------------------------------------------------------------------------------------
 

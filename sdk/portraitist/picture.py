@@ -15,6 +15,7 @@ from .errors import InvalidRequest, NotFound, StorageError
 from .jobs import handle_of
 from .ledger import JobRow
 from .results import PictureReport, PictureResult, Pictures
+from .segmentation import Segmentation
 from .store import SealedStore
 
 if TYPE_CHECKING:
@@ -52,6 +53,15 @@ class Picture:
         if self.report.recipe is None:
             raise InvalidRequest("this picture has no recipe: only those of drag() have one", param="recipe")
         return self.report.recipe
+
+    @cached_property
+    def segmentation(self) -> Segmentation:
+        """The part that each pixel of `crop` belongs to. Raises NotFound for pictures of generators without parts."""
+        if self._result.classes is None:
+            raise NotFound(
+                "this picture has no class map: only compositions of a persona with parts do", param="segmentation"
+            )
+        return Segmentation(self._result.classes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it; the suffix chooses the format. .png is the file as delivered, with its signature; any other is encoded anew and

@@ -169,6 +169,36 @@ class Strip(Request):
     seed: int = 0
 
 
+class PartChange(Request):
+    """What is done to one part of a face. `like`: number of the photo that it is taken from; `draw`: seed of a face that nobody has."""
+
+    part: str
+    like: int | None = Field(default=None, ge=0)
+    draw: int | None = None
+    shape: bool = True  # of what is taken: whether its shape is ...
+    texture: bool = True  # ... and its texture
+    values: dict[str, float] = {}  # of the part's own attributes
+    dx: float = 0.0  # pixels of the generator's picture, to the right
+    dy: float = 0.0  # ... and down
+    scale: float = Field(default=1.0, gt=0.1, lt=10)
+    leave_out: bool = False
+
+
+class Compose(Request):
+    """Change a face part by part: a photo's, or one drawn at random. For personas whose prior has parts."""
+
+    operation: Literal["compose"] = "compose"
+    persona_id: str
+    photo: Photo | None = None
+    like: list[Photo] = Field(default=[], max_length=16)
+    changes: list[PartChange] = Field(default=[], max_length=64)
+    only: list[str] = []  # parts to show, and nothing else; none: all
+    values: dict[str, float] = {}  # of the whole face
+    space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
+    strict: Strict = False
+    seed: int = 0
+
+
 class Enhance(Request):
     """Restore a degraded photo; optional attribute targets steer what the degradation left open."""
 

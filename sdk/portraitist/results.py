@@ -93,6 +93,8 @@ class PictureReport(_Result):
     steps: int | None = None  # drag: how many
     fixed_change: float | None = None  # drag: mean absolute change (0-255) where the mask says that nothing may move
     recipe: dict[str, Any] | None = None  # drag: how to make it again; `studio.replay`
+    inside_parts: float | None = None  # compose: mean absolute change (0-255) near the parts that were changed ...
+    outside_parts: float | None = None  # ... and elsewhere in the aligned face
     consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input
     degradation: str | None = None  # enhance: what was assumed or estimated
     clamped: bool = False
@@ -106,11 +108,21 @@ class PictureReport(_Result):
     seconds: float = 0.0
 
 
+class ClassMap(_Result):
+    """The part that each pixel of an aligned face belongs to: `data` is base64 of zlib of one byte per pixel, row by row."""
+
+    names: list[str]  # of the parts, by number
+    side: int
+    data: str
+
+
 class PictureResult(_Result):
-    """One produced picture: `blob` is a PNG. `crop` is the aligned face at the prior's resolution, where the picture is a whole photo."""
+    """One produced picture: `blob` is a PNG. `crop` is the aligned face at the prior's resolution, where the picture is a whole photo.
+    `classes`: of the crop, where the generator has parts."""
 
     blob: str
     crop: str | None = None
+    classes: ClassMap | None = None
     report: PictureReport
 
 

@@ -11,8 +11,10 @@ results or failures: it gets the request (`portraitist.requests`) and a context 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -24,9 +26,10 @@ from .backend import Backend
 from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
 from .ledger import JobRow, LeaseLost, Ledger, MemoryLedger, rules
 from .operations import operation, parsed
-from .requests import AddPhotos, CreatePersona, Drag, Pull, Strip
+from .requests import AddPhotos, Compose, CreatePersona, Drag, Pull, Strip
 from .results import (
     AttributeReport,
+    ClassMap,
     PersonaRecord,
     PhotoVerdict,
     PictureReport,
@@ -107,13 +110,19 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         context.on_step(Progress(stage="draw", step=index, steps=len(batch)))
         reports = {n: AttributeReport(requested=v, target=v, achieved=v, error=0.0) for n, v in values.items()}
         blob = context.put(_colour(f"{request.model_dump_json()} {index}"))
-        pictures.append(PictureResult(blob=blob, report=PictureReport(attributes=reports, seed=request.seed)))
+        report = PictureReport(attributes=reports, seed=request.seed)
+        pictures.append(
+            PictureResult(blob=blob, report=report, classes=_PLAIN if isinstance(request, Compose) else None)
+        )
     if isinstance(request, Drag):
         blobs = [blob for blob in (request.photo and request.photo.blob, request.mask) if blob]
         pictures[0].report.points = [_arrived(pull) for pull in request.pulls]
         pictures[0].report.recipe = recipes.made(request, record, {blob: context.blob(blob) for blob in blobs})
     columns = getattr(request, "columns", None)
     return Pictures(pictures=pictures, sheet=context.put(_colour("sheet", columns, len(batch))) if columns else None)
+
+
+_PLAIN = ClassMap(names=["background"], side=2, data=base64.b64encode(zlib.compress(bytes(4))).decode())
 
 
 class _Context:

@@ -29,7 +29,7 @@ def test_a_step_reads_what_earlier_ones_wrote():
         missing = {path for path in needed if not any(path == made or path.startswith(f"{made}/") for made in there)}
         assert not missing - {"DIR/folds", "DIR/default"}, step.name  # made up by several steps
         there |= written
-    assert {"DIR/default", "DIR/default-256"} <= there
+    assert {"DIR/default", "DIR/default-256", "DIR/default-parts"} <= there
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")  # as runpy says of what another test imported

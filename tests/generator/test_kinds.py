@@ -45,10 +45,10 @@ def test_a_file_without_a_kind_is_a_stylegan2(tmp_path):
 
 def test_a_kind_that_is_not_known_is_refused_by_name(tmp_path):
     data = native.to_bytes(generator())
-    said = {"generator": json.dumps(header(data) | {"kind": "parts"})}
+    said = {"generator": json.dumps(header(data) | {"kind": "voxels"})}
     path = tmp_path / "generator.safetensors"
     path.write_bytes(save(load(data), metadata=said))
-    with pytest.raises(PriorUnavailable, match="'parts'.*knows stylegan2.*update") as caught:
+    with pytest.raises(PriorUnavailable, match="'voxels'.*knows stylegan2, parts.*update") as caught:
         native.load(path)
     assert caught.value.param == str(path)
 

@@ -1,7 +1,7 @@
 """Cuts the reference vectors down to what the tests need: python -m tests.reference_vectors.cut FOLDER
 
-FOLDER holds nvidia_ada_64.pkl, nvidia_ada_64.npz, rosinality_64.pt and rosinality_64.npz, as the README describes. The large
-weights of both networks were drawn from a seed, in the order in which the reference code makes them; so they are left out here.
+FOLDER holds nvidia_ada_64.pkl, nvidia_ada_64.npz, rosinality_64.pt, rosinality_64.npz and ssg_network.npz, as the README describes. The
+large weights of the first two networks were drawn from a seed, in the order in which the reference code makes them; so they are left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from portraitist_workers.generator.formats import nvidia, storages
 from portraitist_workers.generator.formats.unpickle import unpickle
 
-from . import HERE, drawn
+from . import HERE, drawn, semantic
 
 PICTURES = 2  # of three
 
@@ -75,6 +75,9 @@ def main(folder: Path) -> None:
     order = list(rosinality_order())
     rest = {f"state/{key}": t.numpy() for key, t in state.items() if key not in dict(order)}
     save("rosinality_64", 1, order, state, np.load(folder / "rosinality_64.npz"), keys=np.array(list(state)), **rest)
+
+    with np.load(folder / "ssg_network.npz") as vectors:
+        np.savez_compressed(HERE / "semantic_stylegan_64.npz", **semantic.cut(vectors))
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ def worker(
         return
     if transport.describe()["alive"]:
         raise QueueUnavailable(f"a worker is already running for {transport.home}; `portraitist worker --stop` ends it")
-    _become(["portraitist_workers.queue.embedded", "--home", str(transport.home), "--idle", str(idle), *watched])
+    become(["portraitist_workers.queue.embedded", "--home", str(transport.home), "--idle", str(idle), *watched])
 
 
 def _cluster_worker(
@@ -209,15 +209,15 @@ def _cluster_worker(
         os.environ["PORTRAITIST_STORE"] = store
     options = ["--queues", ",".join(lanes), "--device", device, "--batch", str(batch), "--grace", str(grace), *watched]
     options += ["--memory", memory] if memory else []
-    _become(["portraitist_workers.queue.cluster", *options])
+    become(["portraitist_workers.queue.cluster", *options])
 
 
 def demo(context: typer.Context) -> None:
     """Personalise an example person, make, edit and restore pictures of them, and write a report. Options: `demo --help`."""
-    _become(["portraitist_workers.demo", *context.args])
+    become(["portraitist_workers.demo", *context.args])
 
 
-def _become(module: list[str]) -> NoReturn:
+def become(module: list[str]) -> NoReturn:
     """Run a module of the worker's package in this very process, so that signals and exit codes are its own."""
     if find_spec("portraitist_workers") is None or find_spec("celery") is None:
         raise QueueUnavailable("this needs the worker's packages; run `pip install 'portraitist[worker]'`")

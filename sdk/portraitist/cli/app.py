@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError, printable
-from . import admin, fleet, joining, keys, make, priors, pulling, receipts, studio, tenants, verify, webhooks
+from . import admin, fleet, joining, keys, make, priors, pulling, receipts, studio, tenants, train, verify, webhooks
 from .words import spoken
 
 
@@ -53,6 +53,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 for command in _COMMANDS:
     app.command()(command)
 app.add_typer(priors.app)
+app.add_typer(train.app)
 app.add_typer(tenants.app)
 app.add_typer(webhooks.app)
 app.add_typer(keys.app)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..attributes import DEFAULT_ATTRIBUTES
+from ..errors import InvalidRequest
 from ..jobs import AnyJob
 from ..studio import connect
 from ..targets import KEEP, expanded
@@ -172,6 +173,14 @@ def edit(
     relative: Annotated[bool, typer.Option("--relative", help="Values are changes, not targets.")] = False,
     preset: Annotated[str, typer.Option(help="fast, or best: tune the generator to the photo first.")] = "fast",
     space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus or s.")] = "w_plus",
+    part: Annotated[
+        str | None, typer.Option(help="Change this part alone, such as hair; --set names what is its own.")
+    ] = None,
+    like: Annotated[
+        str | None, typer.Option(metavar="PHOTO", help="With --part: the photo that it is taken from.")
+    ] = None,
+    shape: Annotated[str | None, typer.Option(metavar="PHOTO", help="With --part: whence its shape alone.")] = None,
+    texture: Annotated[str | None, typer.Option(metavar="PHOTO", help="With --part: whence its texture alone.")] = None,
     seed: Seed = 0,
     strict: Strict = False,
     out: Out = None,
@@ -185,12 +194,27 @@ def edit(
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
     person = connect(home=home, tenant=tenant).personas.get(persona)
     asked: Any = options.values(named, own)
-    changed = {name: value for name, value in asked.items() if value != KEEP}
+    taken = {"like": like, "shape": shape, "texture": texture}
+    if part is None and any(taken.values()):
+        raise InvalidRequest(
+            "--like, --shape and --texture say what a part is taken from: name it with --part", param="--part"
+        )
+    changed = {} if part else {name: value for name, value in asked.items() if value != KEEP}
     batch = expanded(changed, persona=person.name, reach=person.reach, relative=relative, strict=strict)
 
     def submit(photo: str) -> AnyJob:
+        sources: Any = {name: options.photo(source) for name, source in taken.items() if source is not None}
         return person.edit(
-            photo, relative=relative, preset=preset, space=space, seed=seed, strict=strict, wait=False, **asked
+            photo,
+            part=part,
+            relative=relative,
+            preset=preset,
+            space=space,
+            seed=seed,
+            strict=strict,
+            wait=False,
+            **sources,
+            **asked,
         )
 
     if len(photos) > 1 or Path(photos[0]).expanduser().is_dir():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NotFound, PriorUnavailable
-from .assets import GENERATOR, NEEDED, absent, known, missing
+from .assets import GENERATOR, NEEDED, OPTIONAL, absent, known, missing
 from .home import PriorHome
 from .record import PriorRecord
 
@@ -52,7 +52,10 @@ class Prior:
     @property
     def assets(self) -> tuple[str, ...]:
         """Names of what it is made of: generator, latents, encoder, and others that are optional."""
-        return NEEDED if self.record is None else tuple(self.record.assets)
+        if self.record is not None:
+            return tuple(self.record.assets)
+        folder = bundled(self.name)
+        return NEEDED + tuple(name for name in OPTIONAL if (folder / known(name).file).is_file())
 
     @property
     def missing(self) -> dict[str, str]:
@@ -116,6 +119,7 @@ def bundled(name: str = DEFAULT) -> Path:
 def bundled_asset(prior: str, asset: str) -> Path:
     """Raises InvalidRequest, PriorAssetMissing, NotFound."""
     what = known(asset)
-    if not what.needed:
+    path = bundled(prior) / what.file
+    if not what.needed and not path.is_file():
         raise missing(prior, asset, bundled=True)
-    return bundled(prior) / what.file
+    return path

@@ -82,7 +82,7 @@ def met(
 
 
 def in_tone_of(mine: np.ndarray, theirs: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """`theirs` [S, S, 3] with a smooth offset by which it meets `mine` along the border of `share` [S, S]: another light, another camera."""
+    """`theirs` [S, S, 3] with a smooth offset by which it meets `mine` along the border of `share` [S, S]: another light or camera."""
     border = share * (1 - share)
     return theirs + spread(mine - theirs, 4 * border)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from portraitist.errors import PriorUnavailable
 
+from .parts import Parts
 from .protocol import Generator
 from .stylegan2 import StyleGAN2
 
 FIRST = StyleGAN2.kind  # of files that do not say
-KINDS: dict[str, type[Generator]] = {StyleGAN2.kind: StyleGAN2}
+KINDS: dict[str, type[Generator]] = {StyleGAN2.kind: StyleGAN2, Parts.kind: Parts}
 
 
 def named(kind: str) -> type[Generator]:

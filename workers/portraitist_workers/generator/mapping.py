@@ -10,10 +10,18 @@ from .config import GeneratorConfig
 from .layers import SQRT2, EqualizedLinear
 
 
-class Mapping(nn.Module):
-    """forward(z [B, z_dim]) -> w [B, w_dim]. `w_avg` is the mean of w, the centre of truncation."""
+class ToW(nn.Module):
+    """forward(z [B, z_dim]) -> w [B, w_dim], of whatever kind of generator. `w_avg` [w_dim] is the mean of w."""
 
     w_avg: Tensor
+
+    def truncate(self, w_plus: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
+        """Pull w_plus [B, num_ws, w_dim] towards w_avg; only rows below `cutoff` (None: all)."""
+        raise NotImplementedError
+
+
+class Mapping(ToW):
+    """forward(z [B, z_dim]) -> w [B, w_dim]. `w_avg` is the mean of w, the centre of truncation."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()

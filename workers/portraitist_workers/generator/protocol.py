@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .layers import EqualizedLinear
-from .mapping import Mapping
+from .mapping import ToW
 
 
 class Config(Protocol):
@@ -53,6 +53,7 @@ class Layer:
 
     @property
     def affine(self) -> EqualizedLinear:
+        """Or what has its `weight` and `shift`, where several parts' layers are one."""
         return cast(EqualizedLinear, self.module.affine)
 
 
@@ -67,7 +68,7 @@ class Generator(nn.Module, ABC):
     kind: ClassVar[str]
     config_type: ClassVar[type[Config]]
     config: Any  # a `Config`
-    mapping: Mapping
+    mapping: ToW
 
     @property
     def w_dim(self) -> int:

@@ -19,6 +19,7 @@ class StyleGAN2(Generator):
 
     kind = "stylegan2"
     config_type = GeneratorConfig
+    mapping: Mapping
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()

@@ -38,7 +38,8 @@ class Encoder(nn.Module):
     """forward(image [B, 3, R, R] in [-1, 1]) -> w [B, w_dim]. `w_mean`, `w_std` scale its output to the prior's W.
 
     Where `num_ws` is given, `w_plus` adds an offset for every layer (Tov et al.: Designing an Encoder for StyleGAN Image
-    Manipulation, 2021, section 5). That is closer to the picture. Training's penalty on the offsets keeps it near to W.
+    Manipulation, 2021, section 5). That is closer to the picture. Training's penalty on the offsets keeps it near to W. A generator with
+    one row has its w as w_plus, and no offsets.
     """
 
     w_mean: Tensor
@@ -51,8 +52,8 @@ class Encoder(nn.Module):
         self.head = nn.Sequential(
             nn.Flatten(), nn.Linear(WIDTHS[-1] * 16, 512), nn.LeakyReLU(0.2), nn.Linear(512, w_dim)
         )
-        self.offsets = None
-        if num_ws is not None:
+        self.offsets, self.num_ws = None, num_ws
+        if num_ws is not None and num_ws > 1:
             offsets = nn.Linear(512, num_ws * w_dim)
             nn.init.zeros_(offsets.weight)
             nn.init.zeros_(offsets.bias)
@@ -65,6 +66,8 @@ class Encoder(nn.Module):
 
     def w_plus(self, image: Tensor) -> Tensor:
         """[B, num_ws, w_dim]: a w for each layer. Raises PriorUnavailable where the encoder was trained for W alone."""
+        if self.num_ws == 1:
+            return self(image)[:, None]
         if self.offsets is None:
             raise PriorUnavailable("this prior's encoder gives w only; refine from there (inversion.optimize.refine_w)")
         hidden = self._hidden(image)
@@ -83,7 +86,8 @@ class Encoder(nn.Module):
 def to_bytes(encoder: Encoder, *, metadata: dict | None = None) -> bytes:
     """fp16 safetensors."""
     tensors = {k: v.detach().half().contiguous() for k, v in encoder.state_dict().items()}
-    return save_tensors(tensors, metadata={"metadata": json.dumps(metadata or {})})
+    one_row = {"num_ws": "1"} if encoder.num_ws == 1 else {}  # of others the offsets say it
+    return save_tensors(tensors, metadata={"metadata": json.dumps(metadata or {}), **one_row})
 
 
 def save(encoder: Encoder, path: Path, *, metadata: dict | None = None) -> None:
@@ -95,8 +99,10 @@ def load(path: Path) -> Encoder:
     try:
         with safe_open(str(path), framework="pt") as file:
             tensors = {k: file.get_tensor(k).float() for k in file.keys()}
+            one_row = (file.metadata() or {}).get("num_ws") == "1"
         w_dim = tensors["w_mean"].shape[0]
-        encoder = Encoder(w_dim, tensors["offsets.0.bias"].shape[0] // w_dim if "offsets.0.bias" in tensors else None)
+        rows = tensors["offsets.0.bias"].shape[0] // w_dim if "offsets.0.bias" in tensors else 1 if one_row else None
+        encoder = Encoder(w_dim, rows)
         encoder.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         raise PriorUnavailable(

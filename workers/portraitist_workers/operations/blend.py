@@ -40,7 +40,9 @@ def run(request: Blend, context: Context) -> Pictures:
     share = both.share[..., None]
     pixels = both.mine.shown + share * (both.theirs.shown - both.mine.shown)
     marked = mark_portrait(pixels.round().clip(0, 255).astype(np.uint8))
-    image = at_side(to_tensor(marked.pixels).to(photo.w), person.model.generator.resolution)  # what is handed out is judged
+    image = at_side(
+        to_tensor(marked.pixels).to(photo.w), person.model.generator.resolution
+    )  # what is handed out is judged
     measured = person.judge.attributes(image)[0]
     report = person.judge.reports(image, measured, requested=[{}], targets=[{}], seed=request.seed)[0]
     report.mark, report.seconds = marked.score, round(time.monotonic() - begun, 3)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..generator import Generator
+from ..generator import Generator, StyleGAN2
 from ..generator.stacked import stack
 from ..generator.synthesis import Synthesis
 from .rendering import Renderer
@@ -53,7 +53,12 @@ class SharedPasses:
                 self._pass_if_all_wait()
 
     def render(self, generator: Generator, w: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Images [B, 3, R, R] of w [B, D] or w_plus. Raises what making them alone would raise."""
+        """Images [B, 3, R, R] of w [B, D] or w_plus. Raises what making them alone would raise.
+
+        Kinds that cannot be stacked make theirs at once, row by row."""
+        if not isinstance(generator, StyleGAN2):
+            with torch.no_grad():
+                return torch.cat([generator.images(row, dtype=dtype) for row in w.split(1)])
         one = _Asked(generator, w, dtype)
         with self._changed:
             self._asked.append(one)

@@ -22,6 +22,7 @@ import torch
 from ..generator import GeneratorConfig, StyleGAN2, formats, winograd
 from ..generator.formats import native, nvidia_writer, rosinality
 from ..generator.layers import ModulatedConv
+from ..generator.parts import Parts, PartsConfig
 from . import lockdown
 from .probe import probe
 
@@ -92,7 +93,11 @@ def _warm_up() -> None:
             if isinstance(layer.module, ModulatedConv):
                 layer.module.noise_strength.fill_(0.1)
     own = native.to_bytes(tiny)
-    convert(io.BytesIO(own), io.BytesIO(), None)
+    parts = Parts(
+        PartsConfig(32, ("here", "there"), 4, 4, 1, coarse=16, smallest=8, toned=("there",), tone="here", joint=True)
+    )
+    for whole in (own, native.to_bytes(parts)):
+        convert(io.BytesIO(whole), io.BytesIO(), None)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "tiny"
         for write in (nvidia_writer.write, nvidia_writer.write_synthesis, rosinality.write):

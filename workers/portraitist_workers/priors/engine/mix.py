@@ -131,6 +131,15 @@ class Mixer:
             float(np.clip(gap / _OPEN_LENGTH, 0, 1)),
         )
 
+    def frame_points(self, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+        """[4, 3] eyes and mouth corners of the same people: with a resting mouth, and as the labels say."""
+        people = [_Source(p, f, w) for p, f, w in zip(labels.people, labels.flips, labels.weights, strict=True)]
+        pos, neutral = self._surface(people, labels.smile, labels.shape)
+        pos = self._smile_more(pos, neutral, labels.smile)
+        frame = self._sample(pos, (0, 1, *MOUTH_CORNERS))
+        frame[2:] = self._sample(self._express(pos, labels), MOUTH_CORNERS)
+        return self._sample(neutral, (0, 1, *MOUTH_CORNERS)), frame
+
     # ---- surface ---------------------------------------------------------------------------------------------------
 
     def _surface(self, people: list[_Source], smile: float, shape: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:

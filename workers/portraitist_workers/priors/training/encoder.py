@@ -14,15 +14,17 @@ import argparse
 import copy
 import os
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...device import in_channels_last
 from ...faces.identity import load_identity
 from ...faces.perceptual import load_perceptual
+from ...generator import Generator
 from ...inversion.encoder import Encoder
 from ...inversion.reconstruction import Reconstruction, shrunk
 from ...precision import autocast, optimisation_dtype
@@ -31,7 +33,6 @@ from .finished import Finished, add_start, started
 from .losses import BACKGROUND_WEIGHT
 from .photographs import Photographs
 from .pool import Pool
-from .prior import W_DIM, Trainer
 
 SIDE = 128  # px of what the encoder sees
 IN_W, IN_W_PLUS = 16, 4  # pictures of a batch that are synthesised, from w at 64 px and from w_plus in full
@@ -58,10 +59,25 @@ def augment(image: Tensor, rng: torch.Generator) -> Tensor:
     )
 
 
+class Teacher(Protocol):
+    """A training that made a generator, and knows what labels mean in its W."""
+
+    @property
+    def generator_ema(self) -> Generator:
+        """The average of what was learnt."""
+
+    @property
+    def labels_ema(self) -> nn.Module:
+        """labels [B, L] -> w [B, D]"""
+
+    def w(self, image: Tensor, labels: Tensor) -> Tensor:
+        """A render's w [B, D]."""
+
+
 class Inversion:
     """The encoder, what it is judged by, and its optimiser."""
 
-    def __init__(self, trainer: Trainer, pool: Pool, rate: float, photographs: Photographs | None = None) -> None:
+    def __init__(self, trainer: Teacher, pool: Pool, rate: float, photographs: Photographs | None = None) -> None:
         """Of `photographs` nobody knows the w; the pictures made from what is found have to be right."""
         self.generator = trainer.generator_ema.eval().requires_grad_(False)
         self.distance, self.identity = Reconstruction(load_perceptual()), load_identity()
@@ -71,7 +87,7 @@ class Inversion:
         else:
             with torch.no_grad():
                 w = torch.cat([trainer.labels_ema(torch.from_numpy(x)) for x in pool.labels])
-            self.encoder = Encoder(W_DIM, self.generator.config.num_ws)
+            self.encoder = Encoder(self.generator.w_dim, self.generator.num_ws)
             self.encoder.w_mean.copy_(w.mean(0))
             self.encoder.w_std.copy_(w.std(0).clamp(min=1e-4))
         in_channels_last(self.encoder)
@@ -97,13 +113,13 @@ class Inversion:
         off = ((found - target) / self.encoder.w_std)[rendered]
         in_w = F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.5)
         # What the picture looks like matters more than the code: a coarse synthesis is cheap and says it.
-        fake = self.generator.synthesis(found[:IN_W], noise="none", dtype=optimisation_dtype(), until=64)
+        fake = self.generator.images(found[:IN_W], noise="none", dtype=optimisation_dtype(), until=64)
         weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * shrunk(alpha[:IN_W], 64)
         in_pixels = ((fake - shrunk(image[:IN_W], 64)).abs() * weight).mean()
         with autocast():
             w_plus = self.encoder.w_plus(augment(image[-IN_W_PLUS:], self.shifts))
         offsets = (w_plus - w_plus.mean(1, keepdim=True)) / self.encoder.w_std
-        made = self.generator.synthesis(w_plus, noise="none", dtype=optimisation_dtype())
+        made = self.generator.images(w_plus, noise="none", dtype=optimisation_dtype())
         last = picture[
             -IN_W_PLUS:
         ]  # in full: judged at 128 px, what default-256 made of photographs stayed .151 from them, not .128

@@ -40,12 +40,12 @@ EYES = (0.40, 0.56), (0.25, 0.75)  # rows and columns where alignment puts the e
 BORDER_WEIGHT, BORDER = 20.0, 1 / 128
 
 
-def where_to_look(alpha: Tensor) -> Tensor:
+def where_to_look(alpha: Tensor, *, eyes: float = EYES_WEIGHT) -> Tensor:
     """Weights [B, 1, R, R] of the pixels, from the foreground [B, 1, R, R] in [0, 1]."""
     R = alpha.shape[-1]
     weight = BACKGROUND_WEIGHT + (1 - BACKGROUND_WEIGHT) * alpha
     rows, columns = (slice(round(low * R), round(high * R)) for low, high in EYES)
-    weight[:, :, rows, columns] *= EYES_WEIGHT
+    weight[:, :, rows, columns] *= eyes
     edge = round(BORDER * R)  # none below 128 px, where even one pixel would outweigh the face
     border = torch.full_like(weight, BORDER_WEIGHT)
     border[:, :, edge : R - edge, edge : R - edge] = 1.0

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from portraitist.priors.prior import bundled
 
 from ...faces.image_io import to_tensor
+from ...generator import StyleGAN2
 from ...generator.formats import native
 from ...generator.layers import EqualizedLinear
 from ...generator.mapping import Mapping
@@ -241,6 +242,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     generator, metadata = native.load(args.prior / "generator.safetensors")
+    assert isinstance(generator, StyleGAN2)
     if args.like:
         theirs, about = native.load(args.like / "generator.safetensors")
         generator.mapping.load_state_dict(theirs.mapping.state_dict())

@@ -3,9 +3,9 @@
     python -m portraitist_workers.priors.training.recipe --data DATA --out DIR [--share 0.05] [--until STEP] [--list]
 
 DATA holds `london/` and `ict/`. Each step is a command of its own, which resumes. A step that ended well is not run again. So the same
-command continues where it stopped (with SIGTERM, or by a fault). DIR/default and DIR/default-256 are what ships. LPIPS's SqueezeNet must be
-in torch hub's cache (TORCH_HOME). `--share` shortens every step to that share of its pictures and minutes, which shows that the whole
-chain works. The priors of a short run are worth as little as their training.
+command continues where it stopped (with SIGTERM, or by a fault). DIR/default, DIR/default-256 and DIR/default-parts are what ships.
+LPIPS's SqueezeNet must be in torch hub's cache (TORCH_HOME). `--share` shortens every step to that share of its pictures and minutes,
+which shows that the whole chain works. The priors of a short run are worth as little as their training.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ def _network(name: str, options: str, minutes: float, *, step: str = "") -> Step
 
 
 POOL, POOL_256 = "--pool {out}/pool128 --canvas {out}/canvas", "--pool {out}/pool256 --canvas {out}/canvas"
+PARTS = "--pool {out}/pool-parts --twins {out}/twins --canvas {out}/canvas"
 
 STEPS = (
     Step("canvas", "engine.build --data {data} --out {out}/canvas"),
@@ -137,6 +138,30 @@ STEPS = (
         {"minutes": 15.0},
     ),
     Step("default-256", "training.mapping --like {out}/default --prior {out}/eyelids256 --out {out}/default-256"),
+    # default-parts: labels -> codes of the parts -> picture and masks, sharpened, inverted
+    _pool("pool-parts", "--size 128 --seed 29 --masks", 40_000),
+    Step(
+        "twins",
+        "training.parts.pictures twins --canvas {out}/canvas --out {out}/twins",
+        {"count": 4000},
+    ),
+    Step("parts", f"training.parts.paired {PARTS} --out {{out}}/parts --share {{share}} --threads {{threads}}"),
+    Step(
+        "sharp-parts",
+        f"training.parts.sharpen {PARTS} --state {{out}}/parts/parts.pt --out {{out}}/sharp-parts --threads {{threads}}",
+        {"images": 24_000},
+    ),
+    Step(
+        "encoder-parts",
+        "training.parts.encoder --pool {out}/pool-parts --canvas {out}/canvas --state {out}/sharp-parts/parts.pt "
+        "--photographs {data} --out {out}/encoder-parts --threads {threads}",
+        {"minutes": 90.0},
+    ),
+    Step(
+        "default-parts",
+        "training.parts.export --pool {out}/pool-parts --canvas {out}/canvas --state {out}/sharp-parts/parts.pt "
+        "--encoder {out}/encoder-parts/encoder.pt --out {out}/default-parts",
+    ),
     # the four networks: a sixth of the people is kept from the attribute network, to calibrate it on
     _pool("faces", "--size 128 --seed 33 --masks --people learning", 40_000),
     _pool("held-out", "--size 128 --seed 31 --masks --people held_out", 1500),

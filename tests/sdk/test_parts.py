@@ -1,0 +1,100 @@
+"""Faces put together part by part: what becomes of the verbs' arguments."""
+
+import base64
+import zlib
+
+import pytest
+from PIL import Image
+
+from portraitist import InvalidRequest, NotFound, Part, Segmentation
+from portraitist.results import ClassMap
+from portraitist.submission import submit
+from portraitist.testing import fake_studio
+
+
+@pytest.fixture
+def bea(tmp_path, monkeypatch):
+    """With `at(name)`, a photo, and `asked()`, the last request."""
+    colours = {"new": "red", "other": "blue", "third": "green"}
+    for name, colour in colours.items():
+        Image.new("RGB", (16, 16), colour).save(tmp_path / f"{name}.jpg")
+    person = fake_studio().personas.create("bea", photos=[str(tmp_path / f"{name}.jpg") for name in colours]).wait()
+    person.at = lambda name: str(tmp_path / f"{name}.jpg")
+    requests = []
+
+    def spied(backend, request, **more):
+        requests.append(request)
+        return submit(backend, request, **more)
+
+    monkeypatch.setattr("portraitist.persona.submit", spied)
+    person.asked = lambda: requests[-1]
+    return person
+
+
+def test_a_part_like_a_photos(bea):
+    picture = bea.edit(bea.at("new"), part="hair", like=bea.at("other"))
+    asked = bea.asked()
+    assert picture.image.size and picture.segmentation.share("background") == 1.0
+    assert asked.photo.name == "new.jpg" and [p.name for p in asked.like] == ["other.jpg"]
+    [change] = asked.changes
+    assert (change.part, change.like, change.shape, change.texture, change.values) == ("hair", 0, True, True, {})
+
+
+def test_shape_and_texture_of_two_photos_and_values_of_the_part(bea):
+    bea.edit(bea.at("new"), part="eyes", shape=bea.at("other"), texture=bea.at("third"), gaze_right=0.3)
+    first, second = bea.asked().changes
+    assert (first.like, first.shape, first.texture, first.values) == (0, True, False, {})
+    assert (second.like, second.shape, second.texture, second.values) == (1, False, True, {"gaze_right": 0.3})
+
+
+def test_parts_at_random_in_a_portrait(bea):
+    bea.synthesize(parts={"hair": 3, "mouth": 5}, yaw=10, seed=2)
+    asked = bea.asked()
+    assert asked.photo is None and asked.values == {"yaw": 10} and asked.seed == 2
+    assert [(c.part, c.draw) for c in asked.changes] == [("hair", 3), ("mouth", 5)]
+
+
+def test_a_composition(bea):
+    bea.compose(
+        bea.at("new"), Part("nose", dx=4, scale=1.2), Part("brows", leave_out=True), only=["skin", "nose", "brows"]
+    )
+    asked = bea.asked()
+    nose, brows = asked.changes
+    assert (nose.dx, nose.dy, nose.scale, brows.leave_out) == (4, 0, 1.2, True) and asked.only == [
+        "skin",
+        "nose",
+        "brows",
+    ]
+
+
+def test_what_cannot_be_meant(bea):
+    with pytest.raises(InvalidRequest, match="give shape= and texture= in its place"):
+        bea.edit(bea.at("new"), part="hair", like=bea.at("other"), texture=bea.at("third"))
+    with pytest.raises(InvalidRequest, match="leave n and grid out"):
+        bea.synthesize(parts={"hair": 1}, n=2)
+    with pytest.raises(InvalidRequest, match="write portraitist.Part"):
+        bea.compose(bea.at("new"), "hair")
+    with pytest.raises(InvalidRequest, match="scale=0.0"):
+        bea.compose(bea.at("new"), Part("nose", scale=0.0))
+    with pytest.raises(InvalidRequest, match="one value"):
+        bea.compose(None, Part("hair", draw=1), yaw=[1, 2])
+    with pytest.raises(NotFound, match="no class map"):
+        _ = bea.synthesize().segmentation
+
+
+def test_a_segmentation():
+    numbers = bytes([0, 0, 1, 2])
+    data = base64.b64encode(zlib.compress(numbers)).decode()
+    found = Segmentation(ClassMap(names=["background", "skin", "hair"], side=2, data=data))
+    assert found.numbers == numbers and found.image.size == (2, 2) and found.image.getpixel((0, 1)) == 1
+    assert (found.share("background"), found.share("hair")) == (0.5, 0.25) and "skin 25.0%" in repr(found)
+    with pytest.raises(InvalidRequest, match="'ears'; there are background, skin, hair"):
+        found.share("ears")
+
+
+def test_the_command(cli):
+    cli("create", "ana", "photos")
+    code, out, err = cli("edit", "ana", "photos/a.jpg", "--part", "hair", "--like", "photos/b.jpg", "--out", "new.png")
+    assert code == 0 and "new.png" in out, err
+    code, _, err = cli("edit", "ana", "photos/a.jpg", "--like", "photos/b.jpg")
+    assert code == 2 and "name it with --part" in err

@@ -1,0 +1,155 @@
+"""Change a face part by part: parts of other photos, parts at random, parts moved or left out; what was not named stays."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor
+
+from portraitist.errors import InvalidRequest
+from portraitist.requests import Compose, PartChange
+from portraitist.results import PersonaRecord, PictureReport, PictureResult, Pictures, Progress
+
+from ..composing import composed, sources
+from ..composing.controls import PartControls
+from ..detail.carry import carried
+from ..detail.fields import SIDE
+from ..detail.motion import motion
+from ..editing.delivery import delivered
+from ..editing.moving import moved
+from ..editing.opening import OpenedPhoto, opened
+from ..faces.align import crop
+from ..faces.image_io import to_tensor, to_uint8
+from ..generator.parts import Composition, Parts, taken
+from ..generator.parts.mixing import BASE
+from ..inversion.optimize import OnStep
+from ..persona.presets import PRESETS
+from ..persona.rendering import render
+from ..persona.requests import resolve
+from ..persona.warm import PERSONAS, WarmPersona
+from ..priors import library
+from ..provenance.marking import mark_portrait
+from ..provenance.origin import MarkedImage, Origin
+from .context import Context
+from .synthesize import draw, set_values
+
+
+def run(request: Compose, context: Context) -> Pictures:
+    """One picture. Raises InvalidRequest, InvalidImage, FaceNotFound, UnknownAttribute, OutOfRange, PriorAssetMissing."""
+    begun = time.monotonic()
+    record = context.persona(request.persona_id)
+    person = PERSONAS.load(record, context.blob, context.priors)
+    prior = person.model.prior
+    generator = composed.parts_of(person.model.generator, prior.name)
+    composed.checked(generator.config, request.changes, request.only, len(request.like))
+    if not (request.changes or request.only or request.values):
+        raise InvalidRequest(
+            "nothing is to be changed: name a part, as in edit(photo, part='hair', like=other)", param="part"
+        )
+    target = resolve(request.values, record.reach, strict=request.strict)
+    controls = None
+    if any(change.values for change in request.changes):
+        controls = PartControls.load(library.asset(prior.name, "parts", home=context.priors))
+
+    def on_stage(stage: str) -> OnStep:
+        return lambda step, steps, loss: context.on_step(
+            Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
+        )
+
+    preset = PRESETS[record.preset]
+    photo: OpenedPhoto | None = None
+    if request.photo is None:
+        w = draw(person.model, 1, request.seed, shared=False)
+        start = w = set_values(person.model, person.judge, w, [target])
+    else:
+        file = context.blob(request.photo.blob)
+        photo = opened(
+            person, file, request.photo.name, preset, space=request.space, seed=request.seed, on_stage=on_stage
+        )
+        generator = composed.parts_of(photo.generator, prior.name)
+        start = photo.w[:, 0]
+        w = moved(person, photo, [target])[:, 0] if target else start
+    own = composed.parts_of(prior.generator, prior.name)
+    others = [
+        sources.of_photo(prior, context.blob(one.blob), one.name, steps=preset.project_steps, seed=request.seed, on_step=on_stage("take"))
+        for one in request.like
+    ]  # fmt: skip
+    for change in request.changes:
+        w = _changed(own, controls, w, change, others, [one.name for one in request.like])
+    composition = composed.composition_of(generator, w, request.changes, request.only)
+    result = _delivered(request, person, photo, generator, composition, w, target, context, record)
+    _report(result, generator, composition, start, w, request)
+    result.report.seconds = round(time.monotonic() - begun, 3)
+    return Pictures(pictures=[result], seconds=result.report.seconds)
+
+
+def _changed(
+    own: Parts, controls: PartControls | None, w: Tensor, change: PartChange, others: list[Tensor], names: list[str]
+) -> Tensor:
+    """w [1, D] after one change."""
+    source = None
+    if change.like is not None:
+        source = others[change.like]
+        sources.check_shown(own, source, change.part, names[change.like])
+    elif change.draw is not None:
+        source = sources.nobody(own, change.draw, w.shape[1])
+    if source is not None:
+        w = taken(own.config, w, source, [change.part], shape=change.shape, texture=change.texture)
+    return w if controls is None else controls.set(own.config, w, change.part, change.values)
+
+
+def _delivered(
+    request: Compose,
+    person: WarmPersona,
+    photo: OpenedPhoto | None,
+    generator: Parts,
+    composition: Composition,
+    w: Tensor,
+    target: dict[str, float],
+    context: Context,
+    record: PersonaRecord,
+) -> PictureResult:
+    """The picture, stored: back in its photo, or a portrait of its own."""
+    making = composed.Composed(generator, composition)
+    if photo is not None and request.photo is not None:
+        origin = Origin("edit", context.blob(request.photo.blob))
+        before, after = (to_uint8(render(g, at))[0] for g, at in ((photo.generator, photo.w), (making, w[:, None])))
+        face = crop(photo.subject.photo, photo.subject.frame, SIDE)
+        [made] = delivered(
+            person,
+            photo,
+            [carried(face, motion(before, after, [], face))],
+            requested=[request.values],
+            targets=[target],
+            reach=record.reach,
+            seed=request.seed,
+        )
+        return PictureResult(
+            blob=context.put_picture(made.picture, origin),
+            crop=context.put_picture(made.crop, origin),
+            report=made.report,
+        )
+    portrait: MarkedImage = mark_portrait(to_uint8(render(making, w))[0])
+    images = to_tensor(portrait.pixels)
+    [report] = person.judge.reports(
+        images, person.judge.attributes(images)[0], requested=[request.values], targets=[target], seed=request.seed
+    )
+    report.mark = portrait.score
+    return PictureResult(blob=context.put_picture(portrait, Origin("synthesize")), report=report)
+
+
+@torch.no_grad()
+def _report(
+    result: PictureResult, generator: Parts, composition: Composition, start: Tensor, w: Tensor, request: Compose
+) -> None:
+    """Adds the class map, and how much changed where."""
+    config = generator.config
+    before, after = generator.make(start), generator.make(w, composition)
+    result.classes = composed.class_map(after, config.parts)
+    names = {change.part for change in request.changes} | set(composition.without)
+    report: PictureReport = result.report
+    if BASE not in names and not request.values:
+        report.inside_parts, report.outside_parts = (
+            round(value, 3) for value in composed.change_by_place(before, after, [config.part(name) for name in names])
+        )
