@@ -43,6 +43,7 @@ def delivered(
     """One per row of w [B, num_ws, D]. `follow`: what else was moved, and to which values."""
     subject, judge = photo.subject, person.judge
     pasted = [paste(subject.photo, subject.frame, edited_face(photo, row[None]), others=subject.others) for row in w]
+    photo.faces.clear()  # large, and not wanted again
     side = subject.pixels.shape[-1]
     crops = [mark_portrait(crop(one.image, subject.frame, side)) for one in pasted]
     images = image_io.to_tensor(np.stack([c.pixels for c in crops])).to(w)  # what is handed out is what is judged
