@@ -228,8 +228,8 @@ def judged(
         rows.insert(0, (Arm("the photo as it is", ROOT), [figures_of(task, None) for task in tasks]))
     heading = "Expressions" if name == "expressions" else "Edits of new photos"
     asked = (
-        f"{len(tasks)} edits: {len({t.person for t in tasks})} people, neutral to smiling and back, who are known by this one photo. The smile and the "
-        "opening of the mouth are those of the other photo, with which the result is compared."
+        f"{len(tasks)} edits: {len({t.person for t in tasks})} people, neutral to smiling and back, who are known by this one photo. The "
+        "smile and the opening of the mouth are those of the other photo, with which the result is compared."
         if name == "expressions"
         else f"{len(tasks)} edits of photos that {len({t.person for t in tasks})} personas (`fast`) did not learn from: a smile of 0.9, "
         "and the head turned by 10 degrees to either side."
