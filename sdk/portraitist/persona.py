@@ -251,14 +251,14 @@ class Persona:
         """Change the named attributes of a real photo. What is not named stays, and so does the rest of the photo around the face. But
         mouth and eyes follow a smile as in the person's photos, unless they are pinned: `mouth_open="keep"`. Raises FaceNotFound when
         the photo does not show this person."""
-        if not values:
-            raise InvalidRequest(
-                "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
-            )
         pinned = [name for name, value in values.items() if isinstance(value, str) and value == KEEP]
         values = {name: value for name, value in values.items() if name not in pinned}
         for name in pinned:
             check_name(name, ESTIMATED, owner="edit()")
+        if not values:
+            raise InvalidRequest(
+                "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
+            )
         batch = expanded(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
         uploads = Uploads(self._backend, self.id)
         request = build(

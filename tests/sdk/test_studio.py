@@ -334,9 +334,9 @@ def test_who_is_meant_and_what_is_kept(studio):
         return studio._backend.readable(row.persona_id, row.request)
 
     studio.personas.create("eva", PHOTOS, person="b.jpg", keep=["a.jpg", "c.jpg"], wait=True)
-    assert asked()["person"] == "b.jpg" and asked()["pinned"] == ["a.jpg", "c.jpg"]
+    assert asked()["person"] == "b.jpg" and asked()["keep"] == ["a.jpg", "c.jpg"]
     studio.personas.create("eve", PHOTOS, keep="a.jpg", wait=True)
-    assert asked()["person"] is None and asked()["pinned"] == ["a.jpg"]
+    assert asked()["person"] is None and asked()["keep"] == ["a.jpg"]
     for options, param in (({"person": "d.jpg"}, "person"), ({"keep": ["a.jpg", "photos/b.jpg"]}, "keep")):
         with pytest.raises(InvalidRequest, match="not among the photos.*bare file names") as caught:
             studio.personas.create("ida", PHOTOS, **options)
