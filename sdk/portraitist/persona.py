@@ -288,19 +288,19 @@ class Persona(Collages):
                 raise InvalidRequest("a part's values are targets; leave relative out", param="relative")
             one = Part(part, like, shape, texture, values=values)
             return self.compose(photo, one, space=space, strict=strict, seed=seed, webhook=webhook, wait=wait)
+        pinned = [name for name, value in values.items() if isinstance(value, str) and value == KEEP]
+        values = {name: value for name, value in values.items() if name not in pinned}
+        for name in pinned:
+            check_name(name, ESTIMATED, owner="edit()")
         if not values:
             raise InvalidRequest(
                 "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
             )
-        keep = [name for name, value in values.items() if isinstance(value, str) and value == KEEP]
-        values = {name: value for name, value in values.items() if name not in keep}
-        for name in keep:
-            check_name(name, ESTIMATED, owner="edit()")
         batch = expanded(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
         uploads = Uploads(self._backend, self.id)
         request = build(
             Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, columns=batch.columns,
-            keep=keep, relative=relative, preset=preset, space=space, strict=strict, seed=seed,
+            pinned=pinned, relative=relative, preset=preset, space=space, strict=strict, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, batch.shape, wait, webhook)
 

@@ -94,7 +94,7 @@ class Edit(Request):
     persona_id: str
     photo: Photo
     values: list[dict[str, float]] = Field(min_length=1, max_length=64)
-    keep: list[str] = []  # attributes that stay as they are, where others would follow a smile
+    pinned: list[str] = []  # attributes that stay as they are, where others would follow a smile
     relative: bool = False  # True: values are changes, not targets
     preset: Literal["fast", "best"] = "fast"  # best: the generator is tuned to the photo first; docs/persona.md
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought; docs/persona.md

@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, required=True, help="folder with london/")
     parser.add_argument("--before", type=Path, required=True, help="a checkout of the commit to compare with")
     parser.add_argument("--people", type=Path, help="folder of folders of ordinary photos")
+    parser.add_argument("--quick", action="store_true", help="fewer edits, and without the slow preset")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(os.path.expanduser("~/.cache/portraitist/benchmarks")))
     args = parser.parse_args()
@@ -97,6 +98,8 @@ def main() -> None:
     ]
     pairs = london(args.sources)
     own = [task for name, photos in folders(args.people).items() for task in edits(name, photos, args.work)]
+    if args.quick:
+        pairs, own, arms = pairs[:8], own[::2], arms[:2]
     done = [run(arm, pairs + own, args.work) for arm in arms]
     write(
         "photographs",
@@ -225,8 +228,8 @@ def judged(
         rows.insert(0, (Arm("the photo as it is", ROOT), [figures_of(task, None) for task in tasks]))
     heading = "Expressions" if name == "expressions" else "Edits of new photos"
     asked = (
-        f"{len(tasks)} edits: {len(HELD_OUT)} people, neutral to smiling and back, who are known by this one photo. The smile and the "
-        "opening of the mouth are those of the other photo, with which the result is compared."
+        f"{len(tasks)} edits: {len({t.person for t in tasks})} people, neutral to smiling and back, who are known by this one photo. The "
+        "smile and the opening of the mouth are those of the other photo, with which the result is compared."
         if name == "expressions"
         else f"{len(tasks)} edits of photos that {len({t.person for t in tasks})} personas (`fast`) did not learn from: a smile of 0.9, "
         "and the head turned by 10 degrees to either side."

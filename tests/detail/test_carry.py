@@ -1,5 +1,7 @@
 """A photo's pixels taken along by an edit."""
 
+from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,17 @@ def test_what_moves_stays_sharp_and_goes_along(opened):
     )
     assert sharpness(blurred.image, inside) / sharpness(before, inside) < 0.6
     assert np.array_equal(plain.image, result.image)  # and the same asked again gives the same bits
+
+
+def test_a_black_and_white_photo_stays_black_and_white(opened):
+    person, photo = opened
+    grey = np.repeat(photo.subject.photo.mean(2, keepdims=True).round().astype(np.uint8), 3, 2)
+    other = replace(photo, subject=replace(photo.subject, photo=grey), faces=OrderedDict())
+    result = pasted(other, moved(person, photo, smile=0.5)).image.astype(int)
+    assert (result != grey).any() and np.ptp(result, axis=2).max() <= 1
+    assert (
+        np.ptp(pasted(photo, moved(person, photo, smile=0.5)).image.astype(int), axis=2).max() > 20
+    )  # negative control
 
 
 def test_work_depends_on_the_face_not_on_the_photo(opened):

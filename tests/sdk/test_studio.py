@@ -316,6 +316,23 @@ def test_strict(ana):
         ana.synthesize(yaw=30, strict=True)
 
 
+def test_what_is_pinned_and_how_large_travels_with_the_request(studio, ana):
+    def asked():
+        return studio._backend.ledger.job(studio.jobs.list(limit=1)[0].id).request
+
+    assert ana.edit(b"x", smile=0.8, mouth_open="keep", preset="best")
+    assert (asked()["values"], asked()["pinned"], asked()["preset"]) == ([{"smile": 0.8}], ["mouth_open"], "best")
+    assert ana.synthesize(yaw=5, size=512) and asked()["size"] == 512
+    for refused in (
+        lambda: ana.edit(b"x", smile=0.8, nose="keep"),
+        lambda: ana.edit(b"x", mouth_open="keep"),  # nothing to change
+        lambda: ana.edit(b"x", smile=0.8, preset="slow"),
+        lambda: ana.synthesize(size=300),
+    ):
+        with pytest.raises(InvalidRequest):
+            refused()
+
+
 def test_strict_to_what_photos_show(studio, ana):
     ana.record.reach[0] = ana.record.reach[0].model_copy(update={"high": 25.0, "photos_low": -8.0, "photos_high": 9.0})
     assert "yaw: -60 to 25 deg (photos show -8 to 9)" in str(ana.reach)

@@ -20,6 +20,7 @@ _AGREE = 14.0  # grey levels: a difference of this size between the moved pictur
 _BORDER = 0.14  # of the side: over this distance from the frame's border motion begins
 _TONE = 0.03  # width of what counts as tone
 _ROUNDS = 3
+_GREY = 2.0  # grey levels between a pixel's channels, on average: less is a black and white photo
 _CHANGE = 3.0  # grey levels: smaller changes of the picture are its noise
 
 
@@ -48,9 +49,12 @@ def carried(photo: np.ndarray, motion: Motion) -> EditedFace:
     tone = smooth(change * seen[..., None], _TONE) / (smooth(seen, _TONE)[..., None] + 0.1)
     size = smooth(np.sqrt(np.square(change - tone).mean(2)), 0.01)
     kept = face * (1 - np.exp(-np.square(size / _CHANGE)))
+    plain, change = new + spread(moved - old, seen), tone + kept[..., None] * (change - tone)
+    if np.ptp(photo.astype(np.float32), axis=2).mean() < _GREY:
+        plain, change = (np.repeat(m.mean(2, keepdims=True), 3, 2) for m in (plain, change))
     return EditedFace(
-        plain=new + spread(moved - old, seen),
-        change=tone + kept[..., None] * (change - tone),
+        plain=plain,
+        change=change,
         trust=trust,
         source=source,
         grain=face * sampled(motion.sure, to_after),

@@ -32,7 +32,7 @@ class Motion:
 
     displacement [SIDE, SIDE, 2]    in shares of the side
     sure [SIDE, SIDE] in [0, 1]     0 where what is seen now was not seen before
-    face [SIDE, SIDE] in [0, 1]     1 inside the face, 0 in hair, neck, clothes and background
+    face [SIDE, SIDE] in [0, 1]     1 well inside the mesh of `after`
     before_points, after_points     [478, 3] the face mesh of both, in shares of the side
     """
 
@@ -75,18 +75,19 @@ def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], pho
     sure = (sure + by_mesh * (1 - sure)) * (1 - inner * (1 - mesh.shown))
 
     # What stands behind stands still, but near the head it gives way. Hair, neck and clothes follow what is sure around them.
-    face, heads = inner, parts_of([photo])[1]
-    farthest = (
-        float(np.percentile(np.linalg.norm(displacement, axis=2)[inner > 0.5], 98)) if (inner > 0.5).any() else 0.0
-    )
-    margin = np.clip(_MARGIN * farthest, *_MARGINS)
-    reach = 2 * round(margin * SIDE) + 1
-    near = cv2.dilate(heads[0], cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    behind = smooth(np.clip((0.5 - near) / 0.4, 0, 1), 0.01)
-    decides = np.maximum(sure * (face + _OUTSIDE * (1 - face)), behind)
+    behind = _behind(photo, np.linalg.norm(displacement, axis=2)[inner > 0.5])
+    decides = np.maximum(sure * (inner + _OUTSIDE * (1 - inner)), behind)
     displacement = displacement * (1 - behind[..., None])
     displacement = displacement + (1 - decides[..., None]) * (spread(displacement, decides**2) - displacement)
     # Along the mesh's border the two guesses meet: no fold may be left there.
     core = smooth(cv2.erode(mesh.inside, np.ones((15, 15), np.uint8)), 0.015)[..., None]
     displacement = smooth(displacement, _NO_FOLD) + core * (displacement - smooth(displacement, _NO_FOLD))
-    return Motion(before, after, displacement, sure, face, *points)
+    return Motion(before, after, displacement, sure, inner, *points)
+
+
+def _behind(photo: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """[SIDE, SIDE] in [0, 1]: background of the photo's crop, as far from the head as it keeps still when a face `moves` [N] so far."""
+    margin = np.clip(_MARGIN * np.percentile(moves, 98), *_MARGINS) if len(moves) else _MARGINS[0]
+    reach = 2 * round(float(margin) * SIDE) + 1
+    near = cv2.dilate(parts_of([photo])[1][0], cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    return smooth(np.clip((0.5 - near) / 0.4, 0, 1), 0.01)

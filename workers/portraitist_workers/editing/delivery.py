@@ -44,6 +44,7 @@ def delivered(
     which values."""
     subject, judge = photo.subject, person.judge
     pasted = [paste(subject.photo, subject.frame, face, others=subject.others) for face in faces]
+    photo.faces.clear()  # large, and not wanted again
     side = subject.pixels.shape[-1]
     crops = [mark_portrait(crop(one.image, subject.frame, side)) for one in pasted]
     images = image_io.to_tensor(np.stack([c.pixels for c in crops])).to(photo.w)  # what is handed out is what is judged

@@ -1,4 +1,4 @@
-"""Attributes of an opened photo changed, everything else held. A fraction of a second, as often as one likes."""
+"""Attributes of an opened photo changed, everything else held. A second or two, as often as one likes."""
 
 from __future__ import annotations
 

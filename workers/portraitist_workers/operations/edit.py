@@ -48,7 +48,7 @@ def run(request: Edit, context: Context) -> Pictures:
     for index, (asked, target) in enumerate(zip(requested, targets, strict=True)):
         context.on_step(Progress(stage="edit", step=index, steps=len(targets)))
         start = dict(zip(person.judge.attributes.names, photo.measured.tolist(), strict=True))
-        follow = [followed(person.judge, start, target, request.keep)]
+        follow = [followed(person.judge, start, target, request.pinned)]
         w = moved(person, photo, [target], follow)
         made += delivered(
             person,
