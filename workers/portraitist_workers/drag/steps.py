@@ -42,7 +42,7 @@ Look = Callable[[Tensor], Tensor]  # a latent's rows [1, rows, D] -> where the h
 class Newton:
     """`stride`: px that a handle moves in one step at most."""
 
-    patience = 3  # steps astray, each at half the stride, after which nothing moves any more; 2 for many handles
+    patience = 3  # steps astray, each at half the stride, after which nothing moves any more
     retreats = True
 
     def __init__(self, stride: float, space: Space) -> None:
@@ -59,7 +59,6 @@ class Newton:
         shift = shift * (self.stride / shift.norm(dim=1, keepdim=True).clamp(min=self.stride))
         places = tracker.position(maps, points)
         if shift.numel() > LINES:
-            self.patience = 2
             texture = tracker.texture(maps.detach(), points)
             weight = (texture / texture.median()).clamp(EVEN, 1)[:, None]
             return self._by_probes(places, points, shift, weight, leaf, look)
