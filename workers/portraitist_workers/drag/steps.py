@@ -90,7 +90,7 @@ class Newton:
             cheap = self.space.cheap(slope[None])[0]
             power, before = float((slope * cheap).sum()), power
             along = cheap + power / before * along
-        return change[None], points + shift - left / weight
+        return change[None], points  # whence they are found; what the probes say of single ones is too rough
 
 
 class Adam:
