@@ -46,6 +46,7 @@ from .sheets import save, sheet
 
 MOST = 300  # steps of the released algorithm
 SECTIONS = ("ten", "cost", "switches", "landmarks", "back", "person")
+SHOWN = "nothing", "released, rate 3e-2", "ours"  # on the sheets
 ALONE = SECTIONS[:-1]  # what needs no persona
 HOW = ("nose", "mouth_left", "mouth_right", "chin", "brow_left", "mouth_bottom")
 
@@ -53,6 +54,7 @@ HOW = ("nose", "mouth_left", "mouth_right", "chin", "brow_left", "mouth_bottom")
 def main() -> None:
     parser = options.common(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     parser.add_argument("--sections", default=",".join(ALONE), help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--arms", help="of the ten cases, those to measure anew, with ; between")
     parser.add_argument("--pairs", type=int, default=50)
     parser.add_argument("--home", type=Path, help="a studio's folder, for the section `person`")
     parser.add_argument("--persona", default="ana", help="who of it is dragged")
@@ -90,6 +92,8 @@ def measure_ten(args: argparse.Namespace, work: Path) -> Any:
         "ours in bfloat16": ours(dtype=torch.bfloat16),
         "ours, FreeDrag": ours(freedrag, rate=1e-2, steps=150),
     }
+    if args.arms:
+        arms = {name: arm for name, arm in arms.items() if name in args.arms.split(";")}
     found: dict[str, Any] = {}
     for prior in [args.prior] if args.prior else PRIORS:
         world, images = World(prior), {}
@@ -98,7 +102,9 @@ def measure_ten(args: argparse.Namespace, work: Path) -> Any:
             results = [arm(world, case) for case in cases]
             found[f"{prior}/{name}"] = [judged(world, c, r) for c, r in zip(cases, results, strict=True)]
             images[name] = torch.cat([r.image for r in results])
-        shown = [(label.replace(", ", "\n"), images[label]) for label in ("nothing", "released, rate 3e-2", "ours")]
+        if set(SHOWN) - set(images):
+            continue
+        shown = [(label.replace(", ", "\n"), images[label]) for label in SHOWN]
         found[f"{prior}/sheet"] = save(sheet(shown), f"drag-{prior}", work)
     return found
 

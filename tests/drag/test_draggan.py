@@ -53,7 +53,7 @@ def test_the_same_bits_and_the_last_is_the_best(portrait):
     assert float(one[-1].left) == min(float(s.left) for s in one)
 
 
-def test_what_is_fixed_stays_and_the_rest_follows(portrait):
+def test_what_is_fixed_stays_and_the_rest_follows(portrait, monkeypatch):
     start = portrait.at("mouth_left")
     fixed = torch.ones(128, 128)
     fixed[int(start[0, 1] * 128) - 22 :, :] = 0  # all above the mouth stays
@@ -63,6 +63,10 @@ def test_what_is_fixed_stays_and_the_rest_follows(portrait):
     after = Hold(portrait.synthesis, portrait.w, fixed).image(last.w_plus).detach()
     change = (after - portrait.image).abs().mean(1)[0]
     assert change[fixed > 0].max() < 1e-5 and change[fixed == 0].mean() > 0.01
+    monkeypatch.setattr(Space, "sparing", lambda self, S: self)  # without sparing, more of what is fixed wants to move
+    careless = ended(portrait.synthesis, portrait.w, task)[-1]
+    wants = [(portrait.draw(x.w_plus) - portrait.image).abs().mean(1)[0][fixed > 0].mean() for x in (last, careless)]
+    assert wants[0] < 0.9 * wants[1]
     unheld = (portrait.draw(last.w_plus) - portrait.image).abs().mean(1)[0]
     assert unheld[fixed > 0].mean() > 0.005  # negative control: without the hold it would not have stayed
 

@@ -65,7 +65,10 @@ def draggan(
 ) -> Iterator[Step]:
     """Steps until all points have arrived or nothing moves any more. w_plus [1, num_ws, D]; the weights must not be in training."""
     space = space or Space.plain(synthesis.config.w_dim)
-    features = Features(synthesis, task.hold(synthesis, w_plus), windows=options.windows, dtype=options.dtype)
+    hold = task.hold(synthesis, w_plus)
+    if hold is not None:
+        space = space.sparing(hold.felt(w_plus, space.rows))
+    features = Features(synthesis, hold, windows=options.windows, dtype=options.dtype)
     side, rows = features.side, space.rows
     targets, points = task.targets.to(w_plus) * side, task.handles.to(w_plus) * side
     with torch.no_grad():

@@ -40,7 +40,10 @@ def freedrag(
     """Steps as `draggan` yields them. Of the options, `rate`, `rollback` and `steps` (of Adam) count. The points in them are tracked, so
     that both methods are judged alike."""
     space = space or Space.plain(synthesis.config.w_dim)
-    features = Features(synthesis, task.hold(synthesis, w_plus), windows=False)
+    hold = task.hold(synthesis, w_plus)
+    if hold is not None:
+        space = space.sparing(hold.felt(w_plus, space.rows))
+    features = Features(synthesis, hold, windows=False)
     side, rows = features.side, space.rows
     targets, start = task.targets.to(w_plus) * side, task.handles.to(w_plus) * side
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 DragGAN adds a loss for what must not move (paper, eq. 2). It competes with the drag, so both are missed. Here the synthesis itself goes on
 from two latents: the old one where the mask says so, the new one elsewhere. Layers after the seam see both sides, and draw across it.
+Changes that would move what is fixed cost more (`Space.sparing`), so that a head does not turn behind its mask.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from torch import Tensor
 
 from ..generator import Generator
 from ..generator.synthesis import Hook, Key, State, Synthesis
+from .flow import feature_map
 
+FELT, FELT_AT = 32, 32  # mixes; px of the map they are mixes of
 FROM = 16  # px: coarser maps say where the head is, and one of their pixels covers both sides of the seam
 SEAM = 0.012  # of the side: how far the old picture fades out into what may move
 
@@ -46,6 +49,17 @@ class Hold:
             return replace(state, x=torch.lerp(state.x, before.x.to(state.x), share.to(state.x)))
         assert state.image is not None and before.image is not None
         return replace(state, image=torch.lerp(state.image, before.image, share))
+
+    def felt(self, w_plus: Tensor, rows: int) -> Tensor:
+        """[FELT, rows, D]: how the features of what is fixed would change with the first rows of w_plus [1, num_ws, D], in so many random
+        mixes. They span the changes that the seam would show most: the head's turning, the light's."""
+        leaf = w_plus[:, :rows].detach().clone().requires_grad_(True)
+        side = min(FELT_AT, self.synthesis.config.resolution)
+        maps = feature_map(self.synthesis, torch.cat([leaf, w_plus[:, rows:]], 1), side=side)
+        weight = self._shares[side] / maps.detach().std((2, 3), keepdim=True).clamp(min=1e-6)
+        rng = torch.Generator().manual_seed(0)
+        mixes = (torch.randn(maps.shape, generator=rng).to(maps) * weight for _ in range(FELT))
+        return torch.stack([torch.autograd.grad((maps * mix).sum(), leaf, retain_graph=True)[0][0] for mix in mixes])
 
     def image(self, w_plus: Tensor) -> Tensor:
         """[B, 3, R, R]: the picture of w_plus, with what is fixed as it was."""

@@ -6,7 +6,7 @@ cost the same, it grows longer. Where the person's own ways are cheap, a strong 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -16,16 +16,21 @@ ROWS = 6  # of w_plus that move: beyond 32 px lie colours and textures (paper, s
 SHARED = 0.5  # of a change is the same in all rows
 TURNING = 1.0  # how much cheaper the head's turning is than any other change ...
 TURNING_PERSON = 4.0  # ... of a person, whose other changes soon show somebody else
+SPARED = 10.0  # how much dearer than on average a change is that moves what a mask fixes
 OWN = 4.0  # how much cheaper the ways are in which a person's photos differ
 
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """M = (shared 1 1^T + (1 - shared) I) over the rows, times `spread` [D, D] within a row. `shared` 1: W instead of W+."""
+    """M = (shared 1 1^T + (1 - shared) I) over the rows, times `spread` [D, D] within a row. `shared` 1: W instead of W+.
+
+    spared: what `sparing` made dearer.
+    """
 
     spread: Tensor
     rows: int = ROWS
     shared: float = SHARED
+    spared: tuple[Tensor, Tensor] | None = None
 
     @classmethod
     def plain(cls, w_dim: int, *, shared: float = SHARED) -> Space:
@@ -49,4 +54,18 @@ class Space:
 
     def cheap(self, J: Tensor) -> Tensor:
         """M J^T, as [N, rows, D], of J [N, rows, D]."""
+        found = self._cheap(J)
+        if self.spared is None:
+            return found
+        S, inverse = self.spared
+        share = torch.einsum("krd,nrd->nk", S, found) @ inverse
+        return found - torch.einsum("nk,krd->nrd", share, self._cheap(S))
+
+    def sparing(self, S: Tensor) -> Space:
+        """The same, where changes cost more along S [K, rows, D]: the inverse of M grows by S^T S (Woodbury's identity)."""
+        gram = torch.einsum("ard,brd->ab", S, self._cheap(S))
+        weak = gram.diagonal().mean() / SPARED + 1e-9
+        return replace(self, spared=(S, torch.linalg.inv(gram + weak * torch.eye(len(S)).to(S))))
+
+    def _cheap(self, J: Tensor) -> Tensor:
         return (self.shared * J.sum(1, keepdim=True) + (1 - self.shared) * J) @ self.spread

@@ -28,6 +28,7 @@ DAMPING = 0.05  # of the mean diagonal of J M J^T
 STILL = 1e-9  # added to it: handles that nothing moves
 LINES = 12
 ROUNDS = 5  # of conjugate gradients; more would follow the noise of handles that no face can obey
+EVEN = 0.1  # weight, of many handles, of those that are hard to place
 PROBE = 0.5  # px that handles move, on average, where J v is looked at
 DISC = (
     1.5  # px: radius of the disc that the paper's loss pulls (3 px of 512, and at least the pixel and its neighbours)
@@ -58,7 +59,9 @@ class Newton:
         shift = shift * (self.stride / shift.norm(dim=1, keepdim=True).clamp(min=self.stride))
         places = tracker.position(maps, points)
         if shift.numel() > LINES:
-            return self._by_probes(places, points, shift, leaf, look)
+            texture = tracker.texture(maps.detach(), points)
+            weight = (texture / texture.median()).clamp(EVEN, 1)[:, None]
+            return self._by_probes(places, points, shift, weight, leaf, look)
         J = torch.stack([_gradient(place, leaf) for place in places.flatten()])
         cheap = self.space.cheap(J)
         gram = torch.einsum("ard,brd->ab", J, cheap)
@@ -67,10 +70,10 @@ class Newton:
         return change[None], points + torch.einsum("prd,rd->p", J, change).view(-1, 2)
 
     def _by_probes(
-        self, places: Tensor, points: Tensor, shift: Tensor, leaf: Tensor, look: Look
+        self, places: Tensor, points: Tensor, shift: Tensor, weight: Tensor, leaf: Tensor, look: Look
     ) -> tuple[Tensor, Tensor]:
-        """Least squares by conjugate gradients (CGLS), in the measure of M."""
-        change, left = torch.zeros_like(leaf[0]), shift
+        """Least squares by conjugate gradients (CGLS), in the measure of M. weight [P, 1]: how much each handle counts."""
+        change, left, places = torch.zeros_like(leaf[0]), shift * weight, places * weight
         slope = _gradient((places * left).sum(), leaf)
         along = self.space.cheap(slope[None])[0]
         power, speed = float((slope * along).sum()), 0.0
@@ -79,7 +82,7 @@ class Newton:
                 break
             speed = speed or power / float(left.norm())  # px of all handles together, for one of `along`
             probe = PROBE * len(points) ** 0.5 / speed
-            seen = (look(leaf.detach() + probe * along) - points) / probe
+            seen = (look(leaf.detach() + probe * along) - points) * weight / probe
             speed = float(seen.norm())
             length = power / max(speed**2, STILL)
             change, left = change + length * along, left - length * seen
@@ -87,7 +90,7 @@ class Newton:
             cheap = self.space.cheap(slope[None])[0]
             power, before = float((slope * cheap).sum()), power
             along = cheap + power / before * along
-        return change[None], points + shift - left
+        return change[None], points  # whence they are found; what the probes say of single ones is too rough
 
 
 class Adam:

@@ -24,7 +24,7 @@ from .loop import run_for, save_atomically
 
 BATCH = 12
 POOL = 360  # pairs that are kept, and asked about again with other places: drawing them takes most of the time
-EVERY = 6  # steps from one batch of new pairs to the next, so that each pair is asked about six times
+EVERY = 2  # steps from one batch of new pairs to the next: pairs that were asked about six times were learnt by heart
 PLACES = 64  # at most
 PSI = 0.7  # of the first latent
 NEAR = 0.1  # of the change between two latents (published: 0.1)
