@@ -14,6 +14,8 @@ ALLOWED = {
     "memory limits need Linux": "elsewhere there is nothing to limit it with, as docs/security.md says",
 }
 
+SETTINGS = pytest.StashKey[dict[str, str]]()
+
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -26,10 +28,22 @@ def pytest_configure(config):
     # makes results repeatable; and two tests that run side by side do not fight for the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("COLUMNS", "200")  # tables of the command line are made for this width from the first one on
+    config.stash[SETTINGS] = settings()
     if config.getoption("--no-skips") and not hasattr(
         config, "workerinput"
     ):  # reports reach the process that was started
         config.pluginmanager.register(NoSkips(), "no-skips")
+
+
+def settings():
+    """Our variables in the environment."""
+    return {name: value for name, value in os.environ.items() if name.startswith("PORTRAITIST_")}
+
+
+def pytest_collection_finish(session):
+    """A test file that sets one when it is imported sets it for every other test."""
+    if changed := settings().items() ^ session.config.stash[SETTINGS].items():
+        raise pytest.UsageError(f"a test file changed {dict(changed)} when it was imported; set it in a fixture")
 
 
 def pytest_collection_modifyitems(items):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from portraitist.errors import PriorUnavailable
+from portraitist_workers import settings
 from portraitist_workers.faces.identity import load_identity
 from portraitist_workers.faces.image_io import read, to_tensor, to_uint8
 from portraitist_workers.faces.world import FOLDER
@@ -118,7 +119,7 @@ def test_gradients_reach_the_picture(faces):
 
 
 def test_another_recogniser_must_be_known(monkeypatch):
-    monkeypatch.setenv("PORTRAITIST_IDENTITY", "dlib")
+    monkeypatch.setattr(settings, "current", lambda: settings.Settings(identity="dlib"))
     load_identity.cache_clear()
     with pytest.raises(PriorUnavailable, match="'bundled' or 'facenet'"):
         load_identity()

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from portraitist_workers import precision
+from portraitist_workers import precision, settings
 
 XEON = {"vendor_id": "GenuineIntel", "flags": "fma avx512f avx512_bf16 avx_vnni"}
 PROCESSORS = [
@@ -15,7 +15,7 @@ PROCESSORS = [
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch):
-    monkeypatch.delenv("PORTRAITIST_DTYPE", raising=False)
+    monkeypatch.setattr(settings, "current", settings.Settings)
     precision.optimisation_dtype.cache_clear()
     yield
     precision.optimisation_dtype.cache_clear()
@@ -38,7 +38,8 @@ def test_no_clock_is_asked(monkeypatch):
 def test_the_environment_overrides(monkeypatch):
     for chosen in (torch.bfloat16, torch.float32):
         precision.optimisation_dtype.cache_clear()
-        monkeypatch.setenv("PORTRAITIST_DTYPE", str(chosen).removeprefix("torch."))
+        told = settings.Settings.of({"PORTRAITIST_DTYPE": str(chosen).removeprefix("torch.")})
+        monkeypatch.setattr(settings, "current", lambda told=told: told)
         assert precision.optimisation_dtype() == chosen
 
 

@@ -24,9 +24,6 @@ from portraitist_workers.queue.execution import execute
 OLD, NEW = b"old" * 70_000, b"new" * 70_000  # checkpoints
 WEIGHTS, PREVIEW = b"weights" * 30_000, b"preview" * 5_000
 
-execution.FINISH_PATIENCE_S = -1.0  # a full disk stays full here
-settings.tell(full_patience_s=-1.0)
-
 
 class Counter:
     """Counts lines of our own modules, and kills at one."""
@@ -75,6 +72,8 @@ def child(home, store, job_id, limit, pipe):
 
 
 if __name__ == "__main__":
+    execution.FINISH_PATIENCE_S = -1.0  # a full disk stays full here
+    settings.tell(full_patience_s=-1.0)
     home, store = sys.argv[1], [*sys.argv, ""][2]
     print("ready", flush=True)
     for line in sys.stdin:

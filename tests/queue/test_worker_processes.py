@@ -523,7 +523,9 @@ def test_a_job_waits_for_room_on_a_full_disk_and_goes_on(small_disk, create, mon
     time.sleep(4.0)
     assert isinstance(job.status, Running)
     filler.unlink()
-    assert job.wait(timeout=120).record.figures["first_step_of_last_attempt"] == 0 and row(studio, job).attempts == 1
+    first = job.wait(timeout=120).record.figures["first_step_of_last_attempt"]
+    told = [(event.kind, event.detail) for event in job.events() if event.kind != "progress"]
+    assert first == 0 and row(studio, job).attempts == 1, told
     assert ana.synthesize() and create(studio, "bob").wait(timeout=120)
 
 

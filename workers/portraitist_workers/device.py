@@ -14,13 +14,15 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from . import settings
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
 @functools.cache
 def device() -> torch.device:
     """cpu by default. The first call sets how a GPU computes."""
-    chosen = torch.device(os.environ.get("PORTRAITIST_DEVICE", "cpu"))
+    chosen = torch.device(settings.current().device)
     if chosen.type == "cuda":
         _be_repeatable()
     return chosen

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
 
 import torch
 
+from . import settings
 from .device import device
 
 
@@ -17,8 +17,7 @@ def optimisation_dtype() -> torch.dtype:
     The kind of processor decides, never a stopwatch. Where bfloat16 is five times as fast on one thread, a stopwatch said a tenth on two
     threads beside busy programs. A killed job then resumed in another format.
     """
-    forced = os.environ.get("PORTRAITIST_DTYPE")
-    if forced:
+    if forced := settings.current().dtype:
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[forced]
     return torch.bfloat16 if device().type != "cpu" or _is_fast(_processor()) else torch.float32
 

@@ -1,6 +1,6 @@
 """What a worker process was told by its environment: one frozen object, read once. Children inherit the environment, and so the object.
 
-docs/settings.md lists every variable. What chooses a device, a number format or a network is read where it is chosen.
+docs/settings.md lists every variable.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ _VARIABLES = {
     "batch": "PORTRAITIST_BATCH",
     "memory": "PORTRAITIST_MEMORY",
     "warm_mb": "PORTRAITIST_WARM_MB",
+    "device": "PORTRAITIST_DEVICE",
+    "dtype": "PORTRAITIST_DTYPE",
+    "identity": "PORTRAITIST_IDENTITY",
+    "allow_download": "PORTRAITIST_ALLOW_DOWNLOAD",
+    "log": "PORTRAITIST_LOG",
+    "metrics_tenants": "PORTRAITIST_METRICS_TENANTS",
     "operations": "PORTRAITIST_TEST_OPERATIONS",
 }
 
@@ -51,6 +57,12 @@ class Settings:
     batch: int = 1  # jobs in one pass
     memory: int = 0  # bytes that this worker has for a job; 0: not known
     warm_mb: int = 1024  # of people and photos that a process holds ready
+    device: str = "cpu"  # as torch names it
+    dtype: str = ""  # of optimisation: float32 or bfloat16; empty: by the kind of processor
+    identity: str = "bundled"  # or facenet
+    allow_download: bool = False  # of weights that were asked for and are missing
+    log: str = "text"  # or json
+    metrics_tenants: bool = False  # whether jobs are counted by tenant
     operations: str = "portraitist_workers.operations"  # the tests of the queue put a module of their own in its place
 
     @classmethod
@@ -62,7 +74,7 @@ class Settings:
             if text := environment.get(variable):
                 kind: type = type(field.default)
                 try:
-                    found[field.name] = kind(text)
+                    found[field.name] = text == "1" if kind is bool else kind(text)
                 except ValueError:
                     raise InvalidRequest(
                         f"{variable}={text!r} is no number; set one like {field.default}, or unset it", param=variable

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from typing import Protocol
 
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from portraitist.errors import PriorUnavailable
 
+from .. import settings
 from ..device import device
 from .networks import load_network
 from .perceptual import hub_checkpoints
@@ -93,7 +93,7 @@ def part(images: Tensor, box: tuple[float, float, float, float], side: int) -> T
 @functools.cache
 def load_identity() -> IdentityEncoder:
     """The encoder that the environment asks for: the bundled one unless PORTRAITIST_IDENTITY=facenet. Raises PriorUnavailable."""
-    wanted = os.environ.get("PORTRAITIST_IDENTITY", "bundled")
+    wanted = settings.current().identity
     if wanted == "facenet":
         return FacenetIdentity()
     if wanted != "bundled":
@@ -115,7 +115,7 @@ def _load_facenet() -> nn.Module:
         network = InceptionResnetV1(pretrained=None)
         weights = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({k: v for k, v in weights.items() if not k.startswith("logits.")})
-    elif os.environ.get("PORTRAITIST_ALLOW_DOWNLOAD") == "1":
+    elif settings.current().allow_download:
         network = InceptionResnetV1(pretrained="vggface2")
     else:
         raise PriorUnavailable(

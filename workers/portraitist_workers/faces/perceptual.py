@@ -8,7 +8,6 @@ CVPR 2018. Its backbones are torchvision's; they count as installed when their f
 from __future__ import annotations
 
 import functools
-import os
 import warnings
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from .. import settings
 from ..device import device
 from .networks import load_network
 from .torchvision_border import ensure_torchvision
@@ -115,4 +115,4 @@ def hub_checkpoints() -> Path:
 
 
 def _may_download() -> bool:
-    return os.environ.get("PORTRAITIST_ALLOW_DOWNLOAD") == "1"
+    return settings.current().allow_download

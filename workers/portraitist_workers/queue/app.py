@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import Celery
 from celery.signals import setup_logging
 
@@ -11,15 +13,8 @@ from portraitist.transport import wakeups
 from .. import settings
 from ..telemetry import logs
 
-_URL = settings.current().url  # of the cluster; empty: the embedded worker
-
-app = Celery("portraitist", include=["portraitist_workers.queue.tasks"])
-app.conf.update(
+_SETTINGS: dict[str, Any] = dict(
     wakeups.MESSAGE_SETTINGS,
-    broker_url=plain_url(_URL) if _URL else "memory://",
-    broker_transport_options=wakeups.broker_options(socket_timeout_s=30.0)
-    if _URL
-    else {"polling_interval": 0.02},  # memory://: seconds between looks into the queue
     # One job at a time per child, of which the embedded worker may have two. Spawned: CUDA cannot be used in a forked process,
     # and only prefork can stop a job that does not listen.
     worker_pool="prefork",
@@ -40,6 +35,21 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
 )
+
+
+def _configuration() -> dict[str, Any]:
+    """Asked for when the app is first used, when the command line has been read."""
+    if url := settings.current().url:  # of the cluster
+        return _SETTINGS | {
+            "broker_url": plain_url(url),
+            "broker_transport_options": wakeups.broker_options(socket_timeout_s=30.0),
+        }
+    looks = {"polling_interval": 0.02}  # seconds between looks into the queue
+    return _SETTINGS | {"broker_url": "memory://", "broker_transport_options": looks}
+
+
+app = Celery("portraitist", include=["portraitist_workers.queue.tasks"])
+app.add_defaults(_configuration)
 
 
 @setup_logging.connect(weak=False)

@@ -149,7 +149,7 @@ def main(argv: list[str] | None = None) -> int:
 def _choose(device: str) -> None:
     """The engine sees one device, whose number is then 0."""
     kind, _, number = device.partition(":")
-    os.environ["PORTRAITIST_DEVICE"] = kind
+    settings.tell(device=kind)
     if kind == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     elif number:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -40,6 +41,7 @@ LOOK_S = 0.02  # how often the ledger is read
 RESEND_S = 1.0  # a wake-up that got lost is sent again ...
 STUCK_S = 180.0  # ... and one that was received and not answered for longer than a child takes to start
 YOUNG_S = 3.0  # a worker does not start anew before it is so old
+ROOM = 2**18  # bytes; with less, a disk counts as full
 COMPARE_S = 2.0  # how often we look, between jobs, whether we run the installed code
 
 
@@ -59,7 +61,7 @@ class Supervisor:
         self._children: set[int] = set()  # children as last seen
         self._deadlocked = False  # whether one has ended that was not at work, for all that we know
         self._started = time.monotonic()
-        self._full = False  # whether the ledger's disk was, at the last write that failed
+        self._full = False  # whether the ledger's disk was, when we last met it
         self._busy = time.monotonic()
         self._swept, self._tidied = -SWEEP_S, -settings.current().deletions_s
         self._ending = threading.Lock()  # whoever takes it ends the process; the others leave it alone
@@ -168,11 +170,13 @@ class Supervisor:
             self._give_up_silent(row)
 
     def _give_up_silent(self, row: JobRow) -> None:
-        """On a full disk nobody can renew a lease. Then the process gets a new one, when that can be written, to show that it lives."""
+        """On a full disk nobody can renew a lease. Then the process gets a new one, when that can be written, to show that it lives.
+        A single write that went through does not show that there is room: the next process's may not."""
+        self._full |= self._no_room()
         if self._full:
             with suppress(LeaseLost):
                 self._ledger.heartbeat(row.id, row.token, lease_s=settings.current().lease_s)
-            self._full = False
+            self._full = self._no_room()
             return
         self._requeue(row, "its worker process stopped answering")  # and only then, since this may fail
         _kill(row)
@@ -230,6 +234,10 @@ class Supervisor:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         os.execv(sys.executable, [sys.executable, "-m", "portraitist_workers.queue.embedded", *sys.argv[1:]])
+
+    def _no_room(self) -> bool:
+        home = self._backend.home
+        return home is not None and shutil.disk_usage(home).free < ROOM
 
     def _home_exists(self) -> bool:
         try:

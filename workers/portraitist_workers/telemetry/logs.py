@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import sys
 import time
@@ -21,6 +20,8 @@ from types import TracebackType
 from typing import Any
 
 from portraitist.ledger import JobRow
+
+from .. import settings
 
 _current: ContextVar[dict[str, Any] | None] = ContextVar("portraitist_job", default=None)
 _PASSWORD = re.compile(r"(\w+://)[^/@\s]*@")
@@ -61,7 +62,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "process": record.process,
-            "node": os.environ.get("PORTRAITIST_NODE"),
+            "node": settings.current().node or None,
         }
         known = _current.get() or {}
         line |= {name: getattr(record, name, None) or known.get(name) for name in _FIELDS}
@@ -73,7 +74,7 @@ class JsonFormatter(logging.Formatter):
 def set_up() -> None:
     """For every process of a worker, children too."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if os.environ.get("PORTRAITIST_LOG") == "json" else TextFormatter())
+    handler.setFormatter(JsonFormatter() if settings.current().log == "json" else TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     apart = logging.getLogger("multiprocessing")  # billiard's, which does not hand on what it logs
     apart.handlers, apart.propagate = [handler], False

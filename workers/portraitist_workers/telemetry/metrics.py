@@ -12,6 +12,8 @@ from typing import Any
 
 from portraitist.ledger import JobRow
 
+from .. import settings
+
 FOLDER = "PORTRAITIST_MONITOR_FOLDER"  # in the environment of a worker whose metrics are served (`monitor.prepare`)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 
@@ -54,7 +56,7 @@ def instruments() -> Instruments | None:
 def ended(row: JobRow, status: str) -> None:
     """The tenant is told only when the operator asks for it: one series per tenant may be millions."""
     if (known := instruments()) is not None:
-        tenant = row.tenant if os.environ.get("PORTRAITIST_METRICS_TENANTS") == "1" else ""
+        tenant = row.tenant if settings.current().metrics_tenants else ""
         known.jobs.labels(row.operation, status, tenant).inc()
 
 

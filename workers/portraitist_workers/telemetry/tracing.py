@@ -19,6 +19,8 @@ from typing import Any
 
 from portraitist.ledger import JobRow
 
+from .. import settings
+
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +38,7 @@ def _tracer() -> Any | None:
         log.warning("no traces: %s is missing; run `pip install 'portraitist[telemetry]'`", error.name)
         return None
     os.environ.setdefault("OTEL_SERVICE_NAME", "portraitist-worker")
-    provider = TracerProvider(resource=Resource.create({"service.instance.id": os.environ.get("PORTRAITIST_NODE", "")}))
+    provider = TracerProvider(resource=Resource.create({"service.instance.id": settings.current().node}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     return trace.get_tracer("portraitist")
