@@ -25,7 +25,9 @@ EVIL = "https://evil.example"
 @pytest.fixture(scope="module")
 def small():
     """The same server with small limits, so that a test need not send gigabytes or wait for minutes."""
-    options = Options(port=0, upload_bytes=200_000, json_bytes=20_000, files=5, header_s=0.4, body_s=0.4, body_rate=1e6)
+    options = Options(
+        port=0, upload_bytes=200_000, json_bytes=20_000, files=5, header_s=0.4, body_s=0.4, read_s=0.4, body_rate=1e6
+    )
     with serving(fake_backend(), options) as served:
         with served.client() as client:
             learn(client, "ana")
@@ -402,6 +404,28 @@ def test_headers_that_drip(small):
                 connection.sendall(bytes([byte]))
                 time.sleep(0.02)
                 assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("pause, whole", [(0.0, True), (1.2, False)])
+def test_whoever_does_not_read(small, pause, whole):
+    """Answers of some MB are asked for in one go. Without the pause, the control, all of them come."""
+    host, _, port = small.url.removeprefix("http://").partition(":")
+    times = 120
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(5)
+        connection.connect((host, int(port)))
+        for _ in range(times):
+            connection.sendall(head(small, "GET /openapi.json HTTP/1.1"))
+        time.sleep(pause)
+        found, line, last = 0, b"HTTP/1.1 200 OK", b""
+        try:
+            while found < times and (part := connection.recv(1 << 20)):
+                found += (last + part).count(line)
+                last = (last + part)[1 - len(line) :]  # it may come in two
+        except OSError:
+            pass
+    assert (found == times) == whole, found
 
 
 def test_a_body_that_comes_slowly(small):

@@ -26,6 +26,7 @@ class Options:
     header_s: float = 10.0  # for a request's line and headers to arrive
     body_s: float = 15.0  # for its body, and ...
     body_rate: float = 16_384.0  # ... a second more for so many bytes
+    read_s: float = 60.0  # for the other side to read on, once the connection is full of what was sent
     wait_s: float = 60.0  # the longest `Prefer: wait`
     threads: int = 8  # for calls that block a moment: ledger, store
     slow_threads: int = 4  # for those that take longer: sealing uploads, looking for marks

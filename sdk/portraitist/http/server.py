@@ -87,10 +87,11 @@ class Server(uvicorn.Server):
 
 
 def protocol(options: Options) -> type[H11Protocol]:
-    """uvicorn's, that hangs up on who does not send a request's headers in time."""
+    """uvicorn's, that hangs up on who does not send a request's headers in time, or does not read what is sent."""
 
     class Punctual(H11Protocol):
         _late: asyncio.TimerHandle | None = None
+        _full: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -103,8 +104,19 @@ def protocol(options: Options) -> type[H11Protocol]:
             elif self._late is None:
                 self._expect()
 
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._full = self.loop.call_later(options.read_s, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if self._full is not None:
+                self._full.cancel()
+
         def connection_lost(self, exc: Exception | None) -> None:
             self._forget()
+            if self._full is not None:
+                self._full.cancel()
             super().connection_lost(exc)
 
         def on_response_complete(self) -> None:

@@ -159,13 +159,21 @@ export function Picture({ address, alt, ...rest }) {
   return url ? html`<img src=${url} alt=${alt} ...${rest} />` : html`<div class=${`empty ${rest.class ?? ""}`} role="img" aria-label=${alt} />`;
 }
 
+/** Width by height of a picture that is loaded, for a box of exactly its shape: what is drawn over it must lie on it.
+ * @returns {[number, (event: any) => void]} */
+export function useAspect() {
+  const [aspect, setAspect] = useState(1);
+  return [aspect, (event) => setAspect(event.target.naturalWidth / event.target.naturalHeight || 1)];
+}
+
 /** Two pictures, one over the other, with a line between that is moved. @param {{before: string, after: string}} props */
 export function Compare({ before, after }) {
   const [at, setAt] = useState(50);
   const [held, setHeld] = useState(false);
   const letGo = () => setHeld(false);
-  return html`<div class="compare">
-    <img src=${after} alt=${t("after")} />
+  const [aspect, measure] = useAspect();
+  return html`<div class="compare fitted" style=${{ "--aspect": aspect }}>
+    <img src=${after} alt=${t("after")} onLoad=${measure} />
     <img class="above" src=${before} alt=${t("before")} style=${{ clipPath: held ? "none" : `inset(0 ${100 - at}% 0 0)` }} />
     <i class="line" style=${{ left: `${at}%` }} />
     <input type="range" min="0" max="100" value=${at} aria-label=${t("compare")} onInput=${(e) => setAt(Number(e.target.value))} />

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
 import { attempt, did, set, t, useStore } from "../store.js";
-import { Compare, Drop, html } from "../ui.js";
+import { Compare, Drop, html, useAspect } from "../ui.js";
 import { Chooser, History, Outcome, remember, savePicture, useUrl } from "../made.js";
 
 /** Each damage with its one number: name in the request, smallest, largest, step, start. */
@@ -86,7 +86,9 @@ function Paint({ source, handle }) {
   const [size, setSize] = useState(40);
   const [erase, setErase] = useState(false);
   const last = useRef(/** @type {any} */ (null));
+  const [aspect, measure] = useAspect();
   const fit = (event) => {
+    measure(event);
     canvas.current.width = event.target.naturalWidth;
     canvas.current.height = event.target.naturalHeight;
   };
@@ -115,7 +117,7 @@ function Paint({ source, handle }) {
       return new Promise((resolve) => out.toBlob(resolve, "image/png"));
     },
   };
-  return html`<div class="paint"><img src=${source} alt="" onLoad=${fit} draggable="false" />
+  return html`<div class="paint fitted" style=${{ "--aspect": aspect }}><img src=${source} alt="" onLoad=${fit} draggable="false" />
     <canvas ref=${canvas} aria-label=${t("paint_hint")} role="img"
       onPointerDown=${(e) => (e.target.setPointerCapture(e.pointerId), (last.current = null), stroke(e))}
       onPointerMove=${(e) => e.buttons && stroke(e)} /></div>
