@@ -103,8 +103,8 @@ def test_features_left_out_show_the_skin_around(pools):
     assert bare.shares[:, [EYES, BROWS, NOSE, LIPS, MOUTH]].max() == 0
     gone = pictures.shares[:, [EYES, BROWS, NOSE, LIPS, MOUTH]].sum(1, keepdim=True) > 0.99
     skin = pictures.shares[:, SKIN : SKIN + 1] > 0.99
-    for before, after, hole, around in zip(pictures.image, bare.image, gone, skin, strict=True):
-        tone = (before * around).sum((1, 2)) / around.sum()
+    for before, after, hole, bare_skin in zip(pictures.image, bare.image, gone, skin, strict=True):
+        tone = (before * bare_skin).sum((1, 2)) / bare_skin.sum()
         inside = lambda picture: (picture * hole).sum((1, 2)) / hole.sum()  # noqa: B023, E731
         assert (inside(after) - tone).abs().max() < 0.5 * (inside(before) - tone).abs().max() + 0.1
     whole = without_features(pictures, torch.ones(6, len(CLASSES)))
