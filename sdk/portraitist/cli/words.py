@@ -9,7 +9,10 @@ from ..attributes import ATTRIBUTES
 from ..degradations import DEGRADATIONS
 
 _KINDS = {cls.__name__: str(cls.model_fields["kind"].default).replace("_", "-") for cls in DEGRADATIONS}
-_OPTIONS = "home store url tenant attributes preset organizer prior grid seed space layout retain_days strict part like shape texture".split()
+_OPTIONS = (
+    "home store url tenant attributes preset organizer prior grid seed space layout retain_days strict".split()
+    + "part like shape texture".split()
+)
 
 _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"\w+=(\['[^']*'\]|'[^']*'), on the command line (?=--)", ""),  # that says both
