@@ -47,7 +47,7 @@ def changes(parts: Iterable[Part], uploads: Uploads) -> tuple[list[PartChange], 
 
     for part in parts:
         if not isinstance(part, Part):
-            raise InvalidRequest(f"{part!r} is no Part: write portraitist.Part('hair', like=...)", param="parts")
+            raise InvalidRequest(f"{part!r} is no Part: make one of its name", param="parts")
         if part.like is not None and (part.shape is not None or part.texture is not None):
             raise InvalidRequest(
                 f"{part.name}: like= takes shape and texture from one photo; give shape= and texture= in its place",

@@ -12,12 +12,13 @@ import torch
 pytest.importorskip("numba", reason="the engine needs the extra `train`")
 
 from portraitist.errors import InvalidImage, InvalidRequest
+from portraitist_workers.composing.composed import around
 from portraitist_workers.generator.formats import native
 from portraitist_workers.generator.parts import Parts, PartsConfig
 from portraitist_workers.priors.engine.labels import LABEL_FIELDS
 from portraitist_workers.priors.engine.masks import BROWS, CLASSES, EYES, HAIR, LIPS, MOUTH, NOSE, SKIN
 from portraitist_workers.priors.engine.render import render_pool
-from portraitist_workers.priors.training.parts import own, own_pictures, paired, sharpen
+from portraitist_workers.priors.training.parts import losses, own, own_pictures, paired, sharpen
 from portraitist_workers.priors.training.parts.adversary import mixed
 from portraitist_workers.priors.training.parts.frames import Zooms
 from portraitist_workers.priors.training.parts.pictures import LabelledPool, render_twins
@@ -102,8 +103,8 @@ def test_features_left_out_show_the_skin_around(pools):
     assert bare.shares[:, [EYES, BROWS, NOSE, LIPS, MOUTH]].max() == 0
     gone = pictures.shares[:, [EYES, BROWS, NOSE, LIPS, MOUTH]].sum(1, keepdim=True) > 0.99
     skin = pictures.shares[:, SKIN : SKIN + 1] > 0.99
-    for before, after, hole, around in zip(pictures.image, bare.image, gone, skin, strict=True):
-        tone = (before * around).sum((1, 2)) / around.sum()
+    for before, after, hole, bare_skin in zip(pictures.image, bare.image, gone, skin, strict=True):
+        tone = (before * bare_skin).sum((1, 2)) / bare_skin.sum()
         inside = lambda picture: (picture * hole).sum((1, 2)) / hole.sum()  # noqa: B023, E731
         assert (inside(after) - tone).abs().max() < 0.5 * (inside(before) - tone).abs().max() + 0.1
     whole = without_features(pictures, torch.ones(6, len(CLASSES)))
@@ -165,6 +166,22 @@ def test_sharpening_goes_on_with_the_same_bits_and_holds_the_router(canvas, pool
     assert all(torch.equal(value, before[name]) for name, value in whole.trainer.router.state_dict().items())
     weights = whole.trainer.generator.state_dict()
     assert all(torch.equal(again.trainer.generator.state_dict()[name], value) for name, value in weights.items())
+
+
+def test_what_changes_elsewhere_counts(canvas):
+    generator = trainer(canvas).generator
+    with torch.no_grad():
+        made = generator.make(torch.randn(2, SMALL.w_dim, generator=torch.Generator().manual_seed(0)))
+    before = replace(made, image=made.image.detach().requires_grad_())
+    numbers = [int(made.classes[0].flatten().mode().values)]
+    changes = [losses.Change(torch.empty(0), numbers, True)] * 2
+    assert losses.elsewhere(before, made, changes) == 0
+    moved = replace(made, image=(made.image + 0.5).requires_grad_())
+    loss = losses.elsewhere(before, moved, changes)
+    loss.backward()
+    assert loss > 0.01 and torch.allclose(before.image.grad, -moved.image.grad)  # neither is pulled alone
+    near = around(before, moved, numbers)
+    assert (moved.image.grad * near).abs().max() == 0 < (moved.image.grad * (1 - near)).abs().max()
 
 
 def test_mixing_takes_parts_of_two_and_the_base_of_one():

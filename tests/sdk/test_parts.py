@@ -72,7 +72,7 @@ def test_what_cannot_be_meant(bea):
         bea.edit(bea.at("new"), part="hair", like=bea.at("other"), texture=bea.at("third"))
     with pytest.raises(InvalidRequest, match="leave n and grid out"):
         bea.synthesize(parts={"hair": 1}, n=2)
-    with pytest.raises(InvalidRequest, match="write portraitist.Part"):
+    with pytest.raises(InvalidRequest, match="make one of its name"):
         bea.compose(bea.at("new"), "hair")
     with pytest.raises(InvalidRequest, match="scale=0.0"):
         bea.compose(bea.at("new"), Part("nose", scale=0.0))

@@ -44,9 +44,7 @@ def run(request: Compose, context: Context) -> Pictures:
     generator = composed.parts_of(person.model.generator, prior.name)
     composed.checked(generator.config, request.changes, request.only, len(request.like))
     if not (request.changes or request.only or request.values):
-        raise InvalidRequest(
-            "nothing is to be changed: name a part, as in edit(photo, part='hair', like=other)", param="part"
-        )
+        raise InvalidRequest("nothing is to be changed: name a part, and what is to become of it", param="part")
     target = resolve(request.values, record.reach, strict=request.strict)
     controls = None
     if any(change.values for change in request.changes):

@@ -69,14 +69,18 @@ class Change:
 
 
 def elsewhere(before: Made, after: Made, changes: Sequence[Change]) -> Tensor:
-    """Mean L1 of what differs away from the parts that changed, in picture and masks; `before` is not pulled along."""
+    """Mean L1 of what differs away from the parts that changed, in picture and classes' probabilities.
+
+    Both pictures learn from it. If one were only pulled towards the other, both would drift, and masks grow without bounds.
+    """
     found = []
     for row, change in enumerate(changes):
         one, other = before.at(slice(row, row + 1)), after.at(slice(row, row + 1))
         with torch.no_grad():
             far = 1 - around(one, other, change.parts)
-        picture = ((other.image - one.image.detach()).abs() * far).sum() / (3 * far.sum()).clamp(min=1)
-        masks = (other.segmentation - one.segmentation.detach()).abs().mean(1, keepdim=True)
+        picture = ((other.image - one.image).abs() * far).sum() / (3 * far.sum()).clamp(min=1)
+        first, second = ((SHARPNESS * made.segmentation).softmax(1) for made in (one, other))
+        masks = (first - second).abs().sum(1, keepdim=True)
         found += [picture, (masks * far).sum() / far.sum().clamp(min=1) if change.shape else masks.mean()]
     return torch.stack(found).sum() / len(changes)
 

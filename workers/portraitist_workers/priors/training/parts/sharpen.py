@@ -22,11 +22,12 @@ from ....precision import optimisation_dtype
 from ...engine.canvas import Canvas
 from .. import loop
 from ..losses import load_lpips, random_shift
+from . import losses
 from .adversary import Adversary, Weights, mask_consistency, mixed, one_hot
 from .discriminator import DualDiscriminator
 from .frames import Zooms
 from .own import WIDTHS
-from .paired import PHASES, Trainer
+from .paired import LEFT_OUT, LOCAL, PHASES, SWAPPED, Trainer
 from .pictures import LabelledPool, Pictures
 from .sheet import contact_sheet
 
@@ -34,7 +35,7 @@ from .sheet import contact_sheet
 @dataclass(frozen=True)
 class Stage:
     images: int = 24_000
-    batch: int = 8
+    batch: int = 12  # of which those that are whole renders are real to the discriminator
     mixtures: int = 4  # made of the batch's codes, beside it
     lr: float = 2e-4  # falls to a tenth in the last third
     lr_discriminator: float = 6e-4
@@ -72,8 +73,9 @@ class Sharpening:
             target, w, present = trainer.batch(self.phase, pool, twins, rng, torch_rng)
             codes = trainer.generator.codes(w)
             mixtures = mixed(codes, codes.roll(1, 0), trainer.config.base_layers, torch_rng)[-stage.mixtures :]
-            w = torch.cat([w, mixtures.flatten(1)])
-            present = torch.cat([present, torch.ones(stage.mixtures, present.shape[1])])
+            changes = trainer.changed(w, rng)
+            w = torch.cat([w, mixtures.flatten(1), *(change.w for change in changes)])
+            present = torch.cat([present, torch.ones(len(w) - stage.batch, present.shape[1])])
         made = trainer.generator.make(
             w,
             present=present,
@@ -84,10 +86,11 @@ class Sharpening:
         )
         # Both judges give their gradient on picture and masks; it is passed on once.
         image, masks = made.image.detach().requires_grad_(), made.segmentation.detach().requires_grad_()
-        shown = replace(
-            made, image=image[: stage.batch], segmentation=masks[: stage.batch], depths=made.depths[: stage.batch]
-        )
+        leaves = replace(made, image=image, segmentation=masks)
+        shown = leaves.at(slice(stage.batch))
         paired = trainer.losses(self.phase, shown, target, present[: stage.batch], lpips, torch_rng)
+        changed = leaves.at(slice(-len(changes), None))
+        paired["local"] = self.phase.local * losses.elsewhere(shown.at(LOCAL), changed, changes)
         total = torch.stack(list(paired.values())).sum() + stage.consistency * mask_consistency(made)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward(retain_graph=True)  # what the depths are told reaches the weights already
@@ -110,9 +113,13 @@ class Sharpening:
         self, image: Tensor, masks: Tensor, target: Pictures, rng: torch.Generator, number: int
     ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
         """One step of the discriminator; its figures, and the gradients on picture and masks that would deceive it."""
-        fakes, half = slice(-2 * self.stage.mixtures, None), slice(None, 2 * self.stage.mixtures)
+        stage = self.stage
+        fakes = [*range(LEFT_OUT, LEFT_OUT + stage.mixtures), *range(stage.batch, stage.batch + stage.mixtures)]
+        whole = slice(
+            LEFT_OUT, stage.batch - SWAPPED
+        )  # what was painted over, or put together, is nothing to learn from
         seen_image, seen_masks = random_shift(self._grainy(image[fakes], rng), masks[fakes], pixels=8, rng=rng)
-        real = random_shift(self._grainy(target.image[half], rng), one_hot(target.shares[half]), pixels=8, rng=rng)
+        real = random_shift(self._grainy(target.image[whole], rng), one_hot(target.shares[whole]), pixels=8, rng=rng)
         figures = self.adversary.learn((real[0], real[1]), (seen_image, seen_masks), number, few=len(real[0]) // 2)
         deceived = self.adversary.deceived(seen_image, seen_masks)
         towards = torch.autograd.grad(deceived, (image, masks))
