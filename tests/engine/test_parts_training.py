@@ -143,6 +143,16 @@ def test_a_killed_training_goes_on_with_the_same_bits(canvas, pools):
     } == set(figures[0])
 
 
+def test_a_run_goes_on_elsewhere_from_its_averages(canvas, pools):
+    whole, there = trainer(canvas), paired.Trainer(len(canvas.ids), sizes=SMALL, seed=5)
+    whole.step(*pools, None)
+    there.begin(whole.light())
+    assert there.seen == whole.seen
+    for name, value in whole.average.state_dict().items():
+        assert torch.allclose(there.learning.state_dict()[name], value, rtol=1e-3, atol=1e-5), name
+    assert np.isfinite(list(there.step(*pools, None).values())).all()
+
+
 def test_it_learns(canvas, pools):
     made = trainer(canvas)
     made.phases, made.seen = [replace(made.phases[0], images=10**6)], 8 * 1000  # past the first steps, which are short

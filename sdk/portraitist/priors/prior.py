@@ -54,7 +54,10 @@ class Prior:
         """Names of what it is made of: generator, latents, encoder, and others that are optional."""
         if self.record is not None:
             return tuple(self.record.assets)
-        folder = bundled(self.name)
+        try:
+            folder = bundled(self.name)
+        except NotFound:  # a client without the worker's package
+            return NEEDED
         return NEEDED + tuple(name for name in OPTIONAL if (folder / known(name).file).is_file())
 
     @property

@@ -229,6 +229,20 @@ class Trainer:
             "seen": self.seen,
         }
 
+    def light(self) -> dict:
+        """The averages in fp16 and the position, a ninth of the state: to go on elsewhere, not with the same bits."""
+        average = {
+            name: value.half() if value.is_floating_point() else value
+            for name, value in self.average.state_dict().items()
+        }
+        return {"average": average, "seen": self.seen}
+
+    def begin(self, light: dict) -> None:
+        """From what `light` gave."""
+        for networks in (self.learning, self.average):
+            networks.load_state_dict(light["average"])
+        self.seen = light["seen"]
+
     def load(self, state: dict) -> None:
         for name in ("learning", "average", "optimizer"):
             getattr(self, name).load_state_dict(state[name])
@@ -241,6 +255,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--twins", type=Path, required=True, help="made by `parts.pictures twins`")
     parser.add_argument("--canvas", type=Path, required=True, help="canvas cache made by engine.build")
     parser.add_argument("--out", type=Path, required=True, help="where state and contact sheets go")
+    parser.add_argument("--start", type=Path, help="average.pt of another machine's run, which goes on here")
     parser.add_argument("--share", type=float, default=1.0, help="of the phases' lengths, for a short run")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args(arguments)
@@ -251,6 +266,8 @@ def main(arguments: list[str] | None = None) -> None:
     if path.exists():
         trainer.load(torch.load(path, weights_only=True))
         print(f"going on at {trainer.seen} pictures", flush=True)
+    elif args.start:
+        trainer.begin(torch.load(args.start, weights_only=True))
     else:
         trainer.know(canvas)
     zooms = Zooms(canvas)
@@ -266,6 +283,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     def save() -> None:
         loop.save_atomically(trainer.state(), path)
+        loop.save_atomically(trainer.light(), args.out / "average.pt")
         if next(saves) % SHEET_EVERY == 0:
             contact_sheet(trainer, pool, args.out / "sheet.png")
 
