@@ -256,3 +256,28 @@ def test_messages_speak_of_routes(api, ana):
     assert "GET /v1/jobs shows" in api.get(f"/v1/jobs/job_{'0' * 20}").json()["detail"]
     no_values = api.post("/v1/personas/ana/edit", files={"photo": ("x.png", png())}).json()["detail"]
     assert '{"values": {"yaw": -15}}' in no_values and "edit(" not in no_values
+
+
+def test_points_parts_and_two_photos(api, ana):
+    """What the SDK takes as objects and pairs."""
+
+    def make(operation, files, **request):
+        files = [("request", (None, json.dumps(request), "application/json")), *files]
+        answer = api.post(f"/v1/personas/ana/{operation}", files=files, headers={"Prefer": "wait=20"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    photo = ("photo", ("new.png", png()))
+    points = [{"handle": [1, 2], "to": [3, 2]}, {"handle": "mouth_left", "by": [0, -1]}]
+    assert make("drag", [photo], points=points)["status"] == "succeeded"
+    for wrong in ([{"handle": [1, 2]}], [{"handle": "tail", "to": [1, 1]}], [{"handle": [1], "to": [1, 1]}]):
+        refused = api.post("/v1/personas/ana/drag", json={"points": wrong})
+        assert refused.status_code in (400, 422), refused.text
+    other = ("other", ("other.png", png("red")))
+    assert make("blend", [photo, other], mask=0.5)["status"] == "succeeded"
+    assert make("transfer", [photo, ("like", other[1])], region="eyes")["status"] == "succeeded"
+    assert make("compose", [photo, other], parts=[{"name": "hair", "like": "part:other"}])["status"] == "succeeded"
+    strip = api.post(
+        "/v1/personas/ana/strip", json={"values": [{"yaw": -5}, {"yaw": 5}]}, headers={"Prefer": "wait=20"}
+    )
+    assert strip.status_code == 200 and strip.json()["status"] == "succeeded", strip.text

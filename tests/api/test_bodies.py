@@ -73,7 +73,7 @@ class Upload:
 
 @pytest.fixture
 def toy(monkeypatch):
-    monkeypatch.setitem(bodies.SPOKEN, "parts", PartBody)
+    monkeypatch.setitem(bodies.SPOKEN, "*parts", PartBody)
     return verb(ROW, compose)
 
 
@@ -149,6 +149,7 @@ def test_only_plain_data_is_taken_as_it_is():
 
 
 def test_a_parameter_that_is_no_plain_data_makes_no_route(monkeypatch, caplog):
+    monkeypatch.delitem(bodies.SPOKEN, "*parts")
     with pytest.raises(TypeError, match="compose: parts is no plain data"):
         verb(ROW, compose)
     monkeypatch.setitem(OPERATIONS, "compose", ROW)

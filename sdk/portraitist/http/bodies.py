@@ -23,8 +23,11 @@ from ..consent import Consent
 from ..degradations import DEGRADATIONS, Degradation
 from ..errors import InvalidRequest
 from ..operations import OPERATIONS, Operation
+from ..parts import Part
 from ..persona import Persona
 from ..priors.library import Priors
+from ..pulls import By
+from ..requests import Landmark
 from ..studio import Personas
 from ..webhooks.wire import ENDS, Webhook
 
@@ -38,7 +41,7 @@ Address = Annotated[
         description="https address, which the worker fetches; part:NAME, a file of the form; or data:…;base64,…",
     ),
 ]
-Number = float | list[float]
+Number = float | list[float] | Literal["keep"]
 _FOREIGN = ("self", "wait", "name")  # `name` of a prior is in the path; `create` puts it back
 _PATHS = ("PhotoLike", "PathLike", "Path")  # in an annotation: it may be a file's name
 _PLAIN = (int, float, str, bool, type(None), datetime, *DEGRADATIONS)
@@ -86,8 +89,48 @@ class WebhookBody(Spoken):
         return Webhook(self.url, tuple(self.events))
 
 
-# By the parameter's name: the type of what JSON says in its place. Of `*parameters`: of one of them.
-SPOKEN: dict[str, Any] = {"consent": ConsentBody, "webhook": WebhookBody}
+class PullBody(Spoken):
+    """A point of a drag (docs/drag.md): a handle, and where it goes, as a place or so many pixels on."""
+
+    model_config = ConfigDict(strict=False)  # JSON has no tuples
+
+    handle: tuple[float, float] | Landmark
+    to: tuple[float, float] | None = None
+    by: tuple[float, float] | None = None
+
+    def made(self, given: Given) -> Any:
+        if (self.to is None) == (self.by is None):
+            raise InvalidRequest("points: give either to or by for each", param="points")
+        return self.handle, self.to if self.by is None else By(*self.by)
+
+
+class PartBody(Spoken):
+    """What is done to one part of a face (docs/parts.md)."""
+
+    name: str = Field(max_length=64)
+    like: Address | None = None
+    shape: Address | None = None
+    texture: Address | None = None
+    draw: int | None = None
+    values: dict[str, float] = {}
+    dx: float = 0.0
+    dy: float = 0.0
+    scale: float = 1.0
+    leave_out: bool = False
+
+    def made(self, given: Given) -> Part:
+        photos = {"like": self.like, "shape": self.shape, "texture": self.texture}
+        opened = {name: given(text, "parts") for name, text in photos.items() if text is not None}
+        return Part(**self.model_dump(exclude=set(photos)), **opened)
+
+
+# By the parameter's name: the type of what JSON says in its place. With a star: of one of `*parameters`.
+SPOKEN: dict[str, Any] = {
+    "consent": ConsentBody,
+    "webhook": WebhookBody,
+    "points": list[PullBody],
+    "*parts": PartBody,
+}
 
 
 @dataclass(frozen=True)
@@ -137,10 +180,10 @@ def verb(row: Operation, function: Callable[..., Any], *, also: Mapping[str, Any
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             fields["values"] = (
                 dict[str, Number],
-                Field(default={}, description="Attributes: a number, or a list of them"),
+                Field(default={}, description="Attributes: a number, or a list of them; in an edit also keep"),
             )
-        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL and name in SPOKEN:
-            several_of: Any = list.__class_getitem__(SPOKEN[name])
+        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL and f"*{name}" in SPOKEN:
+            several_of: Any = list.__class_getitem__(SPOKEN[f"*{name}"])
             fields[name] = (several_of, Field(default=[], max_length=64))
         elif name in SPOKEN:
             fields[name] = (SPOKEN[name], ...) if needed else (SPOKEN[name] | None, None)

@@ -141,7 +141,7 @@ def _call(verb: Verb, body: BaseModel, files: Mapping[str, list[File]]) -> dict[
     photos, found = _Photos(files), dict[str, Any]()
     for name in type(body).model_fields:
         value = getattr(body, name)
-        if name == "values":
+        if name == "values" and isinstance(value, Mapping):
             found |= _attributes(value, body)
         elif name not in verb.photos:
             found[name] = _safe(value, photos)
