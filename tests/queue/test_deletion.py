@@ -155,9 +155,8 @@ def test_11_deletion_is_complete(place):
     other = studio.personas.create(OTHER, [data for _, data in FILES], consent=agreed).wait(timeout=120)
     consent = portraitist.Consent(subject="user-anastasia", by="parent-of-anastasia", text="I agree")
     hook = portraitist.Webhook("http://127.0.0.1:1/hook-of-anastasia")  # where nobody listens: it stays in the outbox
-    ana = studio.personas.create(NAME, FILES, idempotency_key="anastasia-key", consent=consent, webhook=hook).wait(
-        timeout=120
-    )
+    keyed = studio.with_idempotency_key("anastasia-key")
+    ana = keyed.personas.create(NAME, FILES, consent=consent, webhook=hook).wait(timeout=120)
     ana.synthesize(yaw=3)
     ana.edit(FILES[0], yaw=3)
     busy = studio.personas.create(UNFINISHED, FILES, labels={FILES[0][0]: {"steps": 1000, "dt": 0.05}}, consent=consent)

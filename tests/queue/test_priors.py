@@ -166,7 +166,7 @@ def test_learnt_on_a_host_that_has_never_seen_the_prior(s3, tmp_path, monkeypatc
         job = fleet.studio.personas.create("ana", PHOTOS, prior="small", preset="fast", keep=keep)
         ana = job.wait(timeout=900)
         assert ana.record.prior == f"small@{prior.record.generator_sha256[:16]}"
-        assert ana.synthesize(yaw=3.0).image.size == (32, 32)
+        assert ana.synthesize(yaw=3.0, size="native").image.size == (32, 32)
         assert ana.edit(EXAMPLES / "new.jpg", smile=0.5).image.size
         held = {path.stem for path in (tmp_path / "there" / "assets").iterdir()}
         assert held == set(prior.record.assets.values())

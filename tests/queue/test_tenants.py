@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 import portraitist
+from portraitist.collages import Collages
 from portraitist.errors import NotFound, PortraitistError
 from portraitist.jobs import Job
 from portraitist.ledger import NewJob
@@ -66,6 +67,11 @@ class Tenant:
             "Personas.delete name": lambda: studio.personas.delete(ids["name"]),
             "Persona.synthesize": lambda: persona.synthesize(yaw=1),
             "Persona.edit": lambda: persona.edit(b"x", yaw=1),
+            "Persona.drag": lambda: persona.drag(points=[("nose", (1, 1))]),
+            "Persona.compose": lambda: persona.compose(b"x", portraitist.Part("nose", dx=1)),
+            "Persona.transfer": lambda: persona.transfer(b"x", b"y"),
+            "Persona.blend": lambda: persona.blend(b"x", b"y"),
+            "Persona.strip": lambda: persona.strip([{}, {}]),
             "Persona.enhance": lambda: persona.enhance(b"x"),
             "Persona.add": lambda: persona.add(b"x"),
             "Persona.delete": lambda: persona.delete(),
@@ -159,8 +165,9 @@ def test_all_verbs_are_tried(backend):
         "Webhooks.list",
         "Webhooks.secret",
     }
-    for cls in (Personas, Persona, Jobs, Job, Webhooks):
-        verbs = {f"{cls.__name__}.{name}" for name in vars(cls) if not name.startswith("_")}
+    for cls in (Personas, Persona, Collages, Jobs, Job, Webhooks):
+        owner = "Persona" if cls is Collages else cls.__name__
+        verbs = {f"{owner}.{name}" for name in vars(cls) if not name.startswith("_")}
         assert verbs <= tried | needs_no_id
 
 
