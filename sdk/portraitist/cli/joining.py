@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..collages import DIRECTIONS, REGIONS
 from ..errors import InvalidRequest
-from ..jobs import AnyJob
 from ..studio import connect
 from ..targets import Batch
-from . import options, show
+from . import options
+from .ending import deliver, started
 from .options import AsJson, Force, Home, NoWait, Out, Seed, Tenant
-from .places import Places, stem_of, write
+from .places import Places, stem_of
 
 ONE = Batch([{}], {"kind": "one"})
 
@@ -42,7 +41,7 @@ def transfer(
     job = person.transfer(
         options.photo(photo), options.photo(like), region=region, strength=strength, seed=seed, wait=False
     )
-    _end(job, paths, no_wait, json)
+    started(job, json) if no_wait else deliver(job, paths, json)
 
 
 def blend(
@@ -65,7 +64,7 @@ def blend(
     paths = Places(out, f"{stem_of(photo)}-blended", force).before(ONE, no_wait)
     share = mask if mask in DIRECTIONS else _share(mask)
     job = person.blend(options.photo(photo), options.photo(other), mask=share, seed=seed, wait=False)
-    _end(job, paths, no_wait, json)
+    started(job, json) if no_wait else deliver(job, paths, json)
 
 
 def strip(
@@ -89,7 +88,7 @@ def strip(
     person = connect(home=home, tenant=tenant).personas.get(persona)
     paths = Places(out, f"{person.name}-strip", force).before(ONE, no_wait)
     job = person.strip([_values(text) for text in set_], vertical=vertical, seed=seed, wait=False)
-    _end(job, paths, no_wait, json)
+    started(job, json) if no_wait else deliver(job, paths, json)
 
 
 def _share(text: str) -> float:
@@ -113,10 +112,3 @@ def _values(text: str) -> dict[str, float]:
                 f"--set {text[:60]!r}: expected ATTRIBUTE=VALUE, as in --set yaw=-20,smile=1", param="--set"
             ) from None
     return found
-
-
-def _end(job: AnyJob, paths: list[Path], no_wait: bool, json: bool) -> None:
-    if no_wait:
-        return show.as_json(show.job_data(job)) if json else print(job.id)
-    written = write(job.wait(progress=not json), paths)
-    show.as_json({"job": job.id, "pictures": show.pictures_data(written)}) if json else show.pictures(written)

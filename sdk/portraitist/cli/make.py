@@ -13,6 +13,7 @@ from ..jobs import AnyJob
 from ..studio import connect
 from ..targets import KEEP, expanded
 from . import options, several, show
+from .ending import deliver, started
 from .options import (
     AsJson,
     EyesOpen,
@@ -30,7 +31,7 @@ from .options import (
     Tenant,
     Yaw,
 )
-from .places import Places, pictures_of, stem_of, write
+from .places import Places, pictures_of, stem_of
 
 PersonaName = Annotated[str, typer.Argument(metavar="PERSONA", help="Its name or id.")]
 
@@ -83,7 +84,7 @@ def create(
         retain_days=retain_days,
     )
     if no_wait:
-        return _started(job, json)
+        return started(job, json)
     persona = job.wait(progress=not json)
     if json:
         show.as_json({"job": job.id, "persona": show.persona_data(persona)})
@@ -113,7 +114,7 @@ def add(
         given[0] if len(given) == 1 else given, keep=keep or (), labels=options.labels(labels), seed=seed, wait=False
     )
     if no_wait:
-        return _started(job, json)
+        return started(job, json)
     after = job.wait(progress=not json)
     if json:
         show.as_json({"job": job.id, "persona": show.persona_data(after)})
@@ -152,7 +153,7 @@ def synthesize(
     batch = expanded(asked, persona=person.name, reach=person.reach, n=n, grid=axes, strict=strict)
     paths = Places(out, person.name, force).before(batch, no_wait)
     job = person.synthesize(n=n, grid=axes, size=options.size(size), seed=seed, strict=strict, wait=False, **asked)
-    _started(job, json) if no_wait else _deliver(job, paths, json)
+    started(job, json) if no_wait else deliver(job, paths, json)
 
 
 def edit(
@@ -223,7 +224,7 @@ def edit(
         )
     paths = Places(out, f"{stem_of(photos[0])}-{person.name}", force).before(batch, no_wait)
     job = submit(options.photo(photos[0]))
-    _started(job, json) if no_wait else _deliver(job, paths, json)
+    started(job, json) if no_wait else deliver(job, paths, json)
 
 
 def enhance(
@@ -257,17 +258,4 @@ def enhance(
     paths = Places(out, f"{stem_of(photo)}-restored", force).before(batch, no_wait)
     chain = options.degradation(degradation)
     job = person.enhance(options.photo(photo), chain, seed=seed, strict=strict, wait=False, **asked)
-    _started(job, json) if no_wait else _deliver(job, paths, json)
-
-
-def _started(job: AnyJob, json: bool) -> None:
-    if json:
-        show.as_json(show.job_data(job))
-    else:
-        print(job.id)
-
-
-def _deliver(job: AnyJob, paths: list[Path], json: bool) -> None:
-    """Wait for the pictures, write them, say what they show."""
-    written = write(job.wait(progress=not json), paths)
-    show.as_json({"job": job.id, "pictures": show.pictures_data(written)}) if json else show.pictures(written)
+    started(job, json) if no_wait else deliver(job, paths, json)

@@ -15,6 +15,7 @@ from ..pulls import LANDMARKS, By
 from ..studio import connect
 from ..targets import Batch
 from . import options, show
+from .ending import started
 from .options import AsJson, Force, Home, NoWait, Out, Seed, Tenant
 from .places import Places, stem_of, write
 
@@ -135,7 +136,7 @@ def _end(
     job: AnyJob, paths: list[Path], no_wait: bool, json: bool, recipe: Path | None = None, video: Path | None = None
 ) -> None:
     if no_wait:
-        return show.as_json(show.job_data(job)) if json else print(job.id)
+        return started(job, json)
     made: Picture = job.wait(progress=not json)
     written = write(made, paths)
     if video is not None:

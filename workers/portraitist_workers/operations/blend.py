@@ -16,11 +16,11 @@ from ..collage.meeting import met
 from ..collage.weights import ramp
 from ..editing.opening import OpenedPhoto, opened
 from ..faces.image_io import at_side, to_tensor
-from ..inversion.optimize import OnStep
 from ..persona.warm import PERSONAS, WarmPersona
 from ..provenance.marking import mark_portrait
 from ..provenance.origin import Origin
 from .context import Context
+from .progress import losses
 
 
 def run(request: Blend, context: Context) -> Pictures:
@@ -55,14 +55,9 @@ def open_both(
 ) -> tuple[OpenedPhoto, OpenedPhoto, bytes]:
     """Both photos, opened, and the first one's file. Raises InvalidImage, FaceNotFound."""
 
-    def on_stage(stage: str) -> OnStep:
-        return lambda step, steps, loss: context.on_step(
-            Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
-        )
-
     files = [context.blob(one.blob) for one in (photo, other)]
     found = []
     for number, (one, file) in enumerate(zip((photo, other), files, strict=True)):
         context.on_step(Progress(stage="open", step=number, steps=2))
-        found.append(opened(person, file, one.name, None, space="w_plus", seed=seed, on_stage=on_stage))
+        found.append(opened(person, file, one.name, None, space="w_plus", seed=seed, on_stage=losses(context)))
     return found[0], found[1], files[0]

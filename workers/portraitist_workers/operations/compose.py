@@ -9,7 +9,7 @@ from torch import Tensor
 
 from portraitist.errors import InvalidRequest
 from portraitist.requests import Compose, PartChange
-from portraitist.results import PersonaRecord, PictureReport, PictureResult, Pictures, Progress
+from portraitist.results import PersonaRecord, PictureReport, PictureResult, Pictures
 
 from ..composing import composed, sources
 from ..composing.controls import PartControls
@@ -23,7 +23,6 @@ from ..faces.align import crop
 from ..faces.image_io import to_tensor, to_uint8
 from ..generator.parts import Composition, Parts, taken
 from ..generator.parts.mixing import BASE
-from ..inversion.optimize import OnStep
 from ..persona.presets import PRESETS
 from ..persona.rendering import render
 from ..persona.requests import resolve
@@ -32,6 +31,7 @@ from ..priors import library
 from ..provenance.marking import mark_portrait
 from ..provenance.origin import MarkedImage, Origin
 from .context import Context
+from .progress import losses
 from .synthesize import draw, set_values
 
 
@@ -50,12 +50,7 @@ def run(request: Compose, context: Context) -> Pictures:
     if any(change.values for change in request.changes):
         controls = PartControls.load(library.asset(prior.name, "parts", home=context.priors))
 
-    def on_stage(stage: str) -> OnStep:
-        return lambda step, steps, loss: context.on_step(
-            Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
-        )
-
-    preset = PRESETS[record.preset]
+    preset, on_stage = PRESETS[record.preset], losses(context)
     photo: OpenedPhoto | None = None
     if request.photo is None:
         w = draw(person.model, 1, request.seed, shared=False)

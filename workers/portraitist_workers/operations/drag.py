@@ -26,7 +26,6 @@ from ..editing.carrying import edited_face
 from ..editing.delivery import Delivered, delivered
 from ..editing.opening import opened
 from ..faces.image_io import to_tensor, to_uint8
-from ..inversion.optimize import OnStep
 from ..persona.judge import identity_scores
 from ..persona.presets import PRESETS, Preset
 from ..persona.rendering import render
@@ -34,6 +33,7 @@ from ..persona.warm import PERSONAS, WarmPersona
 from ..provenance.marking import mark_portrait
 from ..provenance.origin import Origin
 from .context import Context
+from .progress import losses
 from .synthesize import draw
 
 METHODS = {"auto": draggan, "draggan": draggan, "freedrag": freedrag}
@@ -107,13 +107,10 @@ def _canvas(request: Drag, person: WarmPersona, preset: Preset, files: dict[str,
         w = draw(model, 1, request.seed, shared=True)[:, None].expand(-1, model.generator.num_ws, -1)
         return Canvas.of_portrait(w.contiguous(), model.generator, render(model.generator, w))
 
-    def on_stage(stage: str) -> OnStep:
-        return lambda step, steps, loss: context.on_step(
-            Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
-        )
-
     file, name = files[request.photo.blob], request.photo.name
-    return Canvas.of_photo(opened(person, file, name, None, space=request.space, seed=request.seed, on_stage=on_stage))
+    return Canvas.of_photo(
+        opened(person, file, name, None, space=request.space, seed=request.seed, on_stage=losses(context))
+    )
 
 
 def _dragged(

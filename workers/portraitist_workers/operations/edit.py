@@ -11,7 +11,6 @@ from ..editing.carrying import edited_face
 from ..editing.delivery import Delivered, delivered
 from ..editing.moving import absolute, moved
 from ..editing.opening import opened
-from ..inversion.optimize import OnStep
 from ..persona.expressions import followed
 from ..persona.presets import PRESETS
 from ..persona.requests import resolve
@@ -19,6 +18,7 @@ from ..persona.warm import PERSONAS
 from ..provenance.marking import sheet
 from ..provenance.origin import Origin
 from .context import Context
+from .progress import losses
 
 
 def run(request: Edit, context: Context) -> Pictures:
@@ -28,11 +28,6 @@ def run(request: Edit, context: Context) -> Pictures:
     person = PERSONAS.load(record, context.blob, context.priors)
     file = context.blob(request.photo.blob)
 
-    def on_stage(stage: str) -> OnStep:
-        return lambda step, steps, loss: context.on_step(
-            Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
-        )
-
     photo = opened(
         person,
         file,
@@ -40,7 +35,7 @@ def run(request: Edit, context: Context) -> Pictures:
         PRESETS[record.preset] if refined(request) else None,
         space=request.space,
         seed=request.seed,
-        on_stage=on_stage,
+        on_stage=losses(context),
     )
     requested = [absolute(person, photo, values) if request.relative else dict(values) for values in request.values]
     targets = [resolve(values, record.reach, strict=request.strict) for values in requested]

@@ -7,10 +7,23 @@ from collections.abc import Callable
 
 from portraitist.results import Progress
 
+from ..editing.opening import OnStage
+from ..inversion.optimize import OnStep
 from .context import Context
 
 # Share of the work by stage, for the ETA (16 photos, balanced).
 WEIGHTS = {"intake": 0.06, "invert": 0.19, "tune": 0.68, "calibrate": 0.05, "evaluate": 0.01, "package": 0.01}
+
+
+def losses(context: Context) -> OnStage:
+    """What an opened photo reports: each stage's steps, with the loss."""
+
+    def on_stage(stage: str) -> OnStep:
+        return lambda step, steps, loss: context.on_step(
+            Progress(stage=stage, step=step, steps=steps, message=f"loss {loss:.3f}")
+        )
+
+    return on_stage
 
 
 class Stages:
