@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from portraitist_workers.detail.scene import scene_of
 from portraitist_workers.editing.carrying import edited_face
 from portraitist_workers.editing.opening import open_photo
 from portraitist_workers.faces.image_io import read, to_uint8
@@ -85,7 +86,8 @@ def test_what_moves_stays_sharp_and_goes_along(opened):
 def test_a_black_and_white_photo_stays_black_and_white(opened):
     person, photo = opened
     grey = np.repeat(photo.subject.photo.mean(2, keepdims=True).round().astype(np.uint8), 3, 2)
-    other = replace(photo, subject=replace(photo.subject, photo=grey), faces=OrderedDict())
+    subject = replace(photo.subject, photo=grey)
+    other = replace(photo, subject=subject, scene=scene_of(grey, subject.frame), faces=OrderedDict())
     result = pasted(other, moved(person, photo, smile=0.5)).image.astype(int)
     assert (result != grey).any() and np.ptp(result, axis=2).max() <= 1
     assert (

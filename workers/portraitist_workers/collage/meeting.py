@@ -16,7 +16,6 @@ from ..detail.fields import SIDE, spread
 from ..detail.motion import motion, path_between
 from ..editing.moving import moved
 from ..editing.opening import OpenedPhoto
-from ..faces.align import crop
 from ..faces.edited import EditedFace
 from ..faces.image_io import to_uint8
 from ..generator import StyleGAN2
@@ -88,8 +87,7 @@ def in_tone_of(mine: np.ndarray, theirs: np.ndarray, share: np.ndarray) -> np.nd
 
 
 def _carried(photo: OpenedPhoto, before: np.ndarray, after: np.ndarray, between: list[np.ndarray]) -> EditedFace:
-    face = crop(photo.subject.photo, photo.subject.frame, SIDE)
-    return carried(face, motion(before, after, between, face))
+    return carried(photo.scene, motion(before, after, between))
 
 
 def _shares() -> Iterable[float]:

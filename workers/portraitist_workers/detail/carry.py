@@ -9,38 +9,43 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..faces.edited import EditedFace
+from ..faces.edited import EditedFace, before_background
 from ..faces.paste import ramp
+from .around import around
 from .fields import SIDE, resized, sampled, smooth, spread, through_points
-from .mesh import points_of
 from .motion import Motion
-from .parts import parts_of
+from .scene import Scene
 
 _AGREE = 14.0  # grey levels: a difference of this size between the moved picture and the edited one is no motion
-_BORDER = 0.14  # of the side: over this distance from the frame's border motion begins
+_CHIN = 152  # of the mesh
+_BORDER = 0.08  # of the side: over this distance from the frame's border motion begins
 _TONE = 0.03  # width of what counts as tone
 _ROUNDS = 3
 _GREY = 2.0  # grey levels between a pixel's channels, on average: less is a black and white photo
 _CHANGE = 3.0  # grey levels: smaller changes of the picture are its noise
 
 
-def carried(photo: np.ndarray, motion: Motion) -> EditedFace:
-    """The photo's crop [SIDE, SIDE, 3] uint8 along `motion`. Where nothing moves nor changes, exactly the photo."""
+def carried(scene: Scene, motion: Motion) -> EditedFace:
+    """The photo's face along `motion`. Where nothing moves nor changes, exactly the photo."""
     before, after = (resized(picture, SIDE).astype(np.float32) for picture in (motion.before, motion.after))
     fine = np.exp(-np.square(sampled(before, motion.displacement) - after).sum(2) / 3 / _AGREE**2)
     fine = smooth(fine, 0.01) * motion.sure
 
     # From the photo's frame into the generator's pictures: of after, of before; and from there into the photo again.
-    apart = (points_of([photo])[0] - motion.before_points)[:, :2]
+    apart = (scene.points - motion.before_points)[:, :2]
     to_after = -through_points(motion.after_points[:, :2] + apart, apart)
     source = sampled(motion.displacement, to_after)
     to_before = to_after + source
     laid_on = through_points(motion.before_points[:, :2] + apart, apart)
     for _ in range(_ROUNDS):  # source = to_before + laid_on(source); without motion exactly zero
         source = to_before + sampled(laid_on, source)
-    source = source * ramp(SIDE, _BORDER)[..., None]
-    moved = sampled(photo.astype(np.float32), source)
-    face = sampled(motion.face, to_after) * sampled(smooth(parts_of([photo])[0][0], 0.01), source)
+    inner = sampled(motion.face, to_after)
+    chin = float((motion.after_points + scene.points - motion.before_points)[_CHIN, 1])
+    source = around(scene, source, inner, sampled(motion.sure, to_after), chin) * ramp(SIDE, _BORDER)[..., None]
+    photo = scene.face.astype(np.float32)
+    there = scene.small.seen(lambda m: sampled(m, source))
+    moved = before_background(sampled(photo, source), photo, there, scene.small)
+    face = inner * sampled(scene.skin, source)
     fine = sampled(fine, to_after)
     trust = 1 - face * (1 - fine)
 
@@ -50,7 +55,7 @@ def carried(photo: np.ndarray, motion: Motion) -> EditedFace:
     size = smooth(np.sqrt(np.square(change - tone).mean(2)), 0.01)
     kept = face * (1 - np.exp(-np.square(size / _CHANGE)))
     plain, change = new + spread(moved - old, seen), tone + kept[..., None] * (change - tone)
-    if np.ptp(photo.astype(np.float32), axis=2).mean() < _GREY:
+    if np.ptp(photo, axis=2).mean() < _GREY:
         plain, change = (np.repeat(m.mean(2, keepdims=True), 3, 2) for m in (plain, change))
     return EditedFace(
         plain=plain,
@@ -59,4 +64,5 @@ def carried(photo: np.ndarray, motion: Motion) -> EditedFace:
         source=source,
         grain=face * sampled(motion.sure, to_after),
         moved=moved,
+        layers=scene.layers,
     )

@@ -1,4 +1,4 @@
-"""Where each pixel of an edited picture was before: flow and mesh joined, and carried on to where neither is sure."""
+"""Where each pixel of an edited picture was before: by the mesh in the face, by flow elsewhere."""
 
 from __future__ import annotations
 
@@ -13,17 +13,12 @@ from ..faces.image_io import to_uint8
 from ..generator import Generator
 from ..persona.rendering import render
 from ..precision import optimisation_dtype
-from .fields import SIDE, resized, sampled, smooth, spread
+from .fields import SIDE, resized, sampled, smooth
 from .flow import followed
 from .mesh import mesh_motion, points_of
-from .parts import parts_of
 
 STEPS = 5  # of the path from the one latent to the other
 _REST = 2.0  # px of SIDE: what the mesh's points are off by
-_MARGIN = 2.0  # of the face's motion: so far from the head the background gives way ...
-_MARGINS = 0.04, 0.15  # ... but at least and at most so far
-_NO_FOLD = 0.03
-_OUTSIDE = 0.3  # trust in flow in hair, neck and clothes: their texture sticks to the picture, or flickers
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +48,8 @@ def path_between(generator: Generator, w: Tensor, w_after: Tensor, *, steps: int
     return list(to_uint8(render(generator, path, dtype=optimisation_dtype())))
 
 
-def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], photo: np.ndarray) -> Motion:
-    """Of a picture [R, R, 3] uint8 that became `after` by way of the pictures `between`. `photo` [R, R, 3] uint8 is the photo's crop that
-    `before` stands for."""
+def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray]) -> Motion:
+    """Of a picture [R, R, 3] uint8 that became `after` by way of the pictures `between`."""
     points = points_of([before, after])
     if np.array_equal(before, after):
         nowhere, everywhere = np.zeros((SIDE, SIDE, 2), np.float32), np.ones((SIDE, SIDE), np.float32)
@@ -73,21 +67,4 @@ def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray], pho
     by_mesh = inner * mesh.shown
     displacement = flow + by_mesh[..., None] * (rest + sampled(mesh.displacement, rest) - flow)
     sure = (sure + by_mesh * (1 - sure)) * (1 - inner * (1 - mesh.shown))
-
-    # What stands behind stands still, but near the head it gives way. Hair, neck and clothes follow what is sure around them.
-    behind = _behind(photo, np.linalg.norm(displacement, axis=2)[inner > 0.5])
-    decides = np.maximum(sure * (inner + _OUTSIDE * (1 - inner)), behind)
-    displacement = displacement * (1 - behind[..., None])
-    displacement = displacement + (1 - decides[..., None]) * (spread(displacement, decides**2) - displacement)
-    # Along the mesh's border the two guesses meet: no fold may be left there.
-    core = smooth(cv2.erode(mesh.inside, np.ones((15, 15), np.uint8)), 0.015)[..., None]
-    displacement = smooth(displacement, _NO_FOLD) + core * (displacement - smooth(displacement, _NO_FOLD))
     return Motion(before, after, displacement, sure, inner, *points)
-
-
-def _behind(photo: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """[SIDE, SIDE] in [0, 1]: background of the photo's crop, as far from the head as it keeps still when a face `moves` [N] so far."""
-    margin = np.clip(_MARGIN * np.percentile(moves, 98), *_MARGINS) if len(moves) else _MARGINS[0]
-    reach = 2 * round(float(margin) * SIDE) + 1
-    near = cv2.dilate(parts_of([photo])[1][0], cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    return smooth(np.clip((0.5 - near) / 0.4, 0, 1), 0.01)

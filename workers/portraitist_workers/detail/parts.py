@@ -19,3 +19,11 @@ def parts_of(pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     seen = parser(to_tensor(np.stack([resized(picture, SIDE) for picture in pictures]))).cpu().numpy()
     faces = seen[:, [parser.names.index(name) for name in FACE]].sum(1).clip(0, 1)
     return faces, 1 - seen[:, parser.names.index("background")]
+
+
+def seen_parts(picture: np.ndarray) -> dict[str, np.ndarray]:
+    """Every part of the parser, and `face`, in a picture [R, R, 3] uint8: probabilities [SIDE, SIDE] by name."""
+    parser = load_parser()
+    seen = parser(to_tensor(resized(picture, SIDE)))[0].cpu().numpy()
+    parts = dict(zip(parser.names, seen, strict=True))
+    return parts | {"face": np.clip(sum(parts[name] for name in FACE), 0, 1)}

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .fields import SIDE, resized, sampled, smooth, through_points
+from .fields import SIDE, resized, sampled, smooth, spread, through_points
 from .mesh import points_of
 from .motion import Motion
 from .parts import parts_of
 
 _FINEST = 0.9  # px of the generator's picture: blur beyond which detail begins
 _BAND = 0.008, 0.04  # widths between which two pictures are compared: light is broader
+_OUTSIDE = 0.3  # trust in flow in hair, neck and clothes: their texture sticks to the picture, or flickers
+_NO_FOLD = 0.03
 _AGREE = 9.0  # grey levels: a difference of this size in that band is another thing
 _LIGHT = (
     0.5,
@@ -39,13 +41,14 @@ def detail_of(photo: np.ndarray, motion: Motion) -> Detail:
     side, generated = len(photo), len(motion.after)
     fine = photo.astype(np.float32) - cv2.GaussianBlur(photo.astype(np.float32), (0, 0), _FINEST * side / generated)
     before, after = (resized(picture, SIDE).astype(np.float32) for picture in (motion.before, motion.after))
-    moved = sampled(before, motion.displacement)
+    displacement = _carried_on(motion)
+    moved = sampled(before, displacement)
     off = _band(moved) - _band(after)
     agree = smooth(np.exp(-np.square(off / _AGREE).mean(2)), 0.01)
     apart = (points_of([photo])[0] - motion.before_points)[:, :2]
-    source = motion.displacement + sampled(through_points(motion.before_points[:, :2], apart), motion.displacement)
+    source = displacement + sampled(through_points(motion.before_points[:, :2], apart), displacement)
     _, heads = parts_of([photo, motion.before, motion.after])
-    person = np.minimum(np.minimum(sampled(heads[0], source), sampled(heads[1], motion.displacement)), heads[2])
+    person = np.minimum(np.minimum(sampled(heads[0], source), sampled(heads[1], displacement)), heads[2])
     share = motion.sure * agree**2 * smooth(np.clip((person - 0.5) / 0.4, 0, 1), 0.01)
 
     light = (smooth(after, 0.03).mean(2) + 8) / (smooth(moved, 0.03).mean(2) + 8)
@@ -63,6 +66,15 @@ def with_detail(portrait: np.ndarray, details: Sequence[Detail], side: int) -> n
         out = out + left[..., None] * detail.picture
         left = left * (1 - detail.share)
     return out.round().clip(0, 255).astype(np.uint8)
+
+
+def _carried_on(motion: Motion) -> np.ndarray:
+    """The displacement, where it is not sure as it is around there."""
+    decides = motion.sure * (motion.face + _OUTSIDE * (1 - motion.face))
+    found = motion.displacement
+    found = found + (1 - decides[..., None]) * (spread(found, decides**2) - found)
+    even = smooth(found, _NO_FOLD)  # along the mesh's border the two guesses meet: no fold may be left there
+    return even + smooth(cv2.erode(motion.face, np.ones((9, 9), np.uint8)), 0.015)[..., None] * (found - even)
 
 
 def _band(picture: np.ndarray) -> np.ndarray:

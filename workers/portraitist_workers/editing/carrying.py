@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..detail.carry import carried
-from ..detail.fields import SIDE
+from ..detail.hold import held
 from ..detail.motion import motion, path_between
-from ..faces.align import crop
 from ..faces.edited import EditedFace
 from ..faces.image_io import to_tensor, to_uint8
 from ..persona.rendering import render
@@ -23,15 +24,14 @@ def edited_face(photo: OpenedPhoto, w: Tensor) -> EditedFace:
     key = w.cpu().numpy().tobytes()
     if key not in photo.faces:
         before, after = to_uint8(render(photo.generator, torch.cat([photo.w, w])))
-        face = crop(photo.subject.photo, photo.subject.frame, SIDE)
-        way = path_between(photo.generator, photo.w, w)
-        photo.faces[key] = carried(face, motion(before, after, way, face))
+        way = held(before, path_between(photo.generator, photo.w, w), after)
+        face = carried(photo.scene, motion(before, way.after, way.between))
+        photo.faces[key] = replace(face, square=way.square)
         while len(photo.faces) > KEPT:
             photo.faces.popitem(last=False)
     return photo.faces[key]
 
 
 def pictures(photo: OpenedPhoto, w: Tensor) -> Tensor:
-    """[B, 3, SIDE, SIDE] of w [B, num_ws, D]."""
-    shown = np.stack([edited_face(photo, row[None]).shown for row in w])
-    return to_tensor(shown.round().clip(0, 255).astype(np.uint8)).to(w)
+    """[B, 3, SIDE, SIDE] of w [B, num_ws, D], each cut to where the face is."""
+    return to_tensor(np.stack([edited_face(photo, row[None]).aligned for row in w])).to(w)

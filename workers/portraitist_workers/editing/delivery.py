@@ -46,7 +46,8 @@ def delivered(
     pasted = [paste(subject.photo, subject.frame, face, others=subject.others) for face in faces]
     photo.faces.clear()  # large, and not wanted again
     side = subject.pixels.shape[-1]
-    crops = [mark_portrait(crop(one.image, subject.frame, side)) for one in pasted]
+    frames = [subject.frame.within(face.square) for face in faces]
+    crops = [mark_portrait(crop(one.image, frame, side)) for one, frame in zip(pasted, frames, strict=True)]
     images = image_io.to_tensor(np.stack([c.pixels for c in crops])).to(photo.w)  # what is handed out is what is judged
     reports = judge.reports(
         images,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..detail.scene import Scene, scene_of
 from ..faces import image_io
 from ..faces.edited import EditedFace
 from ..faces.perceptual import load_perceptual
@@ -38,6 +39,7 @@ class OpenedPhoto:
     """A photo of the person, ready to be changed.
 
     subject    where the face is; the photo itself, [H, W, 3] uint8
+    scene      what of the photo no edit changes
     w          [1, num_ws, D] its latent in the person's space
     generator  the person's; it shows about the photo at `w`
     measured   [A] what the attribute network sees on the photo
@@ -45,6 +47,7 @@ class OpenedPhoto:
     """
 
     subject: Subject
+    scene: Scene
     w: Tensor
     generator: Generator
     measured: Tensor
@@ -80,7 +83,7 @@ def open_photo(
     else:
         w, generator = invert_photo(model, subject.pixels, subject.known, preset, space, seed, on_stage)
     shown = attributes(render(generator, w))[0]
-    return OpenedPhoto(subject, w, generator, measured[0], shown[0])
+    return OpenedPhoto(subject, scene_of(subject.photo, subject.frame), w, generator, measured[0], shown[0])
 
 
 @torch.no_grad()

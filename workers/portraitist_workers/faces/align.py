@@ -19,6 +19,18 @@ _BORDER_RAMP = 0.05  # of the crop's side: over this distance the mirrored edge 
 
 
 @dataclass(frozen=True)
+class Square:
+    """A square in a frame, level with it: how far its middle lies right of and below the frame's, and its size, in shares of the side."""
+
+    right: float = 0.0
+    down: float = 0.0
+    size: float = 1.0
+
+
+WHOLE = Square()
+
+
+@dataclass(frozen=True)
 class Frame:
     """An oriented square in a photo: centre and half axes in px. All four fields are plain floats, so it prints and serialises."""
 
@@ -52,6 +64,12 @@ class Frame:
     def to_crop(self, side: int) -> np.ndarray:
         """[2, 3] similarity from the photo's coordinates to those of a crop of `side` px."""
         return cv2.invertAffineTransform(self.to_photo(side))
+
+    def within(self, square: Square) -> Frame:
+        """The `square` of this frame."""
+        x, y = np.array([self.half_x, self.half_y]), np.array([-self.half_y, self.half_x])
+        centre = np.array([self.centre_x, self.centre_y]) + 2 * (square.right * x + square.down * y)
+        return Frame(float(centre[0]), float(centre[1]), float(square.size * x[0]), float(square.size * x[1]))
 
     def scaled(self, factor: float) -> Frame:
         """The same square of a photo that was resized by `factor`."""

@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from .align import WHOLE, Frame, Square, crop
+
 _STILL = 10.0  # grey levels: without motion, a change of this size replaces the photo's fine detail
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """The person before what stands behind, in the photo's frame. Maps have M px a side.
+
+    matte [M, M]      in [0, 1]: how much of a pixel is the person
+    behind [M, M, 3]  grey levels: the background, without the person
+    made_up [M, M]    in [0, 1]: 0 where the photo itself shows the background
+    """
+
+    matte: np.ndarray
+    behind: np.ndarray
+    made_up: np.ndarray
+
+    def seen(self, look: Callable[[np.ndarray], np.ndarray]) -> Layers:
+        """All maps through `look`."""
+        return Layers(look(self.matte), look(self.behind), look(self.made_up))
+
+
+def before_background(moved: np.ndarray, still: np.ndarray, there: Layers, here: Layers) -> np.ndarray:
+    """A moved picture [..., 3], with what stands behind left where it was. `still` [..., 3] is the picture that did not move.
+
+    `there` are the layers where `moved` comes from, `here` those in place. A pixel is a F + (1 - a) B. It moves with its background, which
+    is exchanged: so without motion it stays as it is, whatever the layers say.
+    """
+    old = moved + there.made_up[..., None] * (there.behind - moved)
+    new = still + here.made_up[..., None] * (here.behind - still)
+    return moved + (1 - there.matte[..., None]) * (new - old)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +52,8 @@ class EditedFace:
     source [S, S, 2]   from where in the frame, as a displacement in shares of its side
     grain [S, S]       in [0, 1]: how much of what the moved photo holds beyond `moved` is added to `plain`
     moved [S, S, 3]    grey levels: the moved photo at this size
+    layers             None: the background moves with the person
+    square             where in the frame the face lies now: the frame follows a face that turns
     """
 
     plain: np.ndarray
@@ -28,11 +62,23 @@ class EditedFace:
     source: np.ndarray
     grain: np.ndarray
     moved: np.ndarray
+    layers: Layers | None = None
+    square: Square = WHOLE
 
     @property
     def shown(self) -> np.ndarray:
         """[S, S, 3] float32: the edited face at the size of the maps."""
         return self.plain + self.trust[..., None] * (self.moved + self.change - self.plain)
+
+    @property
+    def aligned(self) -> np.ndarray:
+        """[S, S, 3] uint8: `shown`, cut to where the face is."""
+        side, shown = len(self.trust), self.shown.round().clip(0, 255).astype(np.uint8)
+        return (
+            shown
+            if self.square == WHOLE
+            else crop(shown, Frame(side / 2, side / 2, side / 2, 0.0).within(self.square), side)
+        )
 
 
 def still(edited: np.ndarray, photo: np.ndarray, known: np.ndarray | None = None) -> EditedFace:

@@ -303,6 +303,7 @@ _KINDS = {
     "identity": RecognitionNetwork,
     "mesh": StepNetwork,
     "palms": StepNetwork,
+    "person": StepNetwork,
 }  # these are not ours: see faces/world
 
 

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from .align import Frame, crop, resample
-from .edited import EditedFace
+from .edited import EditedFace, before_background
 
 _FEATHER = 0.14  # of the crop's side: width of the fade from the border inwards
+_NARROW = 0.08  # ... where the background stands still
 _COLOUR_REACH = 0.30  # of the crop's side: how deep the colour match at the border reaches
 _TILE = 512  # px of the photo that are worked on at a time: memory does not grow with the photo
 
@@ -44,7 +45,7 @@ def paste(
     """
     side = len(edited.trust)
     original = crop(photo, frame, side)
-    fade = ramp(side, _FEATHER)
+    fade = ramp(side, _FEATHER if edited.layers is None else _NARROW)
     known = np.ones_like(fade) if missing is None else 1 - missing.astype(np.float32)
     fade = np.maximum(fade, 1 - known)
     offset = _border_colour(edited.shown, original.astype(np.float32), fade, known)
@@ -105,11 +106,28 @@ def _part(
         np.arange(columns.start, columns.stop, dtype=np.float32), np.arange(rows.start, rows.stop, dtype=np.float32)
     )
     moved = cv2.remap(photo, x + way[..., 0], y + way[..., 1], cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)
+    if edited.layers is not None:
+        here = edited.layers.seen(lambda m: _at(m, frame.to_crop(len(m)), x, y))
+        there = edited.layers.seen(lambda m: _at(m, frame.to_crop(len(m)), x + way[..., 0], y + way[..., 1]))
+        moved = before_background(moved.astype(np.float32), patch, there, here)
     plain, trust, grain = seen(edited.plain), *(seen(m).clip(0, 1)[..., None] for m in (edited.trust, edited.grain))
     plain += grain * (moved - seen(edited.moved))
     result = plain + trust * (moved + seen(edited.change) - plain)
     blended = patch + weight[..., None] * (result - patch)
     return blended.round().clip(0, 255).astype(np.uint8), weight
+
+
+def _at(image: np.ndarray, to_crop: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The crop's map `image` [M, M, ...] at places x, y of the photo (pixel centres are whole numbers)."""
+    (a, b, c), (d, e, f) = to_crop
+    u, v = a * (x + 0.5) + b * (y + 0.5) + c, d * (x + 0.5) + e * (y + 0.5) + f
+    return cv2.remap(
+        image,
+        (u - 0.5).astype(np.float32),
+        (v - 0.5).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def ramp(side: int, width: float) -> np.ndarray:

@@ -14,12 +14,10 @@ from portraitist.results import PersonaRecord, PictureReport, PictureResult, Pic
 from ..composing import composed, sources
 from ..composing.controls import PartControls
 from ..detail.carry import carried
-from ..detail.fields import SIDE
 from ..detail.motion import motion
 from ..editing.delivery import delivered
 from ..editing.moving import moved
 from ..editing.opening import OpenedPhoto, opened
-from ..faces.align import crop
 from ..faces.image_io import to_tensor, to_uint8
 from ..generator.parts import Composition, Parts, taken
 from ..generator.parts.mixing import BASE
@@ -108,11 +106,10 @@ def _delivered(
     if photo is not None and request.photo is not None:
         origin = Origin("edit", context.blob(request.photo.blob))
         before, after = (to_uint8(render(g, at))[0] for g, at in ((photo.generator, photo.w), (making, w[:, None])))
-        face = crop(photo.subject.photo, photo.subject.frame, SIDE)
         [made] = delivered(
             person,
             photo,
-            [carried(face, motion(before, after, [], face))],
+            [carried(photo.scene, motion(before, after, []))],
             requested=[request.values],
             targets=[target],
             reach=record.reach,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ NETWORKS = {
         "mediapipe/modules/palm_detection/palm_detection_full.tflite",
         {"Identity": "boxes", "Identity_1": "scores"},
     ),
+    "person": ("mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite", {"activation_10": "person"}),
 }
 _TYPES = {
     tflite.TensorType.FLOAT32: np.float32,
@@ -146,6 +148,8 @@ class _Reader:
         return "add", {"activation": _ACTIVATIONS[self._options(operator, tflite.AddOptions).FusedActivationFunction()]}
 
     def _multiply(self, operator, given, made):
+        if all(self._constant(i) is None for i in given):
+            return "multiply_maps", {}
         factor = self._known(given[1])
         return "multiply", {"factor": self._weight(given[1], tuple(range(factor.ndim)))}
 
@@ -154,6 +158,21 @@ class _Reader:
         if np.count_nonzero(widths) != 1 or not widths[3, 1]:
             raise ValueError(f"padding {widths.tolist()} does more than add channels")
         return "more_channels", {"channels": int(widths[3, 1])}
+
+    def _average(self, operator, given, made):
+        options = self._options(operator, tflite.Pool2DOptions)
+        if [options.FilterHeight(), options.FilterWidth()] != self.graph.Tensors(int(given[0])).ShapeAsNumpy()[
+            1:3
+        ].tolist():
+            raise ValueError("an average is not over the whole map")
+        return "average", {}
+
+    def _transposed(self, operator, given, made):
+        before, after = (self.graph.Tensors(int(i)).ShapeAsNumpy()[1:3] for i in (given[0], made))
+        weight = self._known(given[1])
+        if any(2 * before != after) or weight.shape[1:3] != (2, 2):
+            raise ValueError("a transposed convolution makes squares of two by two")
+        return "transposed", {"weight": self._weight(given[1], (3, 0, 1, 2)), "bias": self._weight(given[2])}
 
     def _max_pool(self, operator, given, made):
         options = self._options(operator, tflite.Pool2DOptions)
@@ -200,12 +219,21 @@ class _Reader:
         return "move_points", {}
 
 
+def _activation(name: str) -> Callable[..., tuple[str, dict]]:
+    return lambda reader, operator, given, made: ("activate", {"activation": name})
+
+
 _READERS = {
     "CONV_2D": _Reader._conv,
     "DEPTHWISE_CONV_2D": _Reader._depthwise,
     "PRELU": _Reader._prelu,
     "ADD": _Reader._add,
     "MUL": _Reader._multiply,
+    "AVERAGE_POOL_2D": _Reader._average,
+    "RELU": _activation("relu"),
+    "HARD_SWISH": _activation("hard_swish"),
+    "LOGISTIC": _activation("sigmoid"),
+    "Convolution2DTransposeBias": _Reader._transposed,
     "PAD": _Reader._pad,
     "MAX_POOL_2D": _Reader._max_pool,
     "RESIZE_BILINEAR": _Reader._resize,

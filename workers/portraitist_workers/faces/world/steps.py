@@ -122,6 +122,10 @@ _OPS: dict[str, Callable[..., Tensor]] = {
     "prelu": lambda x, *, step, slope: F.prelu(x, slope),
     "add": lambda a, b, *, step: a + b,
     "multiply": lambda x, *, step, factor: x * factor,
+    "multiply_maps": lambda a, b, *, step: a * b,
+    "average": lambda x, *, step: x.mean((2, 3), keepdim=True),
+    "activate": lambda x, *, step: x,
+    "transposed": lambda x, *, step, weight, bias: F.conv_transpose2d(x, weight, bias, stride=2),
     "more_channels": lambda x, *, step: F.pad(x, (0, 0, 0, 0, 0, step["channels"])),
     "max_pool": lambda x, *, step: F.max_pool2d(x, step["size"]),
     "resize": lambda x, *, step: F.interpolate(x, tuple(step["size"]), mode="bilinear", align_corners=False),
@@ -131,4 +135,10 @@ _OPS: dict[str, Callable[..., Tensor]] = {
     "window": _window,
     "move_points": _move_points,
 }
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"none": lambda x: x, "relu": F.relu, "relu6": F.relu6}
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "none": lambda x: x,
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "hard_swish": F.hardswish,
+    "sigmoid": torch.sigmoid,
+}

@@ -1,0 +1,95 @@
+"""Turned heads, for `bench_photographs`: edits of rendered photos, judged against renders in which the head has turned."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from portraitist_workers.faces.align import Frame, crop, ffhq_frame
+from portraitist_workers.faces.attributes import load_attribute_points
+from portraitist_workers.faces.detect import detect_faces
+from portraitist_workers.faces.identity import load_identity
+from portraitist_workers.faces.image_io import to_tensor
+
+from . import judges, metrics
+from .turned_renders import Pair
+
+WHOLE = 512  # px at which whole frames are compared
+_BAND = 0.03  # of the crop's side, to either side of its border
+_BESIDE = 0.08  # of the crop's side: background so near to the head would show a halo
+NAMES = ("LPIPS, whole frame", "halo", "gradient at the border", "share of the yaw", "identity", "sharpness: skin")
+
+
+def figures_of(pair: Pair, picture: bytes | None) -> dict[str, float]:
+    """Of one edit; None: of the photo as it is."""
+    result = pair.before if picture is None else np.array(Image.open(io.BytesIO(picture)).convert("RGB"))
+    frame = frame_of(pair.before)
+    whole = [to_tensor(cv2.resize(p, (WHOLE, WHOLE), interpolation=cv2.INTER_AREA)) for p in (result, pair.after)]
+    beside = _beside(pair.matte, frame)
+    moved, truth = (crop(p, frame_of(p), 256) for p in (result, pair.after))
+    was = crop(pair.before, frame, 256)
+    return {
+        "LPIPS, whole frame": float(judges.lpips(*whole)),
+        "halo": float(np.abs(result.astype(np.float32) - pair.after)[beside].mean()),
+        "gradient at the border": _gradient(result, frame) / _gradient(pair.before, frame),
+        "share of the yaw": (yaw_of(moved) - yaw_of(was)) / (yaw_of(truth) - yaw_of(was)),
+        "identity": likeness(moved, truth),
+        "sharpness: skin": metrics.sharpness_of(crop(result, frame_of(result), round(frame.size)), "skin")
+        / metrics.sharpness_of(crop(pair.before, frame, round(frame.size)), "skin"),
+    }
+
+
+def frame_of(photo: np.ndarray) -> Frame:
+    return ffhq_frame(detect_faces(photo)[0].points)
+
+
+@torch.no_grad()
+def yaw_of(face: np.ndarray) -> float:
+    """Degrees, by the mesh's points alone."""
+    points = load_attribute_points()
+    return float(points(to_tensor(face))[0][0, points.names.index("yaw")])
+
+
+@torch.no_grad()
+def likeness(a: np.ndarray, b: np.ndarray) -> float:
+    small = [to_tensor(cv2.resize(face, (128, 128), interpolation=cv2.INTER_AREA)) for face in (a, b)]
+    one, other = load_identity()(torch.cat(small))
+    return float(one @ other)
+
+
+def _beside(matte: np.ndarray, frame: Frame) -> np.ndarray:
+    """[H, W] bool: background near the person, above the shoulders."""
+    reach = 2 * round(_BESIDE * frame.size) + 1
+    near = cv2.dilate((matte > 8).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    found = (near > 0) & (matte == 0)
+    found[round(frame.centre_y + 0.4 * frame.size) :] = False
+    return found
+
+
+def _gradient(photo: np.ndarray, frame: Frame) -> float:
+    """Mean size of the gradient in a band along the crop's border."""
+    grey = photo.astype(np.float32).mean(2)
+    size = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    inner, outer = (np.zeros(grey.shape, np.uint8) for _ in range(2))
+    for mask, share in ((inner, 1 - 2 * _BAND), (outer, 1 + 2 * _BAND)):
+        square = Frame(frame.centre_x, frame.centre_y, share * frame.half_x, share * frame.half_y)
+        cv2.fillPoly(mask, [np.round(square.corners).astype(np.int32)], 1)
+    return float(size[(outer > 0) & (inner == 0)].mean())
+
+
+def rows_of(
+    pairs: Sequence[Pair], arms: Sequence[str], figures: Sequence[list[dict[str, float]]], show: Callable[[float], str]
+) -> list[tuple[Any, ...]]:
+    """Medians by arm and by size of the turn."""
+    rows = []
+    for name, found in zip(arms, figures, strict=True):
+        for size in sorted({abs(pair.yaw) for pair in pairs}):
+            chosen = [f for pair, f in zip(pairs, found, strict=True) if abs(pair.yaw) == size]
+            rows.append((name, f"{size:.0f}", *(show(float(np.nanmedian([f[key] for f in chosen]))) for key in NAMES)))
+    return rows

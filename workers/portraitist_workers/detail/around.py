@@ -1,0 +1,40 @@
+"""How hair, ears and neck follow a face that moves: a membrane between the face, the body that stays, and the head's outline.
+
+A head turns about its middle, so its outline stays about where it was. What lies between the face and the outline, or the body, is
+stretched.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .fields import SIDE, resized
+from .membrane import membrane
+from .scene import Scene
+
+_CELLS = 64  # of the membrane, a side
+_FACE = 30.0  # springs: of the face's own motion ...
+_FLOW = 0.02  # ... of optical flow elsewhere, which sticks to the picture or flickers ...
+_BODY = 0.5  # ... of clothes and of the neck below `_NECK`
+_NECK = 0.12  # of the side below the chin
+_OUTLINE = 0.02  # ... of the background that is farther from the face than _NEAR, more and more up to _FAR
+_NEAR, _FAR = 0.03, 0.15
+
+
+def around(scene: Scene, source: np.ndarray, face: np.ndarray, sure: np.ndarray, chin: float) -> np.ndarray:
+    """`source` [SIDE, SIDE, 2], believed in the `face` [SIDE, SIDE] and carried on from there. `sure` [SIDE, SIDE] is that of the flow
+    beyond; the chin's height is in shares of the side."""
+    small = lambda x: resized(np.ascontiguousarray(x, np.float32), _CELLS)  # noqa: E731
+    head = small(face)
+    apart = cv2.distanceTransform((head < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / _CELLS
+    below = np.clip(((np.arange(_CELLS) + 0.5) / _CELLS - chin) / _NECK, 0, 1)[:, None]
+    matte = small(scene.small.matte)
+    still = _BODY * (small(scene.clothes) + small(scene.neck) * below)
+    still = still + _OUTLINE * (1 - matte) * np.clip((apart - _NEAR) / (_FAR - _NEAR), 0, 1) + 1e-5
+    moving = _FACE * face + _FLOW * (1 - face) * sure
+    force = small(source * moving[..., None])
+    springs = small(moving) + still
+    u = membrane(force / springs[..., None], springs.astype(np.float32))
+    u = cv2.resize(u, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return u + face[..., None] * (source - u)

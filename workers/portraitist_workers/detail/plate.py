@@ -1,0 +1,54 @@
+"""What stands behind the person: seen where it is seen, and carried on from there behind them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .fields import smooth
+from .membrane import membrane
+
+_GROWN = 0.02  # of the side: so far beside the person nothing is believed to be background
+_COARSE = 96  # px a side that colours are carried on at
+_FINE = 0.012  # width of what counts as detail
+_CARRIED = 0.08  # of the side: so far behind the person detail goes on
+_EDGE = 0.01  # of the side, over which the one becomes the other
+
+
+def plate_of(face: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the crop `face` [M, M, 3] uint8: the background [M, M, 3] uint8, and how much of it is made up [M, M] float32.
+
+    Colours go on as a membrane does. Detail is mirrored at the person's outline.
+    """
+    side = len(face)
+    reach = 2 * max(round(_GROWN * side), 1) + 1
+    hidden = cv2.dilate((matte > 0).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    made_up = np.maximum(smooth(hidden.astype(np.float32), _EDGE / 2) * 2 - 1, 0)
+    made_up = np.maximum(made_up, (matte > 0).astype(np.float32))
+    if not hidden.any() or hidden.all():
+        return face, np.zeros_like(matte)
+    seen = 1 - hidden.astype(np.float32)
+    known = cv2.resize(seen, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    colours = cv2.resize(face * seen[..., None], (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    base = membrane(colours / np.maximum(known, 1e-6)[..., None], known**2)
+    base = cv2.resize(base, (side, side), interpolation=cv2.INTER_CUBIC)
+    return _with_mirrored_detail(face, hidden, base), made_up
+
+
+def _with_mirrored_detail(face: np.ndarray, hidden: np.ndarray, base: np.ndarray) -> np.ndarray:
+    side, seen = len(face), 1 - hidden.astype(np.float32)
+    picture = face.astype(np.float32)
+    low = smooth(picture * seen[..., None], _FINE) / (smooth(seen, _FINE)[..., None] + 1e-3)
+    detail = (picture - low) * seen[..., None]
+    _, labels = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    places = np.zeros((labels.max() + 1, 2), np.float32)
+    rows, columns = np.nonzero(hidden == 0)
+    places[labels[rows, columns]] = np.column_stack([columns, rows])
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    nearest = places[labels]
+    mirrored = cv2.remap(detail, 2 * nearest[..., 0] - x, 2 * nearest[..., 1] - y, cv2.INTER_LINEAR)
+    # The membrane meets the picture at the outline up to what its cells average away.
+    off = cv2.remap(low - base, nearest[..., 0], nearest[..., 1], cv2.INTER_NEAREST)
+    far = np.exp(-np.hypot(nearest[..., 0] - x, nearest[..., 1] - y) / (_CARRIED * side))[..., None]
+    filled = base + far * (smooth(off, 0.01) + mirrored)
+    return np.where(hidden[..., None] > 0, filled, picture).round().clip(0, 255).astype(np.uint8)

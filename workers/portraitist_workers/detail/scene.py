@@ -1,0 +1,56 @@
+"""What of a photo does not depend on an edit: its face's points and parts, the person cut out, and what stands behind. Found once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..faces.align import Frame, crop
+from ..faces.edited import Layers
+from .fields import SIDE, resized, smooth
+from .matte import MOST, matte_of
+from .mesh import points_of
+from .parts import seen_parts
+from .plate import plate_of
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """In the photo's frame; maps are [SIDE, SIDE] in [0, 1].
+
+    face            [SIDE, SIDE, 3] uint8 the photo's crop
+    points          [478, 3] the face mesh, in shares of the side
+    skin            the face as the parser sees it
+    clothes, neck   as the parser sees them
+    layers          the person and what is behind, at the photo's own resolution
+    small           the same at SIDE px
+    """
+
+    face: np.ndarray
+    points: np.ndarray
+    skin: np.ndarray
+    clothes: np.ndarray
+    neck: np.ndarray
+    layers: Layers
+    small: Layers
+
+
+def scene_of(photo: np.ndarray, frame: Frame) -> Scene:
+    """Of the face at `frame` in `photo` [H, W, 3] uint8. Raises PriorUnavailable."""
+    side = int(np.clip(round(frame.size), SIDE, MOST))
+    large = crop(photo, frame, side)
+    face = crop(photo, frame, SIDE)
+    parts = seen_parts(face)
+    matte = matte_of(photo, frame, large)
+    behind, made_up = plate_of(large, matte)
+    layers = Layers(matte, behind.astype(np.float32), made_up)
+    return Scene(
+        face=face,
+        points=points_of([face])[0],
+        skin=smooth(parts["face"], 0.01),
+        clothes=parts["clothes"],
+        neck=parts["neck"],
+        layers=layers,
+        small=layers.seen(lambda m: resized(m, SIDE)),
+    )
