@@ -5,6 +5,7 @@ from .protocol import (
     DEFAULT_TENANT,
     LANES,
     MAX_ATTEMPTS,
+    WOKEN,
     Deletion,
     EventRow,
     JobRow,
@@ -36,4 +37,5 @@ __all__ = [
     "SqliteLedger",
     "Standing",
     "TenantRow",
+    "WOKEN",
 ]
