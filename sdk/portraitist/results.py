@@ -171,4 +171,5 @@ class Progress(_Result):
     steps: int
     eta: float | None = None  # seconds to the end of the job, estimated
     message: str = ""
+    photos: list[PhotoVerdict] = []  # intake: the verdicts so far
     preview: str | None = None  # blob: small JPEG

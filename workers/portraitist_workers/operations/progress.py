@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from portraitist.results import Progress
+from portraitist.results import PhotoVerdict, Progress
 
 from ..editing.opening import OnStage
 from ..inversion.optimize import OnStep
@@ -35,9 +35,9 @@ class Stages:
         self.spent: dict[str, float] = {}
 
     def steps(self, stage: str) -> Callable[..., None]:
-        """An `on_step(step, steps, loss)` that reports as `stage`."""
+        """An `on_step(step, steps, loss)` that reports as `stage`. Intake also tells the verdicts."""
 
-        def on_step(step: int, steps: int, value: float | str = "") -> None:
+        def on_step(step: int, steps: int, value: float | str = "", photos: Sequence[PhotoVerdict] = ()) -> None:
             self._enter(stage)
             before = sum(w for s, w in list(self.weights.items())[: list(self.weights).index(stage)])
             done = before + self.weights[stage] * step / max(steps, 1)
@@ -46,7 +46,12 @@ class Stages:
             message = f"loss {value:.3f}" if isinstance(value, float) and value else str(value or "")
             self.context.on_step(
                 Progress(
-                    stage=stage, step=step, steps=steps, eta=None if eta is None else round(eta, 1), message=message
+                    stage=stage,
+                    step=step,
+                    steps=steps,
+                    eta=None if eta is None else round(eta, 1),
+                    message=message,
+                    photos=list(photos),
                 )
             )
 
