@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := .stamps/install
 
-.PHONY: install test test-chaos lint unit redis secrets demo bench bench-prior clean
+.PHONY: install test test-chaos lint unit redis chromium screenshots secrets demo bench bench-prior clean
 
 install: $(STAMP)
 
@@ -29,7 +29,7 @@ lint: install
 
 # Two at a time; the tests of one file stay together, since they share what is costly to make. Those that kill workers, fill disks and
 # wait for it run alone.
-unit: install redis
+unit: install redis chromium
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not chaos and not alone' $(PYTEST_ARGS)
 	$(BIN)/pytest -m 'alone and not chaos' $(PYTEST_ARGS)
 
@@ -37,6 +37,14 @@ unit: install redis
 redis:
 	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || echo 'There is no redis-server on the PATH: the tests of the cluster are' \
 		'skipped. Install it (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis) to run them.'
+
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || echo 'There is no' \
+		'Chromium on the PATH: the tests of the page are skipped. Install it (Debian: apt-get install chromium) to run them.'
+
+# Pictures of the page at three sizes, for a person to look at.
+screenshots: install
+	mkdir -p screenshots && PORTRAITIST_TEST_SHOTS=$(CURDIR)/screenshots $(BIN)/pytest tests/browser
 
 # The cluster's promises in full: storms of kills, outages, load. About half an hour; prints the figures.
 test-chaos: install redis
@@ -66,4 +74,4 @@ bench-prior: install
 	$(BIN)/python -m tests.benchmarks.bench_prior $(ARGS)
 
 clean:
-	rm -rf .stamps demo build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .stamps demo screenshots build dist .pytest_cache .mypy_cache .ruff_cache

@@ -50,11 +50,11 @@ class Backend:
         return words.opened(functools.cache(lambda: self.sealed(persona_id)), data)
 
     def progress(self, persona_id: str, data: Any) -> Progress:
-        """What an event of progress says. The photo's name is left out when the persona and its key are gone."""
+        """What an event of progress says. What it says of photos is left out when the persona and its key are gone."""
         try:
             return Progress.model_validate(self.readable(persona_id, data))
         except (NotFound, PersonaDeleted):
-            return Progress.model_validate({**data, "photo": ""})
+            return Progress.model_validate({**data, "photo": "", "photos": []})
 
     @property
     def name(self) -> str:

@@ -29,7 +29,7 @@ def sources(paths):
 
 @pytest.fixture(scope="module")
 def example(photos):
-    steps: list[tuple[int, int, str]] = []
+    steps: list[tuple] = []
     start = time.perf_counter()
     intake = check_photos(sources(sorted(photos.glob("*.jpg"))), on_step=lambda *step: steps.append(step))
     return intake, steps, time.perf_counter() - start
@@ -47,7 +47,9 @@ def test_the_example_folder(example):
     refused = [name for name in good if codes[name] not in ("ok", "duplicate")]
     assert len(refused) <= 1, {name: codes[name] for name in refused}
     assert len(intake.accepted) == sum(v.accepted for v in intake.verdicts) >= 15
-    assert [s[0] for s in steps] == list(range(1, 21)) and all(s[1] == 20 for s in steps)
+    assert [s[0] for s in steps] == [*range(1, 21), 20] and all(s[1] == 20 for s in steps)
+    told = [{verdict.name for verdict in step[3]} for step in steps]  # what is plain at once, and in the end all
+    assert told[3] == {"bad-no-face.jpg"} and steps[3][2] == "bad-no-face.jpg" and told[-1] == set(codes)
 
 
 def test_verdicts_hold_figures_and_sentences(example):

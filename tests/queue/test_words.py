@@ -8,6 +8,7 @@ import portraitist
 from portraitist import Consent
 from portraitist.backend import cluster
 from portraitist.errors import StorageError
+from portraitist.results import PhotoVerdict
 from portraitist.store import words
 from portraitist_workers.operations.progress import Stages
 from portraitist_workers.queue.execution import execute
@@ -36,7 +37,8 @@ def run(request, context):
     if request.operation == "create":
         on_photo = Stages(context).photos("intake")
         for index, photo in enumerate(request.photos):
-            on_photo(index + 1, len(request.photos), photo.name)
+            verdict = PhotoVerdict(name=photo.name, accepted=True, reason=f"{photo.name} is sharp")
+            on_photo(index + 1, len(request.photos), photo.name, [verdict])
     return fake_operations.run(request, context)
 
 
@@ -66,6 +68,7 @@ def test_file_names_and_consents_are_nowhere_in_redis(server, tmp_path):
     )
     looked = [e.progress for e in again.jobs.get(made.id).events() if e.progress and e.progress.stage == "intake"]
     assert {progress.photo for progress in looked} & {name for name, _ in PHOTOS} and not any(p.message for p in looked)
+    assert all(progress.photos[0].name == progress.photo for progress in looked)
     same = studio.personas.create("ana-in-the-index", PHOTOS, consent=CONSENT, retain_days=1)
     assert same.id == made.id  # the same call is still the same job
     row = backend.ledger.job(job.id)

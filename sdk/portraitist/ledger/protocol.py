@@ -40,9 +40,14 @@ ADD = "add"  # the operation that replaces a persona's record
 
 Json = dict[str, Any]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-Lane = Literal["serve", "tune", "live"]  # serve: seconds, goes first; tune: minutes; live: sessions, as long as somebody holds them
+Lane = Literal[
+    "serve", "tune", "live"
+]  # serve: seconds, goes first; tune: minutes; live: sessions, as long as somebody holds them
 LANES: tuple[Lane, ...] = ("serve", "tune", "live")
-WOKEN: tuple[Lane, ...] = ("serve", "tune")  # in the order of service; sessions have a process of their own, which looks for them
+WOKEN: tuple[Lane, ...] = (
+    "serve",
+    "tune",
+)  # in the order of service; sessions have a process of their own, which looks for them
 TERMINAL: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 
 

@@ -79,7 +79,9 @@ def command(data: Any) -> Command:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or "do"
         said = printable(str(data.get("do"))[:40])
-        raise InvalidRequest(f"the command {said!r}: {where[:100]}: {first['msg'].lower()}", param=where[:100]) from None
+        raise InvalidRequest(
+            f"the command {said!r}: {where[:100]}: {first['msg'].lower()}", param=where[:100]
+        ) from None
 
 
 def superseded(earlier: Command, later: Command) -> bool:

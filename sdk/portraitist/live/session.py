@@ -128,7 +128,13 @@ class LiveSession:
             self._end({"is": "ended", "why": "failed", "error": error.to_dict()})
         except Exception as error:  # a fault of ours must not leave who waits for ever
             log.exception("live session")
-            self._end({"is": "ended", "why": "failed", "error": PortraitistError(f"{type(error).__name__}: {error}").to_dict()})
+            self._end(
+                {
+                    "is": "ended",
+                    "why": "failed",
+                    "error": PortraitistError(f"{type(error).__name__}: {error}").to_dict(),
+                }
+            )
 
     async def _talk(self, line: Line) -> None:
         """Until the line is cut, or the session is over."""

@@ -97,7 +97,7 @@ def check_photos(
     photos: Sequence[Source],
     *,
     side: int = 128,
-    on_step: Callable[[int, int, str], None] | None = None,
+    on_step: Callable[[int, int, str, list[PhotoVerdict]], None] | None = None,
     minimum: int = MIN_PHOTOS,
     person: str | None = None,
     keep: Sequence[str] = (),
@@ -109,7 +109,7 @@ def check_photos(
     * `keep`: names of photos to use whatever is found, if they show a face at all.
     * `known`: the person, if they were learnt before. A face is theirs when it is like these. A copy of these is a duplicate.
 
-    on_step(done, total, name) is called after each photo and may raise to stop.
+    on_step(done, total, name, verdicts so far) is called after each photo, and once with all verdicts. It may raise to stop.
     Raises PhotosUnusable, with all verdicts, when fewer than `minimum` photos are usable or two people are in about as many.
     Nothing about a photo raises: it gets a verdict.
     """
@@ -126,7 +126,7 @@ def check_photos(
         else:
             candidates += [_Candidate(index, *face) for face in found]
         if on_step is not None:
-            on_step(index + 1, total, name)
+            on_step(index + 1, total, name, [v for v in verdicts if v is not None])
 
     names = [name for name, _ in photos]
     named = names.index(person) if person is not None else None
@@ -143,6 +143,8 @@ def check_photos(
         accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side, known)
         warnings = _said(own, names, verdicts)
     finished = [v for v in verdicts if v is not None]
+    if on_step is not None:
+        on_step(total, total, "", finished)
     if len(accepted) < minimum:
         raise PhotosUnusable(
             f"only {len(accepted)} of {total} photos can be used, {minimum} {'are' if minimum > 1 else 'is'} needed. "

@@ -60,7 +60,11 @@ class Mailbox:
         asked: Command | InvalidRequest
         try:
             asked = command(body)
-            if self._waiting and not isinstance(last := self._waiting[-1][2], InvalidRequest) and superseded(last, asked):
+            if (
+                self._waiting
+                and not isinstance(last := self._waiting[-1][2], InvalidRequest)
+                and superseded(last, asked)
+            ):
                 self._waiting.pop()
             if len(self._waiting) >= MOST:
                 raise InvalidRequest(f"{MOST} commands wait already; send this one later", param="do")

@@ -86,7 +86,15 @@ class Session:
                     raise asked
                 self._obey(asked, engine)
             except PortraitistError as error:
-                self._say({"is": "refused", "to": client, "tag": tag, "do": getattr(asked, "do", None), "error": error.to_dict()})
+                self._say(
+                    {
+                        "is": "refused",
+                        "to": client,
+                        "tag": tag,
+                        "do": getattr(asked, "do", None),
+                        "error": error.to_dict(),
+                    }
+                )
         if waiting:
             self._keeper.keep(self._history())
             self._tell()
@@ -144,7 +152,9 @@ class Session:
         """A new step after those in effect; `again`: in the place of the last one."""
         before = self.steps[: self.at - again]
         if len(before) >= MOST_STEPS:
-            raise InvalidRequest(f"a session has at most {MOST_STEPS} steps; save the picture and open that", param="do")
+            raise InvalidRequest(
+                f"a session has at most {MOST_STEPS} steps; save the picture and open that", param="do"
+            )
         self.steps, self.at = [*before, step], len(before) + 1
         self._unsettled = self._touched = True
         self._points = []
@@ -154,7 +164,8 @@ class Session:
         if not isinstance(last, DragStep) or len(last.points) != len(to):
             many = len(last.points) if isinstance(last, DragStep) else 0
             raise InvalidRequest(
-                f"aim names {len(to)} places, and the last step is {f'a drag of {many} points' if many else 'no drag'}", param="to"
+                f"aim names {len(to)} places, and the last step is {f'a drag of {many} points' if many else 'no drag'}",
+                param="to",
             )
         points = [Pull(handle=pull.handle, to=place) for pull, place in zip(last.points, to, strict=True)]
         seen = self._points
@@ -228,7 +239,14 @@ class Session:
         self._context.check()  # no picture leaves after the persona was deleted
         height, width = shot.picture.pixels.shape[:2]
         self._frames += 1
-        head = {"frame": self._frames, "kind": kind, "width": width, "height": height, "step": shot.step, "points": shot.points}
+        head = {
+            "frame": self._frames,
+            "kind": kind,
+            "width": width,
+            "height": height,
+            "step": shot.step,
+            "points": shot.points,
+        }
         self._frame = Frame(head, encode_jpeg(shot.picture.pixels, QUALITY))
         self._say(self._frame)
 

@@ -157,7 +157,10 @@ class Touched:
     def _targets(self, leg: DragStep, drag: Following) -> Tensor:
         handles = drag.canvas.places(drag.task.handles)
         return drag.canvas.shares(
-            [pull.to or (x + (pull.by or (0, 0))[0], y + (pull.by or (0, 0))[1]) for pull, (x, y) in zip(leg.points, handles, strict=True)]
+            [
+                pull.to or (x + (pull.by or (0, 0))[0], y + (pull.by or (0, 0))[1])
+                for pull, (x, y) in zip(leg.points, handles, strict=True)
+            ]
         )
 
 
@@ -211,7 +214,9 @@ class View:
         height, width = canvas.picture.shape[:2]
         self._scale = min(1.0, most / max(height, width))
         size = max(round(width * self._scale), 1), max(round(height * self._scale), 1)
-        self._photo = cv2.resize(canvas.picture, size, interpolation=cv2.INTER_AREA) if self._scale < 1 else canvas.picture
+        self._photo = (
+            cv2.resize(canvas.picture, size, interpolation=cv2.INTER_AREA) if self._scale < 1 else canvas.picture
+        )
         self._frame = photo.subject.frame.scaled(self._scale)
         self._others = tuple(other.scaled(self._scale) for other in photo.subject.others)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from portraitist.results import Progress
+from portraitist.results import PhotoVerdict, Progress
 
 from ..editing.opening import OnStage
 from ..inversion.optimize import OnStep
@@ -36,19 +37,27 @@ class Stages:
 
     def steps(self, stage: str) -> Callable[..., None]:
         """An `on_step(step, steps, loss)` that reports as `stage`."""
-        return lambda step, steps, loss=0.0: self._tell(stage, step, steps, message=f"loss {loss:.3f}" if loss else "")
+
+        def on_step(step: int, steps: int, loss: float = 0.0) -> None:
+            self._tell(stage, step, steps, message=f"loss {loss:.3f}" if loss else "")
+
+        return on_step
 
     def photos(self, stage: str) -> Callable[..., None]:
-        """An `on_step(done, total, name)` that reports as `stage` which photo was looked at."""
-        return lambda done, total, name="": self._tell(stage, done, total, photo=name)
+        """An `on_step(done, total, name, verdicts)` that reports as `stage` which photo was looked at, and the verdicts so far."""
 
-    def _tell(self, stage: str, step: int, steps: int, *, message: str = "", photo: str = "") -> None:
+        def on_step(done: int, total: int, name: str = "", verdicts: Sequence[PhotoVerdict] = ()) -> None:
+            self._tell(stage, done, total, photo=name, photos=list(verdicts))
+
+        return on_step
+
+    def _tell(self, stage: str, step: int, steps: int, **said: Any) -> None:
         self._enter(stage)
         before = sum(w for s, w in list(self.weights.items())[: list(self.weights).index(stage)])
         done = before + self.weights[stage] * step / max(steps, 1)
         elapsed = time.monotonic() - self.begun
         eta = round(elapsed * (1 - done) / done, 1) if done > 0.02 else None
-        self.context.on_step(Progress(stage=stage, step=step, steps=steps, eta=eta, message=message, photo=photo))
+        self.context.on_step(Progress(stage=stage, step=step, steps=steps, eta=eta, **said))
 
     def _enter(self, stage: str) -> None:
         if stage != self.stage:

@@ -1,6 +1,6 @@
 /** What was made: a picture with its report, saving, the recipe, and the row of thumbnails to go back to. */
 
-import { useEffect, useState } from "./vendor/preact-hooks.js";
+import { useEffect, useMemo, useState } from "./vendor/preact-hooks.js";
 import { attempt, set, state, t, useStore } from "./store.js";
 import { Picture, Report, fetchPicture, html, save } from "./ui.js";
 
@@ -54,6 +54,13 @@ export function useUrl(address) {
     else setUrl("");
     return () => void (here = false);
   }, [address]);
+  return url;
+}
+
+/** The address of a file that was chosen, for this page, or "". @param {File | null} file */
+export function useFile(file) {
+  const url = useMemo(() => (file ? URL.createObjectURL(file) : ""), [file]);
+  useEffect(() => () => URL.revokeObjectURL(url), [url]);
   return url;
 }
 

@@ -21,7 +21,9 @@ export const word = (key, fallback) => (t(key) === key ? fallback : t(key));
 export function Dialog({ title, onClose, children }) {
   const box = useRef(null);
   useEffect(() => {
+    const last = /** @type {any} */ (document.activeElement);
     /** @type {any} */ (box.current).showModal();
+    return () => last?.focus();
   }, []);
   return html`<dialog ref=${box} aria-label=${title} onClose=${onClose} onCancel=${onClose}>
     <header><h2>${title}</h2><button class="quiet" onClick=${onClose} aria-label=${t("close")}>×</button></header>
@@ -156,7 +158,7 @@ export function Picture({ address, alt, ...rest }) {
     else setUrl("");
     return () => void (here = false);
   }, [address]);
-  return url ? html`<img src=${url} alt=${alt} ...${rest} />` : html`<div class=${`empty ${rest.class ?? ""}`} role="img" aria-label=${alt} />`;
+  return url ? html`<img src=${url} alt=${alt} ...${rest} />` : html`<div class=${`empty ${rest.class ?? ""}`} role=${alt && "img"} aria-label=${alt} />`;
 }
 
 /** Width by height of a picture that is loaded, for a box of exactly its shape: what is drawn over it must lie on it.
@@ -231,7 +233,7 @@ function shareOf(p) {
 export function Bar({ job, what, onCancel, children }) {
   const p = job?.progress;
   const share = p ? shareOf(p) : 0;
-  return html`<div class="progress" role="status">
+  return html`<div class="progress" role="status" aria-label=${what}>
     <div class="row"><b>${what}</b><span>${p ? word(`stage_${p.stage}`, p.stage) : job?.status === "queued" && job.ahead ? t("waiting", { n: job.ahead }) : t("stage_starting")}${p?.eta ? `, ${t("left", { time: time(p.eta) })}` : ""}</span>
       ${onCancel && html`<button class="quiet" onClick=${onCancel}>${t("cancel")}</button>`}</div>
     <progress max="1" value=${share} aria-label=${what} />

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "../vendor/preact-hooks.js";
 import { attempt, set, t, useStore } from "../store.js";
 import { Bar, Dialog, Drop, Picture, Trouble, VerdictLine, html, save, word } from "../ui.js";
+import { useFile } from "../made.js";
 
 /** Fetch everybody, and keep who is chosen. @param {any} store */
 export async function refresh(store) {
@@ -47,14 +48,17 @@ async function watch(store, job, name) {
   if (store.learning.some((one) => one.id === job.id)) return;
   const change = (changed) => set({ learning: store.learning.map((one) => (one.id === job.id ? { ...one, ...changed } : one)) });
   set({ learning: [...store.learning, { ...job, name }] });
-  const looked = new Set(); // photos as they are judged: a name, with the reason if it is refused at once
+  const looked = new Map(); // photos as they are judged, by name: the verdict, or null before there is one
   try {
     for await (const event of store.studio.follow(job.id)) {
       if (event.kind === "started") change({ status: "running", ahead: null });
       if (event.kind === "unavailable") set({ trouble: new Error(event.detail) });
       if (event.progress) change({ status: "running", progress: event.progress });
-      if (event.progress?.photo) looked.add(event.progress.photo);
-      change({ looked: [...looked] });
+      if (event.progress?.stage === "intake") {
+        if (event.progress.photo) looked.set(event.progress.photo, null);
+        for (const verdict of event.progress.photos) looked.set(verdict.name, verdict);
+        change({ looked: [...looked].reverse() });
+      }
     }
     const over = await store.studio.job(job.id);
     if (over.status === "failed") return change(over); // stays until it is read
@@ -70,10 +74,12 @@ function Learning({ job }) {
   const away = () => set({ learning: store.learning.filter((one) => one.id !== job.id) });
   if (job.status === "failed") return html`<${Trouble} error=${{ ...job.error, message: job.error.message }} onClose=${away} />`;
   const what = job.operation === "add" ? t("adding", { name: job.name }) : t("learning", { name: job.name });
-  const seen = (job.looked ?? []).map((text) => ({ name: text.split(": ")[0], reason: text.split(": ").slice(1).join(": ") }));
+  const judging = job.progress?.stage === "intake";
+  const shown = (job.looked ?? []).filter(([, verdict]) => judging || (verdict && (!verdict.accepted || verdict.warnings.length))); // later: only what is to be read
   return html`<${Bar} job=${job} what=${what} onCancel=${() => attempt(() => store.studio.cancel(job.id))}>
-    ${job.progress?.stage === "intake" && seen.length > 0 && html`<ul class="verdicts">${seen.reverse().map((photo) => html`<li key=${photo.name} class=${photo.reason ? "refused" : "used"}>
-      <span class="mark" aria-hidden="true">${photo.reason ? "✕" : "◦"}</span><span><b>${photo.name}</b> <span class="state">${photo.reason ? t("refused") : t("looked_at")}</span>${photo.reason && html`<br /><small>${photo.reason}</small>`}</span></li>`)}</ul>`}
+    ${shown.length > 0 && html`<ul class="verdicts">${shown.map(([name, verdict]) => verdict
+      ? html`<${VerdictLine} key=${name} verdict=${verdict} />`
+      : html`<li key=${name}><span class="mark" aria-hidden="true">◦</span><span><b>${name}</b> <span class="state">${t("looked_at")}</span></span></li>`)}</ul>`}
   </${Bar}>`;
 }
 
@@ -147,13 +153,7 @@ function NewPerson({ files, onClose }) {
 }
 
 function Thumb({ file, onRemove }) {
-  const [url, setUrl] = useState("");
-  useEffect(() => {
-    const made = URL.createObjectURL(file);
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
-  }, [file]);
-  return html`<li><img src=${url} alt=${file.name} /><button type="button" class="quiet" onClick=${onRemove} aria-label=${t("photo_remove", { name: file.name })}>×</button></li>`;
+  return html`<li><img src=${useFile(file)} alt=${file.name} /><button type="button" class="quiet" onClick=${onRemove} aria-label=${t("photo_remove", { name: file.name })}>×</button></li>`;
 }
 
 function Deleting({ person, onClose }) {

@@ -3,25 +3,22 @@
 import { useEffect, useState } from "../vendor/preact-hooks.js";
 import { attempt, did, set, t, useStore } from "../store.js";
 import { Compare, Drop, Slider, html } from "../ui.js";
-import { Chooser, History, Outcome, limitsOf, remember, savePicture, useUrl } from "../made.js";
+import { Chooser, History, Outcome, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
 
 export function Photo() {
   const store = useStore();
   const person = store.person;
   const [file, setFile] = useState(/** @type {File | null} */ (null));
-  const [source, setSource] = useState("");
+  const source = useFile(file);
   const [values, setValues] = useState(/** @type {Record<string, number>} */ ({}));
   const [made, setMade] = useState(/** @type {any} */ (null));
   const [busy, setBusy] = useState(false);
   const result = useUrl(made?.picture ?? null);
-  useEffect(() => {
-    if (!file) return;
-    const url = URL.createObjectURL(file);
-    setSource(url);
+  const open = (one) => {
+    setFile(one);
     setMade(null);
     setValues({});
-    return () => URL.revokeObjectURL(url);
-  }, [file]);
+  };
   useEffect(() => setMade(null), [person?.persona_id]);
   useEffect(() => {
     const key = (event) => store.area === "photo" && event.detail === "save" && made && savePicture(made);
@@ -29,7 +26,7 @@ export function Photo() {
     return () => removeEventListener("studio", key);
   });
   if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
-  if (!file) return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} /></section>`;
+  if (!file) return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => open(one)} /></section>`;
   const apply = async () => {
     setBusy(true);
     const request = { values };
@@ -54,7 +51,7 @@ export function Photo() {
       ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
         achieved=${made?.job.result.pictures[0].report.attributes[reach.attribute]?.achieved ?? null} onInput=${(v) => move(reach.attribute, v)} onDone=${() => {}} />`)}
       <div class="row wrap"><button class="primary" disabled=${busy || !Object.keys(values).length} onClick=${apply}>${busy ? t("working") : t("apply")}</button>
-        <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button></div>
+        <button class="quiet" onClick=${() => open(null)}>${t("another_photo")}</button></div>
       <${Outcome} made=${made} /></div>
     <${History} operations=${["edit"]} current=${made} onOpen=${setMade} />
   </section>`;

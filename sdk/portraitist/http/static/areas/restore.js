@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
 import { attempt, did, set, t, useStore } from "../store.js";
 import { Compare, Drop, html, useAspect } from "../ui.js";
-import { Chooser, History, Outcome, remember, savePicture, useUrl } from "../made.js";
+import { Chooser, History, Outcome, remember, savePicture, useFile, useUrl } from "../made.js";
 
 /** Each damage with its one number: name in the request, smallest, largest, step, start. */
 const DAMAGES = {
@@ -20,26 +20,23 @@ export function Restore() {
   const store = useStore();
   const person = store.person;
   const [file, setFile] = useState(/** @type {File | null} */ (null));
-  const [source, setSource] = useState("");
+  const source = useFile(file);
   const [chain, setChain] = useState(/** @type {Record<string, number>} */ ({}));
   const [made, setMade] = useState(/** @type {any} */ (null));
   const [busy, setBusy] = useState(false);
   const painted = useRef(/** @type {any} */ (null));
   const result = useUrl(made?.picture ?? null);
-  useEffect(() => {
-    if (!file) return;
-    const url = URL.createObjectURL(file);
-    setSource(url);
+  const open = (one) => {
+    setFile(one);
     setMade(null);
-    return () => URL.revokeObjectURL(url);
-  }, [file]);
+  };
   useEffect(() => {
     const key = (event) => store.area === "restore" && event.detail === "save" && made && savePicture(made);
     addEventListener("studio", key);
     return () => removeEventListener("studio", key);
   });
   if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
-  if (!file) return html`<section class="bench single" aria-labelledby="restore-title"><h1 id="restore-title" class="hidden">${t("restore")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} /></section>`;
+  if (!file) return html`<section class="bench single" aria-labelledby="restore-title"><h1 id="restore-title" class="hidden">${t("restore")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => open(one)} /></section>`;
   const go = async (seed) => {
     setBusy(true);
     const kinds = Object.keys(DAMAGES).filter((kind) => kind in chain);
@@ -73,7 +70,7 @@ export function Restore() {
       <div class="row wrap"><button class="primary" disabled=${busy} onClick=${() => go(0)}>${busy ? t("working") : t("restore_go")}</button>
         ${made && html`<button disabled=${busy} onClick=${() => go(1 + Math.floor(Math.random() * 999_999))}>${t("another")}</button>
           <button class="quiet" onClick=${() => setMade(null)}>${t("before")}</button>`}
-        <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button></div>
+        <button class="quiet" onClick=${() => open(null)}>${t("another_photo")}</button></div>
       <p class="hint">${t("guess")}</p>
       <${Outcome} made=${made} /></div>
     <${History} operations=${["enhance"]} current=${made} onOpen=${setMade} />

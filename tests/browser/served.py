@@ -1,0 +1,61 @@
+"""`portraitist studio` as its users start it: a process that prints its address."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+class Served:
+    def __init__(self, home, *options, port=0):
+        self._home, self._options, self.port = home, options, port
+        self._said = []
+        self.start()
+
+    def start(self):
+        environment = dict(os.environ) | {
+            "PORTRAITIST_TEST_OPERATIONS": "short_operations",
+            "PYTHONPATH": os.pathsep.join([str(HERE.parent / "queue"), os.environ.get("PYTHONPATH", "")]),
+            "PORTRAITIST_IDLE_S": "60",
+        }
+        command = [sys.executable, "-m", "portraitist", "studio", "--home", str(self._home), "--no-browser"]
+        command += ["--port", str(self.port), "--rate", "100000", *self._options]
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        self._said.clear()
+        threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True).start()
+        self.port = int(self._newest().partition("/#")[0].rpartition(":")[2])
+
+    def _listen(self, stream):
+        for line in stream:
+            self._said.append(line.strip())
+
+    def address(self):
+        """With a token that nobody used yet. The next one is printed when it is used."""
+        address = self._newest()
+        self._said.remove(address)
+        return address
+
+    def _newest(self):
+        deadline = time.monotonic() + 60
+        while not self._said:
+            assert self.process.poll() is None and time.monotonic() < deadline, "the server said no address"
+            time.sleep(0.02)
+        return self._said[-1]
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def kill(self):
+        """Without a word, as when the machine loses its power."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(timeout=30)

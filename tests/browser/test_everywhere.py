@@ -1,0 +1,171 @@
+"""What holds in every area: the keyboard, a phone, large text, both languages, light and dark, and who cannot see the page."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from .conftest import EXAMPLES, SIZES, area, picture, slide, until
+
+AREAS = ("People", "Portrait", "Photo", "Restore")
+GRAVE = ("serious", "critical")
+
+
+def filled(page):
+    """Every area with something in it."""
+    area(page, "Restore").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "damaged" / "hole.jpg")
+    page.get_by_role("checkbox", name="a hole").check()
+    area(page, "Photo").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
+    page.get_by_role("img", name="new.jpg").wait_for()
+    picture(area(page, "Portrait"))
+    area(page, "People")
+    return page
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.innerText")
+
+
+def tab_to(page, name, most=60):
+    """Press Tab until something of that name is reached."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if (focused(page) or "").strip().startswith(name):
+            return
+    raise AssertionError(f"{name} is not reached by Tab")
+
+
+def test_all_by_the_keyboard(page):
+    page.keyboard.press("2")
+    first = picture(page)
+    tab_to(page, "Another one")
+    page.keyboard.press("Enter")
+    second = picture(page, unlike=[first])
+    page.keyboard.press("r")
+    third = picture(page, unlike=[first, second])
+    page.keyboard.press("Control+z")
+    picture(page, like=second)
+    page.keyboard.press("Control+Shift+z")
+    picture(page, like=third)
+    page.get_by_role("slider", name="smile").focus()
+    page.keyboard.press("ArrowRight")
+    until(page, lambda: page.get_by_role("slider", name="smile").get_attribute("aria-valuetext") != "free")
+    page.keyboard.press("?")
+    assert "undo" in page.get_by_role("dialog", name="Keyboard shortcuts").inner_text()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.keyboard.press("1")
+    page.get_by_role("heading", name="People", level=1).wait_for()
+    page.reload()
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the content"
+
+
+def test_a_dialog_keeps_the_focus_and_gives_it_back(page):
+    tab_to(page, "New person")
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement === document.body || !!document.activeElement.closest('dialog')")
+    page.keyboard.press("Escape")
+    until(page, lambda: focused(page) == "New person")
+
+
+def wider(page):
+    """How many px the page is wider than the window."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_stands_out_of_the_window(visit, size):
+    visitor = visit()
+    page = filled(visitor.page)
+    visitor.resize(size)
+    for name in AREAS:
+        area(page, name)
+        visitor.shot(f"{name.lower()}-{size}")
+        assert wider(page) <= 0, name
+    page.get_by_role("navigation").get_by_role("button", name="People").click()
+    page.get_by_role("button", name="New person").click()
+    assert wider(page) <= 0
+
+
+def test_at_twice_the_size(visit):
+    """200 % zoom is half the window with twice the pixels."""
+    width, height = SIZES["desktop"]
+    visitor = visit(device_scale_factor=2)
+    visitor.page.set_viewport_size({"width": width // 2, "height": height // 2})
+    page = filled(visitor.page)
+    for name in AREAS:
+        area(page, name)
+        visitor.shot(f"{name.lower()}-zoomed")
+        assert wider(page) <= 0, name
+        for button in page.locator(".controls:visible button.primary:visible").all():
+            button.scroll_into_view_if_needed()
+            assert button.is_visible()
+
+
+def test_by_touch_on_a_phone(visit):
+    width, height = SIZES["phone"]
+    visitor = visit(has_touch=True, is_mobile=True)
+    visitor.resize("phone")
+    page = area(visitor.page, "Portrait")
+    first = picture(page)
+    button = page.get_by_role("button", name="Another one")
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    assert box["height"] >= 38
+    button.tap()
+    picture(page, unlike=[first])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_for_who_cannot_see_it(visit, theme):
+    page = filled(visit(color_scheme=theme).page)
+    for name in AREAS:
+        area(page, name)
+        assert faults(page) == [], name
+    area(page, "People")
+    page.get_by_role("button", name="New person").click()
+    assert faults(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert faults(page) == []
+
+
+def test_a_serious_fault_would_be_found(page):
+    """Negative control."""
+    page.evaluate("document.querySelector('nav button').replaceChildren()")
+    assert "button-name" in [rule for rule, _ in faults(page)]
+
+
+def faults(page):
+    found = Axe().run(page).response["violations"]
+    return [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found if v["impact"] in GRAVE]
+
+
+def test_in_chinese_and_after_the_page_is_loaded_again(page):
+    page.get_by_role("button", name="Language").click()
+    page.get_by_role("navigation").get_by_role("button", name="肖像").click()
+    page.reload()
+    page.get_by_role("heading", name="肖像").wait_for()
+    picture(page)
+    body = page.locator("main").inner_text()
+    assert "微笑" in body and page.locator("html").get_attribute("lang") == "zh"
+    assert not [word for word in ("smile", "seed", "Another", "Save") if word in body]
+    page.get_by_role("button", name="浅色或深色").click()
+    dark = page.locator("html").get_attribute("data-theme")
+    page.reload()
+    assert page.locator("html").get_attribute("data-theme") == dark
+
+
+def test_a_slow_network_shows_that_something_is_going_on(visit):
+    page = visit().page
+    area(page, "Photo").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
+    session = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 400, "downloadThroughput": 60_000, "uploadThroughput": 30_000}
+    session.send("Network.emulateNetworkConditions", slow)
+    slide(page.get_by_role("slider", name="smile"), 0.8)
+    page.get_by_role("button", name="Apply").click()
+    page.locator(".busy:visible").wait_for()
+    assert page.get_by_role("button", name="Working…").is_disabled()
+    picture(page, where=".compare:visible img[alt=after]")

@@ -1,0 +1,94 @@
+"""What happens in between: the server is killed, two tabs are open, the address was used already."""
+
+import pytest
+
+from portraitist.backend import embedded
+from portraitist.http.access.secret import create_key
+
+from .conftest import EXAMPLES, PATIENCE_MS, Visitor, area, picture, plant, slide, until
+from .served import Served
+
+
+@pytest.fixture
+def restarted(chromium, tmp_path):
+    home = tmp_path / "home"
+    plant(home, "ana")
+    server = Served(home)
+    server.key = create_key(embedded(home), "default", "a browser", "admin", rate=1e6)[1]
+    yield server
+    server.end()
+    embedded(home).transport.stop()
+
+
+def enter(page, key):
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Open", exact=True).click()
+    page.locator(".card", has_text="ana").wait_for()
+
+
+def test_a_server_that_is_killed_and_comes_back(chromium, restarted):
+    visitor = Visitor(chromium, restarted.url)
+    page = visitor.page
+    enter(page, restarted.key)
+    area(page, "Photo").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
+    slide(page.get_by_role("slider", name="smile"), 0.8)
+    page.get_by_role("button", name="Apply").click()
+    page.locator(".busy:visible").wait_for()
+    restarted.kill()
+    page.get_by_role("alert").get_by_text("Is it still running?").wait_for()
+    restarted.start()
+    page.get_by_role("button", name="Apply").click()
+    picture(page, where=".compare:visible img[alt=after]")
+    assert page.get_by_role("alert").count() == 0
+    visitor.close()
+
+
+def test_learning_is_followed_again_when_the_server_is_back(chromium, restarted):
+    """The worker goes on meanwhile, and the page finds the person learnt, or being learnt."""
+    visitor = Visitor(chromium, restarted.url)
+    page = visitor.page
+    enter(page, restarted.key)
+    page.get_by_role("button", name="New person").click()
+    photos = sorted((EXAMPLES / "photos").glob("photo-*.jpg"))[:3]
+    page.get_by_role("dialog").locator("input[type=file]").first.set_input_files(photos)
+    page.get_by_role("textbox", name="Name").fill("mila")
+    page.get_by_role("checkbox", name="The person in these photos agrees").check()
+    page.get_by_label("Who agreed").fill("mila")
+    page.get_by_role("radio", name="fast").check()
+    page.get_by_role("button", name="Learn this person").click()
+    bar = page.get_by_role("status", name="Learning mila")
+    until(page, lambda: bar.locator(".verdicts li").count())
+    restarted.kill()
+    restarted.start()
+    page.locator(".card", has_text="mila").wait_for(timeout=2 * PATIENCE_MS)
+    visitor.close()
+
+
+def test_two_tabs_see_the_same_people(visit):
+    visitor = visit()
+    first = area(visitor.page, "Portrait")
+    second = visitor.tab(first.url.partition("#")[0])  # the key is the browser's
+    second.locator(".card", has_text="ana").wait_for()
+    area(second, "Portrait")
+    a, b = picture(first), picture(second)
+    assert a == b
+    first.get_by_role("button", name="Another one").click()
+    second.get_by_role("button", name="Another one").click()
+    picture(first, unlike=[a])
+    picture(second, unlike=[a])
+
+
+def test_an_address_works_once(chromium, served):
+    address = served.address()
+    first = Visitor(chromium, address)
+    first.page.locator(".card", has_text="ana").wait_for()
+    assert "token" not in first.page.url and not first.faults
+    second = Visitor(chromium, address)
+    second.page.get_by_role("heading", name="Open the studio").wait_for()
+    assert second.page.locator(".card").count() == 0
+    first.page.keyboard.press("?")
+    first.page.get_by_role("button", name="Leave: forget the key in this browser").click()
+    first.page.get_by_role("heading", name="Open the studio").wait_for()
+    assert first.page.evaluate("localStorage.getItem('portraitist.key')") is None
+    for visitor in (first, second):
+        visitor.close()

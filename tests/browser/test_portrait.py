@@ -1,0 +1,80 @@
+"""Portraits: sliders with the person's reach, seeds, a grid, the history, saving, and the same again from its recipe."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from .conftest import area, picture, saved, slide, until
+
+
+@pytest.fixture
+def portrait(page):
+    area(page, "Portrait")
+    picture(page)
+    return page
+
+
+def test_a_slider_moves_the_face_and_undo_takes_it_back(portrait):
+    first = picture(portrait)
+    slider = portrait.get_by_role("slider", name="smile")
+    assert slider.get_attribute("aria-valuetext") == "free"
+    slide(slider, 0.9)
+    second = picture(portrait, unlike=[first])
+    row = portrait.locator(".report:visible tr", has=portrait.locator("th", has_text="smile"))
+    until(portrait, lambda: row.count() and row.locator("td").first.inner_text() == "0.9")
+    portrait.keyboard.press("Control+z")
+    picture(portrait, like=first)
+    assert slider.get_attribute("aria-valuetext") == "free"
+    portrait.keyboard.press("Control+Shift+z")
+    picture(portrait, like=second)
+
+
+def test_beyond_the_reach_it_says_what_is_shown(portrait):
+    slider = portrait.get_by_role("slider", name="turn")
+    assert "-25° … 25°" in portrait.locator(".slider", has=slider).inner_text()
+    slide(slider, 30)
+    portrait.get_by_text("beyond what ana can do: shown is 25°").wait_for()
+    portrait.locator(".report:visible tr.clamped").wait_for()
+    portrait.get_by_role("button", name="turn: Let it be drawn at random").click()
+    until(portrait, lambda: slider.get_attribute("aria-valuetext") == "free")
+
+
+def test_another_one_and_back_by_the_history(portrait):
+    first = picture(portrait)
+    portrait.get_by_role("button", name="Another one").click()
+    picture(portrait, unlike=[first])
+    assert portrait.get_by_label("Seed").input_value() != "1"
+    until(portrait, lambda: portrait.locator(".history li").count() == 2)
+    portrait.locator(".history button").last.click()
+    picture(portrait, like=first)
+    assert portrait.get_by_label("Seed").input_value() == "1"
+
+
+def test_a_grid(portrait):
+    portrait.get_by_text("Grid", exact=True).click()
+    portrait.get_by_label("across").select_option("yaw")
+    portrait.get_by_label("down").select_option("smile")
+    portrait.get_by_role("button", name="Make a grid").click()
+    portrait.locator(".stage img.sheet").wait_for()
+    until(portrait, lambda: portrait.locator(".history li").count() == 2)
+    sheet = Image.open(saved(portrait, lambda: portrait.get_by_role("button", name="Save", exact=True).click()))
+    assert min(sheet.size) > 500
+
+
+def test_what_is_saved_is_signed_and_its_recipe_gives_it_again(portrait):
+    first = picture(portrait)
+    portrait.get_by_role("button", name="Another one").click()
+    made = picture(portrait, unlike=[first])
+    until(portrait, lambda: portrait.locator(".history li").count() == 2)
+    file = saved(portrait, lambda: portrait.keyboard.press("s"))
+    assert b"c2pa" in file.read_bytes() and Image.open(file).format == "PNG"
+    recipe = saved(portrait, lambda: portrait.get_by_role("button", name="Recipe (JSON)").click())
+    assert json.loads(recipe.read_text())["operation"] == "synthesize"
+    portrait.get_by_role("button", name="Back to the start").click()
+    picture(portrait, like=first)
+    portrait.get_by_label("Replay a recipe").set_input_files(recipe)
+    picture(portrait, like=made)
+    other = {"name": "other.json", "mimeType": "application/json", "buffer": b"{}"}
+    portrait.get_by_label("Replay a recipe").set_input_files(other)
+    portrait.get_by_role("alert").get_by_text("This file is no recipe").wait_for()
