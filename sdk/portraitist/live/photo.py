@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import recipes
 from ..backend import Backend
-from ..errors import InvalidRequest, JobCancelled, PersonaDeleted, PortraitistError, WaitTimeout, from_dict
+from ..errors import JobCancelled, PersonaDeleted, PortraitistError, WaitTimeout, from_dict
 from ..jobs import Job, handle_of
 from ..ledger import JobRow
 from ..masks import check_movable
