@@ -43,8 +43,7 @@ def scene_of(photo: np.ndarray, frame: Frame) -> Scene:
     face = crop(photo, frame, SIDE)
     parts = seen_parts(face)
     matte = matte_of(photo, frame, large)
-    behind, made_up = plate_of(large, matte)
-    layers = Layers(matte, behind.astype(np.float32), made_up)
+    layers = Layers(np.rint(255 * matte).astype(np.uint8), plate_of(large, matte))
     return Scene(
         face=face,
         points=points_of([face])[0],
