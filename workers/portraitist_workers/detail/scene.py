@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,10 @@ class Scene:
     neck: np.ndarray
     layers: Layers
     small: Layers
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        yield from (self.face, self.points, self.skin, self.clothes, self.neck)
+        yield from (map_ for layers in (self.layers, self.small) for map_ in (layers.matte, layers.behind))
 
 
 def scene_of(photo: np.ndarray, frame: Frame) -> Scene:

@@ -61,6 +61,7 @@ class OpenedPhoto:
     def tensors(self) -> Iterator[Tensor]:
         """What it holds beyond the person's model."""
         yield from (self.w, self.subject.pixels, self.subject.known)
+        yield from map(torch.from_numpy, self.scene.arrays())
         yield from self.generator.held()
 
 
