@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,12 +13,11 @@ import torch
 from PIL import Image
 
 from portraitist_workers.faces.align import Frame, crop, ffhq_frame
-from portraitist_workers.faces.attributes import load_attribute_points
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.identity import load_identity
 from portraitist_workers.faces.image_io import to_tensor
 
-from . import judges, metrics
+from . import judges, metrics, people, second_opinion
 from .turned_renders import Pair
 
 WHOLE = 512  # px at which whole frames are compared
@@ -33,12 +33,11 @@ def figures_of(pair: Pair, picture: bytes | None) -> dict[str, float]:
     whole = [to_tensor(cv2.resize(p, (WHOLE, WHOLE), interpolation=cv2.INTER_AREA)) for p in (result, pair.after)]
     beside = _beside(pair.matte, frame)
     moved, truth = (crop(p, frame_of(p), 256) for p in (result, pair.after))
-    was = crop(pair.before, frame, 256)
     return {
         "LPIPS, whole frame": float(judges.lpips(*whole)),
         "halo": float(np.abs(result.astype(np.float32) - pair.after)[beside].mean()),
-        "gradient at the border": _gradient(result, frame) / _gradient(pair.before, frame),
-        "share of the yaw": (yaw_of(moved) - yaw_of(was)) / (yaw_of(truth) - yaw_of(was)),
+        "gradient at the border": gradient(result, frame) / gradient(pair.before, frame),
+        "share of the yaw": (yaw_of(result) - yaw_of(pair.before)) / (yaw_of(pair.after) - yaw_of(pair.before)),
         "identity": likeness(moved, truth),
         "sharpness: skin": metrics.sharpness_of(crop(result, frame_of(result), round(frame.size)), "skin")
         / metrics.sharpness_of(crop(pair.before, frame, round(frame.size)), "skin"),
@@ -49,11 +48,16 @@ def frame_of(photo: np.ndarray) -> Frame:
     return ffhq_frame(detect_faces(photo)[0].points)
 
 
-@torch.no_grad()
-def yaw_of(face: np.ndarray) -> float:
-    """Degrees, by the mesh's points alone."""
-    points = load_attribute_points()
-    return float(points(to_tensor(face))[0][0, points.names.index("yaw")])
+def yaw_of(photo: np.ndarray) -> float:
+    """Degrees, of the face in a photo, by five points of a detector that never steers (`second_opinion`)."""
+    return float(_opinion()(to_tensor(crop(photo, frame_of(photo), 256)))[0, second_opinion.NAMES.index("yaw")])
+
+
+@functools.cache
+def _opinion() -> second_opinion.SecondOpinion:
+    """Fitted to the photos of all test people but the last."""
+    measured = {name: second_opinion.measure(people.align(people.load(name), 256)) for name in people.NAMES}
+    return second_opinion.fit(measured, people.NAMES[-1])
 
 
 @torch.no_grad()
@@ -72,7 +76,7 @@ def _beside(matte: np.ndarray, frame: Frame) -> np.ndarray:
     return found
 
 
-def _gradient(photo: np.ndarray, frame: Frame) -> float:
+def gradient(photo: np.ndarray, frame: Frame) -> float:
     """Mean size of the gradient in a band along the crop's border."""
     grey = photo.astype(np.float32).mean(2)
     size = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))

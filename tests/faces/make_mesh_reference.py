@@ -22,6 +22,7 @@ PICTURES = ("ada/ada-09.jpg", "bruno/bruno-12.jpg", "cora/cora-00.jpg")
 SQUARES = ((89, 200, 259), (67, 127, 315), (202, 112, 315))  # left, top, side in px: about the FFHQ frame, not turned
 SIDE, WINDOW = 256, 192
 MESH, PALMS = "face_landmark/face_landmark_with_attention.tflite", "palm_detection/palm_detection_full.tflite"
+PERSON, PERSON_SIDE = "selfie_segmentation/selfie_segmentation.tflite", 256
 
 
 def square(picture: str, place: tuple[int, int, int], side: int) -> np.ndarray:
@@ -33,7 +34,7 @@ def square(picture: str, place: tuple[int, int, int], side: int) -> np.ndarray:
     )
 
 
-def raw(model: str, images: list[np.ndarray], count: int) -> list[np.ndarray]:
+def raw(model: str, images: list[np.ndarray], count: int, side: int = WINDOW) -> list[np.ndarray]:
     """The `count` outputs of a network for pictures of its size, each [N, ...] flattened per picture."""
     streams = "".join(f'output_stream: "t{i}" ' for i in range(count))
     ranges = "".join(f"ranges {{ begin: {i} end: {i + 1} }} " for i in range(count))
@@ -46,7 +47,7 @@ def raw(model: str, images: list[np.ndarray], count: int) -> list[np.ndarray]:
         f"""
         input_stream: "image"
         node {{ calculator: "ImageToTensorCalculator" input_stream: "IMAGE:image" output_stream: "TENSORS:input"
-          options {{ [mediapipe.ImageToTensorCalculatorOptions.ext] {{ output_tensor_width: {WINDOW} output_tensor_height: {WINDOW}
+          options {{ [mediapipe.ImageToTensorCalculatorOptions.ext] {{ output_tensor_width: {side} output_tensor_height: {side}
             output_tensor_float_range {{ min: 0 max: 1 }} }} }} }}
         node {{ calculator: "TfLiteCustomOpResolverCalculator" output_side_packet: "OP_RESOLVER:resolver" }}
         node {{ calculator: "InferenceCalculator" input_stream: "TENSORS:input" output_stream: "TENSORS:out"
@@ -91,6 +92,7 @@ def main() -> None:
     )  # the order of the file's outputs
     outputs = dict(zip(names, raw(MESH, windows, len(names)), strict=True))
     boxes, scores = raw(PALMS, windows[:1], 2)
+    [person] = raw(PERSON, [square(PICTURES[0], SQUARES[0], PERSON_SIDE)], 1, PERSON_SIDE)
     points = np.stack([tracked(square(*pair, SIDE)) for pair in zip(PICTURES, SQUARES, strict=True)])
     np.savez_compressed(
         HERE / "mesh_reference.npz",
@@ -99,6 +101,7 @@ def main() -> None:
         points=points,
         palm_scores=scores[0],
         palm_boxes=boxes[0].reshape(-1, 18)[:, :4],
+        person=person.reshape(PERSON_SIDE, PERSON_SIDE)[::4, ::4],
         **outputs,
     )
 

@@ -45,6 +45,15 @@ def squares(reference, side: int) -> torch.Tensor:
 # -- the same numbers --
 
 
+def test_the_person_is_cut_out_as_the_original_does(reference):
+    network, _ = load_network("person", FOLDER)
+    with torch.no_grad():
+        found = network((squares(reference, 256)[:1] + 1) / 2)["person"][0, 0, ::4, ::4].numpy()
+    difference = np.abs(found - reference["person"])
+    assert difference.max() < 0.05 and 0.2 < reference["person"].mean() < 0.9
+    assert np.abs(found[:, ::-1] - reference["person"]).mean() > 0.05  # the mirrored picture's does not fit
+
+
 def test_the_network_gives_the_original_runtimes_numbers(reference):
     """Raw outputs, in px of 192: they differ by 0.0001 here; the rest is for other decoders of JPEG."""
     network, _ = load_network("mesh", FOLDER)

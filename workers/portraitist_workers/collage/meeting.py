@@ -13,6 +13,7 @@ from portraitist.errors import PriorUnavailable
 
 from ..detail.carry import carried
 from ..detail.fields import SIDE, spread
+from ..detail.mesh import seen
 from ..detail.motion import motion, path_between
 from ..editing.moving import moved
 from ..editing.opening import OpenedPhoto
@@ -87,7 +88,7 @@ def in_tone_of(mine: np.ndarray, theirs: np.ndarray, share: np.ndarray) -> np.nd
 
 
 def _carried(photo: OpenedPhoto, before: np.ndarray, after: np.ndarray, between: list[np.ndarray]) -> EditedFace:
-    return carried(photo.scene, motion(before, after, between))
+    return carried(photo.scene, motion(*seen([before, after]), between))
 
 
 def _shares() -> Iterable[float]:

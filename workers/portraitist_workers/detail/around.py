@@ -15,11 +15,11 @@ from .scene import Scene
 
 _CELLS = 64  # of the membrane, a side
 _FACE = 30.0  # springs: of the face's own motion ...
-_FLOW = 0.02  # ... of optical flow elsewhere, which sticks to the picture or flickers ...
+_FLOW = 0.1  # ... of optical flow elsewhere, which sticks to the picture or flickers ...
 _BODY = 0.5  # ... of clothes and of the neck below `_NECK`
 _NECK = 0.12  # of the side below the chin
-_OUTLINE = 0.02  # ... of the background that is farther from the face than _NEAR, more and more up to _FAR
-_NEAR, _FAR = 0.03, 0.15
+_OUTLINE = 0.4  # ... of the background that is farther from the face than _NEAR, more and more up to _FAR
+_NEAR, _FAR = 0.02, 0.1
 
 
 def around(scene: Scene, source: np.ndarray, face: np.ndarray, sure: np.ndarray, chin: float) -> np.ndarray:
@@ -29,7 +29,7 @@ def around(scene: Scene, source: np.ndarray, face: np.ndarray, sure: np.ndarray,
     head = small(face)
     apart = cv2.distanceTransform((head < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / _CELLS
     below = np.clip(((np.arange(_CELLS) + 0.5) / _CELLS - chin) / _NECK, 0, 1)[:, None]
-    matte = small(scene.small.matte)
+    matte = small(scene.small.matte) / 255
     still = _BODY * (small(scene.clothes) + small(scene.neck) * below)
     still = still + _OUTLINE * (1 - matte) * np.clip((apart - _NEAR) / (_FAR - _NEAR), 0, 1) + 1e-5
     moving = _FACE * face + _FLOW * (1 - face) * sure

@@ -22,25 +22,26 @@ _BORDER = 0.08  # of the side: over this distance from the frame's border motion
 _TONE = 0.03  # width of what counts as tone
 _ROUNDS = 3
 _GREY = 2.0  # grey levels between a pixel's channels, on average: less is a black and white photo
-_CHANGE = 3.0  # grey levels: smaller changes of the picture are its noise
+_CHANGE = 4.0  # grey levels: smaller changes of the picture are its noise
 
 
 def carried(scene: Scene, motion: Motion) -> EditedFace:
     """The photo's face along `motion`. Where nothing moves nor changes, exactly the photo."""
-    before, after = (resized(picture, SIDE).astype(np.float32) for picture in (motion.before, motion.after))
-    fine = np.exp(-np.square(sampled(before, motion.displacement) - after).sum(2) / 3 / _AGREE**2)
+    before, after = (resized(shown.picture, SIDE).astype(np.float32) for shown in (motion.before, motion.after))
+    off = sampled(before, motion.displacement) - after
+    fine = np.exp(-np.square((off - smooth(off, _TONE)) / _AGREE).mean(2))  # another light is no other thing
     fine = smooth(fine, 0.01) * motion.sure
 
     # From the photo's frame into the generator's pictures: of after, of before; and from there into the photo again.
-    apart = (scene.points - motion.before_points)[:, :2]
-    to_after = -through_points(motion.after_points[:, :2] + apart, apart)
+    apart = (scene.points - motion.before.points)[:, :2]
+    to_after = -through_points(motion.after.points[:, :2] + apart, apart)
     source = sampled(motion.displacement, to_after)
     to_before = to_after + source
-    laid_on = through_points(motion.before_points[:, :2] + apart, apart)
+    laid_on = through_points(motion.before.points[:, :2] + apart, apart)
     for _ in range(_ROUNDS):  # source = to_before + laid_on(source); without motion exactly zero
         source = to_before + sampled(laid_on, source)
     inner = sampled(motion.face, to_after)
-    chin = float((motion.after_points + scene.points - motion.before_points)[_CHIN, 1])
+    chin = float((motion.after.points + scene.points - motion.before.points)[_CHIN, 1])
     source = around(scene, source, inner, sampled(motion.sure, to_after), chin) * ramp(SIDE, _BORDER)[..., None]
     photo = scene.face.astype(np.float32)
     there = scene.small.seen(lambda m: sampled(m, source))

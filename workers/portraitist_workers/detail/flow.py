@@ -15,6 +15,7 @@ import numpy as np
 
 from .fields import SIDE, resized, sampled
 
+_SIDE = 128  # px that flow looks at: a generator's picture holds no more
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -23,18 +24,18 @@ def followed(pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
     The same pictures give the same bits.
     """
-    grey = [cv2.cvtColor(resized(picture, SIDE), cv2.COLOR_RGB2GRAY) for picture in pictures]
-    there = back = np.zeros((SIDE, SIDE, 2), np.float32)
+    grey = [cv2.cvtColor(resized(picture, _SIDE), cv2.COLOR_RGB2GRAY) for picture in pictures]
+    there = back = np.zeros((_SIDE, _SIDE, 2), np.float32)
     with _one_thread():
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         dis.setFinestScale(0)
         for before, after in zip(grey[:-1], grey[1:], strict=True):
-            step = dis.calc(before, after, np.zeros_like(there)) / SIDE
+            step = dis.calc(before, after, np.zeros_like(there)) / _SIDE
             there = there + sampled(step, there)
-            step = dis.calc(after, before, np.zeros_like(there)) / SIDE
+            step = dis.calc(after, before, np.zeros_like(there)) / _SIDE
             back = step + sampled(back, step)
     apart = SIDE * (back + sampled(there, back))
-    return back, np.exp(-np.square(apart).sum(2))
+    return resized(back, SIDE), resized(np.exp(-np.square(apart).sum(2)), SIDE).clip(0, 1)
 
 
 @contextmanager

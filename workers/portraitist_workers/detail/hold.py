@@ -6,14 +6,13 @@ keeps its place: it lies about on the axis of the turn. Then neck and hair hardl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from ..faces.align import Square
-from .mesh import points_of
+from .mesh import Seen
 
 # Points of the mesh that expressions hardly move: the corners of the eyes, the nose's bridge, the forehead, the sides.
 _STIFF = (
@@ -44,31 +43,27 @@ _STIFF = (
     297,
 )
 _EARS = 234, 454
+_BEHIND = 0.02  # of the side: so far behind them is the axis
 _TURN = 4.0  # degrees: from about here on, a motion of the points is a turn
 
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """Pictures [R, R, 3] uint8 that were moved. `square`: where in the frame the last one lies."""
+    """A picture that was moved to the `square` of its frame."""
 
-    between: list[np.ndarray]
-    after: np.ndarray
+    after: Seen
     square: Square
 
 
-def held(before: np.ndarray, between: Sequence[np.ndarray], after: np.ndarray) -> Held:
-    """The pictures [R, R, 3] uint8 on the way from `before`, and the last, each moved and scaled so that the head turns in its place."""
-    turn, scale, middle, moved = head_motion(*points_of([before, after]))
+def held(before: Seen, after: Seen) -> Held:
+    """`after`, moved and scaled so that the head has turned in its place of `before`."""
+    turn, scale, middle, moved = head_motion(before.points, after.points)
     share = 1 - np.exp(-((turn / _TURN) ** 2))
-    steps = len(between) + 1
-    squares = []
-    for k in range(1, steps + 1):
-        part = share * k / steps
-        size, here = scale**-part, middle + part * (moved - middle)
-        right, down = (middle + size * (0.5 - here) - 0.5).tolist()
-        squares.append(Square(right, down, float(size)))
-    way = [_placed(picture, square) for picture, square in zip([*between, after], squares, strict=True)]
-    return Held(way[:-1], way[-1], squares[-1])
+    size, here = scale**-share, middle + share * (moved - middle)
+    right, down = (middle + size * (0.5 - here) - 0.5).tolist()
+    points = size * (after.points - 0.5) + 0.5 + np.array([right, down, 0.0])
+    square = Square(right, down, float(size))
+    return Held(Seen(_placed(after.picture, square), points.astype(np.float32)), square)
 
 
 def head_motion(before: np.ndarray, after: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
@@ -82,7 +77,7 @@ def head_motion(before: np.ndarray, after: np.ndarray) -> tuple[float, float, np
     signs = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
     rotation, scale = left @ (signs[:, None] * right), float((values * signs).sum() / np.square(a).sum())
     turn = float(np.degrees(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1))))
-    middle = before[list(_EARS)].mean(0)
+    middle = before[list(_EARS)].mean(0) + np.array([0, 0, _BEHIND])
     return turn, scale, middle[:2], (scale * rotation @ (middle - centres[0]) + centres[1])[:2]
 
 

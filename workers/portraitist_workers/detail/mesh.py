@@ -18,6 +18,7 @@ from ..faces.turning import affine_maps, face_triangles, signed_areas
 from .fields import SIDE, resized
 
 _STRETCH = 0.35  # of a triangle's area that it must have had before; what was smaller did not show what is seen now
+_SKIN = 0.18  # the same of the face's triangles: skin may be stretched more
 _LIPS = (
     78,
     191,
@@ -42,8 +43,17 @@ _LIPS = (
 )  # their inner edge, around
 _SHUT = 0.7  # of the open mouth's area: a mouth that closed so far shows no teeth of before
 _RIM = 5  # px of SIDE about what was hidden: points are not exact ...
+_SOFT = 2.0  # px of SIDE
 _RIM_SHUT = 7  # ... and teeth must not be left between lips
 _BITS = 4  # fractional bits of fillConvexPoly
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A picture [R, R, 3] uint8 of an aligned face, and its mesh's points [478, 3] in shares of the side."""
+
+    picture: np.ndarray
+    points: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +72,17 @@ def points_of(pictures: Sequence[np.ndarray]) -> np.ndarray:
     return load_mesh()(to_tensor(np.stack([resized(picture, SIDE) for picture in pictures]))).points.cpu().numpy()
 
 
+def seen(pictures: Sequence[np.ndarray]) -> list[Seen]:
+    """Pictures [R, R, 3] uint8 with their points. Raises PriorUnavailable."""
+    return [Seen(picture, points) for picture, points in zip(pictures, points_of(pictures), strict=True)]
+
+
 def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
     """From the points [478, 3] of both pictures."""
     was, now = before * SIDE, after * SIDE
     triangles = face_triangles()
     areas = signed_areas(was, triangles), signed_areas(now, triangles)
-    shown = (areas[1] > 0) & (areas[0] > _STRETCH * areas[1])
+    shown = (areas[1] > 0) & (areas[0] > _SKIN * areas[1])
     index = np.full((SIDE, SIDE), -1, np.int32)
     for t in np.argsort(-now[triangles][:, :, 2].mean(1), kind="stable"):  # the farthest first: z points away
         corners = np.round((now[triangles[t], :2] - 0.5) * 2**_BITS).astype(np.int32)
@@ -80,7 +95,7 @@ def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
     displacement[rows, columns] = (there - here[:, :2]) / SIDE
     hidden[rows, columns] = ~shown[which]
     near_hidden = cv2.dilate(hidden, np.ones((_RIM, _RIM), np.uint8))
-    near_hidden = np.maximum(near_hidden, _mouth_hidden(was, now))
+    near_hidden = np.maximum(cv2.GaussianBlur(near_hidden, (0, 0), _SOFT), _mouth_hidden(was, now))
     return MeshMotion(displacement, (index >= 0).astype(np.float32), 1 - near_hidden)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +16,7 @@ from ..persona.rendering import render
 from ..precision import optimisation_dtype
 from .fields import SIDE, resized, sampled, smooth
 from .flow import followed
-from .mesh import mesh_motion, points_of
+from .mesh import Seen, mesh_motion
 
 STEPS = 5  # of the path from the one latent to the other
 _REST = 2.0  # px of SIDE: what the mesh's points are off by
@@ -23,21 +24,18 @@ _REST = 2.0  # px of SIDE: what the mesh's points are off by
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """From the picture `after` back to `before`, both [R, R, 3] uint8.
+    """From the picture `after` back to `before`.
 
     displacement [SIDE, SIDE, 2]    in shares of the side
     sure [SIDE, SIDE] in [0, 1]     0 where what is seen now was not seen before
     face [SIDE, SIDE] in [0, 1]     1 well inside the mesh of `after`
-    before_points, after_points     [478, 3] the face mesh of both, in shares of the side
     """
 
-    before: np.ndarray
-    after: np.ndarray
+    before: Seen
+    after: Seen
     displacement: np.ndarray
     sure: np.ndarray
     face: np.ndarray
-    before_points: np.ndarray
-    after_points: np.ndarray
 
 
 def path_between(generator: Generator, w: Tensor, w_after: Tensor, *, steps: int = STEPS) -> list[np.ndarray]:
@@ -48,15 +46,14 @@ def path_between(generator: Generator, w: Tensor, w_after: Tensor, *, steps: int
     return list(to_uint8(render(generator, path, dtype=optimisation_dtype())))
 
 
-def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray]) -> Motion:
-    """Of a picture [R, R, 3] uint8 that became `after` by way of the pictures `between`."""
-    points = points_of([before, after])
-    if np.array_equal(before, after):
+def motion(before: Seen, after: Seen, between: Sequence[np.ndarray] = ()) -> Motion:
+    """Of a picture that became `after` by way of the pictures `between` [R, R, 3] uint8."""
+    if np.array_equal(before.picture, after.picture):
         nowhere, everywhere = np.zeros((SIDE, SIDE, 2), np.float32), np.ones((SIDE, SIDE), np.float32)
-        return Motion(before, after, nowhere, everywhere, everywhere, *points)
-    flow, sure = followed([before, *between, after])
-    old, new = (resized(picture, SIDE).astype(np.float32) for picture in (before, after))
-    mesh = mesh_motion(*points)
+        return Motion(before, after, nowhere, everywhere, everywhere)
+    flow, sure = followed([before.picture, *between, after.picture])
+    old, new = (resized(shown.picture, SIDE).astype(np.float32) for shown in (before, after))
+    mesh = mesh_motion(before.points, after.points)
     inner = smooth(cv2.erode(mesh.inside, np.ones((13, 13), np.uint8)), 0.012)
 
     # Inside the face the mesh knows where things are, to a pixel or two; flow finds the rest of the way.
@@ -67,4 +64,4 @@ def motion(before: np.ndarray, after: np.ndarray, between: list[np.ndarray]) -> 
     by_mesh = inner * mesh.shown
     displacement = flow + by_mesh[..., None] * (rest + sampled(mesh.displacement, rest) - flow)
     sure = (sure + by_mesh * (1 - sure)) * (1 - inner * (1 - mesh.shown))
-    return Motion(before, after, displacement, sure, inner, *points)
+    return Motion(before, after, displacement, sure, inner)

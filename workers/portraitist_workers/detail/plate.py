@@ -15,8 +15,8 @@ _CARRIED = 0.08  # of the side: so far behind the person detail goes on
 _EDGE = 0.01  # of the side, over which the one becomes the other
 
 
-def plate_of(face: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the crop `face` [M, M, 3] uint8: the background [M, M, 3] uint8, and how much of it is made up [M, M] float32.
+def plate_of(face: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """Of the crop `face` [M, M, 3] uint8: the background's RGB, and how much of it is made up, [M, M, 4] uint8.
 
     Colours go on as a membrane does. Detail is mirrored at the person's outline.
     """
@@ -26,13 +26,13 @@ def plate_of(face: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarra
     made_up = np.maximum(smooth(hidden.astype(np.float32), _EDGE / 2) * 2 - 1, 0)
     made_up = np.maximum(made_up, (matte > 0).astype(np.float32))
     if not hidden.any() or hidden.all():
-        return face, np.zeros_like(matte)
+        return np.dstack([face, np.zeros(face.shape[:2], np.uint8)])
     seen = 1 - hidden.astype(np.float32)
     known = cv2.resize(seen, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
     colours = cv2.resize(face * seen[..., None], (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
     base = membrane(colours / np.maximum(known, 1e-6)[..., None], known**2)
     base = cv2.resize(base, (side, side), interpolation=cv2.INTER_CUBIC)
-    return _with_mirrored_detail(face, hidden, base), made_up
+    return np.dstack([_with_mirrored_detail(face, hidden, base), np.rint(255 * made_up).astype(np.uint8)])
 
 
 def _with_mirrored_detail(face: np.ndarray, hidden: np.ndarray, base: np.ndarray) -> np.ndarray:

@@ -38,16 +38,16 @@ class Detail:
 
 def detail_of(photo: np.ndarray, motion: Motion) -> Detail:
     """Of the photo's crop [S, S, 3] uint8, which `motion.before` shows, for the portrait `motion.after`."""
-    side, generated = len(photo), len(motion.after)
+    side, generated = len(photo), len(motion.after.picture)
     fine = photo.astype(np.float32) - cv2.GaussianBlur(photo.astype(np.float32), (0, 0), _FINEST * side / generated)
-    before, after = (resized(picture, SIDE).astype(np.float32) for picture in (motion.before, motion.after))
+    before, after = (resized(shown.picture, SIDE).astype(np.float32) for shown in (motion.before, motion.after))
     displacement = _carried_on(motion)
     moved = sampled(before, displacement)
     off = _band(moved) - _band(after)
     agree = smooth(np.exp(-np.square(off / _AGREE).mean(2)), 0.01)
-    apart = (points_of([photo])[0] - motion.before_points)[:, :2]
-    source = displacement + sampled(through_points(motion.before_points[:, :2], apart), displacement)
-    _, heads = parts_of([photo, motion.before, motion.after])
+    apart = (points_of([photo])[0] - motion.before.points)[:, :2]
+    source = displacement + sampled(through_points(motion.before.points[:, :2], apart), displacement)
+    _, heads = parts_of([photo, motion.before.picture, motion.after.picture])
     person = np.minimum(np.minimum(sampled(heads[0], source), sampled(heads[1], displacement)), heads[2])
     share = motion.sure * agree**2 * smooth(np.clip((person - 0.5) / 0.4, 0, 1), 0.01)
 

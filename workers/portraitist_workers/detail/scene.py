@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,10 @@ class Scene:
     layers: Layers
     small: Layers
 
+    def arrays(self) -> Iterator[np.ndarray]:
+        yield from (self.face, self.points, self.skin, self.clothes, self.neck)
+        yield from (map_ for layers in (self.layers, self.small) for map_ in (layers.matte, layers.behind))
+
 
 def scene_of(photo: np.ndarray, frame: Frame) -> Scene:
     """Of the face at `frame` in `photo` [H, W, 3] uint8. Raises PriorUnavailable."""
@@ -43,8 +48,7 @@ def scene_of(photo: np.ndarray, frame: Frame) -> Scene:
     face = crop(photo, frame, SIDE)
     parts = seen_parts(face)
     matte = matte_of(photo, frame, large)
-    behind, made_up = plate_of(large, matte)
-    layers = Layers(matte, behind.astype(np.float32), made_up)
+    layers = Layers(np.rint(255 * matte).astype(np.uint8), plate_of(large, matte))
     return Scene(
         face=face,
         points=points_of([face])[0],

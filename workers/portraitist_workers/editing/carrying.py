@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..detail.carry import carried
 from ..detail.hold import held
-from ..detail.motion import motion, path_between
+from ..detail.mesh import seen
+from ..detail.motion import motion
 from ..faces.edited import EditedFace
 from ..faces.image_io import to_tensor, to_uint8
 from ..persona.rendering import render
@@ -23,10 +23,10 @@ def edited_face(photo: OpenedPhoto, w: Tensor) -> EditedFace:
     """The photo's face as it is at the latent w [1, num_ws, D]; at `photo.w` exactly as it was."""
     key = w.cpu().numpy().tobytes()
     if key not in photo.faces:
-        before, after = to_uint8(render(photo.generator, torch.cat([photo.w, w])))
-        way = held(before, path_between(photo.generator, photo.w, w), after)
-        face = carried(photo.scene, motion(before, way.after, way.between))
-        photo.faces[key] = replace(face, square=way.square)
+        [after] = seen(to_uint8(render(photo.generator, w)))
+        turned = held(photo.before, after)
+        face = carried(photo.scene, motion(photo.before, turned.after))
+        photo.faces[key] = replace(face, square=turned.square)
         while len(photo.faces) > KEPT:
             photo.faces.popitem(last=False)
     return photo.faces[key]

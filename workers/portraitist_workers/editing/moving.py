@@ -13,6 +13,7 @@ from ..persona.axes import spread
 from ..persona.rendering import render
 from ..persona.steering import steer
 from ..persona.warm import WarmPersona
+from ..precision import optimisation_dtype
 from .carrying import pictures
 from .opening import OpenedPhoto
 
@@ -55,7 +56,8 @@ def moved(
 
     def measure(latents: Tensor) -> Tensor:
         listen()
-        return torch.cat([judge.attributes(render(photo.generator, part))[0] for part in latents.split(16)]) - lost
+        shown = (render(photo.generator, part, dtype=optimisation_dtype()) for part in latents.split(16))
+        return torch.cat([judge.attributes(part)[0] for part in shown]) - lost
 
     B = len(targets)
     starts = photo.w.new_tensor([[values_before[name] for name in model.axes.names]]).expand(B, -1)

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..detail.mesh import Seen, seen
 from ..detail.scene import Scene, scene_of
 from ..faces import image_io
 from ..faces.edited import EditedFace
+from ..faces.image_io import to_uint8
 from ..faces.perceptual import load_perceptual
 from ..generator import Generator
 from ..inversion.optimize import refine_styles, with_styles
@@ -41,7 +43,8 @@ class OpenedPhoto:
     subject    where the face is; the photo itself, [H, W, 3] uint8
     scene      what of the photo no edit changes
     w          [1, num_ws, D] its latent in the person's space
-    generator  the person's; it shows about the photo at `w`
+    generator  the person's; it shows about the photo at `w` ...
+    before     ... in this picture
     measured   [A] what the attribute network sees on the photo
     shown      [A] what it sees on the generator's picture at `w`
     """
@@ -50,6 +53,7 @@ class OpenedPhoto:
     scene: Scene
     w: Tensor
     generator: Generator
+    before: Seen
     measured: Tensor
     shown: Tensor
     faces: OrderedDict[bytes, EditedFace] = field(default_factory=OrderedDict)  # made last (`carrying`)
@@ -57,6 +61,7 @@ class OpenedPhoto:
     def tensors(self) -> Iterator[Tensor]:
         """What it holds beyond the person's model."""
         yield from (self.w, self.subject.pixels, self.subject.known)
+        yield from map(torch.from_numpy, self.scene.arrays())
         yield from self.generator.held()
 
 
@@ -82,8 +87,9 @@ def open_photo(
         w, generator = guessed(person, subject.pixels, measured, space), model.generator
     else:
         w, generator = invert_photo(model, subject.pixels, subject.known, preset, space, seed, on_stage)
-    shown = attributes(render(generator, w))[0]
-    return OpenedPhoto(subject, scene_of(subject.photo, subject.frame), w, generator, measured[0], shown[0])
+    picture = render(generator, w)
+    scene, [before] = scene_of(subject.photo, subject.frame), seen(to_uint8(picture))
+    return OpenedPhoto(subject, scene, w, generator, before, measured[0], attributes(picture)[0][0])
 
 
 @torch.no_grad()

@@ -17,18 +17,16 @@ _STILL = 10.0  # grey levels: without motion, a change of this size replaces the
 class Layers:
     """The person before what stands behind, in the photo's frame. Maps have M px a side.
 
-    matte [M, M]      in [0, 1]: how much of a pixel is the person
-    behind [M, M, 3]  grey levels: the background, without the person
-    made_up [M, M]    in [0, 1]: 0 where the photo itself shows the background
+    matte [M, M] uint8      255: all of the pixel is the person
+    behind [M, M, 4] uint8  the background's RGB without the person; and 0 where the photo itself shows it, 255 where it is made up
     """
 
     matte: np.ndarray
     behind: np.ndarray
-    made_up: np.ndarray
 
     def seen(self, look: Callable[[np.ndarray], np.ndarray]) -> Layers:
         """All maps through `look`."""
-        return Layers(look(self.matte), look(self.behind), look(self.made_up))
+        return Layers(look(self.matte), look(self.behind))
 
 
 def before_background(moved: np.ndarray, still: np.ndarray, there: Layers, here: Layers) -> np.ndarray:
@@ -37,9 +35,12 @@ def before_background(moved: np.ndarray, still: np.ndarray, there: Layers, here:
     `there` are the layers where `moved` comes from, `here` those in place. A pixel is a F + (1 - a) B. It moves with its background, which
     is exchanged: so without motion it stays as it is, whatever the layers say.
     """
-    old = moved + there.made_up[..., None] * (there.behind - moved)
-    new = still + here.made_up[..., None] * (here.behind - still)
-    return moved + (1 - there.matte[..., None]) * (new - old)
+    old, new = (_plate(picture, layers.behind) for picture, layers in ((moved, there), (still, here)))
+    return moved + (1 - there.matte.astype(np.float32) / 255)[..., None] * (new - old)
+
+
+def _plate(picture: np.ndarray, behind: np.ndarray) -> np.ndarray:
+    return picture + behind[..., 3:].astype(np.float32) / 255 * (behind[..., :3] - picture)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from portraitist.results import PersonaRecord, PictureReport, PictureResult, Pic
 from ..composing import composed, sources
 from ..composing.controls import PartControls
 from ..detail.carry import carried
+from ..detail.mesh import seen
 from ..detail.motion import motion
 from ..editing.delivery import delivered
 from ..editing.moving import moved
@@ -109,7 +110,7 @@ def _delivered(
         [made] = delivered(
             person,
             photo,
-            [carried(photo.scene, motion(before, after, []))],
+            [carried(photo.scene, motion(*seen([before, after])))],
             requested=[request.values],
             targets=[target],
             reach=record.reach,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..detail.fields import resized
+from ..detail.mesh import seen
 from ..detail.motion import motion, path_between
 from ..detail.portrait import detail_of, with_detail
 from ..faces.image_io import at_side, to_tensor, to_uint8
@@ -32,7 +33,7 @@ def detailed(model: PersonaModel, judge: Judge, w: Tensor, picture: np.ndarray) 
     details, names = [], []
     for index in nearest(model, judge, picture):
         anchor, before = model.anchors[index : index + 1], to_uint8(judge.anchor_images[index : index + 1])[0]
-        moved = motion(before, picture, path_between(model.generator, anchor, w))
+        moved = motion(*seen([before, picture]), path_between(model.generator, anchor, w))
         details.append(detail_of(resized(kept_detail.shown(model.detail[index]), SIDE), moved))
         names.append(model.photos[index])
     return with_detail(picture, details, SIDE), names
