@@ -1,4 +1,4 @@
-"""What a persona makes of two photos, or of several portraits at once: transfer, blend, strip."""
+"""What a persona makes of two photos, of several portraits at once, or in another style."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .errors import InvalidRequest
 from .jobs import Job
 from .photos import PhotoLike, read, stored
 from .picture import Picture
-from .requests import Blend, Direction, Region, Strict, Strip, Transfer
+from .requests import Blend, Direction, Extend, Region, Restyle, Strict, Strip, StyledRegion, Transfer
 from .submission import Uploads, build
 from .targets import expanded
 from .webhooks.wire import Webhook
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .persona import Reaches
 
 REGIONS: tuple[str, ...] = get_args(Region)
+STYLED: tuple[str, ...] = get_args(StyledRegion)
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
 MOST = 256  # portraits of one strip
 
@@ -183,6 +184,97 @@ class Collages:
             cells += batch.values
         request = build(Strip, persona_id=self.id, values=cells, vertical=vertical, strict=strict, seed=seed)
         return self._submit(request, None, {"kind": "one"}, wait, webhook)
+
+    @overload
+    def extend(
+        self,
+        photo: PhotoLike,
+        size: tuple[int, int],
+        *,
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: Literal[True] = True,
+    ) -> Picture: ...
+    @overload
+    def extend(
+        self,
+        photo: PhotoLike,
+        size: tuple[int, int],
+        *,
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: Literal[False],
+    ) -> Job[Picture]: ...
+    def extend(
+        self,
+        photo: PhotoLike,
+        size: tuple[int, int],  # width and height of what comes out, px; at most four times the photo's
+        *,
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: bool = True,
+    ) -> Any:
+        """A wider or taller photo: its background goes on. The photo itself stays, bit for bit, in the middle of the width and at the
+        bottom.
+
+        Raises InvalidRequest for a size that is smaller than the photo or far larger, FaceNotFound when it does not show this person."""
+        uploads = Uploads(self._backend, self.id)
+        request = build(Extend, persona_id=self.id, photo=stored(uploads, *read(photo)), size=size, seed=seed)
+        return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
+
+    @overload
+    def restyle(
+        self,
+        photo: PhotoLike | None = None,
+        *,
+        style: str,
+        strength: float = 1.0,
+        region: str | None = None,
+        preset: str = "fast",
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: Literal[True] = True,
+    ) -> Picture: ...
+    @overload
+    def restyle(
+        self,
+        photo: PhotoLike | None = None,
+        *,
+        style: str,
+        strength: float = 1.0,
+        region: str | None = None,
+        preset: str = "fast",
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: Literal[False],
+    ) -> Job[Picture]: ...
+    def restyle(
+        self,
+        photo: PhotoLike | None = None,  # None: a new portrait, the one of `seed`
+        *,
+        style: str,  # toon, pencil, clay, or one of `studio.styles`
+        strength: float = 1.0,  # 0 to 1
+        region: str | None = None,  # head, face, hair, eyes, smile, nose or background; None: the whole aligned face
+        preset: str = "fast",  # "best": the generator is tuned to the photo first, which takes seconds
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: bool = True,
+    ) -> Any:
+        """The person in a style: a square picture of the face or, with `region`, the photo with that region restyled and all else as it
+        was, bit for bit.
+
+        Raises InvalidRequest for an unknown region or a style of another prior, NotFound for a style that there is not, FaceNotFound when
+        the photo does not show this person."""
+        if region is not None:
+            _known("region", region, STYLED)
+            if photo is None:
+                raise InvalidRequest("a region is of a photo; give one, or leave region out", param="region")
+        uploads = Uploads(self._backend, self.id)
+        given = None if photo is None else stored(uploads, *read(photo))
+        request = build(
+            Restyle, persona_id=self.id, photo=given, style=style, strength=strength, region=region, preset=preset, seed=seed
+        )  # fmt: skip
+        return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
 
 
 def _known(param: str, given: object, known: Sequence[str]) -> None:

@@ -24,14 +24,18 @@ from .requests import (
     Drag,
     Edit,
     Enhance,
+    Extend,
+    LearnStyle,
     Open,
     Photo,
+    Restyle,
     Retouch,
     Strip,
     Synthesize,
     Transfer,
 )
 from .results import Closed, PersonaRecord, Pictures
+from .styles.record import StyleRecord
 
 GB = 2**30
 
@@ -111,9 +115,24 @@ add(Operation(Open, Closed, _WORKERS + "open", "hold open", lane="live", photos=
 add(Operation(Retouch, Pictures, _WORKERS + "retouch", "retouch", photos=("photo",)))
 add(Operation(Transfer, Pictures, _WORKERS + "transfer", "transfer", photos=("photo", "like")))
 add(Operation(Blend, Pictures, _WORKERS + "blend", "blend", photos=("photo", "other")))
+add(Operation(Extend, Pictures, _WORKERS + "extend", "extend", photos=("photo",)))
+add(Operation(Restyle, Pictures, _WORKERS + "restyle", "restyle", photos=("photo",)))
 add(Operation(Strip, Pictures, _WORKERS + "strip", "strip"))
 add(Operation(Compose, Pictures, _WORKERS + "compose", "edit part by part", photos=("photo", "like")))
 add(Operation(Enhance, Pictures, _WORKERS + "enhance", "restore", photos=("photo",)))
 add(
     Operation(CalibratePrior, PriorRecord, _WORKERS + "calibrate", "calibrate", lane="tune", memory=2 * GB, learns=True)
+)
+add(
+    Operation(
+        LearnStyle,
+        StyleRecord,
+        _WORKERS + "style",
+        "learn a style",
+        lane="tune",
+        memory=2 * GB,
+        learns=True,
+        photos=("images",),
+        judges_photos=True,
+    )
 )

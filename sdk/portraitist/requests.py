@@ -21,7 +21,11 @@ Landmark = Literal[
 
 # Parts that can be taken from another photo, and ways in which two photos go over into each other.
 Region = Literal["smile", "eyes", "nose"]
+StyledRegion = Literal["head", "face", "hair", "eyes", "smile", "nose", "background"]
 Direction = Literal["left-right", "right-left", "top-bottom", "bottom-top"]
+
+# Pixels of a side of an extended photo.
+ExtendedSide = Annotated[int, Field(ge=1, le=16_384)]
 
 # Beyond the person's reach: False: clamp; True: refuse; "photos": refuse what lies beyond the photos, too.
 Strict = bool | Literal["photos"]
@@ -217,6 +221,37 @@ class Strip(Request):
     seed: int = 0
 
 
+class Extend(Request):
+    """A photo with more background around it."""
+
+    operation: Literal["extend"] = "extend"
+    persona_id: str
+    photo: Photo
+    size: tuple[ExtendedSide, ExtendedSide]  # width and height of what comes out, px
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Extend:
+        if self.size[0] * self.size[1] > 40_000_000:
+            raise ValueError("more than 40 million pixels; give a smaller size")
+        return self
+
+
+class Restyle(Request):
+    """A photo, or a new portrait, in a style: all of it, or one region."""
+
+    operation: Literal["restyle"] = "restyle"
+    persona_id: str
+    photo: Photo | None = None  # None: a new portrait
+    style: str
+    strength: float = Field(default=1.0, ge=0, le=1)
+    region: StyledRegion | None = (
+        None  # the rest of the photo stays, bit for bit; None: the aligned face, background included
+    )
+    preset: Literal["fast", "best"] = "fast"  # best: the generator is tuned to the photo first
+    seed: int = 0
+
+
 class PartChange(Request):
     """What is done to one part of a face. `like`: number of the photo that it is taken from; `draw`: seed of a face that nobody has."""
 
@@ -266,4 +301,15 @@ class CalibratePrior(Request):
     prior: str
     generator_sha256: str  # the weights that were meant: a prior of that name may have been replaced since
     samples: int | None = Field(default=None, ge=32, le=100_000)  # None: by resolution
+    seed: int = 0
+
+
+class LearnStyle(Request):
+    """Learn a style from pictures of faces, for personas of one prior."""
+
+    operation: Literal["style"] = "style"
+    name: str
+    base: str = "default"
+    images: list[Photo]
+    steps: int | None = Field(default=None, ge=20, le=10_000)  # None: by the number of pictures
     seed: int = 0

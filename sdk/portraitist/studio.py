@@ -24,6 +24,7 @@ from .photos import PhotoLike
 from .priors.library import Priors
 from .requests import CreatePersona
 from .results import PersonaRecord
+from .styles.library import Styles
 from .submission import Uploads, build, new_persona_id, submit
 from .targets import check_name
 from .vault.receipts import Receipt
@@ -53,13 +54,15 @@ def connect(
 
 class Studio:
     """`studio.personas` are the people it has learnt. `studio.jobs` is the work that is waiting, running or done. `studio.priors` are
-    the generators that a person can start from. `studio.webhooks` are those that wait to be sent."""
+    the generators that a person can start from. `studio.styles` are other ways to draw. `studio.webhooks` are those that wait to be
+    sent."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.personas = Personas(backend)
         self.jobs = Jobs(backend)
         self.priors = Priors(backend)
+        self.styles = Styles(backend)
         self.webhooks = Webhooks(backend)
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from .errors import InvalidRequest, PortraitistError, QueueUnavailable, StorageE
 from .ledger import JobRow, NewJob
 from .memory import needed
 from .operations import operation
-from .store import SealedStore, words
+from .store import SealedStore, Store, words
 from .webhooks.wire import Webhook
 
 _QUOTED = 200  # characters of a value that is refused
@@ -37,16 +37,17 @@ def build(model: type[_R], **values: Any) -> _R:
 
 class Uploads:
     """The pictures that a call hands over, sealed with the persona's key: in the store before the job is in the ledger, and
-    erased again when it is refused. `new`: the persona is made by this job."""
+    erased again when it is refused. `new`: the persona is made by this job. Without a persona, nothing is sealed."""
 
-    def __init__(self, backend: Backend, persona_id: str, *, new: bool = False) -> None:
+    def __init__(self, backend: Backend, persona_id: str = "", *, new: bool = False) -> None:
         self.job_id = new_job_id()
         self.wrapped_key = ""
         self.contents: dict[str, str] = {}  # blob -> SHA-256 of the content
+        self._store: Store | SealedStore = backend.store
         if new:
             key, self.wrapped_key = backend.keyring.new_key(persona_id)
             self._store = SealedStore(backend.store, key, self.job_id)
-        else:
+        elif persona_id:
             self._store = backend.sealed(persona_id, self.job_id)
 
     def add(self, data: bytes) -> str:
@@ -57,7 +58,7 @@ class Uploads:
 
     def sealed(self, request: dict[str, Any]) -> Any:
         """The request as it goes into the ledger."""
-        return words.sealed(self._store, request)
+        return words.sealed(self._store, request) if isinstance(self._store, SealedStore) else request
 
     def sync(self) -> None:
         self._store.sync(self.contents)

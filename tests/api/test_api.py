@@ -224,6 +224,14 @@ def test_the_server_says_what_it_can_do(api, served):
     assert [p["name"] for p in api.get("/v1/priors").json()["items"]] == ["default", "default-256"]
     assert api.get("/v1/priors/default").json()["calibrated"] and api.get("/v1/priors/none").status_code in (404, 422)
     assert api.post("/v1/priors/default/calibrate", json={}).status_code == 422
+    assert [s["name"] for s in api.get("/v1/styles").json()["items"]] == ["toon", "pencil", "clay"]
+    assert api.get("/v1/styles/toon").json()["record"] is None and api.get("/v1/styles/none").status_code == 404
+    assert api.delete("/v1/styles/toon").status_code == 422
+    few = [("images", (f"{n}.png", png("red"))) for n in range(3)]
+    for taken in ("toon", "mine"):
+        request = ("request", (None, json.dumps({"name": taken}), "application/json"))
+        refused = api.post("/v1/styles", files=[request, *few])
+        assert refused.json()["code"] == ("conflict" if taken == "toon" else "invalid_request"), refused.text
     assert api.get("/ready").json() == {"ledger": "ok", "store": "ok"}
 
 
@@ -277,6 +285,8 @@ def test_points_parts_and_two_photos(api, ana):
     assert make("blend", [photo, other], mask=0.5)["status"] == "succeeded"
     assert make("transfer", [photo, ("like", other[1])], region="eyes")["status"] == "succeeded"
     assert make("compose", [photo, other], parts=[{"name": "hair", "like": "part:other"}])["status"] == "succeeded"
+    assert make("extend", [photo], size=[30, 20])["status"] == "succeeded"
+    assert make("restyle", [photo], style="toon", strength=0.5, region="hair")["status"] == "succeeded"
     strip = api.post(
         "/v1/personas/ana/strip", json={"values": [{"yaw": -5}, {"yaw": 5}]}, headers={"Prefer": "wait=20"}
     )

@@ -72,6 +72,8 @@ class Tenant:
             "Persona.transfer": lambda: persona.transfer(b"x", b"y"),
             "Persona.blend": lambda: persona.blend(b"x", b"y"),
             "Persona.strip": lambda: persona.strip([{}, {}]),
+            "Persona.extend": lambda: persona.extend(b"x", (9, 9)),
+            "Persona.restyle": lambda: persona.restyle(b"x", style="toon"),
             "Persona.enhance": lambda: persona.enhance(b"x"),
             "Persona.add": lambda: persona.add(b"x"),
             "Persona.delete": lambda: persona.delete(),

@@ -1,8 +1,8 @@
-"""transfer, blend, strip: what is refused before anything is sent, and what is asked for."""
+"""transfer, blend, strip, extend, restyle: what is refused before anything is sent, and what is asked for."""
 
 import pytest
 
-from portraitist.errors import InvalidRequest, OutOfRange, UnknownAttribute
+from portraitist.errors import Conflict, InvalidRequest, NotFound, OutOfRange, UnknownAttribute
 from portraitist.testing import fake_studio
 
 
@@ -29,6 +29,11 @@ def test_what_is_asked_for(studio, ana):
     assert ana.blend(b"photo", b"other").image.size and asked(studio)["mask"] == "left-right"
     assert ana.strip([{"yaw": -10}, {}, {"yaw": 10}], vertical=True).image.size
     assert asked(studio)["values"] == [{"yaw": -10}, {}, {"yaw": 10}] and asked(studio)["vertical"]
+    assert ana.extend(b"photo", (300, 200)).image.size and asked(studio)["size"] == [300, 200]
+    assert ana.restyle(b"photo", style="clay", strength=0.5, region="hair").image.size
+    request = asked(studio)
+    assert (request["style"], request["strength"], request["region"]) == ("clay", 0.5, "hair")
+    assert ana.restyle(style="toon", seed=3).image.size and asked(studio)["photo"] is None
 
 
 @pytest.mark.parametrize(
@@ -39,6 +44,12 @@ def test_what_is_asked_for(studio, ana):
         (lambda ana: ana.transfer(b"1", b"2", strength=float("nan")), InvalidRequest, "strength"),
         (lambda ana: ana.blend(b"1", b"2", mask="inside-out"), InvalidRequest, "left-right"),
         (lambda ana: ana.blend(b"1", b"2", mask=float("nan")), InvalidRequest, "mask"),
+        (lambda ana: ana.extend(b"1", (100_000, 100)), InvalidRequest, "16384"),
+        (lambda ana: ana.extend(b"1", (16_000, 16_000)), InvalidRequest, "40 million"),
+        (lambda ana: ana.extend(b"1", (0, 10)), InvalidRequest, "size"),
+        (lambda ana: ana.restyle(b"1", style="toon", strength=1.5), InvalidRequest, "strength"),
+        (lambda ana: ana.restyle(b"1", style="toon", region="tail"), InvalidRequest, "head"),
+        (lambda ana: ana.restyle(style="toon", region="hair"), InvalidRequest, "region"),
         (lambda ana: ana.strip([{}]), InvalidRequest, "2 to 256"),
         (lambda ana: ana.strip("yaw"), InvalidRequest, "2 to 256"),
         (lambda ana: ana.strip([{}] * 300), InvalidRequest, "2 to 256"),
@@ -65,3 +76,35 @@ def test_on_the_command_line(cli, tmp_path):
     ):
         code, _, told = cli(*wrong)
         assert (code == 2 and wrong[-2] in told) or "--set" in told
+
+
+def test_wider_and_restyled_on_the_command_line(cli, tmp_path):
+    cli("create", "ana", "photos")
+    assert cli("extend", "ana", "photos/a.jpg", "--size", "300x200", "--out", "wide.png")[0] == 0
+    assert cli("restyle", "ana", "photos/a.jpg", "--style", "clay", "--region", "hair", "--out", "clay.png")[0] == 0
+    assert cli("restyle", "ana", "--style", "pencil", "--out", "drawn.png")[0] == 0
+    assert {"wide.png", "clay.png", "drawn.png"} <= {path.name for path in tmp_path.iterdir()}
+    code, _, told = cli("extend", "ana", "photos/a.jpg", "--size", "large")
+    assert code == 2 and "1024,512" in told
+
+
+def test_styles(studio, cli):
+    assert [style.name for style in studio.styles.list()] == ["toon", "pencil", "clay"]
+    assert "default" in studio.styles.get("toon").bases and "oil" not in studio.styles
+    pictures = [b"%d" % n for n in range(6)]
+    for call, error in (
+        (lambda: studio.styles.learn("mine", pictures[:1]), InvalidRequest),
+        (lambda: studio.styles.learn("mine", pictures * 100), InvalidRequest),
+        (lambda: studio.styles.learn("../mine", pictures), InvalidRequest),
+        (lambda: studio.styles.learn("mine", pictures, steps=1), InvalidRequest),
+        (lambda: studio.styles.learn("toon", pictures), Conflict),
+        (lambda: studio.styles.remove("toon"), InvalidRequest),
+        (lambda: studio.styles.remove("mine"), NotFound),
+        (lambda: studio.styles.get("mine"), NotFound),
+    ):
+        with pytest.raises(error):
+            call()
+    assert studio.jobs.list() == []
+    code, out, _ = cli("styles", "list")
+    assert code == 0 and [line.split(":")[0] for line in out.splitlines()] == ["toon", "pencil", "clay"]
+    assert cli("styles", "remove", "toon", "--yes")[0] == 2 and cli("styles", "remove", "mine", "--yes")[0] == 1

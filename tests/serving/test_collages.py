@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portraitist.errors import FaceNotFound
-from portraitist.requests import Blend, Photo, Strip, Transfer
+from portraitist.errors import FaceNotFound, InvalidRequest, NotFound
+from portraitist.requests import Blend, Extend, Photo, Restyle, Strip, Transfer
 from portraitist_workers import operations
 from portraitist_workers.persona.warm import PERSONAS
 
@@ -82,3 +82,41 @@ def test_a_photo_without_a_face(world):
     ):
         with pytest.raises(FaceNotFound, match="bad-no-face.jpg"):
             operations.run(request, world)
+
+
+def test_extending(world):
+    request = Extend(persona_id=persona_id(1), photo=photo(world, NEW), size=(700, 600))
+    picture, pixels = made(world, request)
+    original = np.asarray(Image.open(NEW).convert("RGB")).astype(int)
+    height, width = original.shape[:2]
+    left = (700 - width) // 2
+    assert pixels.shape == (600, 700, 3) and picture.report.mark > 3 and picture.crop is None
+    assert (pixels[600 - height :, left : left + width] == original).all()
+    for size in ((width - 1, 600), (width, height), (5 * width, height)):
+        with pytest.raises(InvalidRequest, match="size="):
+            operations.run(request.model_copy(update={"size": size}), world)
+
+
+def test_restyling_a_photo_and_a_region_of_it(world):
+    ask = {"persona_id": persona_id(1), "style": "toon"}
+    whole, pixels = made(world, Restyle(**ask, photo=photo(world, NEW)))
+    assert pixels.shape == (256, 256, 3) and whole.report.mark > 3
+    none, plain = made(world, Restyle(**ask, photo=photo(world, NEW), strength=0.0))
+    half, between = made(world, Restyle(**ask, photo=photo(world, NEW), strength=0.5))
+    assert np.abs(pixels - between).mean() < np.abs(pixels - plain).mean() > np.abs(plain - between).mean() > 3
+    picture, within = made(world, Restyle(**ask, photo=photo(world, NEW), region="eyes"))
+    original = np.asarray(Image.open(NEW).convert("RGB")).astype(int)
+    changed = np.abs(within - original).max(2) > 0
+    assert within.shape == original.shape and 0.001 < changed.mean() < 0.15 and picture.report.outside_change == 0
+    assert Image.open(io.BytesIO(world.blob(picture.crop))).size == (128, 128)
+
+
+def test_restyling_a_new_portrait(world):
+    ask = {"persona_id": persona_id(1), "style": "pencil", "seed": 4}
+    first, second = (made(world, Restyle(**ask))[1] for _ in range(2))
+    assert first.shape == (256, 256, 3) and (first == second).all()
+    assert np.abs(made(world, Restyle(**ask | {"seed": 5}))[1] - first).mean() > 3
+    with pytest.raises(InvalidRequest, match="region"):
+        operations.run(Restyle(**ask, region="hair"), world)
+    with pytest.raises(NotFound, match="no style 'oil'"):
+        operations.run(Restyle(**ask | {"style": "oil"}), world)

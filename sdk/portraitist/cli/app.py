@@ -11,7 +11,22 @@ import typer
 
 from .. import __version__
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError, printable
-from . import admin, fleet, joining, keys, make, priors, pulling, receipts, studio, tenants, train, verify, webhooks
+from . import (
+    admin,
+    fleet,
+    joining,
+    keys,
+    make,
+    priors,
+    pulling,
+    receipts,
+    studio,
+    styles,
+    tenants,
+    train,
+    verify,
+    webhooks,
+)
 from .words import spoken
 
 
@@ -37,6 +52,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     joining.transfer,
     joining.blend,
     joining.strip,
+    joining.extend,
+    joining.restyle,
     make.enhance,
     verify.verify,
     admin.personas,
@@ -53,6 +70,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 for command in _COMMANDS:
     app.command()(command)
 app.add_typer(priors.app)
+app.add_typer(styles.app)
 app.add_typer(train.app)
 app.add_typer(tenants.app)
 app.add_typer(webhooks.app)

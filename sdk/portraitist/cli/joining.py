@@ -1,4 +1,4 @@
-"""transfer, blend, strip."""
+"""transfer, blend, strip, extend, restyle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..collages import DIRECTIONS, REGIONS
+from ..collages import DIRECTIONS, REGIONS, STYLED
 from ..errors import InvalidRequest
 from ..studio import connect
 from ..targets import Batch
@@ -89,6 +89,72 @@ def strip(
     paths = Places(out, f"{person.name}-strip", force).before(ONE, no_wait)
     job = person.strip([_values(text) for text in set_], vertical=vertical, seed=seed, wait=False)
     started(job, json) if no_wait else deliver(job, paths, json)
+
+
+def extend(
+    persona: Who,
+    photo: First,
+    size: Annotated[str, typer.Option(metavar="WIDTH,HEIGHT", help="Of what comes out, px.")],
+    seed: Seed = 0,
+    out: Out = None,
+    force: Force = False,
+    no_wait: NoWait = False,
+    home: Home = None,
+    tenant: Tenant = None,
+    json: AsJson = False,
+) -> None:
+    """A wider or taller photo: its background goes on, and the photo itself stays."""
+    person = connect(home=home, tenant=tenant).personas.get(persona)
+    paths = Places(out, f"{stem_of(photo)}-extended", force).before(ONE, no_wait)
+    job = person.extend(options.photo(photo), _size(size), seed=seed, wait=False)
+    started(job, json) if no_wait else deliver(job, paths, json)
+
+
+def restyle(
+    persona: Who,
+    photo: Annotated[
+        str | None, typer.Argument(help="A photo that shows the person, or its https address; without: a new portrait.")
+    ] = None,
+    style: Annotated[
+        str, typer.Option(help="toon, pencil, clay, or one that `portraitist styles list` shows.")
+    ] = "toon",
+    strength: Annotated[float, typer.Option(help="How much of it, 0 to 1.")] = 1.0,
+    region: Annotated[
+        str | None, typer.Option(help=f"Restyle this alone, and leave the photo: {', '.join(STYLED)}.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="fast, or best: the generator is tuned to the photo first.")] = "fast",
+    seed: Seed = 0,
+    out: Out = None,
+    force: Force = False,
+    no_wait: NoWait = False,
+    home: Home = None,
+    tenant: Tenant = None,
+    json: AsJson = False,
+) -> None:
+    """The person as a cartoon, a drawing, …: a square portrait, or one region of the photo."""
+    person = connect(home=home, tenant=tenant).personas.get(persona)
+    stem = person.name if photo is None else stem_of(photo)
+    paths = Places(out, f"{stem}-{style}", force).before(ONE, no_wait)
+    job = person.restyle(
+        None if photo is None else options.photo(photo),
+        style=style,
+        strength=strength,
+        region=region,
+        preset=preset,
+        seed=seed,
+        wait=False,
+    )
+    started(job, json) if no_wait else deliver(job, paths, json)
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        raise InvalidRequest(
+            f"--size {text[:40]!r}: expected a width and a height, as in 1024,512", param="--size"
+        ) from None
+    return width, height
 
 
 def _share(text: str) -> float:

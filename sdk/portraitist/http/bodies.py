@@ -29,6 +29,7 @@ from ..priors.library import Priors
 from ..pulls import By
 from ..requests import Landmark
 from ..studio import Personas
+from ..styles.library import Styles
 from ..webhooks.wire import ENDS, Webhook
 
 log = logging.getLogger(__name__)
@@ -260,3 +261,8 @@ def create_verb() -> Verb:
 
 def calibrate_verb() -> Verb:
     return verb(OPERATIONS["calibrate"], Priors.calibrate)
+
+
+def style_verb() -> Verb:
+    name = (str, Field(min_length=1, max_length=64, description="Unique among your styles"))
+    return verb(OPERATIONS["style"], Styles.learn, also={"name": name})

@@ -20,6 +20,8 @@ from ..operations import OPERATIONS
 from ..priors.prior import Prior
 from ..priors.record import PriorRecord
 from ..results import PersonaRecord, Progress
+from ..styles.library import Style
+from ..styles.record import StyleRecord
 from .words import spoken
 
 T = TypeVar("T")
@@ -80,6 +82,12 @@ class PriorShown(BaseModel):
     calibrated: bool
     assets: list[str]
     record: PriorRecord | None = Field(default=None, description="null: it comes with Portraitist")
+
+
+class StyleShown(BaseModel):
+    name: str
+    bases: list[str] = Field(description="Priors whose personas can wear it")
+    record: StyleRecord | None = Field(default=None, description="null: it comes with Portraitist")
 
 
 class WebhookShown(BaseModel):
@@ -156,6 +164,10 @@ def persona(backend: Backend, row: PersonaRow) -> PersonaShown:
         {**said, "consent": None, "expires": None if row.expires is None else _at(row.expires)}
     )
     return shown.model_copy(update={"consent": consent})
+
+
+def style(found: Style) -> StyleShown:
+    return StyleShown(name=found.name, bases=list(found.bases), record=found.record)
 
 
 def prior(found: Prior) -> PriorShown:

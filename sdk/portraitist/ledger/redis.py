@@ -81,6 +81,11 @@ class RedisLedger:
         """The imported priors of this ledger's tenant."""
         return RedisPriors(self)
 
+    @property
+    def styles(self) -> RedisPriors:
+        """The tenant's learnt styles, which lie on a shelf of their own beside the priors."""
+        return RedisPriors(self, shelf="style/")
+
     # -- the client's side ---------------------------------------------------------------------------------------
 
     def submit(self, job: NewJob) -> tuple[JobRow, bool]:

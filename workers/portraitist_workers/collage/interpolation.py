@@ -45,7 +45,8 @@ def interpolate(
             every layer. Without it, convolutions carry the other sources over the border: from 4 px maps over the whole picture
     """
     first = sources[0]
-    state = alone = state or first.start()
+    alone = state or first.start()
+    state = state or _begun(sources, weights)
     layers = first.synthesis.layers()
     while state.position < len(layers):
         before, at = state, layers[state.position].name == "torgb"
@@ -62,6 +63,18 @@ def interpolate(
             )  # half of a soft border: a cut would show
             state = _with(state, at, torch.lerp(_map(alone, at), _map(state, at), inside))
     return picture(state)
+
+
+def _begun(sources: Sequence[Source], weights: Weights) -> State:
+    """Before the first layer. Different generators begin with different constants, which are mixed as all that follows."""
+    start = sources[0].start()
+    height, width = start.x.shape[2:]
+    a = weights(0, (height, width))
+    if a is None or all(source.synthesis is sources[0].synthesis for source in sources):
+        return start
+    return replace(
+        start, x=functools.reduce(torch.add, [a[:, k : k + 1].to(start.x) * s.start().x for k, s in enumerate(sources)])
+    )
 
 
 def picture(state: State) -> Tensor:

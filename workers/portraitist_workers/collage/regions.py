@@ -14,9 +14,14 @@ _PARTS = {
     "smile": ("lips", "mouth"),
     "eyes": ("eyes", "brows"),
     "nose": ("nose",),
+    "hair": ("hair",),
+    "face": ("skin", "brows", "eyes", "nose", "lips", "mouth"),
+    "head": ("skin", "brows", "eyes", "nose", "lips", "mouth", "hair", "neck"),
+    "background": ("background",),
 }
 _GROWN = {"smile": 0.09, "eyes": 0.035, "nose": 0.02}  # of the side: what moves along
-_FEATHER = 0.05  # of the side
+_FEATHER = {"hair": 0.02, "face": 0.02, "head": 0.02, "background": 0.02}  # of the side; of parts within the face
+_WITHIN = 0.05
 
 
 @torch.no_grad()
@@ -29,6 +34,8 @@ def region(images: Tensor, name: str) -> Tensor:
     seen = sum(shares[:, parser.names.index(part)] for part in _PARTS[name])
     assert isinstance(seen, Tensor)
     where = (seen.amax(0) > 0.5).to(torch.uint8).cpu().numpy()
-    size = 2 * round(_GROWN[name] * side) + 1
+    size = 2 * round(_GROWN.get(name, 0.0) * side) + 1
     where = cv2.dilate(where, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    return feathered(torch.from_numpy(where.astype(np.float32))[None, None].to(images), _FEATHER * side)
+    return feathered(
+        torch.from_numpy(where.astype(np.float32))[None, None].to(images), _FEATHER.get(name, _WITHIN) * side
+    )

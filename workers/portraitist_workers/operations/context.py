@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from portraitist.priors.home import PriorHome
 from portraitist.priors.homes import local_home
 from portraitist.results import PersonaRecord, Progress
+from portraitist.styles.home import FolderStyles, StyleHome
 
 from ..provenance.gallery import Gallery
 from ..provenance.origin import MarkedImage, Origin
@@ -31,6 +32,10 @@ class Context(Protocol):
     @property
     def priors(self) -> PriorHome:
         """Where the imported priors are that this job may use."""
+
+    @property
+    def styles(self) -> StyleHome:
+        """Where the learnt styles are that this job may use."""
 
     def blob(self, digest: str) -> bytes:
         """The bytes stored under `digest`. Raises NotFound, StorageError."""
@@ -75,6 +80,10 @@ class MemoryContext(Gallery):
     @property
     def priors(self) -> PriorHome:
         return local_home()
+
+    @property
+    def styles(self) -> StyleHome:
+        return FolderStyles(local_home().root.parent / "styles")
 
     def blob(self, digest: str) -> bytes:
         from portraitist.errors import NotFound

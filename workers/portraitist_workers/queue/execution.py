@@ -33,6 +33,8 @@ from portraitist.priors.homes import home_of
 from portraitist.requests import CreatePersona
 from portraitist.results import PersonaRecord, Progress
 from portraitist.store import SealedStore, Store, words
+from portraitist.styles.home import StyleHome
+from portraitist.styles.home import home_of as styles_of
 
 from .. import settings
 from ..provenance.gallery import Gallery
@@ -207,6 +209,10 @@ class JobContext(Gallery):
     @cached_property
     def priors(self) -> PriorHome:
         return home_of(self._backend.of(self._row.tenant), self._patiently)
+
+    @cached_property
+    def styles(self) -> StyleHome:
+        return styles_of(self._backend.of(self._row.tenant), self._patiently)
 
     def blob(self, digest: str) -> bytes:
         data = self._patiently(lambda: self._store.get(digest))

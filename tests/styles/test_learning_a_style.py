@@ -1,0 +1,113 @@
+"""From a user's pictures to a style that a persona wears: the operation, what it refuses, and its home."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from portraitist.errors import Conflict, InvalidImage, InvalidRequest, JobCancelled
+from portraitist.requests import LearnStyle, Photo
+from portraitist.styles.home import FolderStyles
+from portraitist.styles.library import weights_of
+from portraitist.styles.record import read
+from portraitist_workers import operations
+from portraitist_workers.operations import MemoryContext
+from portraitist_workers.operations.style import aligned
+from portraitist_workers.persona.rendering import render
+from portraitist_workers.priors import library
+from portraitist_workers.styles.delta import put_on
+from portraitist_workers.styles.drawn import clay
+from portraitist_workers.styles.drawn.face import faces
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return library.load()
+
+
+@pytest.fixture(scope="module")
+def drawings(prior):
+    """[R, R, 3] uint8: seven faces in clay."""
+    z = torch.randn(7, prior.generator.config.z_dim, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        return [
+            (clay.draw(face) * 255).astype(np.uint8)
+            for face in faces(render(prior.generator, prior.generator.mapping(z)))
+        ]
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_HOME", str(tmp_path))
+    return MemoryContext()
+
+
+def png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def asked(world, drawings, **more):
+    files = [Photo(name=f"{number}.png", blob=world.put(png(one))) for number, one in enumerate(drawings)]
+    return LearnStyle(**{"name": "mine", "images": files, "steps": 20} | more)
+
+
+def test_a_style_of_ones_own(world, drawings, prior, tmp_path):
+    """Few steps go towards the drawings, and away from what the prior draws."""
+    broken = [
+        Photo(name="broken.png", blob=world.put(b"no picture")),
+        Photo(name="late.png", fault="not fetched: too slow"),
+    ]
+    sky = Photo(name="sky.png", blob=world.put(png(np.full((200, 300, 3), 180, np.uint8))))
+    request = asked(world, drawings)
+    request.images += [*broken, sky]
+    record = operations.run(request, world)
+    assert (record.pictures, set(record.refused)) == (7, {"broken.png", "late.png", "sky.png"})
+    assert record.refused["sky.png"] == "no face was seen in it" and "7 pictures are few" in record.warnings[0]
+    assert record.base_sha256 == prior.sha256 and record.figures["faces_found"] > 0.8
+    kept = FolderStyles(tmp_path / "styles")
+    assert kept.names() == ["mine"] and read(kept.data("mine"), "mine") == record
+    styled = put_on(weights_of(kept, "mine", "default", prior.sha256), prior.generator, prior.generator)
+    pictures = torch.from_numpy(np.stack([aligned(one, 128) for one in drawings])).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.no_grad():
+        w = prior.encoder(pictures)
+        before, after = (float((render(one, w) - pictures).abs().mean()) for one in (prior.generator, styled))
+    assert after < 0.9 * before
+    with pytest.raises(Conflict, match="another name"):
+        operations.run(request.model_copy(update={"steps": 20}), world)
+
+
+def test_a_style_of_another_prior_is_refused(world, drawings, tmp_path):
+    operations.run(asked(world, drawings), world)
+    with pytest.raises(InvalidRequest, match="learnt on the prior 'default'.*made from another, 'default-256'"):
+        weights_of(FolderStyles(tmp_path / "styles"), "mine", "default-256", "1" * 64)
+
+
+def test_too_few_faces(world, drawings):
+    noise = [np.random.default_rng(k).integers(0, 255, (128, 128, 3), dtype=np.uint8) for k in range(4)]
+    with pytest.raises(InvalidImage, match=r"only 3 of 7 pictures can be used, and a style needs 5: 3.png: no face"):
+        operations.run(asked(world, [*drawings[:3], *noise]), world)
+
+
+def test_it_goes_on_after_a_kill(world, drawings, monkeypatch):
+    from portraitist_workers.operations import style
+
+    monkeypatch.setattr(style, "CHECKPOINT_SECONDS", -1.0)
+    whole = operations.run(asked(world, drawings, name="whole"), world)
+
+    def stop(progress):
+        if progress.stage == "learn" and progress.step == 12:
+            raise JobCancelled("killed")
+
+    cut = MemoryContext(stop)
+    cut.blobs.update(world.blobs)
+    with pytest.raises(JobCancelled):
+        operations.run(asked(cut, drawings, name="cut"), cut)
+    cut._on_step, seen = lambda progress: seen.append(progress), []
+    operations.run(asked(cut, drawings, name="cut"), cut)
+    assert next(p.step for p in seen if p.stage == "learn") == 13 and whole.steps == 20
+    data = {name: world.styles.data(name) for name in ("whole", "cut")}
+    assert data["whole"][-1000:] == data["cut"][-1000:]  # the same weights; the records differ

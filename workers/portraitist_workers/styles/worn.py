@@ -1,0 +1,46 @@
+"""A face in a style: the same latent drawn by two generators at once, whose features are mixed place by place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from portraitist.errors import PriorUnavailable
+
+from ..collage.interpolation import Size, Source, interpolate
+from ..collage.regions import region
+from ..collage.weights import of_image, second
+from ..generator import Generator, StyleGAN2
+
+
+@dataclass(frozen=True, eq=False)
+class Worn:
+    """plain, image [1, 3, R, R]: the face before and in the style. where [1, 1, R, R]: 1 in the region, 0 where nothing changed."""
+
+    plain: Tensor
+    image: Tensor
+    where: Tensor
+
+
+@torch.no_grad()
+def worn(own: Generator, styled: Generator, w: Tensor, *, strength: float = 1.0, part: str | None = None) -> Worn:
+    """The face at w [1, D] or [1, num_ws, D]. f <- (1 - a) f_own + a f_styled at every layer, a being `strength` within the region `part`
+    (`collage.regions`; None: everywhere) and 0 elsewhere. At strength 0 it is the own generator's picture, at 1 the styled one's.
+
+    Raises PriorUnavailable for a generator that is no StyleGAN2."""
+    if not isinstance(own, StyleGAN2) or not isinstance(styled, StyleGAN2):
+        raise PriorUnavailable(f"a generator of the kind {own.kind!r} wears no styles; use a StyleGAN2")
+    sources = [Source(one.synthesis, one.styles(w)) for one in (own, styled)]
+    plain = sources[0].image()
+    if part is None:
+        where = torch.ones_like(plain[:, :1])
+
+        def even(size: Size) -> Tensor:
+            return torch.full((1, 1, *size), strength).to(plain)
+
+        return Worn(plain, interpolate(sources, second(even)), where)
+    where = region(torch.cat([plain, sources[1].image().clamp(-1, 1)]), part)
+    mask = of_image(where)
+    return Worn(plain, interpolate(sources, second(lambda size: strength * mask(size)), within=mask), where)
