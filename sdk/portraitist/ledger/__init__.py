@@ -24,6 +24,7 @@ __all__ = [
     "DEFAULT_TENANT",
     "LANES",
     "MAX_ATTEMPTS",
+    "WOKEN",
     "Deletion",
     "EventRow",
     "JobRow",
@@ -37,5 +38,4 @@ __all__ = [
     "SqliteLedger",
     "Standing",
     "TenantRow",
-    "WOKEN",
 ]

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..backend import Backend
-from ..errors import InvalidRequest, NotFound, PersonaDeleted, PersonaExpired, PortraitistError
+from ..errors import InvalidRequest, NotFound, PersonaDeleted, PersonaExpired, PortraitistError, WaitTimeout
 from ..ledger import JobRow
 from ..ledger.protocol import TERMINAL
 from .commands import Command, command, superseded
@@ -42,8 +42,8 @@ class LiveSession:
     history as a request holds it. After "ended" there is no more."""
 
     def __init__(self, backend: Backend, job_id: str, *, call: Call = asyncio.to_thread) -> None:
-        self.job_id, self.state, self.over = job_id, {}, False
-        self.state: Json
+        self.job_id, self.over = job_id, False
+        self.state: Json = {}
         self.number = 0  # of the last command
         self.name = secrets.token_hex(8)  # this client's
         self._backend, self._call = backend, call
@@ -96,6 +96,14 @@ class LiveSession:
             self._news.clear()
             await self._news.wait()
 
+    async def heard(self, timeout: float = 30.0) -> None:
+        """Until the worker has obeyed all that was sent. Raises WaitTimeout."""
+        end = time.monotonic() + timeout
+        while self.state.get("seen", {}).get(self.name, 0) < self.number or "steps" not in self.state:
+            if time.monotonic() > end or self.over:
+                raise WaitTimeout(f"session {self.job_id} has not answered", job_id=self.job_id)
+            await asyncio.sleep(_TRY_S)
+
     async def leave(self) -> None:
         """Hang up; the session goes on for a while."""
         self.over = True
@@ -128,7 +136,13 @@ class LiveSession:
             self._end({"is": "ended", "why": "failed", "error": error.to_dict()})
         except Exception as error:  # a fault of ours must not leave who waits for ever
             log.exception("live session")
-            self._end({"is": "ended", "why": "failed", "error": PortraitistError(f"{type(error).__name__}: {error}").to_dict()})
+            self._end(
+                {
+                    "is": "ended",
+                    "why": "failed",
+                    "error": PortraitistError(f"{type(error).__name__}: {error}").to_dict(),
+                }
+            )
 
     async def _talk(self, line: Line) -> None:
         """Until the line is cut, or the session is over."""

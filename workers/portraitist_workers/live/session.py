@@ -1,5 +1,5 @@
-"""One live session: commands change its history, and the engine shows what becomes of it. Quick pictures first; when nothing more comes, the
-picture as it would be saved."""
+"""One live session: commands change its history, and the engine shows what becomes of it. Quick pictures first; when nothing more comes,
+the picture as it would be saved."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Session:
         self._moving: Iterator[Shot] | None = None
         self._unsettled, self._comparing, self._touched = True, False, False
         self._points: list[Json] = []  # of the running drag, as last seen
+        self._from: tuple[str | None, str | None] = None, None  # whose command was the last, and its tag
         self._frame: Frame | None = None
         self._frames = self._commands = 0
         self._why = ""
@@ -81,12 +82,13 @@ class Session:
         waiting, self._seen = self._mailbox.take(wait)
         for client, tag, asked in waiting:
             self._commands += 1
+            self._from = client, tag
             try:
                 if isinstance(asked, InvalidRequest):
                     raise asked
                 self._obey(asked, engine)
             except PortraitistError as error:
-                self._say({"is": "refused", "to": client, "tag": tag, "do": getattr(asked, "do", None), "error": error.to_dict()})
+                self._refuse(getattr(asked, "do", None), error)
         if waiting:
             self._keeper.keep(self._history())
             self._tell()
@@ -144,7 +146,9 @@ class Session:
         """A new step after those in effect; `again`: in the place of the last one."""
         before = self.steps[: self.at - again]
         if len(before) >= MOST_STEPS:
-            raise InvalidRequest(f"a session has at most {MOST_STEPS} steps; save the picture and open that", param="do")
+            raise InvalidRequest(
+                f"a session has at most {MOST_STEPS} steps; save the picture and open that", param="do"
+            )
         self.steps, self.at = [*before, step], len(before) + 1
         self._unsettled = self._touched = True
         self._points = []
@@ -154,7 +158,8 @@ class Session:
         if not isinstance(last, DragStep) or len(last.points) != len(to):
             many = len(last.points) if isinstance(last, DragStep) else 0
             raise InvalidRequest(
-                f"aim names {len(to)} places, and the last step is {f'a drag of {many} points' if many else 'no drag'}", param="to"
+                f"aim names {len(to)} places, and the last step is {f'a drag of {many} points' if many else 'no drag'}",
+                param="to",
             )
         points = [Pull(handle=pull.handle, to=place) for pull, place in zip(last.points, to, strict=True)]
         seen = self._points
@@ -221,14 +226,25 @@ class Session:
         self.at -= 1
         self._unsettled, self._touched = True, False
         self._keeper.keep(self._history())
-        self._say({"is": "refused", "to": None, "tag": None, "do": step.do, "error": error.to_dict()})
+        self._refuse(step.do, error)
         self._tell()
+
+    def _refuse(self, do: str | None, error: PortraitistError) -> None:
+        client, tag = self._from
+        self._say({"is": "refused", "to": client, "tag": tag, "do": do, "error": error.to_dict()})
 
     def _show(self, shot: Shot, kind: str) -> None:
         self._context.check()  # no picture leaves after the persona was deleted
         height, width = shot.picture.pixels.shape[:2]
         self._frames += 1
-        head = {"frame": self._frames, "kind": kind, "width": width, "height": height, "step": shot.step, "points": shot.points}
+        head = {
+            "frame": self._frames,
+            "kind": kind,
+            "width": width,
+            "height": height,
+            "step": shot.step,
+            "points": shot.points,
+        }
         self._frame = Frame(head, encode_jpeg(shot.picture.pixels, QUALITY))
         self._say(self._frame)
 

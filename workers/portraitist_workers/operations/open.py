@@ -16,5 +16,7 @@ from .context import Context
 def run(request: Open, context: Context) -> Closed:
     """Raises InvalidImage, FaceNotFound, InvalidRequest where nobody could hold it."""
     if context.wire is None:
-        raise InvalidRequest("a live session needs a worker that clients can reach; submit it as a job", param="operation")
+        raise InvalidRequest(
+            "a live session needs a worker that clients can reach; submit it as a job", param="operation"
+        )
     return Session(request, context, context.wire, partial(Touched, request, context)).run()

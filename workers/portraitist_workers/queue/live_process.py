@@ -1,4 +1,4 @@
-"""The child of a worker's main process that holds live sessions (`live.host`): started when there is one to hold, and again when it died."""
+"""The child of a worker's main process that holds live sessions (`live.host`): started when there is one, and again when it died."""
 
 from __future__ import annotations
 
