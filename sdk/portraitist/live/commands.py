@@ -66,6 +66,7 @@ class Compare(_Command):
 
 
 Command = Set | DragOn | Aim | Simple | Compare
+NAMES = "set", "drag", "aim", "stop", "undo", "redo", "compare", "close"
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
 
 
@@ -79,6 +80,8 @@ def command(data: Any) -> Command:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or "do"
         said = printable(str(data.get("do"))[:40])
+        if first["type"].startswith("union_tag"):
+            raise InvalidRequest(f"there is no command {said!r}; there are {', '.join(NAMES)}", param="do") from None
         raise InvalidRequest(
             f"the command {said!r}: {where[:100]}: {first['msg'].lower()}", param=where[:100]
         ) from None

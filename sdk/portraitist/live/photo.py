@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from .. import recipes
@@ -26,6 +26,7 @@ from ..requests import DragStep, Open, Retouch, SetStep, Strict
 from ..results import Closed, PointReport, Reach
 from ..submission import build
 from ..targets import KEEP, check_name, expanded
+from .history import steps_of
 from .loop import called, loop
 from .messages import Frame, Json
 from .session import LiveSession
@@ -129,7 +130,7 @@ class OpenPhoto:
     def history(self) -> list[SetStep | DragStep]:
         """The steps that are in effect, the first one first."""
         self._heard()
-        return self._steps()
+        return steps_of(self._session.state)
 
     @property
     def points(self) -> list[PointReport]:
@@ -150,7 +151,7 @@ class OpenPhoto:
         """The pictures of what was asked last, as they come, up to the one that rests. Slow callers get fewer, and always that one."""
         shown = 0
         while True:
-            frame = self._until(lambda: self._fresh(shown), timeout)
+            frame = self._until(partial(self._fresh, shown), timeout)
             shown = frame.head["frame"]
             yield _shown(frame)
             if frame.head["kind"] == "rest" and self._sees(frame) >= self._last:
@@ -168,7 +169,7 @@ class OpenPhoto:
         """The picture in full quality, marked and signed, with its report and its recipe; `path`: also written there. A job of its own
         makes it, from the history."""
         self._heard()
-        row = saved(self._backend, self._backend.ledger.job(self.id), self._steps(), strict=strict)
+        row = saved(self._backend, self._backend.ledger.job(self.id), steps_of(self._session.state), strict=strict)
         picture: Picture = Job[Picture](self._backend, row).wait()
         if path is not None:
             picture.save(path)
@@ -245,12 +246,10 @@ class OpenPhoto:
         return _shown(self._until(lambda: self._of("rest", self._last), _WAIT_S))
 
     def _heard(self) -> None:
-        """Until the worker has heard every command."""
-        self._until(lambda: self._session.state.get("seen", {}).get(self._session.name, 0) >= self._last, _WAIT_S)
-
-    def _steps(self) -> list[SetStep | DragStep]:
-        state = self._session.state
-        return build(Retouch, persona_id="", steps=state["steps"][: state["at"]]).steps
+        """Until the worker has obeyed every command."""
+        if self._ended is not None:
+            raise _error(self._ended, self.id)
+        called(self._session.heard(_WAIT_S))
 
     def _of(self, kind: str, number: int) -> Frame | None:
         frame, seen = self._frames.get(kind, (None, 0))

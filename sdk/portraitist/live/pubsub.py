@@ -38,7 +38,8 @@ class Hub:
         self._redis = redis.asyncio.Redis.from_url(
             plain_url(url), socket_connect_timeout=1.0, socket_timeout=5.0, socket_keepalive=True
         )
-        self._errors: tuple[type[BaseException], ...] = (redis.RedisError, OSError)
+        self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+        self._or_late: tuple[type[Exception], ...] = (*self._errors, TimeoutError)
         self._heard: dict[str, list[Heard]] = {}
         self._pubsub: Any = None
         self._ready = asyncio.Event()
@@ -57,7 +58,7 @@ class Hub:
         try:
             await asyncio.wait_for(self._ready.wait(), 5.0)
             await self._pubsub.subscribe(name)
-        except (*self._errors, TimeoutError) as error:
+        except self._or_late as error:
             await self.unsubscribe(name, heard)
             raise QueueUnavailable(f"the Redis server cannot be reached: {error}", param="url") from error
 

@@ -61,7 +61,7 @@ def ours(connection: socket.socket) -> bool:
         return True
     told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, uid, _ = struct.unpack("3i", told)
-    return uid == os.getuid()
+    return bool(uid == os.getuid())
 
 
 def framed(message: bytes) -> bytes:

@@ -72,7 +72,7 @@ def point_reports(canvas: Canvas, task: Task, step: Step) -> list[PointReport]:
             reached=reached,
             left=round(left * canvas.px, 2),
             confidence=round(sure, 3),
-            end=end,  # type: ignore[arg-type]  # one of them
+            end=end,
             reason=REASONS.get(end, ""),
         )
         for handle, target, reached, left, sure, end in rows

@@ -125,6 +125,7 @@ class PubSubExchange(_InLoop):
         super().__init__()
         self._frames: dict[str, bytes] = {}  # of each session the newest that waits to be sent
         self._busy: set[str] = set()
+        self._sending: set[asyncio.Future[object]] = set()
         self._hub: Hub = self._do(self._begin(url)).result()
 
     async def _begin(self, url: str) -> Hub:
@@ -151,12 +152,18 @@ class PubSubExchange(_InLoop):
 
     def _send(self, job_id: str, message: bytes, droppable: bool) -> None:
         if not droppable:
-            asyncio.ensure_future(self._hub.publish(channel(job_id, "out"), message))
+            self._keep(self._hub.publish(channel(job_id, "out"), message))
             return
         self._frames[job_id] = message
         if job_id not in self._busy:
             self._busy.add(job_id)
-            asyncio.ensure_future(self._publish(job_id))
+            self._keep(self._publish(job_id))
+
+    def _keep(self, sending: Coroutine[Any, Any, object]) -> None:
+        """The loop itself holds tasks by weak references only."""
+        task = asyncio.ensure_future(sending)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     async def _publish(self, job_id: str) -> None:
         """Frames in their order, one at a time."""

@@ -1,4 +1,4 @@
-"""The process that holds a worker's live sessions: a child of its main process, beside those that do jobs, so that neither waits for the other.
+"""The process that holds a worker's live sessions: a child of its main process, beside those that do jobs. Neither waits for the other.
 
     python -m portraitist_workers.live.host
 
@@ -86,9 +86,9 @@ class Host:
 
         def run(request: BaseModel, context: JobContext) -> BaseModel:
             seal = Seal(self._backend.sealed(row.persona_id), row.id)
-            context.wire = Wire(self._exchange, seal, row.id, row.attempts)
+            context.wire = Wire(self._exchange, seal, row.id, row.token)
             wires.append(context.wire)
-            return operations().run(request, context)  # type: ignore[no-any-return]
+            return operations().run(request, context)
 
         try:
             execute(self._backend, row, run=run)

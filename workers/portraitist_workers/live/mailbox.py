@@ -14,11 +14,11 @@ MOST = 256  # commands that wait
 CLIENTS = 64  # whose numbers are remembered
 
 Json = dict[str, Any]
-Waiting = tuple[str, str | None, Command | InvalidRequest]  # client, its tag, what it asks or why that is refused
+Waiting = tuple[str, str | None, Command | InvalidRequest]  # client, tag, what it asks or why not
 
 
 class Mailbox:
-    """`hear` is called by the thread that listens, `take` by the session's. `seen`: per client the number of the last command taken over."""
+    """`hear` is called by the thread that listens, `take` by the session's. `seen`: per client the number of the last command heard."""
 
     def __init__(self, seen: dict[str, int]) -> None:
         self.seen = dict(seen)

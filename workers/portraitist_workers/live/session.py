@@ -1,5 +1,5 @@
-"""One live session: commands change its history, and the engine shows what becomes of it. Quick pictures first; when nothing more comes, the
-picture as it would be saved."""
+"""One live session: commands change its history, and the engine shows what becomes of it. Quick pictures first; when nothing more comes,
+the picture as it would be saved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portraitist.errors import InvalidRequest, PortraitistError
 from portraitist.live.commands import Aim, Command, Compare, DragOn, Set, Simple
@@ -17,16 +17,17 @@ from portraitist.masks import check_movable
 from portraitist.requests import MOST_STEPS, DragStep, Open, Pull, Retouch, SetStep
 from portraitist.results import Closed, Progress
 
-from ..faces.image_io import encode_jpeg
 from ..operations.context import Context
 from .engine import Engine, Interrupted, Shot
 from .keeper import Keeper
 from .mailbox import Mailbox
 from .wire import Wire
 
+if TYPE_CHECKING:
+    import numpy as np
+
 QUIET_S = 0.12  # so long without a command, and the picture is made as it would be saved
 GONE_S = 30.0  # so long without a client, and it ends
-QUALITY = 88  # of JPEG
 WAIT_S = 0.25
 KEPT_S = 0.3  # so soon at most clients hear that what they said is safe
 
@@ -34,10 +35,18 @@ Json = dict[str, Any]
 
 
 class Session:
-    """`run` is the whole of it. `draws` opens the photo."""
+    """`run` is the whole of it. `draws` opens the photo; `encode` makes a picture's JPEG file."""
 
-    def __init__(self, request: Open, context: Context, wire: Wire, draws: Callable[[], Engine]) -> None:
-        self._request, self._context, self._wire, self._draws = request, context, wire, draws
+    def __init__(
+        self,
+        request: Open,
+        context: Context,
+        wire: Wire,
+        draws: Callable[[], Engine],
+        encode: Callable[[np.ndarray], bytes],
+    ) -> None:
+        self._request, self._context, self._wire = request, context, wire
+        self._draws, self._encode = draws, encode
         kept = json.loads(context.load_checkpoint() or b"{}")
         first = [SetStep(values=dict(request.values))] if request.values else []
         self.steps: list[SetStep | DragStep] = (
@@ -51,6 +60,7 @@ class Session:
         self._moving: Iterator[Shot] | None = None
         self._unsettled, self._comparing, self._touched = True, False, False
         self._points: list[Json] = []  # of the running drag, as last seen
+        self._from: tuple[str | None, str | None] = None, None  # whose command was the last, and its tag
         self._frame: Frame | None = None
         self._frames = self._commands = 0
         self._why = ""
@@ -81,20 +91,13 @@ class Session:
         waiting, self._seen = self._mailbox.take(wait)
         for client, tag, asked in waiting:
             self._commands += 1
+            self._from = client, tag
             try:
                 if isinstance(asked, InvalidRequest):
                     raise asked
                 self._obey(asked, engine)
             except PortraitistError as error:
-                self._say(
-                    {
-                        "is": "refused",
-                        "to": client,
-                        "tag": tag,
-                        "do": getattr(asked, "do", None),
-                        "error": error.to_dict(),
-                    }
-                )
+                self._refuse(getattr(asked, "do", None), error)
         if waiting:
             self._keeper.keep(self._history())
             self._tell()
@@ -232,8 +235,12 @@ class Session:
         self.at -= 1
         self._unsettled, self._touched = True, False
         self._keeper.keep(self._history())
-        self._say({"is": "refused", "to": None, "tag": None, "do": step.do, "error": error.to_dict()})
+        self._refuse(step.do, error)
         self._tell()
+
+    def _refuse(self, do: str | None, error: PortraitistError) -> None:
+        client, tag = self._from
+        self._say({"is": "refused", "to": client, "tag": tag, "do": do, "error": error.to_dict()})
 
     def _show(self, shot: Shot, kind: str) -> None:
         self._context.check()  # no picture leaves after the persona was deleted
@@ -247,7 +254,7 @@ class Session:
             "step": shot.step,
             "points": shot.points,
         }
-        self._frame = Frame(head, encode_jpeg(shot.picture.pixels, QUALITY))
+        self._frame = Frame(head, self._encode(shot.picture.pixels))
         self._say(self._frame)
 
     def _show_again(self) -> None:

@@ -1,7 +1,7 @@
 """The engine of live sessions: an opened photo, or a portrait, changed step by step (`editing.retouching`).
 
-While something moves, a frame is the generator's picture in its place: a few hundredths of a second. At rest it is what `save` makes, with the
-photo's own pixels moved along. What a drag shows on its way is a drag that follows its targets; at rest it is done once more from
+While something moves, a frame is the generator's picture in its place: a few hundredths of a second. At rest it is what `save` makes,
+with the photo's own pixels moved along. What a drag shows on its way is a drag that follows its targets; at rest it is done once more from
 where it began, so that the history alone says what the picture is.
 """
 
@@ -19,6 +19,8 @@ from torch import Tensor
 
 from portraitist.requests import DragStep, Open
 
+from ..detail.fields import SIDE, resized, smooth, spread
+from ..detail.parts import parts_of
 from ..drag.canvas import Canvas
 from ..drag.draggan import draggan
 from ..drag.dragged import point_reports, space_of
@@ -26,6 +28,7 @@ from ..drag.hold import Held
 from ..drag.task import Step, Task
 from ..editing.carrying import edited_face
 from ..editing.retouching import Leg, Retouching, SetLeg, Standing, legs
+from ..faces.align import crop
 from ..faces.edited import EditedFace
 from ..faces.image_io import to_uint8
 from ..faces.paste import paste
@@ -38,6 +41,7 @@ from ..provenance.marking import mark_part, mark_portrait
 from ..provenance.origin import MarkedImage
 from .engine import Json, Settled, Shot, Steps
 
+TONE, EDGE = 0.05, 0.015  # widths, in shares of the side
 BETWEEN = 2  # frames for each step of a drag
 REMEMBERED = 24  # standings: undo and redo need not compute
 
@@ -190,8 +194,9 @@ class Following:
             self._running = draggan(self.canvas.synthesis, self._w, task, space=self._space, aim=lambda: self.targets)
         for step in self._running:
             before, self._w, self._points = self._w, step.w_plus, step.points
-            for share in range(1, BETWEEN + 1):
-                yield step, torch.lerp(before, step.w_plus, share / BETWEEN)
+            between = 1 if torch.equal(before, step.w_plus) else BETWEEN
+            for share in range(1, between + 1):
+                yield step, torch.lerp(before, step.w_plus, share / between)
         self._running = None
 
 
@@ -219,14 +224,27 @@ class View:
         )
         self._frame = photo.subject.frame.scaled(self._scale)
         self._others = tuple(other.scaled(self._scale) for other in photo.subject.others)
+        self._face = crop(canvas.picture, photo.subject.frame, SIDE)
+        drawn = to_uint8(render(photo.generator, photo.w))[0]
+        self._person = np.maximum(*parts_of([self._face, drawn])[1])
+        off = self._face.astype(np.float32) - resized(drawn, SIDE)
+        share = smooth(self._person, TONE)[..., None] + 0.05
+        self._backdrop = spread(self._face.astype(np.float32), (smooth(self._person, EDGE) < 0.05).astype(np.float32))
+        self._tone = smooth(off * self._person[..., None], TONE) / share  # what the photo has more, in the large
 
     def quick(self, generator: Generator, w: Tensor, at: Standing) -> MarkedImage:
+        """The generator's picture of the person in the photo's tone, before the photo's own backdrop."""
         pixels = to_uint8(render(generator, w))[0]
         if self._canvas.photo is None:
             return mark_portrait(pixels)
-        plain, none = pixels.astype(np.float32), np.zeros(pixels.shape[:2], np.float32)
-        nothing = np.zeros_like(plain)
-        return self._in_photo(EditedFace(plain, nothing, none, nothing[..., :2], none, nothing), at)
+        now = smooth(parts_of([pixels])[1][0], EDGE / 2)
+        drawn, none = resized(pixels, SIDE) + self._tone, np.zeros((SIDE, SIDE), np.float32)
+        plain = self._backdrop + now[..., None] * (drawn - self._backdrop)
+        person = np.clip(3 * smooth(np.maximum(self._person, now), 2 * EDGE), 0, 1)  # its rim included
+        still = np.zeros((SIDE, SIDE, 2), np.float32)
+        return self._in_photo(
+            EditedFace(plain, np.zeros_like(plain), 1 - person, still, none, self._face.astype(np.float32)), at
+        )
 
     def finished(self, generator: Generator, at: Standing, face: EditedFace | None) -> MarkedImage:
         return mark_portrait(to_uint8(render(generator, at.w))[0]) if face is None else self._in_photo(face, at)
