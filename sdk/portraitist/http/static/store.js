@@ -1,6 +1,6 @@
 /** The page's state: one object, changed by `set`; and a history over which undo and redo go. */
 
-import { useEffect, useState } from "./vendor/preact-hooks.js";
+import { useEffect, useRef, useState } from "./vendor/preact-hooks.js";
 import { Portraitist } from "./client.js";
 import { LANGUAGES, translator } from "./texts.js";
 
@@ -10,7 +10,7 @@ const KEPT = { key: "portraitist.key", theme: "portraitist.theme", language: "po
 const kept = (name) => localStorage.getItem(KEPT[name]);
 
 /**
- * @typedef {{operation: string, request: any, job: import("./client.js").Job, person: string, picture: string}} Made one picture and how to make it again
+ * @typedef {{operation: string, request: any, job: import("./client.js").Job, look?: any, person: string, picture: string}} Made one picture and how to make it again
  */
 export const state = {
   studio: new Portraitist("", kept("key") ?? ""),
@@ -105,6 +105,30 @@ export function did(forth, back) {
   if (steps.length > 200) steps.shift();
   place = steps.length;
   set({});
+}
+
+/**
+ * State of an area whose every change is one step of the history. `show` changes it while a hand is still moving, `commit` makes what is
+ * shown a step. Both take the new state, or what to do with the newest.
+ * @template T @param {T} start @returns {[T, (next: T | ((now: T) => T)) => void, (next?: T | ((now: T) => T)) => void]}
+ */
+export function useSteps(start) {
+  const [, draw] = useState({});
+  const box = useRef({ now: start, kept: start });
+  const put = (next) => {
+    box.current.now = next;
+    draw({});
+  };
+  const of = (next) => (typeof next === "function" ? /** @type {any} */ (next)(box.current.now) : next);
+  const commit = (next) => {
+    const last = box.current.kept;
+    const made = next === undefined ? box.current.now : of(next);
+    if (made === last) return;
+    const both = (state) => (put(state), (box.current.kept = state));
+    both(made);
+    did(() => both(made), () => both(last));
+  };
+  return [box.current.now, (next) => put(of(next)), commit];
 }
 
 export const canUndo = () => place > 0;
