@@ -73,7 +73,10 @@ def test_a_pull_with_a_mask_its_report_and_its_recipe(pulling):
     pulling.get_by_role("button", name="Pull", exact=True).click()
     pulling.get_by_role("status", name="Working…").wait_for()
     first = picture(pulling, where=RESULT)
-    assert "px left" in pulling.locator(".pointlist").inner_text() or "arrived" in pulling.locator(".pointlist").inner_text()
+    assert (
+        "px left" in pulling.locator(".pointlist").inner_text()
+        or "arrived" in pulling.locator(".pointlist").inner_text()
+    )
     report = pulling.locator(".report:visible").inner_text()
     assert "steps" in report and "change where nothing may move" in report
     file = saved(pulling, lambda: pulling.get_by_role("button", name="Save", exact=True).click())

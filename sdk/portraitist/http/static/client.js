@@ -25,7 +25,7 @@
  */
 
 const ENDS = ["succeeded", "failed", "cancelled"];
-const EMPTY = { seq: 0, time: "", kind: "unavailable", progress: null };
+const EMPTY = { seq: 0, time: "", kind: "unavailable", progress: null, detail: "" };
 
 /** What the server refused, and why. `detail` says what to do. */
 export class PortraitistError extends Error {
@@ -130,7 +130,7 @@ export class Portraitist {
   }
 
   /**
-   * Every event of a job until it is over; goes on where it was when the connection is lost.
+   * Every event of a job until it is over. When the connection is lost it says so (kind "lost") and goes on where it was.
    * @param {string} id
    * @param {AbortSignal} [signal]
    * @returns {AsyncGenerator<JobEvent>}
@@ -155,6 +155,7 @@ export class Portraitist {
         if (over) return;
       } catch (error) {
         if (signal?.aborted || error instanceof PortraitistError) throw error;
+        yield { ...EMPTY, kind: "lost" };
       }
       await new Promise((resolve) => setTimeout(resolve, pause)); // and ask whether there is more
     }

@@ -85,6 +85,18 @@ export async function attempt(call) {
   }
 }
 
+/** What a job says while it is followed; trouble with the way to it is shown as long as it lasts. @param {string} id */
+export async function* following(id) {
+  let lost = false;
+  for await (const event of state.studio.follow(id)) {
+    const away = event.kind === "lost" || event.kind === "unavailable";
+    if (away) set({ trouble: event.kind === "lost" ? new TypeError() : new Error(event.detail) });
+    else if (lost) set({ trouble: null });
+    lost = away;
+    yield event;
+  }
+}
+
 // -- undo and redo over everything: each step knows how to go back and forth ------------------------------------------
 
 /** @type {{back: () => void, forth: () => void}[]} */

@@ -7,7 +7,7 @@ export const TEXTS = {
   en: {
     title: "Portraitist Studio",
     skip: "Skip to the content",
-    people: "People", portrait: "Portrait", photo: "Photo", restore: "Restore",
+    people: "People", portrait: "Portrait", photo: "Photo", restore: "Restore", collage: "Collage",
     theme: "Light or dark", language: "Language", help: "Keyboard shortcuts", close: "Close", cancel: "Cancel", undo: "Undo", redo: "Redo",
     // session
     key_title: "Open the studio",
@@ -52,13 +52,19 @@ export const TEXTS = {
     part_eye_left: "eye, left", part_eye_right: "eye, right", part_eyelid_left: "eyelid, left", part_eyelid_right: "eyelid, right", part_brow_left: "brow, left", part_brow_right: "brow, right",
     part_cheek_left: "cheek, left", part_cheek_right: "cheek, right", part_jaw_left: "jaw, left", part_jaw_right: "jaw, right",
     stage_drag: "pulling", stage_project: "finding the face in the generator", stage_styles: "refining",
+    // collage
+    kind: "What to make", kind_transfer: "Best take", kind_blend: "Blend", kind_strip: "Strip", transfer: "The best take of two photos", blend: "One face of two photos", strip: "Portraits on one strip",
+    transfer_hint: "The photo keeps its pose and all the rest. One part of the face comes from the other photo.", blend_hint: "Both photos, going over into each other.", strip_hint: "Portraits without joins, along one attribute.",
+    photo_transfer: "The photo", other_transfer: "Take the part from", photo_blend: "The first photo", other_blend: "The second photo", region: "Part", region_smile: "smile", region_eyes: "eyes", region_nose: "nose",
+    mask_where: "The second photo is", "mask_left-right": "on the right", "mask_right-left": "on the left", "mask_top-bottom": "below", "mask_bottom-top": "above", mask_everywhere: "everywhere, so much",
+    strip_along: "Along", strip_count: "Portraits", collage_go: "Make it", show_photos: "Show the photos",
     // shortcuts
-    key_1: "People", key_2: "Portrait", key_3: "Photo", key_4: "Restore", key_undo: "undo", key_redo: "redo", key_r: "another one", key_s: "save the picture", key_help: "this list", key_escape: "close",
+    key_1: "People", key_2: "Portrait", key_3: "Photo", key_4: "Restore", key_5: "Collage", key_undo: "undo", key_redo: "redo", key_r: "another one", key_s: "save the picture", key_help: "this list", key_escape: "close",
   },
   zh: {
     title: "Portraitist 工作室",
     skip: "跳到内容",
-    people: "人物", portrait: "肖像", photo: "照片", restore: "修复",
+    people: "人物", portrait: "肖像", photo: "照片", restore: "修复", collage: "拼合",
     theme: "浅色或深色", language: "语言", help: "键盘快捷键", close: "关闭", cancel: "取消", undo: "撤销", redo: "重做",
     key_title: "打开工作室",
     key_text: "请打开 `portraitist studio` 最后打印的地址，或粘贴由 `portraitist keys create` 生成的 API 密钥。",
@@ -98,7 +104,12 @@ export const TEXTS = {
     part_eye_left: "左眼", part_eye_right: "右眼", part_eyelid_left: "左眼睑", part_eyelid_right: "右眼睑", part_brow_left: "左眉", part_brow_right: "右眉",
     part_cheek_left: "左脸颊", part_cheek_right: "右脸颊", part_jaw_left: "左下颌", part_jaw_right: "右下颌",
     stage_drag: "拖动中", stage_project: "在生成器中寻找面孔", stage_styles: "细化",
-    key_1: "人物", key_2: "肖像", key_3: "照片", key_4: "修复", key_undo: "撤销", key_redo: "重做", key_r: "换一张", key_s: "保存图片", key_help: "此列表", key_escape: "关闭",
+    kind: "做什么", kind_transfer: "最佳表情", kind_blend: "混合", kind_strip: "长条", transfer: "两张照片中最好的", blend: "两张照片合成一张脸", strip: "一条肖像",
+    transfer_hint: "照片保持姿势和其余部分，面部的一处取自另一张照片。", blend_hint: "两张照片彼此过渡。", strip_hint: "沿一个属性排列、没有接缝的肖像。",
+    photo_transfer: "照片", other_transfer: "取自", photo_blend: "第一张照片", other_blend: "第二张照片", region: "部位", region_smile: "微笑", region_eyes: "眼睛", region_nose: "鼻子",
+    mask_where: "第二张照片在", "mask_left-right": "右边", "mask_right-left": "左边", "mask_top-bottom": "下面", "mask_bottom-top": "上面", mask_everywhere: "各处，强度如下",
+    strip_along: "沿着", strip_count: "肖像数", collage_go: "生成", show_photos: "显示照片",
+    key_1: "人物", key_2: "肖像", key_3: "照片", key_4: "修复", key_5: "拼合", key_undo: "撤销", key_redo: "重做", key_r: "换一张", key_s: "保存图片", key_help: "此列表", key_escape: "关闭",
   },
 };
 

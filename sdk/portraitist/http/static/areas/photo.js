@@ -1,7 +1,7 @@
 /** Photo: open a photo of the person, move sliders or pull points, see before and after. What is not moved stays as it is. */
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
-import { attempt, set, t, useSteps, useStore } from "../store.js";
+import { attempt, following, t, useSteps, useStore } from "../store.js";
 import { Bar, Compare, Drop, Slider, html } from "../ui.js";
 import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
 import { Paint, Tools, maskOf, zoomTo } from "../paint.js";
@@ -55,7 +55,7 @@ export function Photo() {
     attempt(async () => {
       const job = await store.studio.submit(person.persona_id, operation, request, { photo: [/** @type {File} */ (look.file)] });
       setRunning(job);
-      for await (const event of store.studio.follow(job.id)) if (event.progress) setRunning({ ...job, progress: event.progress });
+      for await (const event of following(job.id)) if (event.progress) setRunning({ ...job, progress: event.progress });
       const over = await store.studio.finished(await store.studio.job(job.id));
       const made = remember(over, operation, request, look);
       commit((now) => ({ ...now, made }));
