@@ -171,5 +171,6 @@ class Progress(_Result):
     steps: int
     eta: float | None = None  # seconds to the end of the job, estimated
     message: str = ""
-    photos: list[PhotoVerdict] = []  # intake: the verdicts so far
+    photo: str = ""  # name of the photo that was just looked at; sealed in the ledger, not in webhooks
+    photos: list[PhotoVerdict] = []  # intake: the verdicts so far; sealed, too
     preview: str | None = None  # blob: small JPEG

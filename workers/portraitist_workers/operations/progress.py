@@ -35,27 +35,30 @@ class Stages:
         self.spent: dict[str, float] = {}
 
     def steps(self, stage: str) -> Callable[..., None]:
-        """An `on_step(step, steps, loss)` that reports as `stage`. Intake also tells the verdicts."""
+        """An `on_step(step, steps, loss)` that reports as `stage`."""
+        return lambda step, steps, loss=0.0: self._tell(stage, step, steps, message=f"loss {loss:.3f}" if loss else "")
 
-        def on_step(step: int, steps: int, value: float | str = "", photos: Sequence[PhotoVerdict] = ()) -> None:
-            self._enter(stage)
-            before = sum(w for s, w in list(self.weights.items())[: list(self.weights).index(stage)])
-            done = before + self.weights[stage] * step / max(steps, 1)
-            elapsed = time.monotonic() - self.begun
-            eta = elapsed * (1 - done) / done if done > 0.02 else None
-            message = f"loss {value:.3f}" if isinstance(value, float) and value else str(value or "")
-            self.context.on_step(
-                Progress(
-                    stage=stage,
-                    step=step,
-                    steps=steps,
-                    eta=None if eta is None else round(eta, 1),
-                    message=message,
-                    photos=list(photos),
-                )
-            )
+    def photos(self, stage: str) -> Callable[..., None]:
+        """An `on_step(done, total, name, verdicts)` that reports as `stage` which photo was looked at, and what is known by then."""
+        return lambda done, total, name="", verdicts=(): self._tell(stage, done, total, photo=name, photos=verdicts)
 
-        return on_step
+    def _tell(
+        self,
+        stage: str,
+        step: int,
+        steps: int,
+        *,
+        message: str = "",
+        photo: str = "",
+        photos: Sequence[PhotoVerdict] = (),
+    ) -> None:
+        self._enter(stage)
+        before = sum(w for s, w in list(self.weights.items())[: list(self.weights).index(stage)])
+        done = before + self.weights[stage] * step / max(steps, 1)
+        elapsed = time.monotonic() - self.begun
+        eta = round(elapsed * (1 - done) / done, 1) if done > 0.02 else None
+        told = Progress(stage=stage, step=step, steps=steps, eta=eta, message=message, photo=photo, photos=list(photos))
+        self.context.on_step(told)
 
     def _enter(self, stage: str) -> None:
         if stage != self.stage:

@@ -53,11 +53,9 @@ async function watch(store, job, name) {
     for await (const event of following(job.id)) {
       if (event.kind === "started") change({ status: "running", ahead: null });
       if (event.progress) change({ status: "running", progress: event.progress });
-      if (event.progress?.stage === "intake") {
-        if (event.progress.message) looked.set(event.progress.message, null);
-        for (const verdict of event.progress.photos) looked.set(verdict.name, verdict);
-        change({ looked: [...looked].reverse() });
-      }
+      if (event.progress?.photo) looked.set(event.progress.photo, null);
+      for (const verdict of event.progress?.photos ?? []) looked.set(verdict.name, verdict);
+      change({ looked: [...looked].reverse() });
     }
     const over = await store.studio.job(job.id);
     if (over.status === "failed") return change(over); // stays until it is read
