@@ -24,12 +24,14 @@ from .requests import (
     Drag,
     Edit,
     Enhance,
+    Open,
     Photo,
+    Retouch,
     Strip,
     Synthesize,
     Transfer,
 )
-from .results import PersonaRecord, Pictures
+from .results import Closed, PersonaRecord, Pictures
 
 GB = 2**30
 
@@ -43,7 +45,7 @@ class Operation:
     result: type[BaseModel]  # says by `handed_out()` which pictures it carries
     module: str  # in the workers; has `run(request, context)`
     label: str  # in progress bars
-    lane: Lane = "serve"  # "tune": minutes of work; "serve": seconds
+    lane: Lane = "serve"  # "tune": minutes of work; "serve": seconds; "live": until it is closed
     memory: int = int(1.5 * GB)
     learns: bool = False  # it learns a person, which takes more memory from a large prior
     photos: tuple[str, ...] = ()  # fields that hold a Photo, a list of them, or None
@@ -105,6 +107,8 @@ add(Operation(AddPhotos, PersonaRecord, _WORKERS + "add", "add photos", **LEARNI
 add(Operation(Synthesize, Pictures, _WORKERS + "synthesize", "synthesise", shares_passes=True))
 add(Operation(Edit, Pictures, _WORKERS + "edit", "edit", photos=("photo",)))
 add(Operation(Drag, Pictures, _WORKERS + "drag", "drag", photos=("photo",)))
+add(Operation(Open, Closed, _WORKERS + "open", "hold open", lane="live", photos=("photo",)))
+add(Operation(Retouch, Pictures, _WORKERS + "retouch", "retouch", photos=("photo",)))
 add(Operation(Transfer, Pictures, _WORKERS + "transfer", "transfer", photos=("photo", "like")))
 add(Operation(Blend, Pictures, _WORKERS + "blend", "blend", photos=("photo", "other")))
 add(Operation(Strip, Pictures, _WORKERS + "strip", "strip"))

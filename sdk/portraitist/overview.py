@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from .backend import Backend
-from .ledger import LANES, RedisLedger
+from .ledger import LANES, WOKEN, RedisLedger
 from .ledger.protocol import Lane
 from .transport import RedisTransport
 
@@ -23,7 +23,7 @@ def workers(backend: Backend) -> list[dict[str, Any]]:
     one = {
         "node": "embedded",
         "pid": state.get("pid"),
-        "queues": list(LANES),
+        "queues": list(WOKEN),
         "device": "cpu",
         "jobs": jobs,
         "warm": [],
@@ -55,9 +55,9 @@ def queues(backend: Backend) -> dict[str, dict[str, Any]]:
             "waiting": ledger.depth(lane),
             "oldest_s": None if oldest is None else max(0.0, time.time() - oldest),
             "running": running.count(lane),
-            "workers": sum(lane in queues for queues in serving),
+            "workers": sum((lane if lane in WOKEN else "serve") in queues for queues in serving),
         }
-        if isinstance(backend.transport, RedisTransport):
+        if isinstance(backend.transport, RedisTransport) and lane in WOKEN:
             found[lane]["wake_ups"] = backend.transport.waiting(lane)
             found[lane]["too_large"] = too_large(backend, lane)
     return found

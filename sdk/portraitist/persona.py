@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, overload
@@ -18,6 +17,7 @@ from .errors import InvalidRequest
 from .jobs import Job, handle_of
 from .labels import checked_labels, uploaded
 from .ledger import JobRow
+from .live.opening import Opening
 from .masks import check_files, check_movable
 from .parts import Part, changes
 from .photos import Link, PhotoLike, read, read_bytes, stored
@@ -62,7 +62,7 @@ class Reaches(dict[str, Reach]):
         return "\n".join(lines)
 
 
-class Persona(Collages):
+class Persona(Collages, Opening):
     """Every verb waits by default and returns the picture; with `wait=False` it returns a Job at once."""
 
     def __init__(self, backend: Backend, record: PersonaRecord) -> None:
@@ -528,23 +528,6 @@ class Persona(Collages):
             self._backend, submit(self._backend, request, uploads=uploads, shape=shape, webhook=webhook)
         )
         return job.wait() if wait else job
-
-    def _again(self, request: Drag, files: Mapping[str, str], given: Mapping[str, PhotoLike | None]) -> Job[Any]:
-        """The job of a recipe. files: blob -> SHA-256 of its content. given: the photo, the mask, where they are handed over again."""
-        uploads = Uploads(self._backend, self.id)
-
-        def again(what: str, blob: str) -> str:
-            handed = given[what]
-            data = self._backend.sealed(self.id).get(blob) if handed is None else read_bytes(handed)[1]
-            if hashlib.sha256(data).hexdigest() != files.get(blob):
-                raise InvalidRequest(f"this is not the {what} that the recipe was made with; give that one", param=what)
-            return uploads.add(data)
-
-        if request.photo is not None:
-            request.photo.blob = again("photo", request.photo.blob)
-        if request.mask is not None:
-            request.mask = again("mask", request.mask)
-        return Job(self._backend, submit(self._backend, request, uploads=uploads, shape={"kind": "way"}))
 
     def _photo(self, photo: PhotoLike, uploads: Uploads) -> Photo:
         return stored(uploads, *read(photo))

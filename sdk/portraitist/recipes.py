@@ -15,17 +15,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from .backend import Backend
 from .errors import InvalidRequest, printable
-from .requests import Drag
+from .ledger import JobRow
+from .photos import PhotoLike, read_bytes
+from .requests import Drag, DragStep, Retouch
 from .results import PersonaRecord
+from .submission import Uploads, submit
 
 VERSION = 1
 LARGEST = 2**20  # bytes of a recipe's file
 Recipe = dict[str, Any]
-_REPLAYED: dict[str, type[Drag]] = {"drag": Drag}
+Replayed = Drag | Retouch
+_REPLAYED: dict[str, type[Replayed]] = {"drag": Drag, "retouch": Retouch}
 
 
-def made(request: Drag, record: PersonaRecord, files: Mapping[str, bytes]) -> Recipe:
+def made(request: Replayed, record: PersonaRecord, files: Mapping[str, bytes]) -> Recipe:
     """Of a picture that `request` gave with the persona as `record` says. files: each blob of the request, and what is in it."""
     body = {
         "recipe": VERSION,
@@ -64,7 +69,7 @@ def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Recipe:
     return dict(source)
 
 
-def request_of(recipe: Recipe) -> Drag:
+def request_of(recipe: Recipe) -> Replayed:
     """What it asks for. Raises InvalidRequest."""
     body = recipe.get("request")
     model = _REPLAYED.get(str(body.get("operation"))) if isinstance(body, Mapping) else None
@@ -89,6 +94,37 @@ def check_persona(recipe: Recipe, record: PersonaRecord) -> None:
             f"{record.name!r} has learnt from more photos since this recipe was made, so the picture would be another; make it anew",
             param="recipe",
         )
+
+
+def submitted(
+    backend: Backend,
+    request: Replayed,
+    files: Mapping[str, str] | None = None,
+    *,
+    photo: PhotoLike | None = None,
+    mask: PhotoLike | None = None,
+) -> JobRow:
+    """The job of `request`, whose photo and masks an earlier job was given: they are uploaded again, as its own. files: blob -> SHA-256 of
+    what must be in it. photo, mask: where they are handed over again. Raises InvalidRequest, NotFound."""
+    uploads = Uploads(backend, request.persona_id)
+
+    def again(what: str, blob: str, handed: PhotoLike | None) -> str:
+        data = backend.sealed(request.persona_id).get(blob) if handed is None else read_bytes(handed)[1]
+        if files is not None and hashlib.sha256(data).hexdigest() != files.get(blob):
+            raise InvalidRequest(f"this is not the {what} that the recipe was made with; give that one", param=what)
+        return uploads.add(data)
+
+    if request.photo is not None:
+        request.photo.blob = again("photo", request.photo.blob, photo)
+    for holder in masked(request):
+        holder.mask = again("mask", holder.mask or "", mask)
+    return submit(backend, request, uploads=uploads, shape={"kind": "way" if isinstance(request, Drag) else "one"})
+
+
+def masked(request: Replayed) -> list[Drag | DragStep]:
+    """The request itself, or its steps, as far as they have a mask."""
+    holders = [request] if isinstance(request, Drag) else [s for s in request.steps if isinstance(s, DragStep)]
+    return [holder for holder in holders if holder.mask is not None]
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

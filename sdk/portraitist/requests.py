@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -132,6 +132,54 @@ class Drag(Request):
     guarded: bool = True  # stop where the picture would no longer be the person
     frames: int = Field(default=0, ge=0, le=48)  # also so many pictures of the way there, evenly spaced
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
+    seed: int = 0
+
+
+class SetStep(Request):
+    """Attributes asked for: targets, "keep" for one that shall not follow a smile, None for one that is no longer asked for."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    do: Literal["set"] = "set"
+    values: dict[str, float | Literal["keep"] | None] = Field(min_length=1, max_length=64)
+
+
+class DragStep(Request):
+    """Points pulled, from where the steps before have left the face."""
+
+    do: Literal["drag"] = "drag"
+    points: list[Pull] = Field(min_length=1, max_length=64)
+    mask: str | None = None  # blob of a black and white picture: white may move, black stays, also in later steps
+    guarded: bool = True
+
+
+Step = Annotated[SetStep | DragStep, Field(discriminator="do")]
+MOST_STEPS = 256
+
+
+class Open(Request):
+    """Keep a real photo, or a portrait that `seed` draws, open for changes: a live session. It is over when it is closed."""
+
+    operation: Literal["open"] = "open"
+    persona_id: str
+    photo: Photo | None = None  # None: a new portrait
+    values: dict[str, float] = {}  # a first change
+    frame_px: int = Field(default=640, ge=64, le=2048)  # longest side of a frame
+    idle_s: float = Field(default=600.0, gt=0, le=3600)  # it ends after so long without a command
+    space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
+    strict: Strict = False
+    seed: int = 0
+
+
+class Retouch(Request):
+    """One change after the other on a photo, or on a portrait that `seed` draws: what a live session saves."""
+
+    operation: Literal["retouch"] = "retouch"
+    persona_id: str
+    photo: Photo | None = None
+    steps: list[Step] = Field(default=[], max_length=MOST_STEPS)
+    space: Literal["w", "w_plus", "s"] = "w_plus"
+    strict: Strict = False
     seed: int = 0
 
 

@@ -163,6 +163,17 @@ class Pictures(_Result):
         return {blob for p in self.pictures for blob in (p.blob, p.crop) if blob} | {b for b in [self.sheet] if b}
 
 
+class Closed(_Result):
+    """How a live session ended. Its pictures were never kept; what was saved of it are jobs of their own."""
+
+    why: Literal["closed", "idle", "gone"]  # gone: nobody held it any more
+    commands: int = 0
+    frames: int = 0
+
+    def handed_out(self) -> set[str]:
+        return set()
+
+
 class Progress(_Result):
     """One step of a running job."""
 

@@ -87,7 +87,9 @@ class Studio:
         request = recipes.request_of(found)
         person = self.personas.get(request.persona_id)
         recipes.check_persona(found, person.record)
-        job = person._again(request, found["files"], {"photo": photo, "mask": mask})
+        job: AnyJob = Job(
+            self._backend, recipes.submitted(self._backend, request, found["files"], photo=photo, mask=mask)
+        )
         return job.wait() if wait else job
 
     def with_idempotency_key(self, key: str) -> Studio:

@@ -26,7 +26,7 @@ from .backend import Backend
 from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
 from .ledger import JobRow, LeaseLost, Ledger, MemoryLedger, rules
 from .operations import operation, parsed
-from .requests import AddPhotos, Compose, CreatePersona, Drag, Pull, Strip
+from .requests import AddPhotos, Compose, CreatePersona, Drag, DragStep, Open, Pull, Retouch, Strip
 from .results import (
     AttributeReport,
     ClassMap,
@@ -99,6 +99,8 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         record = context.persona(request.persona_id)
         verdicts = [*record.photos, *(PhotoVerdict(name=p.name, accepted=True) for p in request.photos)]
         return record.model_copy(update={"photos": verdicts, "seed": request.seed})
+    if isinstance(request, Open):
+        raise JobFailed("a fake studio holds no live sessions; test those with a real worker")
     if operation(request.operation).result is not Pictures:
         raise JobFailed("a fake studio has only the bundled prior")
     record = context.persona(request.persona_id)
@@ -114,9 +116,12 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         pictures.append(
             PictureResult(blob=blob, report=report, classes=_PLAIN if isinstance(request, Compose) else None)
         )
-    if isinstance(request, Drag):
-        blobs = [blob for blob in (request.photo and request.photo.blob, request.mask) if blob]
-        pictures[0].report.points = [_arrived(pull) for pull in request.pulls]
+    if isinstance(request, (Drag, Retouch)):
+        masks = [holder.mask for holder in recipes.masked(request)]
+        blobs = [blob for blob in (request.photo and request.photo.blob, *masks) if blob]
+        drags = [step for step in request.steps if isinstance(step, DragStep)] if isinstance(request, Retouch) else []
+        pulls = request.pulls if isinstance(request, Drag) else drags[-1].points if drags else []
+        pictures[0].report.points = [_arrived(pull) for pull in pulls]
         pictures[0].report.recipe = recipes.made(request, record, {blob: context.blob(blob) for blob in blobs})
     columns = getattr(request, "columns", None)
     return Pictures(pictures=pictures, sheet=context.put(_colour("sheet", columns, len(batch))) if columns else None)

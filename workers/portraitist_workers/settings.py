@@ -22,6 +22,7 @@ _VARIABLES = {
     "lease_s": "PORTRAITIST_LEASE_S",
     "limit_serve_s": "PORTRAITIST_LIMIT_SERVE_S",
     "limit_tune_s": "PORTRAITIST_LIMIT_TUNE_S",
+    "limit_live_s": "PORTRAITIST_LIMIT_LIVE_S",
     "idle_s": "PORTRAITIST_IDLE_S",
     "full_patience_s": "PORTRAITIST_FULL_PATIENCE_S",
     "deletions_s": "PORTRAITIST_DELETIONS_S",
@@ -50,6 +51,7 @@ class Settings:
     lease_s: float = 15.0  # a worker that is silent for so long is taken for dead
     limit_serve_s: float = 900.0  # an attempt may take so long, by lane
     limit_tune_s: float = 14400.0
+    limit_live_s: float = 14400.0
     idle_s: float = 600.0  # an embedded worker ends after so long without work; 0: never
     full_patience_s: float = 600.0  # a job waits so long for room on a full disk
     deletions_s: float = 20.0  # how often deletions are looked after, and how long whoever asked for one is given
@@ -83,7 +85,7 @@ class Settings:
 
     def limit_s(self, lane: Lane) -> float:
         """How long an attempt may take. Checked at every step, and enforced by killing a while later."""
-        return self.limit_tune_s if lane == "tune" else self.limit_serve_s
+        return {"serve": self.limit_serve_s, "tune": self.limit_tune_s, "live": self.limit_live_s}[lane]
 
     @property
     def silent_s(self) -> float:

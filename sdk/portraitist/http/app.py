@@ -25,7 +25,7 @@ from .follower import Follower
 from .guard import Guard
 from .metrics import Metrics
 from .options import Options
-from .routes import jobs, others, page, personas, priors
+from .routes import jobs, live, others, page, personas, priors
 from .threads import Threads
 from .traces import Traces
 
@@ -46,7 +46,7 @@ def create_app(
     options = options or Options()
     threads, slow = Threads(options.threads), Threads(options.slow_threads)
     follower = Follower(backend, threads)
-    metrics = Metrics(lambda: follower.streams)
+    metrics = Metrics(lambda: follower.streams, lambda: len(app.state.api.sessions))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +72,7 @@ def create_app(
     app.state.door = Door(backend, options, threads, sessions, backend.of(tenant).ledger.tenant or DEFAULT_TENANT)
     app.state.metrics = metrics
     problems.install(app, private=options.loopback)
-    for router in (others.router, personas.router(), jobs.router, priors.router(), page.router()):
+    for router in (others.router, personas.router(), jobs.router, live.router, priors.router(), page.router()):
         app.include_router(router)
     app.add_middleware(Guard, options=options, metrics=metrics, traces=traces or Traces(None))
     app.openapi = _openapi_of(app)  # type: ignore[method-assign]

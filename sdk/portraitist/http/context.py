@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, WebSocket
 
 from ..backend import Backend
 from .follower import Follower
@@ -31,6 +31,7 @@ class Api:
     slow: Threads  # so that long calls hold up no short one
     follower: Follower
     ready: Callable[[], Mapping[str, str]]
+    sessions: set[WebSocket] = field(default_factory=set)  # open sockets, for metrics
 
 
 def api_of(request: Request) -> Api:

@@ -51,8 +51,9 @@ class Guard:
         began, told = time.perf_counter(), Told(send, origin if foreign else None)
         try:
             self._check(scope, headers, foreign)
-            if scope["type"] != "http":
-                raise Refusal(404, "not_found", "there is nothing here")
+            if scope["type"] == "websocket":
+                with self._traces.request(scope):
+                    return await self._app(scope, receive, send)
             if scope["method"] == "OPTIONS" and foreign:
                 return await told.preflight()
             head = scope["method"] == "HEAD"  # what GET says, without its body, which uvicorn keeps back

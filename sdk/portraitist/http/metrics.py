@@ -11,9 +11,9 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Metrics:
-    """`followers`: how many streams of events are open."""
+    """`followers`: how many streams of events are open; `sessions`: how many live ones."""
 
-    def __init__(self, followers: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, followers: Callable[[], int] = lambda: 0, sessions: Callable[[], int] = lambda: 0) -> None:
         self._registry: Any = None
         try:
             from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -31,6 +31,10 @@ class Metrics:
         )
         open_streams = Gauge("portraitist_http_followers", "Open streams of events.", registry=self._registry)
         open_streams.set_function(followers)
+        open_sessions = Gauge(
+            "portraitist_http_live_sessions", "Open sockets of live sessions.", registry=self._registry
+        )
+        open_sessions.set_function(sessions)
 
     def answered(self, scope: Scope, status: int, seconds: float) -> None:
         """By the route's pattern, never by the address: that has ids and names in it."""

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..backend import Backend
 from ..errors import QueueUnavailable
+from ..live.commands import LARGEST
 from .app import create_app
 from .options import Options
 from .traces import Traces, tracer
@@ -143,7 +144,12 @@ def _config(app: Any, options: Options, lifespan: Any = "on") -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=protocol(options),
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=LARGEST,
+        ws_max_queue=64,
+        ws_per_message_deflate=False,  # pictures
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
         lifespan=lifespan,
         log_level="warning",
         access_log=False,

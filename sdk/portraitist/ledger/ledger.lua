@@ -92,7 +92,7 @@ end
 local function in_line(tenant, only)
   local limits = quotas(tenant)
   local stands = not full(tenant, limits)
-  for _, lane in ipairs(limits.running and { 'serve', 'tune' } or { only }) do
+  for _, lane in ipairs(limits.running and { 'serve', 'tune', 'live' } or { only }) do
     if stands and call('EXISTS', key('waiting', lane .. ':' .. tenant)) == 1 then
       call('ZADD', key('line', lane), standing(lane, tenant), tenant)
     else
@@ -339,7 +339,7 @@ function steps.close_deletion()
   return { 'ok', row.receipt or a.receipt }
 end
 
-local LANES = { serve = true, tune = true }
+local LANES = { serve = true, tune = true, live = true }
 local function whole(row, id)
   for _, name in ipairs({ 'number', 'priority', 'attempts', 'token', 'seq' }) do
     if not string.find(row[name] or '', '^-?%d+$') then return false end
@@ -492,7 +492,7 @@ function steps.set_quotas()
   call('HSET', P .. 'quotas', a.of, a.quotas)
   if a.of ~= '*' then call('SADD', P .. 'tenants', a.of) end
   for _, tenant in ipairs(call('SMEMBERS', P .. 'tenants')) do
-    for _, lane in ipairs({ 'serve', 'tune' }) do in_line(tenant, lane) end
+    for _, lane in ipairs({ 'serve', 'tune', 'live' }) do in_line(tenant, lane) end
   end
 end
 

@@ -159,7 +159,7 @@ class MemoryLedger:
             mine = lines.pop(row.tenant)
             before = (
                 0
-                if row.lane == "serve"
+                if row.lane != "tune"
                 else sum(r.status == "queued" and r.lane == "serve" for r in self._jobs.values())
             )
             return before + rules.ahead(mine, mine.ids.index(job_id), lines.values())

@@ -15,9 +15,9 @@ The rules that every adapter keeps (`tests/queue/test_ledger_conformance.py` che
 * Blobs that a job mentions are recorded (`blobs`, `refer`), so that deletion finds them and nothing else.
 * Every job, persona, name, key and blob reference belongs to a tenant. `of(tenant)` is the ledger as that tenant sees it: what
   belongs to another one is unknown to it, in every method. Workers use the ledger that sees all.
-* Whose turn it is: lane "serve" goes before "tune". In a lane the tenant with the fewest running jobs is next, then the one that
-  was served longest ago. Of its jobs, the one of the highest priority is next, then the oldest. A tenant at its quota of running
-  jobs has no turn.
+* Whose turn it is: lane "serve" goes before "tune", and "live" waits for neither. In a lane the tenant with the fewest running jobs is
+  next, then the one that was served longest ago. Of its jobs, the one of the highest priority is next, then the oldest. A tenant at
+  its quota of running jobs has no turn.
 * A persona has an end if its creation says so (`expires`). From then on it cannot be used, until somebody deletes it (`overdue`).
 
 Times are seconds since the epoch, by the ledger's own clock. Methods raise `NotFound`, `PersonaDeleted`, `Conflict`,
@@ -40,8 +40,14 @@ ADD = "add"  # the operation that replaces a persona's record
 
 Json = dict[str, Any]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-Lane = Literal["serve", "tune"]  # serve: seconds, goes first; tune: minutes
-LANES: tuple[Lane, ...] = ("serve", "tune")  # in the order of service
+Lane = Literal[
+    "serve", "tune", "live"
+]  # serve: seconds, goes first; tune: minutes; live: sessions, as long as somebody holds them
+LANES: tuple[Lane, ...] = ("serve", "tune", "live")
+WOKEN: tuple[Lane, ...] = (
+    "serve",
+    "tune",
+)  # in the order of service; sessions have a process of their own, which looks for them
 TERMINAL: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 
 

@@ -153,7 +153,7 @@ class SqliteLedger(SqliteFile):
             ).fetchone()
             lines = {line.tenant: line for line in turns.lines(db, row.lane, self.tenant, also=row.tenant)}
             mine = lines.pop(row.tenant)
-            before = 0 if row.lane == "serve" else turns.count(db, "jobs WHERE status = 'queued' AND lane = 'serve'")
+            before = 0 if row.lane != "tune" else turns.count(db, "jobs WHERE status = 'queued' AND lane = 'serve'")
             return before + rules.ahead(mine, place, lines.values())
 
     def events(self, job_id: str, *, after: int = 0, wait_s: float = 0.0) -> list[EventRow]:

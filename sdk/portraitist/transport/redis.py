@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..errors import PortraitistError, QueueUnavailable
-from ..ledger.protocol import LANES, Lane
+from ..ledger.protocol import WOKEN, Lane
 from ..ledger.redis_server import open_redis, plain_url, typed, without_password
 from . import wakeups
 from .protocol import Capability
@@ -58,6 +58,8 @@ class RedisTransport:
 
     def wake(self, job_id: str, lane: Lane, persona_id: str = "", memory: int = 0) -> None:
         """Raises nothing: the job is in the ledger, and the reaper sends what could not be sent."""
+        if lane not in WOKEN:
+            return  # whoever holds sessions looks for them
         try:
             node = self._best_for(persona_id, lane, memory)
         except PortraitistError:
@@ -125,7 +127,7 @@ class RedisTransport:
         return {
             "transport": "redis",
             "url": without_password(self.url),
-            "alive": set(LANES) <= serving,
+            "alive": set(WOKEN) <= serving,
             "here": socket.gethostname() in {worker.host for worker in workers},
             "workers": len(workers),
         }

@@ -62,8 +62,11 @@ def draggan(
     *,
     space: Space | None = None,
     options: Options = DEFAULT,
+    aim: Callable[[], Tensor] | None = None,
 ) -> Iterator[Step]:
-    """Steps until all points have arrived or nothing moves any more. w_plus [1, num_ws, D]; the weights must not be in training."""
+    """Steps until all points have arrived or nothing moves any more. w_plus [1, num_ws, D]; the weights must not be in training.
+
+    aim  asked before each step for the targets [P, 2] as they are by then, where somebody moves them; None: they stay"""
     space = space or Space.plain(synthesis.config.w_dim)
     hold = task.hold(synthesis, w_plus)
     if hold is not None:
@@ -79,6 +82,9 @@ def draggan(
     find = tracker.find if options.subpixel else tracker.nearest
     w, best, astray = w_plus, None, 0
     for number in range(options.steps + 1):
+        if aim is not None and not torch.equal(there := aim().to(w_plus) * side, targets):
+            targets, best, astray = there, None, 0
+            stepper = Newton(options.stride, space) if options.newton else Adam(options.rate, space)
         leaf = w[:, :rows].detach().requires_grad_(True)
         maps = features(torch.cat([leaf, w[:, rows:]], 1), points)
         found = find(maps.detach(), points)

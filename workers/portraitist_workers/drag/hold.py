@@ -23,20 +23,22 @@ SEAM = 0.012  # of the side: how far the old picture fades out into what may mov
 
 
 class Hold:
-    """`fixed` [R, R] in [0, 1], 1 where the picture of w_plus [1, num_ws, D] must stay."""
+    """`fixed` [R, R] in [0, 1], 1 where the picture of w_plus [1, num_ws, D] must stay. `under`: what is held in that picture already."""
 
-    def __init__(self, synthesis: Synthesis, w_plus: Tensor, fixed: Tensor) -> None:
-        self.synthesis = synthesis
+    def __init__(self, synthesis: Synthesis, w_plus: Tensor, fixed: Tensor, under: Hold | None = None) -> None:
+        self.synthesis, self._under = synthesis, under
         self._kept: dict[Key, State] = {}
         self._keys = [layer.key for layer in synthesis.layers() if layer.resolution >= FROM]
         with torch.no_grad():
             self.before = synthesis(w_plus, hooks={key: self._keep(key) for key in self._keys})
         faded = _faded(fixed.to(w_plus).float())
         self._shares = {size: _shrunk(faded, size) for size in {key[0] for key in self._keys}}
+        self._under = None  # its maps are large, and all that was needed of them is kept
 
     def _keep(self, key: Key) -> Hook:
-        def hook(state: State) -> None:
-            self._kept[key] = state
+        def hook(state: State) -> State:
+            self._kept[key] = state if self._under is None else self._under(state, key)
+            return self._kept[key]
 
         return hook
 

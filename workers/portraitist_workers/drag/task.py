@@ -17,14 +17,15 @@ UNSURE = 0.05  # confidence below which a handle is lost
 @dataclass(frozen=True, eq=False)
 class Task:
     """handles, targets [P, 2] (x, y) in shares of the picture's side. fixed [R, R] in [0, 1], 1 where the picture must stay; None:
-    nowhere."""
+    nowhere. `under`: what earlier drags hold in the picture that this one begins with."""
 
     handles: Tensor
     targets: Tensor
     fixed: Tensor | None = None
+    under: Hold | None = None
 
     def hold(self, synthesis: Synthesis, w_plus: Tensor) -> Hold | None:
-        return None if self.fixed is None else Hold(synthesis, w_plus, self.fixed)
+        return None if self.fixed is None else Hold(synthesis, w_plus, self.fixed, self.under)
 
     def is_fixed(self, points: Tensor) -> Tensor:
         """[P] bool: which of the points [P, 2] lie where the picture must stay."""

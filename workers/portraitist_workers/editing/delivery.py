@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from portraitist.results import PictureReport, Reach
 
@@ -13,6 +14,7 @@ from ..faces import image_io
 from ..faces.align import crop
 from ..faces.edited import EditedFace
 from ..faces.paste import paste
+from ..persona.judge import identity_scores
 from ..persona.warm import WarmPersona
 from ..provenance.marking import mark_part, mark_portrait
 from ..provenance.origin import MarkedImage
@@ -67,3 +69,32 @@ def delivered(
         report.outside_change, report.mark = whole.outside_change, marked.score
         made.append(Delivered(marked, face, report))
     return made
+
+
+def portraits(
+    person: WarmPersona,
+    images: Tensor,
+    *,
+    requested: Sequence[dict[str, float]],
+    targets: Sequence[dict[str, float]],
+    seed: int,
+) -> list[Delivered]:
+    """Of pictures [B, 3, R, R] that are generated as a whole. Each is its own crop."""
+    marked = [mark_portrait(pixels) for pixels in image_io.to_uint8(images)]
+    images = image_io.to_tensor(np.stack([one.pixels for one in marked])).to(images)
+    judge = person.judge
+    reports = judge.reports(images, judge.attributes(images)[0], requested=requested, targets=targets, seed=seed)
+    for one, report in zip(marked, reports, strict=True):
+        report.mark = one.score
+    return [Delivered(one, one, report) for one, report in zip(marked, reports, strict=True)]
+
+
+def likeness(person: WarmPersona, face: Tensor) -> float:
+    """Mean cosine of the face [1, 3, R, R] to the person's photos."""
+    return round(float(identity_scores(person.judge.identity(face), person.judge.embeddings)[0]), 4)
+
+
+def change_where(fixed: np.ndarray, before: np.ndarray, after: np.ndarray) -> float:
+    """Mean absolute change, grey levels, of the pixels where `fixed` [H, W] is 1."""
+    change = np.abs(after.astype(np.float32) - before).mean(2)
+    return round(float(change[fixed > 0].mean()), 3)

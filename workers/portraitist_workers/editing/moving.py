@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -37,32 +37,39 @@ def moved(
     photo: OpenedPhoto,
     targets: Sequence[dict[str, float]],
     follow: Sequence[dict[str, float]] | None = None,
+    *,
+    start: OpenedPhoto | None = None,
+    listen: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Latents [B, num_ws, D] at which the photo shows `targets`, one row each, and in all that they do not name `follow` or its own values.
+
+    start   the photo as earlier changes have left it: its `w`, `measured` and `shown` are begun from. None: as it is
+    listen  is called now and then; what it raises ends the work
 
     The generator's pictures are steered, which is quick. What of that is lost when the photo's pixels move is measured on the face that
     they make, and once made up for.
     """
-    model, judge = person.model, person.judge
-    start = _coordinates(person, photo) | dict(zip(model.response.names, photo.measured.tolist(), strict=True))
-    lost = photo.shown - photo.measured  # [A] or [B, A]: what the generator's picture has more than the photo
+    model, judge, begun = person.model, person.judge, start or photo
+    values_before = _coordinates(person, begun) | dict(zip(model.response.names, begun.measured.tolist(), strict=True))
+    lost = begun.shown - begun.measured  # [A] or [B, A]: what the generator's picture has more than the photo
 
     def measure(latents: Tensor) -> Tensor:
+        listen()
         return torch.cat([judge.attributes(render(photo.generator, part))[0] for part in latents.split(16)]) - lost
 
     B = len(targets)
-    starts = photo.w.new_tensor([[start[name] for name in model.axes.names]]).expand(B, -1)
-    held = photo.measured.repeat(B, 1)
+    starts = photo.w.new_tensor([[values_before[name] for name in model.axes.names]]).expand(B, -1)
+    held = begun.measured.repeat(B, 1)
     for row, values in zip(held, follow or [], strict=False):
         for name, value in values.items():
             row[model.response.names.index(name)] = value
-    w = steer(model, photo.w.expand(B, -1, -1), targets, starts, held, measure)
+    w = steer(model, begun.w.expand(B, -1, -1), targets, starts, held, measure)
     found = _measured(person, photo, w)
     off = _missed(model.response.names, targets, found)
     if bool((off > NEAR).any()):
         limit = MOST * w.new_tensor([spread(name) for name in model.response.names])
         lost = lost + torch.clamp(measure(w) - found, -limit, limit)
-        again = steer(model, photo.w.expand(B, -1, -1), targets, starts, held, measure)
+        again = steer(model, begun.w.expand(B, -1, -1), targets, starts, held, measure)
         better = _missed(model.response.names, targets, _measured(person, photo, again)) < off
         w = torch.where(better[:, None, None], again, w)
     return w

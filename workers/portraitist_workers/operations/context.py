@@ -17,6 +17,7 @@ from ..provenance.gallery import Gallery
 from ..provenance.origin import MarkedImage, Origin
 
 if TYPE_CHECKING:
+    from ..live.wire import Wire
     from ..persona.rendering import Renderer
 
 
@@ -25,6 +26,7 @@ class Context(Protocol):
 
     pictures: set[str]  # blobs that `put_picture` has stored
     renderer: Renderer | None  # what pictures are made by; None: alone
+    wire: Wire | None  # a live session's clients
 
     @property
     def priors(self) -> PriorHome:
@@ -45,6 +47,9 @@ class Context(Protocol):
     def on_step(self, progress: Progress) -> None:
         """Report progress and renew the lease; cheap (throttled). Raises JobCancelled when the job was cancelled or taken over."""
 
+    def check(self) -> None:
+        """Ask now whether the job goes on. Raises as `on_step` does."""
+
     def load_checkpoint(self) -> bytes | None:
         """The newest checkpoint of this job (of any attempt), or None."""
 
@@ -63,6 +68,7 @@ class MemoryContext(Gallery):
         self.personas: dict[str, PersonaRecord] = {}
         self.checkpoint: bytes | None = None
         self.renderer: Renderer | None = None
+        self.wire: Wire | None = None
         self._on_step = on_step
         super().__init__()
 
@@ -95,6 +101,8 @@ class MemoryContext(Gallery):
     def on_step(self, progress: Progress) -> None:
         if self._on_step is not None:
             self._on_step(progress)
+
+    def check(self) -> None: ...
 
     def load_checkpoint(self) -> bytes | None:
         return self.checkpoint

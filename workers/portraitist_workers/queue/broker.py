@@ -20,7 +20,7 @@ from kombu import transport
 from kombu.transport import redis
 
 from portraitist.errors import PortraitistError
-from portraitist.ledger import LANES
+from portraitist.ledger import WOKEN
 from portraitist.transport import wakeups
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def renewed(item: str, queue: str) -> str | None:
             and headers["task"] == wakeups.TASK
             and _ID.fullmatch(task_id)
             and _JOB.fullmatch(job_id)
-            and lane in LANES
+            and lane in WOKEN
             and keywords == {}
             and type(retries) is int
             and retries in _RETRIES

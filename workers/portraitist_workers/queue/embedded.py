@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     logs.set_up()
 
     from portraitist.backend import embedded
-    from portraitist.ledger.protocol import LANES
+    from portraitist.ledger.protocol import WOKEN
     from portraitist.transport.lock import WorkerLock
 
     home = options.home.resolve()
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         threading.Thread(target=supervisor.run, name="portraitist-supervisor", daemon=True).start()
 
     worker = app.Worker(
-        autoscale=(len(LANES), 1),
+        autoscale=(len(WOKEN), 1),
         loglevel="WARNING",
         without_gossip=True,
         without_mingle=True,

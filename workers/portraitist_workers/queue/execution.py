@@ -43,6 +43,7 @@ from .fetching import with_photos
 from .time_limits import timed_out
 
 if TYPE_CHECKING:
+    from ..live.wire import Wire
     from ..persona.rendering import Renderer
 
 log = logging.getLogger(__name__)
@@ -159,6 +160,7 @@ class JobContext(Gallery):
         self.stage, self.step = "", 0
         self.lost = False  # the job is no longer ours
         self.renderer: Renderer | None = None  # what its pictures are made by; None: alone
+        self.wire: Wire | None = None  # a live session's clients
         self._backend, self._ledger, self._row, self._attempt, self._lease_s = (
             backend,
             backend.ledger,
@@ -250,6 +252,10 @@ class JobContext(Gallery):
         if begins or progress.step >= progress.steps or time.monotonic() - self._told >= PROGRESS_S:
             self._tell()
 
+    def check(self) -> None:
+        self._look()
+        self._listen()
+
     def _tell(self) -> None:
         """Whatever has not been told yet. Called from two threads: if the next step takes for ever, this one must be known."""
         with self._telling:
@@ -310,22 +316,32 @@ class JobContext(Gallery):
         if time.monotonic() - self._began > settings.current().limit_s(self._row.lane):
             raise timed_out(self._backend, self._row, self.stage, self.step)
 
+    def _look(self) -> None:
+        """Whether it is still ours, and shall go on. Raises QueueUnavailable, StorageError."""
+        try:
+            row = self._ledger.job(self._row.id)
+        except PersonaDeleted:
+            self.lost = True
+            return
+        if row.token != self._row.token or row.status != "running":
+            self.lost = True
+        else:
+            self._cancelled = row.cancel_requested is not None
+
     def _watch(self) -> None:
         renewed = time.monotonic()
         try:
             while not self._over.wait(WATCH_S):
                 try:
-                    row = self._ledger.job(self._row.id)
-                    if row.token != self._row.token or row.status != "running":
-                        self.lost = True
+                    self._look()
+                    if self.lost:
                         return
-                    self._cancelled = row.cancel_requested is not None
                     if time.monotonic() - self._told >= PROGRESS_S:
                         self._tell()
                     if time.monotonic() - renewed > self._lease_s / 3:
                         self._ledger.heartbeat(self._row.id, self._row.token, lease_s=self._lease_s)
                         renewed = time.monotonic()
-                except (LeaseLost, PersonaDeleted):
+                except LeaseLost:
                     self.lost = True
                     return
                 except (

@@ -20,6 +20,7 @@ from .. import settings
 from ..telemetry import metrics
 from ..telemetry.monitor import clean_up
 from .execution import CANCEL_GRACE_S
+from .live_process import LiveProcess
 from .reaper import CALM_S, Reaper, give_back
 from .time_limits import LIMIT_GRACE_S, fail_late
 from .webhook_sender import Sender
@@ -52,7 +53,7 @@ class Node:
         self._busy, self._restart = busy, restart
         self._listening = time.monotonic()
         self._reaper = Reaper(backend, transport, info.node)
-        self._sender = Sender(backend)
+        self._sender, self._live = Sender(backend), LiveProcess(backend)
         self._children: set[int] = set()  # also those that died and whose job was not yet given back
         self._since: dict[tuple[str, int, str], float] = {}  # (job id, token, what) -> since when
         self._asked = -ASK_S
@@ -91,8 +92,10 @@ class Node:
 
     def look(self) -> None:
         """One round."""
-        self._children.update(self._pids())
+        self._children.update(self._pids(), self._live.pids())
         held: set[str] = set()
+        if self.draining:
+            self._hand_over()
         for pid in list(self._children):
             rows, alive = self._ledger.running(worker=f"{self._info.node}/{pid}"), _alive(pid)
             for row in rows:
@@ -110,6 +113,8 @@ class Node:
             calm = self._asked - self._back < CALM_S
             self._late = {row.id for row in self._ledger.expired()} if held and not calm else set()
             self._wanted = any(self._transport.waiting(lane) for lane in self._info.queues)
+            if "serve" in self._info.queues and not self.draining:
+                self._live.look()
         if held or self._busy() or not self._wanted:
             self._listening = time.monotonic()
         if time.monotonic() - self._reported > REPORT_S or held != self._held:
@@ -138,7 +143,7 @@ class Node:
         if not self._ending.acquire(blocking=False):
             return
         try:
-            for pid in {*self._children, *self._pids()}:
+            for pid in {*self._children, *self._pids(), *self._live.pids()}:
                 for row in self._ledger.running(worker=f"{self._info.node}/{pid}"):
                     give_back(
                         self._backend, row, "the worker was asked to stop", count=False
@@ -153,7 +158,7 @@ class Node:
     def _start_anew(self) -> None:
         if self._ending.acquire(blocking=False):
             log.error("wake-ups wait and Celery takes none; starting anew")
-            for pid in {*self._children, *self._pids()}:
+            for pid in {*self._children, *self._pids(), *self._live.pids()}:
                 _kill(pid)
             self.sign_off()
             self._restart()
@@ -164,6 +169,13 @@ class Node:
             self._transport.sign_off(self._info.node)
         except PortraitistError as error:  # its entry expires
             log.warning("%s", error)
+
+    def _hand_over(self) -> None:
+        """Live sessions would not end within the grace: they go on elsewhere, at once."""
+        for pid in self._live.pids():
+            for row in self._ledger.running(worker=f"{self._info.node}/{pid}"):
+                give_back(self._backend, row, "the worker was asked to stop", count=False)
+        self._live.kill()
 
     def _watch(self, row: JobRow, pid: int, *, silent: bool) -> None:
         if self._long(row, "cancelled", row.cancel_requested is not None, CANCEL_GRACE_S):

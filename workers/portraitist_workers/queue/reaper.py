@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from portraitist.backend import Backend
 from portraitist.errors import NotFound, PortraitistError, QueueUnavailable, StorageError
-from portraitist.ledger import LANES, JobRow, LeaseLost
+from portraitist.ledger import WOKEN, JobRow, LeaseLost
 from portraitist.ledger.protocol import TERMINAL, Lane
 from portraitist.transport import RedisTransport
 
@@ -52,7 +52,7 @@ class Reaper:
                 self._silent, self._short = {}, {}
                 return
             self._take_back()
-            for lane in LANES:
+            for lane in WOKEN:
                 self._wake_again(lane)
         except QueueUnavailable:
             self._silent, self._short = {}, {}  # what we saw before the outage says nothing about what is after it

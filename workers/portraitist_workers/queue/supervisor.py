@@ -22,7 +22,7 @@ import portraitist_workers
 from portraitist.backend import Backend
 from portraitist.errors import PortraitistError, StorageError, StorageFull
 from portraitist.ledger import JobRow, LeaseLost
-from portraitist.ledger.protocol import LANES, TERMINAL, Lane
+from portraitist.ledger.protocol import TERMINAL, WOKEN, Lane
 from portraitist.transport.lock import WorkerLock
 
 from .. import settings
@@ -30,6 +30,7 @@ from ..telemetry import logs, metrics
 from ..telemetry.monitor import clean_up
 from . import worker_memory
 from .execution import CANCEL_GRACE_S
+from .live_process import LiveProcess
 from .sweeping import SWEEP_S, look_after_deletions, sweep
 from .tasks import run_job
 from .time_limits import LIMIT_GRACE_S, fail_late
@@ -54,7 +55,7 @@ class Supervisor:
     ) -> None:
         self._backend, self._ledger, self._store = backend, backend.ledger, backend.store
         self._lock, self._idle_s, self._processes = lock, idle_s, processes
-        self._sender = Sender(backend)
+        self._sender, self._live = Sender(backend), LiveProcess(backend)
         self._sent: dict[str, tuple[float, list[int]]] = {}  # job id -> when its wake-up was sent, and to whom
         self._silent: dict[str, float] = {}  # job id -> since when its lease is over
         self._begun: dict[tuple[str, int], float] = {}  # (job id, token) -> when we first saw it run
@@ -98,9 +99,9 @@ class Supervisor:
         self._count_children(running)
         for row in running:
             self._watch(row)
-        queued = {lane: job_id for lane in LANES for job_id in self._ledger.queued(lane=lane, limit=1)}
+        queued = {lane: job_id for lane in WOKEN for job_id in self._ledger.queued(lane=lane, limit=1)}
         self._sent = {job_id: sent for job_id, sent in self._sent.items() if job_id in queued.values()}
-        if running or queued:
+        if self._live.look() or running or queued:
             self._busy = now
         if not running and self._deadlocked and now - self._started > YOUNG_S:
             self._start_anew()
@@ -127,7 +128,7 @@ class Supervisor:
 
     def _send(self, queued: dict[Lane, str], running: list[JobRow], now: float) -> None:
         """One job of each lane at a time, so that the order is decided when the lane is free, not before."""
-        busy, processes = {row.lane for row in running}, self._processes()
+        busy, processes = {row.lane for row in running if row.lane in WOKEN}, self._processes()
         for lane, job_id in queued.items():
             sent_at, sent_to = self._sent.get(job_id, (-STUCK_S, []))
             # A second message would start a second child, which that job does not need. But a child that was killed may have
@@ -136,7 +137,7 @@ class Supervisor:
             if lane in busy or now - sent_at < (STUCK_S if received else RESEND_S):
                 continue
             others = busy | {other for other, sent in queued.items() if sent in self._sent} - {lane}
-            if others and len(processes) < len(LANES) and not worker_memory.beside(self._ledger.job(job_id)):
+            if others and len(processes) < len(WOKEN) and not worker_memory.beside(self._ledger.job(job_id)):
                 continue  # it waits, as the only process does one job after the other
             self._sent[job_id] = now, processes
             run_job.apply_async((job_id,), task_id=job_id)
@@ -230,6 +231,7 @@ class Supervisor:
         if not self._ending.acquire(blocking=False):
             return
         log.warning("a child has ended that may have held the queue's lock; starting anew")
+        self._live.kill()
         for pid in self._processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import logging
 import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from types import ModuleType
 from typing import Any
 
 from celery.signals import worker_process_init, worker_process_shutdown
@@ -27,6 +25,7 @@ from ..telemetry import tracing
 from ..telemetry.monitor import child_is_warm
 from . import warm_models
 from .app import app
+from .chosen import operations
 from .execution import execute, worker_name
 
 log = logging.getLogger(__name__)
@@ -41,14 +40,14 @@ def run_job(job_id: str, lane: Lane | None = None) -> None:
     try:
         who: dict[str, Any] = {"worker": worker_name(), "lease_s": settings.current().lease_s}
         row = (
-            ledger.take(lane, **who, prefer=_operations().warm_ids(), memory=settings.current().memory)
+            ledger.take(lane, **who, prefer=operations().warm_ids(), memory=settings.current().memory)
             if lane
             else ledger.claim(job_id, **who)
         )
         if row is not None:
             _do(backend, [row, *_companions(ledger, row, who)])
             _wake_next(backend, row.lane)
-        warm_models.tell(backend, _operations())
+        warm_models.tell(backend, operations())
     except QueueUnavailable as error:  # the reaper sends another wake-up when the server is back
         log.warning("job %s: %s", job_id, error)
 
@@ -73,10 +72,10 @@ def _companions(ledger: Ledger, row: JobRow, who: dict[str, Any]) -> list[JobRow
 
 
 def _do(backend: Backend, rows: list[JobRow]) -> None:
-    run, batch = _operations().run, settings.current().batch
+    run, batch = operations().run, settings.current().batch
     if batch == 1 or not operation(rows[0].operation).shares_passes:
         return execute(backend, rows[0], run=run)
-    member = _operations().side_by_side(len(rows), batch)
+    member = operations().side_by_side(len(rows), batch)
 
     def one(row: JobRow) -> None:
         with member() as renderer:
@@ -99,14 +98,8 @@ def _wake_next(backend: Backend, lane: Lane) -> None:
 def _backend() -> Backend:
     told = settings.current()
     backend = cluster(told.url, create=False) if told.url else embedded(told.home, create=False)
-    warm_models.start(backend, _operations())
+    warm_models.start(backend, operations())
     return backend
-
-
-@functools.cache
-def _operations() -> ModuleType:
-    """The tests of the queue put a module of their own in its place, through the worker's environment."""
-    return importlib.import_module(settings.current().operations)
 
 
 @worker_process_init.connect
@@ -128,7 +121,7 @@ def _warm_up(**_: object) -> None:
 
     def load() -> None:
         if settings.current().url:
-            _operations().load()
+            operations().load()
         child_is_warm()
 
     threading.Thread(target=load, name="portraitist-warm-up", daemon=True).start()

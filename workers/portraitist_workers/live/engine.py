@@ -1,0 +1,53 @@
+"""What a session needs of whatever draws its pictures. `touched` is the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from portraitist.requests import DragStep, SetStep
+
+from ..provenance.origin import MarkedImage
+
+Json = dict[str, Any]
+Steps = Sequence[SetStep | DragStep]
+
+
+class Interrupted(Exception):
+    """A command has come, so what was being made is stale."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One picture, marked, at the size of a frame. `points`: of a running drag, {"at", "to", "left", "confidence"}."""
+
+    picture: MarkedImage
+    points: list[Json] = field(default_factory=list)
+    step: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """The picture as `save` makes it, and what there is to say of a drag that has landed (None: there was none)."""
+
+    shot: Shot
+    landed: Json | None = None
+
+
+class Engine(Protocol):
+    """Raises PortraitistErrors for steps that cannot be done."""
+
+    def about(self) -> Json:
+        """width, height, corners, start: docs/http.md."""
+
+    def preview(self, steps: Steps, *, anew: bool = True) -> Iterator[Shot]:
+        """Quick pictures of the last step on its way. Not `anew`: a drag goes on from where it is, to the targets that the step has now."""
+
+    def settle(self, steps: Steps, listen: Callable[[], None]) -> Settled:
+        """What all steps lead to. `listen` may raise Interrupted."""
+
+    def before(self) -> Shot:
+        """The picture without any step."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,263 @@
+"""The engine of live sessions: an opened photo, or a portrait, changed step by step (`editing.retouching`).
+
+While something moves, a frame is the generator's picture in its place: a few hundredths of a second. At rest it is what `save` makes,
+with the photo's own pixels moved along. What a drag shows on its way is a drag that follows its targets; at rest it is done once more from
+where it began, so that the history alone says what the picture is.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from portraitist.requests import DragStep, Open
+
+from ..detail.fields import SIDE, resized, smooth, spread
+from ..detail.parts import parts_of
+from ..drag.canvas import Canvas
+from ..drag.draggan import draggan
+from ..drag.dragged import point_reports, space_of
+from ..drag.hold import Held
+from ..drag.task import Step, Task
+from ..editing.carrying import edited_face
+from ..editing.retouching import Leg, Retouching, SetLeg, Standing, legs
+from ..faces.align import crop
+from ..faces.edited import EditedFace
+from ..faces.image_io import to_uint8
+from ..faces.paste import paste
+from ..generator import Generator
+from ..operations.canvases import canvas_of
+from ..operations.context import Context
+from ..persona.rendering import render
+from ..persona.warm import PERSONAS, WarmPersona
+from ..provenance.marking import mark_part, mark_portrait
+from ..provenance.origin import MarkedImage
+from .engine import Json, Settled, Shot, Steps
+
+TONE, EDGE = 0.05, 0.015  # widths, in shares of the side
+BETWEEN = 2  # frames for each step of a drag
+REMEMBERED = 24  # standings: undo and redo need not compute
+
+Way = tuple[Leg, ...]
+
+
+class Touched:
+    """Use from one thread. Raises FaceNotFound, InvalidImage when it is made."""
+
+    def __init__(self, request: Open, context: Context) -> None:
+        record = context.persona(request.persona_id)
+        self._stack = ExitStack()
+        self._person = self._stack.enter_context(PERSONAS.pinned(record, context.blob, context.priors))
+        files = {request.photo.blob: context.blob(request.photo.blob)} if request.photo else {}
+        self._canvas = canvas_of(request, self._person, files, context)
+        if self._canvas.photo is not None:  # other sessions may hold the same photo open
+            self._canvas = replace(self._canvas, photo=replace(self._canvas.photo, faces=OrderedDict()))
+        self._work = Retouching(self._person, self._canvas, record.reach, context.blob, strict=request.strict)
+        self._view = View(self._canvas, request.frame_px)
+        self._known: OrderedDict[tuple[tuple[object, ...], ...], Standing] = OrderedDict()
+        self._drag: Following | None = None
+
+    def about(self) -> Json:
+        height, width = self._canvas.picture.shape[:2]
+        square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+        judge, photo = self._person.judge, self._canvas.photo
+        measured = judge.attributes(self._canvas.face)[0][0] if photo is None else photo.measured
+        start = {name: round(value, 3) for name, value in zip(judge.attributes.names, measured.tolist(), strict=True)}
+        return {"width": width, "height": height, "corners": self._canvas.places(square), "start": start}
+
+    def preview(self, steps: Steps, *, anew: bool = True) -> Iterator[Shot]:
+        way = tuple(legs(steps))
+        if not way:
+            return
+        base = self._standing(way[:-1])
+        if isinstance(way[-1], DragStep):
+            if anew:
+                self._drag = None
+            yield from self._follow(way[-1], base)
+        else:
+            self._drag = None
+            yield Shot(self._view.quick(self._work.generator(base), self._near(way, way[-1], base), base))
+
+    def settle(self, steps: Steps, listen: Callable[[], None]) -> Settled:
+        way = tuple(legs(steps))
+        at = self._standing(way, listen)
+        listen()
+        photo = None if self._canvas.photo is None else self._work.shown(at)
+        face = None if photo is None else edited_face(photo, at.w)
+        shot = Shot(self._view.finished(self._work.generator(at), at, face))
+        if not way or not isinstance(way[-1], DragStep) or at.task is None or at.step is None:
+            return Settled(shot)
+        if self._drag is not None:
+            self._drag.landed(at.step)
+        told = [point.model_dump(mode="json") for point in point_reports(self._canvas, at.task, at.step)]
+        return Settled(shot, {"points": told, "steps": at.step.number})
+
+    def before(self) -> Shot:
+        return Shot(self._view.before())
+
+    def close(self) -> None:
+        self._stack.close()
+
+    # --------------------------------------------------------------------------------------------------------------------
+
+    def _standing(self, way: Way, listen: Callable[[], None] = lambda: None) -> Standing:
+        """After all of `way`, from the longest part of it that is known."""
+        keys = [_key(way[:n]) for n in range(len(way) + 1)]
+        done = max((n for n in range(1, len(way) + 1) if keys[n] in self._known), default=0)
+        at = self._known[keys[done]] if done else self._work.begun()
+        for n in range(done, len(way)):
+            at = self._work.after(way[n], at, listen)
+            self._known[keys[n + 1]] = at
+        for n in range(1, len(way) + 1):
+            self._known.move_to_end(keys[n])
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return at
+
+    def _near(self, way: Way, leg: SetLeg, base: Standing) -> Tensor:
+        """About where the values are: along the axes, from where they were last found or else from the base."""
+        target, axes = self._work.resolved(leg), self._person.model.axes
+        w, from_ = base.w, dict(zip(axes.names, axes.coordinates(base.w.mean(1))[0].tolist(), strict=True))
+        names, photo = self._person.judge.attributes.names, self._canvas.photo
+        if photo is not None and base.step is None:
+            from_ |= dict(zip(names, photo.measured.tolist(), strict=True))
+        for known, at in reversed(self._known.items()):  # the last one that sets the same attributes
+            if known[:-1] == _key(way[:-1]) and known[-1][0] == "set" and set(at.target) == set(target):
+                w, from_ = at.w, from_ | at.target
+                break
+        change = w.new_zeros(1, len(axes.names))
+        for name, value in target.items():
+            if name in axes.names:
+                change[0, axes.names.index(name)] = value - from_[name]
+        return axes.move(w, change)
+
+    def _follow(self, leg: DragStep, base: Standing) -> Iterator[Shot]:
+        if self._drag is None:
+            canvas, task, kept = self._work.task(leg, base)
+            self._drag = Following(self._person, canvas, task, replace(base, kept=kept))
+        drag = self._drag
+        drag.aim(self._targets(leg, drag))
+        generator = drag.generator()
+        for step, w in drag.steps():
+            points = [
+                {"at": at, "to": to, "left": round(left * drag.canvas.px, 2), "confidence": round(sure, 3)}
+                for at, to, left, sure in zip(
+                    drag.canvas.places(step.points),
+                    drag.canvas.places(drag.targets),
+                    step.left.tolist(),
+                    step.confidence.tolist(),
+                    strict=True,
+                )
+            ]
+            yield Shot(self._view.quick(generator, w, drag.shown), points, step.number)
+
+    def _targets(self, leg: DragStep, drag: Following) -> Tensor:
+        handles = drag.canvas.places(drag.task.handles)
+        return drag.canvas.shares(
+            [
+                pull.to or (x + (pull.by or (0, 0))[0], y + (pull.by or (0, 0))[1])
+                for pull, (x, y) in zip(leg.points, handles, strict=True)
+            ]
+        )
+
+
+class Following:
+    """A drag whose targets move. `shown`: what masks keep meanwhile."""
+
+    def __init__(self, person: WarmPersona, canvas: Canvas, task: Task, shown: Standing) -> None:
+        self.canvas, self.task, self.targets, self.shown = canvas, task, task.targets, shown
+        self._space, self._hold = space_of(person), task.hold(canvas.synthesis, canvas.w)
+        self._w, self._points = canvas.w, task.handles
+        self._running: Iterator[Step] | None = None
+
+    def aim(self, targets: Tensor) -> None:
+        self.targets = targets.to(self.task.targets)
+
+    def landed(self, step: Step) -> None:
+        """What was found at rest: from there it goes on."""
+        self._w, self._points, self._running = step.w_plus, step.points.to(self._points), None
+
+    def generator(self) -> Generator:
+        return self.canvas.generator if self._hold is None else Held(self.canvas.generator, self._hold)  # type: ignore[return-value]
+
+    def steps(self) -> Iterator[tuple[Step, Tensor]]:
+        """Each step, with latents on the way to it. Who breaks off and asks again goes on."""
+        if self._running is None:
+            task = Task(self._points, self.targets, self.task.fixed, self._hold)
+            self._running = draggan(self.canvas.synthesis, self._w, task, space=self._space, aim=lambda: self.targets)
+        for step in self._running:
+            before, self._w, self._points = self._w, step.w_plus, step.points
+            between = 1 if torch.equal(before, step.w_plus) else BETWEEN
+            for share in range(1, between + 1):
+                yield step, torch.lerp(before, step.w_plus, share / between)
+        self._running = None
+
+
+def _key(way: Sequence[Leg]) -> tuple[tuple[object, ...], ...]:
+    return tuple(
+        ("set", tuple(sorted(leg.values.items())), leg.pinned)
+        if isinstance(leg, SetLeg)
+        else ("drag", leg.model_dump_json())
+        for leg in way
+    )
+
+
+class View:
+    """Frames of one canvas: the whole photo, at most `most` px a side, or the portrait."""
+
+    def __init__(self, canvas: Canvas, most: int) -> None:
+        self._canvas, photo = canvas, canvas.photo
+        if photo is None:
+            return
+        height, width = canvas.picture.shape[:2]
+        self._scale = min(1.0, most / max(height, width))
+        size = max(round(width * self._scale), 1), max(round(height * self._scale), 1)
+        self._photo = (
+            cv2.resize(canvas.picture, size, interpolation=cv2.INTER_AREA) if self._scale < 1 else canvas.picture
+        )
+        self._frame = photo.subject.frame.scaled(self._scale)
+        self._others = tuple(other.scaled(self._scale) for other in photo.subject.others)
+        self._face = crop(canvas.picture, photo.subject.frame, SIDE)
+        drawn = to_uint8(render(photo.generator, photo.w))[0]
+        self._person = np.maximum(*parts_of([self._face, drawn])[1])
+        off = self._face.astype(np.float32) - resized(drawn, SIDE)
+        share = smooth(self._person, TONE)[..., None] + 0.05
+        self._backdrop = spread(self._face.astype(np.float32), (smooth(self._person, EDGE) < 0.05).astype(np.float32))
+        self._tone = smooth(off * self._person[..., None], TONE) / share  # what the photo has more, in the large
+
+    def quick(self, generator: Generator, w: Tensor, at: Standing) -> MarkedImage:
+        """The generator's picture of the person in the photo's tone, before the photo's own backdrop."""
+        pixels = to_uint8(render(generator, w))[0]
+        if self._canvas.photo is None:
+            return mark_portrait(pixels)
+        now = smooth(parts_of([pixels])[1][0], EDGE / 2)
+        drawn, none = resized(pixels, SIDE) + self._tone, np.zeros((SIDE, SIDE), np.float32)
+        plain = self._backdrop + now[..., None] * (drawn - self._backdrop)
+        person = np.clip(3 * smooth(np.maximum(self._person, now), 2 * EDGE), 0, 1)  # its rim included
+        still = np.zeros((SIDE, SIDE, 2), np.float32)
+        return self._in_photo(
+            EditedFace(plain, np.zeros_like(plain), 1 - person, still, none, self._face.astype(np.float32)), at
+        )
+
+    def finished(self, generator: Generator, at: Standing, face: EditedFace | None) -> MarkedImage:
+        return mark_portrait(to_uint8(render(generator, at.w))[0]) if face is None else self._in_photo(face, at)
+
+    def before(self) -> MarkedImage:
+        if self._canvas.photo is None:
+            return mark_portrait(self._canvas.picture)
+        return mark_part(self._photo, np.zeros(self._photo.shape[:2], np.float32))
+
+    def _in_photo(self, face: EditedFace, at: Standing) -> MarkedImage:
+        whole = paste(self._photo, self._frame, face, others=self._others)
+        image, mask = whole.image, whole.mask
+        if at.kept is not None:
+            kept = cv2.resize(at.kept, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_AREA)[..., None] > 0.5
+            image, mask = np.where(kept, self._photo, image), mask * ~kept[..., 0]
+        return mark_part(image, mask)
