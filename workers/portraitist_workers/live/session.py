@@ -244,7 +244,7 @@ class Session:
             "height": height,
             "step": shot.step,
             "points": shot.points,
-        }
+        } | ({"parts": shot.parts} if shot.parts else {})
         self._frame = Frame(head, encode_jpeg(shot.picture.pixels, QUALITY))
         self._say(self._frame)
 

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "./vendor/preact-hooks.js";
 import { t } from "./store.js";
-import { html, useAspect } from "./ui.js";
+import { html } from "./ui.js";
 
 /**
  * @typedef {{erase: boolean, size: number, path: [number, number][]}} Stroke in px of the photo
@@ -49,20 +49,16 @@ export function maskOf(strokes, { width, height }) {
 /**
  * The photo with what is painted over it. Above both lie `children`, such as points.
  * @param {{source: string, alt: string, label: string, strokes: Stroke[], tool: Tool, onStrokes: (strokes: Stroke[]) => void,
- *   onSize: (size: {width: number, height: number}) => void, size: {width: number, height: number}, zoom?: Zoom | null, children?: any}} props
+ *   onSize?: (size: {width: number, height: number}) => void, size: {width: number, height: number}, zoom?: Zoom | null, children?: any}} props
  */
 export function Paint({ source, alt, label, strokes, tool, onStrokes, onSize, size, zoom, children }) {
   const canvas = useRef(/** @type {any} */ (null));
   const going = useRef(/** @type {Stroke | null} */ (null));
-  const [aspect, measure] = useAspect();
   useEffect(() => {
     const pen = canvas.current?.getContext("2d");
     if (pen) draw(pen, strokes);
   }, [strokes, size.width]);
-  const fit = (event) => {
-    measure(event);
-    onSize({ width: event.target.naturalWidth, height: event.target.naturalHeight });
-  };
+  const fit = ({ target }) => onSize?.({ width: target.naturalWidth, height: target.naturalHeight });
   const begin = (event) => {
     if (!event.isPrimary || event.button !== 0) return;
     canvas.current.setPointerCapture(event.pointerId);
@@ -80,7 +76,7 @@ export function Paint({ source, alt, label, strokes, tool, onStrokes, onSize, si
     going.current = null;
     onStrokes([...strokes, stroke]);
   };
-  return html`<div class="paint fitted" style=${{ "--aspect": aspect }}><div class="sheet" style=${zoomed(zoom)}><img src=${source} alt=${alt} onLoad=${fit} draggable="false" />
+  return html`<div class="paint fitted" style=${{ "--aspect": size.width / size.height }}><div class="sheet" style=${zoomed(zoom)}><img src=${source} alt=${alt} onLoad=${fit} draggable="false" />
     <canvas ref=${canvas} aria-label=${label} role="img" width=${size.width} height=${size.height} data-width=${size.width} data-height=${size.height}
       onPointerDown=${begin} onPointerMove=${move} onPointerUp=${end} onPointerCancel=${end} />
     ${children}</div></div>`;

@@ -169,9 +169,10 @@ export function useAspect() {
   return [aspect, (event) => setAspect(event.target.naturalWidth / event.target.naturalHeight || 1)];
 }
 
-/** Two pictures, one over the other, with a line between that is moved. @param {{before: string, after: string, zoom?: import("./paint.js").Zoom | null}} props */
-export function Compare({ before, after, zoom }) {
-  const [at, setAt] = useState(50);
+/** Two pictures, one over the other, with a line between that is moved. `start`: where the line is at first, in percent.
+ * @param {{before: string, after: string, zoom?: import("./paint.js").Zoom | null, start?: number}} props */
+export function Compare({ before, after, zoom, start }) {
+  const [at, setAt] = useState(start ?? 50);
   const [held, setHeld] = useState(false);
   const letGo = () => setHeld(false);
   const [aspect, measure] = useAspect();
@@ -232,14 +233,14 @@ function shareOf(p) {
   return before.reduce((sum, stage) => sum + STAGES[stage], STAGES[p.stage] * within);
 }
 
-/** @param {{job: import("./client.js").Job | null, what: string, onCancel?: () => void, children?: any}} props */
-export function Bar({ job, what, onCancel, children }) {
+/** @param {{job: import("./client.js").Job | null, what: string, onCancel?: () => void, cancel?: string, children?: any}} props */
+export function Bar({ job, what, onCancel, cancel, children }) {
   const p = job?.progress;
   const share = p ? shareOf(p) : 0;
   return html`<div class="progress" role="status" aria-label=${what}>
     <div class="row"><b>${what}</b><span>${p ? `${word(`stage_${p.stage}`, p.stage)}${p.stage === "drag" ? `, ${t("step_of", { n: p.step })}, ${t("px_left", { n: parseFloat(p.message) })}` : ""}` : job?.status === "queued" && job.ahead ? t("waiting", { n: job.ahead }) : t("stage_starting")}${p?.eta ? `, ${t("left", { time: time(p.eta) })}` : ""}</span>
-      ${onCancel && html`<button class="quiet" onClick=${onCancel}>${t("cancel")}</button>`}</div>
-    <progress max="1" value=${share} aria-label=${what} />
+      ${onCancel && html`<button class="quiet" onClick=${onCancel}>${cancel ?? t("cancel")}</button>`}</div>
+    <progress max="1" value=${p?.steps === 0 ? undefined : share} aria-label=${what} />
     ${children}
   </div>`;
 }

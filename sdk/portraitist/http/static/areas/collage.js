@@ -14,7 +14,7 @@ const NOTHING = { kind: "transfer", photo: null, other: null, region: "smile", s
 export function Collage() {
   const store = useStore();
   const person = store.person;
-  const [look, show, commit] = useSteps(NOTHING);
+  const { now: look, show, commit } = useSteps(NOTHING);
   const [running, setRunning] = useState(/** @type {any} */ (null));
   const [photo, other] = [useFile(look.photo), useFile(look.other)];
   const picture = useUrl(look.made?.picture ?? null);

@@ -1,110 +1,141 @@
-/** Photo: open a photo of the person, move sliders or pull points, see before and after. What is not moved stays as it is. */
+/** Photo: a photo of the person is held open. Sliders move, points are pulled, and the face follows. What is not moved stays as it is. */
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
-import { attempt, following, t, useSteps, useStore } from "../store.js";
+import { attempt, following, set, t, useSteps, useStore } from "../store.js";
 import { Bar, Compare, Drop, Slider, html } from "../ui.js";
 import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
 import { Paint, Tools, maskOf, zoomTo } from "../paint.js";
-import { PointList, Points, asked, point } from "../points.js";
+import { PointList, Points, asked, pulled } from "../points.js";
+import { useSession } from "../session.js";
 
-/** @typedef {{file: File | null, values: Record<string, number>, points: import("../points.js").Point[], strokes: import("../paint.js").Stroke[], made: any}} Look */
-/** @type {Look} */
-const NOTHING = { file: null, values: {}, points: [], strokes: [], made: null };
-const LANDMARKS = ["nose", "chin", "forehead", "mouth_left", "mouth_right", "mouth_top", "mouth_bottom", "eye_left", "eye_right", "eyelid_left",
-  "eyelid_right", "brow_left", "brow_right", "cheek_left", "cheek_right", "jaw_left", "jaw_right"];
+const FRAME_PX = 800; // of the longer side, while it moves
+/** @type {{points: import("../points.js").Point[], strokes: import("../paint.js").Stroke[]}} */
+const NOTHING = { points: [], strokes: [] };
 
 export function Photo() {
   const store = useStore();
   const person = store.person;
-  const [look, show, commit] = useSteps(NOTHING);
+  const [file, setFile] = useState(/** @type {File | null} */ (null));
+  const look = useSteps(NOTHING);
   const [pulling, setPulling] = useState(false); // points in place of sliders
-  const [result, setResult] = useState(true); // what was made, in place of what is worked on
-  const [running, setRunning] = useState(/** @type {any} */ (null)); // a job
-  const [tool, setTool] = useState(/** @type {import("../paint.js").Tool} */ ({ kind: "points", size: 80 }));
-  const [size, setSize] = useState({ width: 1, height: 1 });
-  const [landmarks, setLandmarks] = useState(/** @type {Record<string, [number, number]>} */ ({}));
-  const source = useFile(look.file);
-  const picture = useUrl(look.made?.picture ?? null);
+  const [atOnce, setAtOnce] = useState(true); // pull while the pointer moves
   const [near, setNear] = useState(false);
-  const zoom = near && Object.keys(landmarks).length ? zoomTo(Object.values(landmarks), size) : null;
-  const canDrag = store.about?.operations.some((o) => o.name === "drag");
-  const sought = useRef(/** @type {any} */ (null));
-
-  /** Where the parts of the face are: a drag that pulls them nowhere says so. */
-  const seek = async () => {
-    const key = `${person?.persona_id} ${source}`;
-    if (sought.current === key || !look.file || !person) return;
-    sought.current = key;
-    setLandmarks({});
-    const request = { points: LANDMARKS.map((handle) => ({ handle, by: [0, 0] })) };
-    const file = look.file;
-    const job = await attempt(() => store.studio.run(person.persona_id, "drag", request, { photo: [file] }));
-    if (sought.current === key && job) setLandmarks(Object.fromEntries(job.result.pictures[0].report.points.map((p, n) => [LANDMARKS[n], p.handle])));
-  };
-  useEffect(() => void (pulling && seek()), [pulling, look.file, person?.persona_id]);
+  const [tool, setTool] = useState(/** @type {import("../paint.js").Tool} */ ({ kind: "points", size: 80 }));
+  const [made, setMade] = useState(/** @type {any} */ (null)); // what was kept last
+  const [viewed, setViewed] = useState(/** @type {any} */ (null)); // one of the history, in place of the session
+  const [keeping, setKeeping] = useState(/** @type {any} */ (null)); // a job
+  const drag = useRef(/** @type {{ids: number[]} | null} */ (null)); // the points that are on their way
+  const points = useRef(/** @type {Record<number, import("../points.js").Point[]>} */ ({})); // as they were at each place of the session's history
+  const source = useFile(file);
+  const picture = useUrl(viewed?.picture ?? null);
+  const request = { frame_px: FRAME_PX };
+  const session = useSession(file && person ? `${person.persona_id} ${source}` : "", () =>
+    store.studio.submit(person?.persona_id ?? "", "open", request, { photo: [/** @type {File} */ (file)] }));
   useEffect(() => {
-    const key = (event) => store.area === "photo" && event.detail === "save" && look.made && savePicture(look.made);
+    look.renew(NOTHING);
+    points.current = {};
+    drag.current = null;
+    setMade(null);
+    setViewed(null);
+  }, [source, person?.persona_id]);
+  const keep = () =>
+    attempt(async () => {
+      const id = await session?.save();
+      if (!id) return;
+      setKeeping(await store.studio.job(id));
+      const job = await store.studio.finished(await store.studio.job(id));
+      setMade(remember(job, "retouch", { steps: session?.state.history.slice(0, session.state.at) }, { file }));
+    }).finally(() => setKeeping(null));
+  useEffect(() => {
+    const key = (event) => store.area === "photo" && event.detail === "save" && (made ? savePicture(viewed ?? made) : keep());
     addEventListener("studio", key);
     return () => removeEventListener("studio", key);
   });
   if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
-  const open = (file) => commit({ ...NOTHING, file });
-  if (!look.file) return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => open(one)} /></section>`;
+  if (!file || !session || (session.over && session.over !== "idle" && session.over !== "gone"))
+    return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} /></section>`;
 
-  const make = (operation, request) =>
-    attempt(async () => {
-      const job = await store.studio.submit(person.persona_id, operation, request, { photo: [/** @type {File} */ (look.file)] });
-      setRunning(job);
-      for await (const event of following(job.id)) if (event.progress) setRunning({ ...job, progress: event.progress });
-      const over = await store.studio.finished(await store.studio.job(job.id));
-      const made = remember(over, operation, request, look);
-      commit((now) => ({ ...now, made }));
-      setResult(true);
-    }).finally(() => setRunning(null));
-  const edit = () => make("edit", { values: look.values });
-  const drag = () => make("drag", { points: asked(look.points), ...(look.strokes.length ? { mask: maskOf(look.strokes, size) } : {}) });
-  const replay = ({ operation, request }) => {
-    setPulling(operation === "drag");
-    commit({ ...NOTHING, file: look.file, values: request.values ?? {}, points: (request.points ?? []).map((p) => (typeof p.handle === "string" ? point(landmarks[p.handle] ?? p.to, p.to, p.handle) : point(p.handle, p.to))) });
-    make(operation, request);
+  const { state, frame } = session;
+  const open = state?.status === "open";
+  const size = open ? { width: state.width, height: state.height } : { width: 1, height: 1 };
+  const values = open ? state.values : {};
+  const changed = () => {
+    setMade(null);
+    setViewed(null);
   };
-  const goOn = () => attempt(async () => open(new File([await store.studio.picture(look.made.picture)], look.file?.name ?? "photo", { type: "image/png" })));
   const move = (name, value) => {
-    const values = { ...look.values, [name]: value };
-    if (value === null) delete values[name];
-    show({ ...look, values });
+    changed();
+    session.send({ do: "set", values: { [name]: value } });
   };
-  const work = (change) => (setResult(false), change);
-  const shown = result && picture;
-  const ended = look.made?.operation === "drag" ? look.made.job.result.pictures[0].report.points : [];
+  /** Pull the points as they are now. */
+  const pull = (list) => {
+    changed();
+    drag.current = { ids: list.map((one) => one.id) };
+    session.send({ do: "drag", points: asked(list), ...(look.now.strokes.length ? { mask: maskOf(look.now.strokes, size).split(",")[1] } : {}) });
+  };
+  const movePoints = (list) => {
+    setViewed(null);
+    const going = drag.current;
+    const same = going && going.ids.length === list.length && list.every((one, n) => one.id === going.ids[n]);
+    if (atOnce && same) session.send({ do: "aim", to: list.map((one) => one.to) });
+    else if (atOnce && list.some(pulled) && list.length >= look.now.points.length) {
+      points.current[state.at] ??= look.now.points;
+      // Those that were still on their way begin where they are.
+      list = list.map((one) => ({ ...one, handle: frame?.points[going?.ids.indexOf(one.id) ?? -1]?.at ?? one.handle }));
+      pull(list);
+    }
+    look.show((now) => ({ ...now, points: list }));
+  };
+  const donePoints = () => (drag.current ? undefined : look.commit());
+  session.onLanded = ({ points: ended }) => {
+    const ids = drag.current?.ids ?? [];
+    drag.current = null;
+    const landed = (one) => ended[ids.indexOf(one.id)];
+    look.settle((now) => ({ ...now, points: now.points.map((one) => (landed(one) ? { ...one, handle: landed(one).reached, to: landed(one).reached } : one)) }));
+    points.current[session.state.at] = look.latest().points;
+  };
+  session.onUndone = (at) => {
+    drag.current = null;
+    changed();
+    if (points.current[at]) look.settle((now) => ({ ...now, points: points.current[at] }));
+  };
+  const going = !!frame?.points.length && !session.resting;
+  const left = going ? Math.max(...frame.points.map((p) => p.left)) : 0;
+  const ended = going ? frame.points.map((p) => ({ reached: p.at })) : (session.landed?.points ?? []);
+  const shown = look.now.points.map((one, n) => (drag.current ? ended[drag.current.ids.indexOf(one.id)] : ended[n]));
+  const now = viewed ? picture : session.url || source;
+  const zoom = near && open ? zoomTo(state.corners, size) : null;
+  const busy = !open || !session.resting || !!keeping;
   return html`<section class="bench" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1>
-    <div class="stage" aria-busy=${!!running}>
-      ${shown ? html`<${Compare} before=${source} after=${picture} zoom=${zoom} />`
-        : html`<${Paint} key=${source} source=${source} alt=${look.file.name} label=${t("mask_hint")} size=${size} onSize=${setSize} strokes=${look.strokes} tool=${tool} zoom=${zoom}
-            onStrokes=${(strokes) => commit({ ...look, strokes })}>
-            ${pulling && html`<${Points} points=${look.points} landmarks=${tool.kind === "points" ? landmarks : {}} ended=${ended} size=${size} active=${tool.kind === "points"}
-              onMove=${(points) => show((now) => ({ ...now, points, made: null }))} onDone=${() => commit()} />`}</${Paint}>`}
-      ${running && html`<span class="busy">${t("working")}</span>`}
-      ${pulling && html`<${Tools} tool=${tool} kinds=${["points", "brush", "eraser"]} onTool=${(next) => setTool(work(next))} onClear=${() => commit({ ...look, strokes: [] })}>
-        <button class="quiet" aria-pressed=${near} disabled=${!Object.keys(landmarks).length} onClick=${() => setNear(!near)}>${t("zoom")}</button></${Tools}>`}
+    <div class="stage" aria-busy=${busy}>
+      ${pulling && open && !viewed
+        ? html`<${Paint} key=${source} source=${now} alt=${file.name} label=${t("mask_hint")} size=${size} strokes=${look.now.strokes} tool=${tool} zoom=${zoom} onStrokes=${(strokes) => look.commit({ ...look.now, strokes })}>
+            <${Points} points=${look.now.points} landmarks=${tool.kind === "points" && session.resting ? session.parts : {}} ended=${shown} corners=${state.corners} size=${size} active=${tool.kind === "points"} onMove=${movePoints} onDone=${donePoints} /></${Paint}>`
+        : html`<${Compare} key=${viewed ? "viewed" : source} before=${source} after=${now} zoom=${zoom} start=${viewed ? 50 : 0} />`}
+      ${busy && html`<span class="busy">${t(keeping ? "working" : open ? "follows" : state?.status === "waiting" ? "stage_starting" : "opening")}</span>`}
+      <div class="row tools">
+        ${pulling && html`<${Tools} tool=${tool} kinds=${["points", "brush", "eraser"]} onTool=${setTool} onClear=${() => look.commit({ ...look.now, strokes: [] })} />`}
+        <button class="quiet" aria-pressed=${near} disabled=${!open} onClick=${() => setNear(!near)}>${t("zoom")}</button></div>
     </div>
     <div class="controls"><${Chooser} />
-      ${canDrag && html`<div class="switch" role="group" aria-label=${t("how")}>${[false, true].map((p) => html`<button aria-pressed=${pulling === p} onClick=${() => (setPulling(p), setResult(!p))}>${t(p ? "pull" : "sliders")}</button>`)}</div>`}
-      ${pulling
+      <div class="switch" role="group" aria-label=${t("how")}>${[false, true].map((p) => html`<button aria-pressed=${pulling === p} onClick=${() => setPulling(p)}>${t(p ? "pull" : "sliders")}</button>`)}</div>
+      ${session.over
+        ? html`<p class="warning">${t("session_over")}</p><button onClick=${() => setFile(new File([file], file.name, { type: file.type }))}>${t("open_again")}</button>`
+        : pulling
         ? html`<p class="hint">${t(tool.kind === "points" ? "pull_hint" : "mask_hint")}</p>
-          <${PointList} points=${look.points} landmarks=${landmarks} ended=${ended} onChange=${(points) => (setResult(false), commit({ ...look, points, made: null }))} />`
+          <label class="check"><input type="checkbox" checked=${atOnce} onChange=${(e) => setAtOnce(e.target.checked)} /> ${t("at_once")}</label>
+          <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} />
+          ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
         : html`<p class="hint">${t("photo_hint")}</p>
-          ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${look.values[reach.attribute] ?? null}
-            achieved=${look.made?.job.result.pictures[0].report.attributes[reach.attribute]?.achieved ?? null} onInput=${(v) => move(reach.attribute, v)} onDone=${() => setTimeout(() => commit())} />`)}`}
-      ${running && html`<${Bar} job=${running} what=${t("working")} onCancel=${() => attempt(() => store.studio.cancel(running.id))} />`}
+          ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
+            achieved=${made?.job.result.pictures[0].report.attributes[reach.attribute]?.achieved ?? state?.start?.[reach.attribute] ?? null} onInput=${(v) => move(reach.attribute, v)} onDone=${() => {}} />`)}`}
+      ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}
       <div class="row wrap">
-        ${pulling
-          ? html`<button class="primary" disabled=${running || !look.points.length} onClick=${drag}>${running ? t("working") : t("pull_go")}</button>`
-          : html`<button class="primary" disabled=${running || !Object.keys(look.values).length} onClick=${edit}>${running ? t("working") : t("apply")}</button>`}
-        ${look.made && pulling && html`<button class="quiet" onClick=${() => setResult(!result)}>${t(result ? "show_points" : "show_result")}</button>`}
-        ${look.made && html`<button class="quiet" onClick=${goOn}>${t("go_on")}</button>`}
-        <button class="quiet" onClick=${() => open(null)}>${t("another_photo")}</button><${Replay} operations=${["edit", "drag"]} onRecipe=${replay} /></div>
-      <${Outcome} made=${look.made} /></div>
-    <${History} operations=${["edit", "drag"]} current=${look.made} onOpen=${(made) => (setResult(true), setPulling(made.operation === "drag"), commit({ ...NOTHING, ...made.look, made }))} />
+        <button class="primary" disabled=${!open || !session.resting || !!keeping || !!made || !!session.over} onClick=${keep}>${t("keep")}</button>
+        ${pulling && !atOnce && html`<button disabled=${!look.now.points.some(pulled)} onClick=${() => ((points.current[state.at] ??= look.now.points), pull(look.now.points))}>${t("pull_go")}</button>`}
+        ${viewed && html`<button class="quiet" onClick=${() => setViewed(null)}>${t("back_to_work")}</button>`}
+        <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button></div>
+      <${Outcome} made=${viewed ?? made} /></div>
+    <${History} operations=${["retouch"]} current=${viewed} onOpen=${setViewed} />
   </section>`;
 }

@@ -23,7 +23,7 @@ const NOTHING = { file: null, chain: {}, strokes: [], made: null };
 export function Restore() {
   const store = useStore();
   const person = store.person;
-  const [look, show, commit] = useSteps(NOTHING);
+  const { now: look, show, commit } = useSteps(NOTHING);
   const [busy, setBusy] = useState(false);
   const [tool, setTool] = useState(/** @type {import("../paint.js").Tool} */ ({ kind: "brush", size: 80 }));
   const [size, setSize] = useState({ width: 1, height: 1 });
