@@ -50,6 +50,12 @@ def forget(persona_id):
 
 def run(request, context):
     """By what the table says that it makes, so that a new operation needs no fake of its own."""
+    if request.operation == "open":
+        import toy_engine  # here, since it needs more than the other fakes
+
+        return toy_engine.hold(request, context)
+    if request.operation == "retouch":
+        return retouched(request, context)
     if operation(request.operation).result is PersonaRecord:
         return (create if isinstance(request, CreatePersona) else add)(request, context)
     return (pictures if isinstance(request.values, list) else copied)(request, context)
@@ -151,6 +157,15 @@ def copied(request, context):
     )
     report = PictureReport(degradation=json.dumps(degradation), seed=request.seed)
     return Pictures(pictures=[PictureResult(blob=context.put(context.blob(request.photo.blob)), report=report)])
+
+
+def retouched(request, context):
+    context.persona(request.persona_id)
+    for step in request.steps:
+        if getattr(step, "mask", None):
+            context.blob(step.mask)
+    report = PictureReport(degradation=json.dumps([step.model_dump() for step in request.steps]), seed=request.seed)
+    return Pictures(pictures=[PictureResult(blob=context.put(_png(request.seed)), report=report)])
 
 
 def _misbehave(error, name):

@@ -49,7 +49,7 @@ class LiveSession:
         self._backend, self._call = backend, call
         self._seal: Seal | None = None
         self._line: Line | None = None
-        self._attempt = 0  # of the worker that we have heard
+        self._token = 0  # of the worker that we have heard
         self._unheard: list[tuple[int, int, Command]] = []  # number, the one before it, command
         self._sent = self._heard = time.monotonic()
         self._told: deque[Json] = deque()
@@ -168,8 +168,8 @@ class LiveSession:
         if self._unheard and now - self._sent > _AGAIN_S:
             await self._say_again()
         elif now - self._sent > HERE_S:
-            await self._speak({"do": "here"} if self._attempt else {"do": "hello"})
-        elif not self._attempt and now - self._sent > _AGAIN_S:
+            await self._speak({"do": "here"} if self._token else {"do": "hello"})
+        elif not self._token and now - self._sent > _AGAIN_S:
             await self._speak({"do": "hello"})
         if self._over or now - self._heard > _SILENT_S:
             self._heard = now
@@ -196,14 +196,14 @@ class LiveSession:
             return
         self._heard = time.monotonic()
         head = message.head if isinstance(message, Frame) else message
-        attempt, kept = int(head.get("attempt", 0)), int(head.get("kept", {}).get(self.name, 0))
-        if attempt < self._attempt:
+        token, kept = int(head.get("token", 0)), int(head.get("kept", {}).get(self.name, 0))
+        if token < self._token:
             return  # of a worker that lost the session
-        if attempt > self._attempt:
+        if token > self._token:
             self._over = False
-            if self._attempt:
+            if self._token:
                 self._tell({"is": "resumed"})
-            self._attempt, self._sent = attempt, -_AGAIN_S  # what it did not hear is said at once
+            self._token, self._sent = token, -_AGAIN_S  # what it did not hear is said at once
         self._unheard = [one for one in self._unheard if one[0] > kept]
         if isinstance(message, Frame):
             self._frame = message

@@ -86,7 +86,7 @@ class Host:
 
         def run(request: BaseModel, context: JobContext) -> BaseModel:
             seal = Seal(self._backend.sealed(row.persona_id), row.id)
-            context.wire = Wire(self._exchange, seal, row.id, row.attempts)
+            context.wire = Wire(self._exchange, seal, row.id, row.token)
             wires.append(context.wire)
             return operations().run(request, context)
 

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portraitist.errors import InvalidRequest, PortraitistError
 from portraitist.live.commands import Aim, Command, Compare, DragOn, Set, Simple
@@ -17,16 +17,17 @@ from portraitist.masks import check_movable
 from portraitist.requests import MOST_STEPS, DragStep, Open, Pull, Retouch, SetStep
 from portraitist.results import Closed, Progress
 
-from ..faces.image_io import encode_jpeg
 from ..operations.context import Context
 from .engine import Engine, Interrupted, Shot
 from .keeper import Keeper
 from .mailbox import Mailbox
 from .wire import Wire
 
+if TYPE_CHECKING:
+    import numpy as np
+
 QUIET_S = 0.12  # so long without a command, and the picture is made as it would be saved
 GONE_S = 30.0  # so long without a client, and it ends
-QUALITY = 88  # of JPEG
 WAIT_S = 0.25
 KEPT_S = 0.3  # so soon at most clients hear that what they said is safe
 
@@ -34,10 +35,18 @@ Json = dict[str, Any]
 
 
 class Session:
-    """`run` is the whole of it. `draws` opens the photo."""
+    """`run` is the whole of it. `draws` opens the photo; `encode` makes a picture's JPEG file."""
 
-    def __init__(self, request: Open, context: Context, wire: Wire, draws: Callable[[], Engine]) -> None:
-        self._request, self._context, self._wire, self._draws = request, context, wire, draws
+    def __init__(
+        self,
+        request: Open,
+        context: Context,
+        wire: Wire,
+        draws: Callable[[], Engine],
+        encode: Callable[[np.ndarray], bytes],
+    ) -> None:
+        self._request, self._context, self._wire = request, context, wire
+        self._draws, self._encode = draws, encode
         kept = json.loads(context.load_checkpoint() or b"{}")
         first = [SetStep(values=dict(request.values))] if request.values else []
         self.steps: list[SetStep | DragStep] = (
@@ -245,7 +254,7 @@ class Session:
             "step": shot.step,
             "points": shot.points,
         } | ({"parts": shot.parts} if shot.parts else {})
-        self._frame = Frame(head, encode_jpeg(shot.picture.pixels, QUALITY))
+        self._frame = Frame(head, self._encode(shot.picture.pixels))
         self._say(self._frame)
 
     def _show_again(self) -> None:

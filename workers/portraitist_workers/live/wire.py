@@ -23,10 +23,10 @@ class Exchange(Protocol):
 
 
 class Wire:
-    """`attempt` tells clients whether another worker has taken over."""
+    """`token`: the lease's, which grows; by it clients see that another worker has taken over."""
 
-    def __init__(self, exchange: Exchange, seal: Seal, job_id: str, attempt: int) -> None:
-        self.attempt = attempt
+    def __init__(self, exchange: Exchange, seal: Seal, job_id: str, token: int) -> None:
+        self._token = token
         self._exchange, self._seal, self._job_id = exchange, seal, job_id
 
     def listen(self, heard: Callable[[Json], None]) -> None:
@@ -39,7 +39,7 @@ class Wire:
 
     def say(self, message: Json | Frame) -> None:
         head = message.head if isinstance(message, Frame) else message
-        head["attempt"] = self.attempt
+        head["token"] = self._token
         self._exchange.send(self._job_id, self._seal.closed(message, "out"), droppable=isinstance(message, Frame))
 
     def close(self) -> None:

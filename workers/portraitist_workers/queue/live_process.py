@@ -27,8 +27,8 @@ class LiveProcess:
 
     def look(self) -> bool:
         """One round: start it where a session waits and nobody could hold it. Whether one waits. Raises QueueUnavailable, StorageError."""
-        waiting = self._ledger.queued(lane="live", limit=1)
-        if not waiting or self.pids() or time.monotonic() - self._started < AGAIN_S:
+        alive, waiting = bool(self.pids()), self._ledger.queued(lane="live", limit=1)
+        if not waiting or alive or time.monotonic() - self._started < AGAIN_S:
             return bool(waiting)
         with suppress(NotFound):  # it was closed just now
             if worker_memory.beside(self._ledger.job(waiting[0])):

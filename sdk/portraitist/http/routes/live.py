@@ -23,7 +23,7 @@ from ..problems import Problem, Refusal, of_error, problem
 router = APIRouter()
 HELLO_S = 10.0  # for the first message
 ASK_S = 15.0  # so often a key is asked for again: it may have been revoked
-_INNER = ("seen", "kept", "attempt", "to")
+_INNER = ("seen", "kept", "token", "to")
 
 
 @router.websocket("/v1/jobs/{job_id}/live")

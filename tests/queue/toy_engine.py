@@ -1,0 +1,90 @@
+"""Stands in for the engine of live sessions: a picture of one colour, which says what was asked.
+
+The `smile` of the steps, times 100, is the picture's brightness. A drag moves its point a fifth of the way in each preview. `yaw=13` cannot
+be done. Every preview takes PREVIEW_S, settling SETTLE_S.
+"""
+
+import io
+import json
+import os
+import signal
+import time
+
+import numpy as np
+from PIL import Image
+
+from portraitist.errors import OutOfRange
+from portraitist_workers.live import session
+from portraitist_workers.live.engine import Settled, Shot
+from portraitist_workers.provenance.origin import MarkedImage
+
+PREVIEW_S, SETTLE_S = 0.02, 0.1
+BRIEF_GONE = 4242  # seed of a session that does not wait long for its clients
+ALONE = 0.5  # a smile at which the process kills itself, on its first attempt
+
+
+def hold(request, context):
+    if request.seed == BRIEF_GONE:
+        session.GONE_S = 2.0
+    return session.Session(request, context, context.wire, lambda: Engine(context._row.attempts), encode).run()
+
+
+def encode(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+class Engine:
+    def __init__(self, attempt):
+        self.attempt, self.at = attempt, None
+
+    def about(self):
+        return {"width": 16, "height": 16, "corners": [[0, 0], [16, 0], [16, 16], [0, 16]], "start": {"smile": 0.0}}
+
+    def preview(self, steps, *, anew=True):
+        last = steps[-1] if steps else None
+        if last is None or last.do == "set":
+            time.sleep(PREVIEW_S)
+            yield Shot(colour(steps))
+            return
+        self.at = list(last.points[0].handle) if anew or self.at is None else self.at
+        for step in range(10):
+            time.sleep(PREVIEW_S)
+            to = last.points[0].to
+            self.at = [a + (b - a) / 5 for a, b in zip(self.at, to, strict=True)]
+            yield Shot(colour(steps), [{"at": list(self.at), "to": list(to), "left": 1.0, "confidence": 1.0}], step)
+
+    def settle(self, steps, listen):
+        for _ in range(4):
+            time.sleep(SETTLE_S / 4)
+            listen()
+        asked = smile(steps)
+        if asked == ALONE and self.attempt == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        for step in steps:
+            if step.do == "set" and step.values.get("yaw") == 13:
+                raise OutOfRange("yaw=13 brings bad luck; ask for another", param="yaw")
+        last = steps[-1] if steps else None
+        if last is None or last.do == "set":
+            return Settled(Shot(colour(steps)))
+        handle, target = last.points[0].handle, last.points[0].to
+        point = {"handle": handle, "target": target, "reached": target, "left": 0.0, "confidence": 1.0}
+        return Settled(Shot(colour(steps)), {"points": [point], "steps": 5})
+
+    def before(self):
+        return Shot(colour([]))
+
+    def close(self):
+        pass
+
+
+def smile(steps):
+    return next((step.values["smile"] for step in reversed(steps) if step.do == "set" and step.values.get("smile")), 0)
+
+
+def colour(steps):
+    """Brightness by the smile; how many steps there are in the corner."""
+    pixels = np.full((16, 16, 3), round(100 * smile(steps)), np.uint8)
+    pixels[0, 0] = len(json.dumps([step.do for step in steps]).split(",")) if steps else 0
+    return MarkedImage(pixels, 9.0)
