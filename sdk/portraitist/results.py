@@ -182,6 +182,6 @@ class Progress(_Result):
     steps: int
     eta: float | None = None  # seconds to the end of the job, estimated
     message: str = ""
-    photo: str = ""  # intake: name of the photo that was just looked at
-    photos: list[PhotoVerdict] = []  # intake: the verdicts so far. Both are sealed in the ledger, and not in webhooks.
+    photo: str = ""  # name of the photo that was just looked at; sealed in the ledger, not in webhooks
+    photos: list[PhotoVerdict] = []  # intake: the verdicts so far; sealed, too
     preview: str | None = None  # blob: small JPEG

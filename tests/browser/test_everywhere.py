@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from .conftest import EXAMPLES, SIZES, area, picture, slide, until
 
-AREAS = ("People", "Portrait", "Photo", "Restore")
+AREAS = ("People", "Portrait", "Photo", "Restore", "Collage")
 GRAVE = ("serious", "critical")
 
 
@@ -13,8 +13,10 @@ def filled(page):
     """Every area with something in it."""
     area(page, "Restore").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "damaged" / "hole.jpg")
     page.get_by_role("checkbox", name="a hole").check()
+    area(page, "Collage").locator(".drop:visible input[type=file]").first.set_input_files(EXAMPLES / "new.jpg")
     area(page, "Photo").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
-    page.get_by_role("img", name="new.jpg").wait_for()
+    page.get_by_role("button", name="Pull points").click()
+    page.get_by_label("Add a part of the face").select_option("nose")
     picture(area(page, "Portrait"))
     area(page, "People")
     return page

@@ -37,8 +37,7 @@ def test_a_server_that_is_killed_and_comes_back(chromium, restarted):
     restarted.kill()
     page.get_by_role("alert").get_by_text("Is it still running?").wait_for()
     restarted.start()
-    page.get_by_role("button", name="Apply").click()
-    picture(page, where=".compare:visible img[alt=after]")
+    picture(page, where=".compare:visible img[alt=after]")  # the job was not lost
     assert page.get_by_role("alert").count() == 0
     visitor.close()
 
@@ -76,6 +75,21 @@ def test_two_tabs_see_the_same_people(visit):
     second.get_by_role("button", name="Another one").click()
     picture(first, unlike=[a])
     picture(second, unlike=[a])
+
+
+def test_the_page_opens_on_a_person(chromium, tmp_path):
+    """As `make demo` says in its last line."""
+    home = tmp_path / "home"
+    for name in ("ana", "mila"):
+        plant(home, name)
+    server = Served(home, "--person", "mila")
+    visitor = Visitor(chromium, server.address())
+    picture(visitor.page)
+    assert visitor.page.get_by_label("Person").locator("option:checked").inner_text() == "mila"
+    assert visitor.page.url == f"{server.url}/#portrait" and not visitor.faults
+    visitor.close()
+    server.end()
+    embedded(home).transport.stop()
 
 
 def test_an_address_works_once(chromium, served):

@@ -27,7 +27,10 @@ def test_it_makes_a_report(engineless, tmp_path, capsys):
     assert main(["--out", str(tmp_path / "demo")]) == 0
     report = tmp_path / "demo" / "report.html"
     assert "Ana, learnt from 20 photos" in report.read_text()
-    assert capsys.readouterr().out.rstrip().endswith(str(report))
+    *_, before, last = capsys.readouterr().out.rstrip().splitlines()
+    assert before.endswith(str(report)) and last.endswith(
+        f"portraitist studio --home {tmp_path / 'demo' / 'state'} --person ana"
+    )
 
 
 def test_a_part_that_fails_is_reported_and_the_rest_goes_on(engineless, tmp_path, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -41,6 +42,7 @@ def studio(
         bool | None,
         typer.Option("--browser/--no-browser", help="Open the page; default: on loopback, from a terminal."),
     ] = None,
+    person: Annotated[str | None, typer.Option(help="A person's name: the page opens on their portrait.")] = None,
     monitor: Monitor = None,
     url: Url = None,
     store: Store = None,
@@ -69,6 +71,8 @@ def studio(
 
     def say(address: str) -> None:
         nonlocal shown
+        if person is not None and options.loopback:
+            address += f"&person={quote(person)}"
         print(address, flush=True)
         if not shown:
             shown = True

@@ -72,7 +72,15 @@ def create_app(
     app.state.door = Door(backend, options, threads, sessions, backend.of(tenant).ledger.tenant or DEFAULT_TENANT)
     app.state.metrics = metrics
     problems.install(app, private=options.loopback)
-    every = (others.router, personas.router(), jobs.router, live.router, priors.router(), styles.router(), page.router())
+    every = (
+        others.router,
+        personas.router(),
+        jobs.router,
+        live.router,
+        priors.router(),
+        styles.router(),
+        page.router(),
+    )
     for router in every:
         app.include_router(router)
     app.add_middleware(Guard, options=options, metrics=metrics, traces=traces or Traces(None))

@@ -61,8 +61,8 @@ class Demo:
         for what, why in self.failures:
             _say(f"failed: {what}: {why}")
         _say(f"\nGo on with {NAME}: portraitist synthesize {NAME} --yaw 20 --smile 0.8 --home {home_of(self.out)}")
-        _say(f"Or in the browser: portraitist studio --home {home_of(self.out)}")
         _say(f"The report is in {path}")
+        _say(f"In the browser, on {NAME}: portraitist studio --home {home_of(self.out)} --person {NAME}")
         return 1 if self.failures else 0
 
     def _content(self, person: Persona) -> Content:

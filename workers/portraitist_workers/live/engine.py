@@ -20,11 +20,13 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """One picture, marked, at the size of a frame. `points`: of a running drag, {"at", "to", "left", "confidence"}."""
+    """One picture, marked, at the size of a frame. `points`: of a running drag, {"at", "to", "left", "confidence"}. `parts`: where parts of
+    the face are, at rest."""
 
     picture: MarkedImage
     points: list[Json] = field(default_factory=list)
     step: int = 0
+    parts: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -253,7 +253,7 @@ class Session:
             "height": height,
             "step": shot.step,
             "points": shot.points,
-        }
+        } | ({"parts": shot.parts} if shot.parts else {})
         self._frame = Frame(head, self._encode(shot.picture.pixels))
         self._say(self._frame)
 

@@ -4,6 +4,7 @@ import { render } from "./vendor/preact.js";
 import { useEffect } from "./vendor/preact-hooks.js";
 import { attempt, canRedo, canUndo, keep, nextLanguage, nextTheme, redo, set, state, t, undo, useStore } from "./store.js";
 import { Dialog, Trouble, html } from "./ui.js";
+import { Collage } from "./areas/collage.js";
 import { People, refresh } from "./areas/people.js";
 import { Photo } from "./areas/photo.js";
 import { Portrait } from "./areas/portrait.js";
@@ -15,13 +16,14 @@ const AREAS = [
   { name: "portrait", view: Portrait, operation: "synthesize" },
   { name: "photo", view: Photo, operation: "edit" },
   { name: "restore", view: Restore, operation: "enhance" },
+  { name: "collage", view: Collage, operation: "transfer" },
 ];
 const areas = () => AREAS.filter((a) => !a.operation || state.about?.operations.some((o) => o.name === a.operation));
 
 const visited = new Set();
 
 const SHORTCUTS = [
-  ["1", "key_1"], ["2", "key_2"], ["3", "key_3"], ["4", "key_4"], ["Ctrl Z", "key_undo"], ["Ctrl Shift Z", "key_redo"],
+  ["1", "key_1"], ["2", "key_2"], ["3", "key_3"], ["4", "key_4"], ["5", "key_5"], ["Ctrl Z", "key_undo"], ["Ctrl Shift Z", "key_redo"],
   ["R", "key_r"], ["S", "key_s"], ["?", "key_help"], ["Esc", "key_escape"],
 ];
 
@@ -33,14 +35,20 @@ function open(area) {
 addEventListener("hashchange", () => /^#\w+$/.test(location.hash) && set({ area: location.hash.slice(1) }));
 
 async function enter() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const said = new URLSearchParams(location.hash.slice(1));
+  const [token, person] = [said.get("token"), said.get("person")];
+  if (token || person) history.replaceState(null, "", location.pathname); // it is used up now
   if (token) {
-    history.replaceState(null, "", location.pathname); // it is used up now
     await attempt(async () => keep("key", await state.studio.begin(token)));
   }
   await attempt(async () => {
     set({ about: await state.studio.about(), needsKey: false });
     await refresh(state);
+    const wanted = person && state.people.find((p) => p.name === person);
+    if (wanted) {
+      set({ person: wanted });
+      open("portrait");
+    }
   });
 }
 

@@ -25,7 +25,7 @@
  */
 
 const ENDS = ["succeeded", "failed", "cancelled"];
-const EMPTY = { seq: 0, time: "", kind: "unavailable", progress: null };
+const EMPTY = { seq: 0, time: "", kind: "unavailable", progress: null, detail: "" };
 
 /** What the server refused, and why. `detail` says what to do. */
 export class PortraitistError extends Error {
@@ -130,7 +130,7 @@ export class Portraitist {
   }
 
   /**
-   * Every event of a job until it is over; goes on where it was when the connection is lost.
+   * Every event of a job until it is over. When the connection is lost it says so (kind "lost") and goes on where it was.
    * @param {string} id
    * @param {AbortSignal} [signal]
    * @returns {AsyncGenerator<JobEvent>}
@@ -155,9 +155,20 @@ export class Portraitist {
         if (over) return;
       } catch (error) {
         if (signal?.aborted || error instanceof PortraitistError) throw error;
+        yield { ...EMPTY, kind: "lost" };
       }
       await new Promise((resolve) => setTimeout(resolve, pause)); // and ask whether there is more
     }
+  }
+
+  /**
+   * A live session's commands and frames (docs/http.md). `job` is what `submit(persona, "open", …)` answered. `tell` is told every message,
+   * and a frame as {is: "frame", …its head, picture: Blob}. When the connection is lost it says {is: "lost"} and comes back.
+   * @param {Job} job @param {(message: any) => void} tell @returns {Live}
+   */
+  live(job, tell) {
+    const base = this.address || /** @type {any} */ (globalThis).location.origin;
+    return new Live(`${base.replace(/^http/, "ws")}/v1/jobs/${job.id}/live`, this.key, tell);
   }
 
   /** A picture by the address in a result. @param {string} address @returns {Promise<Blob>} */
@@ -202,6 +213,65 @@ export class Portraitist {
     if (answer.ok) return answer;
     throw new PortraitistError(await problemIn(answer));
   }
+}
+
+/** One live session; `send` what docs/http.md lists, such as {do: "set", values: {yaw: 12}}. */
+export class Live {
+  #address;
+  #key;
+  #tell;
+  /** @type {WebSocket | null} */ #socket = null;
+  /** @type {any[]} */ #waiting = []; // commands for when the connection is back
+  #over = false;
+  #pause = 250;
+
+  /** @param {string} address @param {string} key @param {(message: any) => void} tell */
+  constructor(address, key, tell) {
+    [this.#address, this.#key, this.#tell] = [address, key, tell];
+    this.#open();
+  }
+
+  /** @param {Record<string, any>} command */
+  send(command) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(command));
+    else if (!this.#over) this.#waiting.push(command);
+  }
+
+  /** End the session. */
+  close() {
+    this.send({ do: "close" });
+    this.#over = true;
+    if (this.#socket?.readyState === WebSocket.CONNECTING) this.#socket.onopen = () => this.#greet(); // it is closed by what is said then
+  }
+
+  #greet() {
+    for (const command of [{ do: "hello", key: this.#key }, ...this.#waiting.splice(0)]) this.#socket?.send(JSON.stringify(command));
+  }
+
+  #open() {
+    const socket = (this.#socket = new WebSocket(this.#address));
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.#greet();
+    socket.onmessage = ({ data }) => {
+      this.#pause = 250;
+      const message = typeof data === "string" ? JSON.parse(data) : frame(data);
+      if (message.is === "ended") this.#over = true;
+      this.#tell(message);
+    };
+    socket.onclose = () => {
+      if (this.#over) return;
+      this.#tell({ is: "lost" });
+      setTimeout(() => this.#over || this.#open(), this.#pause);
+      this.#pause = Math.min(2 * this.#pause, 5000);
+    };
+  }
+}
+
+/** @param {ArrayBuffer} data four bytes of length, a head as JSON, a JPEG */
+function frame(data) {
+  const length = new DataView(data).getUint32(0);
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+  return { is: "frame", ...head, picture: new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" }) };
 }
 
 /** @param {Response} answer @returns {Promise<Problem>} */

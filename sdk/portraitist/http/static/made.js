@@ -4,9 +4,10 @@ import { useEffect, useMemo, useState } from "./vendor/preact-hooks.js";
 import { attempt, set, state, t, useStore } from "./store.js";
 import { Picture, Report, fetchPicture, html, save } from "./ui.js";
 
-/** Remember a finished job's first picture. @param {any} job @param {string} operation @param {any} request @returns {import("./store.js").Made} */
-export function remember(job, operation, request) {
-  const made = { operation, request, job, person: job.persona_id, picture: job.result.sheet ?? job.result.pictures[0].blob };
+/** Remember a finished job's first picture. `look`: the area's state that it was made from, to come back to.
+ * @param {any} job @param {string} operation @param {any} request @param {any} [look] @returns {import("./store.js").Made} */
+export function remember(job, operation, request, look) {
+  const made = { operation, request, job, look, person: job.persona_id, picture: job.result.sheet ?? job.result.pictures[0].blob };
   set({ made: [made, ...state.made].slice(0, 60) });
   return made;
 }
@@ -21,6 +22,18 @@ export async function savePicture(made) {
 export function saveRecipe(made) {
   const recipe = { format: "portraitist-recipe-1", persona: made.person, operation: made.operation, request: made.request };
   save(`${made.job.id}.json`, new Blob([JSON.stringify(recipe, null, 2)], { type: "application/json" }));
+}
+
+/** Chooses a recipe's file. @param {{operations: string[], onRecipe: (recipe: {operation: string, request: any}) => void}} props */
+export function Replay({ operations, onRecipe }) {
+  const read = async (event) => {
+    const [file] = event.target.files;
+    event.target.value = "";
+    const recipe = await file.text().then(JSON.parse).catch(() => null);
+    if (recipe?.format !== "portraitist-recipe-1" || !operations.includes(recipe.operation)) return set({ trouble: new Error(t("not_recipe")) });
+    onRecipe(recipe);
+  };
+  return html`<label class="file"><input class="hidden" type="file" accept=".json,application/json" onChange=${read} /><span>${t("replay")}</span></label>`;
 }
 
 /** @param {{made: import("./store.js").Made | null, job?: any}} props `job`: a newer one than what was kept, while a slider moves */

@@ -1,6 +1,6 @@
 /** The page's state: one object, changed by `set`; and a history over which undo and redo go. */
 
-import { useEffect, useState } from "./vendor/preact-hooks.js";
+import { useEffect, useRef, useState } from "./vendor/preact-hooks.js";
 import { Portraitist } from "./client.js";
 import { LANGUAGES, translator } from "./texts.js";
 
@@ -10,7 +10,7 @@ const KEPT = { key: "portraitist.key", theme: "portraitist.theme", language: "po
 const kept = (name) => localStorage.getItem(KEPT[name]);
 
 /**
- * @typedef {{operation: string, request: any, job: import("./client.js").Job, person: string, picture: string}} Made one picture and how to make it again
+ * @typedef {{operation: string, request: any, job: import("./client.js").Job, look?: any, person: string, picture: string}} Made one picture and how to make it again
  */
 export const state = {
   studio: new Portraitist("", kept("key") ?? ""),
@@ -85,26 +85,82 @@ export async function attempt(call) {
   }
 }
 
+/** What a job says while it is followed; trouble with the way to it is shown as long as it lasts. @param {string} id */
+export async function* following(id) {
+  let lost = false;
+  for await (const event of state.studio.follow(id)) {
+    const away = event.kind === "lost" || event.kind === "unavailable";
+    if (away) set({ trouble: event.kind === "lost" ? new TypeError() : new Error(event.detail) });
+    else if (lost) set({ trouble: null });
+    lost = away;
+    yield event;
+  }
+}
+
 // -- undo and redo over everything: each step knows how to go back and forth ------------------------------------------
 
-/** @type {{back: () => void, forth: () => void}[]} */
+/** @type {{back: () => void, forth: () => void, owner?: any}[]} */
 const steps = [];
 let place = 0;
 
-/** Do something that can be undone. @param {() => void} forth @param {() => void} back */
-export function step(forth, back) {
-  steps.splice(place, steps.length, { back, forth });
-  if (steps.length > 200) steps.shift();
-  place = steps.length;
-  forth();
-}
-
-/** The last step was done already. @param {() => void} forth @param {() => void} back */
-export function did(forth, back) {
-  steps.splice(place, steps.length, { back, forth });
+/** Something was done that can be undone. @param {() => void} forth @param {() => void} back @param {any} [owner] */
+export function did(forth, back, owner) {
+  steps.splice(place, steps.length, { back, forth, owner });
   if (steps.length > 200) steps.shift();
   place = steps.length;
   set({});
+}
+
+/** Steps about something that is gone are taken out of the history; `most`: so many of the last ones. @param {any} owner @param {number} [most] */
+export function forget(owner, most = Infinity) {
+  for (let n = steps.length - 1; n >= 0 && most > 0; n--) {
+    if (steps[n].owner !== owner) continue;
+    steps.splice(n, 1);
+    if (n < place) place--;
+    most--;
+  }
+  set({});
+}
+
+/**
+ * State of an area whose every change is one step of the history. `show` changes it while a hand is still moving, `commit` makes what is
+ * shown a step, `settle` a part of the last one. They take the new state, or what to do with the newest. `renew` begins anew.
+ * @template T @param {T} start
+ */
+export function useSteps(start) {
+  const [, draw] = useState({});
+  const box = useRef({ now: start, kept: start });
+  const put = (/** @type {T} */ next) => {
+    box.current.now = next;
+    draw({});
+  };
+  const both = (/** @type {T} */ next) => {
+    put(next);
+    box.current.kept = next;
+  };
+  /** @param {T | ((now: T) => T)} next @returns {T} */
+  const of = (next) => (typeof next === "function" ? /** @type {any} */ (next)(box.current.now) : next);
+  return {
+    now: box.current.now, // as this was drawn
+    latest: () => box.current.now,
+    /** @param {T | ((now: T) => T)} next */
+    show: (next) => put(of(next)),
+    /** @param {T | ((now: T) => T)} [next] */
+    commit: (next) => {
+      const last = box.current.kept;
+      const made = next === undefined ? box.current.now : of(next);
+      if (made === last) return;
+      both(made);
+      did(() => both(made), () => both(last), box);
+    },
+    /** @param {T | ((now: T) => T)} next */
+    settle: (next) => both(of(next)),
+    /** @param {T} next */
+    renew: (next) => {
+      both(next);
+      forget(box);
+    },
+  };
 }
 
 export const canUndo = () => place > 0;

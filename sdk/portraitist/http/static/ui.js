@@ -4,6 +4,7 @@ import { Fragment, h } from "./vendor/preact.js";
 import { useEffect, useRef, useState } from "./vendor/preact-hooks.js";
 import htm from "./vendor/htm.js";
 import { state, t } from "./store.js";
+import { zoomed } from "./paint.js";
 
 export const html = htm.bind(h);
 export { Fragment };
@@ -168,15 +169,16 @@ export function useAspect() {
   return [aspect, (event) => setAspect(event.target.naturalWidth / event.target.naturalHeight || 1)];
 }
 
-/** Two pictures, one over the other, with a line between that is moved. @param {{before: string, after: string}} props */
-export function Compare({ before, after }) {
-  const [at, setAt] = useState(50);
+/** Two pictures, one over the other, with a line between that is moved. `start`: where the line is at first, in percent.
+ * @param {{before: string, after: string, zoom?: import("./paint.js").Zoom | null, start?: number}} props */
+export function Compare({ before, after, zoom, start }) {
+  const [at, setAt] = useState(start ?? 50);
   const [held, setHeld] = useState(false);
   const letGo = () => setHeld(false);
   const [aspect, measure] = useAspect();
   return html`<div class="compare fitted" style=${{ "--aspect": aspect }}>
-    <img src=${after} alt=${t("after")} onLoad=${measure} />
-    <img class="above" src=${before} alt=${t("before")} style=${{ clipPath: held ? "none" : `inset(0 ${100 - at}% 0 0)` }} />
+    <div class="sheet" style=${zoomed(zoom)}><img src=${after} alt=${t("after")} onLoad=${measure} /></div>
+    <div class="above" style=${{ clipPath: held ? "none" : `inset(0 ${100 - at}% 0 0)` }}><div class="sheet" style=${zoomed(zoom)}><img src=${before} alt=${t("before")} /></div></div>
     <i class="line" style=${{ left: `${at}%` }} />
     <input type="range" min="0" max="100" value=${at} aria-label=${t("compare")} onInput=${(e) => setAt(Number(e.target.value))} />
     <button class="hold" aria-pressed=${held} onPointerDown=${() => setHeld(true)} onPointerUp=${letGo} onPointerLeave=${letGo}
@@ -200,6 +202,8 @@ export function Report({ report }) {
       ${fact(t("nearest"), report.nearest_photo)}
       ${fact(t("leakage"), leaks)}
       ${fact(t("outside"), report.outside_change?.toFixed?.(2))}
+      ${fact(t("steps"), report.steps)}
+      ${fact(t("fixed"), report.fixed_change?.toFixed?.(2))}
       ${fact(t("consistency"), report.consistency === null || report.consistency === undefined ? null : `${report.consistency.toFixed(1)} dB`)}
       ${fact(t("degradation"), report.degradation)}
       ${fact(t("seed"), report.seed)}
@@ -229,14 +233,14 @@ function shareOf(p) {
   return before.reduce((sum, stage) => sum + STAGES[stage], STAGES[p.stage] * within);
 }
 
-/** @param {{job: import("./client.js").Job | null, what: string, onCancel?: () => void, children?: any}} props */
-export function Bar({ job, what, onCancel, children }) {
+/** @param {{job: import("./client.js").Job | null, what: string, onCancel?: () => void, cancel?: string, children?: any}} props */
+export function Bar({ job, what, onCancel, cancel, children }) {
   const p = job?.progress;
   const share = p ? shareOf(p) : 0;
   return html`<div class="progress" role="status" aria-label=${what}>
-    <div class="row"><b>${what}</b><span>${p ? word(`stage_${p.stage}`, p.stage) : job?.status === "queued" && job.ahead ? t("waiting", { n: job.ahead }) : t("stage_starting")}${p?.eta ? `, ${t("left", { time: time(p.eta) })}` : ""}</span>
-      ${onCancel && html`<button class="quiet" onClick=${onCancel}>${t("cancel")}</button>`}</div>
-    <progress max="1" value=${share} aria-label=${what} />
+    <div class="row"><b>${what}</b><span>${p ? `${word(`stage_${p.stage}`, p.stage)}${p.stage === "drag" ? `, ${t("step_of", { n: p.step })}, ${t("px_left", { n: parseFloat(p.message) })}` : ""}` : job?.status === "queued" && job.ahead ? t("waiting", { n: job.ahead }) : t("stage_starting")}${p?.eta ? `, ${t("left", { time: time(p.eta) })}` : ""}</span>
+      ${onCancel && html`<button class="quiet" onClick=${onCancel}>${cancel ?? t("cancel")}</button>`}</div>
+    <progress max="1" value=${p?.steps === 0 ? undefined : share} aria-label=${what} />
     ${children}
   </div>`;
 }

@@ -1,7 +1,7 @@
 /** People: who was learnt, learning somebody new, adding photos, deleting with a receipt. */
 
 import { useEffect, useState } from "../vendor/preact-hooks.js";
-import { attempt, set, t, useStore } from "../store.js";
+import { attempt, following, set, t, useStore } from "../store.js";
 import { Bar, Dialog, Drop, Picture, Trouble, VerdictLine, html, save, word } from "../ui.js";
 import { useFile } from "../made.js";
 
@@ -50,15 +50,12 @@ async function watch(store, job, name) {
   set({ learning: [...store.learning, { ...job, name }] });
   const looked = new Map(); // photos as they are judged, by name: the verdict, or null before there is one
   try {
-    for await (const event of store.studio.follow(job.id)) {
+    for await (const event of following(job.id)) {
       if (event.kind === "started") change({ status: "running", ahead: null });
-      if (event.kind === "unavailable") set({ trouble: new Error(event.detail) });
       if (event.progress) change({ status: "running", progress: event.progress });
-      if (event.progress?.stage === "intake") {
-        if (event.progress.photo) looked.set(event.progress.photo, null);
-        for (const verdict of event.progress.photos) looked.set(verdict.name, verdict);
-        change({ looked: [...looked].reverse() });
-      }
+      if (event.progress?.photo) looked.set(event.progress.photo, null);
+      for (const verdict of event.progress?.photos ?? []) looked.set(verdict.name, verdict);
+      change({ looked: [...looked].reverse() });
     }
     const over = await store.studio.job(job.id);
     if (over.status === "failed") return change(over); // stays until it is read

@@ -1,58 +1,141 @@
-/** Photo: open a real photo of the person, move sliders, see before and after. What is not moved stays as it is. */
+/** Photo: a photo of the person is held open. Sliders move, points are pulled, and the face follows. What is not moved stays as it is. */
 
-import { useEffect, useState } from "../vendor/preact-hooks.js";
-import { attempt, did, set, t, useStore } from "../store.js";
-import { Compare, Drop, Slider, html } from "../ui.js";
-import { Chooser, History, Outcome, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
+import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
+import { attempt, following, set, t, useSteps, useStore } from "../store.js";
+import { Bar, Compare, Drop, Slider, html } from "../ui.js";
+import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Paint, Tools, maskOf, zoomTo } from "../paint.js";
+import { PointList, Points, asked, pulled } from "../points.js";
+import { useSession } from "../session.js";
+
+const FRAME_PX = 800; // of the longer side, while it moves
+/** @type {{points: import("../points.js").Point[], strokes: import("../paint.js").Stroke[]}} */
+const NOTHING = { points: [], strokes: [] };
 
 export function Photo() {
   const store = useStore();
   const person = store.person;
   const [file, setFile] = useState(/** @type {File | null} */ (null));
+  const look = useSteps(NOTHING);
+  const [pulling, setPulling] = useState(false); // points in place of sliders
+  const [atOnce, setAtOnce] = useState(true); // pull while the pointer moves
+  const [near, setNear] = useState(false);
+  const [tool, setTool] = useState(/** @type {import("../paint.js").Tool} */ ({ kind: "points", size: 80 }));
+  const [made, setMade] = useState(/** @type {any} */ (null)); // what was kept last
+  const [viewed, setViewed] = useState(/** @type {any} */ (null)); // one of the history, in place of the session
+  const [keeping, setKeeping] = useState(/** @type {any} */ (null)); // a job
+  const drag = useRef(/** @type {{ids: number[]} | null} */ (null)); // the points that are on their way
+  const points = useRef(/** @type {Record<number, import("../points.js").Point[]>} */ ({})); // as they were at each place of the session's history
   const source = useFile(file);
-  const [values, setValues] = useState(/** @type {Record<string, number>} */ ({}));
-  const [made, setMade] = useState(/** @type {any} */ (null));
-  const [busy, setBusy] = useState(false);
-  const result = useUrl(made?.picture ?? null);
-  const open = (one) => {
-    setFile(one);
-    setMade(null);
-    setValues({});
-  };
-  useEffect(() => setMade(null), [person?.persona_id]);
+  const picture = useUrl(viewed?.picture ?? null);
+  const request = { frame_px: FRAME_PX };
+  const session = useSession(file && person ? `${person.persona_id} ${source}` : "", () =>
+    store.studio.submit(person?.persona_id ?? "", "open", request, { photo: [/** @type {File} */ (file)] }));
   useEffect(() => {
-    const key = (event) => store.area === "photo" && event.detail === "save" && made && savePicture(made);
+    look.renew(NOTHING);
+    points.current = {};
+    drag.current = null;
+    setMade(null);
+    setViewed(null);
+  }, [source, person?.persona_id]);
+  const keep = () =>
+    attempt(async () => {
+      const id = await session?.save();
+      if (!id) return;
+      setKeeping(await store.studio.job(id));
+      const job = await store.studio.finished(await store.studio.job(id));
+      setMade(remember(job, "retouch", { steps: session?.state.history.slice(0, session.state.at) }, { file }));
+    }).finally(() => setKeeping(null));
+  useEffect(() => {
+    const key = (event) => store.area === "photo" && event.detail === "save" && (made ? savePicture(viewed ?? made) : keep());
     addEventListener("studio", key);
     return () => removeEventListener("studio", key);
   });
   if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
-  if (!file) return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => open(one)} /></section>`;
-  const apply = async () => {
-    setBusy(true);
-    const request = { values };
-    const job = await attempt(() => store.studio.run(person.persona_id, "edit", request, { photo: [file] }));
-    setBusy(false);
-    if (!job) return;
-    const last = made;
-    const next = remember(job, "edit", request);
-    setMade(next);
-    did(() => setMade(next), () => setMade(last));
+  if (!file || !session || (session.over && session.over !== "idle" && session.over !== "gone"))
+    return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} /></section>`;
+
+  const { state, frame } = session;
+  const open = state?.status === "open";
+  const size = open ? { width: state.width, height: state.height } : { width: 1, height: 1 };
+  const values = open ? state.values : {};
+  const changed = () => {
+    setMade(null);
+    setViewed(null);
   };
   const move = (name, value) => {
-    const next = { ...values, [name]: value };
-    if (value === null) delete next[name];
-    setValues(next);
+    changed();
+    session.send({ do: "set", values: { [name]: value } });
   };
+  /** Pull the points as they are now. */
+  const pull = (list) => {
+    changed();
+    drag.current = { ids: list.map((one) => one.id) };
+    session.send({ do: "drag", points: asked(list), ...(look.now.strokes.length ? { mask: maskOf(look.now.strokes, size).split(",")[1] } : {}) });
+  };
+  const movePoints = (list) => {
+    setViewed(null);
+    const going = drag.current;
+    const same = going && going.ids.length === list.length && list.every((one, n) => one.id === going.ids[n]);
+    if (atOnce && same) session.send({ do: "aim", to: list.map((one) => one.to) });
+    else if (atOnce && list.some(pulled) && list.length >= look.now.points.length) {
+      points.current[state.at] ??= look.now.points;
+      // Those that were still on their way begin where they are.
+      list = list.map((one) => ({ ...one, handle: frame?.points[going?.ids.indexOf(one.id) ?? -1]?.at ?? one.handle }));
+      pull(list);
+    }
+    look.show((now) => ({ ...now, points: list }));
+  };
+  const donePoints = () => (drag.current ? undefined : look.commit());
+  session.onLanded = ({ points: ended }) => {
+    const ids = drag.current?.ids ?? [];
+    drag.current = null;
+    const landed = (one) => ended[ids.indexOf(one.id)];
+    look.settle((now) => ({ ...now, points: now.points.map((one) => (landed(one) ? { ...one, handle: landed(one).reached, to: landed(one).reached } : one)) }));
+    points.current[session.state.at] = look.latest().points;
+  };
+  session.onUndone = (at) => {
+    drag.current = null;
+    changed();
+    if (points.current[at]) look.settle((now) => ({ ...now, points: points.current[at] }));
+  };
+  const going = !!frame?.points.length && !session.resting;
+  const left = going ? Math.max(...frame.points.map((p) => p.left)) : 0;
+  const ended = going ? frame.points.map((p) => ({ reached: p.at })) : (session.landed?.points ?? []);
+  const shown = look.now.points.map((one, n) => (drag.current ? ended[drag.current.ids.indexOf(one.id)] : ended[n]));
+  const now = viewed ? picture : session.url || source;
+  const zoom = near && open ? zoomTo(state.corners, size) : null;
+  const busy = !open || !session.resting || !!keeping;
   return html`<section class="bench" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1>
-    <div class="stage" aria-busy=${busy}>${result ? html`<${Compare} before=${source} after=${result} />` : html`<img src=${source} alt=${file.name} />`}
-      ${busy && html`<span class="busy">${t("working")}</span>`}</div>
+    <div class="stage" aria-busy=${busy}>
+      ${pulling && open && !viewed
+        ? html`<${Paint} key=${source} source=${now} alt=${file.name} label=${t("mask_hint")} size=${size} strokes=${look.now.strokes} tool=${tool} zoom=${zoom} onStrokes=${(strokes) => look.commit({ ...look.now, strokes })}>
+            <${Points} points=${look.now.points} landmarks=${tool.kind === "points" && session.resting ? session.parts : {}} ended=${shown} corners=${state.corners} size=${size} active=${tool.kind === "points"} onMove=${movePoints} onDone=${donePoints} /></${Paint}>`
+        : html`<${Compare} key=${viewed ? "viewed" : source} before=${source} after=${now} zoom=${zoom} start=${viewed ? 50 : 0} />`}
+      ${busy && html`<span class="busy">${t(keeping ? "working" : open ? "follows" : state?.status === "waiting" ? "stage_starting" : "opening")}</span>`}
+      <div class="row tools">
+        ${pulling && html`<${Tools} tool=${tool} kinds=${["points", "brush", "eraser"]} onTool=${setTool} onClear=${() => look.commit({ ...look.now, strokes: [] })} />`}
+        <button class="quiet" aria-pressed=${near} disabled=${!open} onClick=${() => setNear(!near)}>${t("zoom")}</button></div>
+    </div>
     <div class="controls"><${Chooser} />
-      <p class="hint">${t("photo_hint")}</p>
-      ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
-        achieved=${made?.job.result.pictures[0].report.attributes[reach.attribute]?.achieved ?? null} onInput=${(v) => move(reach.attribute, v)} onDone=${() => {}} />`)}
-      <div class="row wrap"><button class="primary" disabled=${busy || !Object.keys(values).length} onClick=${apply}>${busy ? t("working") : t("apply")}</button>
-        <button class="quiet" onClick=${() => open(null)}>${t("another_photo")}</button></div>
-      <${Outcome} made=${made} /></div>
-    <${History} operations=${["edit"]} current=${made} onOpen=${setMade} />
+      <div class="switch" role="group" aria-label=${t("how")}>${[false, true].map((p) => html`<button aria-pressed=${pulling === p} onClick=${() => setPulling(p)}>${t(p ? "pull" : "sliders")}</button>`)}</div>
+      ${session.over
+        ? html`<p class="warning">${t("session_over")}</p><button onClick=${() => setFile(new File([file], file.name, { type: file.type }))}>${t("open_again")}</button>`
+        : pulling
+        ? html`<p class="hint">${t(tool.kind === "points" ? "pull_hint" : "mask_hint")}</p>
+          <label class="check"><input type="checkbox" checked=${atOnce} onChange=${(e) => setAtOnce(e.target.checked)} /> ${t("at_once")}</label>
+          <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} />
+          ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
+        : html`<p class="hint">${t("photo_hint")}</p>
+          ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
+            achieved=${made?.job.result.pictures[0].report.attributes[reach.attribute]?.achieved ?? state?.start?.[reach.attribute] ?? null} onInput=${(v) => move(reach.attribute, v)} onDone=${() => {}} />`)}`}
+      ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}
+      <div class="row wrap">
+        <button class="primary" disabled=${!open || !session.resting || !!keeping || !!made || !!session.over} onClick=${keep}>${t("keep")}</button>
+        ${pulling && !atOnce && html`<button disabled=${!look.now.points.some(pulled)} onClick=${() => ((points.current[state.at] ??= look.now.points), pull(look.now.points))}>${t("pull_go")}</button>`}
+        ${viewed && html`<button class="quiet" onClick=${() => setViewed(null)}>${t("back_to_work")}</button>`}
+        <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button></div>
+      <${Outcome} made=${viewed ?? made} /></div>
+    <${History} operations=${["retouch"]} current=${viewed} onOpen=${setViewed} />
   </section>`;
 }

@@ -1,9 +1,9 @@
 /** Portrait: sliders with this person's reach, the face follows; seeds; a grid of two attributes. */
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
-import { attempt, did, set, t, useStore } from "../store.js";
+import { attempt, did, t, useStore } from "../store.js";
 import { Picture, Slider, html, word } from "../ui.js";
-import { Chooser, History, Outcome, limitsOf, remember, savePicture } from "../made.js";
+import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture } from "../made.js";
 
 const START = { values: {}, seed: 1 };
 
@@ -65,14 +65,7 @@ export function Portrait() {
     return next;
   };
   const another = () => change({ ...asked, seed: 1 + Math.floor(Math.random() * 999_999) });
-  const replay = async (event) => {
-    const [file] = event.target.files;
-    event.target.value = "";
-    const recipe = await file.text().then(JSON.parse).catch(() => null);
-    if (recipe?.format !== "portraitist-recipe-1" || recipe.operation !== "synthesize") return set({ trouble: new Error(t("not_recipe")) });
-    if (!recipe.request.grid) return change({ values: {}, seed: 1, ...recipe.request });
-    return run(recipe.request);
-  };
+  const replay = ({ request }) => (request.grid ? run(request) : change({ values: {}, seed: 1, ...request }));
   const makeGrid = () => {
     const request = { ...asked, values: Object.fromEntries(Object.entries(asked.values).filter(([n]) => !grid.includes(n))), grid };
     return run(request);
@@ -117,7 +110,7 @@ export function Portrait() {
           <option value="">–</option>${person.reach.map((r) => html`<option value=${r.attribute}>${word(r.attribute, r.attribute)}</option>`)}</select></label>`)}
         <button disabled=${!grid[0] || !grid[1] || grid[0] === grid[1]} onClick=${makeGrid}>${t("grid_make")}</button></div></details>
       <${Outcome} made=${made} job=${live} />
-      <label class="file"><input class="hidden" type="file" accept=".json,application/json" onChange=${replay} /><span>${t("replay")}</span></label>
+      <${Replay} operations=${["synthesize"]} onRecipe=${replay} />
     </div>
     <${History} operations=${["synthesize"]} current=${made} onOpen=${(one) => (setMade(one), setLive(one.job), one.request.grid || ((before.current = one.request), setAsked(one.request)))} />
   </section>`;

@@ -1,0 +1,78 @@
+/** Collage: a part of the face from another photo, one face of two photos, portraits on one strip. */
+
+import { useEffect, useState } from "../vendor/preact-hooks.js";
+import { attempt, following, t, useSteps, useStore } from "../store.js";
+import { Bar, Compare, Drop, html, word } from "../ui.js";
+import { Chooser, History, Outcome, Replay, remember, savePicture, useFile, useUrl } from "../made.js";
+
+const REGIONS = ["smile", "eyes", "nose"];
+const MASKS = ["left-right", "right-left", "top-bottom", "bottom-top"];
+const KINDS = ["transfer", "blend", "strip"];
+/** @type {{kind: string, photo: File | null, other: File | null, region: string, strength: number, mask: string, attribute: string, count: number, seed: number, made: any}} */
+const NOTHING = { kind: "transfer", photo: null, other: null, region: "smile", strength: 1, mask: "left-right", attribute: "", count: 5, seed: 0, made: null };
+
+export function Collage() {
+  const store = useStore();
+  const person = store.person;
+  const { now: look, show, commit } = useSteps(NOTHING);
+  const [running, setRunning] = useState(/** @type {any} */ (null));
+  const [photo, other] = [useFile(look.photo), useFile(look.other)];
+  const picture = useUrl(look.made?.picture ?? null);
+  useEffect(() => {
+    const key = (event) => store.area === "collage" && event.detail === "save" && look.made && savePicture(look.made);
+    addEventListener("studio", key);
+    return () => removeEventListener("studio", key);
+  });
+  if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
+  const kinds = KINDS.filter((kind) => store.about?.operations.some((o) => o.name === kind));
+  const { kind } = look;
+  const change = (part) => commit({ ...look, made: null, ...part });
+  const reach = person.reach.find((r) => r.attribute === look.attribute) ?? person.reach[0];
+  const ready = kind === "strip" ? !!reach : !!(look.photo && look.other);
+
+  const make = (operation, request) =>
+    attempt(async () => {
+      const second = operation === "transfer" ? "like" : "other";
+      const files = operation === "strip" ? undefined : { photo: [/** @type {File} */ (look.photo)], [second]: [/** @type {File} */ (look.other)] };
+      const job = await store.studio.submit(person.persona_id, operation, request, files);
+      setRunning(job);
+      for await (const event of following(job.id)) if (event.progress) setRunning({ ...job, progress: event.progress });
+      const made = remember(await store.studio.finished(await store.studio.job(job.id)), operation, request, look);
+      commit((now) => ({ ...now, kind: operation, made }));
+    }).finally(() => setRunning(null));
+  const along = () => Array.from({ length: look.count }, (_, n) => ({ [reach.attribute]: Math.round(100 * (reach.low + ((reach.high - reach.low) * n) / (look.count - 1))) / 100 }));
+  const go = () =>
+    kind === "transfer" ? make("transfer", { region: look.region, strength: look.strength })
+    : kind === "blend" ? make("blend", { mask: look.mask === "everywhere" ? look.strength : look.mask })
+    : make("strip", { values: along(), seed: look.seed });
+  const replay = ({ operation, request }) => {
+    if (operation !== "strip" && !(look.photo && look.other)) return change({ kind: operation });
+    make(operation, request);
+  };
+  const place = (name, file, url) => html`<figure class="place"><figcaption>${t(`${name}_${kind}`)}</figcaption>
+    ${file ? html`<img src=${url} alt=${file.name} /><button class="quiet" onClick=${() => change({ [name]: null })}>${t("another_photo")}</button>`
+      : html`<${Drop} compact label=${t("drop_photo")} onFiles=${([one]) => change({ [name]: one })} />`}</figure>`;
+  const choice = (name, values) => html`<div class="switch" role="group" aria-label=${t(name)}>${values.map((value) => html`<button aria-pressed=${look[name] === value} onClick=${() => change({ [name]: value })}>${word(`${name}_${value}`, value)}</button>`)}</div>`;
+  const strength = html`<label>${t("strength")}<input type="range" min="0" max="1" step="0.05" value=${look.strength} onInput=${(e) => show({ ...look, made: null, strength: Number(e.target.value) })} onChange=${() => commit()} /></label>`;
+  return html`<section class="bench" aria-labelledby="collage-title"><h1 id="collage-title" class="hidden">${t("collage")}</h1>
+    <div class="stage" aria-busy=${!!running}>
+      ${picture
+        ? kind === "transfer" ? html`<${Compare} before=${photo} after=${picture} />` : html`<img class=${kind === "strip" ? "sheet" : "face"} src=${picture} alt=${t(kind)} />`
+        : kind === "strip" ? html`<p class="hint">${t("strip_hint")}</p>` : html`<div class="pair">${place("photo", look.photo, photo)}${place("other", look.other, other)}</div>`}
+      ${running && html`<span class="busy">${t("working")}</span>`}</div>
+    <div class="controls"><${Chooser} />
+      ${choice("kind", kinds)}
+      <p class="hint">${t(`${kind}_hint`)}</p>
+      ${kind === "transfer" && html`${choice("region", REGIONS)}${strength}`}
+      ${kind === "blend" && html`<label>${t("mask_where")}<select value=${look.mask} onChange=${(e) => change({ mask: e.target.value })}>${[...MASKS, "everywhere"].map((m) => html`<option value=${m}>${t(`mask_${m}`)}</option>`)}</select></label>${look.mask === "everywhere" && strength}`}
+      ${kind === "strip" && html`<label>${t("strip_along")}<select value=${reach?.attribute} onChange=${(e) => change({ attribute: e.target.value })}>${person.reach.map((r) => html`<option value=${r.attribute}>${word(r.attribute, r.attribute)}</option>`)}</select></label>
+        <div class="row wrap"><label class="seed">${t("strip_count")}<input type="number" min="2" max="24" value=${look.count} onChange=${(e) => change({ count: Math.max(2, Math.min(24, Math.round(Number(e.target.value)) || 2)) })} /></label>
+          <label class="seed">${t("seed")}<input type="number" min="0" value=${look.seed} onChange=${(e) => change({ seed: Math.max(0, Math.round(Number(e.target.value) || 0)) })} /></label></div>`}
+      ${running && html`<${Bar} job=${running} what=${t("working")} onCancel=${() => attempt(() => store.studio.cancel(running.id))} />`}
+      <div class="row wrap"><button class="primary" disabled=${running || !ready} onClick=${go}>${running ? t("working") : t("collage_go")}</button>
+        ${look.made && kind !== "strip" && html`<button class="quiet" onClick=${() => change({})}>${t("show_photos")}</button>`}
+        <${Replay} operations=${KINDS} onRecipe=${replay} /></div>
+      <${Outcome} made=${look.made} /></div>
+    <${History} operations=${KINDS} current=${look.made} onOpen=${(made) => commit({ ...NOTHING, ...made.look, kind: made.operation, made })} />
+  </section>`;
+}

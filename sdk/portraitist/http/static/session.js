@@ -1,0 +1,128 @@
+/** A photo or portrait that the server holds open: what it last said and showed. Its history is part of the page's. */
+
+import { useEffect, useRef, useState } from "./vendor/preact-hooks.js";
+import { attempt, did, forget, set, state } from "./store.js";
+
+export class Session {
+  /** @type {any} */ state = null; // {status, width, height, corners, start, values, at, history}
+  /** @type {any} */ frame = null; // the last one's head
+  /** @type {Record<string, [number, number]>} */ parts = {}; // of the face, as it is at rest
+  /** @type {any} */ landed = null; // how the last drag ended
+  url = ""; // of the last frame
+  resting = false; // the frame is the picture as it is saved
+  /** @type {string | null} */ over = null; // why it ended
+  /** @type {(at: number) => void} */ onUndone = () => {}; // undo or redo has gone to that place of the history
+  /** @type {(landed: any) => void} */ onLanded = () => {};
+  #changed;
+  /** @type {import("./client.js").Live | null} */ #live = null;
+  /** @type {any[]} */ #early = []; // commands from before there was a session
+  #at = 0; // steps that the page's history knows
+  #going = false; // an undo or redo is on its way
+  #lost = false;
+  /** @type {Map<string, (job: string | null) => void>} */ #saving = new Map();
+
+  /** @param {() => Promise<import("./client.js").Job>} submit @param {() => void} changed */
+  constructor(submit, changed) {
+    this.#changed = changed;
+    attempt(submit).then((job) => {
+      if (!job) return this.#end("failed");
+      if (this.over) return void state.studio.cancel(job.id).catch(() => {});
+      this.#live = state.studio.live(job, (message) => this.over || this.#told(message));
+      for (const command of this.#early.splice(0)) this.#live.send(command);
+    });
+  }
+
+  /** @param {Record<string, any>} command */
+  send(command) {
+    if (["set", "drag", "aim", "undo", "redo"].includes(command.do)) this.resting = false;
+    this.#live ? this.#live.send(command) : this.#early.push(command);
+    this.#changed();
+  }
+
+  /** Make the picture as it is now; the job that does. @returns {Promise<string | null>} */
+  save() {
+    const tag = `${Math.random()}`;
+    this.#live?.send({ do: "save", tag });
+    return new Promise((resolve) => this.#saving.set(tag, resolve));
+  }
+
+  close() {
+    this.#end("closed");
+    this.#live?.close();
+    URL.revokeObjectURL(this.url);
+    forget(this);
+  }
+
+  /** @param {string} why */
+  #end(why) {
+    this.over ??= why;
+    for (const resolve of this.#saving.values()) resolve(null);
+    this.#changed();
+  }
+
+  /** @param {any} message */
+  #told(message) {
+    if (message.is === "lost") set({ trouble: new TypeError() });
+    else if (this.#lost) set({ trouble: null });
+    this.#lost = message.is === "lost";
+    if (message.is === "state") {
+      this.state = message;
+      if (message.status === "open") this.#count(message.at);
+    }
+    if (message.is === "frame") {
+      const old = this.url;
+      this.url = URL.createObjectURL(message.picture);
+      setTimeout(() => URL.revokeObjectURL(old), 1000); // it is shown until the new one is there
+      this.frame = message;
+      if (message.parts) this.parts = message.parts;
+      this.resting = message.kind === "rest";
+    }
+    if (message.is === "landed") {
+      this.landed = message;
+      this.onLanded(message);
+    }
+    if (message.is === "saving") this.#saving.get(message.tag)?.(message.job);
+    if (message.is === "refused") {
+      this.#saving.get(message.tag)?.(null);
+      set({ trouble: new Error(message.error.message) });
+    }
+    if (message.is === "ended") {
+      if (message.error) set({ trouble: new Error(message.error.message) });
+      this.#end(message.why);
+    }
+    this.#changed();
+  }
+
+  /** The server's history as steps of the page's. @param {number} at */
+  #count(at) {
+    if (this.#going) return void (this.#going = at !== this.#at);
+    if (at < this.#at) forget(this, this.#at - at); // one could not be done
+    for (let n = this.#at + 1; n <= at; n++) did(() => this.#go("redo", n), () => this.#go("undo", n - 1), this);
+    this.#at = at;
+  }
+
+  /** @param {string} way @param {number} at */
+  #go(way, at) {
+    [this.#at, this.#going] = [at, true];
+    this.landed = null;
+    this.send({ do: way });
+    this.onUndone(at);
+  }
+}
+
+/** The session of `key`, as long as that is the same; none for "". @param {string} key @param {() => Promise<import("./client.js").Job>} submit
+ * @returns {Session | null} */
+export function useSession(key, submit) {
+  const [, draw] = useState({});
+  const box = useRef(/** @type {Session | null} */ (null));
+  useEffect(() => {
+    if (!key) return;
+    const session = (box.current = new Session(submit, () => draw({})));
+    draw({});
+    return () => {
+      session.close();
+      box.current = null;
+    };
+  }, [key]);
+  return box.current;
+}

@@ -1,0 +1,64 @@
+"""Two photos are joined, and portraits stand on one strip."""
+
+import numpy as np
+from PIL import Image
+
+from .conftest import EXAMPLES, area, drop, picture, saved, until
+
+NEW, OTHER = EXAMPLES / "new.jpg", EXAMPLES / "photos" / "photo-03.jpg"
+
+
+def opened(page):
+    area(page, "Collage")
+    drop(page, page.locator(".place .drop").first, NEW)
+    page.get_by_role("img", name=NEW.name).wait_for()
+    drop(page, page.locator(".place .drop"), OTHER)
+    page.get_by_role("img", name=OTHER.name).wait_for()
+    return page
+
+
+def test_the_best_take_of_two(page):
+    opened(page)
+    page.get_by_role("button", name="eyes").click()
+    page.get_by_role("button", name="Make it").click()
+    picture(page, where=".compare:visible img[alt=after]")
+    file = saved(page, lambda: page.keyboard.press("s"))
+    now, then = (np.asarray(Image.open(f).convert("RGB")).astype(int) for f in (file, NEW))
+    assert now.shape == then.shape and 0.001 < (np.abs(now - then).max(2) > 0).mean() < 0.2
+    page.keyboard.press("Control+z")
+    page.get_by_role("img", name=OTHER.name).wait_for()
+
+
+def test_a_blend_and_what_goes_without_photos(page):
+    opened(page)
+    page.get_by_role("button", name="Blend").click()
+    page.get_by_label("The second photo is").select_option("top-bottom")
+    page.get_by_role("button", name="Make it").click()
+    first = picture(page, where=".stage:visible img.face")
+    page.get_by_role("button", name="Strip").click()
+    page.get_by_label("Portraits").fill("3")
+    page.get_by_label("Portraits").press("Tab")
+    page.get_by_role("button", name="Make it").click()
+    picture(page, where=".stage:visible img.sheet", unlike=[first])
+    assert Image.open(saved(page, lambda: page.keyboard.press("s"))).size == (3 * 128, 128)
+    until(page, lambda: page.locator(".history:visible li").count() == 2)
+    page.locator(".history:visible button").last.click()
+    picture(page, where=".stage:visible img.face", like=first)
+
+
+def test_the_tab_is_there_when_the_server_has_the_operations(visit):
+    visitor = visit()
+
+    def without(route):
+        answer = route.fetch()
+        told = answer.json()
+        told["operations"] = [o for o in told["operations"] if o["name"] not in ("transfer", "drag")]
+        route.fulfill(response=answer, json=told)
+
+    visitor.page.route("**/v1", without)
+    visitor.page.reload()
+    visitor.page.locator(".card").first.wait_for()
+    assert visitor.page.get_by_role("navigation").get_by_role("button", name="Collage").count() == 0
+    area(visitor.page, "Photo").locator(".drop:visible input[type=file]").set_input_files(NEW)
+    visitor.page.get_by_role("button", name="Apply").wait_for()
+    assert visitor.page.get_by_role("button", name="Pull points").count() == 0
