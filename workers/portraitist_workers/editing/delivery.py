@@ -65,6 +65,7 @@ def delivered(
         if fixed is not None:
             image, mask = np.where(fixed[..., None] > 0, subject.photo, image), mask * (1 - fixed)
         marked = mark_part(image, mask)
+        report.warnings += photo.cautions
         report.outside_change, report.mark = whole.outside_change, marked.score
         made.append(Delivered(marked, face, report))
     return made

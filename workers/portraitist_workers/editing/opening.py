@@ -30,6 +30,7 @@ from ..persona.rendering import render
 from ..persona.subject import Subject, find
 from ..persona.warm import WarmPersona
 from ..precision import optimisation_dtype
+from .caution import cautions
 
 OnStage = Callable[
     [str], Callable[[int, int, float], None]
@@ -47,6 +48,7 @@ class OpenedPhoto:
     before     ... in this picture
     measured   [A] what the attribute network sees on the photo
     shown      [A] what it sees on the generator's picture at `w`
+    cautions   sentences for the report: what was in the way
     """
 
     subject: Subject
@@ -56,6 +58,7 @@ class OpenedPhoto:
     before: Seen
     measured: Tensor
     shown: Tensor
+    cautions: tuple[str, ...]
     faces: OrderedDict[bytes, EditedFace] = field(default_factory=OrderedDict)  # made last (`carrying`)
 
     def tensors(self) -> Iterator[Tensor]:
@@ -88,8 +91,9 @@ def open_photo(
     else:
         w, generator = invert_photo(model, subject.pixels, subject.known, preset, space, seed, on_stage)
     picture = render(generator, w)
-    scene, [before] = scene_of(subject.photo, subject.frame), seen(to_uint8(picture))
-    return OpenedPhoto(subject, scene, w, generator, before, measured[0], attributes(picture)[0][0])
+    scene, [before] = scene_of(subject.photo, subject.frame, subject.others), seen(to_uint8(picture))
+    warnings = cautions(subject, scene)
+    return OpenedPhoto(subject, scene, w, generator, before, measured[0], attributes(picture)[0][0], warnings)
 
 
 @torch.no_grad()
