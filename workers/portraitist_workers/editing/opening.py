@@ -22,6 +22,7 @@ from ..inversion.optimize import refine_styles, with_styles
 from ..inversion.pivotal import tune_to_photo
 from ..inversion.reconstruction import Reconstruction
 from ..persona.control import solve
+from ..persona.detailed import open_mouths
 from ..persona.hull import nearest_alpha
 from ..persona.model import PersonaModel
 from ..persona.presets import Preset
@@ -48,6 +49,7 @@ class OpenedPhoto:
     before     ... in this picture
     measured   [A] what the attribute network sees on the photo
     shown      [A] what it sees on the generator's picture at `w`
+    mouths     the person's other faces with an open mouth, by their photos' names
     cautions   sentences for the report: what was in the way
     """
 
@@ -58,6 +60,7 @@ class OpenedPhoto:
     before: Seen
     measured: Tensor
     shown: Tensor
+    mouths: dict[str, Seen]
     cautions: tuple[str, ...]
     faces: OrderedDict[bytes, EditedFace] = field(default_factory=OrderedDict)  # made last (`carrying`)
 
@@ -92,8 +95,10 @@ def open_photo(
         w, generator = invert_photo(model, subject.pixels, subject.known, preset, space, seed, on_stage)
     picture = render(generator, w)
     scene, [before] = scene_of(subject.photo, subject.frame, subject.others), seen(to_uint8(picture))
-    warnings = cautions(subject, scene)
-    return OpenedPhoto(subject, scene, w, generator, before, measured[0], attributes(picture)[0][0], warnings)
+    shown, ahead = attributes(picture)[0][0], cautions(subject, scene)
+    return OpenedPhoto(
+        subject, scene, w, generator, before, measured[0], shown, open_mouths(model, person.judge), ahead
+    )
 
 
 @torch.no_grad()

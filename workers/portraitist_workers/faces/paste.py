@@ -113,6 +113,9 @@ def _part(
     plain, trust, grain = seen(edited.plain), *(seen(m).clip(0, 1)[..., None] for m in (edited.trust, edited.grain))
     plain += grain * (moved - seen(edited.moved))
     result = plain + trust * (moved + seen(edited.change) - plain)
+    if edited.fill is not None:
+        over, share = (_at(m, frame.to_crop(len(m)), x, y) for m in (edited.fill.picture, edited.fill.share))
+        result += share[..., None] * (over - result)
     blended = patch + weight[..., None] * (result - patch)
     return blended.round().clip(0, 255).astype(np.uint8), weight
 
