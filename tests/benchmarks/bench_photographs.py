@@ -332,8 +332,8 @@ def turned(pairs: Sequence[Pair], arms: Sequence[Arm], work: Path) -> list[str]:
         "## Turned heads",
         f"{len(pairs)} rendered photos of {len({p.person for p in pairs})} made-up people who are known by that one photo, 768 px, with a "
         "face's crop of 436 px. The engine then turned the head alone: body, light and camera stayed. Compared with that render. Halo: "
-        "mean difference in grey levels, where the render shows background within 8 % of the crop beside the head. Gradient: along the crop's "
-        "border, against the photo's. Medians.",
+        "mean difference in grey levels, where the render shows background within 8 % of the crop beside the head. Gradient: along the "
+        "crop's border, against the photo's. Medians.",
         table(
             ("", "degrees", *photograph_turns.NAMES), photograph_turns.rows_of(pairs, names, figures, "{:.3f}".format)
         ),
