@@ -85,7 +85,9 @@ class PictureReport(_Result):
     identity_before: float | None = None  # enhance: of the photo as it came, enlarged; drag: of the picture before
     nearest_photo: str | None = None  # copy check: the closest training photo ...
     nearest_photo_distance: float | None = None  # ... and the perceptual distance to it
-    detail_of: list[str] = []  # portraits: the photos whose fine detail they have
+    detail_of: list[
+        str
+    ] = []  # portraits: the photos whose fine detail they have; edits: the photo whose teeth they show
     leakage: dict[str, float] = {}  # edits: movement of every attribute that was not named, as a share of its reach
     outside_change: float | None = None  # edits: mean absolute change (0-255) of pixels outside the face crop
     points: list[PointReport] = []  # drag: how each handle ended

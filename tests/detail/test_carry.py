@@ -87,7 +87,7 @@ def test_a_black_and_white_photo_stays_black_and_white(opened):
     person, photo = opened
     grey = np.repeat(photo.subject.photo.mean(2, keepdims=True).round().astype(np.uint8), 3, 2)
     subject = replace(photo.subject, photo=grey)
-    other = replace(photo, subject=subject, scene=scene_of(grey, subject.frame), faces=OrderedDict())
+    other = replace(photo, subject=subject, scene=scene_of(grey, subject.frame, ()), faces=OrderedDict())
     result = pasted(other, moved(person, photo, smile=0.5)).image.astype(int)
     assert (result != grey).any() and np.ptp(result, axis=2).max() <= 1
     assert (

@@ -30,7 +30,7 @@ def around(scene: Scene, source: np.ndarray, face: np.ndarray, sure: np.ndarray,
     apart = cv2.distanceTransform((head < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / _CELLS
     below = np.clip(((np.arange(_CELLS) + 0.5) / _CELLS - chin) / _NECK, 0, 1)[:, None]
     matte = small(scene.small.matte) / 255
-    still = _BODY * (small(scene.clothes) + small(scene.neck) * below)
+    still = _BODY * (small(scene.clothes) + small(scene.neck) * below + small(scene.others))
     still = still + _OUTLINE * (1 - matte) * np.clip((apart - _NEAR) / (_FAR - _NEAR), 0, 1) + 1e-5
     moving = _FACE * face + _FLOW * (1 - face) * sure
     force = small(source * moving[..., None])

@@ -12,7 +12,7 @@ import numpy as np
 from ..faces.edited import EditedFace, before_background
 from ..faces.paste import ramp
 from .around import around
-from .fields import SIDE, resized, sampled, smooth, spread, through_points
+from .fields import SIDE, is_grey, resized, sampled, smooth, spread, through_points
 from .motion import Motion
 from .scene import Scene
 
@@ -21,7 +21,6 @@ _CHIN = 152  # of the mesh
 _BORDER = 0.08  # of the side: over this distance from the frame's border motion begins
 _TONE = 0.03  # width of what counts as tone
 _ROUNDS = 3
-_GREY = 2.0  # grey levels between a pixel's channels, on average: less is a black and white photo
 _CHANGE = 4.0  # grey levels: smaller changes of the picture are its noise
 
 
@@ -56,7 +55,7 @@ def carried(scene: Scene, motion: Motion) -> EditedFace:
     size = smooth(np.sqrt(np.square(change - tone).mean(2)), 0.01)
     kept = face * (1 - np.exp(-np.square(size / _CHANGE)))
     plain, change = new + spread(moved - old, seen), tone + kept[..., None] * (change - tone)
-    if np.ptp(photo, axis=2).mean() < _GREY:
+    if is_grey(photo):
         plain, change = (np.repeat(m.mean(2, keepdims=True), 3, 2) for m in (plain, change))
     return EditedFace(
         plain=plain,

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 SIDE = 256  # px of the maps that motion is worked out on
+_GREY = 2.0  # grey levels between a pixel's channels, on average: less is a black and white photo
 _NEAR_TO_FAR = (0.01, 0.03, 0.1, 0.3)
 
 
@@ -32,6 +33,11 @@ def resized(image: np.ndarray, side: int) -> np.ndarray:
     if len(image) == side:
         return image
     return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if side < len(image) else cv2.INTER_CUBIC)
+
+
+def is_grey(picture: np.ndarray) -> bool:
+    """Whether a picture [S, S, 3] in grey levels is black and white."""
+    return float(np.ptp(picture.astype(np.float32), axis=2).mean()) < _GREY
 
 
 def smooth(image: np.ndarray, width: float) -> np.ndarray:

@@ -19,7 +19,7 @@ from .fields import SIDE, resized
 
 _STRETCH = 0.35  # of a triangle's area that it must have had before; what was smaller did not show what is seen now
 _SKIN = 0.18  # the same of the face's triangles: skin may be stretched more
-_LIPS = (
+LIPS = (
     78,
     191,
     80,
@@ -43,8 +43,8 @@ _LIPS = (
 )  # their inner edge, around
 _SHUT = 0.7  # of the open mouth's area: a mouth that closed so far shows no teeth of before
 _RIM = 5  # px of SIDE about what was hidden: points are not exact ...
-_SOFT = 2.0  # px of SIDE
-_RIM_SHUT = 7  # ... and teeth must not be left between lips
+_RIM_OPENED, _RIM_SHUT = 3, 7  # ... and teeth must not be left between lips that shut
+_SOFT = 2.0  # px of SIDE over which skin that was hidden begins
 _BITS = 4  # fractional bits of fillConvexPoly
 
 
@@ -102,9 +102,10 @@ def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
 def _mouth_hidden(was: np.ndarray, now: np.ndarray) -> np.ndarray:
     """[SIDE, SIDE]: 1 between the lips `now` [478, 3], where they opened wide or shut; points in px."""
     hidden = np.zeros((SIDE, SIDE), np.float32)
-    before, after = (np.ascontiguousarray(points[list(_LIPS), :2], np.float32) for points in (was, now))
-    opened = cv2.contourArea(before), cv2.contourArea(after)
-    if opened[1] < _SHUT * opened[0] or opened[0] < _STRETCH * opened[1]:
+    before, after = (np.ascontiguousarray(points[list(LIPS), :2], np.float32) for points in (was, now))
+    area_before, area = cv2.contourArea(before), cv2.contourArea(after)
+    if area < _SHUT * area_before or area_before < _STRETCH * area:
+        rim = _RIM_SHUT if area < area_before else _RIM_OPENED
         cv2.fillPoly(hidden, [np.round((after - 0.5) * 2**_BITS).astype(np.int32)], 1.0, shift=_BITS)
-        hidden = cv2.dilate(hidden, np.ones((_RIM_SHUT, _RIM_SHUT), np.uint8)).astype(np.float32)
+        hidden = cv2.dilate(hidden, np.ones((rim, rim), np.uint8)).astype(np.float32)
     return hidden

@@ -11,6 +11,7 @@ from ..detail.carry import carried
 from ..detail.hold import held
 from ..detail.mesh import seen
 from ..detail.motion import motion
+from ..detail.mouth import teeth
 from ..faces.edited import EditedFace
 from ..faces.image_io import to_tensor, to_uint8
 from ..persona.rendering import render
@@ -26,7 +27,9 @@ def edited_face(photo: OpenedPhoto, w: Tensor) -> EditedFace:
         [after] = seen(to_uint8(render(photo.generator, w)))
         turned = held(photo.before, after)
         face = carried(photo.scene, motion(photo.before, turned.after))
-        photo.faces[key] = replace(face, square=turned.square)
+        after_points = turned.after.points + photo.scene.points - photo.before.points
+        mouth = teeth(photo.mouths, photo.scene.points, after_points, face.shown)
+        photo.faces[key] = replace(face, square=turned.square, fill=mouth)
         while len(photo.faces) > KEPT:
             photo.faces.popitem(last=False)
     return photo.faces[key]

@@ -62,11 +62,13 @@ def delivered(
         follow=follow,
     )
     made = []
-    for face, whole, report in zip(crops, pasted, reports, strict=True):
+    for face, edited, whole, report in zip(crops, faces, pasted, reports, strict=True):
         image, mask = whole.image, whole.mask
         if fixed is not None:
             image, mask = np.where(fixed[..., None] > 0, subject.photo, image), mask * (1 - fixed)
         marked = mark_part(image, mask)
+        report.warnings += photo.cautions
+        report.detail_of = [] if edited.fill is None else [edited.fill.name]
         report.outside_change, report.mark = whole.outside_change, marked.score
         made.append(Delivered(marked, face, report))
     return made

@@ -22,6 +22,7 @@ from ..inversion.optimize import refine_styles, with_styles
 from ..inversion.pivotal import tune_to_photo
 from ..inversion.reconstruction import Reconstruction
 from ..persona.control import solve
+from ..persona.detailed import open_mouths
 from ..persona.hull import nearest_alpha
 from ..persona.model import PersonaModel
 from ..persona.presets import Preset
@@ -30,6 +31,7 @@ from ..persona.rendering import render
 from ..persona.subject import Subject, find
 from ..persona.warm import WarmPersona
 from ..precision import optimisation_dtype
+from .caution import cautions
 
 OnStage = Callable[
     [str], Callable[[int, int, float], None]
@@ -47,6 +49,8 @@ class OpenedPhoto:
     before     ... in this picture
     measured   [A] what the attribute network sees on the photo
     shown      [A] what it sees on the generator's picture at `w`
+    mouths     the person's other faces with an open mouth, by their photos' names
+    cautions   sentences for the report: what was in the way
     """
 
     subject: Subject
@@ -56,6 +60,8 @@ class OpenedPhoto:
     before: Seen
     measured: Tensor
     shown: Tensor
+    mouths: dict[str, Seen]
+    cautions: tuple[str, ...]
     faces: OrderedDict[bytes, EditedFace] = field(default_factory=OrderedDict)  # made last (`carrying`)
 
     def tensors(self) -> Iterator[Tensor]:
@@ -88,8 +94,11 @@ def open_photo(
     else:
         w, generator = invert_photo(model, subject.pixels, subject.known, preset, space, seed, on_stage)
     picture = render(generator, w)
-    scene, [before] = scene_of(subject.photo, subject.frame), seen(to_uint8(picture))
-    return OpenedPhoto(subject, scene, w, generator, before, measured[0], attributes(picture)[0][0])
+    scene, [before] = scene_of(subject.photo, subject.frame, subject.others), seen(to_uint8(picture))
+    shown, ahead = attributes(picture)[0][0], cautions(subject, scene)
+    return OpenedPhoto(
+        subject, scene, w, generator, before, measured[0], shown, open_mouths(model, person.judge), ahead
+    )
 
 
 @torch.no_grad()

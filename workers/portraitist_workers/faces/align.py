@@ -117,6 +117,16 @@ def inside(shape: tuple[int, int], frame: Frame, side: int) -> np.ndarray:
     return 1 - cv2.dilate(beyond.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
 
 
+def face_ellipse(frame: Frame, origin: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
+    """[h, w] float32 soft ellipse over the face in `frame`, in a region that starts at `origin`."""
+    h, w = shape
+    x, y = np.meshgrid(np.arange(w) + 0.5 + origin[0] - frame.centre_x, np.arange(h) + 0.5 + origin[1] - frame.centre_y)
+    half = frame.size / 2
+    u, v = (x * frame.half_x + y * frame.half_y) / half**2, (y * frame.half_x - x * frame.half_y) / half**2
+    radius = np.hypot(u / 0.62, (v - 0.02) / 0.85)
+    return np.clip((1.15 - radius) / 0.15, 0, 1).astype(np.float32)
+
+
 def resample(
     image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], *, border: int = cv2.BORDER_REPLICATE
 ) -> np.ndarray:

@@ -44,6 +44,16 @@ def _plate(picture: np.ndarray, behind: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
+class Fill:
+    """What another photo shows, in the photo's frame: picture [M, M, 3] grey levels, and its share [M, M] in [0, 1] of each pixel.
+    `name` is the photo's."""
+
+    name: str
+    picture: np.ndarray
+    share: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class EditedFace:
     """In the photo's frame: `trust` of photo(x + source) + change, the rest `plain` with `grain`. Maps have S px a side.
 
@@ -54,6 +64,7 @@ class EditedFace:
     grain [S, S]       in [0, 1]: how much of what the moved photo holds beyond `moved` is added to `plain`
     moved [S, S, 3]    grey levels: the moved photo at this size
     layers             None: the background moves with the person
+    fill               what is laid over all of that
     square             where in the frame the face lies now: the frame follows a face that turns
     """
 
@@ -64,12 +75,18 @@ class EditedFace:
     grain: np.ndarray
     moved: np.ndarray
     layers: Layers | None = None
+    fill: Fill | None = None
     square: Square = WHOLE
 
     @property
     def shown(self) -> np.ndarray:
         """[S, S, 3] float32: the edited face at the size of the maps."""
-        return self.plain + self.trust[..., None] * (self.moved + self.change - self.plain)
+        face = self.plain + self.trust[..., None] * (self.moved + self.change - self.plain)
+        if self.fill is None:
+            return face
+        size = self.trust.shape[::-1]
+        over, share = (cv2.resize(m, size, interpolation=cv2.INTER_AREA) for m in (self.fill.picture, self.fill.share))
+        return face + share[..., None] * (over - face)
 
     @property
     def aligned(self) -> np.ndarray:

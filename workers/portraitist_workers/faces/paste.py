@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from .align import Frame, crop, resample
+from .align import Frame, crop, face_ellipse, resample
 from .edited import EditedFace, before_background
 
 _FEATHER = 0.14  # of the crop's side: width of the fade from the border inwards
@@ -97,7 +97,7 @@ def _part(
     patch = photo[rows, columns].astype(np.float32)
     weight = seen(fade, cv2.BORDER_CONSTANT).clip(0, 1)
     for other in others:
-        weight = weight * (1 - _face_ellipse(other, (columns.start, rows.start), weight.shape))
+        weight = weight * (1 - face_ellipse(other, (columns.start, rows.start), weight.shape))
     weight[weight < 1e-3] = 0
     if not weight.any():
         return photo[rows, columns], weight
@@ -113,6 +113,9 @@ def _part(
     plain, trust, grain = seen(edited.plain), *(seen(m).clip(0, 1)[..., None] for m in (edited.trust, edited.grain))
     plain += grain * (moved - seen(edited.moved))
     result = plain + trust * (moved + seen(edited.change) - plain)
+    if edited.fill is not None:
+        over, share = (_at(m, frame.to_crop(len(m)), x, y) for m in (edited.fill.picture, edited.fill.share))
+        result += share[..., None] * (over - result)
     blended = patch + weight[..., None] * (result - patch)
     return blended.round().clip(0, 255).astype(np.uint8), weight
 
@@ -150,16 +153,6 @@ def _border_colour(new: np.ndarray, old: np.ndarray, fade: np.ndarray, known: np
     edge = np.minimum(np.minimum(t, 1 - t)[:, None], np.minimum(t, 1 - t)[None, :])
     inwards = np.clip(1 - edge / _COLOUR_REACH, 0, 1)[..., None].astype(np.float32)
     return offset * inwards**2
-
-
-def _face_ellipse(frame: Frame, origin: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
-    """[h, w] float32 soft ellipse over the face in `frame`, in a region that starts at `origin`."""
-    h, w = shape
-    x, y = np.meshgrid(np.arange(w) + 0.5 + origin[0] - frame.centre_x, np.arange(h) + 0.5 + origin[1] - frame.centre_y)
-    half = frame.size / 2
-    u, v = (x * frame.half_x + y * frame.half_y) / half**2, (y * frame.half_x - x * frame.half_y) / half**2
-    radius = np.hypot(u / 0.62, (v - 0.02) / 0.85)
-    return np.clip((1.15 - radius) / 0.15, 0, 1).astype(np.float32)
 
 
 def _outside_change(before: np.ndarray, after: np.ndarray, mask: np.ndarray, around: tuple[slice, slice]) -> float:

@@ -18,6 +18,7 @@ from ..faces.identity import load_identity
 from ..faces.image_io import at_side
 from ..faces.perceptual import load_perceptual
 from ..precision import optimisation_dtype
+from .axes import spread
 from .model import PersonaModel
 from .rendering import render
 
@@ -54,6 +55,7 @@ def versions(dtype: torch.dtype | None = None) -> dict[str, str]:
     }
 
 
+_SEEN = 0.6  # of the way that an edit was asked to go: whoever sees less is told
 CLOSEST = 3  # anchors that the copy check looks at closely, of those nearest at 16 px
 
 
@@ -114,6 +116,9 @@ class Judge:
             report.identity = round(float(scores[b]), 4)
             report.identity_percentile = round(percentile(float(scores[b]), self.scale), 1)
             if before is not None:
+                report.warnings += [
+                    short for name, row in report.attributes.items() if (short := _fell_short(name, row))
+                ]
                 report.leakage = self._leakage(report, targets[b], reach)
             reports.append(report)
         return reports
@@ -166,4 +171,17 @@ def _cut_short(name: str, row: AttributeReport) -> str:
     return (
         f"{name}: {row.requested:g} was asked, and {row.target:g} is as far as this person goes: less than half of the way. Photos "
         "that show more of it would help (see the person's reach)."
+    )
+
+
+def _fell_short(name: str, row: AttributeReport) -> str:
+    """A sentence where an edit's picture shows less than _SEEN of the way that it was to go; else empty."""
+    if row.target is None or row.before is None:
+        return ""
+    way, gone = row.target - row.before, row.achieved - row.before
+    if abs(way) < 0.5 * spread(name) or gone / way > _SEEN:
+        return ""
+    return (
+        f"{name}: {row.target:g} was asked, and the picture shows {row.achieved:g}: less than {100 * _SEEN:.0f} % of the way from "
+        f"{row.before:g}. Ask for less, or begin with a photo that shows more of it."
     )
