@@ -19,9 +19,9 @@ _PARTS = {
     "head": ("skin", "brows", "eyes", "nose", "lips", "mouth", "hair", "neck"),
     "background": ("background",),
 }
-_GROWN = {"smile": 0.09, "eyes": 0.035, "nose": 0.02}  # of the side: what moves along
-_FEATHER = {"hair": 0.02, "face": 0.02, "head": 0.02, "background": 0.02}  # of the side; of parts within the face
-_WITHIN = 0.05
+_GROWN = {"smile": 0.28, "eyes": 0.035, "nose": 0.02}  # of the side: what moves along
+_FEATHER = {"smile": 0.03, "eyes": 0.05, "nose": 0.05}  # of the side
+_OUTLINE = 0.02  # ... of what has an outline of its own
 
 
 @torch.no_grad()
@@ -33,9 +33,17 @@ def region(images: Tensor, name: str) -> Tensor:
     shares = parser(images)
     seen = sum(shares[:, parser.names.index(part)] for part in _PARTS[name])
     assert isinstance(seen, Tensor)
-    where = (seen.amax(0) > 0.5).to(torch.uint8).cpu().numpy()
-    size = 2 * round(_GROWN.get(name, 0.0) * side) + 1
-    where = cv2.dilate(where, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    return feathered(
-        torch.from_numpy(where.astype(np.float32))[None, None].to(images), _FEATHER.get(name, _WITHIN) * side
-    )
+    where = _grown(seen.amax(0) > 0.5, _GROWN.get(name, 0.0) * side)
+    feather = _FEATHER.get(name, _OUTLINE) * side
+    if name == "smile":  # cheeks move along, but what lies behind the jaw does not
+        face = sum(shares[:, parser.names.index(part)] for part in _PARTS["face"])
+        assert isinstance(face, Tensor)
+        where = where & (1 - _grown(face.amin(0) < 0.5, feather))
+    return feathered(torch.from_numpy(where.astype(np.float32))[None, None].to(images), feather)
+
+
+def _grown(area: Tensor, pixels: float) -> np.ndarray:
+    """[R, R] uint8: an area [R, R], and what lies within so many pixels of it."""
+    size = 2 * round(pixels) + 1
+    near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return cv2.dilate(area.to(torch.uint8).cpu().numpy(), near)

@@ -9,8 +9,11 @@ from torch import Tensor
 
 from ..generator import Generator
 from .reconstruction import Reconstruction
+from .style_prior import StylePrior
 
 OnStep = Callable[[int, int, float], None]  # (step, steps, loss)
+
+NEAR = 0.01  # weight of a style prior's distance, beside a loss of about 0.1
 
 
 def refine_w(
@@ -64,11 +67,13 @@ def refine_styles(
     *,
     steps: int,
     lr: float = 0.03,
+    prior: StylePrior | None = None,
     known: Tensor | None = None,
     dtype: torch.dtype = torch.float32,
     on_step: OnStep | None = None,
 ) -> list[Tensor]:
-    """The same in S space: one [N, channels] per layer (see `Generator.styles`). Closest fit, least editable."""
+    """The same in S space: one [N, channels] per layer (see `Generator.styles`). Closest fit, least editable. `prior` holds them to styles
+    that latents have."""
     styles = [s.detach().clone().requires_grad_() for s in styles]
     optimizer = torch.optim.Adam(styles, lr=lr, betas=(0.9, 0.95))
     for step in range(steps):
@@ -76,6 +81,8 @@ def refine_styles(
             group["lr"] = lr * min(1.0, 2 * (1 - step / steps), (step + 1) / 5)
         optimizer.zero_grad(set_to_none=True)
         total = loss(generator.images(styles, dtype=dtype), photos, step, known).sum()
+        if prior is not None:
+            total = total + NEAR * prior.distance(styles).sum()
         total.backward()
         optimizer.step()
         if on_step is not None:

@@ -14,7 +14,6 @@ from portraitist.results import PictureResult, Pictures
 from ..collage.interpolation import Mask
 from ..collage.meeting import in_tone_of, met
 from ..collage.regions import region
-from ..collage.transfer import BLENDED
 from ..collage.weights import of_image
 from ..editing.delivery import delivered
 from ..faces.align import resample
@@ -36,7 +35,7 @@ def run(request: Transfer, context: Context) -> Pictures:
     def mask_of(images: Tensor) -> Mask:
         return of_image(request.strength * region(images, request.region))
 
-    both = met(person, photo, like, mask_of, positions=BLENDED, exact=True)
+    both = met(person, photo, like, mask_of, positions=None, exact=True)
     share, theirs = both.share[..., None], in_tone_of(both.mine.shown, both.theirs.shown, both.share)
     face = replace(
         both.mine,
