@@ -13,7 +13,7 @@ import inspect
 import logging
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -28,7 +28,7 @@ from ..persona import Persona
 from ..priors.library import Priors
 from ..pulls import By
 from ..requests import Landmark
-from ..studio import Personas
+from ..studio import Personas, Studio
 from ..webhooks.wire import ENDS, Webhook
 
 log = logging.getLogger(__name__)
@@ -130,6 +130,7 @@ SPOKEN: dict[str, Any] = {
     "webhook": WebhookBody,
     "points": list[PullBody],
     "*parts": PartBody,
+    "recipe": dict[str, Any],  # checked by what replays it
 }
 
 
@@ -260,3 +261,7 @@ def create_verb() -> Verb:
 
 def calibrate_verb() -> Verb:
     return verb(OPERATIONS["calibrate"], Priors.calibrate)
+
+
+def replay_verb() -> Verb:
+    return verb(replace(OPERATIONS["retouch"], photos=()), Studio.replay)  # photos are at hand: none is fetched
