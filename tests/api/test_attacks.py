@@ -125,10 +125,10 @@ def test_a_websocket_of_another_page(served):
         "Connection": "Upgrade",
         "Upgrade": "websocket",
         "Sec_WebSocket_Version": "13",
-        "Sec_WebSocket_Key": "x" * 24,
+        "Sec_WebSocket_Key": "eHh4eHh4eHh4eHh4eHh4eA==",
     }
-    assert status(raw(served, head(served, "GET /v1/live HTTP/1.1", Origin=EVIL, **key))) == 403
-    assert status(raw(served, head(served, "GET /v1/live HTTP/1.1", **key))) == 404
+    assert status(raw(served, head(served, "GET /v1/jobs/job_1/live HTTP/1.1", Origin=EVIL, **key))) == 403
+    assert status(raw(served, head(served, "GET /v1/nothing HTTP/1.1", **key))) == 403  # nobody is told what there is
 
 
 def test_a_named_origin_may_call_and_no_other():

@@ -23,6 +23,7 @@ PROGRAMS = {  # name: the options it takes from here
     "bench_tuning": ("threads",),
     "bench_serving": ("quick", "threads"),
     "bench_http": ("quick",),
+    "bench_live": (),
     "sim_fleet": ("quick",),
 }
 

@@ -306,7 +306,7 @@ def kept(place):
     """What there is in the store and, in a cluster, in Redis, where a picture could be."""
     found = set(place.studio._backend.store._store.older_than(-1e9))
     if place.fleet:
-        found |= {key for key in place.fleet.server.client.scan_iter("*") if "celery" not in key}
+        found |= {key for key in place.fleet.server.client.scan_iter("*") if "live" in key or "job_" in key}
     return found
 
 

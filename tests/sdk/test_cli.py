@@ -184,7 +184,7 @@ def test_workers_and_queues_of_an_embedded_studio(cli, tmp_path):
     assert "no workers" in cli("workers", "--home", home)[1] and cli("workers", "--home", home, "--json")[1] == "[]\n"
     assert "waiting" in cli("queues", "--home", home)[1]
     empty = {"waiting": 0, "oldest_s": None, "running": 0, "workers": 0}
-    assert json.loads(cli("queues", "--home", home, "--json")[1]) == {"serve": empty, "tune": empty}
+    assert json.loads(cli("queues", "--home", home, "--json")[1]) == {"serve": empty, "tune": empty, "live": empty}
 
 
 def test_a_cluster_worker_refuses_what_is_wrong(cli, tmp_path):

@@ -82,8 +82,9 @@ class OpenPhoto:
     # -- what is asked ---------------------------------------------------------------------------------------------------
 
     def set(self, **values: Any) -> None:
-        """Attributes to targets, as in `edit`: `set(yaw=12, smile=0.4)`; None: as it was; "keep": does not follow a smile.
-        Returns at once. `image` or `frames` show what becomes of it. Raises UnknownAttribute, OutOfRange."""
+        """Attributes to targets, as in `edit`: `set(yaw=12, smile=0.4)`. None: it stays as it was. "keep": it does not follow a smile.
+
+        It returns at once. `image` or `frames` show what becomes of it. Raises UnknownAttribute, OutOfRange."""
         numbers = {name: value for name, value in values.items() if value is not None and value != KEEP}
         for name in values:
             check_name(name, self._reach, owner=f"persona {self._name!r}")

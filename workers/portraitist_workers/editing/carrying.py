@@ -22,7 +22,10 @@ def edited_face(photo: OpenedPhoto, w: Tensor) -> EditedFace:
     """The photo's face as it is at the latent w [1, num_ws, D]; at `photo.w` exactly as it was."""
     key = w.cpu().numpy().tobytes()
     if key not in photo.faces:
-        before, after = to_uint8(render(photo.generator, torch.cat([photo.w, w])))
+        if photo.source is None:
+            before, after = to_uint8(render(photo.generator, torch.cat([photo.w, w])))
+        else:
+            before, after = (to_uint8(render(g, at))[0] for g, at in ((photo.source, photo.w), (photo.generator, w)))
         face = crop(photo.subject.photo, photo.subject.frame, SIDE)
         way = path_between(photo.generator, photo.w, w)
         photo.faces[key] = carried(face, motion(before, after, way, face))

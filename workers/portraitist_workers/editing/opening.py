@@ -49,6 +49,7 @@ class OpenedPhoto:
     generator: Generator
     measured: Tensor
     shown: Tensor
+    source: Generator | None = None  # shows the photo itself, where `generator` keeps parts of another picture
     faces: OrderedDict[bytes, EditedFace] = field(default_factory=OrderedDict)  # made last (`carrying`)
 
     def tensors(self) -> Iterator[Tensor]:

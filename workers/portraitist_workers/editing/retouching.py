@@ -49,7 +49,9 @@ class Standing:
     """Where the face is after some legs.
 
     w       [1, num_ws, D]
-    hold    what masks keep in the generator's picture; fixed [R, R] in its square, kept [H, W] in px of the whole: 1 where nothing moves
+    hold    what the last mask keeps in the generator's picture; fixed [R, R] in its square, still [H, W] in px of the whole: 1 where
+            nothing moves since
+    kept    [H, W], 1 where no step has moved anything; None: that may be nowhere
     asked, target, follow   of the last leg that set attributes
     task, step              of the last drag
     """
@@ -57,7 +59,9 @@ class Standing:
     w: Tensor
     hold: Hold | None = None
     fixed: Tensor | None = None
+    still: np.ndarray | None = None
     kept: np.ndarray | None = None
+    begun: bool = False
     asked: Values = field(default_factory=dict)
     target: Values = field(default_factory=dict)
     follow: Values = field(default_factory=dict)
@@ -96,7 +100,7 @@ class Retouching:
     ) -> None:
         self.person, self.canvas, self.reach, self.masks, self.strict = person, canvas, reach, masks, strict
 
-    def begun(self) -> Standing:
+    def begin(self) -> Standing:
         return Standing(self.canvas.w)
 
     def after(self, leg: Leg, start: Standing, listen: Listen = lambda: None) -> Standing:
@@ -112,7 +116,9 @@ class Retouching:
         assert self.canvas.photo is not None
         if at.hold is None:
             return self.canvas.photo
-        return replace(self.canvas.photo, generator=self.generator(at), faces=OrderedDict())
+        return replace(
+            self.canvas.photo, generator=self.generator(at), source=self.canvas.generator, faces=OrderedDict()
+        )
 
     def resolved(self, leg: SetLeg) -> Values:
         """The values to aim at."""
@@ -121,12 +127,12 @@ class Retouching:
     def task(self, leg: DragStep, start: Standing) -> tuple[Canvas, Task, np.ndarray | None]:
         """What is pulled where, from where the face is; and [H, W], 1 where nothing may move."""
         canvas = self.canvas
-        if start.step is not None or start.asked:
+        if start.begun:
             canvas = replace(canvas, w=start.w, face=render(self.generator(start), start.w))
         mask = None if leg.mask is None else read_mask(self.masks(leg.mask), canvas.picture)
         task = canvas.task(leg.points, mask)
         if mask is None:
-            return canvas, replace(task, fixed=start.fixed, under=start.hold), start.kept
+            return canvas, replace(task, fixed=start.fixed, under=start.hold), start.still
         return canvas, replace(task, under=start.hold), 1 - mask
 
     # --------------------------------------------------------------------------------------------------------------------
@@ -136,12 +142,13 @@ class Retouching:
         if not target:
             return replace(start, asked={}, target={}, follow={})
         w, follow = (self._of_portrait if self.canvas.photo is None else self._of_photo)(leg, target, start, listen)
-        return replace(start, w=w, asked=leg.values, target=target, follow=follow)
+        kept = kept_after(start, start.still)
+        return replace(start, w=w, kept=kept, begun=True, asked=leg.values, target=target, follow=follow)
 
     def _of_photo(self, leg: SetLeg, target: Values, start: Standing, listen: Listen) -> tuple[Tensor, Values]:
         judge, photo = self.person.judge, self.shown(start)
         begun = photo
-        if start.step is not None or start.asked:
+        if start.begun:
             measured = judge.attributes(pictures(photo, start.w))[0][0]
             begun = replace(
                 photo, w=start.w, measured=measured, shown=judge.attributes(render(photo.generator, start.w))[0][0]
@@ -162,14 +169,24 @@ class Retouching:
         return steer(model, w, [target], model.axes.coordinates(w.mean(1)), measure(w), measure), {}
 
     def _drag(self, leg: DragStep, start: Standing, listen: Listen) -> Standing:
-        canvas, task, kept = self.task(leg, start)
+        canvas, task, still = self.task(leg, start)
 
         def on_step(_: Step) -> None:
             listen()
 
         step, _ = dragged(self.person, canvas, task, guarded=leg.guarded, on_step=on_step)
         hold = task.hold(canvas.synthesis, canvas.w)
-        return replace(start, w=step.w_plus, hold=hold, fixed=task.fixed, kept=kept, task=task, step=step)
+        kept = kept_after(start, still)
+        return replace(
+            start, w=step.w_plus, hold=hold, fixed=task.fixed, still=still, kept=kept, begun=True, task=task, step=step
+        )
+
+
+def kept_after(start: Standing, still: np.ndarray | None) -> np.ndarray | None:
+    """[H, W], 1 where nothing has moved after a leg that moves nothing where `still` is 1."""
+    if still is None or not start.begun:
+        return still
+    return None if start.kept is None else start.kept * still
 
 
 def points_of(canvas: Canvas, at: Standing) -> list[PointReport]:

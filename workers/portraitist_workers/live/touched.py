@@ -1,8 +1,8 @@
 """The engine of live sessions: an opened photo, or a portrait, changed step by step (`editing.retouching`).
 
 While something moves, a frame is the generator's picture in its place: a few hundredths of a second. At rest it is what `save` makes,
-with the photo's own pixels moved along. What a drag shows on its way is a drag that follows its targets; at rest it is done once more from
-where it began, so that the history alone says what the picture is.
+with the photo's own pixels moved along. On its way a drag follows targets that move. At rest it is done once more from where it
+began, so that the history alone says what the picture is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..drag.hold import Held
 from ..drag.landmarks import landmarks
 from ..drag.task import Step, Task
 from ..editing.carrying import edited_face
-from ..editing.retouching import Leg, Retouching, SetLeg, Standing, legs
+from ..editing.retouching import Leg, Retouching, SetLeg, Standing, kept_after, legs
 from ..faces.align import crop
 from ..faces.edited import EditedFace
 from ..faces.image_io import to_uint8
@@ -122,7 +122,7 @@ class Touched:
         """After all of `way`, from the longest part of it that is known."""
         keys = [_key(way[:n]) for n in range(len(way) + 1)]
         done = max((n for n in range(1, len(way) + 1) if keys[n] in self._known), default=0)
-        at = self._known[keys[done]] if done else self._work.begun()
+        at = self._known[keys[done]] if done else self._work.begin()
         for n in range(done, len(way)):
             at = self._work.after(way[n], at, listen)
             self._known[keys[n + 1]] = at
@@ -137,7 +137,7 @@ class Touched:
         target, axes = self._work.resolved(leg), self._person.model.axes
         w, from_ = base.w, dict(zip(axes.names, axes.coordinates(base.w.mean(1))[0].tolist(), strict=True))
         names, photo = self._person.judge.attributes.names, self._canvas.photo
-        if photo is not None and base.step is None:
+        if photo is not None and not base.begun:
             from_ |= dict(zip(names, photo.measured.tolist(), strict=True))
         for known, at in reversed(self._known.items()):  # the last one that sets the same attributes
             if known[:-1] == _key(way[:-1]) and known[-1][0] == "set" and set(at.target) == set(target):
@@ -151,8 +151,8 @@ class Touched:
 
     def _follow(self, leg: DragStep, base: Standing) -> Iterator[Shot]:
         if self._drag is None:
-            canvas, task, kept = self._work.task(leg, base)
-            self._drag = Following(self._person, canvas, task, replace(base, kept=kept))
+            canvas, task, still = self._work.task(leg, base)
+            self._drag = Following(self._person, canvas, task, replace(base, kept=kept_after(base, still)))
         drag = self._drag
         drag.aim(self._targets(leg, drag))
         generator = drag.generator()

@@ -28,7 +28,7 @@ def run(request: Retouch, context: Context) -> Pictures:
     files = {blob: context.blob(blob) for blob in (*blobs, *masks_of(request.steps))}
     canvas = canvas_of(request, person, files, context)
     work = Retouching(person, canvas, record.reach, files.__getitem__, strict=request.strict)
-    at, way = work.begun(), legs(request.steps)
+    at, way = work.begin(), legs(request.steps)
     for number, leg in enumerate(way):
         told = Progress(stage="retouch", step=number, steps=len(way))
         context.on_step(told)
