@@ -125,20 +125,20 @@ export function Photo() {
         : html`<${Compare} key=${viewed ? "viewed" : source} before=${viewed ? (viewed.look ? otherSource || source : picture) : source} after=${now} zoom=${zoom} start=${viewed ? 50 : 0} />`}
       ${(!open || keeping) && !session.over && html`<span class="busy">${t(keeping ? "working" : state?.status === "waiting" ? "stage_starting" : "opening")}</span>`}
       <${Tools} tool=${tool} kinds=${pulling ? ["points", "brush", "eraser"] : []} onTool=${setTool} onClear=${() => look.commit({ ...look.now, strokes: [] })}>
-        <button class="quiet" aria-pressed=${near} disabled=${!open} onClick=${() => setNear(!near)}>${t("zoom")}</button></${Tools}>
+        <button class=${near ? "" : "quiet"} aria-pressed=${near} disabled=${!open} onClick=${() => setNear(!near)}>${t("zoom")}</button></${Tools}>
     </div>
     <div class="controls"><${Chooser} />
       <div class="switch" role="group" aria-label=${t("how")}>${[false, true].map((p) => html`<button aria-pressed=${pulling === p} onClick=${() => setPulling(p)}>${t(p ? "pull" : "sliders")}</button>`)}</div>
       ${session.over
         ? html`<p class="warning">${t("session_over")}</p><button onClick=${() => setFile(new File([file], file.name, { type: file.type }))}>${t("open_again")}</button>`
         : pulling
-        ? html`<p class="hint">${t(tool.kind === "points" ? "pull_hint" : "mask_hint")}</p>
+        ? html`<p class="hint">${t(tool.kind === "points" ? "pull_hint" : "mask_hint")} ${tool.kind === "points" && html`<span class="keyboard">${t("pull_keys")}</span>`}</p>
           <label class="check"><input type="checkbox" checked=${atOnce} onChange=${(e) => setAtOnce(e.target.checked)} /> ${t("at_once")}</label>
           <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} />
           ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
         : html`<p class="hint">${t("photo_hint")}</p>
           ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
-            achieved=${made?.job.result.pictures[0].report.attributes[reach.attribute]?.achieved ?? state?.start?.[reach.attribute] ?? null} onInput=${(v) => move(reach.attribute, v)} onDone=${() => {}} />`)}`}
+            mark=${state?.start?.[reach.attribute] ?? null} markName=${t("in_photo")} onInput=${(v) => move(reach.attribute, v)} onDone=${() => {}} />`)}`}
       ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}
       <div class="row wrap">
         <button class="primary" disabled=${!open || !session.resting || !!keeping || !!made || !!session.over} onClick=${keep}>${t("keep")}</button>

@@ -112,7 +112,7 @@ export function Portrait() {
     <div class="controls">
       <${Chooser} />
       ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="portrait" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${asked.values[reach.attribute] ?? null}
-        achieved=${achieved[reach.attribute]?.achieved ?? null}
+        mark=${achieved[reach.attribute]?.achieved ?? null} markName=${t("achieved")}
         onInput=${(value) => move(reach.attribute, value)}
         onDone=${() => setTimeout(() => setAsked((now) => (settle(now, before, change), now)))} />`)}
       <div class="row wrap">
