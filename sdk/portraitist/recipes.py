@@ -128,7 +128,16 @@ def masked(request: Replayed) -> list[Drag | DragStep]:
 
 
 def _checksum(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_plain(body), sort_keys=True).encode()).hexdigest()
+
+
+def _plain(data: Any) -> Any:
+    """10.0 and 10 are one number in JSON: JavaScript writes the one for the other."""
+    if isinstance(data, Mapping):
+        return {name: _plain(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_plain(value) for value in data]
+    return int(data) if isinstance(data, float) and data.is_integer() else data
 
 
 def _refusal(fault: str) -> InvalidRequest:

@@ -291,3 +291,17 @@ def test_points_parts_and_two_photos(api, ana):
         "/v1/personas/ana/strip", json={"values": [{"yaw": -5}, {"yaw": 5}]}, headers={"Prefer": "wait=20"}
     )
     assert strip.status_code == 200 and strip.json()["status"] == "succeeded", strip.text
+
+
+def test_the_same_picture_again_from_its_recipe(api, ana):
+    wait = {"Prefer": "wait=20"}
+    body = {"points": [{"handle": [10, 20], "to": [30, 20]}]}
+    made = api.post(f"/v1/personas/{ana['persona_id']}/drag", json=body, headers=wait).json()
+    recipe = made["result"]["pictures"][0]["report"]["recipe"]
+    again = api.post("/v1/replay", json={"recipe": recipe}, headers=wait).json()
+    assert again["id"] != made["id"] and again["result"]["pictures"][0]["report"]["recipe"] == recipe
+    one, other = (api.get(job["result"]["pictures"][0]["blob"]).content for job in (made, again))
+    assert one == other
+    changed = api.post("/v1/replay", json={"recipe": recipe | {"prior": "other"}})
+    assert changed.status_code == 422 and "was changed" in changed.json()["detail"]
+    assert api.post("/v1/replay", json={"recipe": "/etc/passwd"}).status_code == 422

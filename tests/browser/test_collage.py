@@ -52,13 +52,10 @@ def test_the_tab_is_there_when_the_server_has_the_operations(visit):
     def without(route):
         answer = route.fetch()
         told = answer.json()
-        told["operations"] = [o for o in told["operations"] if o["name"] not in ("transfer", "drag")]
+        told["operations"] = [o for o in told["operations"] if o["name"] != "transfer"]
         route.fulfill(response=answer, json=told)
 
     visitor.page.route("**/v1", without)
     visitor.page.reload()
     visitor.page.locator(".card").first.wait_for()
     assert visitor.page.get_by_role("navigation").get_by_role("button", name="Collage").count() == 0
-    area(visitor.page, "Photo").locator(".drop:visible input[type=file]").set_input_files(NEW)
-    visitor.page.get_by_role("button", name="Apply").wait_for()
-    assert visitor.page.get_by_role("button", name="Pull points").count() == 0

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from .conftest import EXAMPLES, SIZES, area, picture, slide, until
+from .conftest import EXAMPLES, SIZES, area, picture, until
 
 AREAS = ("People", "Portrait", "Photo", "Restore", "Collage")
 GRAVE = ("serious", "critical")
@@ -162,12 +162,14 @@ def test_in_chinese_and_after_the_page_is_loaded_again(page):
 
 def test_a_slow_network_shows_that_something_is_going_on(visit):
     page = visit().page
-    area(page, "Photo").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
+    area(page, "Photo")
     session = page.context.new_cdp_session(page)
     slow = {"offline": False, "latency": 400, "downloadThroughput": 60_000, "uploadThroughput": 30_000}
     session.send("Network.emulateNetworkConditions", slow)
-    slide(page.get_by_role("slider", name="smile"), 0.8)
-    page.get_by_role("button", name="Apply").click()
+    page.locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
     page.locator(".busy:visible").wait_for()
-    assert page.get_by_role("button", name="Working…").is_disabled()
+    assert page.get_by_role("button", name="Keep this picture").is_disabled()
     picture(page, where=".compare:visible img[alt=after]")
+    page.get_by_role("button", name="Keep this picture").click()
+    page.get_by_role("status", name="Working…").wait_for()
+    page.locator(".report:visible").wait_for()

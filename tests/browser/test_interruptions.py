@@ -31,13 +31,19 @@ def test_a_server_that_is_killed_and_comes_back(chromium, restarted):
     page = visitor.page
     enter(page, restarted.key)
     area(page, "Photo").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
-    slide(page.get_by_role("slider", name="smile"), 0.8)
-    page.get_by_role("button", name="Apply").click()
-    page.locator(".busy:visible").wait_for()
+    slider, shown = page.get_by_role("slider", name="smile"), ".compare:visible img[alt=after]"
+    first = picture(page, where=shown)
+    slide(slider, 0.8)
+    second = picture(page, where=shown, unlike=[first])
     restarted.kill()
     page.get_by_role("alert").get_by_text("Is it still running?").wait_for()
+    slide(slider, 0.2)
     restarted.start()
-    picture(page, where=".compare:visible img[alt=after]")  # the job was not lost
+    third = picture(page, where=shown, unlike=[first, second])  # the photo was held open meanwhile
+    page.get_by_role("button", name="Keep this picture").click()
+    page.locator(".report:visible").wait_for()
+    page.keyboard.press("Control+z")
+    picture(page, where=shown, unlike=[third])
     assert page.get_by_role("alert").count() == 0
     visitor.close()
 

@@ -1,66 +1,100 @@
-"""A real photo: sliders, before and after, the report, undo, and a picture that is not of the person."""
+"""A real photo is held open: sliders with frames while they move, undo, before and after, keeping it, and its recipe."""
+
+import json
 
 import pytest
 from PIL import Image
 
 from .conftest import EXAMPLES, area, drop, picture, saved, slide, until
 
+NEW = EXAMPLES / "new.jpg"
 RESULT = ".compare:visible img[alt=after]"
 
 
 @pytest.fixture
 def photo(page):
-    """The photo is dropped."""
+    """The photo is dropped, and open."""
     area(page, "Photo")
-    drop(page, page.locator(".drop:visible"), EXAMPLES / "new.jpg")
-    page.get_by_role("img", name="new.jpg").wait_for()
+    drop(page, page.locator(".drop:visible"), NEW)
+    picture(page, where=RESULT)
     return page
 
 
-def test_an_edit_with_before_and_after_and_undo(photo):
-    apply = photo.get_by_role("button", name="Apply")
-    assert apply.is_disabled()
-    slide(photo.get_by_role("slider", name="smile"), 0.9)
-    apply.click()
+def keep(page):
+    """Keep the picture, and wait for what is known of it."""
+    page.get_by_role("button", name="Keep this picture").click()
+    page.locator(".report:visible").wait_for()
+
+
+def test_the_face_follows_a_slider(photo):
+    """Frames come before the slider is let go."""
     first = picture(photo, where=RESULT)
-    report = photo.locator(".report:visible")
-    assert "smile" in report.inner_text() and "change outside the face" in report.inner_text()
-    slide(photo.get_by_role("slider", name="turn"), 10)
-    apply.click()
-    second = picture(photo, where=RESULT, unlike=[first])
-    photo.keyboard.press("Control+z")
+    slider, seen = photo.get_by_role("slider", name="smile"), set()
+    for step in range(8):
+        slider.fill(str(0.4 + 0.07 * step))
+        photo.wait_for_timeout(150)
+        seen.add(photo.locator(RESULT).get_attribute("src"))
+    assert len(seen) > 2
+    last = picture(photo, where=RESULT, unlike=[first])
+    photo.keyboard.press("Control+z")  # however often it moved, it is one step
     picture(photo, where=RESULT, like=first)
-    for _ in range(2):  # the slider, the first edit
-        photo.keyboard.press("Control+z")
-    photo.get_by_role("img", name="new.jpg").wait_for()
-    assert photo.get_by_role("slider", name="smile").get_attribute("aria-valuetext") == "0.9"
-    for _ in range(3):
-        photo.get_by_role("button", name="Redo").click()
-    picture(photo, where=RESULT, like=second)
+    until(photo, lambda: slider.get_attribute("aria-valuetext") == "free")
+    photo.get_by_role("button", name="Redo").click()
+    picture(photo, where=RESULT, like=last)
+
+
+def test_what_is_kept_has_its_report_and_its_recipe(photo):
+    first = picture(photo, where=RESULT)
+    slide(photo.get_by_role("slider", name="smile"), 0.9)
+    picture(photo, where=RESULT, unlike=[first])
+    slide(photo.get_by_role("slider", name="turn"), 10)
+    keep(photo)
+    report = photo.locator(".report:visible").inner_text()
+    assert "0.9" in report and "10°" in report and "change outside the face" in report
     file = saved(photo, lambda: photo.get_by_role("button", name="Save", exact=True).click())
-    assert Image.open(file).size == Image.open(EXAMPLES / "new.jpg").size
+    assert Image.open(file).size == Image.open(NEW).size and b"c2pa" in file.read_bytes()
+    recipe = saved(photo, lambda: photo.get_by_role("button", name="Recipe (JSON)").click())
+    steps = json.loads(recipe.read_text())["request"]["steps"]
+    assert [list(step["values"]) for step in steps] == [["smile"], ["yaw"]]
+    photo.get_by_role("button", name="Back to the open photo").or_(
+        photo.get_by_role("button", name="Another photo")
+    ).first.click()
+    photo.get_by_label("Replay a recipe").set_input_files(recipe)
+    until(photo, lambda: photo.locator("section:visible .report").count())
+    again = saved(photo, lambda: photo.get_by_role("button", name="Save", exact=True).click())
+    assert Image.open(again).tobytes() == Image.open(file).tobytes()
+
+
+def test_pictures_of_the_history_are_looked_at_again(photo):
+    slide(photo.get_by_role("slider", name="smile"), 0.9)
+    keep(photo)
+    slide(photo.get_by_role("slider", name="smile"), 0.1)
+    now = picture(photo, where=RESULT)
+    keep(photo)
+    until(photo, lambda: photo.locator(".history:visible li").count() == 2)
+    photo.locator(".history:visible button").last.click()
+    picture(photo, where=RESULT, unlike=[now])
+    photo.get_by_role("button", name="Back to the open photo").click()
+    picture(photo, where=RESULT, like=now)
 
 
 def test_before_and_after_by_mouse_and_by_key(photo):
-    slide(photo.get_by_role("slider", name="smile"), 0.9)
-    photo.get_by_role("button", name="Apply").click()
-    picture(photo, where=RESULT)
     above = photo.locator(".compare:visible .above")
     photo.get_by_role("slider", name="Before and after").press("ArrowRight")
-    assert "49%" in above.get_attribute("style")
+    until(photo, lambda: "99%" in above.get_attribute("style"))
     hold = photo.get_by_role("button", name="Hold to see the photo as it was")
     hold.hover()
     photo.mouse.down()
     until(photo, lambda: "none" in above.get_attribute("style"))
     photo.mouse.up()
-    until(photo, lambda: "49%" in above.get_attribute("style"))
+    until(photo, lambda: "99%" in above.get_attribute("style"))
 
 
-def test_a_photo_without_a_face_is_refused_in_words(photo):
-    photo.get_by_role("button", name="Another photo").click()
-    photo.locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "photos" / "bad-no-face.jpg")
-    slide(photo.get_by_role("slider", name="smile"), 0.9)
-    photo.get_by_role("button", name="Apply").click()
-    photo.get_by_role("alert").get_by_text("no face found. Use a photo in which").wait_for()
-    photo.get_by_role("alert").get_by_role("button", name="Close").click()
-    photo.get_by_role("alert").wait_for(state="detached")
+def test_a_photo_without_a_face_is_refused_in_words(page):
+    area(page, "Photo").locator(".drop:visible input[type=file]").set_input_files(
+        EXAMPLES / "photos" / "bad-no-face.jpg"
+    )
+    page.get_by_role("alert").get_by_text("no face found. Use a photo in which").wait_for()
+    page.locator(".drop:visible input[type=file]").set_input_files(NEW)
+    picture(page, where=RESULT)
+    assert page.get_by_role("alert").count() == 0

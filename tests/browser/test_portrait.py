@@ -30,6 +30,32 @@ def test_a_slider_moves_the_face_and_undo_takes_it_back(portrait):
     picture(portrait, like=second)
 
 
+def test_the_face_follows_while_the_slider_moves(portrait):
+    """Frames of a live session, and the sharp picture when it is let go: the same that a job draws."""
+    slider, seen = portrait.get_by_role("slider", name="smile"), set()
+
+    def moved():
+        slider.fill(str(round(0.2 + 0.01 * (len(seen) + moved.count % 50), 2)))
+        moved.count += 1
+        portrait.wait_for_timeout(60)
+        frame = portrait.locator(".stage img.following")
+        if frame.count():
+            seen.add(frame.get_attribute("src"))
+        return len(seen) > 3
+
+    moved.count = 0
+    until(portrait, moved)
+    slide(slider, 0.85)
+    portrait.locator(".stage img.following").wait_for(state="detached")
+    last = picture(portrait)
+    portrait.reload()
+    area(portrait, "Portrait")
+    first = picture(portrait)
+    assert first != last
+    slide(portrait.get_by_role("slider", name="smile"), 0.85)
+    picture(portrait, like=last)
+
+
 def test_beyond_the_reach_it_says_what_is_shown(portrait):
     slider = portrait.get_by_role("slider", name="turn")
     assert "-25° … 25°" in portrait.locator(".slider", has=slider).inner_text()

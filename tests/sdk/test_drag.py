@@ -119,6 +119,13 @@ def test_a_recipe_makes_the_picture_again(ana, studio, tmp_path):
         _ = ana.synthesize().recipe
 
 
+def test_numbers_may_be_written_as_javascript_does(ana, studio):
+    made = ana.drag(points=[((10.0, 20.0), (30.5, 40.0))])
+    there = json.dumps(made.recipe)
+    back = json.loads(there.replace("10.0", "10").replace("20.0", "20").replace("40.0", "40"))
+    assert json.dumps(back) != there and studio.replay(back).report.points == made.report.points
+
+
 def changed(recipe, **values):
     """By somebody who also knows how the checksum is made."""
     body = {name: value for name, value in (recipe | values).items() if name != "checksum"}

@@ -19,13 +19,13 @@ from ..store.protocol import digest_of
 from . import problems
 from .access.door import Door
 from .access.session import Sessions
-from .bodies import Verb, calibrate_verb, create_verb, persona_verbs, style_verb
+from .bodies import Verb, calibrate_verb, create_verb, persona_verbs, replay_verb, style_verb
 from .context import Api
 from .follower import Follower
 from .guard import Guard
 from .metrics import Metrics
 from .options import Options
-from .routes import jobs, live, others, page, personas, priors, styles
+from .routes import jobs, live, others, page, personas, priors, replay, styles
 from .threads import Threads
 from .traces import Traces
 
@@ -72,16 +72,16 @@ def create_app(
     app.state.door = Door(backend, options, threads, sessions, backend.of(tenant).ledger.tenant or DEFAULT_TENANT)
     app.state.metrics = metrics
     problems.install(app, private=options.loopback)
-    every = (
+    for router in (
         others.router,
         personas.router(),
         jobs.router,
         live.router,
+        replay.router(),
         priors.router(),
         styles.router(),
         page.router(),
-    )
-    for router in every:
+    ):
         app.include_router(router)
     app.add_middleware(Guard, options=options, metrics=metrics, traces=traces or Traces(None))
     app.openapi = _openapi_of(app)  # type: ignore[method-assign]
@@ -114,7 +114,7 @@ def _openapi_of(app: FastAPI) -> Callable[[], dict[str, Any]]:
             return app.openapi_schema
         document = make()
         schemas = document["components"]["schemas"]
-        verbs: list[Verb] = [create_verb(), calibrate_verb(), style_verb(), *persona_verbs().values()]
+        verbs: list[Verb] = [create_verb(), calibrate_verb(), style_verb(), replay_verb(), *persona_verbs().values()]
         bodies = {model for verb in verbs for model in (verb.json_body, verb.part)}
         results: dict[str, type[BaseModel]] = {row.result.__name__: row.result for row in OPERATIONS.values()}
         for models, mode in ((bodies, "validation"), (results.values(), "serialization")):

@@ -13,7 +13,7 @@ import inspect
 import logging
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -28,7 +28,7 @@ from ..persona import Persona
 from ..priors.library import Priors
 from ..pulls import By
 from ..requests import Landmark
-from ..studio import Personas
+from ..studio import Personas, Studio
 from ..styles.library import Styles
 from ..webhooks.wire import ENDS, Webhook
 
@@ -131,6 +131,7 @@ SPOKEN: dict[str, Any] = {
     "webhook": WebhookBody,
     "points": list[PullBody],
     "*parts": PartBody,
+    "recipe": dict[str, Any],  # checked by what replays it
 }
 
 
@@ -266,3 +267,7 @@ def calibrate_verb() -> Verb:
 def style_verb() -> Verb:
     name = (str, Field(min_length=1, max_length=64, description="Unique among your styles"))
     return verb(OPERATIONS["style"], Styles.learn, also={"name": name})
+
+
+def replay_verb() -> Verb:
+    return verb(replace(OPERATIONS["retouch"], photos=()), Studio.replay)  # photos are at hand: none is fetched

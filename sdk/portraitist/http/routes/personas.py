@@ -45,7 +45,7 @@ def router() -> APIRouter:
         "", list_personas, methods=["GET"], tags=["personas"], response_model=shown.Page[shown.PersonaShown]
     )
     create = create_verb()
-    routes.add_api_route("", _create(create), methods=["POST"], **_documented(create, "Learn a person from photos"))
+    routes.add_api_route("", _create(create), methods=["POST"], **documented(create, "Learn a person from photos"))
     routes.add_api_route(
         "/{persona}", get_persona, methods=["GET"], tags=["personas"], response_model=shown.PersonaShown
     )
@@ -60,7 +60,7 @@ def router() -> APIRouter:
     )
     for verb in persona_verbs().values():
         routes.add_api_route(
-            f"/{{persona}}/{verb.name}", _operation(verb), methods=["POST"], **_documented(verb, verb.summary)
+            f"/{{persona}}/{verb.name}", _operation(verb), methods=["POST"], **documented(verb, verb.summary)
         )
     return routes
 
@@ -130,7 +130,7 @@ def _create(verb: Verb) -> Endpoint:
         request: Request, caller: Maker, idempotency_key: IdempotencyKey = None, prefer: Prefer = ""
     ) -> JSONResponse:
         def submit(given: dict[str, Any]) -> AnyJob:
-            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).personas, given)
+            job: AnyJob = verb.call(keyed(caller.studio, idempotency_key).personas, given)
             return job
 
         return await submitted(request, caller, verb, submit, prefer)
@@ -143,7 +143,7 @@ def _operation(verb: Verb) -> Endpoint:
         request: Request, caller: Maker, persona: Name, idempotency_key: IdempotencyKey = None, prefer: Prefer = ""
     ) -> JSONResponse:
         def submit(given: dict[str, Any]) -> AnyJob:
-            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).personas.get(persona), given)
+            job: AnyJob = verb.call(keyed(caller.studio, idempotency_key).personas.get(persona), given)
             return job
 
         await api_of(request).threads.call(caller.studio.personas.get, persona)  # before anything is uploaded
@@ -162,11 +162,11 @@ async def submitted(
     return await told(api, caller, job.id, prefer, 202)
 
 
-def _keyed(studio: Studio, key: str | None) -> Studio:
+def keyed(studio: Studio, key: str | None) -> Studio:
     return studio if key is None else studio.with_idempotency_key(key)
 
 
-def _documented(verb: Verb, summary: str) -> dict[str, Any]:
+def documented(verb: Verb, summary: str) -> dict[str, Any]:
     """How the route stands in the OpenAPI document. `app.openapi_of` adds the schemas that are named here."""
     content: dict[str, Any] = {
         "application/json": {"schema": {"$ref": f"#/components/schemas/{verb.json_body.__name__}"}}

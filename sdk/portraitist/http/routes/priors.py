@@ -12,7 +12,7 @@ from .. import shown
 from ..access.door import Admin, Reader
 from ..bodies import calibrate_verb
 from ..context import PROBLEMS, api_of
-from .personas import IdempotencyKey, Prefer, _documented, _keyed, submitted
+from .personas import IdempotencyKey, Prefer, documented, keyed, submitted
 
 Name = Annotated[str, Path(min_length=1, max_length=100)]
 
@@ -27,12 +27,12 @@ def router() -> APIRouter:
         request: Request, caller: Admin, prior: Name, idempotency_key: IdempotencyKey = None, prefer: Prefer = ""
     ) -> JSONResponse:
         def submit(given: dict[str, Any]) -> AnyJob:
-            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).priors, {**given, "name": prior})
+            job: AnyJob = verb.call(keyed(caller.studio, idempotency_key).priors, {**given, "name": prior})
             return job
 
         return await submitted(request, caller, verb, submit, prefer)
 
-    routes.add_api_route("/{prior}/calibrate", calibrate, methods=["POST"], **_documented(verb, verb.summary))
+    routes.add_api_route("/{prior}/calibrate", calibrate, methods=["POST"], **documented(verb, verb.summary))
     return routes
 
 

@@ -14,7 +14,7 @@ import { Restore } from "./areas/restore.js";
 const AREAS = [
   { name: "people", view: People, operation: null },
   { name: "portrait", view: Portrait, operation: "synthesize" },
-  { name: "photo", view: Photo, operation: "edit" },
+  { name: "photo", view: Photo, operation: "open" },
   { name: "restore", view: Restore, operation: "enhance" },
   { name: "collage", view: Collage, operation: "transfer" },
 ];

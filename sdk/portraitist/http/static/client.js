@@ -102,6 +102,12 @@ export class Portraitist {
     return this.finished(job, options?.signal);
   }
 
+  /** The same picture again. @param {Record<string, any>} recipe as a report holds it @param {Record<string, File[] | Blob[]>} [files] the photo and mask, where their
+   * first job is forgotten @returns {Promise<Job>} */
+  replay(recipe, files) {
+    return this.#make("/v1/replay", { recipe }, files ?? {}, {});
+  }
+
   /** The job when it is over. @param {Job} job @param {AbortSignal} [signal] @returns {Promise<Job>} */
   async finished(job, signal) {
     while (job.status === "queued" || job.status === "running") {

@@ -18,19 +18,20 @@ export async function savePicture(made) {
   if (address) save(`${state.person?.name ?? "picture"}-${made.job.id.slice(4, 12)}.png`, address);
 }
 
-/** @param {import("./store.js").Made} made */
+/** The recipe that the picture has, which the SDK and the command line replay, too; else the request. @param {import("./store.js").Made} made */
 export function saveRecipe(made) {
-  const recipe = { format: "portraitist-recipe-1", persona: made.person, operation: made.operation, request: made.request };
+  const recipe = made.job.result.pictures[0].report.recipe ?? { format: "portraitist-recipe-1", persona: made.person, operation: made.operation, request: made.request };
   save(`${made.job.id}.json`, new Blob([JSON.stringify(recipe, null, 2)], { type: "application/json" }));
 }
 
-/** Chooses a recipe's file. @param {{operations: string[], onRecipe: (recipe: {operation: string, request: any}) => void}} props */
+/** Chooses a recipe's file: {operation, request}, and `recipe` as the SDK has it. @param {{operations: string[], onRecipe: (recipe: {operation: string, request: any, recipe?: any}) => void}} props */
 export function Replay({ operations, onRecipe }) {
   const read = async (event) => {
     const [file] = event.target.files;
     event.target.value = "";
-    const recipe = await file.text().then(JSON.parse).catch(() => null);
-    if (recipe?.format !== "portraitist-recipe-1" || !operations.includes(recipe.operation)) return set({ trouble: new Error(t("not_recipe")) });
+    const read = await file.text().then(JSON.parse).catch(() => null);
+    const recipe = read?.recipe ? { operation: read.request?.operation, request: read.request, recipe: read } : read?.format === "portraitist-recipe-1" ? read : null;
+    if (!operations.includes(recipe?.operation)) return set({ trouble: new Error(t("not_recipe")) });
     onRecipe(recipe);
   };
   return html`<label class="file"><input class="hidden" type="file" accept=".json,application/json" onChange=${read} /><span>${t("replay")}</span></label>`;

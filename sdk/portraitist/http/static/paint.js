@@ -84,11 +84,11 @@ export function Paint({ source, alt, label, strokes, tool, onStrokes, onSize, si
 
 /** @typedef {{x: number, y: number, scale: number}} Zoom the middle in shares of the photo, and how much larger */
 
-/** The zoom at which a face is seen well. @param {[number, number][]} places of its parts @param {{width: number, height: number}} size @returns {Zoom} */
+/** The zoom at which places fill the view. @param {[number, number][]} places @param {{width: number, height: number}} size @returns {Zoom} */
 export function zoomTo(places, { width, height }) {
   const [xs, ys] = [0, 1].map((axis) => places.map((place) => place[axis]));
   const middle = (all) => (Math.min(...all) + Math.max(...all)) / 2;
-  const scale = Math.min(8, Math.max(1, Math.min(width / (Math.max(...xs) - Math.min(...xs)), height / (Math.max(...ys) - Math.min(...ys))) / 1.8));
+  const scale = Math.min(8, Math.max(1, Math.min(width / (Math.max(...xs) - Math.min(...xs)), height / (Math.max(...ys) - Math.min(...ys))) / 1.05));
   const inside = (v) => Math.max(0.5 / scale, Math.min(1 - 0.5 / scale, v)); // no border of nothing
   return { x: inside(middle(xs) / width), y: inside(middle(ys) / height), scale };
 }
@@ -99,6 +99,6 @@ export const zoomed = (zoom) => (zoom ? { "--zoom": zoom.scale, transform: `scal
 /** @param {{tool: Tool, kinds: Tool["kind"][], onTool: (tool: Tool) => void, onClear: () => void, children?: any}} props */
 export function Tools({ tool, kinds, onTool, onClear, children }) {
   return html`<div class="row tools" role="toolbar" aria-label=${t("tools")}>${kinds.map((kind) => html`<button class=${tool.kind === kind ? "" : "quiet"} aria-pressed=${tool.kind === kind} onClick=${() => onTool({ ...tool, kind })}>${t(kind)}</button>`)}
-    ${tool.kind !== "points" && html`<label>${t("brush_size")}<input type="range" min="10" max="250" step="5" value=${tool.size} onInput=${(e) => onTool({ ...tool, size: Number(e.target.value) })} /></label>
+    ${kinds.includes(tool.kind) && tool.kind !== "points" && html`<label>${t("brush_size")}<input type="range" min="10" max="250" step="5" value=${tool.size} onInput=${(e) => onTool({ ...tool, size: Number(e.target.value) })} /></label>
       <button class="quiet" onClick=${onClear}>${t("clear")}</button>`}${children}</div>`;
 }

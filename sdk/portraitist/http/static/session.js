@@ -14,6 +14,7 @@ export class Session {
   /** @type {(at: number) => void} */ onUndone = () => {}; // undo or redo has gone to that place of the history
   /** @type {(landed: any) => void} */ onLanded = () => {};
   #changed;
+  #counted; // whether its history is part of the page's
   /** @type {import("./client.js").Live | null} */ #live = null;
   /** @type {any[]} */ #early = []; // commands from before there was a session
   #at = 0; // steps that the page's history knows
@@ -21,9 +22,9 @@ export class Session {
   #lost = false;
   /** @type {Map<string, (job: string | null) => void>} */ #saving = new Map();
 
-  /** @param {() => Promise<import("./client.js").Job>} submit @param {() => void} changed */
-  constructor(submit, changed) {
-    this.#changed = changed;
+  /** @param {() => Promise<import("./client.js").Job>} submit @param {() => void} changed @param {boolean} counted */
+  constructor(submit, changed, counted) {
+    [this.#changed, this.#counted] = [changed, counted];
     attempt(submit).then((job) => {
       if (!job) return this.#end("failed");
       if (this.over) return void state.studio.cancel(job.id).catch(() => {});
@@ -95,6 +96,7 @@ export class Session {
 
   /** The server's history as steps of the page's. @param {number} at */
   #count(at) {
+    if (!this.#counted) return;
     if (this.#going) return void (this.#going = at !== this.#at);
     if (at < this.#at) forget(this, this.#at - at); // one could not be done
     for (let n = this.#at + 1; n <= at; n++) did(() => this.#go("redo", n), () => this.#go("undo", n - 1), this);
@@ -110,14 +112,14 @@ export class Session {
   }
 }
 
-/** The session of `key`, as long as that is the same; none for "". @param {string} key @param {() => Promise<import("./client.js").Job>} submit
- * @returns {Session | null} */
-export function useSession(key, submit) {
+/** The session of `key`, as long as that is the same; none for "". `counted`: its history is part of the page's.
+ * @param {string} key @param {() => Promise<import("./client.js").Job>} submit @param {boolean} [counted] @returns {Session | null} */
+export function useSession(key, submit, counted = true) {
   const [, draw] = useState({});
   const box = useRef(/** @type {Session | null} */ (null));
   useEffect(() => {
     if (!key) return;
-    const session = (box.current = new Session(submit, () => draw({})));
+    const session = (box.current = new Session(submit, () => draw({}), counted));
     draw({});
     return () => {
       session.close();

@@ -143,6 +143,7 @@ export function useSteps(start) {
   return {
     now: box.current.now, // as this was drawn
     latest: () => box.current.now,
+    kept: () => box.current.kept, // after the last step
     /** @param {T | ((now: T) => T)} next */
     show: (next) => put(of(next)),
     /** @param {T | ((now: T) => T)} [next] */

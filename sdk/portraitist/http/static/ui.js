@@ -95,31 +95,32 @@ async function dropped(data) {
 }
 
 /**
- * One attribute. Drawn on the track: the person's reach, within it what photos show, and the holes between them.
- * @param {{reach: import("./client.js").Reach, limits: {low: number, high: number}, value: number | null, achieved?: number | null, relative?: boolean,
+ * One attribute. Drawn on the track: the person's reach, within it what photos show, and the holes between them. `mark`: a value that is
+ * shown beside the one asked for, such as what was achieved.
+ * @param {{reach: import("./client.js").Reach, limits: {low: number, high: number}, value: number | null, mark?: number | null, markName?: string,
  *   onInput: (value: number | null) => void, onDone: () => void, area: string}} props
  */
-export function Slider({ reach, limits, value, achieved, relative, area, onInput, onDone }) {
+export function Slider({ reach, limits, value, mark, markName, area, onInput, onDone }) {
   const span = reach.high - reach.low || 1;
   const pad = span * 0.15;
-  const low = relative ? -span : Math.max(limits.low, reach.low - pad);
-  const high = relative ? span : Math.min(limits.high, reach.high + pad);
+  const low = Math.max(limits.low, reach.low - pad);
+  const high = Math.min(limits.high, reach.high + pad);
   const at = (v) => (100 * (v - low)) / (high - low);
   const stretch = (from, to) => ({ left: `${at(Math.max(low, from))}%`, width: `${Math.max(0, at(Math.min(high, to)) - at(Math.max(low, from)))}%` });
   const name = word(reach.attribute, reach.attribute);
   const step = reach.unit === "deg" ? 0.5 : span > 20 ? 1 : 0.01;
-  const resting = relative ? 0 : (Math.max(low, Math.min(high, 0)) || (low > 0 || high < 0 ? (low + high) / 2 : 0));
-  const beyond = !relative && value !== null && (value < reach.low || value > reach.high);
+  const resting = Math.max(low, Math.min(high, 0)) || (low > 0 || high < 0 ? (low + high) / 2 : 0);
+  const beyond = value !== null && (value < reach.low || value > reach.high);
   const id = `${area}-${reach.attribute}`;
   return html`<div class="slider">
     <label for=${id}>${name}</label>
     <output for=${id} class=${value === null ? "free" : ""}>${value === null ? t("free") : shown(value, reach.unit)}</output>
     <div class="track">
-      <div class="marks">${!relative && html`<i class="reach" style=${stretch(reach.low, reach.high)} />`}
-      ${!relative && reach.photos_low !== null && html`<i class="photos" style=${stretch(reach.photos_low, reach.photos_high)} />`}
-      ${!relative && reach.holes.map(([from, to]) => html`<i class="hole" style=${stretch(from, to)} />`)}
-      ${value !== null && achieved !== null && achieved !== undefined && !relative && html`<i class="achieved" style=${{ left: `${at(Math.max(low, Math.min(high, achieved)))}%` }} title=${`${t("achieved")}: ${shown(achieved, reach.unit)}`} />`}</div>
-      <input id=${id} type="range" min=${low} max=${high} step=${step} value=${value ?? (relative ? 0 : (achieved ?? resting))} class=${value === null ? "free" : ""}
+      <div class="marks"><i class="reach" style=${stretch(reach.low, reach.high)} />
+      ${reach.photos_low !== null && html`<i class="photos" style=${stretch(reach.photos_low, reach.photos_high)} />`}
+      ${reach.holes.map(([from, to]) => html`<i class="hole" style=${stretch(from, to)} />`)}
+      ${value !== null && typeof mark === "number" && html`<i class="achieved" style=${{ left: `${at(Math.max(low, Math.min(high, mark)))}%` }} title=${`${markName}: ${shown(mark, reach.unit)}`} />`}</div>
+      <input id=${id} type="range" min=${low} max=${high} step=${step} value=${value ?? mark ?? resting} class=${value === null ? "free" : ""}
         aria-valuetext=${value === null ? t("free") : shown(value, reach.unit)}
         aria-describedby=${`${id}-reach`}
         onInput=${(e) => onInput(Number(e.target.value))} onChange=${onDone} />
@@ -127,7 +128,7 @@ export function Slider({ reach, limits, value, achieved, relative, area, onInput
     <button class="quiet small" disabled=${value === null} onClick=${() => (onInput(null), onDone())} aria-label=${`${name}: ${t("set_free")}`} title=${t("set_free")}>↺</button>
     <small id=${`${id}-reach`} class=${beyond ? "beyond" : ""}>${beyond
       ? t("clamped", { name: state.person?.name, value: shown(Math.max(reach.low, Math.min(reach.high, value)), reach.unit) })
-      : relative ? "" : `${shown(reach.low, reach.unit)} … ${shown(reach.high, reach.unit)}`}</small>
+      : `${shown(reach.low, reach.unit)} … ${shown(reach.high, reach.unit)}`}</small>
   </div>`;
 }
 

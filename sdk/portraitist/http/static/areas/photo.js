@@ -1,7 +1,7 @@
 /** Photo: a photo of the person is held open. Sliders move, points are pulled, and the face follows. What is not moved stays as it is. */
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
-import { attempt, following, set, t, useSteps, useStore } from "../store.js";
+import { attempt, t, useSteps, useStore } from "../store.js";
 import { Bar, Compare, Drop, Slider, html } from "../ui.js";
 import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
 import { Paint, Tools, maskOf, zoomTo } from "../paint.js";
@@ -31,6 +31,8 @@ export function Photo() {
   const request = { frame_px: FRAME_PX };
   const session = useSession(file && person ? `${person.persona_id} ${source}` : "", () =>
     store.studio.submit(person?.persona_id ?? "", "open", request, { photo: [/** @type {File} */ (file)] }));
+  const shownFile = viewed?.look?.file; // a picture of another photo: its own before
+  const otherSource = useFile(shownFile && shownFile !== file ? shownFile : null);
   useEffect(() => {
     look.renew(NOTHING);
     points.current = {};
@@ -46,6 +48,13 @@ export function Photo() {
       const job = await store.studio.finished(await store.studio.job(id));
       setMade(remember(job, "retouch", { steps: session?.state.history.slice(0, session.state.at) }, { file }));
     }).finally(() => setKeeping(null));
+  /** What a recipe makes is looked at; its photo is the server's. */
+  const replay = ({ recipe }) =>
+    attempt(async () => {
+      const job = await store.studio.replay(recipe);
+      setKeeping(job);
+      setViewed(remember(await store.studio.finished(job), "retouch", recipe.request));
+    }).finally(() => setKeeping(null));
   useEffect(() => {
     const key = (event) => store.area === "photo" && event.detail === "save" && (made ? savePicture(viewed ?? made) : keep());
     addEventListener("studio", key);
@@ -53,7 +62,9 @@ export function Photo() {
   });
   if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
   if (!file || !session || (session.over && session.over !== "idle" && session.over !== "gone"))
-    return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} /></section>`;
+    return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} />
+      ${viewed && picture && html`<img src=${picture} alt=${t("after")} /><${Outcome} made=${viewed} />`}
+      ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}<${Replay} operations=${["retouch", "drag"]} onRecipe=${replay} /></section>`;
 
   const { state, frame } = session;
   const open = state?.status === "open";
@@ -79,7 +90,7 @@ export function Photo() {
     const same = going && going.ids.length === list.length && list.every((one, n) => one.id === going.ids[n]);
     if (atOnce && same) session.send({ do: "aim", to: list.map((one) => one.to) });
     else if (atOnce && list.some(pulled) && list.length >= look.now.points.length) {
-      points.current[state.at] ??= look.now.points;
+      points.current[state.at] = look.kept().points;
       // Those that were still on their way begin where they are.
       list = list.map((one) => ({ ...one, handle: frame?.points[going?.ids.indexOf(one.id) ?? -1]?.at ?? one.handle }));
       pull(list);
@@ -111,30 +122,29 @@ export function Photo() {
       ${pulling && open && !viewed
         ? html`<${Paint} key=${source} source=${now} alt=${file.name} label=${t("mask_hint")} size=${size} strokes=${look.now.strokes} tool=${tool} zoom=${zoom} onStrokes=${(strokes) => look.commit({ ...look.now, strokes })}>
             <${Points} points=${look.now.points} landmarks=${tool.kind === "points" && session.resting ? session.parts : {}} ended=${shown} corners=${state.corners} size=${size} active=${tool.kind === "points"} onMove=${movePoints} onDone=${donePoints} /></${Paint}>`
-        : html`<${Compare} key=${viewed ? "viewed" : source} before=${source} after=${now} zoom=${zoom} start=${viewed ? 50 : 0} />`}
-      ${busy && html`<span class="busy">${t(keeping ? "working" : open ? "follows" : state?.status === "waiting" ? "stage_starting" : "opening")}</span>`}
-      <div class="row tools">
-        ${pulling && html`<${Tools} tool=${tool} kinds=${["points", "brush", "eraser"]} onTool=${setTool} onClear=${() => look.commit({ ...look.now, strokes: [] })} />`}
-        <button class="quiet" aria-pressed=${near} disabled=${!open} onClick=${() => setNear(!near)}>${t("zoom")}</button></div>
+        : html`<${Compare} key=${viewed ? "viewed" : source} before=${viewed ? (viewed.look ? otherSource || source : picture) : source} after=${now} zoom=${zoom} start=${viewed ? 50 : 0} />`}
+      ${(!open || keeping) && !session.over && html`<span class="busy">${t(keeping ? "working" : state?.status === "waiting" ? "stage_starting" : "opening")}</span>`}
+      <${Tools} tool=${tool} kinds=${pulling ? ["points", "brush", "eraser"] : []} onTool=${setTool} onClear=${() => look.commit({ ...look.now, strokes: [] })}>
+        <button class=${near ? "" : "quiet"} aria-pressed=${near} disabled=${!open} onClick=${() => setNear(!near)}>${t("zoom")}</button></${Tools}>
     </div>
     <div class="controls"><${Chooser} />
       <div class="switch" role="group" aria-label=${t("how")}>${[false, true].map((p) => html`<button aria-pressed=${pulling === p} onClick=${() => setPulling(p)}>${t(p ? "pull" : "sliders")}</button>`)}</div>
       ${session.over
         ? html`<p class="warning">${t("session_over")}</p><button onClick=${() => setFile(new File([file], file.name, { type: file.type }))}>${t("open_again")}</button>`
         : pulling
-        ? html`<p class="hint">${t(tool.kind === "points" ? "pull_hint" : "mask_hint")}</p>
+        ? html`<p class="hint">${t(tool.kind === "points" ? "pull_hint" : "mask_hint")} ${tool.kind === "points" && html`<span class="keyboard">${t("pull_keys")}</span>`}</p>
           <label class="check"><input type="checkbox" checked=${atOnce} onChange=${(e) => setAtOnce(e.target.checked)} /> ${t("at_once")}</label>
           <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} />
           ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
         : html`<p class="hint">${t("photo_hint")}</p>
           ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
-            achieved=${made?.job.result.pictures[0].report.attributes[reach.attribute]?.achieved ?? state?.start?.[reach.attribute] ?? null} onInput=${(v) => move(reach.attribute, v)} onDone=${() => {}} />`)}`}
+            mark=${state?.start?.[reach.attribute] ?? null} markName=${t("in_photo")} onInput=${(v) => move(reach.attribute, v)} onDone=${() => {}} />`)}`}
       ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}
       <div class="row wrap">
         <button class="primary" disabled=${!open || !session.resting || !!keeping || !!made || !!session.over} onClick=${keep}>${t("keep")}</button>
-        ${pulling && !atOnce && html`<button disabled=${!look.now.points.some(pulled)} onClick=${() => ((points.current[state.at] ??= look.now.points), pull(look.now.points))}>${t("pull_go")}</button>`}
+        ${pulling && !atOnce && html`<button disabled=${!look.now.points.some(pulled)} onClick=${() => ((points.current[state.at] = look.kept().points), pull(look.now.points))}>${t("pull_go")}</button>`}
         ${viewed && html`<button class="quiet" onClick=${() => setViewed(null)}>${t("back_to_work")}</button>`}
-        <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button></div>
+        <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button><${Replay} operations=${["retouch", "drag"]} onRecipe=${replay} /></div>
       <${Outcome} made=${viewed ?? made} /></div>
     <${History} operations=${["retouch"]} current=${viewed} onOpen=${setViewed} />
   </section>`;

@@ -3,9 +3,11 @@
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
 import { attempt, did, t, useStore } from "../store.js";
 import { Picture, Slider, html, word } from "../ui.js";
+import { useSession } from "../session.js";
 import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture } from "../made.js";
 
 const START = { values: {}, seed: 1 };
+const IDLE_S = 120; // so long a portrait is held open after a slider was moved last
 
 export function Portrait() {
   const store = useStore();
@@ -17,6 +19,10 @@ export function Portrait() {
   const [grid, setGrid] = useState(["", ""]);
   const loop = useRef({ wanted: /** @type {any} */ (null), running: false, person: "" });
   const before = useRef(START);
+  const [moved, setMoved] = useState(""); // person and seed of the portrait whose slider was moved: it is held open
+  const [moving, setMoving] = useState(false);
+  const session = useSession(moved, () => store.studio.submit(person?.persona_id ?? "", "open", { seed: asked.seed, values: asked.values, idle_s: IDLE_S }), false);
+  const following = moving && session?.frame && !session.over;
 
   // One picture is asked for at a time. What was asked meanwhile is asked next, and only the newest.
   const draw = async (request, last) => {
@@ -31,7 +37,10 @@ export function Portrait() {
       if (!job || person !== loop.current.person) continue;
       const next = loop.current.wanted;
       setLive(job);
-      if (last && !next) setMade(remember(job, "synthesize", request));
+      if (last && !next) {
+        setMade(remember(job, "synthesize", request));
+        setMoving(false); // what was shown meanwhile is replaced by the sharp picture
+      }
     }
     loop.current.running = false;
     setBusy(false);
@@ -43,6 +52,7 @@ export function Portrait() {
     before.current = START;
     setMade(null);
     setLive(null);
+    setMoving(false);
     if (person) draw(START, true);
   }, [person?.persona_id]);
 
@@ -61,8 +71,13 @@ export function Portrait() {
     if (value === null) delete values[name];
     const next = { ...asked, values };
     setAsked(next);
+    const held = `${person?.persona_id} ${asked.seed}`;
+    if (session && !session.over && session.state?.status === "open" && moved === held) {
+      setMoving(true);
+      return session.send({ do: "set", values: Object.fromEntries((person?.reach ?? []).map((r) => [r.attribute, values[r.attribute] ?? null])) });
+    }
+    setMoved(session?.over ? "" : held); // frames will come; until then pictures of jobs
     draw(next, false);
-    return next;
   };
   const another = () => change({ ...asked, seed: 1 + Math.floor(Math.random() * 999_999) });
   const replay = ({ request }) => (request.grid ? run(request) : change({ values: {}, seed: 1, ...request }));
@@ -92,12 +107,12 @@ export function Portrait() {
   const picture = live ? (live.result.sheet ?? live.result.pictures[0].blob) : null;
   return html`<section class="bench" aria-labelledby="portrait-title">
     <h1 id="portrait-title" class="hidden">${t("portrait")}</h1>
-    <div class="stage" aria-busy=${busy}><${Picture} class=${live?.result.sheet ? "sheet" : "face"} address=${picture} alt=${`${person.name}: ${Object.entries(asked.values).map(([n, v]) => `${word(n, n)} ${v}`).join(", ")}`} />
+    <div class="stage" aria-busy=${busy || moving}>${following ? html`<img class="face following" src=${session.url} alt=${t("drawing")} />` : html`<${Picture} class=${live?.result.sheet ? "sheet" : "face"} address=${picture} alt=${`${person.name}: ${Object.entries(asked.values).map(([n, v]) => `${word(n, n)} ${v}`).join(", ")}`} />`}
       ${busy && html`<span class="busy">${t("drawing")}</span>`}</div>
     <div class="controls">
       <${Chooser} />
       ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="portrait" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${asked.values[reach.attribute] ?? null}
-        achieved=${achieved[reach.attribute]?.achieved ?? null}
+        mark=${achieved[reach.attribute]?.achieved ?? null} markName=${t("achieved")}
         onInput=${(value) => move(reach.attribute, value)}
         onDone=${() => setTimeout(() => setAsked((now) => (settle(now, before, change), now)))} />`)}
       <div class="row wrap">
