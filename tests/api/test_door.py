@@ -47,7 +47,9 @@ def test_every_route_asks(served):
     asked, client = 0, httpx.Client()
     for path, methods in document["paths"].items():
         for method in methods:
-            filled = path.format(persona="ana", prior="default", job_id="job_" + "0" * 20, number=0, webhook_id="msg_0")
+            filled = path.format(
+                persona="ana", prior="default", job_id="job_" + "0" * 20, number=0, webhook_id="msg_0", style="toon"
+            )
             for headers in ({}, {"Authorization": "Bearer ptk_wrong"}, {"Authorization": "Basic YTpi"}):
                 answer = client.request(method, served.url + filled, headers=headers)
                 assert (answer.status_code == 401) != (path in open_to_all), (method, path, answer.text)

@@ -72,7 +72,7 @@ def points_of(pictures: Sequence[np.ndarray]) -> np.ndarray:
     return load_mesh()(to_tensor(np.stack([resized(picture, SIDE) for picture in pictures]))).points.cpu().numpy()
 
 
-def seen(pictures: Sequence[np.ndarray]) -> list[Seen]:
+def seen(pictures: Sequence[np.ndarray] | np.ndarray) -> list[Seen]:
     """Pictures [R, R, 3] uint8 with their points. Raises PriorUnavailable."""
     return [Seen(picture, points) for picture, points in zip(pictures, points_of(pictures), strict=True)]
 

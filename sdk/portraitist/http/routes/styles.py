@@ -12,7 +12,7 @@ from .. import shown
 from ..access.door import Maker, Reader
 from ..bodies import style_verb
 from ..context import PROBLEMS, api_of
-from .personas import IdempotencyKey, Prefer, _documented, _keyed, submitted
+from .personas import IdempotencyKey, Prefer, documented, keyed, submitted
 
 Name = Annotated[str, Path(min_length=1, max_length=100)]
 
@@ -26,12 +26,12 @@ def router() -> APIRouter:
         request: Request, caller: Maker, idempotency_key: IdempotencyKey = None, prefer: Prefer = ""
     ) -> JSONResponse:
         def submit(given: dict[str, Any]) -> AnyJob:
-            job: AnyJob = verb.call(_keyed(caller.studio, idempotency_key).styles, given)
+            job: AnyJob = verb.call(keyed(caller.studio, idempotency_key).styles, given)
             return job
 
         return await submitted(request, caller, verb, submit, prefer)
 
-    routes.add_api_route("", learn, methods=["POST"], **_documented(verb, verb.summary))
+    routes.add_api_route("", learn, methods=["POST"], **documented(verb, verb.summary))
     routes.add_api_route("/{style}", get_style, methods=["GET"], response_model=shown.StyleShown)
     routes.add_api_route("/{style}", remove_style, methods=["DELETE"], status_code=204)
     return routes
