@@ -67,7 +67,7 @@ class MeshMotion:
 
 
 @torch.no_grad()
-def points_of(pictures: Sequence[np.ndarray]) -> np.ndarray:
+def points_of(pictures: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """[B, 478, 3] in shares of the side, of aligned faces [R, R, 3] uint8 of any sizes. Raises PriorUnavailable."""
     return load_mesh()(to_tensor(np.stack([resized(picture, SIDE) for picture in pictures]))).points.cpu().numpy()
 
