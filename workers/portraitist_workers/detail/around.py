@@ -14,12 +14,11 @@ from .membrane import membrane
 from .scene import Scene
 
 _CELLS = 64  # of the membrane, a side
-_FACE = 30.0  # springs: of the face's own motion ...
-_FLOW = 0.1  # ... of optical flow elsewhere, which sticks to the picture or flickers ...
-_BODY = 0.5  # ... of clothes and of the neck below `_NECK`
-_NECK = 0.12  # of the side below the chin
-_OUTLINE = 0.4  # ... of the background that is farther from the face than _NEAR, more and more up to _FAR
-_NEAR, _FAR, _MOVED = 0.02, 0.08, 1.0  # ... and by so much of how far the face moves there
+# Springs: of the face's own motion, of optical flow elsewhere (it sticks to the picture, or flickers), of what stays, of the outline.
+_FACE, _FLOW, _BODY, _OUTLINE = 30.0, 0.1, 0.5, 0.4
+_NECK = 0.12  # of the side below the chin: from there on the neck stays
+# The outline holds from _NEAR beside the face on, and fully _FAR farther: the more, the farther the face moves there.
+_NEAR, _FAR, _MOVED = 0.02, 0.08, 1.0
 
 
 def around(scene: Scene, source: np.ndarray, face: np.ndarray, sure: np.ndarray, chin: float) -> np.ndarray:
