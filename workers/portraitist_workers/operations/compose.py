@@ -107,10 +107,11 @@ def _delivered(
     if photo is not None and request.photo is not None:
         origin = Origin("edit", context.blob(request.photo.blob))
         before, after = (to_uint8(render(g, at))[0] for g, at in ((photo.generator, photo.w), (making, w[:, None])))
+        was, now = seen([before, after])
         [made] = delivered(
             person,
             photo,
-            [carried(photo.scene, motion(*seen([before, after])))],
+            [carried(photo.scene, motion(was, now))],
             requested=[request.values],
             targets=[target],
             reach=record.reach,
