@@ -1,11 +1,10 @@
 """Edits of photographs at the photographs' own size, today's way and the way of another commit -> docs/benchmarks/photographs.md.
 
-    python -m tests.benchmarks.bench_photographs --sources DATA --before CHECKOUT [--people DIR] [--canvas DIR] [--threads N]
+    python -m tests.benchmarks.bench_photographs --sources DATA --before CHECKOUT [--people DIR] [--threads N]
 
 DATA holds london/: of its eight people who are held out there is a neutral and a smiling photograph each, taken in one sitting. Each is
 asked for the expression of the other, and the result compared with that other. CHECKOUT is a folder with another commit. DIR holds
-folders of ordinary photos of real people, one folder a person. Pictures of real people are in WORK alone. With the engine's canvas, turned
-heads are judged against renders in which the head has turned.
+folders of ordinary photos of real people, one folder a person. Pictures of real people are in WORK alone.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.attributes import as_dict, load_attributes
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.identity import load_identity
-from portraitist_workers.faces.image_io import decode, encode_png, to_tensor, to_uint8
+from portraitist_workers.faces.image_io import decode, to_tensor, to_uint8
 from portraitist_workers.operations import MemoryContext
 from portraitist_workers.persona.axes import Axes
 from portraitist_workers.persona.control import measure_response
@@ -46,11 +45,10 @@ from portraitist_workers.persona.rendering import render
 from portraitist_workers.priors import library
 from portraitist_workers.priors.engine.people import HELD_OUT
 
-from . import judges, metrics, people, photograph_turns, turned_renders
+from . import judges, metrics, people
 from .options import like_a_worker
-from .photograph_turns import frame_of, likeness
 from .report import ROOT, table, write
-from .turned_renders import Pair
+from .turned_figures import frame_of, gradient, likeness, yaw_of
 
 SIDE = 512  # px at which faces are compared
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic"}
@@ -88,7 +86,6 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, required=True, help="folder with london/")
     parser.add_argument("--before", type=Path, required=True, help="a checkout of the commit to compare with")
     parser.add_argument("--people", type=Path, help="folder of folders of ordinary photos")
-    parser.add_argument("--canvas", type=Path, help="folder made by priors/engine/build.py")
     parser.add_argument("--quick", action="store_true", help="fewer edits, and without the slow preset")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(os.path.expanduser("~/.cache/portraitist/benchmarks")))
@@ -114,7 +111,6 @@ def main() -> None:
             + judges.describe(),
             *judged("expressions", pairs, arms, [d[: len(pairs)] for d in done], args.work),
             *judged("edits", own, arms[:2], [d[len(pairs) :] for d in done[:2]], args.work),
-            *(turned(turned_renders.pairs(args.canvas), arms[:2], args.work) if args.canvas else []),
             *portraits(own, args.work),
         ],
     )
@@ -307,39 +303,6 @@ def portraits(tasks: Sequence[Task], work: Path) -> list[str]:
     ]
 
 
-# -- turned heads -----------------------------------------------------------------------------------------------------------
-
-
-def turned(pairs: Sequence[Pair], arms: Sequence[Arm], work: Path) -> list[str]:
-    """A table of the arms' edits of rendered photos, against renders in which the head has turned."""
-    tasks, known = [], {}
-    for pair in pairs:
-        file = encode_png(pair.before)
-        if pair.person not in known:
-            known[pair.person] = known_by_one_photo(pair.person, file)
-        more = {"relative": True}
-        tasks.append(Task(pair.person, *known[pair.person], pair.person, file, {"yaw": pair.yaw}, more=more))
-    figures = [[photograph_turns.figures_of(pair, None) for pair in pairs]]
-    for index, arm in enumerate(arms):
-        done = run(arm, tasks, work)
-        figures.append([photograph_turns.figures_of(p, d["picture"]) for p, d in zip(pairs, done, strict=True)])
-        for pair, one in zip(pairs, done, strict=True):
-            (work / f"photographs-turned-{index}-{pair.person}{pair.yaw:+.0f}.png").write_bytes(one["picture"])
-    for pair in pairs:
-        Image.fromarray(pair.after).save(work / f"photographs-turned-truth-{pair.person}{pair.yaw:+.0f}.png")
-    names = ["the photo as it is", *(arm.name for arm in arms)]
-    return [
-        "## Turned heads",
-        f"{len(pairs)} rendered photos of {len({p.person for p in pairs})} made-up people who are known by that one photo, 768 px, with a "
-        "face's crop of 436 px. The engine then turned the head alone: body, light and camera stayed. Compared with that render. Halo: "
-        "mean difference in grey levels, where the render shows background within 8 % of the crop beside the head. Gradient: along the "
-        "crop's border, against the photo's. Medians.",
-        table(
-            ("", "degrees", *photograph_turns.NAMES), photograph_turns.rows_of(pairs, names, figures, "{:.3f}".format)
-        ),
-    ]
-
-
 # -- figures ---------------------------------------------------------------------------------------------------------------
 
 
@@ -363,12 +326,12 @@ def figures_of(task: Task, done: dict[str, Any] | None) -> dict[str, float]:
         found[f"sharpness: {part}"] = metrics.sharpness_of(after, part) / metrics.sharpness_of(before, part)
     name, asked = next(iter(task.values.items()))
     if task.relative:
-        share = (photograph_turns.yaw_of(result) - photograph_turns.yaw_of(photo)) / asked
+        share = (yaw_of(result) - yaw_of(photo)) / asked
     else:
         was = values_of(crop(photo, frame, SIDE))[name]
         share = (values_of(face)[name] - was) / (asked - was)
     found["share of what was asked"] = share
-    found["gradient at the border"] = photograph_turns.gradient(result, frame) / photograph_turns.gradient(photo, frame)
+    found["gradient at the border"] = gradient(result, frame) / gradient(photo, frame)
     found["seconds"] = float("nan") if done is None else done["seconds"]
     found["processor seconds"] = float("nan") if done is None else done["busy"]
     return found

@@ -75,10 +75,11 @@ def test_a_picture_is_held_by_what_turns_it_about():
     assert abs(turn - 12) < 0.2 and abs(scale - 1) < 0.01
     assert np.allclose(there - here, (0.07, 0.01), atol=2e-3)
     blank = np.zeros((64, 64, 3), np.uint8)
-    square = held(Seen(blank, face), Seen(blank, seen)).square
+    square = held(Seen(blank, face), Seen(blank + 1, seen)).square
     assert abs(square.right + 0.07) < 0.005 and abs(square.down + 0.01) < 0.005
-    still = held(Seen(blank, face), Seen(blank, face + np.array([0.07, 0, 0]))).square  # negative control: no turn
+    still = held(Seen(blank, face), Seen(blank + 1, face + np.array([0.07, 0, 0]))).square  # negative control: no turn
     assert abs(still.right - WHOLE.right) < 1e-3
+    assert held(Seen(blank, face), Seen(blank, seen)).square == WHOLE  # nor an edit
 
 
 def crop_of_new():

@@ -88,8 +88,8 @@ def in_tone_of(mine: np.ndarray, theirs: np.ndarray, share: np.ndarray) -> np.nd
 
 
 def _carried(photo: OpenedPhoto, before: np.ndarray, after: np.ndarray, between: list[np.ndarray]) -> EditedFace:
-    then, now = seen([before, after])
-    return carried(photo.scene, motion(then, now, between))
+    was, now = seen([before, after])
+    return carried(photo.scene, motion(was, now, between))
 
 
 def _shares() -> Iterable[float]:

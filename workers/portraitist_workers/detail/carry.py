@@ -21,11 +21,14 @@ _CHIN = 152  # of the mesh
 _BORDER = 0.08  # of the side: over this distance from the frame's border motion begins
 _TONE = 0.03  # width of what counts as tone
 _ROUNDS = 3
+_CAME = 0.015  # of the side: who moved so far came to be elsewhere
+_LIGHT = -0.3, 0.4  # change of brightness by a turn, at most: shares of it
 _CHANGE = 4.0  # grey levels: smaller changes of the picture are its noise
 
 
-def carried(scene: Scene, motion: Motion) -> EditedFace:
-    """The photo's face along `motion`. Where nothing moves nor changes, exactly the photo."""
+def carried(scene: Scene, motion: Motion, *, light: bool = False) -> EditedFace:
+    """The photo's face along `motion`. Where nothing moves nor changes, exactly the photo. With `light`, tone changes as light does: a
+    generator's skin also changes its colour as it turns."""
     before, after = (resized(shown.picture, SIDE).astype(np.float32) for shown in (motion.before, motion.after))
     off = sampled(before, motion.displacement) - after
     fine = np.exp(-np.square((off - smooth(off, _TONE)) / _AGREE).mean(2))  # another light is no other thing
@@ -45,16 +48,20 @@ def carried(scene: Scene, motion: Motion) -> EditedFace:
     photo = scene.face.astype(np.float32)
     there = scene.small.seen(lambda m: sampled(m, source))
     moved = before_background(sampled(photo, source), photo, there, scene.small)
-    face = inner * sampled(scene.skin, source)
-    fine = sampled(fine, to_after)
+    # Where the face comes to be and the photo has background, it shows nothing of that side. Hair or a hand on the face stays.
+    bare = (1 - there.matte.astype(np.float32) / 255) * np.clip(np.linalg.norm(source, axis=2) / _CAME, 0, 1)
+    face = inner * (sampled(scene.skin, source) + bare).clip(0, 1)
+    fine = sampled(fine, to_after) * (1 - bare)
     trust = 1 - face * (1 - fine)
 
     new, old = sampled(after, to_after), sampled(before, to_before)
     change, seen = new - old, face * fine
     tone = smooth(change * seen[..., None], _TONE) / (smooth(seen, _TONE)[..., None] + 0.1)
-    size = smooth(np.sqrt(np.square(change - tone).mean(2)), 0.01)
+    fold = change - tone
+    size = smooth(np.sqrt(np.square(fold).mean(2)), 0.01)
     kept = face * (1 - np.exp(-np.square(size / _CHANGE)))
-    plain, change = new + spread(moved - old, seen), tone + kept[..., None] * (change - tone)
+    change = (_as_light(tone, moved) if light else tone) + kept[..., None] * fold
+    plain = new + spread(moved - old, seen)
     if is_grey(photo):
         plain, change = (np.repeat(m.mean(2, keepdims=True), 3, 2) for m in (plain, change))
     return EditedFace(
@@ -66,3 +73,10 @@ def carried(scene: Scene, motion: Motion) -> EditedFace:
         moved=moved,
         layers=scene.layers,
     )
+
+
+def _as_light(tone: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """A change of tone [S, S, 3] by as much in brightness, in the colours of the picture `moved`."""
+    colours = smooth(moved, _TONE)
+    brightness = colours.mean(2, keepdims=True) + 1
+    return colours * (tone.mean(2, keepdims=True) / brightness).clip(*_LIGHT)

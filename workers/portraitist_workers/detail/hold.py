@@ -11,37 +11,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..faces.align import Square
+from ..faces.align import WHOLE, Square
 from .mesh import Seen
 
 # Points of the mesh that expressions hardly move: the corners of the eyes, the nose's bridge, the forehead, the sides.
-_STIFF = (
-    33,
-    133,
-    362,
-    263,
-    168,
-    6,
-    197,
-    195,
-    5,
-    10,
-    151,
-    9,
-    8,
-    234,
-    454,
-    127,
-    356,
-    21,
-    251,
-    54,
-    284,
-    103,
-    332,
-    67,
-    297,
-)
+_STIFF = [33, 133, 362, 263, 168, 6, 197, 195, 5, 10, 151, 9, 8, 234, 454, 127, 356, 21, 251, 54, 284, 103, 332, 67, 297]  # fmt: skip
 _EARS = 234, 454
 _BEHIND = 0.02  # of the side: so far behind them is the axis
 _TURN = 4.0  # degrees: from about here on, a motion of the points is a turn
@@ -57,6 +31,8 @@ class Held:
 
 def held(before: Seen, after: Seen) -> Held:
     """`after`, moved and scaled so that the head has turned in its place of `before`."""
+    if np.array_equal(before.picture, after.picture):
+        return Held(after, WHOLE)
     turn, scale, middle, moved = head_motion(before.points, after.points)
     share = 1 - np.exp(-((turn / _TURN) ** 2))
     size, here = scale**-share, middle + share * (moved - middle)
@@ -70,7 +46,7 @@ def head_motion(before: np.ndarray, after: np.ndarray) -> tuple[float, float, np
     """Of two meshes [478, 3]: by how many degrees the head turned, its scale, and where the middle between the ears [2] was and is.
 
     The best rotation and scale of the stiff points: Umeyama, Least-squares estimation of transformation parameters, 1991."""
-    a, b = before[list(_STIFF)], after[list(_STIFF)]
+    a, b = before[_STIFF], after[_STIFF]
     centres = a.mean(0), b.mean(0)
     a, b = a - centres[0], b - centres[1]
     left, values, right = np.linalg.svd(b.T @ a)

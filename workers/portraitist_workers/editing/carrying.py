@@ -24,9 +24,9 @@ def edited_face(photo: OpenedPhoto, w: Tensor) -> EditedFace:
     """The photo's face as it is at the latent w [1, num_ws, D]; at `photo.w` exactly as it was."""
     key = w.cpu().numpy().tobytes()
     if key not in photo.faces:
-        [after] = seen(to_uint8(render(photo.generator, w)))
+        [after] = seen([to_uint8(render(photo.generator, w))[0]])
         turned = held(photo.before, after)
-        face = carried(photo.scene, motion(photo.before, turned.after))
+        face = carried(photo.scene, motion(photo.before, turned.after), light=True)
         after_points = turned.after.points + photo.scene.points - photo.before.points
         mouth = teeth(photo.mouths, photo.scene.points, after_points, face.shown)
         photo.faces[key] = replace(face, square=turned.square, fill=mouth)

@@ -94,7 +94,7 @@ def open_photo(
     else:
         w, generator = invert_photo(model, subject.pixels, subject.known, preset, space, seed, on_stage)
     picture = render(generator, w)
-    scene, [before] = scene_of(subject.photo, subject.frame, subject.others), seen(to_uint8(picture))
+    scene, [before] = scene_of(subject.photo, subject.frame, subject.others), seen([to_uint8(picture)[0]])
     shown, ahead = attributes(picture)[0][0], cautions(subject, scene)
     return OpenedPhoto(
         subject, scene, w, generator, before, measured[0], shown, open_mouths(model, person.judge), ahead

@@ -106,13 +106,12 @@ def _delivered(
     making = composed.Composed(generator, composition)
     if photo is not None and request.photo is not None:
         origin = Origin("edit", context.blob(request.photo.blob))
-        before, after = seen(
-            [to_uint8(render(g, at))[0] for g, at in ((photo.generator, photo.w), (making, w[:, None]))]
-        )
+        before, after = (to_uint8(render(g, at))[0] for g, at in ((photo.generator, photo.w), (making, w[:, None])))
+        was, now = seen([before, after])
         [made] = delivered(
             person,
             photo,
-            [carried(photo.scene, motion(before, after))],
+            [carried(photo.scene, motion(was, now))],
             requested=[request.values],
             targets=[target],
             reach=record.reach,

@@ -34,8 +34,8 @@ def detailed(model: PersonaModel, judge: Judge, w: Tensor, picture: np.ndarray) 
     details, names = [], []
     for index in nearest(model, judge, picture):
         anchor, before = model.anchors[index : index + 1], to_uint8(judge.anchor_images[index : index + 1])[0]
-        then, now = seen([before, picture])
-        moved = motion(then, now, path_between(model.generator, anchor, w))
+        was, now = seen([before, picture])
+        moved = motion(was, now, path_between(model.generator, anchor, w))
         details.append(detail_of(resized(kept_detail.shown(model.detail[index]), SIDE), moved))
         names.append(model.photos[index])
     return with_detail(picture, details, SIDE), names

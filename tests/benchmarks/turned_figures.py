@@ -1,4 +1,4 @@
-"""Turned heads, for `bench_photographs`: edits of rendered photos, judged against renders in which the head has turned."""
+"""What `bench_turned` says of an edit: how near it is to a render in which the head has turned."""
 
 from __future__ import annotations
 
