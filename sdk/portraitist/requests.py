@@ -101,7 +101,7 @@ class Edit(Request):
     pinned: list[str] = []  # attributes that stay as they are, where others would follow a smile
     relative: bool = False  # True: values are changes, not targets
     preset: Literal["fast", "best"] = "fast"  # best: the generator is tuned to the photo first; docs/persona.md
-    space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought; docs/persona.md
+    space: Literal["w", "w_plus", "s", "s_gaussian"] = "w_plus"  # where the photo is sought; docs/persona.md
     columns: int | None = Field(default=None, ge=1)  # also put all on one sheet, so many to a row
     strict: Strict = False
     seed: int = 0

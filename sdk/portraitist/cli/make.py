@@ -173,7 +173,7 @@ def edit(
     own: Set = None,
     relative: Annotated[bool, typer.Option("--relative", help="Values are changes, not targets.")] = False,
     preset: Annotated[str, typer.Option(help="fast, or best: tune the generator to the photo first.")] = "fast",
-    space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus or s.")] = "w_plus",
+    space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus, s or s_gaussian.")] = "w_plus",
     part: Annotated[
         str | None, typer.Option(help="Change this part alone, such as hair; --set names what is its own.")
     ] = None,

@@ -21,6 +21,7 @@ from ..generator import Generator
 from ..inversion.optimize import refine_styles, with_styles
 from ..inversion.pivotal import tune_to_photo
 from ..inversion.reconstruction import Reconstruction
+from ..inversion.style_prior import StylePrior
 from ..persona.control import solve
 from ..persona.detailed import open_mouths
 from ..persona.hull import nearest_alpha
@@ -129,7 +130,8 @@ def invert_photo(
     """The latent w_plus [1, num_ws, D] of the face `pixels` [1, 3, R, R] in the person's space, and a generator tuned to show it there.
 
     The face counts where it is `known` [1, 1, R, R]. space "w" is a mix of the anchors and nothing else. "w_plus" adds a small offset
-    per layer (MyStyle's alpha projection). "s" also refines the styles. Their offset stays with the generator, so edits move w as ever.
+    per layer (MyStyle's alpha projection). "s" also refines the styles, and "s_gaussian" holds them to styles that latents have. Their
+    offset stays with the generator, so edits move w as ever.
     """
     dtype = optimisation_dtype()
     loss = Reconstruction(load_perceptual(), seed=seed)
@@ -151,13 +153,14 @@ def invert_photo(
         on_step=on_stage("project"),
     )
     generator = model.generator
-    if space == "s":
+    if space in ("s", "s_gaussian"):
         styles = refine_styles(
             generator,
             pixels,
             generator.styles(found.w_plus),
             loss,
             steps=preset.project_steps,
+            prior=StylePrior.of(model.prior.generator) if space == "s_gaussian" else None,
             known=known,
             dtype=dtype,
             on_step=on_stage("styles"),

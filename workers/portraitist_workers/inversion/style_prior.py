@@ -45,7 +45,7 @@ class StylePrior:
         return cls(mean, directions[:held], variances[:held].sqrt(), max(left, 1e-8) ** 0.5)
 
     def distance(self, styles: Sequence[Tensor]) -> Tensor:
-        """[N] mean square of the whitened styles, [N, channels] of each layer. It is about 1 for the prior's own styles."""
+        """[N] mean square of the whitened styles, [N, channels] of each layer: about 1 for the prior's own, whatever its size."""
         offset = torch.cat([style.flatten(1) for style in styles], 1) - self.mean
         if self.basis is None:
             return (offset / self.spread).square().mean(1)

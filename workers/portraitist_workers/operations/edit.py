@@ -68,4 +68,4 @@ def run(request: Edit, context: Context) -> Pictures:
 
 def refined(request: Edit) -> bool:
     """Whether the photo's latent is sought by optimisation, not guessed. Styles are only found by it."""
-    return request.preset == "best" or request.space == "s"
+    return request.preset == "best" or request.space in ("s", "s_gaussian")
