@@ -22,7 +22,7 @@ from portraitist.requests import DragStep, Open
 
 from ..detail.fields import smooth, spread
 from ..drag.canvas import Canvas
-from ..drag.draggan import draggan
+from ..drag.draggan import Options, draggan
 from ..drag.dragged import point_reports, space_of
 from ..drag.hold import Held
 from ..drag.task import Step, Task
@@ -180,13 +180,14 @@ class Following:
         self._space, self._hold = space_of(person), task.hold(canvas.synthesis, canvas.w)
         self._w, self._points = canvas.w, task.handles
         self._running: Iterator[Step] | None = None
+        self._ready: list[tuple[Step, Tensor]] = []  # to be shown before the next step
 
     def aim(self, targets: Tensor) -> None:
         self.targets = targets.to(self.task.targets)
 
     def landed(self, step: Step) -> None:
         """What was found at rest: from there it goes on."""
-        self._w, self._points, self._running = step.w_plus, step.points.to(self._points), None
+        self._w, self._points, self._running, self._ready = step.w_plus, step.points.to(self._points), None, []
 
     def generator(self) -> Generator:
         return self.canvas.generator if self._hold is None else Held(self.canvas.generator, self._hold)  # type: ignore[return-value]
@@ -195,13 +196,24 @@ class Following:
         """Each step, with latents on the way to it. Who breaks off and asks again goes on."""
         if self._running is None:
             task = Task(self._points, self.targets, self.task.fixed, self._hold)
-            self._running = draggan(self.canvas.synthesis, self._w, task, space=self._space, aim=lambda: self.targets)
-        for step in self._running:
+            self._running = draggan(
+                self.canvas.synthesis,
+                self._w,
+                task,
+                space=self._space,
+                options=Options(dtype=optimisation_dtype()),
+                aim=lambda: self.targets,
+            )
+        while True:
+            while self._ready:
+                yield self._ready.pop(0)
+            step = next(self._running, None)
+            if step is None:
+                self._running = None
+                return
             before, self._w, self._points = self._w, step.w_plus, step.points
             between = 1 if torch.equal(before, step.w_plus) else BETWEEN
-            for share in range(1, between + 1):
-                yield step, torch.lerp(before, step.w_plus, share / between)
-        self._running = None
+            self._ready = [(step, torch.lerp(before, step.w_plus, (n + 1) / between)) for n in range(between)]
 
 
 def _key(way: Sequence[Leg]) -> tuple[tuple[object, ...], ...]:
