@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InvalidRequest, StorageError
+from .errors import InvalidRequest, NotFound, PersonaDeleted, StorageError
 from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
 from .ledger.redis_server import without_password
+from .results import Progress
 from .setting import setting
 from .store import FolderStore, FsspecStore, SealedStore, Store, TenantStore, words
 from .transport import Capability, EmbeddedTransport, RedisTransport, Transport
@@ -47,6 +48,13 @@ class Backend:
     def readable(self, persona_id: str, data: Any) -> Any:
         """What a row of the ledger says about the persona (JSON), with its words opened. NotFound, PersonaDeleted."""
         return words.opened(functools.cache(lambda: self.sealed(persona_id)), data)
+
+    def progress(self, persona_id: str, data: Any) -> Progress:
+        """What an event of progress says. The photo's name is left out when the persona and its key are gone."""
+        try:
+            return Progress.model_validate(self.readable(persona_id, data))
+        except (NotFound, PersonaDeleted):
+            return Progress.model_validate({**data, "photo": ""})
 
     @property
     def name(self) -> str:

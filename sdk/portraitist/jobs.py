@@ -51,7 +51,7 @@ class Running:
     step: int
     steps: int
     eta: float | None  # seconds
-    message: str
+    message: str  # the name of the photo that was just looked at, the loss, the distance that is left
     attempt: int
 
 
@@ -105,8 +105,8 @@ class Job(Generic[T]):
             return Queued(self._backend.ledger.ahead(self.id), row.attempts + 1)
         if row.status == "running":
             seen = [e for e in self._backend.ledger.events(self.id) if e.kind == "progress"]
-            now = Progress.model_validate(seen[-1].data) if seen else Progress(stage="starting", step=0, steps=1)
-            return Running(now.stage, now.step, now.steps, now.eta, now.message, row.attempts)
+            now = self._progress(seen[-1]) if seen else Progress(stage="starting", step=0, steps=1)
+            return Running(now.stage, now.step, now.steps, now.eta, now.photo or now.message, row.attempts)
         if row.status == "succeeded":
             return Succeeded((row.finished or 0.0) - (row.started or 0.0))
         if row.status == "failed":
@@ -132,7 +132,7 @@ class Job(Generic[T]):
             rows = ledger.events(self.id, after=after, wait_s=0.0 if over else left)
             for row in rows:
                 after = row.seq
-                yield _event(row)
+                yield self._event(row)
             if over and not rows:
                 return
             if end is not None and time.monotonic() >= end and not over and not rows:
@@ -188,6 +188,13 @@ class Job(Generic[T]):
             self._backend.transport.wake(self.id, row.lane)  # its worker may be dead, and nobody waiting
         return self.status
 
+    def _event(self, row: EventRow) -> Event:
+        progress = self._progress(row) if row.kind == "progress" else None
+        return Event(row.seq, row.time, row.kind, progress, str(row.data.get("reason", "")))
+
+    def _progress(self, row: EventRow) -> Progress:
+        return self._backend.progress(self.persona_id, row.data)
+
     def _outcome(self, row: JobRow) -> T:
         if row.status == "cancelled":
             error = _error(row) if row.error else JobCancelled(f"job {self.id} was cancelled", job_id=self.id)
@@ -207,11 +214,6 @@ def _error(row: JobRow) -> PortraitistError:
     return from_dict(
         row.error or {"message": f"job {row.id} failed; its persona was deleted since", "details": {"job_id": row.id}}
     )
-
-
-def _event(row: EventRow) -> Event:
-    progress = Progress.model_validate(row.data) if row.kind == "progress" else None
-    return Event(row.seq, row.time, row.kind, progress, str(row.data.get("reason", "")))
 
 
 AnyJob = Job[Any]

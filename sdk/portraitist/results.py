@@ -182,4 +182,5 @@ class Progress(_Result):
     steps: int
     eta: float | None = None  # seconds to the end of the job, estimated
     message: str = ""
+    photo: str = ""  # name of the photo that was just looked at; sealed in the ledger, not in webhooks
     preview: str | None = None  # blob: small JPEG

@@ -47,10 +47,11 @@ class Watch:
             self._say("stopping")
         elif event.progress is not None:
             now = event.progress
+            detail = escape(printable(now.photo or now.message))
             if self._bar is not None and self._task is not None:
                 self._bar.update(
                     self._task,
-                    description=f"{now.stage}{': ' + escape(printable(now.message)) if now.message else ''}",
+                    description=f"{now.stage}{': ' + detail if detail else ''}",
                     total=max(now.steps, 1),
                     completed=now.step,
                     steps=f"{now.step}/{now.steps}",

@@ -1,6 +1,6 @@
 """Times the generator against a plain formulation of the reference -> docs/benchmarks/generator.md.
 
-python -m tests.benchmarks.bench_generator [--quick] [--threads N] [--out NAME]
+python -m tests.benchmarks.bench_generator [--quick] [--threads N] [--against CHECKOUT] [--out NAME]
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from portraitist_workers.generator import GeneratorConfig, StyleGAN2
 
-from . import reference_generator
+from . import generator_checkouts, reference_generator
 from .options import like_a_worker
 from .report import table, write
 
@@ -48,6 +49,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--quick", action="store_true", help="leave 1024 px out")
+    parser.add_argument(
+        "--against", type=Path, help="folder of an older checkout, which makes the same pictures in turn"
+    )
     parser.add_argument("--out", default="generator", help="page name")
     args = parser.parse_args()
     if args.threads:
@@ -73,8 +77,16 @@ def main() -> None:
                 rows,
             ),
             summary(times),
+            *(against(args.against) if args.against else ()),
         ],
     )
+
+
+def against(checkout: Path) -> list[str]:
+    return [
+        f"One thread, the shipped generators, medians of {generator_checkouts.ROUNDS} runs of each checkout in turn:",
+        table(generator_checkouts.HEADER, list(generator_checkouts.rows(checkout))),
+    ]
 
 
 PASSES = {"forward": "forward", "inversion": "inversion step", "tuning": "forward + backward"}

@@ -51,9 +51,10 @@ def test_errors_and_progress_are_typed_and_carry_no_verdicts():
     assert b"ana at home" not in payload
     error = webhooks.verify(payload, headers, SECRET).error
     assert type(error) is PhotosUnusable and error.message == "only 2 photos"
-    told = {"stage": "tune", "step": 3, "steps": 9, "eta": None, "message": "", "preview": None}
-    event = webhooks.verify(*signed(delivery("progress", told)), SECRET)
-    assert event.status == "progress" and event.progress.step == 3
+    told = {"stage": "tune", "step": 3, "steps": 9, "eta": None, "message": "", "photo": "sealed:abc=", "preview": None}
+    payload, headers = signed(delivery("progress", told))
+    event = webhooks.verify(payload, headers, SECRET)
+    assert event.status == "progress" and event.progress.step == 3 and b"abc=" not in payload
 
 
 def test_the_body_is_the_same_at_every_attempt():

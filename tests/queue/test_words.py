@@ -9,6 +9,7 @@ from portraitist import Consent
 from portraitist.backend import cluster
 from portraitist.errors import StorageError
 from portraitist.store import words
+from portraitist_workers.operations.progress import Stages
 from portraitist_workers.queue.execution import execute
 
 from . import fake_operations
@@ -31,13 +32,21 @@ def server(tmp_path):
     server.stop()
 
 
+def run(request, context):
+    if request.operation == "create":
+        on_photo = Stages(context).photos("intake")
+        for index, photo in enumerate(request.photos):
+            on_photo(index + 1, len(request.photos), photo.name)
+    return fake_operations.run(request, context)
+
+
 def test_file_names_and_consents_are_nowhere_in_redis(server, tmp_path):
     backend = cluster(server.url, tmp_path / "store")
     studio = portraitist.Studio(backend.of("acme"))
 
     def work(job, lane):
         row = backend.ledger.take(lane, worker="w/1", lease_s=60.0)
-        execute(backend, row, run=fake_operations.run)
+        execute(backend, row, run=run)
         return job
 
     made = studio.personas.create("ana-in-the-index", PHOTOS, consent=CONSENT, retain_days=1)
@@ -55,6 +64,8 @@ def test_file_names_and_consents_are_nowhere_in_redis(server, tmp_path):
     assert (
         again.personas.list()[0].consent == CONSENT and again.jobs.get(made.id).result().photos[0].name == PHOTOS[0][0]
     )
+    looked = [e.progress for e in again.jobs.get(made.id).events() if e.progress and e.progress.stage == "intake"]
+    assert {progress.photo for progress in looked} & {name for name, _ in PHOTOS} and not any(p.message for p in looked)
     same = studio.personas.create("ana-in-the-index", PHOTOS, consent=CONSENT, retain_days=1)
     assert same.id == made.id  # the same call is still the same job
     row = backend.ledger.job(job.id)

@@ -111,7 +111,7 @@ def job(backend: Backend, row: JobRow, *, alone: bool = True) -> JobShown:
     progress = None
     if alone and row.status == "running":
         seen = [e for e in backend.ledger.events(row.id) if e.kind == "progress"]
-        progress = _progress(seen[-1].data) if seen else None
+        progress = _progress(backend, row.persona_id, seen[-1]) if seen else None
     return JobShown(
         id=row.id,
         operation=row.operation,
@@ -129,8 +129,8 @@ def job(backend: Backend, row: JobRow, *, alone: bool = True) -> JobShown:
     )
 
 
-def event(row: EventRow) -> EventShown:
-    progress = _progress(row.data) if row.kind == "progress" else None
+def event(backend: Backend, persona_id: str, row: EventRow) -> EventShown:
+    progress = _progress(backend, persona_id, row) if row.kind == "progress" else None
     return EventShown(
         seq=row.seq, time=_at(row.time), kind=row.kind, progress=progress, detail=str(row.data.get("reason", ""))
     )
@@ -212,8 +212,8 @@ def _why(error: Json) -> JobError:
     )
 
 
-def _progress(data: Json) -> Progress:
-    return Progress.model_validate(data).model_copy(update={"preview": None})
+def _progress(backend: Backend, persona_id: str, row: EventRow) -> Progress:
+    return backend.progress(persona_id, row.data).model_copy(update={"preview": None})
 
 
 def _at(seconds: float) -> datetime:

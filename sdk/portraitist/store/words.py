@@ -14,7 +14,20 @@ from ..errors import StorageError
 from .sealed import SealedStore
 
 _MARK = "sealed:"
-_FIELDS = {"name", "url", "fault", "person", "keep", "reason", "warnings", "nearest_photo", "subject", "by", "scope"}
+_FIELDS = {
+    "name",
+    "photo",
+    "url",
+    "fault",
+    "person",
+    "keep",
+    "reason",
+    "warnings",
+    "nearest_photo",
+    "subject",
+    "by",
+    "scope",
+}
 
 
 def sealed(store: SealedStore, data: Any) -> Any:

@@ -67,7 +67,7 @@ def body(delivery: DeliveryRow) -> bytes:
         name: getattr(delivery, name) for name in ("tenant", "job_id", "operation", "persona_id", "seq")
     }
     if delivery.kind == "progress":
-        data["progress"] = delivery.data
+        data["progress"] = {name: value for name, value in delivery.data.items() if name != "photo"}  # it is sealed
     elif delivery.data:  # without the details: they may hold the verdicts on all photos
         data["error"] = {name: delivery.data.get(name) for name in ("code", "message")}
     when = datetime.fromtimestamp(delivery.created, UTC).isoformat(timespec="milliseconds")

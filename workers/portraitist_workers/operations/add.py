@@ -49,7 +49,7 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
     photos, keep = told_apart(request, record)
     known = Known(model.photos, model.embeddings.cpu().numpy(), to_uint8(before.photos), shown)
     sources = learning.sources(photos, context)
-    on_photo = clock.steps("intake")
+    on_photo = clock.photos("intake")
     on_photo(0, len(sources))  # the first may take long
     intake = check_photos(sources, side=prior.resolution, on_step=on_photo, minimum=1, keep=keep, known=known)
     new = learning.Seen.of(intake.accepted)

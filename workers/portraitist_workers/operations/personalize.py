@@ -35,7 +35,7 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     checkpoint = Checkpoint(context)
 
     sources = learning.sources(request.photos, context)
-    on_photo = clock.steps("intake")
+    on_photo = clock.photos("intake")
     on_photo(0, len(sources))  # the first may take long
     intake = check_photos(sources, side=prior.resolution, on_step=on_photo, person=request.person, keep=request.keep)
     seen = learning.Seen.of(intake.accepted)

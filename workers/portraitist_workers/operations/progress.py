@@ -36,21 +36,19 @@ class Stages:
 
     def steps(self, stage: str) -> Callable[..., None]:
         """An `on_step(step, steps, loss)` that reports as `stage`."""
+        return lambda step, steps, loss=0.0: self._tell(stage, step, steps, message=f"loss {loss:.3f}" if loss else "")
 
-        def on_step(step: int, steps: int, value: float | str = "") -> None:
-            self._enter(stage)
-            before = sum(w for s, w in list(self.weights.items())[: list(self.weights).index(stage)])
-            done = before + self.weights[stage] * step / max(steps, 1)
-            elapsed = time.monotonic() - self.begun
-            eta = elapsed * (1 - done) / done if done > 0.02 else None
-            message = f"loss {value:.3f}" if isinstance(value, float) and value else str(value or "")
-            self.context.on_step(
-                Progress(
-                    stage=stage, step=step, steps=steps, eta=None if eta is None else round(eta, 1), message=message
-                )
-            )
+    def photos(self, stage: str) -> Callable[..., None]:
+        """An `on_step(done, total, name)` that reports as `stage` which photo was looked at."""
+        return lambda done, total, name="": self._tell(stage, done, total, photo=name)
 
-        return on_step
+    def _tell(self, stage: str, step: int, steps: int, *, message: str = "", photo: str = "") -> None:
+        self._enter(stage)
+        before = sum(w for s, w in list(self.weights.items())[: list(self.weights).index(stage)])
+        done = before + self.weights[stage] * step / max(steps, 1)
+        elapsed = time.monotonic() - self.begun
+        eta = round(elapsed * (1 - done) / done, 1) if done > 0.02 else None
+        self.context.on_step(Progress(stage=stage, step=step, steps=steps, eta=eta, message=message, photo=photo))
 
     def _enter(self, stage: str) -> None:
         if stage != self.stage:

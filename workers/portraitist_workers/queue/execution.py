@@ -264,7 +264,7 @@ class JobContext(Gallery):
                 return
             self._told = time.monotonic()
             try:
-                self._ledger.progress(self._row.id, self._row.token, progress.model_dump(mode="json"))
+                self._ledger.progress(self._row.id, self._row.token, self.sealed(progress))
             except (QueueUnavailable, StorageFull) as error:  # the work goes on; nobody could read it now anyway
                 self._away(error)
 

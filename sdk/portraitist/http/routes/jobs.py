@@ -9,7 +9,6 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from ...errors import NotFound, WaitTimeout
-from ...ledger import EventRow
 from ...ledger.protocol import TERMINAL, Status
 from .. import shown
 from ..access.door import Caller, Maker, Reader
@@ -174,10 +173,10 @@ async def _stream(api: Api, caller: Caller, job_id: str, after: int) -> AsyncIte
     try:
         yield b"retry: 1000\n\n"
         while not api.follower.closed:
-            rows, over = await api.threads.call(_events, caller, job_id, after)
-            for row in rows:
-                after = row.seq
-                yield f"id: {row.seq}\nevent: {row.kind}\ndata: {shown.event(row).model_dump_json()}\n\n".encode()
+            events, over = await api.threads.call(_events, caller, job_id, after)
+            for event in events:
+                after = event.seq
+                yield f"id: {event.seq}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n".encode()
             if over:
                 return
             standing = await api.follower.moved(job_id, after, KEEP_ALIVE_S, fresh=fresh)
@@ -194,7 +193,8 @@ async def _stream(api: Api, caller: Caller, job_id: str, after: int) -> AsyncIte
         api.follower.streams -= 1
 
 
-def _events(caller: Caller, job_id: str, after: int) -> tuple[list[EventRow], bool]:
+def _events(caller: Caller, job_id: str, after: int) -> tuple[list[shown.EventShown], bool]:
     """Those after `after`, and whether there will be no more. The state is read first: the last event must not slip between."""
-    over = caller.backend.ledger.job(job_id).status in TERMINAL
-    return caller.backend.ledger.events(job_id, after=after), over
+    job = caller.backend.ledger.job(job_id)
+    rows = caller.backend.ledger.events(job_id, after=after)
+    return [shown.event(caller.backend, job.persona_id, row) for row in rows], job.status in TERMINAL

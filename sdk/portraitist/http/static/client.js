@@ -9,7 +9,7 @@
  *
  * @typedef {{code: string, detail: string, status: number, param: string | null, details: Record<string, any>}} Problem
  * @typedef {"queued" | "running" | "succeeded" | "failed" | "cancelled"} Status
- * @typedef {{stage: string, step: number, steps: number, eta: number | null, message: string}} Progress
+ * @typedef {{stage: string, step: number, steps: number, eta: number | null, message: string, photo: string}} Progress
  * @typedef {{seq: number, time: string, kind: string, progress: Progress | null, detail: string}} JobEvent
  * @typedef {{id: string, operation: string, persona_id: string, status: Status, ahead: number | null, attempt: number,
  *   progress: Progress | null, created: string, started: string | null, finished: string | null,

@@ -53,7 +53,7 @@ async function watch(store, job, name) {
       if (event.kind === "started") change({ status: "running", ahead: null });
       if (event.kind === "unavailable") set({ trouble: new Error(event.detail) });
       if (event.progress) change({ status: "running", progress: event.progress });
-      if (event.progress?.stage === "intake" && event.progress.message) looked.add(event.progress.message);
+      if (event.progress?.photo) looked.add(event.progress.photo);
       change({ looked: [...looked] });
     }
     const over = await store.studio.job(job.id);
