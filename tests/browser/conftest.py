@@ -7,22 +7,16 @@ The person `ana` is planted with a few layers of her own; learning somebody is w
 import os
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from serving.people import REACH, record, weights
+from serving import people
 
-from portraitist.backend import embedded
-from portraitist.studio import Studio
-from portraitist.testing import _execute
-from portraitist.transport import InlineTransport
-
-from .served import Served
+from .served import Served, plant
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-PATIENCE_MS = 60_000  # on a machine that does much else
+PATIENCE_MS = 120_000  # on a machine that does much else
 SIZES = {"phone": (375, 740), "tablet": (820, 1100), "desktop": (1360, 900)}
 SHOTS = os.environ.get("PORTRAITIST_TEST_SHOTS")  # a folder: `make screenshots`
 
@@ -44,27 +38,10 @@ def chromium():
 def served(chromium, tmp_path_factory):
     """A server that knows ana."""
     home = tmp_path_factory.mktemp("studio") / "home"
-    plant(home, "ana")
+    plant(home, "ana", people)
     server = Served(home)
     yield server
-    server.end()
-    embedded(home).transport.stop()
-
-
-def plant(home, name):
-    """A person whom nobody had to learn."""
-    backend = embedded(home)
-
-    def work(job_id):
-        row = backend.ledger.claim(job_id, worker="inline", lease_s=3600.0)
-        _execute(backend, row, known)
-
-    def known(request, context):
-        more = {"persona_id": request.persona_id, "name": name, "weights": context.put(weights(1)), "reach": REACH}
-        return record(1).model_copy(update=more)
-
-    studio = Studio(replace(backend, transport=InlineTransport(work)).of("default"))
-    studio.personas.create(name, [b"1", b"2", b"3"], wait=True)
+    server.end(worker=True)
 
 
 class Visitor:

@@ -6,7 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+
+from portraitist.backend import embedded
+from portraitist.studio import Studio
+from portraitist.testing import _execute
+from portraitist.transport import InlineTransport
 
 HERE = Path(__file__).parent
 
@@ -56,6 +62,26 @@ class Served:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def end(self):
+    def end(self, *, worker=False):
+        """`worker`: end it, too."""
         self.process.terminate()
         self.process.wait(timeout=30)
+        if worker:
+            embedded(self._home).transport.stop()
+
+
+def plant(home, name, people):
+    """A person whom nobody had to learn. people: `tests/serving/people.py`."""
+    backend = embedded(home)
+
+    def work(job_id):
+        row = backend.ledger.claim(job_id, worker="inline", lease_s=3600.0)
+        _execute(backend, row, known)
+
+    def known(request, context):
+        weights = context.put(people.weights(1))
+        more = {"persona_id": request.persona_id, "name": name, "weights": weights, "reach": people.REACH}
+        return people.record(1).model_copy(update=more)
+
+    studio = Studio(replace(backend, transport=InlineTransport(work)).of("default"))
+    studio.personas.create(name, [b"1", b"2", b"3"], wait=True)

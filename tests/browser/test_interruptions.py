@@ -1,23 +1,23 @@
 """What happens in between: the server is killed, two tabs are open, the address was used already."""
 
 import pytest
+from serving import people
 
 from portraitist.backend import embedded
 from portraitist.http.access.secret import create_key
 
-from .conftest import EXAMPLES, PATIENCE_MS, Visitor, area, picture, plant, slide, until
-from .served import Served
+from .conftest import EXAMPLES, PATIENCE_MS, Visitor, area, picture, slide, until
+from .served import Served, plant
 
 
 @pytest.fixture
 def restarted(chromium, tmp_path):
     home = tmp_path / "home"
-    plant(home, "ana")
+    plant(home, "ana", people)
     server = Served(home)
     server.key = create_key(embedded(home), "default", "a browser", "admin", rate=1e6)[1]
     yield server
-    server.end()
-    embedded(home).transport.stop()
+    server.end(worker=True)
 
 
 def enter(page, key):
@@ -87,15 +87,14 @@ def test_the_page_opens_on_a_person(chromium, tmp_path):
     """As `make demo` says in its last line."""
     home = tmp_path / "home"
     for name in ("ana", "mila"):
-        plant(home, name)
+        plant(home, name, people)
     server = Served(home, "--person", "mila")
     visitor = Visitor(chromium, server.address())
     picture(visitor.page)
     assert visitor.page.get_by_label("Person").locator("option:checked").inner_text() == "mila"
     assert visitor.page.url == f"{server.url}/#portrait" and not visitor.faults
     visitor.close()
-    server.end()
-    embedded(home).transport.stop()
+    server.end(worker=True)
 
 
 def test_an_address_works_once(chromium, served):

@@ -5,8 +5,6 @@ import shutil
 
 import pytest
 
-from portraitist.backend import embedded
-
 from .conftest import EXAMPLES, drop, picture, saved, until
 from .served import Served
 
@@ -18,8 +16,7 @@ def alone(chromium, tmp_path):
     """A server where nobody was learnt yet."""
     server = Served(tmp_path / "home")
     yield server
-    server.end()
-    embedded(tmp_path / "home").transport.stop()
+    server.end(worker=True)
 
 
 @pytest.fixture

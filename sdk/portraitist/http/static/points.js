@@ -19,7 +19,8 @@ export function inSquare([x, y], corners) {
 
 /**
  * @typedef {[number, number]} Place
- * @typedef {{id: number, name: string, handle: Place, to: Place}} Point `name`: of the part of the face that the handle is, or ""
+ * @typedef {{id: number, name: string, handle: Place, to: Place, landed?: boolean}} Point `name`: of the part of the face that the handle is, or "".
+ *   `landed`: it was pulled before, so that its handle is a place, whatever lies there
  * @typedef {{handle: Place, target: Place, reached: Place, left: number, confidence: number, end: string, reason: string}} Ended
  */
 
@@ -32,7 +33,7 @@ let last = 0;
 export const point = (handle, to, name) => ({ id: ++last, name: name ?? "", handle, to: to ?? handle });
 
 /** As a command says them. @param {Point[]} points */
-export const asked = (points) => points.map(({ name, handle, to }) => ({ handle: name || handle, to }));
+export const asked = (points) => points.map(({ name, handle, to, landed }) => ({ handle: landed ? handle : name || handle, to }));
 
 /** Whether a point is pulled at all; else it is held where it is. @param {Point} one */
 export const pulled = ({ handle, to }) => Math.hypot(handle[0] - to[0], handle[1] - to[1]) > 0.5;

@@ -13,6 +13,7 @@ export class Session {
   /** @type {string | null} */ over = null; // why it ended
   /** @type {(at: number) => void} */ onUndone = () => {}; // undo or redo has gone to that place of the history
   /** @type {(landed: any) => void} */ onLanded = () => {};
+  onDropped = () => {}; // a step could not be done, and is none
   #changed;
   #counted; // whether its history is part of the page's
   /** @type {import("./client.js").Live | null} */ #live = null;
@@ -86,6 +87,7 @@ export class Session {
     if (message.is === "refused") {
       this.#saving.get(message.tag)?.(null);
       set({ trouble: new Error(message.error.message) });
+      if (message.do === "drag") this.onDropped();
     }
     if (message.is === "ended") {
       if (message.error) set({ trouble: new Error(message.error.message) });
@@ -98,7 +100,10 @@ export class Session {
   #count(at) {
     if (!this.#counted) return;
     if (this.#going) return void (this.#going = at !== this.#at);
-    if (at < this.#at) forget(this, this.#at - at); // one could not be done
+    if (at < this.#at) {
+      forget(this, this.#at - at);
+      this.onDropped();
+    }
     for (let n = this.#at + 1; n <= at; n++) did(() => this.#go("redo", n), () => this.#go("undo", n - 1), this);
     this.#at = at;
   }

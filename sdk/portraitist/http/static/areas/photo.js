@@ -24,6 +24,7 @@ export function Photo() {
   const [made, setMade] = useState(/** @type {any} */ (null)); // what was kept last
   const [viewed, setViewed] = useState(/** @type {any} */ (null)); // one of the history, in place of the session
   const [keeping, setKeeping] = useState(/** @type {any} */ (null)); // a job
+  const [hand, setHand] = useState(/** @type {Record<string, number | null>} */ ({})); // sliders that are being moved: the server's word comes later
   const drag = useRef(/** @type {{ids: number[]} | null} */ (null)); // the points that are on their way
   const points = useRef(/** @type {Record<number, import("../points.js").Point[]>} */ ({})); // as they were at each place of the session's history
   const source = useFile(file);
@@ -69,14 +70,19 @@ export function Photo() {
   const { state, frame } = session;
   const open = state?.status === "open";
   const size = open ? { width: state.width, height: state.height } : { width: 1, height: 1 };
-  const values = open ? state.values : {};
+  const values = open ? { ...state.values, ...hand } : {};
   const changed = () => {
     setMade(null);
     setViewed(null);
   };
   const move = (name, value) => {
     changed();
+    setHand({ ...hand, [name]: value });
     session.send({ do: "set", values: { [name]: value } });
+  };
+  const letGo = () => {
+    session.state.values = { ...session.state.values, ...hand }; // it will say so itself in a moment
+    setHand({});
   };
   /** Pull the points as they are now. */
   const pull = (list) => {
@@ -102,8 +108,12 @@ export function Photo() {
     const ids = drag.current?.ids ?? [];
     drag.current = null;
     const landed = (one) => ended[ids.indexOf(one.id)];
-    look.settle((now) => ({ ...now, points: now.points.map((one) => (landed(one) ? { ...one, handle: landed(one).reached, to: landed(one).reached } : one)) }));
+    look.settle((now) => ({ ...now, points: now.points.map((one) => (landed(one) ? { ...one, handle: landed(one).reached, to: landed(one).reached, landed: true } : one)) }));
     points.current[session.state.at] = look.latest().points;
+  };
+  session.onDropped = () => {
+    drag.current = null;
+    look.show(look.kept());
   };
   session.onUndone = (at) => {
     drag.current = null;
@@ -138,7 +148,7 @@ export function Photo() {
           ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
         : html`<p class="hint">${t("photo_hint")}</p>
           ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
-            mark=${state?.start?.[reach.attribute] ?? null} markName=${t("in_photo")} onInput=${(v) => move(reach.attribute, v)} onDone=${() => {}} />`)}`}
+            mark=${state?.start?.[reach.attribute] ?? null} markName=${t("in_photo")} onInput=${(v) => move(reach.attribute, v)} onDone=${letGo} />`)}`}
       ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}
       <div class="row wrap">
         <button class="primary" disabled=${!open || !session.resting || !!keeping || !!made || !!session.over} onClick=${keep}>${t("keep")}</button>

@@ -37,11 +37,9 @@ export function Portrait() {
       if (!job || person !== loop.current.person) continue;
       const next = loop.current.wanted;
       setLive(job);
-      if (last && !next) {
-        setMade(remember(job, "synthesize", request));
-        setMoving(false); // what was shown meanwhile is replaced by the sharp picture
-      }
+      if (last && !next) setMade(remember(job, "synthesize", request));
     }
+    setMoving(false); // what was shown meanwhile is replaced by the sharp picture
     loop.current.running = false;
     setBusy(false);
   };
