@@ -15,24 +15,23 @@ import numpy as np
 
 from .fields import SIDE, resized, sampled
 
-_SIDE = 128  # px that flow looks at: a generator's picture holds no more
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def followed(pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def followed(pictures: Sequence[np.ndarray], side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
     """From the last of `pictures` [R, R, 3] uint8 back to the first: displacement [SIDE, SIDE, 2] and how sure it is, in [0, 1].
 
-    The same pictures give the same bits.
+    Looked at with `side` px. The same pictures give the same bits.
     """
-    grey = [cv2.cvtColor(resized(picture, _SIDE), cv2.COLOR_RGB2GRAY) for picture in pictures]
-    there = back = np.zeros((_SIDE, _SIDE, 2), np.float32)
+    grey = [cv2.cvtColor(resized(picture, side), cv2.COLOR_RGB2GRAY) for picture in pictures]
+    there = back = np.zeros((side, side, 2), np.float32)
     with _one_thread():
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         dis.setFinestScale(0)
         for before, after in zip(grey[:-1], grey[1:], strict=True):
-            step = dis.calc(before, after, np.zeros_like(there)) / _SIDE
+            step = dis.calc(before, after, np.zeros_like(there)) / side
             there = there + sampled(step, there)
-            step = dis.calc(after, before, np.zeros_like(there)) / _SIDE
+            step = dis.calc(after, before, np.zeros_like(there)) / side
             back = step + sampled(back, step)
     apart = SIDE * (back + sampled(there, back))
     return resized(back, SIDE), resized(np.exp(-np.square(apart).sum(2)), SIDE).clip(0, 1)

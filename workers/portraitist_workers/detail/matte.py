@@ -11,7 +11,7 @@ from ..faces.segment import load_people
 
 MOST = 768  # px a side: larger faces have a soft outline anyway
 _SEEN = 384  # px of what the segmenter is given
-_AROUND = 1.5  # of the frame's side: a second look from nearer
+_AROUND = 3.0, 1.5  # of the frame's side: a look from afar and one from nearer
 _RADIUS, _EPSILON = 0.02, 3e-5  # of the guided filter: share of the side, squared intensities in [0, 1]
 _SURE = 0.04, 0.96  # less is nothing, more is everything
 
@@ -19,7 +19,7 @@ _SURE = 0.04, 0.96  # less is nothing, more is everything
 def matte_of(photo: np.ndarray, frame: Frame, face: np.ndarray) -> np.ndarray:
     """[M, M] float32 in [0, 1] of the photo's crop `face` [M, M, 3] uint8 at `frame`; what lies beyond the photo's edge is as its edge.
 
-    A segmenter sees the whole photo and what is around the face. A guided filter lays its soft outline onto the picture's edges:
+    A segmenter looks twice, from afar and from nearer. A guided filter lays its soft outline onto the picture's edges:
     He, Sun, Tang: Guided Image Filtering, TPAMI 2013.
     """
     side = len(face)
@@ -31,12 +31,12 @@ def matte_of(photo: np.ndarray, frame: Frame, face: np.ndarray) -> np.ndarray:
 
 
 def _windows(photo: np.ndarray, frame: Frame) -> list[tuple[slice, slice]]:
-    height, width = photo.shape[:2]
-    half = _AROUND * frame.size / 2
-    y, x = (
-        (int(max(c - half, 0)), int(min(c + half, n))) for c, n in ((frame.centre_y, height), (frame.centre_x, width))
-    )
-    return [(slice(0, height), slice(0, width)), (slice(*y), slice(*x))]
+    found = []
+    for around in _AROUND:
+        reach, centres = around * frame.size / 2, (frame.centre_y, frame.centre_x)
+        spans = [(int(max(c - reach, 0)), int(min(c + reach, n))) for c, n in zip(centres, photo.shape, strict=False)]
+        found.append((slice(*spans[0]), slice(*spans[1])))
+    return found
 
 
 def _seen(photo: np.ndarray, rows: slice, columns: slice, frame: Frame, side: int) -> np.ndarray:

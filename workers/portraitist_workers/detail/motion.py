@@ -19,6 +19,7 @@ from .flow import followed
 from .mesh import Seen, mesh_motion
 
 STEPS = 5  # of the path from the one latent to the other
+_COARSE = 128  # px that flow sees of the generator's pictures: they hold no more
 _REST = 2.0  # px of SIDE: what the mesh's points are off by
 
 
@@ -51,7 +52,7 @@ def motion(before: Seen, after: Seen, between: Sequence[np.ndarray] = ()) -> Mot
     if np.array_equal(before.picture, after.picture):
         nowhere, everywhere = np.zeros((SIDE, SIDE, 2), np.float32), np.ones((SIDE, SIDE), np.float32)
         return Motion(before, after, nowhere, everywhere, everywhere)
-    flow, sure = followed([before.picture, *between, after.picture])
+    flow, sure = followed([before.picture, *between, after.picture], _COARSE)
     old, new = (resized(shown.picture, SIDE).astype(np.float32) for shown in (before, after))
     mesh = mesh_motion(before.points, after.points)
     inner = smooth(cv2.erode(mesh.inside, np.ones((13, 13), np.uint8)), 0.012)

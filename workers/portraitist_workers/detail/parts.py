@@ -13,12 +13,11 @@ from .fields import SIDE, resized
 FACE = ("skin", "brows", "eyes", "nose", "lips", "mouth")
 
 
-def parts_of(pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Face, and all of the person, in pictures [R, R, 3] uint8 of any sizes: probabilities [B, SIDE, SIDE]. Raises PriorUnavailable."""
+def heads_of(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """All of the person in pictures [R, R, 3] uint8 of any sizes: probabilities [B, SIDE, SIDE]. Raises PriorUnavailable."""
     parser = load_parser()
     seen = parser(to_tensor(np.stack([resized(picture, SIDE) for picture in pictures]))).cpu().numpy()
-    faces = seen[:, [parser.names.index(name) for name in FACE]].sum(1).clip(0, 1)
-    return faces, 1 - seen[:, parser.names.index("background")]
+    return 1 - seen[:, parser.names.index("background")]
 
 
 def seen_parts(picture: np.ndarray) -> dict[str, np.ndarray]:

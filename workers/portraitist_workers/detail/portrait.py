@@ -15,7 +15,7 @@ import numpy as np
 from .fields import SIDE, resized, sampled, smooth, spread, through_points
 from .mesh import points_of
 from .motion import Motion
-from .parts import parts_of
+from .parts import heads_of
 
 _FINEST = 0.9  # px of the generator's picture: blur beyond which detail begins
 _BAND = 0.008, 0.04  # widths between which two pictures are compared: light is broader
@@ -47,7 +47,7 @@ def detail_of(photo: np.ndarray, motion: Motion) -> Detail:
     agree = smooth(np.exp(-np.square(off / _AGREE).mean(2)), 0.01)
     apart = (points_of([photo])[0] - motion.before.points)[:, :2]
     source = displacement + sampled(through_points(motion.before.points[:, :2], apart), displacement)
-    _, heads = parts_of([photo, motion.before.picture, motion.after.picture])
+    heads = heads_of([photo, motion.before.picture, motion.after.picture])
     person = np.minimum(np.minimum(sampled(heads[0], source), sampled(heads[1], displacement)), heads[2])
     share = motion.sure * agree**2 * smooth(np.clip((person - 0.5) / 0.4, 0, 1), 0.01)
 
