@@ -16,7 +16,7 @@ PROGRAMS = {  # name: the options it takes from here
     "bench_personalize": ("quick", "people", "preset", "threads", "work", "prior", "mystyle-seconds"),
     "bench_restoration": ("quick", "people", "preset", "threads", "work", "prior"),
     "bench_compact": ("quick", "people", "preset", "threads", "work", "prior"),
-    "bench_collage": ("threads",),
+    "bench_collage": ("threads", "work"),
     "bench_drag": ("quick", "threads", "work"),
     "bench_generator": ("quick", "threads"),
     "bench_marks": ("quick",),

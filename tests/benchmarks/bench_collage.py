@@ -1,9 +1,9 @@
 """Joined pictures, wider photos, styles -> docs/benchmarks/collage.md.
 
-    python -m tests.benchmarks.bench_collage [--pairs N] [--london DIR] [--drawings N] [--threads N]
+    python -m tests.benchmarks.bench_collage [--parts joined,...] [--pairs N] [--london DIR] [--people N] [--drawings N] [--threads N]
 
-Random samples of the bundled priors. With --london (the photographs of the Face Research Lab London Set), also photographs of the eight
-people whom no training saw. With --drawings, a style is learnt from so many pictures.
+Random samples of the bundled priors. With --london (the photographs of the Face Research Lab London Set), also photographs of people whom
+no training saw.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from platformdirs import user_cache_dir
 from torch import Tensor
 
 from portraitist.styles.home import BUNDLED, bundled
@@ -32,6 +35,7 @@ from portraitist_workers.faces.identity import load_identity
 from portraitist_workers.faces.mesh import load_mesh
 from portraitist_workers.faces.outline import person_area
 from portraitist_workers.faces.perceptual import load_perceptual
+from portraitist_workers.operations.style import STEPS
 from portraitist_workers.persona.axes import Axes
 from portraitist_workers.persona.control import Response
 from portraitist_workers.persona.model import PersonaModel
@@ -58,45 +62,79 @@ OPENING = (13, 14)  # points of the mesh: inner lips
 def main() -> None:
     like_a_worker()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--parts", default=",".join(PARTS), help="which to measure now; the page has the others as they were"
+    )
     parser.add_argument("--pairs", type=int, default=32)
-    parser.add_argument("--london", type=Path)
-    parser.add_argument("--drawings", type=int)
+    parser.add_argument("--london", type=Path, help="the photographs; without, there are no parts smile and background")
+    parser.add_argument("--people", type=int, default=8)
+    parser.add_argument("--drawings", type=int, default=50)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--work", type=Path, default=Path(user_cache_dir("portraitist")) / "benchmarks")
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    header = ("check", "wanted", "found", "control")
-    sections = []
-    with torch.no_grad():
-        for name in ("default", "default-256"):
-            generator = library.load(name).generator
-            sections += [
-                f"## Joined features: `{name}`",
-                f"{args.pairs} pairs of random samples, psi 0.7.",
-                table(header, list(Checks(generator, args.pairs).rows())),
-            ]
-            sections += [timing(generator)]
-        sections += ["## Styles: `default`", STYLES.format(PEOPLE), table(("", "wanted", *BUNDLED), styles())]
-    if args.drawings:
-        sections += [
-            "## A style from pictures of one's own",
-            LEARNT,
-            table(
-                ("pictures", "seconds of processor time", "LPIPS to the style, of before", "mouth (NME)"),
-                learnt(args.drawings),
-            ),
-        ]
-    if args.london:
-        sections += ["## Photographs: a smile of another photo", TRANSFER, table(header, transfers(args.london))]
-        sections += [
-            "## Photographs: more background",
-            EXTENDED,
-            table(
-                ("way", "gradient at the join, of that inside", "photos with more than one face"),
-                extensions(args.london),
-            ),
-        ]
-    write("collage", "Joined pictures, wider photos, styles", sections)
+    kept = args.work / "collage"
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in args.parts.split(","):
+        if args.london is None and name in ("smile", "background"):
+            continue
+        (kept / f"{name}.md").write_text("\n\n".join(PARTS[name](args)))
+        print(f"{name} is measured", flush=True)
+    write(
+        "collage",
+        "Joined pictures, wider photos, styles",
+        [f.read_text() for n in PARTS if (f := kept / f"{n}.md").is_file()],
+    )
+
+
+@torch.no_grad()
+def joined(name: str, args: argparse.Namespace) -> list[str]:
+    generator = library.load(name).generator
+    rows = list(Checks(generator, args.pairs).rows())
+    return [
+        f"## Joined features: `{name}`",
+        f"{args.pairs} pairs of random samples, psi 0.7.",
+        table(CHECK, rows),
+        timing(generator),
+    ]
+
+
+@torch.no_grad()
+def shipped(args: argparse.Namespace) -> list[str]:
+    return ["## Styles: `default`", STYLES.format(PEOPLE), table(("", "wanted", *BUNDLED), styles())]
+
+
+def own_style(args: argparse.Namespace) -> list[str]:
+    header = ("pictures", "seconds of processor time", "LPIPS to the style, of before", "mouth (NME)")
+    return ["## A style from pictures of one's own", LEARNT, table(header, learnt(args.drawings))]
+
+
+def smile(args: argparse.Namespace) -> list[str]:
+    people = HELD_OUT[: args.people]
+    rows = transfers(args.london, people)
+    return ["## Photographs: a smile of another photo", TRANSFER.format(len(people)), table(CHECK, rows)]
+
+
+def background(args: argparse.Namespace) -> list[str]:
+    people = HELD_OUT[: args.people]
+    header = ("way", "gradient at the join, of that inside", "photos with more than one face")
+    return [
+        "## Photographs: more background",
+        EXTENDED.format(2 * len(people)),
+        table(header, extensions(args.london, people)),
+    ]
+
+
+CHECK = ("check", "wanted", "found", "control")
+PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
+    "joined": partial(joined, "default"),
+    "joined-256": partial(joined, "default-256"),
+    "styles": shipped,
+    "learn": own_style,
+    "smile": smile,
+    "background": background,
+}
 
 
 def timing(generator) -> str:
@@ -199,28 +237,25 @@ def learnt(count: int) -> list[tuple]:
         w = own.mapping(z)
         plain = render(own, w)
         target = drawn_again("clay", plain)
-    rows = []
-    for used in sorted({min(20, count), count}):
-        begun = time.process_time()
-        pairs = seen(prior, list(image_io.to_uint8(pictures[:used])))
-        styled = Learning(own, pairs, prior.w_std, Schedule(steps=400), dtype=optimisation_dtype()).run()
-        spent = time.process_time() - begun
-        with torch.no_grad():
-            images = render(styled, w).clamp(-1, 1)
-            nearer = float(lpips(images, target).mean() / lpips(plain, target).mean() - 1)
-            error = float(mouth_error(mesh(plain), mesh(images)).mean())
-        rows.append((used, f"{spent:.0f}", f"{nearer:+.0%}", f"{error:.3f}"))
-    return rows
+    begun = time.process_time()
+    pairs = seen(prior, list(image_io.to_uint8(pictures)))
+    styled = Learning(own, pairs, prior.w_std, Schedule(steps=STEPS), dtype=optimisation_dtype()).run()
+    spent = time.process_time() - begun
+    with torch.no_grad():
+        images = render(styled, w).clamp(-1, 1)
+        nearer = float(lpips(images, target).mean() / lpips(plain, target).mean() - 1)
+        error = float(mouth_error(mesh(plain), mesh(images)).mean())
+    return [(count, f"{spent:.0f}", f"{nearer:+.0%}", f"{error:.3f}")]
 
 
-TRANSFER = """The neutral and the smiling photo of each of eight people, both ways, region `smile`. Their generator is the prior's."""
+TRANSFER = """The neutral and the smiling photo of each of {} people, both ways, region `smile`. Their generator is the prior's."""
 
 
-def transfers(london: Path) -> list[Row]:
+def transfers(london: Path, people: Sequence[str]) -> list[Row]:
     attributes, identity = load_attributes(), load_identity()
     smile = attributes.names.index("smile")
     found = []
-    for person, files in ((somebody(london, number)) for number in HELD_OUT):
+    for person, files in ((somebody(london, number)) for number in people):
         photos = [
             opened(person, file, "photo", None, space="w_plus", seed=0, on_stage=lambda stage: lambda *_: None)
             for file in files
@@ -276,14 +311,15 @@ def somebody(london: Path, number: str) -> tuple[WarmPersona, list[bytes]]:
     return WarmPersona(f"per_{number}", number, model), files
 
 
-EXTENDED = """Sixteen photos of eight people, 512 px, cut so that the head is near the left border. They become wider by half on that
-side. Gradients are taken above the shoulders. Mirrored pixels are what padded features show, too: half a second head."""
+EXTENDED = """{} photos, 512 px, cut so that the head is near the left border. They become wider by half on that side. Gradients are
+taken above the shoulders, where the border shows background. Mirrored pixels are what padded features show, too: half a second
+head."""
 
 
-def extensions(london: Path) -> list[tuple]:
+def extensions(london: Path, people: Sequence[str]) -> list[tuple]:
     joins: dict[str, list[float]] = {"extend": [], "mirrored pixels": [], "one colour": []}
     more = dict.fromkeys(joins, 0)
-    for number in HELD_OUT:
+    for number in people:
         for kind in ("neutral", "smiling"):
             photo = image_io.read(london / kind / f"{number}.jpg")
             scale = photo.shape[0] // 512
@@ -300,7 +336,8 @@ def extensions(london: Path) -> list[tuple]:
                 ("mirrored pixels", np.pad(photo, pad, mode="symmetric")),
                 ("one colour", np.concatenate([plain, photo], 1)),
             ):
-                grey = wide[: photo.shape[0] // 2].astype(float).mean(2)
+                free = (area[: photo.shape[0] // 2, :4] < 0.5).all(1)
+                grey = wide[: photo.shape[0] // 2].astype(float).mean(2)[free]
                 steps = np.abs(np.diff(grey, axis=1)).mean(0)
                 joins[name].append(steps[width - 1] / steps[width + 2 : width + 12].mean())
                 more[name] += len(detect_faces(wide)) > 1

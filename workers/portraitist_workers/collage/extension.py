@@ -22,6 +22,7 @@ _SOFT = 0.06  # px of blur for each px beyond the border ...
 _SOFTEST = 0.02  # ... and the most, of the photo's shorter side
 _SLOPE = 0.7  # px that a shoulder falls at least, for each px outwards
 _EDGE = 1.5  # px: softness of a continued outline
+_FADES = 0.03  # of the width: over so much, what is made up for at a border fades
 _ROWS = 256  # of the new picture at a time: memory grows with its width alone
 _COARSE = 512  # px: longer side at which colours go on behind the person
 
@@ -41,9 +42,12 @@ def extended(photo: np.ndarray, person: np.ndarray, room: Room) -> np.ndarray:
     height, width = photo.shape[:2]
     margin = max(2.0, _MARGIN * min(height, width))
     there = person > 0.5
-    ground = _Ground(_plate(photo, there, margin), _gaps(there, margin), _SOFTEST * min(height, width))
+    plate = _plate(photo, there, margin)
+    missing = (photo.astype(np.float32) - plate) * ~there[..., None]
+    ground = _Ground(plate, missing, _gaps(there, margin), _SOFTEST * min(height, width))
     bodies = [_shoulder(photo, there, side) for side in ("left", "right")]
     bodies += [_crown(photo, there)] if room.top else []
+    bodies += [_cut_head(photo, there, side) for side in ("left", "right")]
     out = np.empty((room.top + height + room.bottom, room.left + width + room.right, 3), np.uint8)
     columns = np.arange(-room.left, width + room.right, dtype=np.float32)
     for first in range(0, len(out), _ROWS):
@@ -69,6 +73,9 @@ class _Ground:
     """What lies behind the person, and on beyond the photo's borders."""
 
     plate: np.ndarray  # [H, W, 3] uint8
+    missing: (
+        np.ndarray
+    )  # [H, W, 3]: what the photo's background has beside it; it is made up for at the borders, and fades
     gaps: tuple[float, float, float, float]
     softest: float
 
@@ -81,7 +88,9 @@ class _Ground:
         across, down = _folded(x, width, self.gaps[0], self.gaps[2]), _folded(y, height, self.gaps[1], self.gaps[3])
         back = cv2.remap(self.plate, across, down, cv2.INTER_LINEAR).astype(np.float32)
         beyond = np.maximum(np.maximum(-x, x - (width - 1)), np.maximum(-y, y - (height - 1))).clip(0)
-        return _softened(back, _SOFT * beyond, self.softest)[more : more + len(rows)]
+        nearest = cv2.remap(self.missing, x.clip(0, width - 1), y.clip(0, height - 1), cv2.INTER_LINEAR)
+        back = _softened(back, _SOFT * beyond, self.softest) + nearest * np.exp(-beyond / (_FADES * width))[..., None]
+        return back[more : more + len(rows)]
 
 
 def _gaps(there: np.ndarray, margin: float) -> tuple[float, float, float, float]:
@@ -170,7 +179,7 @@ def _crown(photo: np.ndarray, there: np.ndarray) -> Body | None:
         return None
     left, right = float(columns[0]), float(columns[-1])
     middle, half = (left + right) / 2, max((right - left) / 2, 1.0)
-    tall, strip = 0.45 * half, max(2.0, 0.25 * half)
+    tall, strip = 0.45 * half, max(2.0, 0.12 * half)
 
     def seen(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         up = (-y).clip(0)
@@ -182,6 +191,19 @@ def _crown(photo: np.ndarray, there: np.ndarray) -> Body | None:
         return hair.astype(np.float32), cover.astype(np.float32)
 
     return seen
+
+
+def _cut_head(photo: np.ndarray, there: np.ndarray, side: str) -> Body | None:
+    """The same for a head that a side's border cuts: the picture is turned so that the border lies on top. What reaches the bottom is no
+    head. None: it is not cut."""
+    width = there.shape[1]
+    turned, image = (there, photo) if side == "left" else (there[:, ::-1], photo[:, ::-1])
+    head = turned.copy()
+    head[_top(turned[:, 0]) :] = False
+    closed = _crown(np.ascontiguousarray(image.swapaxes(0, 1)), head.T)
+    if closed is None:
+        return None
+    return lambda x, y: closed(y, x if side == "left" else width - 1 - x)
 
 
 def _top(column: np.ndarray) -> int:
