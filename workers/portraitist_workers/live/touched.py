@@ -18,15 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from portraitist.errors import FaceNotFound
-from portraitist.requests import DragStep, Open
+from portraitist.requests import DragStep, Open, SetStep
 
 from ..detail.fields import smooth, spread
-from ..drag.canvas import Canvas, Place
+from ..drag.canvas import Canvas
 from ..drag.draggan import Options, draggan
 from ..drag.dragged import point_reports, space_of
 from ..drag.hold import Held
-from ..drag.landmarks import landmarks
 from ..drag.task import Step, Task
 from ..editing.carrying import edited_face
 from ..editing.retouching import Leg, Retouching, SetLeg, Standing, kept_after, legs
@@ -78,6 +76,18 @@ class Touched:
         start = {name: round(value, 3) for name, value in zip(judge.attributes.names, measured.tolist(), strict=True)}
         return {"width": width, "height": height, "corners": self._canvas.places(square), "start": start}
 
+    def check(self, step: SetStep | DragStep) -> None:
+        if isinstance(step, SetStep):
+            for leg in legs([step]):
+                if isinstance(leg, SetLeg):
+                    self._work.resolved(leg)
+        else:
+            self._work.task(step, self._work.begin())
+
+    def check_places(self, places: Sequence[tuple[float, float]]) -> None:
+        for number, place in enumerate(places, 1):
+            self._canvas.check_place(number, "target", place)
+
     def preview(self, steps: Steps, *, anew: bool = True) -> Iterator[Shot]:
         way = tuple(legs(steps))
         if not way:
@@ -97,22 +107,13 @@ class Touched:
         listen()
         photo = None if self._canvas.photo is None else self._work.shown(at)
         face = None if photo is None else edited_face(photo, at.w)
-        shot = Shot(self._view.finished(self._work.generator(at), at, face), parts=self._parts(way, at))
+        shot = Shot(self._view.finished(self._work.generator(at), at, face))
         if not way or not isinstance(way[-1], DragStep) or at.task is None or at.step is None:
             return Settled(shot)
         if self._drag is not None:
             self._drag.landed(at.step)
         told = [point.model_dump(mode="json") for point in point_reports(self._canvas, at.task, at.step)]
         return Settled(shot, {"points": told, "steps": at.step.number})
-
-    def _parts(self, way: Way, at: Standing) -> dict[str, Place]:
-        """Where a drag that names parts of the face would take hold of them."""
-        face = render(self._work.generator(at), at.w) if way else self._canvas.face
-        try:
-            found = landmarks(face)
-        except FaceNotFound:
-            return {}
-        return dict(zip(found, self._canvas.places(torch.tensor(list(found.values()))), strict=True))
 
     def before(self) -> Shot:
         return Shot(self._view.before())
@@ -130,8 +131,9 @@ class Touched:
         for n in range(done, len(way)):
             at = self._work.after(way[n], at, listen)
             self._known[keys[n + 1]] = at
-        for n in range(1, len(way) + 1):
-            self._known.move_to_end(keys[n])
+        for key in keys[1:]:
+            if key in self._known:
+                self._known.move_to_end(key)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return at
