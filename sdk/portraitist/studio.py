@@ -19,6 +19,7 @@ from .errors import InvalidRequest, NotFound, PersonaDeleted
 from .jobs import AnyJob, Job, Status
 from .labels import checked_labels, uploaded
 from .ledger import protocol, rules
+from .live.session import LiveSession
 from .persona import Persona
 from .photos import PhotoLike
 from .priors.library import Priors
@@ -243,6 +244,11 @@ class Jobs:
     def get(self, job_id: str) -> AnyJob:
         """The handle of a job that was submitted anywhere, any time. NotFound."""
         return Job(self._backend, self._backend.ledger.job(job_id))
+
+    def live(self, job_id: str) -> LiveSession:
+        """The asynchronous side of a live session, which `persona.open(…, wait=False)` has made a job of: `await session.start()`, then
+        `await session.send({"do": "undo"})` and `await session.receive()`. Commands and messages are those of docs/http.md."""
+        return LiveSession(self._backend, job_id)
 
     # `list` is this class's own method below, hence the quoted annotation of what it returns.
     def list(self, *, status: protocol.Status | None = None, limit: int = 100) -> list[AnyJob]:

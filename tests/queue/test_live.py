@@ -1,6 +1,7 @@
 """Live sessions, embedded and over Redis: one suite for both, with real worker processes. `toy_engine` draws."""
 
 import asyncio
+import io
 import json
 import os
 import threading
@@ -8,12 +9,14 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from PIL import Image
 
 import portraitist
 from portraitist.backend import embedded
 from portraitist.errors import InvalidRequest, JobCancelled, NotFound, OutOfRange, PersonaDeleted, UnknownAttribute
 from portraitist.live.line import connected
 from portraitist.live.loop import called
+from portraitist.live.messages import Frame
 from portraitist.live.photo import OpenPhoto
 
 from .fleet import Fleet
@@ -191,6 +194,33 @@ async def overheard(backend, job_id, act):
     finally:
         await line.close()
     return found
+
+
+def test_in_an_event_loop(place, ana):
+    async def brightened(number):
+        job = await asyncio.to_thread(ana.open, wait=False)
+        session = place.studio.jobs.live(job.id)
+        await session.start()
+        sent = await session.send({"do": "set", "values": {"smile": number / 10}})
+        told = []
+        while True:
+            message = await session.receive()
+            if isinstance(message, Frame):
+                if message.head["kind"] == "rest" and message.head["seen"].get(session.name) == sent:
+                    break
+            else:
+                told.append(message["is"])
+        await session.send({"do": "close"})
+        while (await session.receive()) and not session.over:
+            pass
+        await session.leave()
+        image = Image.open(io.BytesIO(message.picture))
+        return brightness(image), told[0]
+
+    async def several():
+        return await asyncio.gather(*(brightened(number) for number in (3, 5 - 1, 6)))
+
+    assert asyncio.run(several()) == [(30, "state"), (40, "state"), (60, "state")]
 
 
 def test_jobs_are_done_beside_a_session(place, ana):

@@ -58,7 +58,7 @@ class RedisTransport:
 
     def wake(self, job_id: str, lane: Lane, persona_id: str = "", memory: int = 0) -> None:
         """Raises nothing: the job is in the ledger, and the reaper sends what could not be sent."""
-        if lane not in WOKEN:
+        if lane == "live":
             return  # whoever holds sessions looks for them
         try:
             node = self._best_for(persona_id, lane, memory)

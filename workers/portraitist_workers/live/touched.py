@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -20,30 +21,33 @@ from torch import Tensor
 from portraitist.errors import FaceNotFound
 from portraitist.requests import DragStep, Open
 
-from ..detail.fields import SIDE, resized, smooth, spread
-from ..detail.parts import parts_of
+from ..detail.fields import smooth, spread
 from ..drag.canvas import Canvas, Place
-from ..drag.draggan import draggan
+from ..drag.draggan import Options, draggan
 from ..drag.dragged import point_reports, space_of
 from ..drag.hold import Held
 from ..drag.landmarks import landmarks
 from ..drag.task import Step, Task
 from ..editing.carrying import edited_face
 from ..editing.retouching import Leg, Retouching, SetLeg, Standing, kept_after, legs
-from ..faces.align import crop
-from ..faces.edited import EditedFace
-from ..faces.image_io import to_uint8
+from ..faces.align import crop, resample
+from ..faces.edited import EditedFace, still
+from ..faces.image_io import to_tensor, to_uint8
+from ..faces.parser import load_parser
 from ..faces.paste import paste
 from ..generator import Generator
 from ..operations.canvases import canvas_of
 from ..operations.context import Context
 from ..persona.rendering import render
 from ..persona.warm import PERSONAS, WarmPersona
+from ..precision import optimisation_dtype
 from ..provenance.marking import mark_part, mark_portrait
 from ..provenance.origin import MarkedImage
 from .engine import Json, Settled, Shot, Steps
 
 TONE, EDGE = 0.05, 0.015  # widths, in shares of the side
+AGREE = 7.0  # grey levels: a change of this size is motion
+QUICK = 2  # rounds in which the strength of a frame's mark is found
 BETWEEN = 2  # frames for each step of a drag
 REMEMBERED = 24  # standings: undo and redo need not compute
 
@@ -187,13 +191,14 @@ class Following:
         self._space, self._hold = space_of(person), task.hold(canvas.synthesis, canvas.w)
         self._w, self._points = canvas.w, task.handles
         self._running: Iterator[Step] | None = None
+        self._ready: list[tuple[Step, Tensor]] = []  # to be shown before the next step
 
     def aim(self, targets: Tensor) -> None:
         self.targets = targets.to(self.task.targets)
 
     def landed(self, step: Step) -> None:
         """What was found at rest: from there it goes on."""
-        self._w, self._points, self._running = step.w_plus, step.points.to(self._points), None
+        self._w, self._points, self._running, self._ready = step.w_plus, step.points.to(self._points), None, []
 
     def generator(self) -> Generator:
         return self.canvas.generator if self._hold is None else Held(self.canvas.generator, self._hold)  # type: ignore[return-value]
@@ -202,13 +207,24 @@ class Following:
         """Each step, with latents on the way to it. Who breaks off and asks again goes on."""
         if self._running is None:
             task = Task(self._points, self.targets, self.task.fixed, self._hold)
-            self._running = draggan(self.canvas.synthesis, self._w, task, space=self._space, aim=lambda: self.targets)
-        for step in self._running:
+            self._running = draggan(
+                self.canvas.synthesis,
+                self._w,
+                task,
+                space=self._space,
+                options=Options(dtype=optimisation_dtype()),
+                aim=lambda: self.targets,
+            )
+        while True:
+            while self._ready:
+                yield self._ready.pop(0)
+            step = next(self._running, None)
+            if step is None:
+                self._running = None
+                return
             before, self._w, self._points = self._w, step.w_plus, step.points
             between = 1 if torch.equal(before, step.w_plus) else BETWEEN
-            for share in range(1, between + 1):
-                yield step, torch.lerp(before, step.w_plus, share / between)
-        self._running = None
+            self._ready = [(step, torch.lerp(before, step.w_plus, (n + 1) / between)) for n in range(between)]
 
 
 def _key(way: Sequence[Leg]) -> tuple[tuple[object, ...], ...]:
@@ -228,47 +244,61 @@ class View:
         if photo is None:
             return
         height, width = canvas.picture.shape[:2]
-        self._scale = min(1.0, most / max(height, width))
-        size = max(round(width * self._scale), 1), max(round(height * self._scale), 1)
-        self._photo = (
-            cv2.resize(canvas.picture, size, interpolation=cv2.INTER_AREA) if self._scale < 1 else canvas.picture
-        )
-        self._frame = photo.subject.frame.scaled(self._scale)
-        self._others = tuple(other.scaled(self._scale) for other in photo.subject.others)
-        self._face = crop(canvas.picture, photo.subject.frame, SIDE)
+        scale = min(1.0, most / max(height, width))
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        self._photo = cv2.resize(canvas.picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else canvas.picture
+        self._frame = photo.subject.frame.scaled(scale)
+        self._others = tuple(other.scaled(scale) for other in photo.subject.others)
         drawn = to_uint8(render(photo.generator, photo.w))[0]
-        self._person = np.maximum(*parts_of([self._face, drawn])[1])
-        off = self._face.astype(np.float32) - resized(drawn, SIDE)
-        share = smooth(self._person, TONE)[..., None] + 0.05
-        self._backdrop = spread(self._face.astype(np.float32), (smooth(self._person, EDGE) < 0.05).astype(np.float32))
+        face = crop(canvas.picture, photo.subject.frame, len(drawn))
+        self._face, self._person = face.astype(np.float32), np.maximum(_person(face), _person(drawn))
+        off, share = self._face - drawn, smooth(self._person, TONE)[..., None] + 0.05
         self._tone = smooth(off * self._person[..., None], TONE) / share  # what the photo has more, in the large
+        self._backdrop = spread(self._face, (smooth(self._person, EDGE) < 0.05).astype(np.float32))
+        shown = np.full_like(self._face, 255) - self._face  # anything else, to learn where a face is pasted at all
+        self._fade = paste(self._photo, self._frame, still(shown, face), others=self._others).mask
+        rows, columns = np.flatnonzero(self._fade.any(1)), np.flatnonzero(self._fade.any(0))
+        self._part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        self._to_part = self._frame.to_photo(len(drawn)) - [[0, 0, columns[0]], [0, 0, rows[0]]]
 
     def quick(self, generator: Generator, w: Tensor, at: Standing) -> MarkedImage:
         """The generator's picture of the person in the photo's tone, before the photo's own backdrop."""
-        pixels = to_uint8(render(generator, w))[0]
+        pixels = to_uint8(render(generator, w, dtype=optimisation_dtype()))[0]
         if self._canvas.photo is None:
-            return mark_portrait(pixels)
-        now = smooth(parts_of([pixels])[1][0], EDGE / 2)
-        drawn, none = resized(pixels, SIDE) + self._tone, np.zeros((SIDE, SIDE), np.float32)
-        plain = self._backdrop + now[..., None] * (drawn - self._backdrop)
-        person = np.clip(3 * smooth(np.maximum(self._person, now), 2 * EDGE), 0, 1)  # its rim included
-        still = np.zeros((SIDE, SIDE, 2), np.float32)
-        return self._in_photo(
-            EditedFace(plain, np.zeros_like(plain), 1 - person, still, none, self._face.astype(np.float32)), at
-        )
+            return mark_portrait(pixels, rounds=QUICK)
+        now = smooth(_person(pixels), EDGE / 2)[..., None]
+        plain = self._backdrop + now * (pixels + self._tone - self._backdrop)
+        person = np.clip(3 * smooth(np.maximum(self._person, now[..., 0]), 2 * EDGE), 0, 1)  # its rim included
+        # The photo's own detail stays where the picture has hardly changed, and nowhere else.
+        fine = np.exp(-np.square(smooth(np.abs(plain - self._face).mean(2), 2 * EDGE) / AGREE))
+        image, mask, fade = self._photo.copy(), np.zeros(self._photo.shape[:2], np.float32), self._fade[self._part]
+        seen = partial(resample, matrix=cv2.invertAffineTransform(self._to_part), size=fade.shape[::-1])
+        drawn = seen((person[..., None] * (plain - fine[..., None] * self._face)).astype(np.float32))
+        gone, weight = cv2.split(seen(np.dstack([person * (1 - fine), person]).astype(np.float32)))
+        before = image[self._part].astype(np.float32)
+        after = before + fade[..., None] * (drawn - gone[..., None] * before)
+        image[self._part], mask[self._part] = after.round().clip(0, 255).astype(np.uint8), (fade * weight).clip(0, 1)
+        return self._marked(image, mask, at, rounds=QUICK)
 
     def finished(self, generator: Generator, at: Standing, face: EditedFace | None) -> MarkedImage:
-        return mark_portrait(to_uint8(render(generator, at.w))[0]) if face is None else self._in_photo(face, at)
+        if face is None:
+            return mark_portrait(to_uint8(render(generator, at.w))[0])
+        whole = paste(self._photo, self._frame, face, others=self._others)
+        return self._marked(whole.image, whole.mask, at)
 
     def before(self) -> MarkedImage:
         if self._canvas.photo is None:
             return mark_portrait(self._canvas.picture)
         return mark_part(self._photo, np.zeros(self._photo.shape[:2], np.float32))
 
-    def _in_photo(self, face: EditedFace, at: Standing) -> MarkedImage:
-        whole = paste(self._photo, self._frame, face, others=self._others)
-        image, mask = whole.image, whole.mask
+    def _marked(self, image: np.ndarray, mask: np.ndarray, at: Standing, **how: int) -> MarkedImage:
         if at.kept is not None:
             kept = cv2.resize(at.kept, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_AREA)[..., None] > 0.5
             image, mask = np.where(kept, self._photo, image), mask * ~kept[..., 0]
-        return mark_part(image, mask)
+        return mark_part(image, mask, **how)
+
+
+def _person(picture: np.ndarray) -> np.ndarray:
+    """[R, R] in [0, 1]: where an aligned picture shows the person."""
+    parser = load_parser()
+    return 1 - parser(to_tensor(picture[None]))[0, parser.names.index("background")].cpu().numpy()

@@ -24,24 +24,26 @@ TARGET_PART = 9.5  # of a part of a photo, which must be looked for, too, and ha
 TARGET_CROPPED = 8.8  # of a whole picture of which KEPT of each side is left; about 8.1 is found
 KEPT = 0.8
 STRENGTH = 0.5, 2.8  # root mean square change of brightness, grey levels, at least and at most: 39.2 dB
-_ROUNDS = 6
+ROUNDS = 6
 _BUSY = 0.25  # a grey level of texture hides so many grey levels of mark, beside ...
 _FLAT, _MOST = 0.5, 3.5  # ... this share of it where there is none, and at most so much
 
 
-def mark_portrait(pixels: np.ndarray, *, on_sheet: bool = False) -> MarkedImage:
-    """Mark a picture [H, W, 3] that is generated as a whole; stronger if it will be one of many on a sheet. Deterministic."""
-    return _mark(pixels, np.ones(pixels.shape[:2], np.float32), TARGET_ON_SHEET if on_sheet else TARGET, TARGET_CROPPED)
+def mark_portrait(pixels: np.ndarray, *, on_sheet: bool = False, rounds: int = ROUNDS) -> MarkedImage:
+    """Mark a picture [H, W, 3] that is generated as a whole; stronger if it will be one of many on a sheet. Deterministic. With fewer
+    `rounds` sooner, and less close to the faintest that suffices."""
+    everywhere = np.ones(pixels.shape[:2], np.float32)
+    return _mark(pixels, everywhere, TARGET_ON_SHEET if on_sheet else TARGET, TARGET_CROPPED, rounds=rounds)
 
 
-def mark_part(pixels: np.ndarray, changed: np.ndarray) -> MarkedImage:
+def mark_part(pixels: np.ndarray, changed: np.ndarray, *, rounds: int = ROUNDS) -> MarkedImage:
     """Mark what was changed in a photo: `changed` [H, W] in [0, 1] says how much of each pixel is generated. Where it is 0 the pixels stay
     as they are, bit for bit."""
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
     if not len(rows):
         return MarkedImage(pixels, 0.0)
     inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    part = _mark(pixels[inside], changed[inside], TARGET_PART)
+    part = _mark(pixels[inside], changed[inside], TARGET_PART, rounds=rounds)
     marked = pixels.copy()
     marked[inside] = part.pixels
     return MarkedImage(marked, part.score)
@@ -58,7 +60,9 @@ def sheet(pictures: Sequence[MarkedImage | np.ndarray], columns: int, *, gap: in
     return MarkedImage(page, min(p.score for p in pictures if isinstance(p, MarkedImage)))
 
 
-def _mark(pixels: np.ndarray, weight: np.ndarray, target: float, target_cropped: float = -np.inf) -> MarkedImage:
+def _mark(
+    pixels: np.ndarray, weight: np.ndarray, target: float, target_cropped: float = -np.inf, *, rounds: int
+) -> MarkedImage:
     tile = mark.pattern()
     brightness = mark.luminance(pixels)
     resembles = mark.scores(_window(brightness), tile)
@@ -68,7 +72,7 @@ def _mark(pixels: np.ndarray, weight: np.ndarray, target: float, target_cropped:
     change /= np.sqrt((change**2).sum() / max(float(weight.sum()), 1.0)) + 1e-9  # root mean square 1
     low, high = STRENGTH
     strength, best, least = 1.2, MarkedImage(pixels, -np.inf), np.inf
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         marked = np.clip(np.rint(pixels + strength * change[..., None]), 0, 255).astype(np.uint8)
         halves = np.stack([_window(mark.luminance(half)) for half in weathered(marked)])
         score = float(mark.scores(halves, tile)[:, row, column].min())
