@@ -55,6 +55,12 @@ class Engine:
     def about(self):
         return {"width": SIDE, "height": SIDE, "corners": [[0, 0]] * 4, "start": {}}
 
+    def check(self, step):
+        pass
+
+    def check_places(self, places):
+        pass
+
     def preview(self, steps, *, anew=True):
         yield self.shot
 

@@ -42,6 +42,12 @@ class Engine:
     def about(self):
         return {"width": 16, "height": 16, "corners": [[0, 0], [16, 0], [16, 16], [0, 16]], "start": {"smile": 0.0}}
 
+    def check(self, step):
+        pass
+
+    def check_places(self, places):
+        pass
+
     def preview(self, steps, *, anew=True):
         last = steps[-1] if steps else None
         if last is None or last.do == "set":

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from portraitist import recipes
-from portraitist.errors import OutOfRange, UnknownAttribute
+from portraitist.errors import InvalidRequest, OutOfRange, UnknownAttribute
 from portraitist.provenance.verify import verify
 from portraitist.requests import Drag, DragStep, Edit, Open, Photo, Pull, Retouch, SetStep
 from portraitist_workers import operations
@@ -139,6 +139,14 @@ def test_a_drag_is_led_elsewhere():
     assert abs(x - 60) < 0.6
     *_, again = engine.preview([there])  # from the beginning
     assert abs(again.points[0]["at"][0] - 60) < 0.6
+    for wrong, error in (
+        (SetStep(values={"tail": 1.0}), UnknownAttribute),
+        (DragStep(points=[Pull(handle=(1, 1), to=(9, 9))]), InvalidRequest),
+    ):
+        with pytest.raises(error):
+            engine.check(wrong)
+    with pytest.raises(InvalidRequest, match="target of point 2"):
+        engine.check_places([(60, 60), (500, 1)])
 
     def interrupt():
         raise Interrupted

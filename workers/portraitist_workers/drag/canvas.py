@@ -85,8 +85,8 @@ class Canvas:
         ]
         check_apart(handles)
         for number, (handle, target) in enumerate(zip(handles, targets, strict=True), 1):
-            self._check(number, "handle", handle)
-            self._check(number, "target", target)
+            self.check_place(number, "handle", handle)
+            self.check_place(number, "target", target)
         fixed = None
         if mask is not None:
             side = self.face.shape[-1]
@@ -107,7 +107,8 @@ class Canvas:
             named = dict(zip(found, self.places(torch.tensor(list(found.values()))), strict=True))
         return [named[pull.handle] if isinstance(pull.handle, str) else pull.handle for pull in pulls]
 
-    def _check(self, number: int, what: str, place: Place) -> None:
+    def check_place(self, number: int, what: str, place: Place) -> None:
+        """Raises InvalidRequest for one outside the picture, or outside the person's face."""
         height, width = self.picture.shape[:2]
         x, y = place
         shown = f"the {what} of point {number}, ({x:g}, {y:g}),"

@@ -43,6 +43,12 @@ class Engine(Protocol):
     def about(self) -> Json:
         """width, height, corners, start: docs/http.md."""
 
+    def check(self, step: SetStep | DragStep) -> None:
+        """Raises what is wrong with a step, as far as it can be told at once."""
+
+    def check_places(self, places: Sequence[tuple[float, float]]) -> None:
+        """Raises InvalidRequest for one that no point can be pulled to."""
+
     def preview(self, steps: Steps, *, anew: bool = True) -> Iterator[Shot]:
         """Quick pictures of the last step on its way. Not `anew`: a drag goes on from where it is, to the targets that the step has now."""
 

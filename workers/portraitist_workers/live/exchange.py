@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -123,9 +124,8 @@ class PubSubExchange(_InLoop):
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self._frames: dict[str, bytes] = {}  # of each session the newest that waits to be sent
-        self._busy: set[str] = set()
-        self._sending: set[asyncio.Future[object]] = set()
+        self._waiting: dict[str, deque[tuple[bytes, bool]]] = {}  # of each session what waits to be sent, in its order
+        self._sending: set[asyncio.Task[None]] = set()
         self._hub: Hub = self._do(self._begin(url)).result()
 
     async def _begin(self, url: str) -> Hub:
@@ -151,22 +151,21 @@ class PubSubExchange(_InLoop):
                 await asyncio.sleep(_AGAIN_S)
 
     def _send(self, job_id: str, message: bytes, droppable: bool) -> None:
-        if not droppable:
-            self._keep(self._hub.publish(channel(job_id, "out"), message))
+        waiting = self._waiting.get(job_id)
+        if waiting is not None:
+            older = [one for one in waiting if not (droppable and one[1])]
+            waiting.clear()
+            waiting.extend([*older, (message, droppable)])
             return
-        self._frames[job_id] = message
-        if job_id not in self._busy:
-            self._busy.add(job_id)
-            self._keep(self._publish(job_id))
-
-    def _keep(self, sending: Coroutine[Any, Any, object]) -> None:
-        """The loop itself holds tasks by weak references only."""
-        task = asyncio.ensure_future(sending)
-        self._sending.add(task)
+        self._waiting[job_id] = deque([(message, droppable)])
+        task = self._loop.create_task(self._publish(job_id))
+        self._sending.add(task)  # the loop itself holds tasks by weak references only
         task.add_done_callback(self._sending.discard)
 
     async def _publish(self, job_id: str) -> None:
-        """Frames in their order, one at a time."""
-        while (message := self._frames.pop(job_id, None)) is not None:
+        """One at a time: two would overtake each other on two connections."""
+        waiting = self._waiting[job_id]
+        while waiting:
+            message, _ = waiting.popleft()
             await self._hub.publish(channel(job_id, "out"), message)
-        self._busy.discard(job_id)
+        del self._waiting[job_id]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portraitist.errors import PortraitistError
+from portraitist.ledger import LeaseLost
 
 log = logging.getLogger(__name__)
 PAUSE_S = 0.25  # between two writes
@@ -44,6 +45,9 @@ class Keeper:
             try:
                 self._save(json.dumps(history).encode())
                 self.kept = dict(history["seen"])
-            except PortraitistError as error:  # the session hears of it when it next asks whether it goes on
+            except (
+                PortraitistError,
+                LeaseLost,
+            ) as error:  # the session hears of it when it next asks whether it goes on
                 log.debug("the history could not be kept: %s", error)
             self._over.wait(PAUSE_S)

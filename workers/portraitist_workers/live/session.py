@@ -127,16 +127,20 @@ class Session:
         if isinstance(asked, Set):
             last = self.steps[self.at - 1] if self.at else None
             again = isinstance(last, SetStep) and set(last.values) == set(asked.values) and self._touched
-            self._put(SetStep(values=asked.values), again=again)
+            step = SetStep(values=asked.values)
+            engine.check(step)
+            self._put(step, again=again)
         elif isinstance(asked, DragOn):
             mask = asked.painted()
             blob = None
             if mask is not None:
                 check_movable(mask, None)
                 blob = self._context.put(mask)
-            self._put(DragStep(points=asked.points, mask=blob, guarded=asked.guarded))
+            drag = DragStep(points=asked.points, mask=blob, guarded=asked.guarded)
+            engine.check(drag)
+            self._put(drag)
         elif isinstance(asked, Aim):
-            self._aim([(x, y) for x, y in asked.to])
+            self._aim([(x, y) for x, y in asked.to], engine)
             self._moving = engine.preview(self.steps[: self.at], anew=False)
             return
         elif isinstance(asked, Compare):
@@ -147,7 +151,12 @@ class Session:
                 self._unsettled = True
             return
         elif isinstance(asked, Simple):
-            getattr(self, f"_{asked.do}")()
+            if asked.do == "stop":
+                self._stop(engine)
+            elif asked.do == "close":
+                self._why = "closed"
+            else:
+                self._go(self.at + (1 if asked.do == "redo" else -1))
             return
         self._moving = engine.preview(self.steps[: self.at])
 
@@ -162,7 +171,7 @@ class Session:
         self._unsettled = self._touched = True
         self._points = []
 
-    def _aim(self, to: list[tuple[float, float]]) -> None:
+    def _aim(self, to: list[tuple[float, float]], engine: Engine) -> None:
         last = self.steps[self.at - 1] if self.at else None
         if not isinstance(last, DragStep) or len(last.points) != len(to):
             many = len(last.points) if isinstance(last, DragStep) else 0
@@ -170,29 +179,21 @@ class Session:
                 f"aim names {len(to)} places, and the last step is {f'a drag of {many} points' if many else 'no drag'}",
                 param="to",
             )
+        engine.check_places(to)
         points = [Pull(handle=pull.handle, to=place) for pull, place in zip(last.points, to, strict=True)]
         seen = self._points
         self._put(last.model_copy(update={"points": points}), again=True)
         self._points = seen
 
-    def _stop(self) -> None:
+    def _stop(self, engine: Engine) -> None:
         """The drag's targets become what it has reached; a drag that has not begun is taken back."""
         if self._moving is None or not self.at or not isinstance(self.steps[self.at - 1], DragStep):
             return
         self._moving = None
         if self._points:
-            self._aim([tuple(point["at"]) for point in self._points])
+            self._aim([tuple(point["at"]) for point in self._points], engine)
         else:
-            self._undo()
-
-    def _undo(self) -> None:
-        self._go(self.at - 1)
-
-    def _redo(self) -> None:
-        self._go(self.at + 1)
-
-    def _close(self) -> None:
-        self._why = "closed"
+            self._go(self.at - 1)
 
     def _go(self, at: int) -> None:
         if 0 <= at <= len(self.steps):

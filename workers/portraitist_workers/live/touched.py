@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from portraitist.errors import FaceNotFound
-from portraitist.requests import DragStep, Open
+from portraitist.requests import DragStep, Open, SetStep
 
 from ..detail.fields import smooth, spread
 from ..drag.canvas import Canvas, Place
@@ -78,6 +78,18 @@ class Touched:
         start = {name: round(value, 3) for name, value in zip(judge.attributes.names, measured.tolist(), strict=True)}
         return {"width": width, "height": height, "corners": self._canvas.places(square), "start": start}
 
+    def check(self, step: SetStep | DragStep) -> None:
+        if isinstance(step, SetStep):
+            for leg in legs([step]):
+                if isinstance(leg, SetLeg):
+                    self._work.resolved(leg)
+        else:
+            self._work.task(step, self._work.begin())
+
+    def check_places(self, places: Sequence[tuple[float, float]]) -> None:
+        for number, place in enumerate(places, 1):
+            self._canvas.check_place(number, "target", place)
+
     def preview(self, steps: Steps, *, anew: bool = True) -> Iterator[Shot]:
         way = tuple(legs(steps))
         if not way:
@@ -130,8 +142,9 @@ class Touched:
         for n in range(done, len(way)):
             at = self._work.after(way[n], at, listen)
             self._known[keys[n + 1]] = at
-        for n in range(1, len(way) + 1):
-            self._known.move_to_end(keys[n])
+        for key in keys[1:]:
+            if key in self._known:
+                self._known.move_to_end(key)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return at

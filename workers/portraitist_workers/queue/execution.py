@@ -253,7 +253,7 @@ class JobContext(Gallery):
             self._tell()
 
     def check(self) -> None:
-        self._look()
+        self._patiently(self._look)
         self._listen()
 
     def _tell(self) -> None:
