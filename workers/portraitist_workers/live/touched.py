@@ -18,13 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from portraitist.errors import FaceNotFound
 from portraitist.requests import DragStep, Open, SetStep
 
 from ..detail.fields import smooth, spread
-from ..drag.canvas import Canvas
+from ..drag.canvas import Canvas, Place
 from ..drag.draggan import Options, draggan
 from ..drag.dragged import point_reports, space_of
 from ..drag.hold import Held
+from ..drag.landmarks import landmarks
 from ..drag.task import Step, Task
 from ..editing.carrying import edited_face
 from ..editing.retouching import Leg, Retouching, SetLeg, Standing, kept_after, legs
@@ -107,13 +109,22 @@ class Touched:
         listen()
         photo = None if self._canvas.photo is None else self._work.shown(at)
         face = None if photo is None else edited_face(photo, at.w)
-        shot = Shot(self._view.finished(self._work.generator(at), at, face))
+        shot = Shot(self._view.finished(self._work.generator(at), at, face), parts=self._parts(way, at))
         if not way or not isinstance(way[-1], DragStep) or at.task is None or at.step is None:
             return Settled(shot)
         if self._drag is not None:
             self._drag.landed(at.step)
         told = [point.model_dump(mode="json") for point in point_reports(self._canvas, at.task, at.step)]
         return Settled(shot, {"points": told, "steps": at.step.number})
+
+    def _parts(self, way: Way, at: Standing) -> dict[str, Place]:
+        """Where a drag that names parts of the face would take hold of them."""
+        face = render(self._work.generator(at), at.w) if way else self._canvas.face
+        try:
+            found = landmarks(face)
+        except FaceNotFound:
+            return {}
+        return dict(zip(found, self._canvas.places(torch.tensor(list(found.values()))), strict=True))
 
     def before(self) -> Shot:
         return Shot(self._view.before())
