@@ -62,7 +62,7 @@ def main() -> None:
             "* Share of the yaw: by five points of a detector that steers nothing, against what it says of the render.\n"
             "* Identity: cosine to the render.\n"
             "* Sharpness: against the photo's.",
-            "Processor seconds of an edit, opening of the photo included, median: "
+            "Processor seconds of an edit, median; three of four times the photo was open already: "
             + ", ".join(
                 f"{seconds:.2f} ({name})" for name, seconds in zip(names, busy, strict=True) if seconds == seconds
             )
