@@ -1,5 +1,6 @@
 """Tenants are kept apart: no verb of the SDK, over any ledger, tells one of them anything about another."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from portraitist.collages import Collages
 from portraitist.errors import NotFound, PortraitistError
 from portraitist.jobs import Job
 from portraitist.ledger import NewJob
+from portraitist.live.opening import Opening
 from portraitist.persona import Persona
 from portraitist.picture import Picture
 from portraitist.store import digest_of
@@ -68,6 +70,7 @@ class Tenant:
             "Persona.synthesize": lambda: persona.synthesize(yaw=1),
             "Persona.edit": lambda: persona.edit(b"x", yaw=1),
             "Persona.drag": lambda: persona.drag(points=[("nose", (1, 1))]),
+            "Persona.open": lambda: persona.open(wait=False),
             "Persona.compose": lambda: persona.compose(b"x", portraitist.Part("nose", dx=1)),
             "Persona.transfer": lambda: persona.transfer(b"x", b"y"),
             "Persona.blend": lambda: persona.blend(b"x", b"y"),
@@ -85,6 +88,7 @@ class Tenant:
             "mask": lambda: own.enhance(b"x", portraitist.Mask(ids["blob"])),
             "Jobs.get": lambda: studio.jobs.get(ids["job"]),
             "Jobs.cancel": lambda: studio.jobs.cancel(ids["job"]),
+            "Jobs.live": lambda: asyncio.run(studio.jobs.live(ids["job"]).start()),
             "Job.status": lambda: job.status,
             "Job.done": lambda: job.done,
             "Job.events": lambda: list(job.events(timeout=0.0)),
@@ -167,8 +171,8 @@ def test_all_verbs_are_tried(backend):
         "Webhooks.list",
         "Webhooks.secret",
     }
-    for cls in (Personas, Persona, Collages, Jobs, Job, Webhooks):
-        owner = "Persona" if cls is Collages else cls.__name__
+    for cls in (Personas, Persona, Collages, Opening, Jobs, Job, Webhooks):
+        owner = "Persona" if cls in (Collages, Opening) else cls.__name__
         verbs = {f"{owner}.{name}" for name in vars(cls) if not name.startswith("_")}
         assert verbs <= tried | needs_no_id
 

@@ -74,7 +74,6 @@ class OpenPhoto:
         self._refused: PortraitistError | None = None
         self._ended: Json | None = None
         self._last = 0  # number of the last command that changes the picture
-        self._dragged = False
         called(self._session.start())
         self._pump = asyncio.run_coroutine_threadsafe(self._listen(), loop())
         self._until(lambda: self._session.state.get("status") == "open", None)
@@ -103,7 +102,6 @@ class OpenPhoto:
             check_movable(data, None)
             painted = base64.b64encode(data).decode()
         self._change({"do": "drag", "points": wanted, "mask": painted, "guarded": guarded})
-        self._dragged = True
         if not wait:
             return []
         self._rest()

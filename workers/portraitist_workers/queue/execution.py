@@ -347,7 +347,7 @@ class JobContext(Gallery):
                     if time.monotonic() - renewed > self._lease_s / 3:
                         self._ledger.heartbeat(self._row.id, self._row.token, lease_s=self._lease_s)
                         renewed = time.monotonic()
-                except LeaseLost:
+                except (LeaseLost, PersonaDeleted):
                     self.lost = True
                     return
                 except (
