@@ -81,11 +81,9 @@ def main() -> None:
             continue
         (kept / f"{name}.md").write_text("\n\n".join(PARTS[name](args)))
         print(f"{name} is measured", flush=True)
-    write(
-        "collage",
-        "Joined pictures, wider photos, styles",
-        [f.read_text() for n in PARTS if (f := kept / f"{n}.md").is_file()],
-    )
+    several = "Parts may be measured in several runs. The command above is the last one's."
+    parts = [file.read_text() for name in PARTS if (file := kept / f"{name}.md").is_file()]
+    write("collage", "Joined pictures, wider photos, styles", [several, *parts])
 
 
 @torch.no_grad()
