@@ -22,20 +22,26 @@ SHOTS = os.environ.get("PORTRAITIST_TEST_SHOTS")  # a folder: `make screenshots`
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def program():
+    """Chromium's."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         pytest.skip("there is no Chromium; install it (Debian: apt-get install chromium)")
+    return found
+
+
+@pytest.fixture(scope="module")  # it keeps an event loop running, beside which no other file's tests could run theirs
+def chromium(program):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found)
+        browser = playwright.chromium.launch(executable_path=program)
         yield browser
         browser.close()
 
 
 @pytest.fixture(scope="session")
-def served(chromium, tmp_path_factory):
+def served(program, tmp_path_factory):
     """A server that knows ana."""
     home = tmp_path_factory.mktemp("studio") / "home"
     plant(home, "ana", people)
@@ -128,7 +134,7 @@ def picture(page, *, like=None, unlike=(), where=".stage:visible img:visible"):
         if page.locator(".stage[aria-busy=true]:visible").count() or not image.count():
             return None
         seen = pixels(image)
-        return seen if (like is None or seen == like) and seen not in unlike else None
+        return seen if seen and (like is None or seen == like) and seen not in unlike else None
 
     return until(page, look)
 
@@ -145,9 +151,9 @@ def drop(page, where, *paths):
 
 
 def pixels(image):
-    """What an <img> shows, as text that can be compared."""
+    """What an <img> shows, as text that can be compared; None while it changes."""
     return image.evaluate(
-        """async (image) => { await image.decode(); const c = document.createElement('canvas'); c.width = c.height = 48;
+        """async (image) => { try { await image.decode() } catch { return null } const c = document.createElement('canvas'); c.width = c.height = 48;
            const pen = c.getContext('2d'); pen.drawImage(image, 0, 0, 48, 48); return [...pen.getImageData(0, 0, 48, 48).data].join() }"""
     )
 

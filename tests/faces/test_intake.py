@@ -295,7 +295,7 @@ def test_few_photos_are_warned_about_with_advice():
 def test_bytes_may_come_lazily_and_steps_may_stop_the_work():
     paths = person_photos("ada")[:4]
 
-    def stop(done: int, total: int, name: str) -> None:
+    def stop(done: int, *_: object) -> None:
         if done == 2:
             raise KeyboardInterrupt
 
