@@ -123,7 +123,8 @@ def until(page, condition):
         if value := condition():
             return value
         page.wait_for_timeout(30)
-    raise AssertionError("it did not happen in time")
+    said = page.locator("[role=alert]:visible, .busy:visible").all_inner_texts()
+    raise AssertionError(f"it did not happen in time; the page says {said}")
 
 
 def picture(page, *, like=None, unlike=(), where=".stage:visible img:visible"):
@@ -153,7 +154,8 @@ def drop(page, where, *paths):
 def pixels(image):
     """What an <img> shows, as text that can be compared; None while it changes."""
     return image.evaluate(
-        """async (image) => { try { await image.decode() } catch { return null } const c = document.createElement('canvas'); c.width = c.height = 48;
+        """async (image) => { try { await image.decode() } catch { return null }
+           const c = document.createElement('canvas'); c.width = c.height = 48;
            const pen = c.getContext('2d'); pen.drawImage(image, 0, 0, 48, 48); return [...pen.getImageData(0, 0, 48, 48).data].join() }"""
     )
 

@@ -64,7 +64,7 @@ export function useUrl(address) {
   const [url, setUrl] = useState("");
   useEffect(() => {
     let here = true;
-    if (address) fetchPicture(address).then((found) => here && setUrl(found), () => {});
+    if (address) fetchPicture(address).then((found) => here && setUrl(found), (error) => here && set({ trouble: error }));
     else setUrl("");
     return () => void (here = false);
   }, [address]);
