@@ -65,7 +65,7 @@ PHASES = (
     Phase(64, 32, 50_000, 2e-3, 1.5e-3),
     Phase(64, 32, 30_000, 1.5e-3, 1.2e-3, perceptual=0.3, local=1.0),
     Phase(128, 32, 30_000, 1.2e-3, 1e-3, perceptual=0.3, local=1.0, ema=0.999),
-    Phase(128, 32, 70_000, 1e-3, 5e-5, perceptual=0.4, edges=0.4, local=1.0, ema=0.998),
+    Phase(128, 32, 40_000, 1e-3, 5e-5, perceptual=0.4, edges=0.4, local=1.0, ema=0.998),
 )
 
 
