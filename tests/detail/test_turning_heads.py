@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from portraitist_workers.detail import carry
+from portraitist_workers.detail.fields import resized, sampled
 from portraitist_workers.detail.hold import head_motion, held
 from portraitist_workers.detail.membrane import membrane
 from portraitist_workers.detail.mesh import Seen, points_of
+from portraitist_workers.detail.parts import heads_of
 from portraitist_workers.editing.carrying import edited_face
 from portraitist_workers.editing.opening import open_photo
 from portraitist_workers.faces.align import WHOLE, crop
@@ -31,8 +34,13 @@ def turned():
     person = WarmPersona("per_prior", "", model(1))
     photo = open_photo(person, NEW.read_bytes(), "new.jpg", None, space="w_plus", seed=0, on_stage=lambda _: print)
     axes = person.model.axes
-    change = torch.tensor([[14.0 if name == "yaw" else 0.0 for name in axes.names]]).to(photo.w)
-    return photo, axes.move(photo.w, change)
+    return photo, moved_by(axes, photo.w, 14.0), axes
+
+
+def moved_by(axes, w, degrees):
+    """`w` with another yaw."""
+    change = torch.tensor([[degrees if name == "yaw" else 0.0 for name in axes.names]]).to(w)
+    return axes.move(w, change)
 
 
 def yaw(face):
@@ -42,7 +50,7 @@ def yaw(face):
 
 
 def test_the_face_turns_as_far_as_the_generators_picture(turned):
-    photo, w = turned
+    photo, w, _ = turned
     face = edited_face(photo, w)
     result = paste(photo.subject.photo, photo.subject.frame, face, others=()).image
     frames = photo.subject.frame, photo.subject.frame.within(face.square)
@@ -55,7 +63,7 @@ def test_the_face_turns_as_far_as_the_generators_picture(turned):
 
 
 def test_body_and_background_stay(turned):
-    photo, w = turned
+    photo, w, _ = turned
     frame = photo.subject.frame
     result = paste(photo.subject.photo, frame, edited_face(photo, w), others=()).image
     moved = np.abs(crop(result, frame, 256).astype(int) - crop(photo.subject.photo, frame, 256)).mean(2)
@@ -63,6 +71,22 @@ def test_body_and_background_stay(turned):
     assert moved[~head].mean() < 1.5
     assert moved[235:].mean() < 2.5  # the neck at the crop's lower border
     assert moved[96:160, 96:160].mean() > 8  # negative control: the face
+
+
+def test_a_side_that_comes_into_view_is_no_hole(turned, monkeypatch):
+    """The photo does not show it, so its pixels cannot: the generator's picture does."""
+    photo, axes = turned[0], turned[2]
+    w = moved_by(axes, photo.w, -18.0)
+    face = edited_face(photo, w)
+    small = photo.scene.small
+    bare = small.matte.astype(float) - sampled(small.matte, face.source) > 200
+    head = bare & (resized(heads_of(to_uint8(render(photo.generator, w)))[0], 256) > 0.9)
+    assert head.sum() > 30 and np.median(face.trust[head]) < 0.3
+    assert face.trust[~bare].mean() > 0.5  # elsewhere it is the photo's pixels
+    photo.faces.clear()
+    monkeypatch.setattr(carry, "_GAP", 2.0)  # negative control: never looked for
+    assert np.median(edited_face(photo, w).trust[head]) > 0.7
+    photo.faces.clear()
 
 
 def test_a_picture_is_held_by_what_turns_it_about():

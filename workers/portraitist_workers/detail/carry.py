@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..faces.edited import EditedFace, before_background
+from ..faces.edited import EditedFace, Layers, before_background
 from ..faces.paste import ramp
 from .around import around
 from .fields import SIDE, is_grey, resized, sampled, smooth, spread, through_points
 from .motion import Motion
+from .parts import heads_of
 from .scene import Scene
 
 _AGREE = 14.0  # grey levels: a difference of this size between the moved picture and the edited one is no motion
@@ -23,6 +24,7 @@ _TONE = 0.03  # width of what counts as tone
 _ROUNDS = 3
 _CAME = 0.015  # of the side: who moved so far came to be elsewhere
 _LIGHT = -0.3, 0.4  # change of brightness by a turn, at most: shares of it
+_GAP = 0.3  # of a pixel: less is the outline's softness
 _CHANGE = 4.0  # grey levels: smaller changes of the picture are its noise
 
 
@@ -52,7 +54,7 @@ def carried(scene: Scene, motion: Motion, *, light: bool = False) -> EditedFace:
     bare = (1 - there.matte.astype(np.float32) / 255) * np.clip(np.linalg.norm(source, axis=2) / _CAME, 0, 1)
     face = inner * (sampled(scene.skin, source) + bare).clip(0, 1)
     fine = sampled(fine, to_after) * (1 - bare)
-    trust = 1 - face * (1 - fine)
+    trust = (1 - face * (1 - fine)) * (1 - _uncovered(scene, there, motion, to_after))
 
     new, old = sampled(after, to_after), sampled(before, to_before)
     change, seen = new - old, face * fine
@@ -73,6 +75,16 @@ def carried(scene: Scene, motion: Motion, *, light: bool = False) -> EditedFace:
         moved=moved,
         layers=scene.layers,
     )
+
+
+def _uncovered(scene: Scene, there: Layers, motion: Motion, to_after: np.ndarray) -> np.ndarray:
+    """[SIDE, SIDE] in [0, 1]: where the photo shows the person and the moved photo no longer does, but the generator's picture still does.
+    A turn brought a side of the head into view that the photo does not have."""
+    gap = (scene.small.matte.astype(np.float32) - there.matte) / 255
+    if gap.max() <= _GAP:
+        return np.zeros_like(gap)
+    [head] = heads_of([motion.after.picture])
+    return smooth(np.clip(2 * gap, 0, 1) * sampled(head, to_after), 0.006)
 
 
 def _as_light(tone: np.ndarray, moved: np.ndarray) -> np.ndarray:
