@@ -30,6 +30,7 @@ _HOME = {
     "degradations": ("Downsample", "GaussianBlur", "Greyscale", "Jpeg", "Mask", "MotionBlur", "Noise"),
     "results": (
         "AttributeReport",
+        "FoundFace",
         "PersonaRecord",
         "PhotoVerdict",
         "PictureReport",
@@ -99,6 +100,7 @@ __all__ = [
     "Event",
     "FaceNotFound",
     "Failed",
+    "FoundFace",
     "GaussianBlur",
     "Greyscale",
     "Grid",
@@ -213,7 +215,16 @@ if TYPE_CHECKING:
     from .provenance.search import MarkFound
     from .provenance.verify import Verdict, verify
     from .pulls import By
-    from .results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, PointReport, Progress, Reach
+    from .results import (
+        AttributeReport,
+        FoundFace,
+        PersonaRecord,
+        PhotoVerdict,
+        PictureReport,
+        PointReport,
+        Progress,
+        Reach,
+    )
     from .segmentation import Segmentation
     from .studio import Studio, connect
     from .vault.receipts import Receipt

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import InvalidRequest, NotFound, PersonaDeleted, StorageError
 from .ledger import DEFAULT_TENANT, Ledger, RedisLedger, SqliteLedger
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
+class Allowance(Protocol):
+    """How many more jobs may be submitted. Both raise QuotaExceeded."""
+
+    def check(self) -> None:
+        """Whether there is one."""
+
+    def take(self) -> Callable[[], None]:
+        """Count one more. Gives what takes that back."""
+
+
 @dataclass(frozen=True)
 class Backend:
     ledger: Ledger
@@ -34,6 +45,7 @@ class Backend:
     priority: int = 0  # of the jobs that are submitted through it
     webhook: Webhook | None = None  # for jobs that are submitted without one of their own
     idempotency_key: str | None = None  # of the one job that is submitted through it
+    allowance: Allowance | None = None  # what its jobs count against
 
     @property
     def shared(self) -> bool:

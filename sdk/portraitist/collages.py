@@ -1,4 +1,4 @@
-"""What a persona makes of two photos, of several portraits at once, or in another style."""
+"""What a persona makes of two photos, of one photo in several ways, of several portraits at once, or in another style."""
 
 from __future__ import annotations
 
@@ -7,9 +7,23 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from .errors import InvalidRequest
 from .jobs import Job
-from .photos import PhotoLike, read, stored
+from .masks import TAKEN, check_white
+from .patches import Patches, moved_patches
+from .photos import PhotoLike, read, read_bytes, stored
 from .picture import Picture
-from .requests import Blend, Direction, Extend, Region, Restyle, Strict, Strip, StyledRegion, Transfer
+from .requests import (
+    Blend,
+    Direction,
+    Extend,
+    Face,
+    Region,
+    Restyle,
+    Strict,
+    Strip,
+    StyledRegion,
+    Transfer,
+    Variations,
+)
 from .submission import Uploads, build
 from .targets import expanded
 from .webhooks.wire import Webhook
@@ -44,8 +58,11 @@ class Collages:
         photo: PhotoLike,
         like: PhotoLike,
         *,
-        region: str = "smile",
+        region: str | None = None,
+        mask: PhotoLike | None = None,
         strength: float = 1.0,
+        face: Face = None,
+        like_face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -56,8 +73,11 @@ class Collages:
         photo: PhotoLike,
         like: PhotoLike,
         *,
-        region: str = "smile",
+        region: str | None = None,
+        mask: PhotoLike | None = None,
         strength: float = 1.0,
+        face: Face = None,
+        like_face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -67,21 +87,35 @@ class Collages:
         photo: PhotoLike,
         like: PhotoLike,  # another photo of the person; it has what `photo` shall get
         *,
-        region: str = "smile",  # smile, eyes or nose
+        region: str | None = None,  # smile, eyes or nose; None: the smile, or the mask
+        mask: PhotoLike | None = None,  # in its place: black and white, of `photo`'s size; white is taken, black stays
         strength: float = 1.0,  # 0 to 1
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
+        like_face: Face = None,  # ... and in `like`
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,
     ) -> Any:
         """The best take of two: the photo, with a part of the face as it is in the other photo. The head's pose stays, and so does
-        everything outside the region, bit for bit.
+        everything outside the region or the mask's white, bit for bit.
 
-        Raises InvalidRequest for an unknown region, FaceNotFound when either photo does not show this person."""
-        _known("region", region, REGIONS)
+        Raises InvalidRequest for an unknown region and for a mask that cannot be meant, FaceNotFound when either photo does not show this
+        person."""
+        if region is not None:
+            _known("region", region, REGIONS)
+            if mask is not None:
+                raise InvalidRequest("region and mask both say what is taken; give one of them", param="mask")
+        name, source = read(photo)
         uploads = Uploads(self._backend, self.id)
+        painted = None
+        if mask is not None:
+            file = read_bytes(mask, default="mask")[1]
+            check_white(file, source if isinstance(source, bytes) else None, TAKEN)
+            painted = uploads.add(file)
         request = build(
-            Transfer, persona_id=self.id, photo=stored(uploads, *read(photo)), like=stored(uploads, *read(like)), region=region,
-            strength=strength, seed=seed,
+            Transfer, persona_id=self.id, photo=stored(uploads, name, source), like=stored(uploads, *read(like)),
+            region=region if painted else region or "smile", mask=painted, strength=strength,
+            face=face, like_face=like_face, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
 
@@ -92,6 +126,8 @@ class Collages:
         other: PhotoLike,
         *,
         mask: str | float = "left-right",
+        face: Face = None,
+        other_face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -103,6 +139,8 @@ class Collages:
         other: PhotoLike,
         *,
         mask: str | float = "left-right",
+        face: Face = None,
+        other_face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -114,6 +152,8 @@ class Collages:
         *,
         mask: str
         | float = "left-right",  # or right-left, top-bottom, bottom-top; a number: so much of the other everywhere
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
+        other_face: Face = None,  # ... and in `other`
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,
@@ -129,9 +169,64 @@ class Collages:
             )
         uploads = Uploads(self._backend, self.id)
         request = build(
-            Blend, persona_id=self.id, photo=stored(uploads, *read(photo)), other=stored(uploads, *read(other)), mask=mask, seed=seed
+            Blend, persona_id=self.id, photo=stored(uploads, *read(photo)), other=stored(uploads, *read(other)), mask=mask,
+            face=face, other_face=other_face, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
+
+    @overload
+    def variations(
+        self,
+        photo: PhotoLike,
+        *,
+        patches: Patches | None = None,
+        n: int = 8,
+        strength: float = 0.5,
+        layers: Sequence[int] = (8,),
+        face: Face = None,
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: Literal[True] = True,
+    ) -> list[Picture]: ...
+    @overload
+    def variations(
+        self,
+        photo: PhotoLike,
+        *,
+        patches: Patches | None = None,
+        n: int = 8,
+        strength: float = 0.5,
+        layers: Sequence[int] = (8,),
+        face: Face = None,
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: Literal[False],
+    ) -> Job[list[Picture]]: ...
+    def variations(
+        self,
+        photo: PhotoLike,
+        *,
+        patches: Patches
+        | None = None,  # [((150, 120, 260, 170), By(0, -8))]: boxes of the photo, px, and how far they go; None: at random
+        n: int = 8,  # so many pictures, 1 to 64; of patches of your own, picture k goes k/n of the way
+        strength: float = 0.5,  # 0 to 1: how far patches go that are drawn at random
+        layers: Sequence[int] = (8,),  # sizes of the feature maps in which they move: 8, 16, 32, 64
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
+        seed: int = 0,  # another seed draws other patches
+        webhook: Webhook | None = None,
+        wait: bool = True,
+    ) -> Any:
+        """Variations of one photo: patches of the generator's features move, and the face with them. The rest of the photo stays around the
+        face.
+
+        Raises InvalidRequest for patches that cannot be meant, FaceNotFound when the photo does not show this person."""
+        wanted = [] if patches is None else moved_patches(patches)
+        uploads = Uploads(self._backend, self.id)
+        request = build(
+            Variations, persona_id=self.id, photo=stored(uploads, *read(photo)), patches=wanted, n=n, strength=strength,
+            layers=list(layers), face=face, seed=seed,
+        )  # fmt: skip
+        return self._submit(request, uploads, {"kind": "list"}, wait, webhook)
 
     @overload
     def strip(
@@ -231,6 +326,7 @@ class Collages:
         strength: float = 1.0,
         region: str | None = None,
         preset: str = "fast",
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -244,6 +340,7 @@ class Collages:
         strength: float = 1.0,
         region: str | None = None,
         preset: str = "fast",
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -256,6 +353,7 @@ class Collages:
         strength: float = 1.0,  # 0 to 1
         region: str | None = None,  # head, face, hair, eyes, smile, nose or background; None: the whole aligned face
         preset: str = "fast",  # "best": the generator is tuned to the photo first, which takes seconds
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,
@@ -272,7 +370,8 @@ class Collages:
         uploads = Uploads(self._backend, self.id)
         given = None if photo is None else stored(uploads, *read(photo))
         request = build(
-            Restyle, persona_id=self.id, photo=given, style=style, strength=strength, region=region, preset=preset, seed=seed
+            Restyle, persona_id=self.id, photo=given, style=style, strength=strength, region=region, preset=preset,
+            face=face, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
 

@@ -14,7 +14,7 @@ PortraitistError
 │   └── PersonaExpired        its consent, or the time that it was to be kept, is over
 ├── ConsentMissing            a persona cannot be created here without the person's recorded consent
 ├── ConsentExpired            the consent for a persona to create is over already
-├── QuotaExceeded             the tenant has as many queued jobs or personas as it may; `.quota`, `.count`, `.limit`
+├── QuotaExceeded             as many queued jobs or personas of a tenant, or jobs of a key, as there may be; `.quota`, `.count`, `.limit`
 ├── Conflict                  the name or idempotency key is taken by a different request
 ├── PriorUnavailable          the generator's or a network's weights are missing or damaged
 │   ├── PriorRefused          a file to import that is no generator, or not one that can be read safely (`param`: the file)
@@ -105,9 +105,14 @@ class PhotosUnusable(PortraitistError):
 
 
 class FaceNotFound(PortraitistError):
-    """No face, or not this persona's face, in a picture to edit or enhance."""
+    """No face, or not this persona's face, in a picture to edit or enhance. `.faces` are those that were found."""
 
     status = 422
+
+    @property
+    def faces(self) -> list[dict[str, Any]]:
+        """Each with its `corners` in px of the photo, and its `likeness` to the person."""
+        return list(self.details.get("faces", ()))
 
 
 class NotFound(PortraitistError):
@@ -141,13 +146,13 @@ class ConsentExpired(PortraitistError):
 
 
 class QuotaExceeded(PortraitistError):
-    """The tenant has as many queued jobs or personas as it may have."""
+    """The tenant has as many queued jobs or personas as it may have, or the API key has submitted as many jobs today as it may."""
 
     status = 429
 
     @property
     def quota(self) -> str | None:
-        """Which one: "queued" or "personas"."""
+        """Which one: "queued", "personas" or "jobs"."""
         return self.details.get("quota")
 
     @property

@@ -1,5 +1,5 @@
-"""Is a picture a mask: black and white, of the photo's shape? For `Mask`, with something missing and something left; for a drag, with
-something that may move and something that stays.
+"""Is a picture a mask: black and white, of the photo's shape? For `Mask`, with something missing and something left; for a drag and a
+transfer, with something that changes and something that stays.
 
 The SDK asks before it uploads, the worker again: it also sees photos given by address.
 """
@@ -7,6 +7,7 @@ The SDK asks before it uploads, the worker again: it also sees photos given by a
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import InvalidRequest
@@ -24,7 +25,26 @@ EXPECTED = (
     "a mask is black and white and has the photo's shape: white where pixels are missing, black where they are kept"
 )
 
-MOVABLE = "a drag's mask is black and white and has the photo's shape: white where it may move, black where it stays"
+
+@dataclass(frozen=True)
+class Purpose:
+    """What the white of a mask is for, and what is wrong with one that is all `black` or all `white`."""
+
+    expected: str
+    black: str
+    white: str
+
+
+MOVABLE = Purpose(
+    "a drag's mask is black and white and has the photo's shape: white where it may move, black where it stays",
+    "the mask is all black, so nothing may move; paint what may move white",
+    "the mask is all white, so all may move; leave it out",
+)
+TAKEN = Purpose(
+    "a transfer's mask is black and white and has the photo's shape: white where the other photo is taken, black where the photo stays",
+    "the mask is all black, so nothing is taken from the other photo; paint what shall be taken white",
+    "the mask is all white, so nothing of the photo would stay; paint what shall stay black",
+)
 
 
 def check_mask(mask: Image, photo: tuple[int, int] | None) -> None:
@@ -82,30 +102,30 @@ def _size(photo: bytes) -> tuple[int, int] | None:
         return None
 
 
-def check_movable(mask: bytes, photo: bytes | None) -> None:
-    """Is an encoded picture a mask for a drag, white where the photo may move? Raises InvalidRequest; what cannot be decoded is left to
-    the worker. `photo`: the file that it belongs to, None where that is not at hand."""
+def check_white(mask: bytes, photo: bytes | None, purpose: Purpose) -> None:
+    """Is an encoded picture a mask for this purpose? Raises InvalidRequest; what cannot be decoded is left to the worker. `photo`: the file
+    that it belongs to, None where that is not at hand."""
     try:
         picture, size = _upright(mask), None if photo is None else _size(photo)
     except InvalidRequest as error:
-        raise InvalidRequest(error.message, param="mask") from error
+        raise InvalidRequest(error.message.replace(EXPECTED, purpose.expected), param="mask") from error
     if picture is not None:
-        check_movable_picture(picture, size)
+        check_white_picture(picture, size, purpose)
 
 
-def check_movable_picture(mask: Image, photo: tuple[int, int] | None) -> None:
-    """As `check_movable`, decoded. photo: (width, height)."""
+def check_white_picture(mask: Image, photo: tuple[int, int] | None, purpose: Purpose) -> None:
+    """As `check_white`, decoded. photo: (width, height)."""
     try:
         if photo is not None:
             _check_shape(mask.size, photo)
         _check_kind(mask)
     except InvalidRequest as error:
-        raise InvalidRequest(error.message.replace(EXPECTED, MOVABLE), param="mask") from error
+        raise InvalidRequest(error.message.replace(EXPECTED, purpose.expected), param="mask") from error
     white = _share(mask.convert("L"), 128, 256)
     if white == 0:
-        raise InvalidRequest("the mask is all black, so nothing may move; paint what may move white", param="mask")
+        raise InvalidRequest(purpose.black, param="mask")
     if white == 1:
-        raise InvalidRequest("the mask is all white, so all may move; leave it out", param="mask")
+        raise InvalidRequest(purpose.white, param="mask")
 
 
 def _check_shape(mask: tuple[int, int], photo: tuple[int, int]) -> None:

@@ -25,7 +25,9 @@ from .requests import (
     Edit,
     Enhance,
     Extend,
+    FindFaces,
     LearnStyle,
+    Move,
     Open,
     Photo,
     Restyle,
@@ -33,8 +35,9 @@ from .requests import (
     Strip,
     Synthesize,
     Transfer,
+    Variations,
 )
-from .results import Closed, PersonaRecord, Pictures
+from .results import Closed, Faces, PersonaRecord, Pictures
 from .styles.record import StyleRecord
 
 GB = 2**30
@@ -55,6 +58,7 @@ class Operation:
     photos: tuple[str, ...] = ()  # fields that hold a Photo, a list of them, or None
     judges_photos: bool = False  # a photo that cannot be fetched gets a verdict; else the job fails
     shares_passes: bool = False  # several such jobs can make their pictures in one pass
+    anybody: bool = False  # it needs no person: a prior alone does it with a photo of anybody
 
     @property
     def name(self) -> str:
@@ -91,6 +95,18 @@ def operation(name: str) -> Operation:
     return OPERATIONS[name]
 
 
+def check_anybody(request: Any) -> None:
+    """Refuse what needs a person, or is no photo, where nobody was learnt. Raises InvalidRequest."""
+    row = operation(request.operation)
+    if not row.anybody:
+        able = ", ".join(name for name, one in OPERATIONS.items() if one.anybody)
+        raise InvalidRequest(
+            f"{row.name} needs a person: a prior alone does {able}; create a persona from photos", param="persona_id"
+        )
+    if not row.photos_of(request):
+        raise InvalidRequest(f"{row.name} by a prior alone needs a photo; give one", param="photo")
+
+
 def parsed(request: Any) -> BaseModel:
     """A request from its JSON. Raises InvalidRequest, and pydantic's ValidationError."""
     name = request.get("operation", "") if isinstance(request, Mapping) else ""
@@ -109,17 +125,20 @@ _WORKERS = "portraitist_workers.operations."
 add(Operation(CreatePersona, PersonaRecord, _WORKERS + "personalize", "personalise", **LEARNING))
 add(Operation(AddPhotos, PersonaRecord, _WORKERS + "add", "add photos", **LEARNING))
 add(Operation(Synthesize, Pictures, _WORKERS + "synthesize", "synthesise", shares_passes=True))
-add(Operation(Edit, Pictures, _WORKERS + "edit", "edit", photos=("photo",)))
-add(Operation(Drag, Pictures, _WORKERS + "drag", "drag", photos=("photo",)))
-add(Operation(Open, Closed, _WORKERS + "open", "hold open", lane="live", photos=("photo",)))
-add(Operation(Retouch, Pictures, _WORKERS + "retouch", "retouch", photos=("photo",)))
+add(Operation(Edit, Pictures, _WORKERS + "edit", "edit", photos=("photo",), anybody=True))
+add(Operation(Drag, Pictures, _WORKERS + "drag", "drag", photos=("photo",), anybody=True))
+add(Operation(Move, Pictures, _WORKERS + "move", "move", photos=("photo",), anybody=True))
+add(Operation(Open, Closed, _WORKERS + "open", "hold open", lane="live", photos=("photo",), anybody=True))
+add(Operation(Retouch, Pictures, _WORKERS + "retouch", "retouch", photos=("photo",), anybody=True))
 add(Operation(Transfer, Pictures, _WORKERS + "transfer", "transfer", photos=("photo", "like")))
 add(Operation(Blend, Pictures, _WORKERS + "blend", "blend", photos=("photo", "other")))
 add(Operation(Extend, Pictures, _WORKERS + "extend", "extend", photos=("photo",)))
 add(Operation(Restyle, Pictures, _WORKERS + "restyle", "restyle", photos=("photo",)))
+add(Operation(Variations, Pictures, _WORKERS + "variations", "vary", photos=("photo",)))
 add(Operation(Strip, Pictures, _WORKERS + "strip", "strip"))
 add(Operation(Compose, Pictures, _WORKERS + "compose", "edit part by part", photos=("photo", "like")))
 add(Operation(Enhance, Pictures, _WORKERS + "enhance", "restore", photos=("photo",)))
+add(Operation(FindFaces, Faces, _WORKERS + "faces", "find faces", photos=("photo",)))
 add(
     Operation(CalibratePrior, PriorRecord, _WORKERS + "calibrate", "calibrate", lane="tune", memory=2 * GB, learns=True)
 )

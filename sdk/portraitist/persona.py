@@ -18,13 +18,27 @@ from .jobs import Job, handle_of
 from .labels import checked_labels, uploaded
 from .ledger import JobRow
 from .live.opening import Opening
-from .masks import check_files, check_movable
+from .masks import MOVABLE, check_files, check_white
+from .operations import check_anybody
 from .parts import Part, changes
 from .photos import Link, PhotoLike, read, read_bytes, stored
 from .picture import Grid, Picture
-from .pulls import Points, pulls
-from .requests import AddPhotos, Compose, Drag, Edit, Enhance, Photo, Strict, Synthesize
-from .results import PersonaRecord, PhotoVerdict, Reach
+from .pulls import Place, Points, movement, pulls
+from .requests import (
+    AddPhotos,
+    Background,
+    Compose,
+    Drag,
+    Edit,
+    Enhance,
+    Face,
+    FindFaces,
+    Move,
+    Photo,
+    Strict,
+    Synthesize,
+)
+from .results import Faces, FoundFace, PersonaRecord, PhotoVerdict, Reach
 from .store import is_digest
 from .submission import Uploads, build, submit
 from .targets import KEEP, check_name, expanded
@@ -110,6 +124,7 @@ class Persona(Collages, Opening):
         n: None = None,
         grid: None = None,
         size: Literal["native", 512] | None = None,
+        background: Background = "plain",
         parts: Mapping[str, int] | None = None,
         seed: int = 0,
         strict: Strict = False,
@@ -124,6 +139,7 @@ class Persona(Collages, Opening):
         n: int,
         grid: None = None,
         size: Literal["native", 512] | None = None,
+        background: Background = "plain",
         parts: Mapping[str, int] | None = None,
         seed: int = 0,
         strict: Strict = False,
@@ -138,6 +154,7 @@ class Persona(Collages, Opening):
         n: None = None,
         grid: tuple[str, str],
         size: Literal["native", 512] | None = None,
+        background: Background = "plain",
         parts: Mapping[str, int] | None = None,
         seed: int = 0,
         strict: Strict = False,
@@ -152,6 +169,7 @@ class Persona(Collages, Opening):
         n: int | None = None,
         grid: tuple[str, str] | None = None,
         size: Literal["native", 512] | None = None,
+        background: Background = "plain",
         parts: Mapping[str, int] | None = None,
         seed: int = 0,
         strict: Strict = False,
@@ -166,6 +184,7 @@ class Persona(Collages, Opening):
         n: int | None = None,
         grid: tuple[str, str] | None = None,
         size: Literal["native", 512] | None = None,
+        background: Background = "plain",
         parts: Mapping[str, int] | None = None,
         seed: int = 0,
         strict: Strict = False,
@@ -180,6 +199,7 @@ class Persona(Collages, Opening):
         grid: tuple[str, str] | None = None,  # two attributes over their reach: the first across, the second down
         size: Literal["native", 512]
         | None = None,  # 512: with the photos' fine detail, if few pictures are asked the default
+        background: Background = "plain",  # "generated": all that the generator drew behind the person
         parts: Mapping[str, int] | None = None,  # part -> seed of a face that nobody has (a persona of "default-parts")
         seed: int = 0,  # the same seed gives the same pictures
         strict: Strict = False,  # outside the person's reach refuse (OutOfRange), don't clamp; "photos": outside what photos show
@@ -201,6 +221,7 @@ class Persona(Collages, Opening):
             columns=batch.columns,
             same_person_state=batch.varies,
             size=size,
+            background=background,
             strict=strict,
             seed=seed,
         )
@@ -216,6 +237,8 @@ class Persona(Collages, Opening):
         relative: bool = False,
         preset: str = "fast",
         space: str = "w_plus",
+        frames: int = 0,
+        face: Face = None,
         part: str | None = None,
         like: PhotoLike | None = None,
         shape: PhotoLike | None = None,
@@ -234,6 +257,8 @@ class Persona(Collages, Opening):
         relative: bool = False,
         preset: str = "fast",
         space: str = "w_plus",
+        frames: int = 0,
+        face: Face = None,
         part: str | None = None,
         like: PhotoLike | None = None,
         shape: PhotoLike | None = None,
@@ -252,6 +277,8 @@ class Persona(Collages, Opening):
         relative: bool = False,
         preset: str = "fast",
         space: str = "w_plus",
+        frames: int = 0,
+        face: Face = None,
         part: str | None = None,
         like: PhotoLike | None = None,
         shape: PhotoLike | None = None,
@@ -269,6 +296,8 @@ class Persona(Collages, Opening):
         relative: bool = False,  # values are changes (yaw=-15: 15 degrees to the left of now), not targets
         preset: str = "fast",  # "best": the generator is tuned to the photo first, which takes seconds
         space: str = "w_plus",  # where the photo is sought: "w" edits most freely, "s" fits closest before any tuning
+        frames: int = 0,  # so many pictures of the way there, in `picture.way`
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         part: str
         | None = None,  # change this part alone (a persona of "default-parts"): values are the part's own then
         like: PhotoLike | None = None,  # with part: the photo that it is taken from
@@ -286,8 +315,12 @@ class Persona(Collages, Opening):
         if part is not None:
             if relative:
                 raise InvalidRequest("a part's values are targets; leave relative out", param="relative")
+            if frames:
+                raise InvalidRequest("a part's change has no way to show; leave frames out", param="frames")
             one = Part(part, like, shape, texture, values=values)
-            return self.compose(photo, one, space=space, strict=strict, seed=seed, webhook=webhook, wait=wait)
+            return self.compose(
+                photo, one, space=space, face=face, strict=strict, seed=seed, webhook=webhook, wait=wait
+            )
         pinned = [name for name, value in values.items() if isinstance(value, str) and value == KEEP]
         values = {name: value for name, value in values.items() if name not in pinned}
         for name in pinned:
@@ -297,12 +330,17 @@ class Persona(Collages, Opening):
                 "edit() needs at least one attribute to change, as in edit(photo, yaw=-15)", param="values"
             )
         batch = expanded(values, persona=self.name, reach=self.reach, relative=relative, strict=strict)
+        if frames and len(batch.values) != 1:
+            raise InvalidRequest(
+                "a way leads to one picture; give each attribute one value, or leave frames out", param="frames"
+            )
         uploads = Uploads(self._backend, self.id)
         request = build(
             Edit, persona_id=self.id, photo=self._photo(photo, uploads), values=batch.values, columns=batch.columns,
-            pinned=pinned, relative=relative, preset=preset, space=space, strict=strict, seed=seed,
+            pinned=pinned, relative=relative, preset=preset, space=space, frames=frames, face=face,
+            strict=strict, seed=seed,
         )  # fmt: skip
-        return self._submit(request, uploads, batch.shape, wait, webhook)
+        return self._submit(request, uploads, {"kind": "way"} if frames else batch.shape, wait, webhook)
 
     # -- drag ------------------------------------------------------------------------------------------------------------
 
@@ -317,6 +355,7 @@ class Persona(Collages, Opening):
         guarded: bool = True,
         frames: int = 0,
         space: str = "w_plus",
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -332,6 +371,7 @@ class Persona(Collages, Opening):
         guarded: bool = True,
         frames: int = 0,
         space: str = "w_plus",
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -342,10 +382,11 @@ class Persona(Collages, Opening):
         *,
         points: Points,  # [((x, y), (x, y)), ("mouth_left", By(-4, -6))]: handles and targets, in the photo's pixels
         mask: PhotoLike | None = None,  # black and white, of the photo's size: white may move, black stays
-        method: str = "auto",  # draggan or freedrag; docs/drag.md
+        method: str = "auto",  # draggan, freedrag or transformer; docs/drag.md
         guarded: bool = True,  # stop where it would no longer be the person
         frames: int = 0,  # so many pictures of the way there, in `picture.way`
         space: str = "w_plus",  # where the photo is sought, as in `edit`
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,
@@ -363,6 +404,7 @@ class Persona(Collages, Opening):
             guarded=guarded,
             frames=frames,
             space=space,
+            face=face,
             seed=seed,
         )
         source = None
@@ -370,20 +412,93 @@ class Persona(Collages, Opening):
             name, source = read(photo)
         if mask is not None:
             painted = read_bytes(mask, default="mask")[1]
-            check_movable(painted, source if isinstance(source, bytes) else None)
+            check_white(painted, source if isinstance(source, bytes) else None, MOVABLE)
             request.mask = uploads.add(painted)
         if source is not None:
             request.photo = stored(uploads, name, source)
+        return self._submit(request, uploads, {"kind": "way"}, wait, webhook)
+
+    # -- move ------------------------------------------------------------------------------------------------------------
+
+    @overload
+    def move(
+        self,
+        photo: PhotoLike | None = None,
+        *,
+        at: Place | str,
+        by: Place = (0.0, 0.0),
+        dz: float = 0.0,
+        anchors: Sequence[Place | str] = (),
+        guarded: bool = True,
+        frames: int = 0,
+        space: str = "w_plus",
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: Literal[True] = True,
+    ) -> Picture: ...
+    @overload
+    def move(
+        self,
+        photo: PhotoLike | None = None,
+        *,
+        at: Place | str,
+        by: Place = (0.0, 0.0),
+        dz: float = 0.0,
+        anchors: Sequence[Place | str] = (),
+        guarded: bool = True,
+        frames: int = 0,
+        space: str = "w_plus",
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: Literal[False],
+    ) -> Job[Picture]: ...
+    def move(
+        self,
+        photo: PhotoLike | None = None,  # None: a new portrait, the one of `seed`
+        *,
+        at: Place | str,  # (x, y) in the photo's pixels, or a part of the face
+        by: Place = (0.0, 0.0),  # so many pixels to the right, and down
+        dz: float = 0.0,  # -0.5 to 0.5: what lies around it grows by this share of its size
+        anchors: Sequence[Place | str] = (),  # points that stay
+        guarded: bool = True,  # stop where it would no longer be the person
+        frames: int = 0,  # so many pictures of the way there, in `picture.way`
+        space: str = "w_plus",  # where the photo is sought, as in `edit`
+        seed: int = 0,
+        webhook: Webhook | None = None,
+        wait: bool = True,
+    ) -> Any:
+        """Move a point of the face by the prior's latent transformer: `move("new.jpg", at="mouth_left", by=(-3, -4))`. It takes a few
+        passes of the generator, and no gradient. `report.points` says where the point got, and whether the anchors stayed.
+
+        Raises InvalidRequest for points that cannot be meant, FaceNotFound when the photo does not show this person, PriorAssetMissing when
+        the persona's prior has no latent transformer."""
+        wanted = movement(at, by, dz, anchors)
+        uploads = Uploads(self._backend, self.id)
+        request = build(
+            Move,
+            persona_id=self.id,
+            at=wanted[0].handle,
+            by=wanted[0].by,
+            dz=dz,
+            anchors=[pull.handle for pull in wanted[1:]],
+            guarded=guarded,
+            frames=frames,
+            space=space,
+            seed=seed,
+        )
+        if photo is not None:
+            request.photo = self._photo(photo, uploads)
         return self._submit(request, uploads, {"kind": "way"}, wait, webhook)
 
     # -- compose ---------------------------------------------------------------------------------------------------------
 
     def compose(
         self,
-        photo: PhotoLike | None,  # None: a portrait drawn at random
+        photo: PhotoLike | None = None,  # None: a portrait drawn at random
         *parts: Part,
         only: Sequence[str] = (),  # parts to show, and nothing else
         space: str = "w_plus",
+        face: Face = None,  # (x, y) in the face of `photo` that is meant; None: the one most like the person
         strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -403,7 +518,7 @@ class Persona(Collages, Opening):
         asked, photos = changes(parts, uploads)
         request = build(
             Compose, persona_id=self.id, photo=None if photo is None else self._photo(photo, uploads), like=photos, changes=asked,
-            only=list(only), values=batch.values[0], space=space, strict=strict, seed=seed,
+            only=list(only), values=batch.values[0], space=space, face=face, strict=strict, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
 
@@ -415,6 +530,7 @@ class Persona(Collages, Opening):
         photo: PhotoLike,
         degradation: Degradations = "auto",
         *,
+        face: Face = None,
         strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -427,6 +543,7 @@ class Persona(Collages, Opening):
         photo: PhotoLike,
         degradation: Degradations = "auto",
         *,
+        face: Face = None,
         strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -438,6 +555,7 @@ class Persona(Collages, Opening):
         photo: PhotoLike,
         degradation: Degradations = "auto",  # what happened to the photo, in that order; "auto" estimates it
         *,
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         strict: Strict = False,
         seed: int = 0,
         webhook: Webhook | None = None,
@@ -455,9 +573,26 @@ class Persona(Collages, Opening):
         uploads = Uploads(self._backend, self.id)
         request = build(
             Enhance, persona_id=self.id, degradation=self._chain(degradation, source, uploads),  # before the photo: it may be refused
-            photo=stored(uploads, name, source), values=batch.values[0], strict=strict, seed=seed,
+            photo=stored(uploads, name, source), values=batch.values[0], face=face, strict=strict, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
+
+    # -- faces -----------------------------------------------------------------------------------------------------------
+
+    @overload
+    def faces(
+        self, photo: PhotoLike, *, webhook: Webhook | None = None, wait: Literal[True] = True
+    ) -> list[FoundFace]: ...
+    @overload
+    def faces(
+        self, photo: PhotoLike, *, webhook: Webhook | None = None, wait: Literal[False]
+    ) -> Job[list[FoundFace]]: ...
+    def faces(self, photo: PhotoLike, *, webhook: Webhook | None = None, wait: bool = True) -> Any:
+        """The faces of a photo, with how like this person each is: the one that would be taken first, then the others. `face.middle`
+        is what `face=` takes. None is found: an empty list."""
+        uploads = Uploads(self._backend, self.id)
+        request = build(FindFaces, persona_id=self.id, photo=self._photo(photo, uploads))
+        return self._submit(request, uploads, {}, wait, webhook)
 
     # -- add -------------------------------------------------------------------------------------------------------------
 
@@ -499,6 +634,8 @@ class Persona(Collages, Opening):
         The same call again while the job runs returns the same job; other photos meanwhile raise Conflict. From the job: PhotosUnusable
         when none of the photos shows this person and is new."""
         known = checked_labels(labels)
+        if self.record.nobody:
+            check_anybody(AddPhotos(persona_id=self.id, photos=[]))
         uploads = Uploads(self._backend, self.id)
         kept = [keep] if isinstance(keep, str) else list(keep)
         request = build(AddPhotos, persona_id=self.id, photos=[], keep=kept, seed=seed)
@@ -523,6 +660,13 @@ class Persona(Collages, Opening):
     def _submit(
         self, request: Any, uploads: Uploads | None, shape: dict[str, Any], wait: bool, webhook: Webhook | None
     ) -> Any:
+        if self.record.nobody:
+            try:
+                check_anybody(request)
+            except InvalidRequest:
+                if uploads is not None:
+                    uploads.withdraw()
+                raise
         # Not keyed: the same call twice is two jobs. (A create is: its name is its key.)
         job: Job[Any] = Job(
             self._backend, submit(self._backend, request, uploads=uploads, shape=shape, webhook=webhook)
@@ -561,3 +705,8 @@ class Persona(Collages, Opening):
 @handle_of(PersonaRecord)
 def _of_job(backend: Backend, row: JobRow) -> Persona:
     return Persona(backend, PersonaRecord.model_validate(backend.readable(row.persona_id, row.result)))
+
+
+@handle_of(Faces)
+def _found(backend: Backend, row: JobRow) -> list[FoundFace]:
+    return Faces.model_validate(backend.readable(row.persona_id, row.result)).faces

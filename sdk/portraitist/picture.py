@@ -17,6 +17,7 @@ from .ledger import JobRow
 from .results import PictureReport, PictureResult, Pictures
 from .segmentation import Segmentation
 from .store import SealedStore
+from .video import encoded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,7 +31,7 @@ class Picture:
 
     def __init__(self, result: PictureResult, store: SealedStore) -> None:
         self.report: PictureReport = result.report
-        self.way: list[Picture] = []  # drag: pictures of the way there, the first as it was
+        self.way: list[Picture] = []  # drag, move, edit: pictures of the way there, the first as it was
         self._result, self._store = result, store
 
     def read(self) -> bytes:
@@ -49,9 +50,12 @@ class Picture:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """How to make it again, as JSON (`studio.replay`). Raises InvalidRequest where there is none: only drags have one."""
+        """How to make it again, as JSON (`studio.replay`). Raises InvalidRequest where there is none."""
         if self.report.recipe is None:
-            raise InvalidRequest("this picture has no recipe: only those of drag() have one", param="recipe")
+            raise InvalidRequest(
+                "this picture has no recipe: only drags, moves, compositions of parts and live sessions have one",
+                param="recipe",
+            )
         return self.report.recipe
 
     @cached_property
@@ -69,26 +73,14 @@ class Picture:
         return _save(Path(path).expanduser(), self)
 
     def save_way(self, path: str | os.PathLike[str], *, seconds: float = 1.5) -> Path:
-        """Write the pictures of the way there as a moving WebP, there and back. They keep the invisible mark. Raises InvalidRequest
-        where there are none (`drag(…, frames=12)`), StorageError."""
-        path, file = Path(path).expanduser(), io.BytesIO()
-        if not self.way or path.suffix.lower() != ".webp":
-            raise InvalidRequest(
-                "a moving picture needs the pictures of a drag's way, as in drag(…, frames=12), and a name that ends in .webp",
-                param="path",
-            )
+        """Write the pictures of the way there as a moving `.webp`, or an `.mp4` of AV1, there and back. They keep the invisible mark.
+        Raises InvalidRequest where there are none (`drag(…, frames=12)`), StorageError."""
+        path = Path(path).expanduser()
+        if not self.way:
+            raise InvalidRequest("a moving picture needs the pictures of a way, as in drag(…, frames=12)", param="path")
         images = [picture.image.convert("RGB") for picture in (*self.way, self)]
         images += images[-2:0:-1]
-        images[0].save(
-            file,
-            "WEBP",
-            save_all=True,
-            append_images=images[1:],
-            duration=round(1000 * seconds / len(self.way)),
-            loop=0,
-            quality=90,
-        )
-        return _written(path, file.getvalue())
+        return _written(path, encoded(images, path.suffix, round(1000 * seconds / len(self.way))))
 
     def __repr__(self) -> str:
         achieved = ", ".join(f"{name}={a.achieved:.3g}" for name, a in self.report.attributes.items())

@@ -1,4 +1,4 @@
-"""What a drag pulls where: pairs of a handle and its target, checked before anything is sent.
+"""What a drag pulls where, and what a move moves: handles and targets, checked before anything is sent.
 
 [((212, 180), (230, 180))]                the point at x=212, y=180 goes to x=230, y=180
 [("mouth_left", By(-4, -6))]              the mouth's corner at the picture's left: 4 px to the left, 6 up
@@ -40,6 +40,27 @@ def pulls(points: Points) -> list[Pull]:
     return made
 
 
+def movement(at: Place | str, by: Place, dz: float, anchors: Iterable[Place | str]) -> list[Pull]:
+    """What a move asks for, as a drag's points: the one that moves, then those that stay. Raises InvalidRequest."""
+    way = _place("by", by, "by")
+    near = dz if isinstance(dz, (int, float)) and math.isfinite(dz) else math.inf
+    if abs(near) > 0.5:
+        raise InvalidRequest(f"dz is {printable(repr(dz)[:40])}; give a number from -0.5 to 0.5", param="dz")
+    if way == (0.0, 0.0) and not near:
+        raise InvalidRequest("by and dz are both zero, so that nothing would move; give one of them", param="by")
+    if isinstance(anchors, (str, bytes)) or not isinstance(anchors, Iterable):
+        raise InvalidRequest(
+            f"anchors is a {type(anchors).__name__}; give a list of places in pixels, or of parts of the face",
+            param="anchors",
+        )
+    made = [Pull(handle=_handle("at", at, "at"), by=way, grow=float(near))]
+    made += [Pull(handle=_handle(f"anchor {n}", one, "anchors"), by=(0.0, 0.0)) for n, one in enumerate(anchors, 1)]
+    if len(made) > MOST:
+        raise InvalidRequest(f"there are {len(made) - 1} anchors; give at most {MOST - 1}", param="anchors")
+    check_apart([pull.handle for pull in made])
+    return made
+
+
 def check_apart(handles: Sequence[Place | str]) -> None:
     """Raises InvalidRequest where two handles are the same place."""
     for number, one in enumerate(handles):
@@ -55,30 +76,34 @@ def _pull(number: int, pair: Any) -> Pull:
             f"point {number} is {printable(repr(pair)[:60])}", "give a handle and its target: ((212, 180), (230, 180))"
         )
     handle, target = pair
-    if isinstance(handle, str):
-        if handle not in LANDMARKS:
-            raise _refusal(
-                f"point {number}: {printable(handle[:40])!r} is no part of the face", f"use {', '.join(LANDMARKS)}"
-            )
-    else:
-        handle = _place(number, "handle", handle)
+    handle = _handle(f"point {number}" if isinstance(handle, str) else f"the handle of point {number}", handle)
+    target_is = f"the target of point {number}"
     if isinstance(target, By):
-        return Pull(handle=handle, by=_place(number, "target", target))
-    return Pull(handle=handle, to=_place(number, "target", target))
+        return Pull(handle=handle, by=_place(target_is, target))
+    return Pull(handle=handle, to=_place(target_is, target))
 
 
-def _place(number: int, what: str, given: Any) -> Place:
+def _handle(what: str, given: Any, param: str = "points") -> Any:
+    if not isinstance(given, str):
+        return _place(what, given, param)
+    if given not in LANDMARKS:
+        raise _refusal(
+            f"{what}: {printable(given[:40])!r} is no part of the face", f"use {', '.join(LANDMARKS)}", param
+        )
+    return given
+
+
+def _place(what: str, given: Any, param: str = "points") -> Place:
     try:
         x, y = (float(v) for v in given)
     except (TypeError, ValueError):
         x = y = math.nan
     if not (math.isfinite(x) and math.isfinite(y)):
         raise _refusal(
-            f"the {what} of point {number} is {printable(repr(given)[:60])}",
-            "give two numbers, (x, y) in the photo's pixels",
+            f"{what} is {printable(repr(given)[:60])}", "give two numbers, (x, y) in the photo's pixels", param
         )
     return x, y
 
 
-def _refusal(fault: str, remedy: str) -> InvalidRequest:
-    return InvalidRequest(f"{fault}; {remedy}", param="points")
+def _refusal(fault: str, remedy: str, param: str = "points") -> InvalidRequest:
+    return InvalidRequest(f"{fault}; {remedy}", param=param)

@@ -1,7 +1,7 @@
 """How a picture was made, as JSON: enough to make it again, bit for bit, on the device that made it.
 
-A recipe is data. Reading one checks it and runs nothing. It names a persona and holds no photo: the photo is the one that the persona's
-earlier job was given, or it is given again.
+A recipe is data. Reading one checks it and runs nothing. It names a persona and holds no photo: photos are those that the persona's
+earlier job was given, or they are given again.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from .backend import Backend
-from .errors import InvalidRequest, printable
+from .errors import InvalidRequest, NotFound, printable
 from .ledger import JobRow
 from .photos import PhotoLike, read_bytes
-from .requests import Drag, DragStep, Retouch
+from .requests import Compose, Drag, DragStep, Move, Photo, Retouch
 from .results import PersonaRecord
 from .submission import Uploads, submit
 
 VERSION = 1
 LARGEST = 2**20  # bytes of a recipe's file
 Recipe = dict[str, Any]
-Replayed = Drag | Retouch
-_REPLAYED: dict[str, type[Replayed]] = {"drag": Drag, "retouch": Retouch}
+Replayed = Compose | Drag | Move | Retouch
+_REPLAYED: dict[str, type[Replayed]] = {"compose": Compose, "drag": Drag, "move": Move, "retouch": Retouch}
 
 
 def made(request: Replayed, record: PersonaRecord, files: Mapping[str, bytes]) -> Recipe:
@@ -103,26 +103,54 @@ def submitted(
     *,
     photo: PhotoLike | None = None,
     mask: PhotoLike | None = None,
+    like: Sequence[PhotoLike] = (),
 ) -> JobRow:
-    """The job of `request`, whose photo and masks an earlier job was given: they are uploaded again, as its own. files: blob -> SHA-256 of
-    what must be in it. photo, mask: where they are handed over again. Raises InvalidRequest, NotFound."""
+    """The job of `request`, whose photos and masks an earlier job was given: they are uploaded again, as its own. files: blob -> SHA-256 of
+    what must be in it. photo, mask, like: where they are handed over again. Raises InvalidRequest, NotFound."""
     uploads = Uploads(backend, request.persona_id)
+    others = like_of(request)
+    if like and len(like) != len(others):
+        raise InvalidRequest(
+            f"like holds {len(like)} photos, and the recipe was made with {len(others)}; give each of them, in their order",
+            param="like",
+        )
 
     def again(what: str, blob: str, handed: PhotoLike | None) -> str:
-        data = backend.sealed(request.persona_id).get(blob) if handed is None else read_bytes(handed)[1]
+        try:
+            data = backend.sealed(request.persona_id).get(blob) if handed is None else read_bytes(handed)[1]
+        except NotFound as error:
+            raise NotFound(
+                f"the {what} that the recipe was made with is kept no more; give it to the replay once more, as its {what}",
+                param=what,
+            ) from error
         if files is not None and hashlib.sha256(data).hexdigest() != files.get(blob):
             raise InvalidRequest(f"this is not the {what} that the recipe was made with; give that one", param=what)
         return uploads.add(data)
 
     if request.photo is not None:
         request.photo.blob = again("photo", request.photo.blob, photo)
+    for number, one in enumerate(others):
+        one.blob = again("like", one.blob, like[number] if like else None)
     for holder in masked(request):
         holder.mask = again("mask", holder.mask or "", mask)
     return submit(backend, request, uploads=uploads, shape={"kind": "way" if isinstance(request, Drag) else "one"})
 
 
+def like_of(request: Replayed) -> list[Photo]:
+    """The photos that parts are taken from."""
+    return request.like if isinstance(request, Compose) else []
+
+
+def blobs_of(request: Replayed) -> list[str]:
+    """Every photo and mask that it was given."""
+    photos = [request.photo, *like_of(request)]
+    return [photo.blob for photo in photos if photo is not None] + [holder.mask or "" for holder in masked(request)]
+
+
 def masked(request: Replayed) -> list[Drag | DragStep]:
     """The request itself, or its steps, as far as they have a mask."""
+    if isinstance(request, (Compose, Move)):
+        return []
     holders = [request] if isinstance(request, Drag) else [s for s in request.steps if isinstance(s, DragStep)]
     return [holder for holder in holders if holder.mask is not None]
 

@@ -19,16 +19,36 @@ Landmark = Literal[
     "brow_left", "brow_right", "cheek_left", "cheek_right", "jaw_left", "jaw_right", "forehead",
 ]  # fmt: skip
 
+# Where a point is: (x, y) in px of the upright photo, a pixel's centre at +0.5; or a part of the face.
+Handle = tuple[float, float] | Landmark
+DragMethod = Literal["auto", "draggan", "freedrag", "transformer"]
+
 # Parts that can be taken from another photo, and ways in which two photos go over into each other.
 Region = Literal["smile", "eyes", "nose"]
 StyledRegion = Literal["head", "face", "hair", "eyes", "smile", "nose", "background"]
 Direction = Literal["left-right", "right-left", "top-bottom", "bottom-top"]
+
+# What stands behind the person of a new portrait: a plain backdrop in the generator's colours, or all that the generator drew.
+Background = Literal["plain", "generated"]
+
+# Pixels a side of feature maps in which patches can be moved, and the most patches of a picture.
+MapSize = Literal[8, 16, 32, 64]
+MOST_PATCHES = 16
+
+MOST_FRAMES = 48  # pictures of the way to one
+
+# A place in a face of the photo, (x, y) in px of the upright photo; None: the face that is most like the person.
+Face = tuple[float, float] | None
 
 # Pixels of a side of an extended photo.
 ExtendedSide = Annotated[int, Field(ge=1, le=16_384)]
 
 # Beyond the person's reach: False: clamp; True: refuse; "photos": refuse what lies beyond the photos, too.
 Strict = bool | Literal["photos"]
+
+
+# Begins the name of a persona that is of nobody; the prior's name follows (priors/anybody.py).
+OF_PRIOR = "prior:"
 
 
 class Request(BaseModel):
@@ -63,6 +83,11 @@ class CreatePersona(Request):
     consent: Consent | None = None
     expires: float | None = None  # seconds since the epoch: the persona's end
 
+    @property
+    def nobody(self) -> bool:
+        """Whether no person is learnt: what anybody's photo is edited with by the prior alone."""
+        return self.name == OF_PRIOR + self.prior
+
 
 class AddPhotos(Request):
     """Learn a persona better from more photos of the same person. The result is the persona's new record."""
@@ -87,6 +112,7 @@ class Synthesize(Request):
     size: Literal["native", 512] | None = (
         None  # px a side; None: 512 where the persona keeps detail, for a few pictures
     )
+    background: Background = "plain"
     strict: Strict = False
     seed: int = 0
 
@@ -104,7 +130,15 @@ class Edit(Request):
     space: Literal["w", "w_plus", "s", "s_gaussian"] = "w_plus"  # where the photo is sought; docs/persona.md
     columns: int | None = Field(default=None, ge=1)  # also put all on one sheet, so many to a row
     strict: Strict = False
+    frames: int = Field(default=0, ge=0, le=MOST_FRAMES)  # of one picture: also so many of the way there
+    face: Face = None
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Edit:
+        if self.frames and len(self.values) > 1:
+            raise ValueError("a way leads to one picture; give each attribute one value")
+        return self
 
 
 class Pull(Request):
@@ -113,9 +147,10 @@ class Pull(Request):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    handle: tuple[float, float] | Landmark
+    handle: Handle
     to: tuple[float, float] | None = None
     by: tuple[float, float] | None = None
+    grow: float = Field(default=0.0, ge=-0.5, le=0.5)  # what lies around it grows by this share of its size
 
     @model_validator(mode="after")
     def _one_target(self) -> Pull:
@@ -132,9 +167,28 @@ class Drag(Request):
     photo: Photo | None = None  # None: a new portrait
     pulls: list[Pull] = Field(min_length=1, max_length=64)
     mask: str | None = None  # blob of a black and white picture: white may move, black stays
-    method: Literal["auto", "draggan", "freedrag"] = "auto"
+    method: DragMethod = "auto"
     guarded: bool = True  # stop where the picture would no longer be the person
-    frames: int = Field(default=0, ge=0, le=48)  # also so many pictures of the way there, evenly spaced
+    frames: int = Field(default=0, ge=0, le=MOST_FRAMES)  # also so many pictures of the way there, evenly spaced
+    space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
+    face: Face = None
+    seed: int = 0
+
+
+class Move(Request):
+    """Move one point of a real photo, or of a portrait that `seed` draws, by the prior's latent transformer."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    operation: Literal["move"] = "move"
+    persona_id: str
+    photo: Photo | None = None  # None: a new portrait
+    at: Handle
+    by: tuple[float, float] = (0.0, 0.0)  # px to the right, and down
+    dz: float = Field(default=0.0, ge=-0.5, le=0.5)  # it comes nearer: what lies around it grows by this share
+    anchors: list[Handle] = Field(default=[], max_length=63)  # points that stay
+    guarded: bool = True  # stop where the picture would no longer be the person
+    frames: int = Field(default=0, ge=0, le=MOST_FRAMES)  # also so many pictures of the way there
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
     seed: int = 0
 
@@ -154,6 +208,7 @@ class DragStep(Request):
     do: Literal["drag"] = "drag"
     points: list[Pull] = Field(min_length=1, max_length=64)
     mask: str | None = None  # blob of a black and white picture: white may move, black stays, also in later steps
+    method: DragMethod = "auto"
     guarded: bool = True
 
 
@@ -172,6 +227,7 @@ class Open(Request):
     idle_s: float = Field(default=600.0, gt=0, le=3600)  # it ends after so long without a command
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
     strict: Strict = False
+    face: Face = None
     seed: int = 0
 
 
@@ -184,6 +240,7 @@ class Retouch(Request):
     steps: list[Step] = Field(default=[], max_length=MOST_STEPS)
     space: Literal["w", "w_plus", "s"] = "w_plus"
     strict: Strict = False
+    face: Face = None
     seed: int = 0
 
 
@@ -194,9 +251,18 @@ class Transfer(Request):
     persona_id: str
     photo: Photo
     like: Photo  # has the part that is wanted
-    region: Region = "smile"
+    region: Region | None = "smile"  # None: what the mask says
+    mask: str | None = None  # blob of a black and white picture: white is taken, black stays
     strength: float = Field(default=1.0, ge=0, le=1)
+    face: Face = None
+    like_face: Face = None  # in `like`
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_area(self) -> Transfer:
+        if (self.region is None) == (self.mask is None):
+            raise ValueError("give either a region or a mask")
+        return self
 
 
 class Blend(Request):
@@ -207,6 +273,40 @@ class Blend(Request):
     photo: Photo
     other: Photo
     mask: Direction | float = "left-right"  # where the other begins; a number: so much of it everywhere
+    face: Face = None
+    other_face: Face = None  # in `other`
+    seed: int = 0
+
+
+class Patch(BaseModel):
+    """A box of the photo, (left, top, right, bottom) in px of the upright photo, and how far its copy goes: px to the right, and down."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    box: tuple[float, float, float, float]
+    by: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _some_area(self) -> Patch:
+        left, top, right, bottom = self.box
+        if right <= left or bottom <= top:
+            raise ValueError("a box is (left, top, right, bottom): right must be beyond left, and bottom beyond top")
+        return self
+
+
+class Variations(Request):
+    """Variations of one photo: patches of the generator's features moved elsewhere and blended in."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    operation: Literal["variations"] = "variations"
+    persona_id: str
+    photo: Photo
+    patches: list[Patch] = Field(default=[], max_length=MOST_PATCHES)  # none: drawn at random for each picture
+    n: int = Field(default=8, ge=1, le=64)
+    strength: float = Field(default=0.5, ge=0, le=1)  # how far patches go that are drawn
+    layers: list[MapSize] = Field(default=[8], min_length=1, max_length=4)
+    face: Face = None
     seed: int = 0
 
 
@@ -249,6 +349,7 @@ class Restyle(Request):
         None  # the rest of the photo stays, bit for bit; None: the aligned face, background included
     )
     preset: Literal["fast", "best"] = "fast"  # best: the generator is tuned to the photo first
+    face: Face = None
     seed: int = 0
 
 
@@ -279,6 +380,7 @@ class Compose(Request):
     values: dict[str, float] = {}  # of the whole face
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
     strict: Strict = False
+    face: Face = None
     seed: int = 0
 
 
@@ -291,7 +393,16 @@ class Enhance(Request):
     degradation: Literal["auto"] | list[Degradation] = "auto"
     values: dict[str, float] = {}
     strict: Strict = False
+    face: Face = None
     seed: int = 0
+
+
+class FindFaces(Request):
+    """Which faces a photo shows, and how like the person each is."""
+
+    operation: Literal["faces"] = "faces"
+    persona_id: str
+    photo: Photo
 
 
 class CalibratePrior(Request):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from .requests import Strict
+from .requests import OF_PRIOR, Background, Strict
 
 
 class _Result(BaseModel):
@@ -80,21 +80,24 @@ class PictureReport(_Result):
     """Stands beside every produced picture."""
 
     attributes: dict[str, AttributeReport] = {}
-    identity: float | None = None  # cosine to the person's own photos (mean)
+    identity: float | None = None  # cosine to the person's own photos (mean); without a persona, to the photo itself
     identity_percentile: float | None = None  # among the person's own leave-one-out scores, 0-100
-    identity_before: float | None = None  # enhance: of the photo as it came, enlarged; drag: of the picture before
+    identity_before: float | None = (
+        None  # enhance: of the photo as it came, enlarged; drag, variations: of the picture before
+    )
     nearest_photo: str | None = None  # copy check: the closest training photo ...
     nearest_photo_distance: float | None = None  # ... and the perceptual distance to it
     detail_of: list[
         str
     ] = []  # portraits: the photos whose fine detail they have; edits: the photo whose teeth they show
+    background: Background | None = None  # new portraits: what stands behind the person
     leakage: dict[str, float] = {}  # edits: movement of every attribute that was not named, as a share of its reach
     outside_change: float | None = None  # edits: mean absolute change (0-255) of pixels outside the face crop
     points: list[PointReport] = []  # drag: how each handle ended
     method: str | None = None  # drag: how
     steps: int | None = None  # drag: how many
     fixed_change: float | None = None  # drag: mean absolute change (0-255) where the mask says that nothing may move
-    recipe: dict[str, Any] | None = None  # drag: how to make it again; `studio.replay`
+    recipe: dict[str, Any] | None = None  # drag, compose: how to make it again; `studio.replay`
     inside_parts: float | None = None  # compose: mean absolute change (0-255) near the parts that were changed ...
     outside_parts: float | None = None  # ... and elsewhere in the aligned face
     consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input
@@ -148,6 +151,11 @@ class PersonaRecord(_Result):
     preview: str | None = None  # blob: PNG contact sheet
     status: Literal["ready"] = "ready"
 
+    @property
+    def nobody(self) -> bool:
+        """Whether it is of a prior alone, and no person was learnt."""
+        return self.name.startswith(OF_PRIOR)
+
     def handed_out(self) -> set[str]:
         """Blobs of the pictures that leave with this result."""
         return {self.preview} if self.preview else set()
@@ -163,6 +171,28 @@ class Pictures(_Result):
     def handed_out(self) -> set[str]:
         """Blobs of the pictures that leave with this result."""
         return {blob for p in self.pictures for blob in (p.blob, p.crop) if blob} | {b for b in [self.sheet] if b}
+
+
+class FoundFace(_Result):
+    """One face of a photo. `corners` of its square, clockwise from the top left of the face; (x, y) in px of the upright photo."""
+
+    corners: list[tuple[float, float]]
+    likeness: float | None  # mean cosine to the person's photos; None: nobody is known
+    theirs: bool  # it is as like the person as a photo of them is
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """A place in the face, as `face=` takes it."""
+        return sum(x for x, _ in self.corners) / 4, sum(y for _, y in self.corners) / 4
+
+
+class Faces(_Result):
+    """Result of faces: the one that is most like the person comes first."""
+
+    faces: list[FoundFace]
+
+    def handed_out(self) -> set[str]:
+        return set()
 
 
 class Closed(_Result):

@@ -12,7 +12,7 @@ from .results import ClassMap
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_COLOURS = "2f2f3f e8b796 7a4b2a 4f9bd9 f0c96a d95f6a 8f2f3f 6b4a8f c99a7a 5fae7f f2f2f2 3fd0c9".split()
+COLOURS = "2f2f3f e8b796 7a4b2a 4f9bd9 f0c96a d95f6a 8f2f3f 6b4a8f c99a7a 5fae7f f2f2f2 3fd0c9".split()
 
 
 class Segmentation:
@@ -29,7 +29,7 @@ class Segmentation:
         from PIL import Image as pil
 
         image = pil.frombytes("P", (self.side, self.side), self.numbers)
-        image.putpalette(bytes.fromhex("".join(_COLOURS[n % len(_COLOURS)] for n in range(len(self.names)))))
+        image.putpalette(bytes.fromhex("".join(COLOURS[n % len(COLOURS)] for n in range(len(self.names)))))
         return image
 
     def share(self, part: str) -> float:

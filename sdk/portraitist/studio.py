@@ -23,7 +23,7 @@ from .live.session import LiveSession
 from .persona import Persona
 from .photos import PhotoLike
 from .priors.library import Priors
-from .requests import CreatePersona
+from .requests import OF_PRIOR, CreatePersona
 from .results import PersonaRecord
 from .styles.library import Styles
 from .submission import Uploads, build, new_persona_id, submit
@@ -81,6 +81,7 @@ class Studio:
         photo: PhotoLike | None = None,  # the photo once more, where the job that was given it is forgotten
         *,
         mask: PhotoLike | None = None,  # so its mask
+        like: Sequence[PhotoLike] = (),  # so the photos that parts were taken from, in their order
         wait: bool = True,
     ) -> Any:
         """The same picture again, its pixels equal to the bit on one device. With `wait=False` a Job.
@@ -92,7 +93,8 @@ class Studio:
         person = self.personas.get(request.persona_id)
         recipes.check_persona(found, person.record)
         job: AnyJob = Job(
-            self._backend, recipes.submitted(self._backend, request, found["files"], photo=photo, mask=mask)
+            self._backend,
+            recipes.submitted(self._backend, request, found["files"], photo=photo, mask=mask, like=like),
         )
         return job.wait() if wait else job
 
@@ -269,10 +271,10 @@ def _checked_name(name: str) -> str:
     name = unicodedata.normalize("NFC", name).strip()
     # It is shown in terminals and reports, and must not be mistaken for an id. (No path is ever made from it.)
     plain = all(c.isprintable() and c not in "/\\<>" for c in name)
-    if not 1 <= len(name) <= 64 or not plain or name.startswith(("per_", "sha256:", "-", ".")):
+    if not 1 <= len(name) <= 64 or not plain or name.startswith(("per_", "sha256:", OF_PRIOR, "-", ".")):
         raise InvalidRequest(
             f"{name[:80]!r} cannot be a persona's name; use 1 to 64 letters, digits, spaces and signs, no / \\ < >, "
-            "not beginning with '.', '-' or 'per_'",
+            "not beginning with '.', '-', 'per_' or 'prior:'",
             param="name",
         )
     return name

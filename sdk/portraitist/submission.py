@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from . import tracing
 from .backend import Backend
 from .errors import InvalidRequest, PortraitistError, QueueUnavailable, StorageError
-from .ledger import JobRow, NewJob
+from .ledger import JobRow, NewJob, rules
 from .memory import needed
 from .operations import operation
 from .store import SealedStore, Store, words
@@ -98,20 +98,40 @@ def submit(
     )
     if uploads:
         uploads.sync()
+    give_back: Callable[[], None] = _nothing
     try:
-        with tracing.submission(job) as traced:
-            row, new = backend.ledger.submit(traced)
+        if (earlier := asked_before(backend)) is not None:
+            row, new = rules.same_or_conflict(job, earlier, f"the idempotency key {job.key!r}"), False
+        else:
+            if backend.allowance is not None:
+                give_back = backend.allowance.take()
+            with tracing.submission(job) as traced:
+                row, new = backend.ledger.submit(traced)
     except (QueueUnavailable, StorageError):
         raise  # whether it was accepted is not known; if not, the uploads are swept
     except PortraitistError:
+        give_back()
         if uploads:
             uploads.withdraw()
         raise
-    if uploads and not new:
-        uploads.withdraw()
+    if not new:
+        give_back()
+        if uploads:
+            uploads.withdraw()
     if row.status not in ("succeeded", "failed", "cancelled"):
         backend.transport.wake(row.id, row.lane, row.persona_id, row.memory)
     return row
+
+
+def asked_before(backend: Backend) -> JobRow | None:
+    """The job that holds the idempotency key, where jobs are counted: a call that is sent again takes nothing of the allowance, and is
+    answered although nothing is left."""
+    if backend.allowance is None or backend.idempotency_key is None:
+        return None
+    return backend.ledger.by_key(backend.idempotency_key)
+
+
+def _nothing() -> None: ...
 
 
 def body_hash(request: Mapping[str, Any], contents: Mapping[str, str]) -> str:

@@ -26,10 +26,27 @@ from .backend import Backend
 from .errors import JobCancelled, JobFailed, PhotosUnusable, PortraitistError
 from .ledger import JobRow, LeaseLost, Ledger, MemoryLedger, rules
 from .operations import operation, parsed
-from .requests import AddPhotos, Compose, CreatePersona, Drag, DragStep, Open, Pull, Retouch, Strip
+from .pulls import movement
+from .requests import (
+    AddPhotos,
+    Compose,
+    CreatePersona,
+    Drag,
+    DragStep,
+    Edit,
+    FindFaces,
+    Move,
+    Open,
+    Pull,
+    Retouch,
+    Strip,
+    Variations,
+)
 from .results import (
     AttributeReport,
     ClassMap,
+    Faces,
+    FoundFace,
     PersonaRecord,
     PhotoVerdict,
     PictureReport,
@@ -77,7 +94,7 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
     """The default `run`: accepts every photo (3 at least), achieves exactly what is asked, paints a colour per picture."""
     if isinstance(request, CreatePersona):
         verdicts = [PhotoVerdict(name=p.name, accepted=True) for p in request.photos]
-        if len(verdicts) < 3:
+        if len(verdicts) < 3 and not request.nobody:
             photos = [v.model_dump() for v in verdicts]
             raise PhotosUnusable(
                 f"only {len(verdicts)} photos can be used; 3 are needed, 10 to 20 are good", photos=photos
@@ -101,12 +118,16 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         return record.model_copy(update={"photos": verdicts, "seed": request.seed})
     if isinstance(request, Open):
         raise JobFailed("a fake studio holds no live sessions; test those with a real worker")
+    if isinstance(request, FindFaces):
+        corners = [(0.0, 0.0), (64.0, 0.0), (64.0, 64.0), (0.0, 64.0)]
+        return Faces(faces=[FoundFace(corners=corners, likeness=1.0, theirs=True)])
     if operation(request.operation).result is not Pictures:
         raise JobFailed("a fake studio has only the bundled prior")
     record = context.persona(request.persona_id)
     values = {} if isinstance(request, Strip) else getattr(request, "values", {})  # a strip is one picture
     batch = values if isinstance(values, list) else [values]
-    batch = batch * (1 + request.frames) if isinstance(request, Drag) else batch
+    batch = batch * (1 + request.frames) if isinstance(request, (Drag, Edit, Move)) else batch
+    batch = batch * request.n if isinstance(request, Variations) else batch
     pictures = []
     for index, values in enumerate(batch):
         context.on_step(Progress(stage="draw", step=index, steps=len(batch)))
@@ -116,13 +137,11 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         pictures.append(
             PictureResult(blob=blob, report=report, classes=_PLAIN if isinstance(request, Compose) else None)
         )
-    if isinstance(request, (Drag, Retouch)):
-        masks = [holder.mask for holder in recipes.masked(request)]
-        blobs = [blob for blob in (request.photo and request.photo.blob, *masks) if blob]
-        drags = [step for step in request.steps if isinstance(step, DragStep)] if isinstance(request, Retouch) else []
-        pulls = request.pulls if isinstance(request, Drag) else drags[-1].points if drags else []
-        pictures[0].report.points = [_arrived(pull) for pull in pulls]
-        pictures[0].report.recipe = recipes.made(request, record, {blob: context.blob(blob) for blob in blobs})
+    if isinstance(request, (Drag, Move, Retouch)):
+        pictures[0].report.points = [_arrived(pull) for pull in _pulls(request)]
+    if isinstance(request, (Compose, Drag, Move, Retouch)):
+        files = {blob: context.blob(blob) for blob in recipes.blobs_of(request)}
+        pictures[0].report.recipe = recipes.made(request, record, files)
     columns = getattr(request, "columns", None)
     return Pictures(pictures=pictures, sheet=context.put(_colour("sheet", columns, len(batch))) if columns else None)
 
@@ -170,6 +189,15 @@ def _execute(backend: Backend, row: JobRow, run: Run) -> None:
             ledger.finish(row.id, row.token, "failed", error=failed.to_dict())
     except LeaseLost:
         pass  # its persona was deleted meanwhile
+
+
+def _pulls(request: Drag | Move | Retouch) -> list[Pull]:
+    if isinstance(request, Drag):
+        return request.pulls
+    if isinstance(request, Move):
+        return movement(request.at, request.by, request.dz, request.anchors)
+    drags = [step for step in request.steps if isinstance(step, DragStep)]
+    return drags[-1].points if drags else []
 
 
 def _arrived(pull: Pull) -> PointReport:

@@ -1,11 +1,17 @@
 """Every verb of the SDK over HTTP."""
 
+import io
 import json
+from dataclasses import replace
 
 import pytest
+from PIL import Image
 
+from portraitist.http.options import Options
 from portraitist.operations import OPERATIONS
 from portraitist.persona import Persona
+from portraitist.testing import fake_backend
+from portraitist.transport import InlineTransport
 
 from .conftest import PHOTOS, learn, png, serving
 from .toy import ROW, negative
@@ -69,12 +75,8 @@ def test_photos_by_file_and_by_address(api, ana):
 
 def test_masks_come_beside_the_photo(api, ana):
     hole = png("black", (64, 64))
-    from PIL import Image
-
     mask = Image.new("L", (64, 64))
     mask.paste(255, (10, 10, 20, 20))
-    import io
-
     file = io.BytesIO()
     mask.save(file, "PNG")
     parts = [("photo", ("x.png", hole, "image/png")), ("hole", ("m.png", file.getvalue(), "image/png"))]
@@ -221,7 +223,7 @@ def test_the_server_says_what_it_can_do(api, served):
     assert (about["tenant"], about["scope"], about["shared"]) == ("acme", "admin", False)
     assert {"synthesize", "edit", "enhance", "add"} <= {o["name"] for o in about["operations"]}
     assert {"name": "yaw", "unit": "deg", "low": -60.0, "high": 60.0} in about["attributes"]
-    assert [p["name"] for p in api.get("/v1/priors").json()["items"]] == ["default", "default-256"]
+    assert [p["name"] for p in api.get("/v1/priors").json()["items"]] == ["default", "default-256", "default-parts"]
     assert api.get("/v1/priors/default").json()["calibrated"] and api.get("/v1/priors/none").status_code in (404, 422)
     assert api.post("/v1/priors/default/calibrate", json={}).status_code == 422
     assert [s["name"] for s in api.get("/v1/styles").json()["items"]] == ["toon", "pencil", "clay"]
@@ -233,6 +235,44 @@ def test_the_server_says_what_it_can_do(api, served):
         refused = api.post("/v1/styles", files=[request, *few])
         assert refused.json()["code"] == ("conflict" if taken == "toon" else "invalid_request"), refused.text
     assert api.get("/ready").json() == {"ledger": "ok", "store": "ok"}
+
+
+def test_anybodys_photo_by_a_prior_alone(api, served):
+    """Whoever may only look makes nothing of it."""
+    files = [
+        ("request", (None, '{"values": {"yaw": 10}}', "application/json")),
+        ("photo", ("x.png", png(), "image/png")),
+    ]
+    with served.client("read") as reader:
+        assert reader.post("/v1/priors/default/edit", files=files).status_code == 403
+        assert reader.get("/v1/personas/prior:default").status_code == 404
+    job = api.post("/v1/priors/default/edit", files=files, headers={"Prefer": "wait=20"}).json()
+    assert (
+        job["status"] == "succeeded" and job["result"]["pictures"][0]["report"]["attributes"]["yaw"]["achieved"] == 10
+    )
+    nobody = api.get("/v1/personas/prior:default").json()
+    assert nobody["persona_id"] == job["persona_id"] and nobody["photos"] == [] and nobody["consent"] is None
+    refused = api.post("/v1/personas/prior:default/synthesize", json={})
+    assert refused.status_code == 422 and "needs a person" in refused.json()["detail"]
+    assert api.post("/v1/priors/default/synthesize", json={}).status_code == 404
+    assert api.post("/v1/priors/none/edit", files=files).status_code in (404, 422)
+    with served.client("admin", "other") as other:
+        assert other.get(f"/v1/personas/{job['persona_id']}").status_code == 404
+
+
+def test_whoever_waits_for_a_prior_holds_nobody_up():
+    """No worker comes: each is told of the one job, and nothing was uploaded."""
+    backend = replace(fake_backend(), transport=InlineTransport(lambda job_id: None))
+    with serving(backend, Options(port=0, wait_s=0.1, slow_threads=1, threads=2)) as served, served.client() as api:
+        files = [
+            ("request", (None, '{"values": {"yaw": 10}}', "application/json")),
+            ("photo", ("x.png", png(), "image/png")),
+        ]
+        told = [api.post("/v1/priors/default/edit", files=files).json() for _ in range(3)]
+        assert {(one["status"], one["code"], one["param"]) for one in told} == {(409, "conflict", "prior")}
+        jobs = api.get("/v1/jobs").json()["items"]
+        assert [job["operation"] for job in jobs] == ["create"] and told[0]["details"]["job_id"] == jobs[0]["id"]
+        assert list(backend.store.older_than(-1)) == []
 
 
 def test_verify(api):
@@ -281,9 +321,28 @@ def test_points_parts_and_two_photos(api, ana):
     for wrong in ([{"handle": [1, 2]}], [{"handle": "tail", "to": [1, 1]}], [{"handle": [1], "to": [1, 1]}]):
         refused = api.post("/v1/personas/ana/drag", json={"points": wrong})
         assert refused.status_code in (400, 422), refused.text
+    assert make("move", [photo], at=[4, 5], by=[3, -1], anchors=["nose", [9, 9]])["status"] == "succeeded"
+    for wrong in ({"at": "tail", "by": [1, 1]}, {"at": "nose", "dz": 3}, {"by": [1, 1]}, {"at": "nose"}):
+        refused = api.post("/v1/personas/ana/move", json=wrong)
+        assert refused.status_code in (400, 422), refused.text
     other = ("other", ("other.png", png("red")))
     assert make("blend", [photo, other], mask=0.5)["status"] == "succeeded"
     assert make("transfer", [photo, ("like", other[1])], region="eyes")["status"] == "succeeded"
+    painted, mask = Image.new("L", (8, 8)), io.BytesIO()
+    painted.paste(255, (2, 2, 5, 5))
+    painted.save(mask, "PNG")
+    masked = make("transfer", [photo, ("like", other[1]), ("mask", ("mask.png", mask.getvalue()))])
+    assert masked["status"] == "succeeded"
+    refused = api.post(
+        "/v1/personas/ana/transfer",
+        json={"photo": "https://a.example/a.jpg", "like": "https://a.example/b.jpg", "mask": "/etc/hosts"},
+    )
+    assert refused.status_code == 422 and "part:NAME" in refused.json()["detail"]
+    patches = [{"box": [2, 2, 8, 6], "by": [0, -1]}]
+    assert len(make("variations", [photo], patches=patches, n=3)["result"]["pictures"]) == 3
+    for wrong in ([{"box": [2, 2, 8], "by": [0, 1]}], [{"box": [2, 2, 8, 6]}]):
+        refused = api.post("/v1/personas/ana/variations", json={"photo": "https://a.example/a.jpg", "patches": wrong})
+        assert refused.status_code in (400, 422), refused.text
     assert make("compose", [photo, other], parts=[{"name": "hair", "like": "part:other"}])["status"] == "succeeded"
     assert make("extend", [photo], size=[30, 20])["status"] == "succeeded"
     assert make("restyle", [photo], style="toon", strength=0.5, region="hair")["status"] == "succeeded"

@@ -22,7 +22,12 @@ from portraitist.testing import fake_backend
 from .conftest import learn, serving
 
 READ = ("GET", "/v1"), ("GET", "/v1/jobs"), ("GET", "/v1/personas"), ("GET", "/v1/personas/ana"), ("GET", "/v1/priors")
-MAKE = ("POST", "/v1/personas/ana/synthesize"), ("POST", "/v1/personas"), ("POST", f"/v1/jobs/job_{'0' * 20}/cancel")
+MAKE = (
+    ("POST", "/v1/personas/ana/synthesize"),
+    ("POST", "/v1/personas"),
+    ("POST", f"/v1/jobs/job_{'0' * 20}/cancel"),
+    ("POST", "/v1/priors/none/edit"),
+)
 ADMIN = (
     ("DELETE", "/v1/personas/nobody"),
     ("GET", "/v1/webhooks"),
@@ -98,8 +103,10 @@ def test_keys_on_the_command_line(tmp_path):
 def test_a_key_that_asks_too_often_waits(served):
     _, secret = create_key(served.backend, "acme", "busy", "read", rate=40)
     with httpx.Client(base_url=served.url, headers={"Authorization": f"Bearer {secret}"}) as client:
-        answers = [client.get("/v1") for _ in range(14)]
-    assert [a.status_code for a in answers[:10]] == [200] * 10 and answers[-1].status_code == 429
+        answers = [client.get("/v1")]
+        while answers[-1].status_code == 200 and len(answers) < 200:  # on a busy machine tokens come meanwhile
+            answers.append(client.get("/v1"))
+    assert len(answers) > 10 and answers[-1].status_code == 429
     assert answers[-1].json()["code"] == "rate_limited" and 1 <= int(answers[-1].headers["Retry-After"]) <= 3
     with served.client("read") as other:
         assert other.get("/v1").status_code == 200

@@ -114,7 +114,7 @@ const edited = await studio.run("ana", "edit", { values: { yaw: 1 } }, { photo: 
 if (edited.status !== "succeeded" || (await studio.job(edited.id)).id !== edited.id) throw new Error("edit");
 try { await studio.submit("ana", "synthesize", { seed: 2 }, undefined, { key: "once" }); } catch (error) { console.log(error.code); }
 try { await studio.submit("ana", "synthesize", { values: { yaw: 500 } }); } catch (error) { console.log(error.status); }
-if (!((await studio.jobs({ limit: 1 })).items.length === 1 && (await studio.priors()).items.length === 2)) throw new Error("lists");
+if (!((await studio.jobs({ limit: 1 })).items.length === 1 && (await studio.priors()).items.length === 3)) throw new Error("lists");
 await studio.cancel(made.id);
 const person = (await studio.people()).items[0];
 if ((await studio.person("ana")).persona_id !== person.persona_id) throw new Error("person");

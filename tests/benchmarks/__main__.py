@@ -20,11 +20,13 @@ PROGRAMS = {  # name: the options it takes from here
     "bench_drag": ("quick", "threads", "work"),
     "bench_generator": ("quick", "threads"),
     "bench_marks": ("quick",),
+    "bench_move": ("quick", "threads", "work", "prior"),
     "bench_prior": ("threads", "work"),
     "bench_tuning": ("threads",),
     "bench_serving": ("quick", "threads"),
     "bench_http": ("quick",),
     "bench_live": (),
+    "bench_page": (),
     "sim_fleet": ("quick",),
 }
 

@@ -28,7 +28,7 @@ from portraitist_workers.collage.regions import region
 from portraitist_workers.collage.weights import of_image, ramp, second
 from portraitist_workers.editing.opening import opened
 from portraitist_workers.faces import image_io
-from portraitist_workers.faces.align import crop, ffhq_frame
+from portraitist_workers.faces.align import ffhq_frame
 from portraitist_workers.faces.attributes import load_attributes
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.identity import load_identity
@@ -36,9 +36,6 @@ from portraitist_workers.faces.mesh import load_mesh
 from portraitist_workers.faces.outline import person_area
 from portraitist_workers.faces.perceptual import load_perceptual
 from portraitist_workers.operations.style import STEPS
-from portraitist_workers.persona.axes import Axes
-from portraitist_workers.persona.control import Response
-from portraitist_workers.persona.model import PersonaModel
 from portraitist_workers.persona.rendering import render
 from portraitist_workers.persona.warm import WarmPersona
 from portraitist_workers.precision import optimisation_dtype
@@ -52,6 +49,7 @@ from portraitist_workers.styles.pairs import drawn, seen
 from portraitist_workers.styles.worn import worn
 
 from .collage_checks import Checks, Row
+from .collage_variations import VARIED, person_of, varied_photos
 from .options import like_a_worker
 from .report import table, write
 
@@ -114,6 +112,11 @@ def smile(args: argparse.Namespace) -> list[str]:
     return ["## Photographs: a smile of another photo", TRANSFER.format(len(people)), table(CHECK, rows)]
 
 
+def variations(args: argparse.Namespace) -> list[str]:
+    header = ("check", "wanted", "strength 0.5", "strength 1", "control")
+    return ["## Variations of a photo", VARIED, table(header, varied_photos())]
+
+
 def background(args: argparse.Namespace) -> list[str]:
     people = HELD_OUT[: args.people]
     header = ("way", "gradient at the join, of that inside", "photos with more than one face")
@@ -130,6 +133,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "joined-256": partial(joined, "default-256"),
     "styles": shipped,
     "learn": own_style,
+    "variations": variations,
     "smile": smile,
     "background": background,
 }
@@ -291,22 +295,8 @@ def transfers(london: Path, people: Sequence[str]) -> list[Row]:
 
 def somebody(london: Path, number: str) -> tuple[WarmPersona, list[bytes]]:
     """A person of two photos, neutral and smiling, on the prior's own generator."""
-    prior, attributes, identity = library.load(), load_attributes(), load_identity()
     files = [(london / kind / f"{number}.jpg").read_bytes() for kind in ("neutral", "smiling")]
-    crops = []
-    for file in files:
-        photo = image_io.decode(file, number)
-        crops.append(crop(photo, ffhq_frame(max(detect_faces(photo), key=lambda face: face.side).points), 128))
-    with torch.no_grad():
-        pictures = image_io.to_tensor(np.stack(crops))
-        w = prior.encoder(pictures)
-        anchors = torch.cat([w, *(torch.lerp(w[:1], w[1:], t) for t in (0.25, 0.5, 0.75))])
-        embeddings, steps = identity(pictures), prior.steps_for(attributes.names)
-        axes = Axes(attributes.names, anchors.mean(0), attributes(pictures)[0].mean(0), steps)
-        response = Response(attributes.names, steps, torch.eye(len(attributes.names)))
-    known = torch.cat([embeddings, embeddings, embeddings[:1]])
-    model = PersonaModel(prior, prior.generator, anchors, axes, response, known, identity.name, tuple("abcde"))
-    return WarmPersona(f"per_{number}", number, model), files
+    return person_of(files, number), files
 
 
 EXTENDED = """{} photos, 512 px, cut so that the head is near the left border. They become wider by half on that side. Gradients are

@@ -39,7 +39,10 @@ def main() -> None:
         model, photos = made.model(), made.accepted()
         prior = model.prior.generator
         tuned = copy.deepcopy(prior)
-        tuned.synthesis.load_state_dict(torch.load(io.BytesIO(made.tuned), weights_only=True))
+        saved = torch.load(io.BytesIO(made.tuned), weights_only=True)
+        with torch.no_grad():
+            for weight_name, weight in tuned.weights().items():
+                weight.copy_(saved[weight_name])
         size = sum(p.numel() * 4 for p in prior.parameters())
         exact = render(tuned, model.anchors)
         base = judges.lpips(exact, photos)

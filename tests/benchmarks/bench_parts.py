@@ -2,6 +2,8 @@
 
     python -m tests.benchmarks.bench_parts [--prior FOLDER] [--samples N] [--state parts.pt --renders DIR --canvas DIR] [--threads N]
 
+`bench_prior --name default-parts` says how good samples and inversions are, `bench_personalize --prior default-parts` how good people are.
+
 Pictures are random samples of the prior. The bundled parser and attribute network judge them, which took no part in its training. With
 --state (of the training), --renders (a pool with class maps that no training has seen) and --canvas, masks are also compared with the
 engine's.
@@ -10,6 +12,7 @@ engine's.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -18,22 +21,41 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from portraitist.priors.prior import DEFAULT, bundled
+from portraitist.segmentation import COLOURS
 from portraitist_workers.composing.composed import change_by_place
 from portraitist_workers.composing.controls import PartControls
 from portraitist_workers.faces.attributes import load_attributes
 from portraitist_workers.faces.parser import load_parser
+from portraitist_workers.faces.perceptual import load_perceptual
 from portraitist_workers.generator import Generator
 from portraitist_workers.generator.formats import native
 from portraitist_workers.generator.parts import Composition, Made, Parts, taken
+from portraitist_workers.inversion.optimize import refine_w
+from portraitist_workers.inversion.pivotal import tune_to_photo
+from portraitist_workers.inversion.reconstruction import Reconstruction
+from portraitist_workers.precision import optimisation_dtype
 from portraitist_workers.priors import library
+from portraitist_workers.styles.drawn import clay
+from portraitist_workers.styles.learning import Learning, Schedule
+from portraitist_workers.styles.meaning import Meaning
+from portraitist_workers.styles.pairs import drawn
 
+from . import people
+from .bench_prior import held_out
 from .options import like_a_worker
+from .parts_unlabelled import unlabelled
 from .report import table, write
+from .sheets import save, sheet
 
 BATCH = 20
+TUNED = "The generator was tuned to one held-out photo of each test person, in 60 steps. Then one part became another sample's."
+STYLE = "Clay, learnt from 64 drawn faces in 200 steps, and looked at on 16 others."
+LEGEND = "Rows: samples; their segmentation; changes of one part; parts of the next column's sample; a part moved; parts left out."
+UNLABELLED = "Change by two standard deviations, in grey levels: near the part / elsewhere. 20 samples."
 ON_SKIN = ("brows", "eyes", "nose", "lips", "mouth")
 MOVED = 6 / 128  # of the side
 SWEPT = {"eyes": "eyes_open", "lips": "mouth_open"}  # part -> attribute that the network at hand measures
@@ -48,6 +70,7 @@ def main() -> None:
     parser.add_argument("--renders", type=Path, help="pool with class maps, of a seed of its own")
     parser.add_argument("--canvas", type=Path)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--work", type=Path, default=Path(os.path.expanduser("~/.cache/portraitist/benchmarks")))
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -72,9 +95,21 @@ def main() -> None:
             table(("part", "before", "after", "ratio"), borders(generator, w)),
             "## Directions",
             table(("part", "attribute", "correlation with what was asked", "near / elsewhere"), sweeps(generator, w, folder)),
+            "## Directions without labels",
+            UNLABELLED,
+            table(("part", "direction", "here", "SeFa as published"), unlabelled(generator, w[:BATCH])),
             "## Speed",
             table(("generator", "CPU ms per picture, fp32"), speed(generator)),
         ]  # fmt: skip
+        if (folder / "encoder.safetensors").exists():
+            prior = library.load("parts", folder)
+            sections += [
+                "## After tuning to a photo",
+                TUNED,
+                table(("of another sample", "near", "elsewhere", "ratio"), tuned(prior, w)),
+            ]
+            sections += ["## A style", STYLE, table(("", ""), styled(prior))]
+        sections += ["## Pictures", LEGEND, save(changes(generator, w, folder), "parts-changes", args.work)]
         if args.state:
             sections += ["## Against the engine's masks", table(("", ""), against_renders(args))]
     write("parts", "A prior of parts", sections)
@@ -125,6 +160,72 @@ def locality(generator: Parts, w: Tensor) -> list[tuple[str, str, str, str]]:
         ratio = "" if name == "base" else f"{inside / max(outside, 1e-6):.0f}"
         rows.append((name, f"{inside:.1f}", f"{outside:.2f}", ratio))
     return rows
+
+
+def tuned(prior: library.Prior, w: Tensor) -> list[tuple[str, str, str, str]]:
+    photos = torch.cat([held_out(person, prior.resolution)[:1] for person in people.NAMES])
+    loss, changes = Reconstruction(load_perceptual(), seed=0), {"hair": [], "eyes": [], "lips": []}
+    for number, photo in enumerate(photos.split(1)):
+        pivot = prior.encoder(photo)
+        with torch.enable_grad():
+            pivot = refine_w(
+                prior.generator, photo, pivot, loss, steps=100, w_std=prior.w_std, dtype=optimisation_dtype()
+            )
+            generator = tune_to_photo(prior.generator, photo, pivot, loss, steps=60, dtype=optimisation_dtype())
+        assert isinstance(generator, Parts)
+        before = made_in_parts(generator, pivot)
+        for part, found in changes.items():
+            swapped = taken(generator.config, pivot, w[number : number + 1], [part])
+            found.append(change_by_place(before, made_in_parts(generator, swapped), [generator.config.part(part)]))
+    means = {part: [statistics.mean(values) for values in zip(*found, strict=True)] for part, found in changes.items()}
+    return [(part, f"{a:.1f}", f"{b:.2f}", f"{a / b:.0f}") for part, (a, b) in means.items()]
+
+
+def styled(prior: library.Prior) -> list[tuple[str, str]]:
+    generator, distance = prior.generator, load_perceptual()
+    taught, others = (drawn(generator, clay.draw, count, seed=seed) for count, seed in ((64, 1), (16, 77)))
+    meaning, begun = Meaning.of(generator), time.process_time()
+    with torch.enable_grad():
+        learning = Learning(
+            generator, taught, prior.w_std, Schedule(steps=200), meaning=meaning, dtype=optimisation_dtype()
+        )
+        after = learning.run()
+    seconds = time.process_time() - begun
+    before, now = (float(distance(g.images(others.w).clamp(-1, 1), others.pictures).mean()) for g in (generator, after))
+    local = [torch.equal(p, after.weights()[name]) for name, p in generator.weights().items() if "local." in name]
+    return [
+        ("distance to the style's pictures, before and after", f"{before:.3f}, {now:.3f}"),
+        ("masks agree (mean IoU; learning stops below 0.8)", f"{meaning.agreement(after):.3f}"),
+        ("local generators equal to the bit", str(all(local))),
+        ("processor seconds", f"{seconds:.0f}"),
+    ]
+
+
+def changes(generator: Parts, w: Tensor, folder: Path) -> Image.Image:
+    config, controls, w = generator.config, PartControls.load(folder / "parts.safetensors"), w[:8]
+    plain = made_in_parts(generator, w)
+    colours = torch.tensor(list(bytes.fromhex("".join(COLOURS)))).view(-1, 3) / 127.5 - 1
+    rows = [("samples", plain.image), ("segmentation", colours[plain.classes].permute(0, 3, 1, 2))]
+    for label, part, values in (
+        ("hair lighter", "hair", {"hair_lightness": 20.0}),
+        ("eyes shut", "eyes", {"eyes_open": 0.0}),
+        ("gaze", "eyes", {"gaze_right": 0.8}),
+    ):
+        rows.append((label, made_in_parts(generator, controls.set(config, w, part, values)).image))
+    opened = w
+    for part in ("lips", "mouth", "skin", "nose"):
+        opened = controls.set(config, opened, part, {"mouth_open": 0.7})
+    rows.append(("mouth open", made_in_parts(generator, opened).image))
+    for part in ("hair", "eyes", "nose", "lips", "background"):
+        rows.append((f"{part} of\nthe next", made_in_parts(generator, taken(config, w, w.roll(-1, 0), [part])).image))
+    rows.append(("nose moved", made_in_parts(generator, w, Composition(moved={"nose": (0.0, MOVED)})).image))
+    rows.append(
+        (
+            "without brows,\neyes, nose",
+            made_in_parts(generator, w, Composition(without=("brows", "eyes", "nose"))).image,
+        )
+    )
+    return sheet(rows)
 
 
 def moving(generator: Parts, w: Tensor, part: str = "nose") -> list[tuple[str, str]]:

@@ -94,7 +94,7 @@ def held_out(person: str, side: int) -> Tensor:
 
 def samples(prior: library.Prior, count: int, seed: int = 0) -> Tensor:
     z = torch.randn(count, prior.generator.config.z_dim, generator=torch.Generator().manual_seed(seed))
-    return torch.cat([prior.generator(part).clamp(-1, 1) for part in z.split(16)])
+    return torch.cat([prior.generator.images(prior.generator.mapping(part)).clamp(-1, 1) for part in z.split(16)])
 
 
 def sampled(drawn: Tensor, renders: Path | None) -> list[tuple[str, str]]:
@@ -141,16 +141,16 @@ def invert(prior: library.Prior, photos: Tensor) -> list[tuple[str, Tensor]]:
     loss, dtype = Reconstruction(load_perceptual(), seed=0), optimisation_dtype()
     with torch.no_grad():
         w, start = prior.encoder(photos), prior.encoder.w_plus(photos)
-        stages = [("encoder, W", prior.generator.synthesis(w)), ("encoder, W+", prior.generator.synthesis(start))]
+        stages = [("encoder, W", prior.generator.images(w)), ("encoder, W+", prior.generator.images(start))]
     w_plus = refine_w(prior.generator, photos, start, loss, steps=100, w_std=prior.w_std, dtype=dtype)
     with torch.no_grad():
-        stages.append(("100 steps, W+", prior.generator.synthesis(w_plus)))
+        stages.append(("100 steps, W+", prior.generator.images(w_plus)))
     for steps in TUNING:
         tuned = []
         for photo, pivot in zip(photos.split(1), w_plus.split(1), strict=True):
             generator = tune_to_photo(prior.generator, photo, pivot, loss, steps=steps, dtype=dtype)
             with torch.no_grad():
-                tuned.append(generator.synthesis(pivot))
+                tuned.append(generator.images(pivot))
         stages.append((f"{steps} steps, tuned", torch.cat(tuned)))
     return [(name, images.clamp(-1, 1)) for name, images in stages]
 

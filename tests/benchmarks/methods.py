@@ -10,6 +10,7 @@ import io
 import multiprocessing
 import os
 import pickle
+import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,10 +65,10 @@ class Made:
     blobs: dict[str, bytes]
     photos: bytes  # torch.save of [N, 3, R, R]: the accepted photos, aligned
     names: tuple[str, ...]  # of the accepted photos
-    seconds: dict[str, float]  # per stage, and "all"
+    seconds: dict[str, float]  # per stage, "all", and the processor's of it
     peak_mb: float
     unquantised: bytes  # torch.save of [N, 3, R, R]: the anchors' pictures before the generator's change was quantised
-    tuned: bytes  # torch.save of the synthesis weights before quantisation
+    tuned: bytes  # torch.save of the generator's weights before quantisation
     updates: int = 0  # MyStyle: updates made ...
     update_seconds: float = 0.0  # ... and the time of each
 
@@ -142,11 +143,13 @@ def _personalise(person: str, method: str, options: Options) -> Made:
     tunings: list[mystyle.MyStyleTuning] = []
     intakes: list[Intake] = []
     with _as_published(method, options, tunings), _watch(intakes, models):
+        begun = time.process_time()
         record = operations.run(request, context)
+        spent = time.process_time() - begun
     peak = _peak_mb()
     before = models[0]
     seconds = {k.removeprefix("seconds_"): v for k, v in record.figures.items() if k.startswith("seconds_")}
-    seconds["all"] = record.figures["seconds"]
+    seconds |= {"all": record.figures["seconds"], "processor": spent}
     done = tunings[0].done if method == "mystyle" else 0
     accepted = intakes[0].accepted
     pictures = to_tensor(np.stack([a.picture for a in accepted]))
@@ -160,7 +163,7 @@ def _personalise(person: str, method: str, options: Options) -> Made:
         seconds=seconds,
         peak_mb=peak,
         unquantised=_saved(render(before.generator, before.anchors)),
-        tuned=_saved(before.generator.synthesis.state_dict()),
+        tuned=_saved({name: weight.detach() for name, weight in before.generator.weights().items()}),
         updates=done,
         update_seconds=tunings[0].spent / done if done else 0.0,
     )

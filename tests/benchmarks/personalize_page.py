@@ -242,6 +242,7 @@ def _side_by_side(results: Results, mades: dict, methods: list[str], errors: dic
         ["held-out LPIPS", *(interval(p.values("held_out_lpips"), 4, mean) for p in pools)],
         ["held-out PSNR, dB", *(f"{p.mean('held_out_psnr'):.1f}" for p in pools)],
         ["seconds to personalise", *(_seconds(p, mades) for p in pools)],
+        ["processor seconds of it", *(f"{p.single('seconds_processor'):.0f}" for p in pools)],
         ["peak memory, MB", *(f"{p.single('peak_mb', np.max):.0f}" for p in pools)],
         ["persona, KB", *(f"{p.single('persona_bytes') / 1024:.0f}" for p in pools)],
         ["LPIPS added by quantisation", *(f"{p.single('quantisation_lpips'):.4f}" for p in pools)],

@@ -16,7 +16,7 @@ from .served import Served, plant
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-PATIENCE_MS = 120_000  # on a machine that does much else
+PATIENCE_MS = int(os.environ.get("PATIENCE_MS", 120_000))  # on a machine that does much else
 SIZES = {"phone": (375, 740), "tablet": (820, 1100), "desktop": (1360, 900)}
 SHOTS = os.environ.get("PORTRAITIST_TEST_SHOTS")  # a folder: `make screenshots`
 
@@ -116,6 +116,20 @@ def area(page, name):
     return page
 
 
+def without(page, operation):
+    """Open the page of a server that has not that operation."""
+
+    def answered(route):
+        answer = route.fetch()
+        told = answer.json()
+        told["operations"] = [one for one in told["operations"] if one["name"] != operation]
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/v1", answered)
+    page.reload()
+    page.locator(".card").first.wait_for()
+
+
 def until(page, condition):
     """Poll, as whoever looks at the page would; the condition's value."""
     deadline = time.monotonic() + PATIENCE_MS / 1000
@@ -132,7 +146,7 @@ def picture(page, *, like=None, unlike=(), where=".stage:visible img:visible"):
 
     def look():
         image = page.locator(where).first
-        if page.locator(".stage[aria-busy=true]:visible").count() or not image.count():
+        if not image.count() or page.locator(".stage[aria-busy=true]:visible").count():
             return None
         seen = pixels(image)
         return seen if seen and (like is None or seen == like) and seen not in unlike else None

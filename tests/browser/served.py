@@ -70,8 +70,8 @@ class Served:
             embedded(self._home).transport.stop()
 
 
-def plant(home, name, people):
-    """A person whom nobody had to learn. people: `tests/serving/people.py`."""
+def plant(home, name, people, *, weights=None, **record):
+    """A person whom nobody had to learn. people: `tests/serving/people.py`. weights: of somebody else's file. record: what differs."""
     backend = embedded(home)
 
     def work(job_id):
@@ -79,8 +79,8 @@ def plant(home, name, people):
         _execute(backend, row, known)
 
     def known(request, context):
-        weights = context.put(people.weights(1))
-        more = {"persona_id": request.persona_id, "name": name, "weights": weights, "reach": people.REACH}
+        blob = context.put(weights or people.weights(1))
+        more = {"persona_id": request.persona_id, "name": name, "weights": blob, "reach": people.REACH} | record
         return people.record(1).model_copy(update=more)
 
     studio = Studio(replace(backend, transport=InlineTransport(work)).of("default"))

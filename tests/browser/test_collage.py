@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from .conftest import EXAMPLES, area, drop, picture, saved, until
+from .conftest import EXAMPLES, area, drop, picture, saved, until, without
 
 NEW, OTHER = EXAMPLES / "new.jpg", EXAMPLES / "photos" / "photo-03.jpg"
 
@@ -49,13 +49,5 @@ def test_a_blend_and_what_goes_without_photos(page):
 def test_the_tab_is_there_when_the_server_has_the_operations(visit):
     visitor = visit()
 
-    def without(route):
-        answer = route.fetch()
-        told = answer.json()
-        told["operations"] = [o for o in told["operations"] if o["name"] != "transfer"]
-        route.fulfill(response=answer, json=told)
-
-    visitor.page.route("**/v1", without)
-    visitor.page.reload()
-    visitor.page.locator(".card").first.wait_for()
+    without(visitor.page, "transfer")
     assert visitor.page.get_by_role("navigation").get_by_role("button", name="Collage").count() == 0

@@ -1,5 +1,6 @@
 """Points are pulled by mouse, touch and keys, and the face follows; a mask; the way it ended."""
 
+import json
 import re
 
 import numpy as np
@@ -112,6 +113,25 @@ def test_a_mask_holds_the_rest(pulling):
     file = saved(pulling, lambda: pulling.get_by_role("button", name="Save", exact=True).click())
     now, then = (np.asarray(Image.open(f).convert("RGB")).astype(int) for f in (file, NEW))
     assert np.abs(now - then)[:350].max() == 0 and np.abs(now - then)[400:460, 180:320].max() > 20
+
+
+def test_the_method_the_guard_and_how_far_is_left(pulling):
+    first = picture(pulling, where=SHOWN)
+    pulling.get_by_label("Method").select_option("freedrag")
+    pulling.get_by_role("checkbox", name="Stop where it would no longer be ana").uncheck()
+    pulling.mouse.move(*where(pulling, MOUTH))
+    pulling.mouse.down()
+    pulling.mouse.move(*where(pulling, (212, 420)), steps=4)
+    until(pulling, lambda: re.search(r"\d px left, match \d+ %", pulling.locator(".pointlist li").inner_text()))
+    pulling.get_by_role("status", name="Pull points").get_by_text(re.compile(r"step \d+, \d+\.?\d* px left")).wait_for()
+    pulling.mouse.up()
+    picture(pulling, where=SHOWN, unlike=[first])
+    keep(pulling)
+    report = pulling.locator(".report:visible").inner_text()
+    assert "FreeDrag" in report and "steps" in report and re.search(r"point 1\s+\w.*px left", report), report
+    recipe = saved(pulling, lambda: pulling.get_by_role("button", name="Recipe (JSON)").click())
+    [step] = json.loads(recipe.read_text())["request"]["steps"]
+    assert (step["method"], step["guarded"]) == ("freedrag", False)
 
 
 def test_by_the_keyboard_alone(pulling):

@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from .conftest import EXAMPLES, SIZES, area, picture, until
 
-AREAS = ("People", "Portrait", "Photo", "Restore", "Collage")
+AREAS = ("People", "Portrait", "Photo", "Restore", "Collage", "Variations", "Styles")
 GRAVE = ("serious", "critical")
 
 
@@ -14,6 +14,9 @@ def filled(page):
     area(page, "Restore").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "damaged" / "hole.jpg")
     page.get_by_role("checkbox", name="a hole").check()
     area(page, "Collage").locator(".drop:visible input[type=file]").first.set_input_files(EXAMPLES / "new.jpg")
+    area(page, "Variations").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
+    page.get_by_role("button", name="Of my own").click()
+    page.get_by_role("button", name="Add a box").click()
     area(page, "Photo").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
     page.get_by_role("button", name="Pull points").click()
     page.get_by_label("Add a part of the face").select_option("nose")
@@ -122,9 +125,11 @@ def test_by_touch_on_a_phone(visit):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_serious_for_who_cannot_see_it(visit, theme):
-    page = filled(visit(color_scheme=theme).page)
+    visitor = visit(color_scheme=theme)
+    page = filled(visitor.page)
     for name in AREAS:
         area(page, name)
+        visitor.shot(f"{name.lower()}-{theme}")
         assert faults(page) == [], name
     area(page, "People")
     page.get_by_role("button", name="New person").click()
@@ -145,8 +150,16 @@ def faults(page):
     return [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found if v["impact"] in GRAVE]
 
 
-def test_in_chinese_and_after_the_page_is_loaded_again(page):
+def test_in_chinese_and_after_the_page_is_loaded_again(visit):
+    visitor = visit()
+    page = filled(visitor.page)
     page.get_by_role("button", name="Language").click()
+    for english, name in zip(AREAS, ("人物", "肖像", "照片", "修复", "拼合", "变体", "风格"), strict=True):
+        area(page, name)
+        for size in ("phone", "desktop"):
+            visitor.resize(size)
+            visitor.shot(f"{english.lower()}-chinese-{size}")
+            assert wider(page) <= 0, (name, size)
     page.get_by_role("navigation").get_by_role("button", name="肖像").click()
     page.reload()
     page.get_by_role("heading", name="肖像").wait_for()
@@ -173,3 +186,22 @@ def test_a_slow_network_shows_that_something_is_going_on(visit):
     page.get_by_role("button", name="Keep this picture").click()
     page.get_by_role("status", name="Working…").wait_for()
     page.locator(".report:visible").wait_for()
+
+
+@pytest.mark.parametrize("name, slider", [("Portrait", "turn"), ("Photo", "smile"), ("Styles", "strength")])
+def test_on_a_phone_the_picture_and_a_slider_are_seen_together(visit, name, slider):
+    visitor = visit(has_touch=True, is_mobile=True)
+    visitor.resize("phone")
+    page = area(visitor.page, name)
+    if name == "Photo":
+        page.locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
+    if name == "Styles":
+        page.get_by_role("button", name="Draw it").click()
+    shown = {"Photo": ".compare:visible", "Styles": ".stage:visible img.face"}.get(name, ".stage:visible img")
+    picture(page, where=f"{shown} img" if name == "Photo" else shown)
+    page.locator(".controls:visible input[type=range]").last.scroll_into_view_if_needed()
+    box = page.locator(shown).first.bounding_box()
+    at = page.get_by_role("slider", name=slider).locator("visible=true").first
+    at.scroll_into_view_if_needed()
+    touch = at.bounding_box()
+    assert box["y"] >= 0 and box["height"] > 200 and box["y"] + box["height"] <= touch["y"] < SIZES["phone"][1]

@@ -1,5 +1,6 @@
 """What holds of every use, on the bundled generator: nothing asked is nothing done, borders hold, joins do not show."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from portraitist_workers.collage import spatial
 from portraitist_workers.collage.interpolation import Source, interpolate, picture
 from portraitist_workers.collage.panorama import canvas, smoothed, strip
-from portraitist_workers.collage.patches import Patch, random_patches, variation
+from portraitist_workers.collage.patches import Patch, copied, random_patches, variation
 from portraitist_workers.collage.transfer import transferred
 from portraitist_workers.collage.weights import feathered, of_image, ramp, second
 from portraitist_workers.priors import library
@@ -138,17 +139,57 @@ def test_patches(source):
     one = source(0)
     box = (0.3, 0.3, 0.6, 0.6)
     assert torch.equal(variation(one, [Patch(box)]), one.image())
-    drawn = [random_patches(3, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
-    assert drawn[0] == drawn[1] != drawn[2]
-    for patch in drawn[0]:
-        left, top, right, bottom = patch.box
-        assert (
-            0 <= left + patch.right
-            and right + patch.right <= 1.0001
-            and 0 <= top + patch.down
-            and bottom + patch.down <= 1.0001
+    made = [variation(one, [Patch(box, down=way)], layers=(8,)) for way in (0.02, 0.04, -0.04)]
+    near, far, other = ((image - one.image()).abs().mean() for image in made)
+    assert 0.002 < near < far and (made[1] - made[2]).abs().mean() > max(far, other)
+
+
+def test_a_patch_moves_by_less_than_a_cell(source):
+    """Where a bright column lies in a map of 8 cells, after a patch has moved it by a third of a cell; and by a whole one."""
+    x = torch.zeros(1, 1, 8, 8)
+    x[..., 3] = 1
+    state = source(0).start()
+    for way in (1 / 24, 1 / 8):
+        moved = copied(replace(state, x=x), Patch((0, 0, 1, 1), right=way), feather=0).x
+        assert abs(float((moved * torch.arange(8)).sum() / moved.sum()) - 3 - 8 * way) < 1e-5
+    whole = copied(replace(state, x=x), Patch((0.25, 0, 0.75, 1), right=1 / 8), feather=0).x
+    assert (whole[..., 4] - 1).abs().max() < 1e-6 and whole[..., [0, 1, 2, 5, 6, 7]].abs().max() < 1e-6
+
+
+def test_a_patch_leaves_no_seam(source):
+    """The step across the border of a patch that was moved in features, of that within it; pasted pixels are the control."""
+    left, top, right, bottom = (round(128 * share) for share in (0.4, 0.45, 0.7, 0.75))
+    down = 16
+
+    def seam(image):
+        steps = image.diff(dim=2).abs()[0].mean(0)[:, left:right].mean(1)
+        return float(
+            (steps[top + down - 1] + steps[bottom + down - 1]) / (2 * steps[top + down : bottom + down - 1].mean())
         )
-    made = [variation(one, patches) for patches in (drawn[0], drawn[2])]
+
+    found, pasted = [], []
+    for number in range(6):
+        plain = source(number).image()
+        patch = Patch((left / 128, top / 128, right / 128, bottom / 128), down=down / 128)
+        found.append(seam(variation(source(number), [patch])))
+        hard = plain.clone()
+        hard[:, :, top + down : bottom + down, left:right] = plain[:, :, top:bottom, left:right]
+        pasted.append(seam(hard))
+    assert sum(found) / 6 < 1.25 < 1.5 < sum(pasted) / 6
+
+
+def test_drawn_patches(source):
+    drawn = [random_patches(3, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2] and len(drawn[0]) == 6
+    for within in ((0, 0, 1, 1), (0.2, 0.15, 0.8, 0.9)):
+        for patch in random_patches(50, generator=torch.Generator().manual_seed(0), reach=0.3, within=within)[::2]:
+            left, top, right, bottom = patch.box
+            for x, y in ((0, 0), (patch.right, patch.down)):
+                assert within[0] - 1e-6 <= left + x and right + x <= within[2] + 1e-6
+                assert within[1] - 1e-6 <= top + y and bottom + y <= within[3] + 1e-6
+    one, twin = drawn[0][:2]
+    assert twin.right == -one.right and abs(twin.box[0] + one.box[2] - 1) < 1e-6
+    made = [variation(source(0), patches, layers=(8,)) for patches in (drawn[0], drawn[2])]
     assert (made[0] - made[1]).abs().mean() > 0.005
 
 

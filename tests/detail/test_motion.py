@@ -8,7 +8,7 @@ import pytest
 
 from portraitist_workers.detail.fields import SIDE, resized, spread, through_points
 from portraitist_workers.detail.flow import followed
-from portraitist_workers.detail.mesh import mesh_motion, points_of
+from portraitist_workers.detail.mesh import LIPS, mesh_motion, points_of
 from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.image_io import read
@@ -88,3 +88,23 @@ def test_fields_carry_on_and_keep_what_is_sure():
     field = through_points(points, np.full((200, 2), 2.0))
     assert abs(field[128, 128, 0] - 2) < 0.05 and abs(field[2, 2, 0]) < 0.5
     assert resized(field, 64).shape[:2] == (64, 64)
+
+
+def test_lips_that_meet_hide_nothing_however_the_points_err(face):
+    """Points err by a px. Lips that meet have no area, so it is not told by shares of it whether they opened or shut."""
+    points = points_of([face])[0]
+    lips = list(LIPS)
+    centre = points[lips, 1].mean()
+
+    def mouth(height):
+        """Lips so far apart, px of SIDE."""
+        made = points.copy()
+        made[lips[1:10], 1], made[lips[11:], 1] = centre - height / 2 / SIDE, centre + height / 2 / SIDE
+        made[[lips[0], lips[10]], 1] = centre
+        return made
+
+    y, x = round(centre * SIDE), round(points[lips, 0].mean() * SIDE)
+    for before, after in ((0.3, 1.2), (1.2, 0.3)):
+        assert mesh_motion(mouth(before), mouth(after)).shown[y, x] == 1
+    for before, after in ((0.3, 9.0), (9.0, 0.3)):  # negative control: these opened and shut
+        assert mesh_motion(mouth(before), mouth(after)).shown[y, x] == 0

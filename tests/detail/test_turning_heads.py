@@ -8,16 +8,17 @@ import pytest
 import torch
 
 from portraitist_workers.detail import carry
-from portraitist_workers.detail.fields import resized, sampled
-from portraitist_workers.detail.hold import head_motion, held
+from portraitist_workers.detail.fields import sampled
+from portraitist_workers.detail.hold import head_turn, held
 from portraitist_workers.detail.membrane import membrane
 from portraitist_workers.detail.mesh import Seen, points_of
-from portraitist_workers.detail.parts import heads_of
+from portraitist_workers.detail.relief import _traced
 from portraitist_workers.editing.carrying import edited_face
 from portraitist_workers.editing.opening import open_photo
-from portraitist_workers.faces.align import WHOLE, crop
+from portraitist_workers.faces import edited
+from portraitist_workers.faces.align import WHOLE, Frame, crop
 from portraitist_workers.faces.attributes import load_attribute_points
-from portraitist_workers.faces.edited import Layers, before_background
+from portraitist_workers.faces.edited import EditedFace, Layers, before_background
 from portraitist_workers.faces.image_io import read, to_tensor, to_uint8
 from portraitist_workers.faces.paste import paste
 from portraitist_workers.persona.rendering import render
@@ -73,31 +74,48 @@ def test_body_and_background_stay(turned):
     assert moved[96:160, 96:160].mean() > 8  # negative control: the face
 
 
-def test_a_side_that_comes_into_view_is_no_hole(turned, monkeypatch):
-    """The photo does not show it, so its pixels cannot: the generator's picture does."""
+def test_a_side_that_comes_into_view_is_the_photos_own_stretched(turned, monkeypatch):
+    """Hair and ears reach from the head's outline, which stays, to the cheek, which goes. No hole, and nothing generated."""
     photo, axes = turned[0], turned[2]
-    w = moved_by(axes, photo.w, -18.0)
-    face = edited_face(photo, w)
-    small = photo.scene.small
-    bare = small.matte.astype(float) - sampled(small.matte, face.source) > 200
-    head = bare & (resized(heads_of(to_uint8(render(photo.generator, w)))[0], 256) > 0.9)
-    assert head.sum() > 30 and np.median(face.trust[head]) < 0.3
-    assert face.trust[~bare].mean() > 0.5  # elsewhere it is the photo's pixels
+    face = edited_face(photo, moved_by(axes, photo.w, -18.0))
+    matte = photo.scene.small.matte / 255.0
+    lost = (matte - sampled(photo.scene.small.matte, face.source) / 255.0) > 0.5
+    assert lost[:128].mean() < 0.005  # the outline above the ears
+    skin = sampled(photo.scene.skin, face.source) > 0.9
+    generated = (face.trust[skin] < 0.7).mean()
     photo.faces.clear()
-    monkeypatch.setattr(carry, "_GAP", 2.0)  # negative control: never looked for
-    assert np.median(edited_face(photo, w).trust[head]) > 0.7
+    # Negative control: what the generator shows is believed in the whole face.
+    monkeypatch.setattr(carry, "near", lambda points, parts, beyond: np.ones((256, 256), np.float32))
+    everywhere = edited_face(photo, moved_by(axes, photo.w, -18.0))
     photo.faces.clear()
+    assert generated < 0.5 * (everywhere.trust[skin] < 0.7).mean()
+
+
+def relief_of(where, height):
+    """What `_traced` says of a relief [256, 256] that is `height` in the columns `where`, turned to the right."""
+    relief = np.zeros((256, 256), np.float32)
+    relief[:, where] = height
+    return _traced(relief, np.zeros((256, 256, 2), np.float32), np.array([0.5, 0.0], np.float32))
+
+
+def test_what_is_nearer_hides_what_is_farther():
+    source = relief_of(slice(100, 140), 0.1)
+    step = 0.1 * 0.5  # of the side: 12.8 px
+    assert np.allclose(source[128, 120:150, 0], -step, atol=2e-3)  # the ridge has come to the right ...
+    assert np.allclose(source[128, 160:, 0], 0)  # ... what is farther right stays ...
+    assert (np.arange(141, 150) / 256 + source[128, 141:150, 0] < 141 / 256).all()  # ... and what lay there is hidden
+    assert np.allclose(relief_of(slice(100, 140), 0.0), 0)  # negative control: nothing stands out
 
 
 def test_a_picture_is_held_by_what_turns_it_about():
     """Points of a face that turn about the axis between the ears, seen from a frame that follows the face."""
     face = points_of([crop_of_new()])[0]
-    axis, angle = face[[234, 454]].mean(0) + np.array([0, 0, 0.02]), np.radians(12)
+    axis, angle = face[[234, 454]].mean(0) + np.array([0, 0, 0.04]), np.radians(12)
     spin = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
     seen = ((face - axis) @ spin.T + axis) + np.array([0.07, 0.01, 0.0])
-    turn, scale, here, there = head_motion(face, seen)
-    assert abs(turn - 12) < 0.2 and abs(scale - 1) < 0.01
-    assert np.allclose(there - here, (0.07, 0.01), atol=2e-3)
+    turn = head_turn(face, seen)
+    assert abs(turn.degrees - 12) < 0.2 and abs(turn.scale - 1) < 0.01
+    assert np.allclose((turn.moved - turn.middle)[:2], (0.07, 0.01), atol=2e-3)
     blank = np.zeros((64, 64, 3), np.uint8)
     square = held(Seen(blank, face), Seen(blank + 1, seen)).square
     assert abs(square.right + 0.07) < 0.005 and abs(square.down + 0.01) < 0.005
@@ -134,3 +152,29 @@ def test_a_membrane_passes_through_what_holds_it():
     values[:, -1], springs[:, 0], springs[:, -1] = 1.0, 100.0, 100.0
     found = membrane(values, springs)[16, :, 0]
     assert np.allclose(found, np.linspace(0, 1, 32), atol=0.01)
+
+
+def test_a_stretched_side_has_no_streaks(monkeypatch):
+    """Noise of the photo that is stretched to twice its width."""
+    side, rng = 256, np.random.default_rng(0)
+    noise = cv2.GaussianBlur(rng.normal(0, 60, (side, side, 3)), (0, 0), 0.8)  # as that of a JPEG
+    photo = (128 + noise).clip(0, 255).astype(np.uint8)
+    frame, nothing = Frame(side / 2, side / 2, side / 2, 0.0), np.zeros((side, side), np.float32)
+    source = np.zeros((side, side, 2), np.float32)
+    source[..., 0] = (0.5 - (np.arange(side) + 0.5) / side) / 2
+
+    def made(source):
+        grey = np.zeros((side, side, 3), np.float32)
+        return EditedFace(grey, grey, nothing + 1, source, nothing, photo.astype(np.float32))
+
+    def streaks(face):
+        """How much a picture changes from row to row, grey levels."""
+        return np.abs(np.diff(paste(photo, frame, face).image.astype(float)[64:192, 64:192], axis=0)).mean()
+
+    still, moved = made(np.zeros_like(source)), made(source)
+    assert not still.across.any() and not made(np.full_like(source, 0.1)).across.any()
+    assert not moved.across[..., 0].any() and moved.across[..., 1].min() > 1
+    smoothed = streaks(moved)
+    monkeypatch.setattr(edited, "_STREAK", 0.0)
+    assert smoothed < 0.65 * streaks(moved)  # negative control
+    assert np.array_equal(paste(photo, frame, still).image, photo)

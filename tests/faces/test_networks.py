@@ -9,7 +9,7 @@ import torch
 
 from portraitist.errors import PriorUnavailable
 from portraitist_workers.faces.image_io import to_tensor
-from portraitist_workers.faces.networks import FOLDER, load_network, read_network
+from portraitist_workers.faces.networks import FOLDER, _Unit, load_network, read_network
 from portraitist_workers.faces.parser import load_parser
 from portraitist_workers.faces.perceptual import BundledPerceptual, load_perceptual
 from portraitist_workers.faces.world import FOLDER as WORLD
@@ -158,3 +158,14 @@ def test_the_published_distance_is_taken_when_installed(tmp_path, monkeypatch):
     assert load_perceptual().name == "portraitist-perceptual"
     assert isinstance(load_perceptual("squeeze"), BundledPerceptual)  # not installed and not allowed to fetch
     load_perceptual.cache_clear()
+
+
+def test_the_norms_derivative_is_autograds():
+    rng = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(2, 5, 3, 4, generator=rng, dtype=torch.float64) for _ in range(2))
+    x.requires_grad_()
+    plain = x / (x.square().mean(1, keepdim=True, dtype=torch.float32) + 1e-3).sqrt().to(x.dtype)
+    unit = _Unit.apply(x)
+    assert torch.equal(unit, plain)
+    expected, found = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (plain, unit))
+    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5) and not torch.allclose(weight, expected, atol=0.1)

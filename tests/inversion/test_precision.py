@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from portraitist_workers import precision, settings
+from portraitist_workers.inversion.reconstruction import Reconstruction
 
 XEON = {"vendor_id": "GenuineIntel", "flags": "fma avx512f avx512_bf16 avx_vnni"}
 PROCESSORS = [
@@ -46,3 +47,20 @@ def test_the_environment_overrides(monkeypatch):
 def test_this_processor_is_read():
     told = precision._processor()
     assert told == {} or "processor" in told
+
+
+def test_the_perceptual_network_alone_computes_in_the_losss_format():
+    seen = []
+
+    def perceptual(a, b):
+        seen.append(torch.nn.functional.linear(a.flatten(1), torch.ones(1, 3 * 16 * 16)).dtype)
+        return (a - b).square().flatten(1).mean(1)
+
+    photo = torch.linspace(-1, 1, 3 * 16 * 16).view(1, 3, 16, 16)
+    image = (0.5 * photo).requires_grad_()
+    losses = [Reconstruction(perceptual, dtype=dtype)(image, photo, 0) for dtype in (torch.float32, torch.bfloat16)]
+    assert seen == [torch.float32, torch.bfloat16]
+    assert all(loss.dtype == torch.float32 for loss in losses) and torch.equal(*losses)  # of which nothing is a network
+    with torch.autocast("cpu", torch.bfloat16):
+        Reconstruction(perceptual)(image, photo, 0)
+    assert seen[2] == torch.bfloat16  # a caller's own format stays

@@ -1,8 +1,11 @@
 """Which views hold the person where no photo is: of frontal photos many, of photos from all sides none."""
 
 import numpy as np
+import torch
+from small_generator import distance, generator, latents
 
-from portraitist_workers.persona.elsewhere import ENDS, MOVED, _expression, _wanted
+from portraitist_workers.inversion.reconstruction import Reconstruction
+from portraitist_workers.persona.elsewhere import ENDS, MOVED, Views, _expression, _wanted
 
 FRONTAL = np.array([[0.0, 0.0, 0.2], [2.0, 1.0, 0.2], [-2.0, -1.0, 0.2]])
 ALL = np.ones(3, bool)
@@ -55,3 +58,26 @@ def test_an_expression_moves_the_mouth_by_the_faces_own_size_and_not_the_eyes():
     half = 0.5 * before
     change = _expression(before, after, half)
     assert np.allclose(change[61], (0, -0.025, 0), atol=1e-6) and np.allclose(np.delete(change, 61, 0), 0, atol=1e-6)
+
+
+def test_an_update_sees_three_views_of_the_pictures_side_and_the_likeness_of_one():
+    prior, anchors, looked = generator(), latents(3), []
+
+    def likeness_of(images):
+        looked.append((tuple(images.shape), torch.is_autocast_enabled("cpu")))
+        return images.new_full((len(images),), 0.5)
+
+    def losses(likeness, side=32, dtype=torch.float32):
+        pictures, moved = torch.zeros(20, 3, 32, 32), torch.zeros(20, 16)
+        counts, photo, often = torch.ones(20, 1, 32, 32), torch.arange(20) % 3, torch.ones(20)
+        views = Views(pictures, counts, photo, moved, 0, likeness_of, often, 0.9, likeness=likeness)
+        assert views.each_update == 3
+        loss = Reconstruction(distance, shift=2, dtype=dtype)
+        return [float(views.loss(prior, anchors, loss, step, dtype, side)) for step in range(4)]
+
+    assert np.allclose(np.subtract(losses(1.0), losses(0.0)), 0.4, atol=1e-5)
+    assert losses(1.0) == losses(1.0) and len(set(losses(1.0))) == 4
+    looked.clear()
+    losses(1.0, side=16)
+    losses(1.0, dtype=torch.bfloat16)
+    assert looked == [((1, 3, 16, 16), False)] * 4 + [((1, 3, 32, 32), True)] * 4

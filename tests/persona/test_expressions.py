@@ -14,7 +14,7 @@ CLOSED = {"yaw": 0.0, "pitch": 0.0, "roll": 0.0, "smile": 0.0, "mouth_open": 0.0
 def judge(*photos):
     """Of a person whose photos show these pairs of smile and open mouth."""
     rows = [[0.0, 0.0, 0.0, smile, mouth, 1.0] for smile, mouth in photos]
-    return SimpleNamespace(attributes=SimpleNamespace(names=NAMES), anchor_values=torch.tensor(rows))
+    return SimpleNamespace(known=True, attributes=SimpleNamespace(names=NAMES), anchor_values=torch.tensor(rows))
 
 
 WIDE = judge(*[(i / 15, 0.02 + 0.6 * i / 15) for i in range(16)])  # who laughs with an open mouth

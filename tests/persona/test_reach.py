@@ -40,7 +40,7 @@ def made_up(*, alike=lambda yaw: torch.cos(yaw.deg2rad()), smiles=1.0):
 
     embeddings = torch.tensor([[1.0, 0.0]]).repeat(6, 1)
     return model, SimpleNamespace(
-        attributes=attributes, identity=identity, embeddings=embeddings, scale=leave_one_out(embeddings)
+        known=True, attributes=attributes, identity=identity, embeddings=embeddings, scale=leave_one_out(embeddings)
     )
 
 
@@ -82,6 +82,19 @@ def test_what_likeness_says_nothing_about_stays_as_the_photos_show_it():
     """A custom attribute has no network that measures it."""
     (found,) = reach.measured(reach.of_photos(("age",), [[30.0], [40.0]]), *made_up())
     assert (found.low, found.high) == (found.photos_low, found.photos_high)
+
+
+def test_where_nobody_is_known_faces_stay_like_themselves():
+    """cos(25.8 degrees) is 0.9, the network's limit here: 25 is the last. A face so far off that nobody would take it for the photos'
+    is compared with itself unmoved."""
+    model, judge = made_up()
+    judge.known, judge.identity.same_person = False, 0.9
+    judge.embeddings, judge.scale = judge.embeddings[:0], judge.scale[:0]
+    least = [Reach(attribute=name, unit="", low=0.0, high=0.0) for name in NAMES]
+    yaw, smile = reach.measured(least, model, judge)
+    assert (yaw.low, yaw.high, smile.low, smile.high) == (-25, 25, 0, 1)
+    judge.identity.same_person = 0.97  # the control: cos(14 degrees)
+    assert reach.measured(least, model, judge)[0].high == 10
 
 
 def test_strict_may_mean_either_end():

@@ -1,13 +1,14 @@
 """Tuning: it reduces the loss, and a run that is killed and resumed ends with the same weights as one that is not."""
 
 import io
+import lzma
 
 import pytest
 import torch
 from small_generator import distance, generator
 
 from portraitist_workers.inversion.reconstruction import Reconstruction
-from portraitist_workers.persona.compact import decode, encode
+from portraitist_workers.persona.compact import _FILTERS, decode, encode
 from portraitist_workers.persona.organizers import Frozen, Regression
 from portraitist_workers.persona.presets import PRESETS
 from portraitist_workers.persona.tuning import Schedule, Tuning
@@ -83,6 +84,10 @@ def test_compact_delta_round_trip():
     assert coarse["delta.codes"].numel() < tensors["delta.codes"].numel()
     with pytest.raises(ValueError, match="another prior"):
         decode(tensors, generator(resolution=64))
+    codes = lzma.decompress(bytes(tensors["delta.codes"].tolist()), lzma.FORMAT_RAW, filters=_FILTERS)
+    thorough = lzma.compress(codes, lzma.FORMAT_RAW, filters=_FILTERS)  # as personas were packed before
+    before = decode(tensors | {"delta.codes": torch.frombuffer(bytearray(thorough), dtype=torch.uint8)}, prior)
+    assert all(torch.equal(a, b) for a, b in zip(before.parameters(), back.parameters(), strict=True))
 
 
 def test_a_larger_picture_is_tuned_for_longer():

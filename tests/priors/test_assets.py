@@ -113,8 +113,10 @@ def test_workers_ask_for_assets(studio, whole, tmp_path, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_HOME", str(studio._backend.home))
     assert library.asset("x", "discriminator") == whole.folder / "discriminator.safetensors"
     assert library.asset("default", "encoder").parent.name == "default"
-    with pytest.raises(PriorAssetMissing, match="bundled"):
+    with pytest.raises(PriorAssetMissing, match="default-parts has one"):
         library.asset("default", "parts")
+    with pytest.raises(PriorAssetMissing, match="no bundled prior has one"):
+        library.asset("default", "discriminator")
 
 
 def test_a_folder_carries_all_of_it(studio, whole, tmp_path):
@@ -150,7 +152,7 @@ def test_a_folder_is_not_believed(studio, whole, tmp_path):
     native.save(small(9), folder / "generator.safetensors", dtype=torch.float32)
     with pytest.raises(PriorRefused, match=r"generator.safetensors is not what its record says"):
         studio.priors.add(folder, name="z")
-    assert {p.name for p in studio.priors.list()} == {"default", "default-256", "x", "y"}
+    assert {p.name for p in studio.priors.list()} == {"default", "default-256", "default-parts", "x", "y"}
 
 
 def test_damage_of_any_asset_is_told(studio, whole, monkeypatch):

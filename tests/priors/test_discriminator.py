@@ -15,12 +15,12 @@ def pairs(count, seed, *, blurred):
     return real, (F.avg_pool2d(F.pad(real, (1,) * 4, mode="reflect"), 3, 1) if blurred else real.clone())
 
 
-@pytest.mark.parametrize("blurred", [True, False])
-def test_it_learns_texture_and_finds_no_difference_where_there_is_none(blurred):
+@pytest.mark.parametrize("blurred, steps", [(True, 25), (False, 3)])
+def test_it_learns_texture_and_finds_no_difference_where_there_is_none(blurred, steps):
     torch.manual_seed(0)
     discriminator = Discriminator(32)
     optimizer = torch.optim.Adam(discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99))
-    for step in range(40):
+    for step in range(steps):
         real, fake = pairs(8, step, blurred=blurred)
         truth, found = discriminator(torch.cat([real, fake])).chunk(2)
         loss = F.softplus(found - truth).mean() + 1e-3 * gradient_penalty(discriminator, torch.cat([real, fake]))

@@ -25,7 +25,8 @@ from portraitist.errors import (
     PriorUnavailable,
     StorageFull,
 )
-from portraitist.priors import locked_process, official
+from portraitist.priors import anybody, locked_process, official
+from portraitist.results import PersonaRecord
 from portraitist.testing import fake_studio
 from portraitist_workers.generator.formats import native, nvidia
 
@@ -46,7 +47,10 @@ def test_add_recognises_by_content(studio, files, in_process):
         assert (record.source.layout, record.resolution, record.z_dim, record.num_ws) == (layout, 32, 16, 8)
         assert record.source.sha256 == sha256(files / "Weights (1).bin") and record.source.file == "Weights (1).bin"
         assert record.generator_sha256 == sha256(prior.generator) and record.licence.accepted and not prior.calibrated
-    assert names(studio) == ["default", "default-256", "native", "nvidia", "rosinality"] and "nvidia" in studio.priors
+    assert (
+        names(studio) == ["default", "default-256", "default-parts", "native", "nvidia", "rosinality"]
+        and "nvidia" in studio.priors
+    )
     a, b = (load_file(studio.priors.get(n).generator) for n in ("nvidia", "rosinality"))
     assert all(torch.equal(a[k], b[k]) for k in a)
     assert studio.priors.add(files / "free.safetensors").record.licence.commercial  # nothing to accept
@@ -55,7 +59,19 @@ def test_add_recognises_by_content(studio, files, in_process):
 def test_names(studio, files, in_process):
     os.rename(files / "nvidia.pkl", files / "StyleGAN2 FFHQ..1024.pkl")
     assert studio.priors.add(files / "StyleGAN2 FFHQ..1024.pkl", accept_licence=True).name == "stylegan2-ffhq.1024"
-    for name in ("default", "default-256", "../x", "a/b", "", ".hidden", "A", "x" * 65, "a..b", "con\n"):
+    for name in (
+        "default",
+        "default-256",
+        "default-parts",
+        "../x",
+        "a/b",
+        "",
+        ".hidden",
+        "A",
+        "x" * 65,
+        "a..b",
+        "con\n",
+    ):
         with pytest.raises(InvalidRequest):
             studio.priors.add(files / "other.pkl", name=name, accept_licence=True)
     for name in ("../../etc", "a/b"):
@@ -75,7 +91,7 @@ def test_terms_must_be_accepted(studio, files, in_process):
             studio.priors.add(files / file)
         assert "--accept-licence" in str(caught.value) and caught.value.details["note"]
     assert (
-        names(studio) == ["default", "default-256"]
+        names(studio) == ["default", "default-256", "default-parts"]
         and [p.name for p in (studio._backend.home / "priors").iterdir()] == []
     )
 
@@ -107,7 +123,7 @@ def test_our_own_texts_are_free(studio, tmp_path, in_process):
     """The bundled priors' files, and what `export` writes of them."""
     path, _ = studio.priors.export("default", tmp_path / "twin.safetensors", layout="safetensors")
     assert studio.priors.add(path).record.licence.commercial
-    for name in ("default", "default-256"):
+    for name in ("default", "default-256", "default-parts"):
         stated = native.load(studio.priors.get(name).generator)[1]["licence"]
         assert official.licence_of("native", stated, None) == (stated, True)
     for layout in ("nvidia", "rosinality", "mystyle"):
@@ -180,7 +196,10 @@ def test_nothing_half_made_is_seen(studio, files, in_process, monkeypatch):
     monkeypatch.setattr("portraitist.priors.folder_home.sync_file", full)
     with pytest.raises(StorageFull):
         studio.priors.add(files / "nvidia.pkl", accept_licence=True)
-    assert names(studio) == ["default", "default-256"] and list((studio._backend.home / "priors").iterdir()) == []
+    assert (
+        names(studio) == ["default", "default-256", "default-parts"]
+        and list((studio._backend.home / "priors").iterdir()) == []
+    )
 
 
 def test_what_is_no_file(studio, files, tmp_path):
@@ -195,7 +214,7 @@ def test_what_is_no_file(studio, files, tmp_path):
         studio.priors.remove("default")
     with pytest.raises(InvalidRequest, match="memory"):
         fake_studio().priors.add(files / "nvidia.pkl")
-    assert names(fake_studio()) == ["default", "default-256"]
+    assert names(fake_studio()) == ["default", "default-256", "default-parts"]
 
 
 def test_a_persona_needs_a_calibrated_prior(studio, files, in_process):
@@ -212,7 +231,7 @@ def test_a_damaged_manifest(studio, files, in_process):
     (prior.folder / "manifest.json").write_text('{"name": "x"}')
     with pytest.raises(PriorUnavailable, match="remove the prior"):
         studio.priors.get("x")
-    assert names(studio) == ["default", "default-256"]
+    assert names(studio) == ["default", "default-256", "default-parts"]
     studio.priors.remove("x")
     with pytest.raises(NotFound):
         studio.priors.get("x")
@@ -229,6 +248,25 @@ def test_removing_what_personas_need(studio, files, in_process, monkeypatch):
         studio.priors.remove("x")
     studio.priors.remove("x", force=True)
     assert list((studio._backend.home / "priors").iterdir()) == []
+
+
+def test_what_was_made_of_anybodys_photos_goes_with_the_prior(studio, files, in_process, monkeypatch):
+    """It is refused before the calibration; and it is no reason to keep the prior."""
+    prior = studio.priors.add(files / "nvidia.pkl", name="x", accept_licence=True)
+    with pytest.raises(PriorNotCalibrated, match="priors calibrate x"):
+        prior.edit(b"a photo", yaw=1)
+    assert studio.jobs.list() == []
+    backend = studio._backend
+    monkeypatch.setattr(backend.transport, "wake", lambda *_: None)  # we are the worker
+    job = anybody._made(backend, "x")
+    row = backend.ledger.claim(job.id, worker="w/1", lease_s=60.0)
+    made = PersonaRecord(
+        persona_id=row.persona_id, name="prior:x", prior="x@0123", organizer="", preset="", attributes=[], photos=[], reach=[]
+    )  # fmt: skip
+    backend.ledger.finish(row.id, row.token, "succeeded", result=made.model_dump(mode="json"))
+    assert studio.priors["x"].anybody().id == row.persona_id and "prior:x" in studio.personas
+    studio.priors.remove("x")
+    assert "prior:x" not in studio.personas and backend.ledger.deletion(row.persona_id).receipt
 
 
 def test_known_by_name(studio, files, in_process, monkeypatch):
@@ -312,7 +350,12 @@ def test_on_the_command_line_behind_real_walls(cli, tmp_path, files):
     code, out, err = cli("verify", "nvidia", "--json")
     assert code == 1
     assert json.loads(cli("info", "nvidia", "--json")[1])["source"]["layout"] == "nvidia"
-    assert [p["name"] for p in json.loads(cli("list", "--json")[1])["priors"]] == ["default", "default-256", "nvidia"]
+    assert [p["name"] for p in json.loads(cli("list", "--json")[1])["priors"]] == [
+        "default",
+        "default-256",
+        "default-parts",
+        "nvidia",
+    ]
     assert "ffhq-1024" in cli("list")[1] and "bundled" in cli("info", "default")[1]
     assert cli("remove", "nvidia", "--yes")[1] == "removed nvidia\n" and cli("info", "nvidia")[0] == 1
 
@@ -346,7 +389,7 @@ def test_the_reader_sees_no_secrets(files, studio, monkeypatch):
 def test_the_module_works_on_the_default_folder(files, in_process, tmp_path, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_HOME", str(tmp_path / "elsewhere"))
     assert portraitist.priors.add(files / "nvidia.pkl", accept_licence=True).name == "nvidia"
-    assert [p.name for p in portraitist.priors.list()] == ["default", "default-256", "nvidia"]
+    assert [p.name for p in portraitist.priors.list()] == ["default", "default-256", "default-parts", "nvidia"]
     assert portraitist.priors.info("nvidia").record == portraitist.priors.get("nvidia").record
     portraitist.priors.remove("nvidia")
     assert set(portraitist.priors.__all__) <= set(dir(portraitist.priors))

@@ -21,9 +21,9 @@ EXPECTED = "import pytest\n@pytest.mark.xfail\ndef test_one(): assert False\n"
         (MODULE, ["--no-skips"], 1, "FAILED because skipped: no such package"),
         (INSIDE, ["--no-skips"], 1, "FAILED because skipped: there is no server: test_it.py::test_one"),
         (INSIDE, [], 0, "1 skipped"),
-        (ALLOWED, ["--no-skips", "-n2"], 0, "as may be: memory limits need Linux, not x"),
-        (MODULE, ["--no-skips", "-n2"], 1, "FAILED because skipped: no such package"),
-        (INSIDE, ["--no-skips", "-n2"], 1, "FAILED because skipped: there is no server: test_it.py::test_one"),
+        (ALLOWED, ["--no-skips", "-n1"], 0, "as may be: memory limits need Linux, not x"),
+        (MODULE, ["--no-skips", "-n1"], 1, "FAILED because skipped: no such package"),
+        (INSIDE, ["--no-skips", "-n1"], 1, "FAILED because skipped: there is no server: test_it.py::test_one"),
     ],
 )
 def test_a_skip_that_is_not_on_the_list_fails_the_run(tmp_path, code, options, ended, told):

@@ -24,6 +24,7 @@ from portraitist.errors import (
     QueueUnavailable,
 )
 from portraitist.ledger import LeaseLost, Quotas, RedisLedger
+from portraitist_workers.queue.reaper import RESEND_S
 
 from .fleet import Fleet, child_gone, starts
 from .processes import PHOTOS, child_pid, row, running, until
@@ -407,14 +408,23 @@ def test_workers_serve_tenants_in_turn_and_keep_their_quotas(fleet, create):
 def test_a_wake_up_goes_to_the_worker_that_is_warm(fleet, studio, create):
     person = create(studio).wait(timeout=120)
     person.synthesize()
-    node = until(lambda: [w.node for w in fleet.transport.workers() if person.id in w.warm])[0]
-    done = 0
-    for seed in range(12):
+
+    def holders():
+        return sorted(w.node for w in fleet.transport.workers() if person.id in w.warm)
+
+    until(holders)
+    prompt, there = 0, 0
+    for seed in range(60):
         until(lambda: not any(w.jobs for w in fleet.transport.workers()))
+        first = holders()[0]  # the one that is asked, where several hold the person
         job = person.synthesize(wait=False, seed=100 + seed)
         job.wait(timeout=120)
-        done += row(studio, job).worker.startswith(node + "/")
-    assert done >= 10, done  # of three workers, chance would give four
+        done = row(studio, job)
+        if done.started - done.created < RESEND_S / 2:  # else, on a busy machine, others were woken, too
+            prompt, there = prompt + 1, there + done.worker.startswith(first + "/")
+        if prompt == 12:
+            break
+    assert prompt >= 6 and there >= 0.8 * prompt, (there, prompt)  # of three workers, chance would give a third
 
 
 def test_a_warm_worker_that_is_gone_delays_nobody_for_long(fleet, studio, create):

@@ -281,6 +281,25 @@ def test_idempotency_keys(ledger):
     assert ledger.submit(synthesis(5, body="x"))[1]  # no key: a new job each time
 
 
+def test_the_job_that_holds_a_key_is_found_until_it_fails(ledger):
+    created(ledger)
+    one, two = ledger.of("default"), ledger.of("two")
+    assert ledger.by_key("k") is None
+    ledger.submit(synthesis(2, key="k"))
+    assert ledger.by_key("k").id == one.by_key("k").id == "job_2" and one.by_key("other") is None
+    assert two.by_key("k") is None  # another tenant's is not seen
+    row = claim(ledger, "job_2")
+    assert one.by_key("k").status == "running"
+    ledger.finish("job_2", row.token, "failed", error={"code": "x"})
+    assert ledger.by_key("k") is None and one.by_key("k") is None
+    ledger.submit(synthesis(3, key="k"))
+    row = claim(ledger, "job_3")
+    ledger.finish("job_3", row.token, "succeeded", result={})
+    assert one.by_key("k").id == "job_3"
+    ledger.delete_persona("per_1")
+    assert one.by_key("k") is None  # it went with the persona
+
+
 def test_concurrent_submissions_make_one_job(ledger):
     results, barrier = [], threading.Barrier(10)
 
@@ -856,3 +875,17 @@ def test_api_keys(ledger):
     assert ledger.api_keys.find(two.digest) is None and [row.id for row in ledger.api_keys.list()] == ["key_1", "key_3"]
     with pytest.raises(NotFound):
         ledger.api_keys.revoke(two.id)
+
+
+def test_jobs_of_an_api_key_are_counted_by_day(ledger):
+    keys = ledger.api_keys
+    keys.add(api_key(1, jobs=2))
+    assert keys.list()[0].jobs == 2
+    assert [keys.spend("key_1", 7, 2) for _ in range(4)] == [True, True, False, False]
+    assert keys.spend("key_2", 7, 1) and not keys.spend("key_3", 7, 0)
+    assert keys.spent(7) == {"key_1": 2, "key_2": 1} and keys.spent(8) == {}
+    keys.give_back("key_1", 7)
+    assert keys.spent(7)["key_1"] == 1 and keys.spend("key_1", 7, 2) and not keys.spend("key_1", 7, 2)
+    assert keys.spend("key_1", 8, 2) and keys.spent(8) == {"key_1": 1}
+    keys.give_back("key_1", 7)
+    assert keys.spent(8) == {"key_1": 1}

@@ -129,6 +129,20 @@ def test_a_drag_is_led_and_stopped(ana):
         assert 0 < x == y < 10
 
 
+def test_a_move_is_a_drag_by_the_transformer(ana):
+    with ana.open() as photo:
+        landed = photo.move(at=(1, 1), by=(4, 3), dz=0.1, anchors=[(9, 9)])
+        assert [point.reached for point in landed] == [(5, 4), (9, 9)]
+        photo.aim([(3, 3), (9, 9)])
+        photo.image  # noqa: B018  # at rest
+        last = photo.history[-1]
+        assert (
+            last.method == "transformer" and [p.grow for p in last.points] == [0.1, 0] and last.points[0].to == (3, 3)
+        )
+        with pytest.raises(InvalidRequest, match="nothing would move"):
+            photo.move(at=(1, 1))
+
+
 def test_what_cannot_be_done_is_refused_and_the_session_goes_on(ana):
     with ana.open() as photo:
         photo.set(smile=0.2)

@@ -4,12 +4,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
 from portraitist.errors import StorageError, StorageFull
 from portraitist.ledger import NewJob, SqliteLedger
 from portraitist.ledger import sqlite_turns as turns
+from portraitist.ledger.api_keys import ApiKeyRow
 
 RACER = """
 import sys, time
@@ -120,3 +122,17 @@ def test_a_home_of_an_earlier_version_goes_on_as_the_default_tenants(tmp_path):
     assert other.jobs() == other.personas() == []
     job = NewJob("job_3", {"operation": "create", "persona_id": "per_3", "name": "ana"}, "x", creates="ana", key="k")
     assert other.submit(job)[1]  # name and key are free there
+
+
+def test_a_home_whose_keys_had_no_jobs_a_day_yet(tmp_path):
+    """Its keys are there, without a limit, and new ones have theirs."""
+    path = tmp_path / "ledger.sqlite3"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "CREATE TABLE api_keys (id TEXT, tenant TEXT, name TEXT, scope TEXT, digest TEXT, created REAL, expires REAL, rate REAL)"
+        )
+        db.execute("INSERT INTO api_keys VALUES ('key_1', 'default', 'old', 'make', 'd1', 1.0, NULL, NULL)")
+    keys = SqliteLedger(path).api_keys
+    keys.add(ApiKeyRow("key_2", "default", "new", "make", "d2", 2.0, jobs=3))
+    assert [(row.id, row.jobs) for row in keys.list()] == [("key_1", None), ("key_2", 3)]
+    assert keys.spend("key_2", 1, 3) and keys.spent(1) == {"key_2": 1}

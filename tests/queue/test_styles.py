@@ -32,7 +32,7 @@ def test_each_tenant_has_styles_of_its_own(studio, tmp_path):
     assert one.styles._home.keep("mine", file_of("mine")) and not one.styles._home.keep("mine", file_of("mine", b"x"))
     assert [style.name for style in one.styles.list()] == ["toon", "pencil", "clay", "mine"]
     assert one.styles.get("mine").bases == ("default",) and "mine" not in two.styles
-    assert one.priors.list()[2:] == [] and one.priors._home.names() == []  # a style is no prior
+    assert one.priors.list()[3:] == [] and one.priors._home.names() == []  # a style is no prior
     with pytest.raises(NotFound, match="no style 'mine'"):
         two.styles.remove("mine")
     assert two.styles._home.keep("mine", file_of("mine"))

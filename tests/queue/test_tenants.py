@@ -13,6 +13,7 @@ from portraitist.ledger import NewJob
 from portraitist.live.opening import Opening
 from portraitist.persona import Persona
 from portraitist.picture import Picture
+from portraitist.priors.anybody import Anybody
 from portraitist.store import digest_of
 from portraitist.studio import Jobs, Personas, Studio
 from portraitist.testing import fake_backend
@@ -70,14 +71,17 @@ class Tenant:
             "Persona.synthesize": lambda: persona.synthesize(yaw=1),
             "Persona.edit": lambda: persona.edit(b"x", yaw=1),
             "Persona.drag": lambda: persona.drag(points=[("nose", (1, 1))]),
+            "Persona.move": lambda: persona.move(at="nose", by=(1, 1)),
             "Persona.open": lambda: persona.open(wait=False),
             "Persona.compose": lambda: persona.compose(b"x", portraitist.Part("nose", dx=1)),
             "Persona.transfer": lambda: persona.transfer(b"x", b"y"),
             "Persona.blend": lambda: persona.blend(b"x", b"y"),
+            "Persona.variations": lambda: persona.variations(b"x"),
             "Persona.strip": lambda: persona.strip([{}, {}]),
             "Persona.extend": lambda: persona.extend(b"x", (9, 9)),
             "Persona.restyle": lambda: persona.restyle(b"x", style="toon"),
             "Persona.enhance": lambda: persona.enhance(b"x"),
+            "Persona.faces": lambda: persona.faces(b"x"),
             "Persona.add": lambda: persona.add(b"x"),
             "Persona.delete": lambda: persona.delete(),
             "Persona.preview": lambda: (
@@ -170,8 +174,11 @@ def test_all_verbs_are_tried(backend):
         "Persona.reach",
         "Webhooks.list",
         "Webhooks.secret",
+        *(
+            f"Anybody.{name}" for name in ("edit", "drag", "move", "open", "anybody", "prepare")
+        ),  # tests/sdk/test_anybody.py
     }
-    for cls in (Personas, Persona, Collages, Opening, Jobs, Job, Webhooks):
+    for cls in (Personas, Persona, Collages, Opening, Jobs, Job, Webhooks, Anybody):
         owner = "Persona" if cls in (Collages, Opening) else cls.__name__
         verbs = {f"{owner}.{name}" for name in vars(cls) if not name.startswith("_")}
         assert verbs <= tried | needs_no_id

@@ -57,7 +57,7 @@ class Engine:
         self.at = list(last.points[0].handle) if anew or self.at is None else self.at
         for step in range(10):
             time.sleep(PREVIEW_S)
-            to = last.points[0].to
+            to = target(last.points[0])
             self.at = [a + (b - a) / 5 for a, b in zip(self.at, to, strict=True)]
             yield Shot(colour(steps), [{"at": list(self.at), "to": list(to), "left": 1.0, "confidence": 1.0}], step)
 
@@ -74,15 +74,19 @@ class Engine:
         last = steps[-1] if steps else None
         if last is None or last.do == "set":
             return Settled(Shot(colour(steps)))
-        handle, target = last.points[0].handle, last.points[0].to
-        point = {"handle": handle, "target": target, "reached": target, "left": 0.0, "confidence": 1.0}
-        return Settled(Shot(colour(steps)), {"points": [point], "steps": 5})
+        there = [(pull.handle, target(pull)) for pull in last.points]
+        points = [{"handle": h, "target": t, "reached": t, "left": 0.0, "confidence": 1.0} for h, t in there]
+        return Settled(Shot(colour(steps)), {"points": points, "steps": 5})
 
     def before(self):
         return Shot(colour([]))
 
     def close(self):
         pass
+
+
+def target(pull):
+    return pull.to or tuple(a + b for a, b in zip(pull.handle, pull.by, strict=True))
 
 
 def smile(steps):

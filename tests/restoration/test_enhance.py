@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from serving.people import context, persona_id
 
-from portraitist.degradations import Downsample, Mask
+from portraitist.degradations import Downsample, GaussianBlur, Mask
 from portraitist.errors import InvalidRequest
 from portraitist.requests import Enhance, Photo
 from portraitist_workers.faces.align import crop, ffhq_frame
@@ -56,6 +56,26 @@ def test_auto_keeps_the_photos_size_and_a_named_factor_enlarges(restore, photo):
     made, report = restore(small, [Downsample(3)])
     assert made.shape == (3 * small.shape[0], 3 * small.shape[1], 3) and report.consistency > 30
     assert report.identity_before is not None and report.identity is not None
+
+
+def test_without_damage_the_photo_comes_back_as_it_is(restore, photo):
+    made, report = restore(photo[0], [])
+    assert np.array_equal(made, photo[0]) and report.mark == 0 and report.degradation == "none"
+    assert "comes back as it is" in report.warnings[0]
+
+
+def test_what_the_persona_cannot_explain_stays_and_is_told(restore, photo):
+    """The persona is a stranger, after two steps of tuning. The result is no farther from the truth than the blurred photo."""
+    picture, frame = photo
+    blurred = cv2.GaussianBlur(picture, (0, 0), 1.5 * frame.size / 128)
+    made, report = restore(blurred, [GaussianBlur(1.5)])
+    truth, before, after = (crop(p, frame, 128).astype(float) for p in (picture, blurred, made))
+    assert np.square(after - truth).mean() < np.square(before - truth).mean()
+    assert any("of the face stay as they were" in said for said in report.warnings) and report.outside_change == 0
+    far = [
+        p[-60:].astype(float) for p in (picture, blurred, made)
+    ]  # below the square: the blur is partly undone there, too
+    assert np.square(far[2] - far[0]).mean() < 0.8 * np.square(far[1] - far[0]).mean()
 
 
 def test_no_fill_along_the_rim(restore, photo):

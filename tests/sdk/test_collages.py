@@ -1,7 +1,11 @@
-"""transfer, blend, strip, extend, restyle: what is refused before anything is sent, and what is asked for."""
+"""transfer, blend, variations, strip, extend, restyle: what is refused before anything is sent, and what is asked for."""
+
+import io
 
 import pytest
+from PIL import Image
 
+from portraitist import By
 from portraitist.errors import Conflict, InvalidRequest, NotFound, OutOfRange, UnknownAttribute
 from portraitist.testing import fake_studio
 
@@ -16,6 +20,15 @@ def ana(studio):
     return studio.personas.create("ana", [b"1", b"2", b"3"], wait=True)
 
 
+def png(size=(40, 30), *, white=True):
+    """A black picture, with a white box: as a mask it marks that."""
+    picture = Image.new("L", size)
+    picture.paste(255 if white else 0, (2, 2, 8, 8))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
 def asked(studio):
     return studio._backend.ledger.job(studio.jobs.list(limit=1)[0].id).request
 
@@ -25,6 +38,18 @@ def test_what_is_asked_for(studio, ana):
     request = asked(studio)
     assert (request["operation"], request["region"], request["strength"]) == ("transfer", "eyes", 0.5)
     assert request["photo"]["blob"] != request["like"]["blob"]
+    assert ana.transfer(b"photo", b"other").image.size and (asked(studio)["region"], asked(studio)["mask"]) == (
+        "smile",
+        None,
+    )
+    assert ana.transfer(png(), b"other", mask=png()).image.size
+    request = asked(studio)
+    assert request["region"] is None and studio._backend.sealed(ana.id).get(request["mask"]) == png()
+    assert [p.image.size for p in ana.variations(b"photo", n=3, strength=1, layers=(8, 16), seed=4)] == [(64, 64)] * 3
+    request = asked(studio)
+    assert (request["n"], request["layers"], request["patches"], request["seed"]) == (3, [8, 16], [], 4)
+    assert len(ana.variations(b"photo", patches=[((1, 2, 3, 4), By(0, -1)), ((1, 2, 3, 4), (2, 0))])) == 8
+    assert [patch["by"] for patch in asked(studio)["patches"]] == [[0, -1], [2, 0]]
     assert ana.blend(b"photo", b"other", mask=0.25).image.size and asked(studio)["mask"] == 0.25
     assert ana.blend(b"photo", b"other").image.size and asked(studio)["mask"] == "left-right"
     assert ana.strip([{"yaw": -10}, {}, {"yaw": 10}], vertical=True).image.size
@@ -42,6 +67,24 @@ def test_what_is_asked_for(studio, ana):
         (lambda ana: ana.transfer(b"1", b"2", region="tail"), InvalidRequest, "smile"),
         (lambda ana: ana.transfer(b"1", b"2", strength=2), InvalidRequest, "strength"),
         (lambda ana: ana.transfer(b"1", b"2", strength=float("nan")), InvalidRequest, "strength"),
+        (lambda ana: ana.transfer(b"1", b"2", region="eyes", mask=png()), InvalidRequest, "give one of them"),
+        (lambda ana: ana.transfer(png((9, 9)), b"2", mask=png()), InvalidRequest, "shapes differ"),
+        (lambda ana: ana.transfer(png(), b"2", mask=png(white=False)), InvalidRequest, "nothing is taken"),
+        (lambda ana: ana.transfer(b"1", b"2", mask=b"mask"), InvalidRequest, "a transfer's mask is black and white"),
+        (lambda ana: ana.variations(b"1", n=0), InvalidRequest, "n=0"),
+        (lambda ana: ana.variations(b"1", n=65), InvalidRequest, "n=65"),
+        (lambda ana: ana.variations(b"1", layers=[9]), InvalidRequest, "8, 16, 32 or 64"),
+        (lambda ana: ana.variations(b"1", layers=[]), InvalidRequest, "layers"),
+        (lambda ana: ana.variations(b"1", strength=2), InvalidRequest, "strength"),
+        (lambda ana: ana.variations(b"1", patches="eyes"), InvalidRequest, "give a list"),
+        (lambda ana: ana.variations(b"1", patches=[7]), InvalidRequest, "patch 1 is 7"),
+        (
+            lambda ana: ana.variations(b"1", patches=[((4, 2, 1, 4), (1, 1))]),
+            InvalidRequest,
+            "right must be beyond left",
+        ),
+        (lambda ana: ana.variations(b"1", patches=[((1, 2, 3, 4), (1, float("nan")))]), InvalidRequest, "finite"),
+        (lambda ana: ana.variations(b"1", patches=[((1, 2, 3, 4), (1, 1))] * 17), InvalidRequest, "at most 16"),
         (lambda ana: ana.blend(b"1", b"2", mask="inside-out"), InvalidRequest, "left-right"),
         (lambda ana: ana.blend(b"1", b"2", mask=float("nan")), InvalidRequest, "mask"),
         (lambda ana: ana.extend(b"1", (100_000, 100)), InvalidRequest, "16384"),
@@ -69,10 +112,19 @@ def test_on_the_command_line(cli, tmp_path):
     assert cli("transfer", "ana", "photos/a.jpg", "photos/b.jpg", "--region", "eyes", "--out", "best.png")[0] == 0
     assert cli("blend", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "0.5", "--out", "both.png")[0] == 0
     assert cli("strip", "ana", "--set", "yaw=-20,smile=1", "--set", "yaw=20", "--out", "strip.png")[0] == 0
+    (tmp_path / "mask.png").write_bytes(png((16, 16)))
+    assert cli("transfer", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "mask.png")[0] == 0
+    assert (tmp_path / "a-masked.png").is_file()
+    assert cli("transfer", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "no.png")[0] == 2
+    ways = ("--patch", "1,2,5,6:0,-1", "--patch", "1,2,5,6:+1,0", "--layers", "8,16")
+    assert cli("variations", "ana", "photos/a.jpg", "-n", "2", *ways, "--out", "varied.png")[0] == 0
+    assert {"varied-01.png", "varied-02.png"} <= {path.name for path in tmp_path.iterdir()}
     assert {"best.png", "both.png", "strip.png"} <= {path.name for path in tmp_path.iterdir()}
     for wrong in (
         ("blend", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "half"),
         ("strip", "ana", "--set", "yaw", "--set", "x=1"),
+        ("variations", "ana", "photos/a.jpg", "--patch", "1,2,3"),
+        ("variations", "ana", "photos/a.jpg", "--layers", "coarse"),
     ):
         code, _, told = cli(*wrong)
         assert (code == 2 and wrong[-2] in told) or "--set" in told

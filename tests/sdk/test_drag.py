@@ -178,7 +178,7 @@ def test_on_the_command_line(cli, tmp_path):
         (("--move", "4,4:9,4", "--recipe", "r.json"), "there already"),
         (("--move", "4,4:9,4", "--recipe", "s.json", "--no-wait"), "--no-wait"),
         (("--move", "4,4:9,4", "--mask", "no.png"), "no.png"),
-        (("--move", "4,4:9,4", "--video", "w.mp4"), ".webp"),
+        (("--move", "4,4:9,4", "--video", "w.gif"), "must end in .webp or .mp4"),
         (("--move", "4,4:9,4", "--video", "w.webp"), "there already"),
     ):
         code, _, err = cli("drag", "ana", *arguments)

@@ -1,24 +1,30 @@
 """Faces put together part by part: what becomes of the verbs' arguments."""
 
 import base64
+import json
 import zlib
 
 import pytest
 from PIL import Image
 
-from portraitist import InvalidRequest, NotFound, Part, Segmentation
+from portraitist import InvalidRequest, NotFound, Part, Segmentation, recipes
 from portraitist.results import ClassMap
 from portraitist.submission import submit
 from portraitist.testing import fake_studio
 
 
 @pytest.fixture
-def bea(tmp_path, monkeypatch):
+def studio():
+    return fake_studio()
+
+
+@pytest.fixture
+def bea(studio, tmp_path, monkeypatch):
     """With `at(name)`, a photo, and `asked()`, the last request."""
     colours = {"new": "red", "other": "blue", "third": "green"}
     for name, colour in colours.items():
         Image.new("RGB", (16, 16), colour).save(tmp_path / f"{name}.jpg")
-    person = fake_studio().personas.create("bea", photos=[str(tmp_path / f"{name}.jpg") for name in colours]).wait()
+    person = studio.personas.create("bea", photos=[str(tmp_path / f"{name}.jpg") for name in colours]).wait()
     person.at = lambda name: str(tmp_path / f"{name}.jpg")
     requests = []
 
@@ -67,6 +73,35 @@ def test_a_composition(bea):
     ]
 
 
+def test_its_recipe_has_all_of_it(bea, studio):
+    made = bea.compose(bea.at("new"), Part("hair", like=bea.at("other")), Part("eyes", texture=bea.at("third")), yaw=3)
+    first, recipe = bea.asked(), json.loads(json.dumps(made.recipe))
+    assert len(recipe["files"]) == 3
+    again = studio.replay(recipe)
+    assert sorted(again.recipe["files"].values()) == sorted(recipe["files"].values())
+    asked = studio._backend.ledger.job(studio.jobs.list(limit=1)[0].id).request
+    assert asked["changes"] == first.model_dump(mode="json")["changes"] and asked["values"] == {"yaw": 3}
+
+
+def test_where_its_photos_are_kept_no_more_they_are_given_again(bea, studio):
+    recipe = bea.compose(bea.at("new"), Part("hair", like=bea.at("other"))).recipe
+    body = {name: value for name, value in recipe.items() if name != "checksum"}
+    text = json.dumps(body)
+    for number, blob in enumerate(recipe["files"]):
+        text = text.replace(blob, f"{number:064x}")  # nothing lies there
+    recipe = json.loads(text)
+    recipe["checksum"] = recipes._checksum(recipe)
+    with pytest.raises(NotFound, match="the photo that the recipe was made with is kept no more; give it"):
+        studio.replay(recipe)
+    with pytest.raises(NotFound, match="the like that the recipe was made with is kept no more"):
+        studio.replay(recipe, bea.at("new"))
+    with pytest.raises(InvalidRequest, match="not the like that"):
+        studio.replay(recipe, bea.at("new"), like=[bea.at("third")])
+    with pytest.raises(InvalidRequest, match="holds 2 photos, and the recipe was made with 1"):
+        studio.replay(recipe, bea.at("new"), like=[bea.at("other"), bea.at("third")])
+    assert studio.replay(recipe, bea.at("new"), like=[bea.at("other")]).recipe["files"]
+
+
 def test_what_cannot_be_meant(bea):
     with pytest.raises(InvalidRequest, match="give shape= and texture= in its place"):
         bea.edit(bea.at("new"), part="hair", like=bea.at("other"), texture=bea.at("third"))
@@ -96,5 +131,7 @@ def test_the_command(cli):
     cli("create", "ana", "photos")
     code, out, err = cli("edit", "ana", "photos/a.jpg", "--part", "hair", "--like", "photos/b.jpg", "--out", "new.png")
     assert code == 0 and "new.png" in out, err
+    code, _, err = cli("replay", "no.json", "--like", "photos/b.jpg")
+    assert code == 2 and "cannot be read" in err
     code, _, err = cli("edit", "ana", "photos/a.jpg", "--like", "photos/b.jpg")
     assert code == 2 and "name it with --part" in err

@@ -322,12 +322,14 @@ def test_what_is_pinned_and_how_large_travels_with_the_request(studio, ana):
 
     assert ana.edit(b"x", smile=0.8, mouth_open="keep", preset="best")
     assert (asked()["values"], asked()["pinned"], asked()["preset"]) == ([{"smile": 0.8}], ["mouth_open"], "best")
-    assert ana.synthesize(yaw=5, size=512) and asked()["size"] == 512
+    assert ana.synthesize(yaw=5, size=512) and (asked()["size"], asked()["background"]) == (512, "plain")
+    assert ana.synthesize(yaw=5, background="generated") and asked()["background"] == "generated"
     for refused in (
         lambda: ana.edit(b"x", smile=0.8, nose="keep"),
         lambda: ana.edit(b"x", mouth_open="keep"),  # nothing to change
         lambda: ana.edit(b"x", smile=0.8, preset="slow"),
         lambda: ana.synthesize(size=300),
+        lambda: ana.synthesize(background="blurred"),
     ):
         with pytest.raises(InvalidRequest):
             refused()

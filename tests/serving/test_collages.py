@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portraitist.errors import FaceNotFound, InvalidRequest, NotFound
-from portraitist.requests import Blend, Extend, Photo, Restyle, Strip, Transfer
+from portraitist.errors import FaceNotFound, InvalidImage, InvalidRequest, NotFound
+from portraitist.requests import Blend, Extend, Patch, Photo, Restyle, Strip, Transfer, Variations
 from portraitist_workers import operations
 from portraitist_workers.persona.warm import PERSONAS
 
 from .people import context, persona_id
+
+pytestmark = pytest.mark.slow  # together they take minutes
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NEW, OTHER, NOBODY = EXAMPLES / "new.jpg", EXAMPLES / "photos" / "photo-03.jpg", EXAMPLES / "photos" / "bad-no-face.jpg"
@@ -57,6 +59,78 @@ def test_no_strength_is_no_change(world):
 def test_the_same_request_gives_the_same_bits(world):
     first, second = (made(world, transfer(world))[1] for _ in range(2))
     assert (first == second).all()
+
+
+def lower_face():
+    """A mask of new.jpg."""
+    mask = np.zeros(original().shape, np.uint8)
+    mask[380:480, 160:300] = 255
+    return mask
+
+
+def png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def original():
+    return np.asarray(Image.open(NEW).convert("RGB")).astype(int)
+
+
+def test_outside_a_mask_of_ones_own_the_photo_stays(world):
+    mask = lower_face()
+    picture, pixels = made(world, transfer(world, region=None, mask=world.put(png(mask))))
+    change, named = (np.abs(one - original()) for one in (pixels, made(world, transfer(world))[1]))
+    assert change[mask == 0].max() == 0 and change[mask > 0].mean() > 1 and picture.report.outside_change == 0
+    assert named[mask == 0].max() > 0  # the control: the smile reaches farther than this mask
+
+
+def test_masks_that_cannot_be_meant(world):
+    mask, corner, photo = lower_face(), np.zeros_like(lower_face()), np.asarray(Image.open(NEW).convert("RGB"))
+    corner[:6, :6] = 255
+    for file, error, said in (
+        (png(corner), InvalidRequest, "does not touch the person's face"),
+        (png(mask[:, :300]), InvalidRequest, "shapes differ"),
+        (png(photo), InvalidRequest, "coloured.*a transfer's mask"),
+        (png(0 * mask), InvalidRequest, "nothing is taken"),
+        (png(0 * mask + 255), InvalidRequest, "nothing of the photo would stay"),
+        (b"\x89PNG\r\n\x1a\n torn", InvalidImage, "mask"),
+    ):
+        with pytest.raises(error, match=said):
+            made(world, transfer(world, region=None, mask=world.put(file)))
+    for wrong in ({"region": None}, {"mask": "0" * 64}):
+        with pytest.raises(ValueError, match="either a region or a mask"):
+            transfer(world, **wrong)
+
+
+def varied(world, **more):
+    result = operations.run(Variations(persona_id=persona_id(1), photo=photo(world, NEW), **more), world)
+    return result.pictures, [
+        np.asarray(Image.open(io.BytesIO(world.blob(p.blob)))).astype(int) for p in result.pictures
+    ]
+
+
+def test_variations_differ_and_the_photo_stays_around_the_face(world):
+    pictures, pixels = varied(world, n=3, seed=5)
+    for one in pixels:
+        changed = np.abs(one - original()).mean(2)
+        assert one.shape == original().shape and changed.mean() > 0.3 and changed[:10].max() == 0
+    assert min(np.abs(pixels[i] - pixels[j]).mean() for i in range(3) for j in range(i)) > 0.3
+    assert all(p.report.identity is not None and p.report.identity_before is not None for p in pictures)
+    again = varied(world, n=3, seed=5)[1]
+    assert all((one == other).all() for one, other in zip(pixels, again, strict=True))
+    assert (varied(world, n=1, strength=0.0)[1][0] == original()).all()  # the control
+
+
+def test_variations_by_hand(world):
+    up = Patch(box=(170, 380, 290, 470), by=(0, -12))
+    pixels = varied(world, n=2, patches=[up])[1]
+    half, whole = (np.abs(one - original()).mean() for one in pixels)
+    assert 0 < half < whole
+    assert (pixels[1] == varied(world, n=1, patches=[up])[1][0]).all()
+    with pytest.raises(InvalidRequest, match="patch 1 lies outside the person's face"):
+        varied(world, patches=[Patch(box=(0, 0, 4, 4), by=(1, 1))])
 
 
 def test_a_blend_begins_and_ends_with_one_photo(world):

@@ -138,19 +138,18 @@ def test_the_guard_takes_back_what_is_somebody_else(monkeypatch):
     assert 4.3 < held.report.points[0].left < 5 and "no longer be like" in held.report.warnings[-1]
 
 
-@pytest.mark.parametrize(
-    ("pull", "said"),
-    [
+def test_points_elsewhere():
+    """The photo is opened once for all."""
+    world = context(1)
+    for pull, said in (
         (Pull(handle=(-5, 10), to=(20, 20)), "handle of point 1, .*outside the picture"),
         (Pull(handle=(240, 400), to=(2000, 400)), "target of point 1, .*outside the picture, which is 480 x 560"),
         (Pull(handle=(20, 20), to=(30, 20)), "outside the person's face, whose square"),
         (Pull(handle="nose", by=(300, 0)), "target of point 1"),
-    ],
-)
-def test_points_elsewhere(pull, said):
-    with pytest.raises(InvalidRequest, match=said) as refused:
-        drag(context(1), pull, file=NEW.read_bytes())
-    assert refused.value.param == "points"
+    ):
+        with pytest.raises(InvalidRequest, match=said) as refused:
+            drag(world, pull, file=NEW.read_bytes())
+        assert refused.value.param == "points"
 
 
 def test_what_else_is_refused():

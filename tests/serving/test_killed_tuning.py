@@ -17,10 +17,11 @@ from portraitist import Studio
 from portraitist.backend import embedded
 from portraitist.transport import InlineTransport
 from portraitist_workers.operations.checkpoint import CHECKPOINT_SECONDS
+from portraitist_workers.persona.presets import PRESETS
 
 HERE = Path(__file__).parent
 PHOTOS = sorted((HERE.parents[1] / "examples" / "photos").glob("photo-*.jpg"))[:6]
-STEPS = 80  # of the preset "fast"
+STEPS = PRESETS["fast"].tuning.steps
 KILLS = int(os.environ.get("CHAOS_KILLS", "20"))
 
 pytestmark = pytest.mark.chaos

@@ -12,6 +12,8 @@ from portraitist_workers.persona.warm import PERSONAS
 
 from .people import context, persona_id, pixels
 
+pytestmark = pytest.mark.slow  # together they take minutes
+
 NEW = Path(__file__).parents[2] / "examples" / "new.jpg"
 
 

@@ -20,6 +20,8 @@ from portraitist_workers.persona.warm import PERSONAS
 from .people import context, persona_id, raw
 from .test_drag import NEW, image, png, upright
 
+pytestmark = pytest.mark.slow  # together they take minutes
+
 YAW, SMILE = SetStep(values={"yaw": 14.0}), SetStep(values={"smile": 0.8})
 LIP = DragStep(points=[Pull(handle="mouth_bottom", by=(0, 3))], guarded=False)
 

@@ -13,7 +13,7 @@ from portraitist.styles.home import FolderStyles
 from portraitist.styles.library import weights_of
 from portraitist.styles.record import StyleRecord, read
 from portraitist_workers import operations
-from portraitist_workers.operations import MemoryContext
+from portraitist_workers.operations import MemoryContext, style
 from portraitist_workers.operations.style import aligned
 from portraitist_workers.persona.rendering import render
 from portraitist_workers.priors import library
@@ -55,20 +55,28 @@ def asked(world, drawings, **more):
     return LearnStyle(**{"name": "mine", "images": files, "steps": 20} | more)
 
 
-def test_a_style_of_ones_own(world, drawings, prior, tmp_path):
+@pytest.fixture(scope="module")
+def learnt(drawings, tmp_path_factory):
+    """The request, its context, the record, and the folder of the styles. Three of the pictures cannot be used."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PORTRAITIST_HOME", str(home))
+        world = MemoryContext()
+        request = asked(world, drawings)
+        request.images += [
+            Photo(name="broken.png", blob=world.put(b"no picture")),
+            Photo(name="late.png", fault="not fetched: too slow"),
+            Photo(name="sky.png", blob=world.put(png(np.full((200, 300, 3), 180, np.uint8)))),
+        ]
+        yield request, world, operations.run(request, world), FolderStyles(home / "styles")
+
+
+def test_a_style_of_ones_own(learnt, drawings, prior):
     """Few steps go towards the drawings, and away from what the prior draws."""
-    broken = [
-        Photo(name="broken.png", blob=world.put(b"no picture")),
-        Photo(name="late.png", fault="not fetched: too slow"),
-    ]
-    sky = Photo(name="sky.png", blob=world.put(png(np.full((200, 300, 3), 180, np.uint8))))
-    request = asked(world, drawings)
-    request.images += [*broken, sky]
-    record = operations.run(request, world)
+    request, world, record, kept = learnt
     assert (record.pictures, set(record.refused)) == (7, {"broken.png", "late.png", "sky.png"})
     assert record.refused["sky.png"] == "no face was seen in it" and "7 pictures are few" in record.warnings[0]
     assert record.base_sha256 == prior.sha256 and record.figures["faces_found"] > 0.8
-    kept = FolderStyles(tmp_path / "styles")
     assert kept.names() == ["mine"] and read(kept.data("mine"), "mine") == record
     styled = put_on(weights_of(kept, "mine", "default", prior.sha256), prior.generator, prior.generator)
     pictures = torch.from_numpy(np.stack([aligned(one, 128) for one in drawings])).permute(0, 3, 1, 2) / 127.5 - 1
@@ -94,22 +102,21 @@ def test_too_few_faces(world, drawings):
         operations.run(asked(world, [*drawings[:3], *noise]), world)
 
 
-def test_it_goes_on_after_a_kill(world, drawings, monkeypatch):
-    from portraitist_workers.operations import style
-
+def test_it_goes_on_after_a_kill(learnt, drawings, tmp_path, monkeypatch):
+    monkeypatch.setenv("PORTRAITIST_HOME", str(tmp_path))
     monkeypatch.setattr(style, "CHECKPOINT_SECONDS", -1.0)
-    whole = operations.run(asked(world, drawings, name="whole"), world)
 
     def stop(progress):
         if progress.stage == "learn" and progress.step == 12:
             raise JobCancelled("killed")
 
     cut = MemoryContext(stop)
-    cut.blobs.update(world.blobs)
+    request = asked(cut, drawings)
     with pytest.raises(JobCancelled):
-        operations.run(asked(cut, drawings, name="cut"), cut)
+        operations.run(request, cut)
     cut._on_step, seen = lambda progress: seen.append(progress), []
-    operations.run(asked(cut, drawings, name="cut"), cut)
+    operations.run(request, cut)
+    whole, kept = learnt[2:]
     assert next(p.step for p in seen if p.stage == "learn") == 13 and whole.steps == 20
-    data = {name: world.styles.data(name) for name in ("whole", "cut")}
-    assert data["whole"][-1000:] == data["cut"][-1000:]  # the same weights; the records differ
+    data = [styles.data("mine") for styles in (kept, FolderStyles(tmp_path / "styles"))]
+    assert data[0][-1000:] == data[1][-1000:]  # the same weights; the records differ

@@ -7,7 +7,7 @@ import small_generator
 import torch
 
 from portraitist.errors import StorageError
-from portraitist.styles.home import BUNDLED, bundled
+from portraitist.styles.home import BUNDLED, bundled, bundled_bases
 from portraitist.styles.record import StyleRecord, read
 from portraitist_workers.faces.mesh import load_mesh
 from portraitist_workers.persona.rendering import render
@@ -122,12 +122,25 @@ def test_a_damaged_style():
 # -- the styles that ship -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", BUNDLED)
-def test_a_shipped_style_belongs_to_its_prior_and_is_small(prior, name):
-    data = bundled(name, "default")
+@pytest.mark.parametrize(("name", "base"), [(name, base) for name in BUNDLED for base in bundled_bases(name)])
+def test_a_shipped_style_belongs_to_its_prior_and_is_small(name, base):
+    data = bundled(name, base)
     record = read(data, name)
-    assert (record.name, record.base, record.base_sha256) == (name, "default", prior.sha256)
+    assert (record.name, record.base, record.base_sha256) == (name, base, library.load(base).sha256)
     assert len(data) < 9_742_338 / 8
+
+
+def test_the_larger_prior_has_a_toon():
+    """Its mouths are where they were, as on the smaller one."""
+    larger = library.load("default-256")
+    z = torch.randn(4, larger.generator.config.z_dim, generator=torch.Generator().manual_seed(78))
+    toon = put_on(bundled("toon", "default-256"), larger.generator, larger.generator)
+    with torch.no_grad():
+        w = larger.generator.mapping(z)
+        before, after = (load_mesh()(render(one, w).clamp(-1, 1)) for one in (larger.generator, toon))
+        others = load_mesh()(render(toon, w.roll(1, 0)).clamp(-1, 1))
+    assert (after.presence > 0.5).all()
+    assert mouth_error(before, after).mean() < 0.04 < mouth_error(before, others).mean()
 
 
 @pytest.mark.parametrize("name", BUNDLED)

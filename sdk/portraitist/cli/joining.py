@@ -1,18 +1,20 @@
-"""transfer, blend, strip, extend, restyle."""
+"""transfer, blend, variations, strip, extend, restyle."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..collages import DIRECTIONS, REGIONS, STYLED
 from ..errors import InvalidRequest
+from ..pulls import By
 from ..studio import connect
 from ..targets import Batch
 from . import options
 from .ending import deliver, started
-from .options import AsJson, Force, Home, NoWait, Out, Seed, Tenant
+from .options import AsJson, Face, Force, Home, NoWait, Out, Seed, Tenant
 from .places import Places, stem_of
 
 ONE = Batch([{}], {"kind": "one"})
@@ -25,8 +27,18 @@ def transfer(
     persona: Who,
     photo: First,
     like: Annotated[str, typer.Argument(help="Another photo of the person, which has what the first shall get.")],
-    region: Annotated[str, typer.Option(help=f"What to take: {', '.join(REGIONS)}.")] = "smile",
+    region: Annotated[
+        str | None, typer.Option(help=f"What to take: {', '.join(REGIONS)}.", show_default="smile")
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="In its place: black and white, of the first photo's size: white is taken, black stays."),
+    ] = None,
     strength: Annotated[float, typer.Option(help="How much of it, 0 to 1.")] = 1.0,
+    face: Face = None,
+    like_face: Annotated[
+        str | None, typer.Option(metavar="X,Y", help="A place in the face that is meant in the second photo.")
+    ] = None,
     seed: Seed = 0,
     out: Out = None,
     force: Force = False,
@@ -37,9 +49,19 @@ def transfer(
 ) -> None:
     """The best take of two photos: a smile, eyes, … from the second; everything else stays the first, bit for bit."""
     person = connect(home=home, tenant=tenant).personas.get(persona)
-    paths = Places(out, f"{stem_of(photo)}-{region}", force).before(ONE, no_wait)
+    paths = Places(out, f"{stem_of(photo)}-{region or ('smile' if mask is None else 'masked')}", force).before(
+        ONE, no_wait
+    )
     job = person.transfer(
-        options.photo(photo), options.photo(like), region=region, strength=strength, seed=seed, wait=False
+        options.photo(photo),
+        options.photo(like),
+        region=region,
+        mask=mask,
+        strength=strength,
+        face=options.place(face),
+        like_face=options.place(like_face),
+        seed=seed,
+        wait=False,
     )
     started(job, json) if no_wait else deliver(job, paths, json)
 
@@ -51,6 +73,10 @@ def blend(
     mask: Annotated[
         str, typer.Option(help=f"{', '.join(DIRECTIONS)}, or a share from 0 to 1 of the other photo.")
     ] = "left-right",
+    face: Face = None,
+    other_face: Annotated[
+        str | None, typer.Option(metavar="X,Y", help="A place in the face that is meant in the second photo.")
+    ] = None,
     seed: Seed = 0,
     out: Out = None,
     force: Force = False,
@@ -63,7 +89,55 @@ def blend(
     person = connect(home=home, tenant=tenant).personas.get(persona)
     paths = Places(out, f"{stem_of(photo)}-blended", force).before(ONE, no_wait)
     share = mask if mask in DIRECTIONS else _share(mask)
-    job = person.blend(options.photo(photo), options.photo(other), mask=share, seed=seed, wait=False)
+    job = person.blend(
+        options.photo(photo),
+        options.photo(other),
+        mask=share,
+        face=options.place(face),
+        other_face=options.place(other_face),
+        seed=seed,
+        wait=False,
+    )
+    started(job, json) if no_wait else deliver(job, paths, json)
+
+
+def variations(
+    persona: Who,
+    photo: First,
+    patch: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LEFT,TOP,RIGHT,BOTTOM:DX,DY",
+            help="A box of the photo, and how far it goes, px, as in 150,120,260,170:0,-8; repeatable. None: drawn at random.",
+        ),
+    ] = None,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, max=64, help="So many pictures.")] = 8,
+    strength: Annotated[float, typer.Option(help="How far patches go that are drawn, 0 to 1.")] = 0.5,
+    layers: Annotated[
+        str, typer.Option(help="Sizes of feature maps in which they move: 8, 16, 32, 64; commas between.")
+    ] = "8",
+    face: Face = None,
+    seed: Seed = 0,
+    out: Out = None,
+    force: Force = False,
+    no_wait: NoWait = False,
+    home: Home = None,
+    tenant: Tenant = None,
+    json: AsJson = False,
+) -> None:
+    """Variations of one photo: patches of features move elsewhere, drawn at random or picked by hand."""
+    person = connect(home=home, tenant=tenant).personas.get(persona)
+    paths = Places(out, f"{stem_of(photo)}-varied", force).before(Batch([{}] * n, {"kind": "list"}), no_wait)
+    job = person.variations(
+        options.photo(photo),
+        patches=[_patch(text) for text in patch or []],
+        n=n,
+        strength=strength,
+        layers=_layers(layers),
+        face=options.place(face),
+        seed=seed,
+        wait=False,
+    )
     started(job, json) if no_wait else deliver(job, paths, json)
 
 
@@ -123,6 +197,7 @@ def restyle(
         str | None, typer.Option(help=f"Restyle this alone, and leave the photo: {', '.join(STYLED)}.")
     ] = None,
     preset: Annotated[str, typer.Option(help="fast, or best: the generator is tuned to the photo first.")] = "fast",
+    face: Face = None,
     seed: Seed = 0,
     out: Out = None,
     force: Force = False,
@@ -141,6 +216,7 @@ def restyle(
         strength=strength,
         region=region,
         preset=preset,
+        face=options.place(face),
         seed=seed,
         wait=False,
     )
@@ -155,6 +231,28 @@ def _size(text: str) -> tuple[int, int]:
             f"--size {text[:40]!r}: expected a width and a height, as in 1024,512", param="--size"
         ) from None
     return width, height
+
+
+def _patch(text: str) -> tuple[tuple[float, float, float, float], By]:
+    """'150,120,260,170:0,-8' -> ((150, 120, 260, 170), By(0, -8))"""
+    box, _, by = text.partition(":")
+    try:
+        left, top, right, bottom = (float(part) for part in box.split(","))
+        x, y = (float(part) for part in by.split(","))
+    except ValueError:
+        raise InvalidRequest(
+            f"--patch {text[:60]!r}: expected LEFT,TOP,RIGHT,BOTTOM:DX,DY, as in 150,120,260,170:0,-8", param="--patch"
+        ) from None
+    return (left, top, right, bottom), By(x, y)
+
+
+def _layers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InvalidRequest(
+            f"--layers {text[:40]!r}: expected sizes with commas between, as in 8,16", param="--layers"
+        ) from None
 
 
 def _share(text: str) -> float:

@@ -38,6 +38,7 @@ def create(
     tenant: Annotated[str, typer.Option(help="Whose people and jobs it opens.")] = DEFAULT_TENANT,
     days: Annotated[float | None, typer.Option(help="It expires after so many.")] = None,
     rate: Annotated[float | None, typer.Option(help="Requests a minute; default: the server's.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Jobs a day (UTC); default: as many as it likes.")] = None,
     url: Url = None,
     store: Store = None,
     home: Home = None,
@@ -47,21 +48,29 @@ def create(
     from ..http.access.secret import create_key
 
     check_tenant(tenant)
-    row, secret = create_key(open_backend(url, home, store), tenant, name, cast(Scope, scope), days=days, rate=rate)
+    backend = open_backend(url, home, store)
+    row, secret = create_key(backend, tenant, name, cast(Scope, scope), days=days, rate=rate, jobs=jobs)
     show.as_json({**_data(row), "key": secret}) if json else print(secret)
 
 
 @app.command("list")
 def list_(url: Url = None, store: Store = None, home: Home = None, json: AsJson = False) -> None:
-    """All API keys, without their secrets."""
-    found = open_backend(url, home, store).ledger.api_keys.list()
+    """All API keys, without their secrets, and how many jobs each has submitted today of those that it may."""
+    from ..http.access.allowance import day_of
+
+    keys = open_backend(url, home, store).ledger.api_keys
+    found, spent = keys.list(), keys.spent(day_of(time.time()))
     if json:
-        return show.as_json([_data(row) for row in found])
-    table = Table("key", "tenant", "scope", "for", "made", "expires", box=None, pad_edge=False)
+        return show.as_json([{**_data(row), "jobs_today": _today(row, spent)} for row in found])
+    table = Table(
+        "key", "tenant", "scope", "for", "made", "expires", "a minute", "jobs today", box=None, pad_edge=False
+    )
     for row in found:
         ended = " (over)" if row.expires is not None and row.expires <= time.time() else ""
         expires = "" if row.expires is None else _day(row.expires) + ended
-        table.add_row(row.id, row.tenant, row.scope, escape(row.name), _day(row.created), expires)
+        rate = "" if row.rate is None else f"{row.rate:g}"
+        jobs = "" if row.jobs is None else f"{_today(row, spent)} of {row.jobs}"
+        table.add_row(row.id, row.tenant, row.scope, escape(row.name), _day(row.created), expires, rate, jobs)
     show.console.print(table if found else "no API keys; `portraitist keys create` makes one")
 
 
@@ -96,6 +105,11 @@ def rewrap(url: Url = None, store: Store = None, home: Home = None, json: AsJson
 
 def _data(row: ApiKeyRow) -> dict[str, object]:
     return {name: value for name, value in asdict(row).items() if name != "digest"}
+
+
+def _today(row: ApiKeyRow, spent: dict[str, int]) -> int | None:
+    """Only jobs of keys with a limit are counted."""
+    return None if row.jobs is None else spent.get(row.id, 0)
 
 
 def _day(seconds: float) -> str:

@@ -12,11 +12,13 @@ from ..errors import InvalidRequest
 from ..jobs import AnyJob
 from ..studio import connect
 from ..targets import KEEP, expanded
-from . import options, several, show
+from . import options, several, show, whose
 from .ending import deliver, started
 from .options import (
+    FRAMES,
     AsJson,
     EyesOpen,
+    Face,
     Force,
     Home,
     MouthOpen,
@@ -29,9 +31,11 @@ from .options import (
     Smile,
     Strict,
     Tenant,
+    Video,
     Yaw,
 )
-from .places import Places, pictures_of, stem_of
+from .places import Places, check_free, pictures_of, stem_of
+from .whose import Whose
 
 PersonaName = Annotated[str, typer.Argument(metavar="PERSONA", help="Its name or id.")]
 
@@ -136,6 +140,9 @@ def synthesize(
     size: Annotated[
         str | None, typer.Option(help="512: with the photos' fine detail, the default for a few; native: without.")
     ] = None,
+    background: Annotated[
+        str, typer.Option(help="plain, or generated: all that the generator drew behind the person.")
+    ] = "plain",
     seed: Seed = 0,
     strict: Strict = False,
     out: Out = None,
@@ -152,12 +159,13 @@ def synthesize(
     asked: Any = options.values(named, own)
     batch = expanded(asked, persona=person.name, reach=person.reach, n=n, grid=axes, strict=strict)
     paths = Places(out, person.name, force).before(batch, no_wait)
-    job = person.synthesize(n=n, grid=axes, size=options.size(size), seed=seed, strict=strict, wait=False, **asked)
+    how: Any = {"size": options.size(size), "background": background}
+    job = person.synthesize(n=n, grid=axes, seed=seed, strict=strict, wait=False, **how, **asked)
     started(job, json) if no_wait else deliver(job, paths, json)
 
 
 def edit(
-    persona: PersonaName,
+    persona: Whose,
     photos: Annotated[
         list[str],
         typer.Argument(
@@ -174,6 +182,8 @@ def edit(
     relative: Annotated[bool, typer.Option("--relative", help="Values are changes, not targets.")] = False,
     preset: Annotated[str, typer.Option(help="fast, or best: tune the generator to the photo first.")] = "fast",
     space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus, s or s_gaussian.")] = "w_plus",
+    face: Face = None,
+    video: Video = None,
     part: Annotated[
         str | None, typer.Option(help="Change this part alone, such as hair; --set names what is its own.")
     ] = None,
@@ -193,7 +203,7 @@ def edit(
 ) -> None:
     """Change the named attributes of a real photo; everything else stays as it is. Of several photos, also a page with all of them."""
     named = {"yaw": yaw, "pitch": pitch, "roll": roll, "smile": smile, "mouth_open": mouth_open, "eyes_open": eyes_open}
-    person = connect(home=home, tenant=tenant).personas.get(persona)
+    person = whose.person(connect(home=home, tenant=tenant), persona, progress=not json)
     asked: Any = options.values(named, own)
     taken = {"like": like, "shape": shape, "texture": texture}
     if part is None and any(taken.values()):
@@ -211,6 +221,8 @@ def edit(
             relative=relative,
             preset=preset,
             space=space,
+            face=options.place(face),
+            frames=0 if video is None else FRAMES,
             seed=seed,
             strict=strict,
             wait=False,
@@ -218,13 +230,16 @@ def edit(
             **asked,
         )
 
+    check_free("--video", video, force, no_wait)
     if len(photos) > 1 or Path(photos[0]).expanduser().is_dir():
+        if video is not None:
+            raise InvalidRequest("--video is of one photo; leave it out for several", param="--video")
         return several.edit(
             photos, Places(out, person.name, force), pictures_of(batch), submit, no_wait=no_wait, json=json
         )
     paths = Places(out, f"{stem_of(photos[0])}-{person.name}", force).before(batch, no_wait)
     job = submit(options.photo(photos[0]))
-    started(job, json) if no_wait else deliver(job, paths, json)
+    started(job, json) if no_wait else deliver(job, paths, json, video)
 
 
 def enhance(
@@ -241,6 +256,7 @@ def enhance(
     mouth_open: MouthOpen = None,
     eyes_open: EyesOpen = None,
     own: Set = None,
+    face: Face = None,
     seed: Seed = 0,
     strict: Strict = False,
     out: Out = None,
@@ -257,5 +273,6 @@ def enhance(
     batch = expanded(asked, persona=person.name, reach=person.reach, strict=strict)
     paths = Places(out, f"{stem_of(photo)}-restored", force).before(batch, no_wait)
     chain = options.degradation(degradation)
-    job = person.enhance(options.photo(photo), chain, seed=seed, strict=strict, wait=False, **asked)
+    place = options.place(face)
+    job = person.enhance(options.photo(photo), chain, face=place, seed=seed, strict=strict, wait=False, **asked)
     started(job, json) if no_wait else deliver(job, paths, json)

@@ -61,8 +61,18 @@ Out = Annotated[
         help=f"Where to write: a folder, or a file ({', '.join(FORMATS)}; several pictures: x-01.png, …).",
     ),
 ]
+FRAMES = 12  # of a moving picture
+Video = Annotated[
+    Path | None, typer.Option(help="Also write the way there, as a moving picture: .webp, or .mp4 (AV1).")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the job's id and return.")]
+Face = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X,Y", help="A place in the face that is meant, whoever it is; else the one most like the person."
+    ),
+]
 Set = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE for an attribute of your own; repeatable.")]
 
 
@@ -90,6 +100,19 @@ def values(named: dict[str, str | None], own: list[str] | None) -> dict[str, flo
             raise InvalidRequest(f"--set {item!r}: expected NAME=VALUE", param="--set")
         texts[name.strip()] = text
     return {name: text if text == KEEP else _numbers(name, text) for name, text in texts.items()}
+
+
+def place(text: str | None) -> tuple[float, float] | None:
+    """'412,180' of --face. Raises InvalidRequest."""
+    if text is None:
+        return None
+    try:
+        x, y = (float(number) for number in text.split(","))
+    except ValueError:
+        raise InvalidRequest(
+            f"--face {printable(text[:60])!r}: expected X,Y in pixels of the photo, as in 412,180", param="--face"
+        ) from None
+    return x, y
 
 
 def photo(text: str) -> str:

@@ -16,6 +16,7 @@ from ..errors import InvalidRequest, StorageError, printable
 from ..persona import Output
 from ..picture import FORMATS, Grid, Picture
 from ..targets import Batch
+from ..video import check_kind
 
 
 @dataclass(frozen=True)
@@ -157,3 +158,18 @@ def write(result: Output, paths: list[Path]) -> list[tuple[Path, Picture]]:
         return [(picture.save(path), picture) for path, picture in zip(paths, result, strict=True)]
     path = result.save(paths[0])
     return [(path, picture) for picture in (result if isinstance(result, Grid) else [result])]
+
+
+def check_free(option: str, path: Path | None, force: bool, no_wait: bool) -> None:
+    """Refuse a file that is written beside the pictures, before the work starts. Raises InvalidRequest."""
+    if path is None:
+        return
+    if no_wait:
+        raise InvalidRequest(f"{option} and --no-wait: there is nothing to write yet; leave one out", param=option)
+    if option == "--video":
+        check_kind(path.suffix, option)
+    if path.exists() and not force:
+        raise InvalidRequest(
+            f"{option}: {printable(str(path))} is there already; choose another name, or overwrite it with --force",
+            param=option,
+        )

@@ -1,4 +1,4 @@
-"""drag, replay."""
+"""drag, move, replay."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from ..picture import Picture
 from ..pulls import LANDMARKS, By
 from ..studio import connect
 from ..targets import Batch
-from . import options, show
+from . import options, show, whose
 from .ending import started
-from .options import AsJson, Force, Home, NoWait, Out, Seed, Tenant
-from .places import Places, stem_of, write
+from .options import FRAMES, AsJson, Face, Force, Home, NoWait, Out, Seed, Tenant, Video
+from .places import Places, check_free, stem_of, write
+from .whose import Whose
 
 ONE = Batch([{}], {"kind": "one"})
-FRAMES = 12  # of a moving picture
 _FORM = "expected HANDLE:TARGET, as in 212,180:230,180, mouth_left:200,310 or mouth_left:-4,+6 (so many px on)"
+_PLACE = "expected two numbers in pixels, as in 212,180"
 
-Move = Annotated[
+Pulled = Annotated[
     list[str],
     typer.Option(
         "--move",
@@ -35,21 +36,22 @@ Move = Annotated[
 
 
 def drag(
-    persona: Annotated[str, typer.Argument(metavar="PERSONA", help="Its name or id.")],
+    persona: Whose,
     photo: Annotated[
         str | None,
         typer.Argument(help="A photo that shows the person, or its https address; none: the portrait of --seed."),
     ] = None,
-    move: Move = [],  # noqa: B006  # typer copies it
+    move: Pulled = [],  # noqa: B006  # typer copies it
     mask: Annotated[
         Path | None, typer.Option(help="Black and white, of the photo's size: white may move, black stays.")
     ] = None,
-    method: Annotated[str, typer.Option(help="auto, draggan or freedrag.")] = "auto",
+    method: Annotated[str, typer.Option(help="auto, draggan, freedrag or transformer.")] = "auto",
     unguarded: Annotated[
         bool, typer.Option("--unguarded", help="Go on where the picture is no longer like the person.")
     ] = False,
     space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus or s.")] = "w_plus",
-    video: Annotated[Path | None, typer.Option(help="Also write the way there, as a moving .webp.")] = None,
+    face: Face = None,
+    video: Video = None,
     recipe: Annotated[Path | None, typer.Option(help="Also write how it was made, for `portraitist replay`.")] = None,
     seed: Seed = 0,
     out: Out = None,
@@ -60,16 +62,71 @@ def drag(
     json: AsJson = False,
 ) -> None:
     """Pull points of the face to other places; the face follows."""
-    person = connect(home=home, tenant=tenant).personas.get(persona)
+    person = whose.person(connect(home=home, tenant=tenant), persona, progress=not json)
     stem = f"{person.name}-dragged" if photo is None else f"{stem_of(photo)}-{person.name}"
     paths = Places(out, stem, force).before(ONE, no_wait)
     for option, file in (("--recipe", recipe), ("--video", video)):
-        _check_free(option, file, force, no_wait)
+        check_free(option, file, force, no_wait)
     job = person.drag(
         None if photo is None else options.photo(photo),
         points=[_pull(text) for text in move],
         mask=mask,
         method=method,
+        guarded=not unguarded,
+        frames=0 if video is None else FRAMES,
+        space=space,
+        face=options.place(face),
+        seed=seed,
+        wait=False,
+    )
+    _end(job, paths, no_wait, json, recipe, video)
+
+
+def move(
+    persona: Whose,
+    photo: Annotated[
+        str | None,
+        typer.Argument(help="A photo that shows the person, or its https address; none: the portrait of --seed."),
+    ] = None,
+    at: Annotated[
+        str,
+        typer.Option(metavar="HANDLE", help=f"Pixels x,y of the photo, or a part of the face: {', '.join(LANDMARKS)}."),
+    ] = "",
+    by: Annotated[str, typer.Option(metavar="DX,DY", help="So many pixels to the right, and down.")] = "0,0",
+    dz: Annotated[float, typer.Option(help="-0.5 to 0.5: what lies around it grows by this share of its size.")] = 0.0,
+    anchor: Annotated[
+        list[str] | None, typer.Option(metavar="HANDLE", help="A point that stays; may be repeated.")
+    ] = None,
+    unguarded: Annotated[
+        bool, typer.Option("--unguarded", help="Go on where the picture is no longer like the person.")
+    ] = False,
+    space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus or s.")] = "w_plus",
+    video: Video = None,
+    recipe: Annotated[Path | None, typer.Option(help="Also write how it was made, for `portraitist replay`.")] = None,
+    seed: Seed = 0,
+    out: Out = None,
+    force: Force = False,
+    no_wait: NoWait = False,
+    home: Home = None,
+    tenant: Tenant = None,
+    json: AsJson = False,
+) -> None:
+    """Move a point of the face in a few passes, by the prior's latent transformer."""
+    if not at:
+        raise InvalidRequest(
+            "--at is missing: name the point that moves, as in --at 212,180 or --at mouth_left", param="--at"
+        )
+    person = whose.person(connect(home=home, tenant=tenant), persona, progress=not json)
+    stem = f"{person.name}-moved" if photo is None else f"{stem_of(photo)}-{person.name}"
+    paths = Places(out, stem, force).before(ONE, no_wait)
+    for option, file in (("--recipe", recipe), ("--video", video)):
+        check_free(option, file, force, no_wait)
+    job = person.move(
+        None if photo is None else options.photo(photo),
+        at=_handle("--at", at),
+        by=_numbers("--by", by, by, _PLACE),
+        dz=dz,
+        anchors=[_handle("--anchor", one) for one in anchor or ()],
         guarded=not unguarded,
         frames=0 if video is None else FRAMES,
         space=space,
@@ -80,11 +137,14 @@ def drag(
 
 
 def replay(
-    recipe: Annotated[Path, typer.Argument(help="A JSON file that `drag --recipe` wrote.")],
+    recipe: Annotated[Path, typer.Argument(help="A JSON file that `--recipe` wrote.")],
     photo: Annotated[
         str | None, typer.Option(help="The photo once more, where the job that was given it is forgotten.")
     ] = None,
     mask: Annotated[Path | None, typer.Option(help="So its mask.")] = None,
+    like: Annotated[
+        list[str] | None, typer.Option(metavar="PHOTO", help="So a photo that a part was taken from; repeatable.")
+    ] = None,
     out: Out = None,
     force: Force = False,
     no_wait: NoWait = False,
@@ -95,7 +155,8 @@ def replay(
     """Make a picture again from its recipe: the same pixels on the same device."""
     studio = connect(home=home, tenant=tenant)
     paths = Places(out, f"{recipe.stem}-replayed", force).before(ONE, no_wait)
-    job = studio.replay(recipe, None if photo is None else options.photo(photo), mask=mask, wait=False)
+    again: Any = None if photo is None else options.photo(photo)
+    job = studio.replay(recipe, again, mask=mask, like=[options.photo(one) for one in like or ()], wait=False)
     _end(job, paths, no_wait, json)
 
 
@@ -104,32 +165,22 @@ def _pull(text: str) -> Any:
     handle, colon, target = text.partition(":")
     if not colon:
         raise InvalidRequest(f"--move {printable(text[:60])!r}: {_FORM}", param="--move")
-    place: Any = handle.strip() if handle.strip()[:1].isalpha() else _numbers(text, handle)
-    end = _numbers(text, target)
+    place: Any = handle.strip() if handle.strip()[:1].isalpha() else _numbers("--move", text, handle, _FORM)
+    end = _numbers("--move", text, target, _FORM)
     signed = all(part.strip()[:1] in ("+", "-") for part in target.split(","))
     return place, By(*end) if signed else end
 
 
-def _numbers(text: str, part: str) -> tuple[float, float]:
+def _handle(option: str, text: str) -> Any:
+    return text.strip() if text.strip()[:1].isalpha() else _numbers(option, text, text, _PLACE)
+
+
+def _numbers(option: str, text: str, part: str, form: str) -> tuple[float, float]:
     try:
         x, y = (float(number) for number in part.split(","))
     except ValueError:
-        raise InvalidRequest(f"--move {printable(text[:60])!r}: {_FORM}", param="--move") from None
+        raise InvalidRequest(f"{option} {printable(text[:60])!r}: {form}", param=option) from None
     return x, y
-
-
-def _check_free(option: str, path: Path | None, force: bool, no_wait: bool) -> None:
-    if path is None:
-        return
-    if no_wait:
-        raise InvalidRequest(f"{option} and --no-wait: there is nothing to write yet; leave one out", param=option)
-    if option == "--video" and path.suffix.lower() != ".webp":
-        raise InvalidRequest(f"{option} {printable(str(path))}: its name must end in .webp", param=option)
-    if path.exists() and not force:
-        raise InvalidRequest(
-            f"{option}: {printable(str(path))} is there already; choose another name, or overwrite it with --force",
-            param=option,
-        )
 
 
 def _end(

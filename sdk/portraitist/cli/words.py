@@ -10,8 +10,8 @@ from ..degradations import DEGRADATIONS
 
 _KINDS = {cls.__name__: str(cls.model_fields["kind"].default).replace("_", "-") for cls in DEGRADATIONS}
 _OPTIONS = (
-    "home store url tenant attributes preset organizer prior grid seed size space layout retain_days strict mask region "
-    "strength scope part like shape texture style base"
+    "home store url tenant attributes preset organizer prior grid seed size background space layout retain_days strict mask "
+    "region strength scope part like shape texture style base"
 ).split()
 
 _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
@@ -25,7 +25,7 @@ _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"give a list, as in points=\S+ \S+ \S+ \S+", "use --move HANDLE:TARGET, as in --move 212,180:230,180"),
     (r"as in drag\(…, frames=12\)", "as drag --video makes them"),
     (r"as in values=.*", "as in --set yaw=-20 --set yaw=20"),
-    (r"\b(edit|enhance|drag|strip|extend|restyle)\(\)", r"\1"),
+    (r"\b(edit|enhance|drag|move|strip|extend|restyle)\(\)", r"\1"),
     (r"\bsynthesize\(\)", "`portraitist synthesize`"),
     (r"connect\(url, store='([^']*)'\) or PORTRAITIST_STORE", r"set PORTRAITIST_STORE, as in \1"),
     (r"connect\(home=…\)", "--home"),

@@ -105,6 +105,18 @@ class PullBody(Spoken):
         return self.handle, self.to if self.by is None else By(*self.by)
 
 
+class PatchBody(Spoken):
+    """A patch of a variation (docs/collage.md): its box, left, top, right and bottom, and how far it goes, in px of the photo."""
+
+    model_config = ConfigDict(strict=False)  # JSON has no tuples
+
+    box: tuple[float, float, float, float]
+    by: tuple[float, float]
+
+    def made(self, given: Given) -> Any:
+        return self.box, By(*self.by)
+
+
 class PartBody(Spoken):
     """What is done to one part of a face (docs/parts.md)."""
 
@@ -130,6 +142,7 @@ SPOKEN: dict[str, Any] = {
     "consent": ConsentBody,
     "webhook": WebhookBody,
     "points": list[PullBody],
+    "patches": list[PatchBody],
     "*parts": PartBody,
     "recipe": dict[str, Any],  # checked by what replays it
 }

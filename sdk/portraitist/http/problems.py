@@ -106,7 +106,8 @@ def install(app: FastAPI, *, private: bool) -> None:
     async def ours(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, PortraitistError)
         body = of_error(error, private=private)
-        return answer(body, {"Retry-After": str(RETRY_S)} if body.status in (429, 503) else None)
+        wait = str(body.details.get("retry_after", RETRY_S))
+        return answer(body, {"Retry-After": wait} if body.status in (429, 503) else None)
 
     async def validation(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ValidationError)

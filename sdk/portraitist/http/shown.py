@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from ..backend import Backend
 from ..consent import Consent
-from ..errors import NotFound
+from ..errors import NotFound, PriorUnavailable, StorageError
 from ..ledger import JobRow
 from ..ledger.outbox import DeliveryRow
 from ..ledger.protocol import EventRow, PersonaRow
@@ -81,6 +81,9 @@ class PriorShown(BaseModel):
     name: str
     calibrated: bool
     assets: list[str]
+    parts: dict[str, dict[str, tuple[float, float]]] = Field(
+        default={}, description="Of a face that is made part by part: what can be set in each, from lowest to highest"
+    )
     record: PriorRecord | None = Field(default=None, description="null: it comes with Portraitist")
 
 
@@ -171,7 +174,13 @@ def style(found: Style) -> StyleShown:
 
 
 def prior(found: Prior) -> PriorShown:
-    return PriorShown(name=found.name, calibrated=found.calibrated, assets=list(found.assets), record=found.record)
+    try:
+        parts = found.parts
+    except (PriorUnavailable, StorageError):  # a list is shown although a file of one prior is damaged
+        parts = {}
+    return PriorShown(
+        name=found.name, calibrated=found.calibrated, assets=list(found.assets), parts=parts, record=found.record
+    )
 
 
 def webhook(row: DeliveryRow) -> WebhookShown:

@@ -55,6 +55,7 @@ class MemoryLedger:
         self._deletions: dict[str, Deletion] = {}
         self._deliveries: dict[str, DeliveryRow] = {}
         self._api_keys: dict[str, ApiKeyRow] = {}  # by the digest of the secret
+        self._api_key_jobs: dict[str, tuple[int, int]] = {}  # by the key's id: the last day, and its jobs then
 
     def of(self, tenant: str) -> MemoryLedger:
         ledger = copy(self)
@@ -67,7 +68,7 @@ class MemoryLedger:
 
     @property
     def api_keys(self) -> MemoryApiKeys:
-        return MemoryApiKeys(self, self._api_keys)
+        return MemoryApiKeys(self, self._api_keys, self._api_key_jobs)
 
     # -- the client's side ---------------------------------------------------------------------------------------
 
@@ -126,6 +127,10 @@ class MemoryLedger:
             self._refs[job.id] = set(job.blobs)
             self._event(job.id, "queued")
             return self._jobs[job.id], True
+
+    def by_key(self, key: str) -> JobRow | None:
+        with self._changed:
+            return next((row for row in self._of(self.tenant, self._jobs.values()) if row.key == key), None)
 
     def job(self, job_id: str) -> JobRow:
         with self._changed:

@@ -207,6 +207,9 @@ class Ledger(Protocol):
 
     def job(self, job_id: str) -> JobRow: ...
 
+    def by_key(self, key: str) -> JobRow | None:
+        """The job that holds this idempotency key: `submit` would return it, or refuse another request."""
+
     def jobs(
         self,
         *,

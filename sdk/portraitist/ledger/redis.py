@@ -125,6 +125,11 @@ class RedisLedger:
             return rules.same_or_conflict(job, row, f"the name {job.creates!r}"), False
         return row, True
 
+    def by_key(self, key: str) -> JobRow | None:
+        with self._typed():
+            ids = [self._redis.hget(self._key("keys", tenant), key) for tenant in self._tenants()]
+        return next(iter(self._rows(filter(None, ids))), None)
+
     def job(self, job_id: str) -> JobRow:
         found = self._rows([job_id])
         if found:

@@ -117,6 +117,10 @@ class SqliteLedger(SqliteFile):
             self._event(db, job.id, "queued")
             return self._get(db, job.id), True
 
+    def by_key(self, key: str) -> JobRow | None:
+        with self._read() as db:
+            return self._find(db, "key = ? AND tenant = ifnull(?, tenant)", key, self.tenant)
+
     def job(self, job_id: str) -> JobRow:
         with self._read() as db:
             return self._get(db, job_id)

@@ -46,6 +46,7 @@ _ADDED = {
         "webhook": "TEXT",
     },
     "personas": {"tenant": "TEXT NOT NULL DEFAULT 'default'", "consent": "TEXT", "expires": "REAL"},
+    "api_keys": {"jobs": "INTEGER"},
 }
 
 

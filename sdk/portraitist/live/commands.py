@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..errors import InvalidRequest, printable
-from ..requests import Pull
+from ..requests import DragMethod, Pull
 
 LARGEST = 4 * 2**20  # bytes of a command, or of a frame
 _MASK = 3 * 2**20  # characters
@@ -35,6 +35,7 @@ class DragOn(_Command):
     do: Literal["drag"]
     points: list[Pull] = Field(min_length=1, max_length=64)
     mask: str | None = Field(default=None, max_length=_MASK)
+    method: DragMethod = "auto"
     guarded: bool = True
 
     def painted(self) -> bytes | None:

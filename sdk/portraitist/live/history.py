@@ -25,5 +25,5 @@ def shown(state: Mapping[str, Any]) -> dict[str, Any]:
     for step in history[: state["at"]]:
         values |= step.get("values", {})
     asked = {name: value for name, value in values.items() if value is not None and value != "keep"}
-    known = ("is", "status", "width", "height", "corners", "start", "at")
+    known = ("is", "status", "width", "height", "corners", "faces", "start", "at")
     return {**{name: state[name] for name in known if name in state}, "values": asked, "history": history}

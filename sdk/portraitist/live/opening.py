@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..jobs import Job
 from ..photos import PhotoLike, read, stored
-from ..requests import Open, Strict
+from ..requests import Face, Open, Strict
 from ..results import Closed
 from ..submission import Uploads, build
 from ..targets import expanded
@@ -38,6 +38,7 @@ class Opening:
         frame_px: int = 640,
         idle_s: float = 600.0,
         space: str = "w_plus",
+        face: Face = None,
         strict: Strict = False,
         seed: int = 0,
         wait: Literal[True] = True,
@@ -51,6 +52,7 @@ class Opening:
         frame_px: int = 640,
         idle_s: float = 600.0,
         space: str = "w_plus",
+        face: Face = None,
         strict: Strict = False,
         seed: int = 0,
         wait: Literal[False],
@@ -63,6 +65,7 @@ class Opening:
         frame_px: int = 640,  # longest side of the frames
         idle_s: float = 600.0,  # it ends after so long without a command
         space: str = "w_plus",  # where the photo is sought, as in `edit`
+        face: Face = None,  # (x, y) in the face that is meant, as in `edit`
         strict: Strict = False,
         seed: int = 0,
         wait: bool = True,
@@ -75,7 +78,8 @@ class Opening:
         batch = expanded(values, persona=self.name, reach=self.reach, strict=strict)
         uploads = Uploads(self._backend, self.id)
         request = build(
-            Open, persona_id=self.id, values=batch.values[0], frame_px=frame_px, idle_s=idle_s, space=space, strict=strict, seed=seed,
+            Open, persona_id=self.id, values=batch.values[0], frame_px=frame_px, idle_s=idle_s, space=space, face=face,
+            strict=strict, seed=seed,
         )  # fmt: skip
         if photo is not None:
             request.photo = stored(uploads, *read(photo))

@@ -18,10 +18,10 @@ from ..backend import Backend
 from ..errors import JobCancelled, PersonaDeleted, PortraitistError, WaitTimeout, from_dict
 from ..jobs import Job, handle_of
 from ..ledger import JobRow
-from ..masks import check_movable
+from ..masks import MOVABLE, check_white
 from ..photos import PhotoLike, read_bytes
 from ..picture import Picture
-from ..pulls import Place, Points, pulls
+from ..pulls import Place, Points, movement, pulls
 from ..requests import DragStep, Open, Retouch, SetStep, Strict
 from ..results import Closed, PointReport, Reach
 from ..submission import build
@@ -91,7 +91,13 @@ class OpenPhoto:
         self._change({"do": "set", "values": values})
 
     def drag(
-        self, points: Points, *, mask: PhotoLike | None = None, guarded: bool = True, wait: bool = True
+        self,
+        points: Points,
+        *,
+        mask: PhotoLike | None = None,
+        method: str = "auto",
+        guarded: bool = True,
+        wait: bool = True,
     ) -> list[PointReport]:
         """Pull points of the picture as it is now, as `Persona.drag` does; the same arguments. Returns how each ended, or with `wait=False`
         at once: then `frames` show it on its way, `aim` leads it elsewhere and `stop` ends it."""
@@ -99,13 +105,24 @@ class OpenPhoto:
         painted = None
         if mask is not None:
             data = read_bytes(mask, default="mask")[1]
-            check_movable(data, None)
+            check_white(data, None, MOVABLE)
             painted = base64.b64encode(data).decode()
-        self._change({"do": "drag", "points": wanted, "mask": painted, "guarded": guarded})
-        if not wait:
-            return []
-        self._rest()
-        return self._landed[1]
+        return self._pulled({"points": wanted, "mask": painted, "method": method, "guarded": guarded}, wait)
+
+    def move(
+        self,
+        *,
+        at: Place | str,
+        by: Place = (0.0, 0.0),
+        dz: float = 0.0,
+        anchors: Sequence[Place | str] = (),
+        guarded: bool = True,
+        wait: bool = True,
+    ) -> list[PointReport]:
+        """Move a point of the picture as it is now, as `Persona.move` does; the same arguments. Returns how it and the anchors ended, or
+        with `wait=False` at once. In the history it is a drag by the transformer, which `aim` leads elsewhere."""
+        wanted = [pull.model_dump(mode="json") for pull in movement(at, by, dz, anchors)]
+        return self._pulled({"points": wanted, "method": "transformer", "guarded": guarded}, wait)
 
     def aim(self, to: Sequence[Place]) -> None:
         """The drag that was begun last goes to these places instead, one for each of its points. Returns at once."""
@@ -195,6 +212,13 @@ class OpenPhoto:
 
     # --------------------------------------------------------------------------------------------------------------------
 
+    def _pulled(self, asked: Json, wait: bool) -> list[PointReport]:
+        self._change({"do": "drag", **asked})
+        if not wait:
+            return []
+        self._rest()
+        return self._landed[1]
+
     def _change(self, data: Json) -> None:
         self._last = self._tell(data)
 
@@ -270,6 +294,7 @@ def saved(backend: Backend, row: JobRow, steps: Sequence[SetStep | DragStep], *,
         photo=opened.photo,
         steps=list(steps),
         space=opened.space,
+        face=opened.face,
         strict=strict or opened.strict,
         seed=opened.seed,
     )

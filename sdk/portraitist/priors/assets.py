@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -55,10 +55,13 @@ def absent(there: Container[str]) -> tuple[Asset, ...]:
     return tuple(asset for asset in ASSETS.values() if asset.name not in there)
 
 
-def missing(prior: str, asset: str, *, bundled: bool = False) -> PriorAssetMissing:
-    """What somebody is told who asks for an asset that the prior has not."""
+def missing(prior: str, asset: str, *, bundled_with: Sequence[str] | None = None) -> PriorAssetMissing:
+    """What somebody is told who asks for an asset that the prior has not. `bundled_with`, of a bundled prior: the bundled ones that
+    have it."""
     what = known(asset)
-    if bundled:
+    if bundled_with:
+        remedy = f"{' and '.join(bundled_with)} have one" if len(bundled_with) > 1 else f"{bundled_with[0]} has one"
+    elif bundled_with is not None:
         remedy = "no bundled prior has one: use an imported prior that does"
     elif what.calibrated:
         remedy = f"run `portraitist priors calibrate {prior}`"

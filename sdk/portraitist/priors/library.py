@@ -12,10 +12,11 @@ from typing import Literal, overload
 
 from ..atomic import sync_file, write_atomically
 from ..backend import Backend
+from ..deletion import delete
 from ..errors import Conflict, InvalidRequest, NotFound, PriorNotCalibrated, PriorUnavailable, printable
 from ..jobs import Job, handle_of
 from ..ledger import JobRow
-from ..requests import CalibratePrior
+from ..requests import OF_PRIOR, CalibratePrior
 from ..submission import build, submit
 from . import adding, locked_process, official
 from .assets import ASSETS, GENERATOR, OPTIONAL, known
@@ -31,7 +32,8 @@ LAYOUTS = ("nvidia", "rosinality", "safetensors")  # of a generator alone; "fold
 
 
 class Priors:
-    """`studio.priors`. The bundled ones, "default" (128 px) and "default-256", need nothing. The others are the tenant's own."""
+    """`studio.priors`. The bundled ones, "default" (128 px), "default-256" and "default-parts", need nothing. The others are the tenant's
+    own."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -52,6 +54,10 @@ class Priors:
         """Raises NotFound, PriorUnavailable (its record is damaged)."""
         home = self._home
         return Prior(self, home, name, None if name in BUNDLED else home.read(name))
+
+    def __getitem__(self, name: str) -> Prior:
+        """As `get`."""
+        return self.get(name)
 
     def __contains__(self, name: object) -> bool:
         try:
@@ -154,20 +160,24 @@ class Priors:
         return ()
 
     def remove(self, name: str, *, force: bool = False) -> None:
-        """Delete the prior with its assets. Personas made from it could then not be used: Conflict, unless `force`."""
+        """Delete the prior with its assets, and what was made of anybody's photos with it. Personas made from it could then not be used:
+        Conflict, unless `force`."""
         if name in BUNDLED:
             raise InvalidRequest("a bundled prior cannot be removed", param="name")
         home, name = self._home, check_name(name)
+        own = OF_PRIOR + name
         users = [
             row.name
             for row in self._backend.ledger.personas()
-            if str((row.record or {}).get("prior")).startswith(f"{name}@")
+            if str((row.record or {}).get("prior")).startswith(f"{name}@") and row.name != own
         ]
         if users and not force:
             some = ", ".join(users[:5]) + (", …" if len(users) > 5 else "")
             raise Conflict(
                 f"prior {name!r} is what {some} were made from; delete them first, or force it", param="name"
             )
+        with suppress(NotFound):
+            delete(self._backend, self._backend.ledger.persona(own).id)
         home.remove(name)
 
     @overload

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NotFound, PriorUnavailable
+from .anybody import Anybody
 from .assets import GENERATOR, NEEDED, OPTIONAL, absent, known, missing
 from .home import PriorHome
+from .parts import Parts, parts_in
 from .record import PriorRecord
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from .library import Priors
 
 DEFAULT = "default"
-BUNDLED = (DEFAULT, "default-256")  # names of the priors that come with the worker's package
+BUNDLED = (DEFAULT, "default-256", "default-parts")  # names of the priors that come with the worker's package
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class PriorCheck:
         return self.probe and self.finite and all(self.assets.values())
 
 
-class Prior:
-    """One generator that personas can start from. `record` is None for the bundled ones."""
+class Prior(Anybody):
+    """One generator that personas can start from, and that edits anybody's photo. `record` is None for the bundled ones."""
 
     def __init__(self, priors: Priors, home: PriorHome, name: str, record: PriorRecord | None) -> None:
         self._priors, self._home = priors, home
@@ -69,6 +71,17 @@ class Prior:
     def calibrated(self) -> bool:
         """Whether personas can be made from it."""
         return self.record is None or self.record.usable
+
+    @property
+    def parts(self) -> Parts:
+        """The parts that a face of it is made of, each with the lowest and highest value of what can be set in it (docs/parts.md). Empty
+        where the generator draws faces as a whole. Raises PriorUnavailable, StorageError."""
+        if self.record is not None and self.record.num_ws != 1:  # nothing need be fetched to know
+            return {}
+        try:
+            return parts_in(self.generator, self.asset("parts") if "parts" in self.assets else None)
+        except NotFound:  # a client without the worker's package
+            return {}
 
     @property
     def folder(self) -> Path | None:
@@ -124,5 +137,5 @@ def bundled_asset(prior: str, asset: str) -> Path:
     what = known(asset)
     path = bundled(prior) / what.file
     if not what.needed and not path.is_file():
-        raise missing(prior, asset, bundled=True)
+        raise missing(prior, asset, bundled_with=[name for name in BUNDLED if (bundled(name) / what.file).is_file()])
     return path

@@ -1,4 +1,4 @@
-"""Which pixels of aligned faces a named region is."""
+"""Which pixels of aligned faces a named region is, or a mask of one's own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from portraitist.errors import InvalidRequest
+
+from ..detail.fields import SIDE
+from ..faces.align import Frame, crop
 from ..faces.parser import load_parser
 from .weights import feathered
 
@@ -22,6 +26,7 @@ _PARTS = {
 _GROWN = {"smile": 0.28, "eyes": 0.035, "nose": 0.02}  # of the side: what moves along
 _FEATHER = {"smile": 0.03, "eyes": 0.05, "nose": 0.05}  # of the side
 _OUTLINE = 0.02  # ... of what has an outline of its own
+_PAINTED = 0.04  # ... of a mask of one's own, inwards
 
 
 @torch.no_grad()
@@ -40,6 +45,25 @@ def region(images: Tensor, name: str) -> Tensor:
         assert isinstance(face, Tensor)
         where = where & (1 - _grown(face.amin(0) < 0.5, feather))
     return feathered(torch.from_numpy(where.astype(np.float32))[None, None].to(images), feather)
+
+
+def painted(mask: np.ndarray, frame: Frame) -> Tensor:
+    """[1, 1, SIDE, SIDE] in [0, 1]: a photo's mask [H, W] in {0, 1}, in the face at `frame`. It is soft inwards, and 0 where the mask is.
+
+    Raises InvalidRequest for a mask that does not touch the face's square."""
+    drawn = np.repeat((255 * mask).astype(np.uint8)[..., None], 3, 2)
+    inside = (crop(drawn, frame, SIDE)[..., 0] >= 128).astype(np.uint8)
+    if not inside.any():
+        corners = ", ".join(f"({x:.0f}, {y:.0f})" for x, y in frame.corners)
+        raise InvalidRequest(
+            f"the mask's white does not touch the person's face, whose square has the corners {corners}; paint white what is taken there",
+            param="mask",
+        )
+    depth = cv2.distanceTransform(np.pad(inside, 1, constant_values=1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    soft = (depth / min(_PAINTED * SIDE, float(depth.max()))).clip(
+        0, 1
+    )  # a narrow stroke counts in full along its middle
+    return torch.from_numpy((0.5 - 0.5 * np.cos(np.pi * soft)).astype(np.float32))[None, None]
 
 
 def _grown(area: Tensor, pixels: float) -> np.ndarray:

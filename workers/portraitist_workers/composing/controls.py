@@ -41,6 +41,13 @@ class PartControls:
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise PriorUnavailable(f"cannot read {path}: {error}. Reinstall portraitist.", param=str(path)) from error
 
+    def joined(self, other: PartControls) -> PartControls:
+        """What can be set by either."""
+        tensors = [
+            torch.cat([getattr(one, name) for one in (self, other)]) for name in ("steps", "readings", "offsets")
+        ]
+        return PartControls({**self.about, **other.about}, *tensors)
+
     def of(self, part: str) -> list[str]:
         """The attributes that can be set in a part."""
         return [name for name, about in self.about.items() if part in about["parts"]]

@@ -28,7 +28,7 @@ ASKED: tuple[dict[str, Any], ...] = (
     {"pitch": -8, "smile": 1.0, "seed": 5},
     {"yaw": 0, "pitch": 0, "smile": 0.4, "seed": 2},
 )
-EDITS: tuple[dict[str, Any], ...] = ({"yaw": -10}, {"yaw": 10}, {"smile": 0.6})
+EDITS: tuple[dict[str, Any], ...] = ({"yaw": -10}, {"yaw": 20}, {"smile": 0.6})
 GROUP_EDIT = {"smile": 0.0}
 
 

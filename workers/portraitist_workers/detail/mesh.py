@@ -41,6 +41,9 @@ LIPS = (
     88,
     95,
 )  # their inner edge, around
+_PARTED = (
+    0.01  # of the side: lips that are less apart on average meet, as far as the points can tell, and show no teeth
+)
 _SHUT = 0.7  # of the open mouth's area: a mouth that closed so far shows no teeth of before
 _RIM = 5  # px of SIDE about what was hidden: points are not exact ...
 _RIM_OPENED, _RIM_SHUT = 3, 7  # ... and teeth must not be left between lips that shut
@@ -99,9 +102,17 @@ def mesh_motion(before: np.ndarray, after: np.ndarray) -> MeshMotion:
     return MeshMotion(displacement, (index >= 0).astype(np.float32), 1 - near_hidden)
 
 
+def parted(points: np.ndarray) -> bool:
+    """Whether the lips of a mesh [478, 2 or 3], in shares of the side, are apart."""
+    lips = np.ascontiguousarray(points[list(LIPS), :2], np.float32)
+    return cv2.contourArea(lips) > _PARTED * float(np.ptp(lips[:, 0]))
+
+
 def _mouth_hidden(was: np.ndarray, now: np.ndarray) -> np.ndarray:
     """[SIDE, SIDE]: 1 between the lips `now` [478, 3], where they opened wide or shut; points in px."""
     hidden = np.zeros((SIDE, SIDE), np.float32)
+    if not (parted(was / SIDE) or parted(now / SIDE)):
+        return hidden
     before, after = (np.ascontiguousarray(points[list(LIPS), :2], np.float32) for points in (was, now))
     area_before, area = cv2.contourArea(before), cv2.contourArea(after)
     if area < _SHUT * area_before or area_before < _STRETCH * area:

@@ -47,8 +47,10 @@ def path_between(generator: Generator, w: Tensor, w_after: Tensor, *, steps: int
     return list(to_uint8(render(generator, path, dtype=optimisation_dtype())))
 
 
-def motion(before: Seen, after: Seen, between: Sequence[np.ndarray] = ()) -> Motion:
-    """Of a picture that became `after` by way of the pictures `between` [R, R, 3] uint8."""
+def motion(before: Seen, after: Seen, between: Sequence[np.ndarray] = (), *, refined: bool = True) -> Motion:
+    """Of a picture that became `after` by way of the pictures `between` [R, R, 3] uint8.
+
+    refined: flow finds what the mesh is off by in the face. Not where `after` is blurred in places: nothing is to be found there."""
     if np.array_equal(before.picture, after.picture):
         nowhere, everywhere = np.zeros((SIDE, SIDE, 2), np.float32), np.ones((SIDE, SIDE), np.float32)
         return Motion(before, after, nowhere, everywhere, everywhere)
@@ -58,11 +60,15 @@ def motion(before: Seen, after: Seen, between: Sequence[np.ndarray] = ()) -> Mot
     inner = smooth(cv2.erode(mesh.inside, np.ones((13, 13), np.uint8)), 0.012)
 
     # Inside the face the mesh knows where things are, to a pixel or two; flow finds the rest of the way.
-    nearly = sampled(old, mesh.displacement).round().clip(0, 255).astype(np.uint8)
-    rest, agreed = followed([nearly, new.round().clip(0, 255).astype(np.uint8)])
-    size = SIDE * np.linalg.norm(rest, axis=2)
-    rest = smooth(rest * (agreed * np.exp(-np.square(size / _REST)))[..., None], 0.008)
+    rest = _rest(sampled(old, mesh.displacement), new) if refined else np.zeros_like(mesh.displacement)
     by_mesh = inner * mesh.shown
     displacement = flow + by_mesh[..., None] * (rest + sampled(mesh.displacement, rest) - flow)
     sure = (sure + by_mesh * (1 - sure)) * (1 - inner * (1 - mesh.shown))
     return Motion(before, after, displacement, sure, inner)
+
+
+def _rest(nearly: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """[SIDE, SIDE, 2] from `picture` [SIDE, SIDE, 3] to one that shows about the same, where flow is sure of a pixel or two."""
+    rest, agreed = followed([one.round().clip(0, 255).astype(np.uint8) for one in (nearly, picture)])
+    size = SIDE * np.linalg.norm(rest, axis=2)
+    return smooth(rest * (agreed * np.exp(-np.square(size / _REST)))[..., None], 0.008)

@@ -9,13 +9,13 @@ import numpy as np
 
 from ..faces.edited import Fill
 from .fields import is_grey, resized
-from .hold import head_motion
-from .mesh import LIPS, Seen
+from .hold import head_turn
+from .mesh import LIPS, Seen, parted
 
 SIDE = 512  # px that teeth are drawn at
 _OPENED = 0.35  # of the area between the lips: what showed so little before has its teeth from elsewhere
-_LEAST = 4e-4  # of the face's square between the lips; less shows no teeth
-_TURNED, _OPEN = 12.0, 0.5  # how unlike two mouths are: degrees between the heads, logarithm between their openings
+# How unlike two mouths are: degrees between the heads, logarithms between their openings and between how bright they are inside.
+_TURNED, _OPEN, _BRIGHT = 12.0, 0.5, 0.15
 _AROUND = 24  # px of SIDE around the mouth: skin by which the other photo's light is told
 _RIM = 1.5  # px of SIDE over which lips become mouth
 
@@ -25,12 +25,13 @@ def teeth(mouths: Mapping[str, Seen], before: np.ndarray, after: np.ndarray, sho
 
     `mouths` are the person's other faces by the photos' names. None where no teeth came into view, or none of them shows any."""
     opening = _area(after)
-    if opening < _LEAST or _area(before) > _OPENED * opening:
+    if not parted(after) or _area(before) > _OPENED * opening:
         return None
     able = [name for name, mouth in mouths.items() if _area(mouth.points) > 0.5 * opening]
     if not able:
         return None
-    name = min(able, key=lambda name: _unlike(mouths[name].points, after))
+    wanted = Seen(shown, after)
+    name = min(able, key=lambda name: _unlike(mouths[name], wanted))
     mouth = mouths[name]
     here, there = (SIDE * points[list(LIPS), :2] for points in (after, mouth.points))
     matrix, *_ = np.linalg.lstsq(np.column_stack([here, np.ones(len(here))]), there, rcond=None)
@@ -41,8 +42,7 @@ def teeth(mouths: Mapping[str, Seen], before: np.ndarray, after: np.ndarray, sho
     theirs, other = (cv2.warpAffine(m, way, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE) for m in inside)
     share = cv2.GaussianBlur(_between(here) * theirs.clip(0, 1), (0, 0), _RIM)
     mine = resized(shown.astype(np.float32), SIDE)
-    around = np.ones((2 * _AROUND + 1,) * 2, np.uint8)
-    ring = (cv2.dilate(_between(here), around) > 0) & (cv2.dilate(_between(here), around[::4, ::4]) == 0)
+    ring = _ring(here)
     light = (mine[ring].mean(0) + 1) / (other[ring].mean(0) + 1)
     filled = other * light
     if is_grey(shown):
@@ -55,8 +55,24 @@ def _area(points: np.ndarray) -> float:
     return cv2.contourArea(np.ascontiguousarray(points[list(LIPS), :2], np.float32))
 
 
-def _unlike(points: np.ndarray, after: np.ndarray) -> float:
-    return head_motion(points, after)[0] / _TURNED + abs(np.log(_area(points) / _area(after))) / _OPEN
+def _unlike(mouth: Seen, wanted: Seen) -> float:
+    """A mouth that says "oh" has no teeth for a smile."""
+    turn = head_turn(mouth.points, wanted.points).degrees
+    opened = np.log(_area(mouth.points) / _area(wanted.points))
+    bright = np.log(_brightness(mouth) / _brightness(wanted))
+    return turn / _TURNED + abs(opened) / _OPEN + abs(bright) / _BRIGHT
+
+
+def _brightness(mouth: Seen) -> float:
+    """Between the lips, as a share of the skin's around them."""
+    picture, lips = resized(mouth.picture, SIDE).astype(np.float32).mean(2), SIDE * mouth.points[list(LIPS), :2]
+    return float((picture[_between(lips) > 0.5].mean() + 1) / (picture[_ring(lips)].mean() + 1))
+
+
+def _ring(lips: np.ndarray) -> np.ndarray:
+    """[SIDE, SIDE] bool: skin around the polygon `lips` [20, 2] px."""
+    around, mask = np.ones((2 * _AROUND + 1,) * 2, np.uint8), _between(lips)
+    return (cv2.dilate(mask, around) > 0) & (cv2.dilate(mask, around[::4, ::4]) == 0)
 
 
 def _between(lips: np.ndarray) -> np.ndarray:

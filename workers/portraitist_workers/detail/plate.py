@@ -11,7 +11,8 @@ from .membrane import membrane
 _GROWN = 0.02  # of the side: so far beside the person nothing is believed to be background
 _COARSE = 96  # px a side that colours are carried on at
 _FINE = 0.012  # width of what counts as detail
-_CARRIED = 0.08  # of the side: so far behind the person detail goes on
+_GRAIN = 0.002  # ... and of what counts as grain
+_CARRIED, _GRAIN_CARRIED = 0.03, 0.06  # of the side: so far behind the person detail and grain go on
 _EDGE = 0.01  # of the side, over which the one becomes the other
 
 
@@ -38,17 +39,24 @@ def plate_of(face: np.ndarray, matte: np.ndarray) -> np.ndarray:
 def _with_mirrored_detail(face: np.ndarray, hidden: np.ndarray, base: np.ndarray) -> np.ndarray:
     side, seen = len(face), 1 - hidden.astype(np.float32)
     picture = face.astype(np.float32)
-    low = smooth(picture * seen[..., None], _FINE) / (smooth(seen, _FINE)[..., None] + 1e-3)
-    detail = (picture - low) * seen[..., None]
+    low, middle = (
+        smooth(picture * seen[..., None], width) / (smooth(seen, width)[..., None] + 1e-3) for width in (_FINE, _GRAIN)
+    )
     _, labels = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     places = np.zeros((labels.max() + 1, 2), np.float32)
     rows, columns = np.nonzero(hidden == 0)
     places[labels[rows, columns]] = np.column_stack([columns, rows])
     y, x = np.mgrid[:side, :side].astype(np.float32)
-    nearest = places[labels]
-    mirrored = cv2.remap(detail, 2 * nearest[..., 0] - x, 2 * nearest[..., 1] - y, cv2.INTER_LINEAR)
+    # Neighbours can be nearest to places far apart. What is mirrored must not tear there.
+    way = smooth(places[labels] - np.stack([x, y], -1), _EDGE)
+    there = np.stack([x, y], -1) + 2 * way
+
+    def mirrored(detail: np.ndarray) -> np.ndarray:
+        return cv2.remap(detail * seen[..., None], there[..., 0], there[..., 1], cv2.INTER_LINEAR)
+
     # The membrane meets the picture at the outline up to what its cells average away.
-    off = cv2.remap(low - base, nearest[..., 0], nearest[..., 1], cv2.INTER_NEAREST)
-    far = np.exp(-np.hypot(nearest[..., 0] - x, nearest[..., 1] - y) / (_CARRIED * side))[..., None]
-    filled = base + far * (smooth(off, 0.01) + mirrored)
+    off = cv2.remap(low - base, places[labels][..., 0], places[labels][..., 1], cv2.INTER_NEAREST)
+    apart = np.hypot(way[..., 0], way[..., 1])[..., None] / side
+    filled = base + np.exp(-apart / _CARRIED) * (smooth(off, 0.01) + mirrored(middle - low))
+    filled += np.exp(-apart / _GRAIN_CARRIED) * mirrored(picture - middle)
     return np.where(hidden[..., None] > 0, filled, picture).round().clip(0, 255).astype(np.uint8)

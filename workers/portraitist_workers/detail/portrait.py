@@ -21,6 +21,7 @@ _FINEST = 0.9  # px of the generator's picture: blur beyond which detail begins
 _BAND = 0.008, 0.04  # widths between which two pictures are compared: light is broader
 _OUTSIDE = 0.3  # trust in flow in hair, neck and clothes: their texture sticks to the picture, or flickers
 _NO_FOLD = 0.03
+_EVEN = 16.0  # grey levels: detail beside the face is weaker. What is stronger is a strap or a bright strand that the portrait lacks
 _AGREE = 9.0  # grey levels: a difference of this size in that band is another thing
 _LIGHT = (
     0.5,
@@ -56,6 +57,9 @@ def detail_of(photo: np.ndarray, motion: Motion) -> Detail:
     y, x = np.mgrid[:side, :side].astype(np.float32)
     way = resized(source, side) * side
     taken = cv2.remap(fine, x + way[..., 0], y + way[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    face = resized(motion.face, side).clip(0, 1)[..., None]
+    even = taken * (1 + (taken / _EVEN) ** 4) ** -0.25
+    taken = even + face * (taken - even)
     return Detail(taken * resized(strength, side)[..., None], resized(share, side).clip(0, 1))
 
 

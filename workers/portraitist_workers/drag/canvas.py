@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from portraitist.errors import InvalidRequest
-from portraitist.masks import check_movable_picture
+from portraitist.masks import MOVABLE, Purpose, check_white_picture
 from portraitist.pulls import check_apart
 from portraitist.requests import Pull
 
@@ -24,6 +24,7 @@ from ..generator.synthesis import Synthesis
 from .landmarks import landmarks
 from .task import Task
 
+RING, RADIUS = 6, 0.07  # points around one whose surroundings grow; how far from it, in shares of the square's side
 RIM = 0.02  # of the square's side: nearer to its border nothing can be pulled
 
 Place = tuple[float, float]
@@ -79,10 +80,7 @@ class Canvas:
     def task(self, pulls: Sequence[Pull], mask: np.ndarray | None) -> Task:
         """What shall be pulled where. mask [H, W] in {0, 1}, 1 where it may move. Raises InvalidRequest, FaceNotFound."""
         handles = self._handles(pulls)
-        targets = [
-            pull.to if pull.to is not None else (x + (pull.by or (0, 0))[0], y + (pull.by or (0, 0))[1])
-            for pull, (x, y) in zip(pulls, handles, strict=True)
-        ]
+        targets = _targets(pulls, handles)
         check_apart(handles)
         for number, (handle, target) in enumerate(zip(handles, targets, strict=True), 1):
             self.check_place(number, "handle", handle)
@@ -91,7 +89,17 @@ class Canvas:
         if mask is not None:
             side = self.face.shape[-1]
             fixed = torch.from_numpy(1 - self._crop(mask, side)).to(self.w)
-        return Task(self.shares(handles), self.shares(targets), fixed)
+        return Task(*self._ways(pulls, handles), fixed, asked=len(pulls))
+
+    def aimed(self, pulls: Sequence[Pull], task: Task) -> Tensor:
+        """The targets of `task`, whose points `pulls` send elsewhere by now."""
+        return self._ways(pulls, self.places(task.handles[: task.asked]))[1]
+
+    def _ways(self, pulls: Sequence[Pull], handles: Sequence[Place]) -> tuple[Tensor, Tensor]:
+        """Handles and targets in shares; behind those of the pulls the ones of what shall grow."""
+        starts, ends = self.shares(handles), self.shares(_targets(pulls, handles))
+        rings = [_ring(a, b, pull.grow) for a, b, pull in zip(starts, ends, pulls, strict=True) if pull.grow]
+        return torch.cat([starts, *(ring[0] for ring in rings)]), torch.cat([ends, *(ring[1] for ring in rings)])
 
     def _crop(self, mask: np.ndarray, side: int) -> np.ndarray:
         """[side, side] float32 in [0, 1]."""
@@ -127,10 +135,25 @@ class Canvas:
             )
 
 
-def read_mask(data: bytes, picture: np.ndarray) -> np.ndarray:
-    """[H, W] float32 in {0, 1} of the size of `picture`, 1 where it may move. Raises InvalidImage, InvalidRequest."""
+def _targets(pulls: Sequence[Pull], handles: Sequence[Place]) -> list[Place]:
+    return [
+        pull.to if pull.to is not None else (x + (pull.by or (0, 0))[0], y + (pull.by or (0, 0))[1])
+        for pull, (x, y) in zip(pulls, handles, strict=True)
+    ]
+
+
+def _ring(handle: Tensor, target: Tensor, grow: float) -> tuple[Tensor, Tensor]:
+    """Handles and targets [N, 2] around a point [2] whose surroundings grow by that share."""
+    angles = torch.arange(RING) * (2 * torch.pi / RING)
+    around = RADIUS * torch.stack([angles.cos(), angles.sin()], 1).to(handle)
+    inside = ((handle + around - 0.5).abs() < 0.5 - RIM).all(1)
+    return (handle + around)[inside], (target + (1 + grow) * around)[inside]
+
+
+def read_mask(data: bytes, picture: np.ndarray, purpose: Purpose = MOVABLE) -> np.ndarray:
+    """[H, W] float32 in {0, 1} of the size of `picture`, 1 where the mask is white. Raises InvalidImage, InvalidRequest."""
     mask = image_io.decode(data, "mask")
     height, width = picture.shape[:2]
-    check_movable_picture(Image.fromarray(mask), (width, height))
+    check_white_picture(Image.fromarray(mask), (width, height), purpose)
     grey = cv2.resize(cv2.cvtColor(mask, cv2.COLOR_RGB2GRAY), (width, height), interpolation=cv2.INTER_AREA)
     return (grey >= 128).astype(np.float32)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from portraitist.results import PointReport
 
+from ..persona.rendering import render
 from ..persona.warm import WarmPersona
 from .canvas import Canvas
 from .draggan import draggan
 from .freedrag import freedrag
 from .guard import guarded as kept_like
 from .hold import Held
+from .moving import Mover, landed
 from .space import Space
 from .task import Step, Task
 
-METHODS = {"auto": draggan, "draggan": draggan, "freedrag": freedrag}
+METHODS = {"draggan": draggan, "freedrag": freedrag}
 TURNS = ("yaw", "pitch", "roll")
 REASONS = {
     "masked": "the mask fixes its handle or its target",
@@ -24,6 +26,11 @@ REASONS = {
     "stuck": "the face goes no farther there",
     "unlike": "farther on, the picture would no longer be like the person",
 }
+
+
+def used(method: str) -> str:
+    """The method that a request's word stands for."""
+    return "draggan" if method == "auto" else method
 
 
 def space_of(person: WarmPersona) -> Space:
@@ -38,31 +45,42 @@ def dragged(
     *,
     method: str = "auto",
     guarded: bool = True,
+    mover: Callable[[], Mover],
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> tuple[Step, list[Step]]:
-    """The step that the drag ended with; and all of them."""
+    """The step that the drag ended with; and all of them. `mover` gives the prior's transformer, to the method that wants it; it raises
+    PriorAssetMissing."""
     space = space_of(person)
     path: list[Step] = []
-    for step in METHODS[method](canvas.synthesis, canvas.w, task, space=space):
+    steps: Iterator[Step]
+    if used(method) == "transformer":
+        steps = landed(mover(), canvas.synthesis, canvas.w, task)
+    else:
+        steps = METHODS[used(method)](canvas.synthesis, canvas.w, task, space=space)
+    for step in steps:
         path.append(step)
         on_step(step)
     last = path[-1]
     if guarded:
         hold = task.hold(canvas.synthesis, canvas.w)
         generator = canvas.generator if hold is None else Held(canvas.generator, hold)
-        last = kept_like(person.judge, generator.images, canvas.synthesis, path, last, task, space)
+        judge = person.judge
+        if not judge.known:  # the generator's picture is hardly like the photo, but may stay like itself
+            judge = judge.beside(render(canvas.generator, canvas.w))
+        last = kept_like(judge, generator.images, canvas.synthesis, path, last, task, space)
     return last, path
 
 
 def point_reports(canvas: Canvas, task: Task, step: Step) -> list[PointReport]:
-    """How each handle ended, in px of the picture."""
+    """How each handle ended that somebody asked for, in px of the picture."""
+    asked = slice(task.asked)
     rows = zip(
-        canvas.places(task.handles),
-        canvas.places(task.targets),
-        canvas.places(step.points),
-        step.left.tolist(),
-        step.confidence.tolist(),
-        step.ends,
+        canvas.places(task.handles[asked]),
+        canvas.places(task.targets[asked]),
+        canvas.places(step.points[asked]),
+        step.left[asked].tolist(),
+        step.confidence[asked].tolist(),
+        step.ends[asked],
         strict=True,
     )
     return [

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..generator import Generator
 from ..generator.synthesis import Hook, Key, State, Synthesis
-from .flow import feature_map
+from .feature_map import feature_map
 
 FELT, FELT_AT = 32, 32  # mixes; px of the map they are mixes of
 FROM = 16  # px: coarser maps say where the head is, and one of their pixels covers both sides of the seam

@@ -17,12 +17,14 @@ UNSURE = 0.05  # confidence below which a handle is lost
 @dataclass(frozen=True, eq=False)
 class Task:
     """handles, targets [P, 2] (x, y) in shares of the picture's side. fixed [R, R] in [0, 1], 1 where the picture must stay; None:
-    nowhere. `under`: what earlier drags hold in the picture that this one begins with."""
+    nowhere. `under`: what earlier drags hold in the picture that this one begins with. asked: so many of the points somebody has asked
+    for; those behind them help. None: all."""
 
     handles: Tensor
     targets: Tensor
     fixed: Tensor | None = None
     under: Hold | None = None
+    asked: int | None = None
 
     def hold(self, synthesis: Synthesis, w_plus: Tensor) -> Hold | None:
         return None if self.fixed is None else Hold(synthesis, w_plus, self.fixed, self.under)

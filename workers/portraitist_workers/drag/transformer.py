@@ -95,6 +95,10 @@ class LatentTransformer(nn.Module):
 
     def forward(self, w: Tensor, motion: Tensor, features: Tensor, strength: float | Tensor = 1.0) -> Tensor:
         """`strength` (published: alpha) scales the change."""
+        return w + strength * self.said(w, motion, features)
+
+    def said(self, w: Tensor, motion: Tensor, features: Tensor) -> Tensor:
+        """What the last layer says of each row: the change at a strength of 1."""
         seen = torch.cat([F.relu(self.motion(motion)), F.relu(self.features(features))], 2)
         points = F.relu(self.points(seen))
         for encode in self.encoder:
@@ -102,4 +106,4 @@ class LatentTransformer(nn.Module):
         x = F.relu(self.rows(w)) + self.position
         for decode in self.decoder:
             x = decode(x, points)
-        return w + strength * self.change(x)
+        return self.change(x)

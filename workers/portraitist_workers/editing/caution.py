@@ -15,7 +15,11 @@ _TOUCH = 0.55  # of the two frames' mean size: heads whose middles are nearer th
 
 def cautions(subject: Subject, scene: Scene) -> tuple[str, ...]:
     """Of an opened photo. Raises PriorUnavailable."""
-    found = []
+    found = subject.stranger
+    if subject.largest:
+        found.append(
+            f"{1 + len(subject.others)} faces were found, and the largest is changed; a place in another one (`face`) changes that"
+        )
     if _hand_before(subject, scene):
         found.append(
             "a hand is in front of the face: it moves with the face, and what it hides is not known; use a photo without it"

@@ -44,7 +44,7 @@ def delivered(
 ) -> list[Delivered]:
     """One per face. fixed [H, W] in {0, 1}: 1 where the photo's own pixels stay, bit for bit. `follow`: what else was moved, and to
     which values."""
-    subject, judge = photo.subject, person.judge
+    subject, judge = photo.subject, person.judge.beside(photo.subject.pixels)
     pasted = [paste(subject.photo, subject.frame, face, others=subject.others) for face in faces]
     photo.faces.clear()  # large, and not wanted again
     side = subject.pixels.shape[-1]
@@ -92,8 +92,10 @@ def portraits(
     return [Delivered(one, one, report) for one, report in zip(marked, reports, strict=True)]
 
 
-def likeness(person: WarmPersona, face: Tensor) -> float:
-    """Mean cosine of the face [1, 3, R, R] to the person's photos."""
+def likeness(person: WarmPersona, face: Tensor) -> float | None:
+    """Mean cosine of the face [1, 3, R, R] to the person's photos. None: nobody is known."""
+    if not person.judge.known:
+        return None
     return round(float(identity_scores(person.judge.identity(face), person.judge.embeddings)[0]), 4)
 
 

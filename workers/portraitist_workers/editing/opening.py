@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from portraitist.requests import Face
+
 from ..detail.mesh import Seen, seen
 from ..detail.scene import Scene, scene_of
 from ..faces import image_io
@@ -73,21 +75,42 @@ class OpenedPhoto:
 
 
 def opened(
-    person: WarmPersona, file: bytes, name: str, preset: Preset | None, *, space: str, seed: int, on_stage: OnStage
+    person: WarmPersona,
+    file: bytes,
+    name: str,
+    preset: Preset | None,
+    *,
+    space: str,
+    seed: int,
+    on_stage: OnStage,
+    face: Face = None,
 ) -> OpenedPhoto:
-    """The photo in `file`, opened now or, if the person holds it, before: the same bits. Raises InvalidImage, FaceNotFound."""
-    key = hashlib.sha256(file).hexdigest(), space, seed, preset
-    return person.opened(key, lambda: open_photo(person, file, name, preset, space=space, seed=seed, on_stage=on_stage))
+    """The photo in `file`, opened now or, if the person holds it, before: the same bits. `face`: a place in the face that is meant.
+
+    Raises InvalidImage, FaceNotFound, InvalidRequest."""
+    key = hashlib.sha256(file).hexdigest(), space, seed, preset, face
+    return person.opened(
+        key,
+        lambda: open_photo(person, file, name, preset, space=space, seed=seed, on_stage=on_stage, face=face),
+    )
 
 
 def open_photo(
-    person: WarmPersona, file: bytes, name: str, preset: Preset | None, *, space: str, seed: int, on_stage: OnStage
+    person: WarmPersona,
+    file: bytes,
+    name: str,
+    preset: Preset | None,
+    *,
+    space: str,
+    seed: int,
+    on_stage: OnStage,
+    face: Face = None,
 ) -> OpenedPhoto:
     """Find the face and guess its latent: less than a second. With a `preset`, also refine the latent and tune the generator: seconds.
 
-    Raises InvalidImage, FaceNotFound."""
+    Raises InvalidImage, FaceNotFound, InvalidRequest."""
     model, attributes = person.model, person.judge.attributes
-    subject = find(image_io.decode(file, name), model, name)
+    subject = find(image_io.decode(file, name), model, name, face=face)
     with torch.no_grad():
         measured = attributes(subject.pixels)[0]
     if preset is None:

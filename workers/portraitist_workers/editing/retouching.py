@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from portraitist.priors.home import PriorHome
 from portraitist.requests import DragStep, SetStep, Strict
 from portraitist.results import PointReport, Reach
 
 from ..drag.canvas import Canvas, read_mask
-from ..drag.dragged import dragged, point_reports
+from ..drag.dragged import dragged, point_reports, used
 from ..drag.hold import Held, Hold
+from ..drag.moving import Mover, mover_of
 from ..drag.task import Step, Task
 from ..generator import Generator
 from ..persona.expressions import followed
@@ -53,7 +55,7 @@ class Standing:
             nothing moves since
     kept    [H, W], 1 where no step has moved anything; None: that may be nowhere
     asked, target, follow   of the last leg that set attributes
-    task, step              of the last drag
+    task, step, method      of the last drag
     """
 
     w: Tensor
@@ -67,6 +69,7 @@ class Standing:
     follow: Values = field(default_factory=dict)
     task: Task | None = None
     step: Step | None = None
+    method: str = ""
 
 
 def legs(steps: Sequence[SetStep | DragStep]) -> list[Leg]:
@@ -87,7 +90,8 @@ def legs(steps: Sequence[SetStep | DragStep]) -> list[Leg]:
 
 
 class Retouching:
-    """`masks`: what is in the blobs that steps name. Methods raise InvalidRequest, UnknownAttribute, OutOfRange, FaceNotFound."""
+    """`masks`: what is in the blobs that steps name. `priors`: the home of the person's prior, if it was imported. Methods raise
+    InvalidRequest, UnknownAttribute, OutOfRange, FaceNotFound, PriorAssetMissing."""
 
     def __init__(
         self,
@@ -97,8 +101,10 @@ class Retouching:
         masks: Callable[[str], bytes],
         *,
         strict: Strict = False,
+        priors: PriorHome | None = None,
     ) -> None:
         self.person, self.canvas, self.reach, self.masks, self.strict = person, canvas, reach, masks, strict
+        self._priors = priors
 
     def begin(self) -> Standing:
         return Standing(self.canvas.w)
@@ -117,6 +123,10 @@ class Retouching:
         if at.hold is None:
             return self.canvas.photo
         return replace(self.canvas.photo, generator=self.generator(at), faces=OrderedDict())
+
+    def mover(self) -> Mover:
+        """Raises PriorAssetMissing."""
+        return mover_of(self.person.model.prior, self.canvas.synthesis, self._priors)
 
     def resolved(self, leg: SetLeg) -> Values:
         """The values to aim at."""
@@ -172,11 +182,22 @@ class Retouching:
         def on_step(_: Step) -> None:
             listen()
 
-        step, _ = dragged(self.person, canvas, task, guarded=leg.guarded, on_step=on_step)
+        step, _ = dragged(
+            self.person, canvas, task, method=leg.method, guarded=leg.guarded, mover=self.mover, on_step=on_step
+        )
         hold = task.hold(canvas.synthesis, canvas.w)
         kept = kept_after(start, still)
         return replace(
-            start, w=step.w_plus, hold=hold, fixed=task.fixed, still=still, kept=kept, begun=True, task=task, step=step
+            start,
+            w=step.w_plus,
+            hold=hold,
+            fixed=task.fixed,
+            still=still,
+            kept=kept,
+            begun=True,
+            task=task,
+            step=step,
+            method=used(leg.method),
         )
 
 

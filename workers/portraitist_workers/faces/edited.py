@@ -10,6 +10,11 @@ import numpy as np
 
 from .align import WHOLE, Frame, Square, crop
 
+_STRETCHED, _MOST_STRETCHED = (
+    1.3,
+    3.0,
+)  # times: what is stretched less has no streaks, and what is stretched more is taken for so much
+_STREAK = 0.9  # px for each of those times
 _STILL = 10.0  # grey levels: without motion, a change of this size replaces the photo's fine detail
 
 
@@ -87,6 +92,16 @@ class EditedFace:
         size = self.trust.shape[::-1]
         over, share = (cv2.resize(m, size, interpolation=cv2.INTER_AREA) for m in (self.fill.picture, self.fill.share))
         return face + share[..., None] * (over - face)
+
+    @property
+    def across(self) -> np.ndarray:
+        """[S, S, 2] px of the photo, along the frame's axes: how far to both sides its moved pixels are smoothed. Where they are stretched
+        one way, noise and ragged outlines would become streaks. So they are smoothed the other way."""
+        side = len(self.source)
+        widths = [1 + side * np.gradient(self.source[..., i], axis=1 - i) for i in (0, 1)]
+        stretch = [1 / np.clip(np.abs(width), 1 / _MOST_STRETCHED, None) for width in widths]
+        pairs = (stretch[1] / stretch[0], stretch[0] / stretch[1])
+        return _STREAK * np.sqrt(np.stack([np.maximum(s**2 - _STRETCHED**2, 0) for s in pairs], -1)).astype(np.float32)
 
     @property
     def aligned(self) -> np.ndarray:

@@ -18,6 +18,7 @@ from .edited import EditedFace, before_background
 _FEATHER = 0.14  # of the crop's side: width of the fade from the border inwards
 _NARROW = 0.08  # ... where the background stands still
 _COLOUR_REACH = 0.30  # of the crop's side: how deep the colour match at the border reaches
+_UNSEEN = 0.1  # px: a smaller blur is none
 _TILE = 512  # px of the photo that are worked on at a time: memory does not grow with the photo
 
 
@@ -105,7 +106,8 @@ def _part(
     x, y = np.meshgrid(
         np.arange(columns.start, columns.stop, dtype=np.float32), np.arange(rows.start, rows.stop, dtype=np.float32)
     )
-    moved = cv2.remap(photo, x + way[..., 0], y + way[..., 1], cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)
+    turned = (to_photo[:, :2] / np.linalg.norm(to_photo[:, 0])).astype(np.float32)
+    moved = _moved(photo, x + way[..., 0], y + way[..., 1], seen(edited.across) @ turned.T)
     if edited.layers is not None:
         here = edited.layers.seen(lambda m: _at(m, frame.to_crop(len(m)), x, y))
         there = edited.layers.seen(lambda m: _at(m, frame.to_crop(len(m)), x + way[..., 0], y + way[..., 1]))
@@ -118,6 +120,19 @@ def _part(
         result += share[..., None] * (over - result)
     blended = patch + weight[..., None] * (result - patch)
     return blended.round().clip(0, 255).astype(np.uint8), weight
+
+
+def _moved(photo: np.ndarray, x: np.ndarray, y: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """The photo at places x, y, and where `across` [..., 2] px is not zero, smoothed so far to both sides."""
+
+    def there(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return cv2.remap(photo, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)
+
+    middle = there(x, y)
+    if np.abs(across).max() < _UNSEEN:
+        return middle
+    beside = [there(x + sign * across[..., 0], y + sign * across[..., 1]).astype(np.float32) for sign in (1, -1)]
+    return 0.5 * middle + 0.25 * (beside[0] + beside[1])
 
 
 def _at(image: np.ndarray, to_crop: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

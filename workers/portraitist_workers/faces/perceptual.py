@@ -101,7 +101,7 @@ def published_lpips(net: str) -> Any:
 
 
 def _unit(features: Tensor) -> Tensor:
-    return features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10)
+    return features / (features.square().sum(1, keepdim=True, dtype=torch.float32).sqrt() + 1e-10)
 
 
 def backbone_installed(net: str) -> bool:

@@ -116,6 +116,11 @@ class Generator(nn.Module, ABC):
     def tunable(self) -> dict[str, nn.Parameter]:
         """Those of `weights()` that tuning changes."""
 
+    def stylable(self) -> dict[str, nn.Parameter]:
+        """Those of `tunable()` that a style changes: with which the layers draw, not which say what. Here all but the affine layers."""
+        affine = {id(p) for layer in self.layers() for p in layer.affine.parameters()}
+        return {name: p for name, p in self.tunable().items() if id(p) not in affine}
+
     @abstractmethod
     def held(self) -> Iterator[Tensor]:
         """All tensors that a copy keeps in memory: weights, buffers, and what is remembered beside them."""

@@ -7,6 +7,7 @@ the picture (it would show as energy at the up-sampling frequencies).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ def shrunk(images: Tensor, side: int) -> Tensor:
 class Reconstruction:
     """`__call__(image, photo, step)` -> loss per image [B]. The shift depends on `step` only: a resumed run repeats it.
 
-    Images may be smaller than the photo: it is shrunk to their `side`.
+    Images may be smaller than the photo: it is shrunk to their `side`. The perceptual network computes in `dtype`, all else in fp32.
     """
 
     perceptual: Perceptual
@@ -37,6 +38,7 @@ class Reconstruction:
     coarse_weight: float = 0.3
     shift: int = 8  # pixels
     seed: int = 0
+    dtype: torch.dtype = torch.float32
 
     def __call__(self, image: Tensor, photo: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
         """`weight` [B, 1, R, R] in [0, 1] fades pixels out of every term (missing or occluded ones)."""
@@ -47,7 +49,9 @@ class Reconstruction:
         l1 = (image - photo).abs().flatten(1).mean(1)
         coarse = (F.avg_pool2d(image, 8) - F.avg_pool2d(photo, 8)).abs().flatten(1).mean(1)
         a, b = self._shifted(image, photo, step)
-        return self.perceptual(a, b) + self.l1_weight * l1 + self.coarse_weight * coarse
+        with self.format(image):
+            distance = self.perceptual(a, b)
+        return distance + self.l1_weight * l1 + self.coarse_weight * coarse
 
     def side(self, resolution: int, step: int, steps: int) -> int:
         """Pixels a side of the image that step `step` of `steps` wants: coarse to fine.
@@ -59,6 +63,12 @@ class Reconstruction:
         """
         coarse = max(COARSE_SIDE, resolution // 4)
         return coarse if coarse < resolution and step < FINE_FROM * steps else resolution
+
+    def format(self, image: Tensor) -> contextlib.AbstractContextManager[object]:
+        """In which networks look at `image` in `dtype`."""
+        if self.dtype == torch.float32:
+            return contextlib.nullcontext()  # as the caller has it
+        return torch.autocast(image.device.type, self.dtype)
 
     def _shifted(self, image: Tensor, photo: Tensor, step: int) -> tuple[Tensor, Tensor]:
         if not self.shift:

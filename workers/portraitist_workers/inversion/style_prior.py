@@ -31,18 +31,25 @@ class StylePrior:
     @classmethod
     @torch.no_grad()
     def of(cls, generator: Generator, *, diagonal: bool = False, seed: int = 0) -> StylePrior:
-        """From random latents of the mapping network."""
+        """From random latents of the mapping network. Styles are an affine map of w, so their components follow from w's, which are few."""
         z = torch.randn(SAMPLES, generator.config.z_dim, generator=torch.Generator().manual_seed(seed))
         w = generator.mapping(z.to(next(iter(generator.weights().values()))))
-        styles = torch.cat([torch.cat(generator.styles(part), 1) for part in w.split(512)])
-        mean = styles.mean(0)
+
+        def styles(w: Tensor) -> Tensor:
+            return torch.cat(generator.styles(w), 1)
+
+        variances, axes = torch.linalg.eigh(w.T.cov())
+        mean = styles(w.mean(0, keepdim=True))
+        spread = (
+            styles(w.mean(0) + (axes * variances.clamp(min=0).sqrt()).T) - mean
+        )  # [D, S]: one deviation along each axis of w
         if diagonal:
-            return cls(mean, None, styles.std(0).clamp(min=1e-4), 0.0)
-        _, values, directions = torch.linalg.svd(styles - mean, full_matrices=False)
-        variances = values.square() / (len(styles) - 1)
+            return cls(mean[0], None, spread.square().sum(0).sqrt().clamp(min=1e-4), 0.0)
+        _, values, directions = torch.linalg.svd(spread, full_matrices=False)
+        variances = values.square()
         held = int((variances.cumsum(0) / variances.sum() < EXPLAINED).sum()) + 1
-        left = float(variances[held:].sum()) / max(1, styles.shape[1] - held)
-        return cls(mean, directions[:held], variances[:held].sqrt(), max(left, 1e-8) ** 0.5)
+        left = float(variances[held:].sum()) / max(1, spread.shape[1] - held)
+        return cls(mean[0], directions[:held], variances[:held].sqrt(), max(left, 1e-8) ** 0.5)
 
     def distance(self, styles: Sequence[Tensor]) -> Tensor:
         """[N] mean square of the whitened styles, [N, channels] of each layer: about 1 for the prior's own, whatever its size."""

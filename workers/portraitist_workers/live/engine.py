@@ -41,7 +41,7 @@ class Engine(Protocol):
     """Raises PortraitistErrors for steps that cannot be done."""
 
     def about(self) -> Json:
-        """width, height, corners, start: docs/http.md."""
+        """width, height, corners, faces, start: docs/http.md."""
 
     def check(self, step: SetStep | DragStep) -> None:
         """Raises what is wrong with a step, as far as it can be told at once."""

@@ -13,7 +13,7 @@ from portraitist.errors import InvalidRequest, PortraitistError
 from portraitist.live.commands import Aim, Command, Compare, DragOn, Set, Simple
 from portraitist.live.messages import Frame
 from portraitist.live.session import HERE_S
-from portraitist.masks import check_movable
+from portraitist.masks import MOVABLE, check_white
 from portraitist.requests import MOST_STEPS, DragStep, Open, Pull, Retouch, SetStep
 from portraitist.results import Closed, Progress
 
@@ -134,9 +134,9 @@ class Session:
             mask = asked.painted()
             blob = None
             if mask is not None:
-                check_movable(mask, None)
+                check_white(mask, None, MOVABLE)
                 blob = self._context.put(mask)
-            drag = DragStep(points=asked.points, mask=blob, guarded=asked.guarded)
+            drag = DragStep(points=asked.points, mask=blob, method=asked.method, guarded=asked.guarded)
             engine.check(drag)
             self._put(drag)
         elif isinstance(asked, Aim):
@@ -180,7 +180,9 @@ class Session:
                 param="to",
             )
         engine.check_places(to)
-        points = [Pull(handle=pull.handle, to=place) for pull, place in zip(last.points, to, strict=True)]
+        points = [
+            Pull(handle=pull.handle, to=place, grow=pull.grow) for pull, place in zip(last.points, to, strict=True)
+        ]
         seen = self._points
         self._put(last.model_copy(update={"points": points}), again=True)
         self._points = seen

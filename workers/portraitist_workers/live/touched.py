@@ -24,9 +24,10 @@ from portraitist.requests import DragStep, Open, SetStep
 from ..detail.fields import smooth, spread
 from ..drag.canvas import Canvas, Place
 from ..drag.draggan import Options, draggan
-from ..drag.dragged import point_reports, space_of
+from ..drag.dragged import point_reports, space_of, used
 from ..drag.hold import Held
 from ..drag.landmarks import landmarks
+from ..drag.moving import landed
 from ..drag.task import Step, Task
 from ..editing.carrying import edited_face
 from ..editing.retouching import Leg, Retouching, SetLeg, Standing, kept_after, legs
@@ -39,7 +40,7 @@ from ..generator import Generator
 from ..operations.canvases import canvas_of
 from ..operations.context import Context
 from ..persona.rendering import render
-from ..persona.warm import PERSONAS, WarmPersona
+from ..persona.warm import PERSONAS
 from ..precision import optimisation_dtype
 from ..provenance.marking import mark_part, mark_portrait
 from ..provenance.origin import MarkedImage
@@ -52,6 +53,7 @@ BETWEEN = 2  # frames for each step of a drag
 REMEMBERED = 24  # standings: undo and redo need not compute
 
 Way = tuple[Leg, ...]
+Walk = Callable[..., Iterator[Step]]  # of w_plus, task, aim
 
 
 class Touched:
@@ -65,7 +67,9 @@ class Touched:
         self._canvas = canvas_of(request, self._person, files, context)
         if self._canvas.photo is not None:  # other sessions may hold the same photo open
             self._canvas = replace(self._canvas, photo=replace(self._canvas.photo, faces=OrderedDict()))
-        self._work = Retouching(self._person, self._canvas, record.reach, context.blob, strict=request.strict)
+        self._work = Retouching(
+            self._person, self._canvas, record.reach, context.blob, strict=request.strict, priors=context.priors
+        )
         self._view = View(self._canvas, request.frame_px)
         self._known: OrderedDict[tuple[tuple[object, ...], ...], Standing] = OrderedDict()
         self._drag: Following | None = None
@@ -76,7 +80,8 @@ class Touched:
         judge, photo = self._person.judge, self._canvas.photo
         measured = judge.attributes(self._canvas.face)[0][0] if photo is None else photo.measured
         start = {name: round(value, 3) for name, value in zip(judge.attributes.names, measured.tolist(), strict=True)}
-        return {"width": width, "height": height, "corners": self._canvas.places(square), "start": start}
+        about = {"width": width, "height": height, "corners": self._canvas.places(square), "start": start}
+        return about if photo is None else about | {"faces": photo.subject.faces}
 
     def check(self, step: SetStep | DragStep) -> None:
         if isinstance(step, SetStep):
@@ -85,6 +90,8 @@ class Touched:
                     self._work.resolved(leg)
         else:
             self._work.task(step, self._work.begin())
+            if step.method == "transformer":
+                self._work.mover()
 
     def check_places(self, places: Sequence[tuple[float, float]]) -> None:
         for number, place in enumerate(places, 1):
@@ -169,39 +176,37 @@ class Touched:
     def _follow(self, leg: DragStep, base: Standing) -> Iterator[Shot]:
         if self._drag is None:
             canvas, task, still = self._work.task(leg, base)
-            self._drag = Following(self._person, canvas, task, replace(base, kept=kept_after(base, still)))
+            self._drag = Following(canvas, task, replace(base, kept=kept_after(base, still)), self._way(leg))
         drag = self._drag
-        drag.aim(self._targets(leg, drag))
-        generator = drag.generator()
+        drag.aim(drag.canvas.aimed(leg.points, drag.task))
+        generator, asked = drag.generator(), slice(drag.task.asked)
         for step, w in drag.steps():
             points = [
                 {"at": at, "to": to, "left": round(left * drag.canvas.px, 2), "confidence": round(sure, 3)}
                 for at, to, left, sure in zip(
-                    drag.canvas.places(step.points),
-                    drag.canvas.places(drag.targets),
-                    step.left.tolist(),
-                    step.confidence.tolist(),
+                    drag.canvas.places(step.points[asked]),
+                    drag.canvas.places(drag.targets[asked]),
+                    step.left[asked].tolist(),
+                    step.confidence[asked].tolist(),
                     strict=True,
                 )
             ]
             yield Shot(self._view.quick(generator, w, drag.shown), points, step.number)
 
-    def _targets(self, leg: DragStep, drag: Following) -> Tensor:
-        handles = drag.canvas.places(drag.task.handles)
-        return drag.canvas.shares(
-            [
-                pull.to or (x + (pull.by or (0, 0))[0], y + (pull.by or (0, 0))[1])
-                for pull, (x, y) in zip(leg.points, handles, strict=True)
-            ]
-        )
+    def _way(self, leg: DragStep) -> Walk:
+        """How a drag goes while somebody looks on."""
+        synthesis, dtype = self._canvas.synthesis, optimisation_dtype()
+        if used(leg.method) == "transformer":
+            return partial(landed, self._work.mover(), synthesis, dtype=dtype)
+        return partial(draggan, synthesis, space=space_of(self._person), options=Options(dtype=dtype))
 
 
 class Following:
-    """A drag whose targets move. `shown`: what masks keep meanwhile."""
+    """A drag whose targets move, by the method `walk`. `shown`: what masks keep meanwhile."""
 
-    def __init__(self, person: WarmPersona, canvas: Canvas, task: Task, shown: Standing) -> None:
+    def __init__(self, canvas: Canvas, task: Task, shown: Standing, walk: Walk) -> None:
         self.canvas, self.task, self.targets, self.shown = canvas, task, task.targets, shown
-        self._space, self._hold = space_of(person), task.hold(canvas.synthesis, canvas.w)
+        self._walk, self._hold = walk, task.hold(canvas.synthesis, canvas.w)
         self._w, self._points = canvas.w, task.handles
         self._running: Iterator[Step] | None = None
         self._ready: list[tuple[Step, Tensor]] = []  # to be shown before the next step
@@ -220,14 +225,7 @@ class Following:
         """Each step, with latents on the way to it. Who breaks off and asks again goes on."""
         if self._running is None:
             task = Task(self._points, self.targets, self.task.fixed, self._hold)
-            self._running = draggan(
-                self.canvas.synthesis,
-                self._w,
-                task,
-                space=self._space,
-                options=Options(dtype=optimisation_dtype()),
-                aim=lambda: self.targets,
-            )
+            self._running = self._walk(w_plus=self._w, task=task, aim=lambda: self.targets)
         while True:
             while self._ready:
                 yield self._ready.pop(0)

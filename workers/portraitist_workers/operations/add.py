@@ -57,8 +57,8 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
         [values_before(model, record.attributes, shown), learning.attribute_values(record.attributes, photos, new)]
     )
 
-    loss = Reconstruction(load_perceptual(), seed=request.seed)
     added, dtype = checkpoint.get("anchors"), checkpoint.get("dtype") or optimisation_dtype()
+    loss = Reconstruction(load_perceptual(), seed=request.seed, dtype=dtype)
     if added is None:
         added = learning.invert(prior, model.generator, new, loss, preset, clock, dtype)
         checkpoint.put(anchors=added, dtype=dtype)
@@ -76,7 +76,7 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
         w_std=prior.w_std,
         known=torch.cat([before.attended, new.attended]),
         counts=torch.cat([before.counts, new.counts]),
-        views=learning.views(prior, new, added, embeddings, request.seed),
+        views=learning.views(prior, new, added, embeddings, request.seed, dtype),
         seed=request.seed,
         dtype=dtype,
     )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from portraitist.requests import Blend, Photo
+from portraitist.requests import Blend, Face, Photo
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..collage.interpolation import Mask
@@ -28,7 +28,8 @@ def run(request: Blend, context: Context) -> Pictures:
     begun = time.monotonic()
     record = context.persona(request.persona_id)
     person = PERSONAS.load(record, context.blob, context.priors)
-    photo, other, file = open_both(request.photo, request.other, person, request.seed, context)
+    faces = request.face, request.other_face
+    photo, other, file = open_both(request.photo, request.other, faces, person, request.seed, context)
 
     def mask_of(images: Tensor) -> Mask:
         if isinstance(request.mask, str):
@@ -45,19 +46,23 @@ def run(request: Blend, context: Context) -> Pictures:
     )  # what is handed out is judged
     measured = person.judge.attributes(image)[0]
     report = person.judge.reports(image, measured, requested=[{}], targets=[{}], seed=request.seed)[0]
+    report.warnings += photo.subject.stranger + other.subject.stranger
     report.mark, report.seconds = marked.score, round(time.monotonic() - begun, 3)
     blob = context.put_picture(marked, Origin("blend", file))
     return Pictures(pictures=[PictureResult(blob=blob, report=report)], seconds=report.seconds)
 
 
 def open_both(
-    photo: Photo, other: Photo, person: WarmPersona, seed: int, context: Context
+    photo: Photo, other: Photo, faces: tuple[Face, Face], person: WarmPersona, seed: int, context: Context
 ) -> tuple[OpenedPhoto, OpenedPhoto, bytes]:
-    """Both photos, opened, and the first one's file. Raises InvalidImage, FaceNotFound."""
+    """Both photos, opened, and the first one's file. `faces`: a place in the face that is meant, of each. Raises InvalidImage,
+    FaceNotFound, InvalidRequest."""
 
     files = [context.blob(one.blob) for one in (photo, other)]
     found = []
-    for number, (one, file) in enumerate(zip((photo, other), files, strict=True)):
+    for number, (one, file, face) in enumerate(zip((photo, other), files, faces, strict=True)):
         context.on_step(Progress(stage="open", step=number, steps=2))
-        found.append(opened(person, file, one.name, None, space="w_plus", seed=seed, on_stage=losses(context)))
+        found.append(
+            opened(person, file, one.name, None, space="w_plus", seed=seed, on_stage=losses(context), face=face)
+        )
     return found[0], found[1], files[0]

@@ -18,12 +18,21 @@ from .synthesize import draw
 def canvas_of(
     request: Drag | Retouch | Open, person: WarmPersona, files: Mapping[str, bytes], context: Context
 ) -> Canvas:
-    """`files`: what is in the request's blobs. Raises InvalidImage, FaceNotFound."""
+    """`files`: what is in the request's blobs. Raises InvalidImage, FaceNotFound, InvalidRequest."""
     if request.photo is None:
         model = person.model
         w = draw(model, 1, request.seed, shared=True)[:, None].expand(-1, model.generator.num_ws, -1)
         return Canvas.of_portrait(w.contiguous(), model.generator, render(model.generator, w))
     file, name = files[request.photo.blob], request.photo.name
     return Canvas.of_photo(
-        opened(person, file, name, None, space=request.space, seed=request.seed, on_stage=losses(context))
+        opened(
+            person,
+            file,
+            name,
+            None,
+            space=request.space,
+            seed=request.seed,
+            on_stage=losses(context),
+            face=request.face,
+        )
     )

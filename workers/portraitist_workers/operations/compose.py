@@ -7,18 +7,22 @@ import time
 import torch
 from torch import Tensor
 
-from portraitist.errors import InvalidRequest
+from portraitist import recipes
+from portraitist.errors import InvalidRequest, PriorAssetMissing
 from portraitist.requests import Compose, PartChange
 from portraitist.results import PersonaRecord, PictureReport, PictureResult, Pictures
 
 from ..composing import composed, sources
 from ..composing.controls import PartControls
+from ..composing.factorised import factorised
+from ..composing.painted import cautions, dyed, painted
 from ..detail.carry import carried
 from ..detail.mesh import seen
 from ..detail.motion import motion
 from ..editing.delivery import delivered
 from ..editing.moving import moved
 from ..editing.opening import OpenedPhoto, opened
+from ..faces.edited import EditedFace
 from ..faces.image_io import to_tensor, to_uint8
 from ..generator.parts import Composition, Parts, taken
 from ..generator.parts.mixing import BASE
@@ -27,6 +31,7 @@ from ..persona.rendering import render
 from ..persona.requests import resolve
 from ..persona.warm import PERSONAS, WarmPersona
 from ..priors import library
+from ..priors.library import Prior
 from ..provenance.marking import mark_portrait
 from ..provenance.origin import MarkedImage, Origin
 from .context import Context
@@ -45,11 +50,7 @@ def run(request: Compose, context: Context) -> Pictures:
     if not (request.changes or request.only or request.values):
         raise InvalidRequest("nothing is to be changed: name a part, and what is to become of it", param="part")
     target = resolve(request.values, record.reach, strict=request.strict)
-    controls = None
-    if any(change.values for change in request.changes):
-        controls = PartControls.load(library.asset(prior.name, "parts", home=context.priors))
-
-    preset, on_stage = PRESETS[record.preset], losses(context)
+    on_stage = losses(context)
     photo: OpenedPhoto | None = None
     if request.photo is None:
         w = draw(person.model, 1, request.seed, shared=False)
@@ -57,23 +58,43 @@ def run(request: Compose, context: Context) -> Pictures:
     else:
         file = context.blob(request.photo.blob)
         photo = opened(
-            person, file, request.photo.name, preset, space=request.space, seed=request.seed, on_stage=on_stage
+            person,
+            file,
+            request.photo.name,
+            None,
+            space=request.space,
+            seed=request.seed,
+            on_stage=on_stage,
+            face=request.face,
         )
         generator = composed.parts_of(photo.generator, prior.name)
         start = photo.w[:, 0]
         w = moved(person, photo, [target])[:, 0] if target else start
     own = composed.parts_of(prior.generator, prior.name)
+    controls = _controls(prior, own, context) if any(change.values for change in request.changes) else None
+    steps, take = PRESETS[record.preset].project_steps, on_stage("take")
     others = [
-        sources.of_photo(prior, context.blob(one.blob), one.name, steps=preset.project_steps, seed=request.seed, on_step=on_stage("take"))
+        sources.of_photo(prior, context.blob(one.blob), one.name, steps=steps, seed=request.seed, on_step=take)
         for one in request.like
-    ]  # fmt: skip
+    ]
     for change in request.changes:
         w = _changed(own, controls, w, change, others, [one.name for one in request.like])
     composition = composed.composition_of(generator, w, request.changes, request.only)
     result = _delivered(request, person, photo, generator, composition, w, target, context, record)
     _report(result, generator, composition, start, w, request)
+    files = {blob: context.blob(blob) for blob in recipes.blobs_of(request)}
+    result.report.recipe = recipes.made(request, record, files)
     result.report.seconds = round(time.monotonic() - begun, 3)
     return Pictures(pictures=[result], seconds=result.report.seconds)
+
+
+def _controls(prior: Prior, own: Parts, context: Context) -> PartControls:
+    """By labels where the prior has them, and without."""
+    unlabelled = factorised(own)
+    try:
+        return PartControls.load(library.asset(prior.name, "parts", home=context.priors)).joined(unlabelled)
+    except PriorAssetMissing:
+        return unlabelled
 
 
 def _changed(
@@ -91,6 +112,7 @@ def _changed(
     return w if controls is None else controls.set(own.config, w, change.part, change.values)
 
 
+@torch.no_grad()
 def _delivered(
     request: Compose,
     person: WarmPersona,
@@ -108,15 +130,17 @@ def _delivered(
         origin = Origin("edit", context.blob(request.photo.blob))
         before, after = (to_uint8(render(g, at))[0] for g, at in ((photo.generator, photo.w), (making, w[:, None])))
         was, now = seen([before, after])
+        face = _in_photo(request, photo, generator, composition, w, carried(photo.scene, motion(was, now)))
         [made] = delivered(
             person,
             photo,
-            [carried(photo.scene, motion(was, now))],
+            [face],
             requested=[request.values],
             targets=[target],
             reach=record.reach,
             seed=request.seed,
         )
+        made.report.warnings += cautions(photo.scene, [change.part for change in request.changes])
         return PictureResult(
             blob=context.put_picture(made.picture, origin),
             crop=context.put_picture(made.crop, origin),
@@ -129,6 +153,19 @@ def _delivered(
     )
     report.mark = portrait.score
     return PictureResult(blob=context.put_picture(portrait, Origin("synthesize")), report=report)
+
+
+def _in_photo(
+    request: Compose, photo: OpenedPhoto, generator: Parts, composition: Composition, w: Tensor, face: EditedFace
+) -> EditedFace:
+    """The photo's carried face, with what was changed off the face."""
+    before, after = generator.make(photo.w[:, 0]), generator.make(w, composition)
+    taken_over = [change for change in request.changes if change.like is not None or change.draw is not None]
+    others = {change.part for change in taken_over if change.shape}
+    others |= {*composition.without, *composition.moved, *composition.scaled}
+    toned = {change.part for change in request.changes} - others
+    face = dyed(face, photo.scene, generator.config, before, after, sorted(toned))
+    return painted(face, photo.scene, generator.config, before, after, sorted(others))
 
 
 @torch.no_grad()

@@ -6,17 +6,19 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from portraitist import recipes
-from portraitist.requests import Drag
+from portraitist.requests import Drag, Move
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..drag.canvas import read_mask
-from ..drag.dragged import dragged, point_reports, warnings
+from ..drag.dragged import dragged, point_reports, used, warnings
 from ..drag.hold import Held
+from ..drag.moving import mover_of
 from ..drag.task import Step
 from ..editing.carrying import edited_face
 from ..editing.delivery import change_where, delivered, likeness, portraits
@@ -30,7 +32,12 @@ MANY = 60  # steps of the longest drag, for the progress bar
 
 
 def run(request: Drag, context: Context) -> Pictures:
-    """Raises InvalidImage, FaceNotFound, InvalidRequest."""
+    """Raises InvalidImage, FaceNotFound, InvalidRequest, PriorAssetMissing."""
+    return pulled(request, context, request)
+
+
+def pulled(request: Drag, context: Context, words: Drag | Move) -> Pictures:
+    """What `request` says. `words`: how somebody asked for it, for the recipe and the mark."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
     person = PERSONAS.load(record, context.blob, context.priors)
@@ -43,7 +50,10 @@ def run(request: Drag, context: Context) -> Pictures:
         left = float(step.left.max()) * canvas.px
         context.on_step(Progress(stage="drag", step=step.number, steps=MANY, message=f"{left:.1f} px left"))
 
-    step, path = dragged(person, canvas, task, method=request.method, guarded=request.guarded, on_step=on_step)
+    mover = partial(mover_of, person.model.prior, canvas.synthesis, context.priors)
+    step, path = dragged(
+        person, canvas, task, method=request.method, guarded=request.guarded, mover=mover, on_step=on_step
+    )
     photo, fixed = canvas.photo, None if mask is None else 1 - mask
     hold = task.hold(canvas.synthesis, canvas.w)
     generator = canvas.generator if hold is None else Held(canvas.generator, hold)
@@ -67,13 +77,13 @@ def run(request: Drag, context: Context) -> Pictures:
     report = made[0].report
     report.points = point_reports(canvas, task, step)
     report.warnings += warnings(report.points)
-    report.method, report.steps = {"auto": "draggan"}.get(request.method, request.method), step.number
+    report.method, report.steps = used(request.method), step.number
     report.identity_before = likeness(person, canvas.face)
     if fixed is not None:
         report.fixed_change = change_where(fixed, canvas.picture, made[0].picture.pixels)
-    report.recipe = recipes.made(request, record, files)
+    report.recipe = recipes.made(words, record, files)
     report.seconds = round(time.monotonic() - begun, 3)
-    origin = Origin("drag", None if request.photo is None else files[request.photo.blob])
+    origin = Origin(words.operation, None if request.photo is None else files[request.photo.blob])
     pictures = [
         PictureResult(
             blob=context.put_picture(one.picture, origin),

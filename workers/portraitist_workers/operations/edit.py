@@ -36,13 +36,16 @@ def run(request: Edit, context: Context) -> Pictures:
         space=request.space,
         seed=request.seed,
         on_stage=losses(context),
+        face=request.face,
     )
     requested = [absolute(person, photo, values) if request.relative else dict(values) for values in request.values]
     targets = [resolve(values, record.reach, strict=request.strict) for values in requested]
     made: list[Delivered] = []
-    for index, (asked, target) in enumerate(zip(requested, targets, strict=True)):
-        context.on_step(Progress(stage="edit", step=index, steps=len(targets)))
-        start = dict(zip(person.judge.attributes.names, photo.measured.tolist(), strict=True))
+    start = dict(zip(person.judge.attributes.names, photo.measured.tolist(), strict=True))
+    stops = list(zip(requested, targets, strict=True))
+    stops += [(stop, stop) for stop in way(start, targets[0], request.frames)]
+    for index, (asked, target) in enumerate(stops):
+        context.on_step(Progress(stage="edit", step=index, steps=len(stops)))
         follow = [followed(person.judge, start, target, request.pinned)]
         w = moved(person, photo, [target], follow)
         made += delivered(
@@ -57,13 +60,21 @@ def run(request: Edit, context: Context) -> Pictures:
         )
     pictures, origin = [], Origin("edit", file)
     for one in made:
-        one.report.seconds = round((time.monotonic() - begun) / len(targets), 3)
+        one.report.seconds = round((time.monotonic() - begun) / len(made), 3)
         blob, crop = context.put_picture(one.picture, origin), context.put_picture(one.crop, origin)
         pictures.append(PictureResult(blob=blob, crop=crop, report=one.report))
     page = (
         context.put_picture(sheet([one.picture for one in made], request.columns), origin) if request.columns else None
     )
     return Pictures(pictures=pictures, sheet=page, seconds=round(time.monotonic() - begun, 3))
+
+
+def way(start: dict[str, float], target: dict[str, float], count: int) -> list[dict[str, float]]:
+    """So many targets on the way from what was measured on the photo, the first of them there. What is not measured does not move."""
+    return [
+        {name: (was := start.get(name, value)) + n / count * (value - was) for name, value in target.items()}
+        for n in range(count)
+    ]
 
 
 def refined(request: Edit) -> bool:

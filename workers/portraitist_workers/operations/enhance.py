@@ -1,4 +1,4 @@
-"""Restore a degraded photo of the person: the point of the person's space whose *degraded* picture is the photo."""
+"""Restore a degraded photo of the person. What it still shows is kept. The rest is of a picture that, *degraded*, gives the photo."""
 
 from __future__ import annotations
 
@@ -9,36 +9,40 @@ from torch import Tensor
 
 from portraitist.degradations import Degradation
 from portraitist.requests import Enhance
-from portraitist.results import PictureResult, Pictures, Progress
+from portraitist.results import PictureReport, PictureResult, Pictures, Progress
 
 from ..faces import image_io
 from ..faces.align import crop
 from ..faces.edited import still
 from ..faces.paste import paste
+from ..generator import Generator
 from ..inversion.optimize import OnStep
 from ..inversion.pivotal import tune_to_photo
 from ..persona.judge import Judge
-from ..persona.presets import PRESETS
+from ..persona.model import PersonaModel
+from ..persona.presets import PRESETS, Preset
 from ..persona.projection import project
 from ..persona.rendering import render
 from ..persona.requests import resolve
+from ..persona.subject import named_stranger, needed
 from ..persona.warm import PERSONAS
 from ..precision import optimisation_dtype
 from ..provenance.marking import mark_part, mark_portrait
-from ..provenance.origin import Origin
+from ..provenance.origin import MarkedImage, Origin
 from ..restoration import degrade, estimate
-from ..restoration.holes import blend
+from ..restoration.back_projection import back_project
+from ..restoration.full_size import Restored, restored, untouched
 from ..restoration.loss import DegradedLoss, Likeness, attribute_penalty
-from ..restoration.observation import Observation, back_project, observe, psnr
+from ..restoration.observation import Observation, observe, psnr
+from ..restoration.plain import cleaned
 from .context import Context
 
 # Rates of the tuning through the degradation. What tells little is soon overfitted; where the photo tells as much as an undamaged one,
 # what fills a hole takes its light and skin from around it.
 CAREFUL, EXACT = 5e-4, 3e-3
 UNFILLED = 0.02  # share of the holes outside the face's square from which on the report warns
-LESS_LIKE = (
-    0.005  # of cosine, by which a result may be less like the person than the photo as it came before the report warns
-)
+LEFT = 0.1  # share of the face that stays as it was, from which on it does
+LESS_LIKE = 0.02  # of cosine, by which a result may be less like the person than the photo as it came. The number format decides .003
 
 
 def run(request: Enhance, context: Context) -> Pictures:
@@ -51,8 +55,33 @@ def run(request: Enhance, context: Context) -> Pictures:
     photo = image_io.decode(context.blob(request.photo.blob), request.photo.name)
     estimated, chain = request.degradation == "auto", request.degradation
     if chain == "auto":
-        chain = estimate.estimate(photo, model, judge, request.photo.name)
-    seen = observe(photo, chain, model, context.blob, request.photo.name, keep_size=estimated)
+        chain = estimate.estimate(photo, model, judge, request.photo.name, request.face)
+    seen = observe(photo, chain, model, context.blob, request.photo.name, keep_size=estimated, face=request.face)
+    likeness = Likeness(judge, seen.naive)
+    if chain:
+        found, tuned = _search(request, context, preset, model, judge, chain, seen, likeness, targets)
+        made = restored(render(tuned, found), found, chain, seen, model, judge)
+    else:
+        made = untouched(seen)
+    picture = _delivered(request, context, judge, likeness, made, seen, chain, targets)
+    if request.face is not None and likeness.before < (least := needed(model)):
+        picture.report.warnings.append(named_stranger(likeness.before, least))
+    picture.report.seconds = round(time.monotonic() - begun, 3)
+    return Pictures(pictures=[picture], seconds=picture.report.seconds)
+
+
+def _search(
+    request: Enhance,
+    context: Context,
+    preset: Preset,
+    model: PersonaModel,
+    judge: Judge,
+    chain: list[Degradation],
+    seen: Observation,
+    likeness: Likeness,
+    targets: dict[str, float],
+) -> tuple[Tensor, Generator]:
+    """w_plus [1, num_ws, D] and a generator whose picture of it, degraded, is the photo."""
 
     def on_step(stage: str) -> OnStep:
         return lambda step, steps, loss: context.on_step(
@@ -60,7 +89,7 @@ def run(request: Enhance, context: Context) -> Pictures:
         )
 
     dtype = optimisation_dtype()
-    damage, likeness = DegradedLoss(judge.perceptual, chain, seen), Likeness(judge, seen.naive)
+    damage = DegradedLoss(judge.perceptual, chain, seen)
 
     def loss(image: Tensor, observed: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
         return damage(image, observed, step) + likeness(back_project(image, chain, seen))
@@ -94,53 +123,69 @@ def run(request: Enhance, context: Context) -> Pictures:
         dtype=dtype,
         on_step=on_step("tune"),
     )
-    image = back_project(render(tuned, found.w_plus), chain, seen)
-    return Pictures(
-        pictures=[finish(request, context, judge, likeness, image, seen, chain, targets, begun)],
-        seconds=round(time.monotonic() - begun, 3),
-    )
+    return found.w_plus, tuned
 
 
-def finish(
+def _delivered(
     request: Enhance,
     context: Context,
     judge: Judge,
     likeness: Likeness,
-    image: Tensor,
+    made: Restored,
     seen: Observation,
     chain: list[Degradation],
     targets: dict[str, float],
-    begun: float,
 ) -> PictureResult:
-    """Blend, paste, judge."""
-    known = missing = None
-    if seen.known is not None:
-        image = blend(image, seen.naive, seen.known)
-        known = seen.known[0, 0].cpu().numpy()
-        missing = 1 - known
-    pixels = image_io.to_uint8(image)[0]
-    restored = mark_portrait(pixels)
-    image = image_io.to_tensor(restored.pixels).to(image)  # what is handed out is what is judged
+    """Pasted, marked and judged."""
+    R, pixels = seen.naive.shape[-1], image_io.to_uint8(made.picture)[0]
+    around = cleaned(seen.photo, chain, seen.frame.size / R)
+    known = None if made.known is None else made.known[0, 0].cpu().numpy()
+    pasted = paste(
+        around,
+        seen.frame,
+        still(pixels, crop(around, seen.frame, len(pixels)), known),
+        others=seen.others,
+        missing=None if known is None else 1 - known,
+    )
+    delivered = mark_part(pasted.image, pasted.mask)
+    touched = pasted.mask.any()  # else it is the photo's own face, and none of ours
+    cut = mark_portrait(pixels) if touched else MarkedImage(pixels, 0.0)
+
+    image = image_io.at_side(image_io.to_tensor(cut.pixels).to(made.picture), R)  # what is handed out is what is judged
     measured = judge.attributes(image)[0]
     report = judge.reports(image, measured, requested=[request.values], targets=[targets], seed=request.seed)[0]
     report.consistency = round(psnr(seen.degrade(chain, image), seen.observed), 2)
     report.degradation = degrade.describe(chain)
     report.identity_before = round(likeness.before, 4)
-    if report.identity is not None and report.identity < likeness.before - LESS_LIKE:
-        report.warnings.append(
-            f"less like the person ({report.identity:.2f}) than the photo as it came ({likeness.before:.2f})"
-        )
-    if seen.unfilled > UNFILLED:
-        report.warnings.append(
-            f"{100 * seen.unfilled:.0f} % of what the mask marks lies outside the square around the face: not filled"
-        )
-    edited = still(pixels, crop(seen.photo, seen.frame, len(pixels)), known)
-    pasted = paste(seen.photo, seen.frame, edited, others=seen.others, missing=missing)
-    report.outside_change = pasted.outside_change
-    delivered = mark_part(pasted.image, pasted.mask)
-    report.mark = delivered.score
-    report.seconds = round(time.monotonic() - begun, 3)
+    report.detail_of = made.detail_of
+    report.outside_change, report.mark = pasted.outside_change, delivered.score
+    report.warnings += _warnings(report, made, seen, chain, likeness)
     origin = Origin("enhance", context.blob(request.photo.blob))
     return PictureResult(
-        blob=context.put_picture(delivered, origin), crop=context.put_picture(restored, origin), report=report
+        blob=context.put_picture(delivered, origin), crop=context.put_picture(cut, origin), report=report
     )
+
+
+def _warnings(
+    report: PictureReport, made: Restored, seen: Observation, chain: list[Degradation], likeness: Likeness
+) -> list[str]:
+    said = []
+    if not chain:
+        said.append(
+            "no damage was found: the photo comes back as it is. If it is damaged, say how: name its degradation"
+        )
+    side = made.share.shape[-1]
+    face = made.share[..., side // 4 : side * 3 // 4, side // 4 : side * 3 // 4]
+    left = float((face < 0.5).float().mean())
+    if chain and left > LEFT:
+        said.append(
+            f"{100 * left:.0f} % of the face stay as they were: there the persona cannot explain the photo. "
+            "Another degradation may be the right one, or more photos of the person help"
+        )
+    if report.identity is not None and report.identity < likeness.before - LESS_LIKE:
+        said.append(f"less like the person ({report.identity:.2f}) than the photo as it came ({likeness.before:.2f})")
+    if seen.unfilled > UNFILLED:
+        said.append(
+            f"{100 * seen.unfilled:.0f} % of what the mask marks lies outside the square around the face: not filled"
+        )
+    return said

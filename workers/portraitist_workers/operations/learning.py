@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,18 @@ class Seen:
         """[N, E] unit vectors: who it is."""
         return torch.cat([load_identity()(part) for part in self.photos.split(16)])
 
+    @cached_property
+    @torch.no_grad()
+    def measured(self) -> Tensor:
+        """[N, A] what the photos show, by `load_attributes`."""
+        return load_attributes()(self.photos)[0]
+
 
 @torch.no_grad()
 def attribute_values(attributes: Sequence[str], photos: Sequence[Photo], seen: Seen) -> Tensor:
     """Values [N, M]: the app's own labels where it gave them with `photos`, else the attribute network's estimates."""
     estimator = load_attributes()
-    estimates = bounded(estimator(seen.photos)[0])
+    estimates = bounded(seen.measured)
     labels = {p.name: p.labels for p in photos}
     columns = []
     for attribute in attributes:
@@ -115,7 +122,7 @@ def invert(
     """Anchors [N, D]: the encoder's w, moved until `generator`'s picture has the photo's attributes, then refined."""
     with torch.no_grad():
         start = torch.cat([prior.encoder(part) for part in seen.photos.split(16)])
-        start = match_attributes(prior, generator, start, load_attributes()(seen.photos)[0])
+        start = match_attributes(prior, generator, start, seen.measured, dtype)
     return refine_w(
         generator,
         seen.photos,
@@ -129,7 +136,9 @@ def invert(
     )
 
 
-def match_attributes(prior: library.Prior, generator: Generator, w: Tensor, values: Tensor) -> Tensor:
+def match_attributes(
+    prior: library.Prior, generator: Generator, w: Tensor, values: Tensor, dtype: torch.dtype
+) -> Tensor:
     """w [N, D] moved along the prior's directions until `generator`'s pictures measure `values` [N, A].
 
     An encoder plays safe with what is hard to see; a smile it halved would be learnt as half a smile.
@@ -137,10 +146,15 @@ def match_attributes(prior: library.Prior, generator: Generator, w: Tensor, valu
     estimator = load_attributes()
 
     def measure(latents: Tensor) -> Tensor:
-        return estimator(render(generator, latents))[0]
+        return estimator(render(generator, latents, dtype=dtype))[0]
 
-    response = measure_response(estimator.names, prior.steps_for(estimator.names), w, measure)
+    response = measure_response(estimator.names, prior.steps_for(estimator.names), probes(w), measure)
     return solve(w, values, values, response, measure).w
+
+
+def probes(w: Tensor) -> Tensor:
+    """Up to eight of the latents w [N, D]: enough to see how pictures answer to a step."""
+    return w[:: max(1, len(w) // 8)][:8]
 
 
 def build_organizer(name: str, attributes: Sequence[str], prior: library.Prior) -> organizers.Organizer:
@@ -149,10 +163,12 @@ def build_organizer(name: str, attributes: Sequence[str], prior: library.Prior) 
 
 
 @torch.no_grad()
-def views(prior: library.Prior, seen: Seen, anchors: Tensor, embeddings: Tensor, seed: int) -> Views | None:
+def views(
+    prior: library.Prior, seen: Seen, anchors: Tensor, embeddings: Tensor, seed: int, dtype: torch.dtype
+) -> Views | None:
     """The person where no photo is, from the photos whose latents are `anchors` [N, D]; they are the last of those with `embeddings`."""
-    estimator = load_attributes()
-    measured = estimator(seen.photos)[0][:, [estimator.names.index(name) for name in MOVED]]
+    names = load_attributes().names
+    measured = seen.measured[:, [names.index(name) for name in MOVED]]
     return Views.of(
         seen.photos,
         measured,
@@ -165,6 +181,7 @@ def views(prior: library.Prior, seen: Seen, anchors: Tensor, embeddings: Tensor,
         embeddings=embeddings,
         seed=seed,
         first=len(embeddings) - len(anchors),
+        dtype=dtype,
     )
 
 
@@ -183,8 +200,9 @@ def calibrate(
     estimator = load_attributes()
     known = dict(zip(prior.attributes, prior.steps, strict=True)) | dict(zip(axes.names, axes.steps, strict=True))
     steps = torch.stack([known[n] for n in estimator.names])
-    probes = anchors[:: max(1, len(anchors) // 8)][:8]
-    response: Response = measure_response(estimator.names, steps, probes, lambda w: estimator(render(generator, w))[0])
+    response: Response = measure_response(
+        estimator.names, steps, probes(anchors), lambda w: estimator(render(generator, w))[0]
+    )
     return PersonaModel(prior, generator, anchors, axes, response, embeddings, load_identity().name, names)
 
 
@@ -198,8 +216,10 @@ def packed(
     # What is evaluated and handed out is what is stored: the delta after quantisation.
     weights = model.to_bytes()
     model = PersonaModel.from_bytes(weights, context.priors)
-    figures, preview = evaluate(model, seen, clock)
-    reaches = reach.measured(reach.of_photos(told["attributes"], values.tolist()), model, Judge(model))
+    clock.steps("evaluate")(0, 1, 0.0)
+    judge = Judge(model)
+    figures, preview = evaluate(model, judge.anchor_images[-len(seen.photos) :], seen)
+    reaches = reach.measured(reach.of_photos(told["attributes"], values.tolist()), model, judge)
     figures["persona_bytes"] = len(weights)
     clock.finish("package")
     return PersonaRecord(
@@ -218,11 +238,9 @@ def packed(
 
 
 @torch.no_grad()
-def evaluate(model: PersonaModel, seen: Seen, clock: Stages) -> tuple[dict[str, float], MarkedImage]:
-    """How well the photos are reproduced, and a sheet with each photo above its reproduction."""
-    clock.steps("evaluate")(0, 1, 0.0)
+def evaluate(model: PersonaModel, images: Tensor, seen: Seen) -> tuple[dict[str, float], MarkedImage]:
+    """How well `images` [N, 3, R, R] reproduce the photos, and a sheet with each photo above its reproduction."""
     photos, known = seen.photos, seen.known
-    images = render(model.generator, model.anchors[-len(photos) :])
     fitted = torch.lerp(photos, images, known)  # what is not known cannot be wrong
     distance, identity = load_perceptual(), load_identity()
     mse = (fitted.clamp(-1, 1) - photos).square().flatten(1).sum(1) / (3 * known.flatten(1).sum(1).clamp(min=1))

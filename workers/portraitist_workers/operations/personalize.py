@@ -19,7 +19,7 @@ from ..persona.presets import PRESETS
 from ..persona.tuning import Tuning
 from ..precision import optimisation_dtype
 from ..priors import library
-from . import learning
+from . import anybody, learning
 from .checkpoint import Checkpoint
 from .context import Context
 from .progress import Stages
@@ -29,6 +29,8 @@ DEFAULT_ORGANIZER = "regression"  # least leakage at 8, 16 and 40 photos: docs/b
 
 def run(request: CreatePersona, context: Context) -> PersonaRecord:
     """Raises PhotosUnusable, InvalidRequest, PriorUnavailable, StorageError; JobCancelled through `on_step`."""
+    if request.nobody:
+        return anybody.run(request, context)
     clock = Stages(context)
     prior = library.load(request.prior, home=context.priors)
     preset = PRESETS[request.preset]
@@ -42,8 +44,8 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
     values = learning.attribute_values(request.attributes, request.photos, seen)  # [N, M]
     embeddings = seen.embeddings
 
-    loss = Reconstruction(load_perceptual(), seed=request.seed)
     anchors, dtype = checkpoint.get("anchors"), checkpoint.get("dtype") or optimisation_dtype()
+    loss = Reconstruction(load_perceptual(), seed=request.seed, dtype=dtype)
     if anchors is None:
         anchors = learning.invert(prior, prior.generator, seen, loss, preset, clock, dtype)
         checkpoint.put(anchors=anchors, dtype=dtype)  # which another kind of processor would choose otherwise
@@ -60,7 +62,7 @@ def run(request: CreatePersona, context: Context) -> PersonaRecord:
         w_std=prior.w_std,
         known=seen.attended,
         counts=seen.counts,
-        views=learning.views(prior, seen, anchors, embeddings, request.seed),
+        views=learning.views(prior, seen, anchors, embeddings, request.seed, dtype),
         seed=request.seed,
         dtype=dtype,
     )

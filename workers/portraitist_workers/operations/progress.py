@@ -13,7 +13,7 @@ from ..inversion.optimize import OnStep
 from .context import Context
 
 # Share of the work by stage, for the ETA (16 photos, balanced).
-WEIGHTS = {"intake": 0.06, "invert": 0.19, "tune": 0.68, "calibrate": 0.05, "evaluate": 0.01, "package": 0.01}
+WEIGHTS = {"intake": 0.08, "invert": 0.23, "tune": 0.62, "calibrate": 0.04, "evaluate": 0.02, "package": 0.01}
 
 
 def losses(context: Context) -> OnStage:

@@ -60,6 +60,7 @@ def run(request: Restyle, context: Context) -> Pictures:
     both = worn(own, put_on(style, own, prior.generator), w, strength=request.strength, part=request.region)
     if request.region is None:
         made = _portrait(both, person, request.seed)
+        made.report.warnings += photo.subject.stranger if request.photo else []
     else:
         made = _pasted(both, photo, person, request, record.reach)
     made.report.seconds = round(time.monotonic() - begun, 3)
@@ -72,7 +73,9 @@ def _opened(
     photo: Photo, file: bytes, request: Restyle, person: WarmPersona, preset: str, context: Context
 ) -> OpenedPhoto:
     tuned = PRESETS[preset] if request.preset == "best" else None
-    return opened(person, file, photo.name, tuned, space="w_plus", seed=request.seed, on_stage=losses(context))
+    return opened(
+        person, file, photo.name, tuned, space="w_plus", seed=request.seed, on_stage=losses(context), face=request.face
+    )
 
 
 def _portrait(both: Worn, person: WarmPersona, seed: int) -> _Made:

@@ -27,7 +27,7 @@ def run(request: Retouch, context: Context) -> Pictures:
     blobs = [request.photo.blob] if request.photo else []
     files = {blob: context.blob(blob) for blob in (*blobs, *masks_of(request.steps))}
     canvas = canvas_of(request, person, files, context)
-    work = Retouching(person, canvas, record.reach, files.__getitem__, strict=request.strict)
+    work = Retouching(person, canvas, record.reach, files.__getitem__, strict=request.strict, priors=context.priors)
     at, way = work.begin(), legs(request.steps)
     for number, leg in enumerate(way):
         told = Progress(stage="retouch", step=number, steps=len(way))
@@ -51,7 +51,7 @@ def run(request: Retouch, context: Context) -> Pictures:
         )[0]
     report = made.report
     if at.step is not None:
-        report.points, report.method, report.steps = points_of(canvas, at), "draggan", at.step.number
+        report.points, report.method, report.steps = points_of(canvas, at), at.method, at.step.number
         report.warnings += warnings(report.points)
         report.identity_before = likeness(person, canvas.face)
     if at.kept is not None:

@@ -12,6 +12,7 @@ from portraitist.errors import InvalidRequest
 from portraitist.requests import Synthesize
 from portraitist.results import PictureResult, Pictures, Progress
 
+from ..detail.backdrop import before_backdrop
 from ..faces.image_io import to_tensor, to_uint8
 from ..persona import hull
 from ..persona.detailed import FEW, SIDE, closest_copy, detailed
@@ -39,21 +40,25 @@ def run(request: Synthesize, context: Context) -> Pictures:
     w = draw(model, len(targets), request.seed, shared=request.same_person_state)
     w = set_values(model, judge, w, targets, renderer)
     images = renderer(model.generator, w)
-    unmarked: list[np.ndarray] = list(to_uint8(images))
+    generated: list[np.ndarray] = list(to_uint8(images))
+    unmarked = list(generated)
     photos: list[list[str]] = [[] for _ in unmarked]
     if in_detail(request, model):
         for index, pixels in enumerate(unmarked):
             unmarked[index], photos[index] = detailed(model, judge, w[index : index + 1], pixels)
             context.on_step(Progress(stage="detail", step=index + 1, steps=len(targets)))
+    drawn = to_tensor(np.stack(unmarked)).to(images)
+    if request.background == "plain":
+        unmarked = [before_backdrop(pixels, small) for pixels, small in zip(unmarked, generated, strict=True)]
     marked = [mark_portrait(pixels) for pixels in unmarked]
     images = to_tensor(np.stack([m.pixels for m in marked])).to(images)  # what is handed out is what is judged
     measured = judge.attributes(images)[0]
-    reports = judge.reports(images, measured, requested=request.values, targets=targets, seed=request.seed)
+    reports = judge.reports(images, measured, requested=request.values, targets=targets, seed=request.seed, drawn=drawn)
     pictures = []
     for index, (portrait, report) in enumerate(zip(marked, reports, strict=True)):
-        report.detail_of = photos[index]
+        report.detail_of, report.background = photos[index], request.background
         if photos[index]:
-            name, distance = closest_copy(model, judge, images[index : index + 1], photos[index])
+            name, distance = closest_copy(model, judge, drawn[index : index + 1], photos[index])
             if distance < (report.nearest_photo_distance or 0.0):
                 report.nearest_photo, report.nearest_photo_distance = name, round(distance, 4)
         report.mark = portrait.score

@@ -1,4 +1,4 @@
-"""A part of the face from another photo of the same person: the best take of two."""
+"""A part of the face, or what a mask marks, from another photo of the same person: the best take of two."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
+from portraitist.masks import TAKEN
 from portraitist.requests import Transfer
 from portraitist.results import PictureResult, Pictures
 
 from ..collage.interpolation import Mask
 from ..collage.meeting import in_tone_of, met
-from ..collage.regions import region
+from ..collage.regions import painted, region
 from ..collage.weights import of_image
+from ..drag.canvas import read_mask
 from ..editing.delivery import delivered
 from ..faces.align import resample
 from ..persona.warm import PERSONAS
@@ -26,14 +28,20 @@ _SHOWS = {"smile": ("smile", "mouth_open"), "eyes": ("eyes_open",)}  # attribute
 
 
 def run(request: Transfer, context: Context) -> Pictures:
-    """Outside the region the photo stays, bit for bit. Raises InvalidImage, FaceNotFound."""
+    """Outside the region, or where the mask is black, the photo stays, bit for bit. Raises InvalidImage, FaceNotFound, InvalidRequest."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
     person = PERSONAS.load(record, context.blob, context.priors)
-    photo, like, file = open_both(request.photo, request.like, person, request.seed, context)
+    faces = request.face, request.like_face
+    photo, like, file = open_both(request.photo, request.like, faces, person, request.seed, context)
+
+    subject, own = photo.subject, None
+    if request.mask is not None:
+        own = read_mask(context.blob(request.mask), subject.photo, TAKEN)
+        taken = painted(own, subject.frame).to(photo.w)
 
     def mask_of(images: Tensor) -> Mask:
-        return of_image(request.strength * region(images, request.region))
+        return of_image(request.strength * (taken if own is not None else region(images, str(request.region))))
 
     both = met(person, photo, like, mask_of, positions=None, exact=True)
     share, theirs = both.share[..., None], in_tone_of(both.mine.shown, both.theirs.shown, both.share)
@@ -43,10 +51,12 @@ def run(request: Transfer, context: Context) -> Pictures:
         trust=both.mine.trust * (1 - both.share),
         grain=both.mine.grain * (1 - both.share),
     )
-    height, width = photo.subject.photo.shape[:2]
-    inside = resample(both.share, photo.subject.frame.to_crop(len(both.share)), (width, height), border=0)
+    height, width = subject.photo.shape[:2]
+    inside = resample(both.share, subject.frame.to_crop(len(both.share)), (width, height), border=0)
+    if own is not None:
+        inside = inside * own
     names = person.judge.attributes.names
-    wanted = {n: float(like.measured[names.index(n)]) for n in _SHOWS.get(request.region, ()) if n in names}
+    wanted = {n: float(like.measured[names.index(n)]) for n in _SHOWS.get(request.region or "", ()) if n in names}
     made = delivered(
         person,
         photo,
@@ -57,6 +67,7 @@ def run(request: Transfer, context: Context) -> Pictures:
         seed=request.seed,
         fixed=(inside <= 0).astype(np.float32),
     )[0]
+    made.report.warnings += like.subject.stranger
     made.report.seconds = round(time.monotonic() - begun, 3)
     origin = Origin("transfer", file)
     blob, aligned = context.put_picture(made.picture, origin), context.put_picture(made.crop, origin)

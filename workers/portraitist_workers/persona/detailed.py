@@ -55,10 +55,12 @@ def closest_copy(model: PersonaModel, judge: Judge, image: Tensor, names: list[s
 
 def open_mouths(model: PersonaModel, judge: Judge) -> dict[str, Seen]:
     """Of the faces with detail those whose mouths are the widest open, at most MOUTHS, by their photos' names."""
+    if not any(model.detail):
+        return {}
     opened = judge.anchor_values[:, judge.attributes.names.index("mouth_open")].tolist()
     able = sorted((i for i, file in enumerate(model.detail) if file), key=lambda i: -opened[i])[:MOUTHS]
     faces = [resized(kept_detail.shown(model.detail[i]), SIDE) for i in able]
-    return {model.photos[i]: face for i, face in zip(able, seen(faces), strict=True)} if able else {}
+    return {model.photos[i]: face for i, face in zip(able, seen(faces), strict=True)}
 
 
 @torch.no_grad()

@@ -92,14 +92,15 @@ class Views:
         embeddings: Tensor,
         seed: int,
         first: int = 0,
+        dtype: torch.dtype = torch.float32,
     ) -> Views | None:
         """Views of photos [N, 3, R, R] whose MOVED are `values` [N, 3] and whose latents are `anchors` [N, D].
 
         `steps` [3, D] are the prior's directions per unit. `embeddings` [K, E] are of all photos of the person. These photos are those
         from the index `first` on.
 
-        known [N, 1, R, R]: 0 where a photo's pixels are not the person's. Photos that count for little (`counts` [N]) give no views. None:
-        there is nothing to add.
+        known [N, 1, R, R]: 0 where a photo's pixels are not the person's. Photos that count for little (`counts` [N]) give no views.
+        `dtype`: of the prior's pictures. None: there is nothing to add.
         """
         wanted = _wanted(values.double().cpu().numpy(), counts.cpu().numpy() >= 0.5, seed)
         if not wanted:
@@ -108,15 +109,20 @@ class Views:
         change = torch.tensor(np.stack([c for _, c in wanted])).to(steps)  # [V, 3]
         moved = change @ steps
         face_of = known[:, 0].float().cpu().numpy()
-        crops, meshes, still = to_uint8(photos), _points(photos), _points(render(prior, anchors))
-        smiling = _points(render(prior, anchors[photo] + change[:, 2:] * steps[2:]))
+        crops, unmoved = to_uint8(photos), render(prior, anchors, dtype=dtype)
+        meshes, still = _points(photos), _points(unmoved)
+        smiles = [v for v, (_, c) in enumerate(wanted) if c[2]]
+        smiling: dict[int, np.ndarray] = {}
+        if smiles:
+            latents = anchors[photo[smiles]] + change[smiles, 2:] * steps[2:]
+            smiling = dict(zip(smiles, _points(render(prior, latents, dtype=dtype)), strict=True))
         made = []
         for v, (n, (yaw, pitch, smile)) in enumerate(wanted):
             expression = _expression(still[n], smiling[v], meshes[n]) if smile else None
             made.append(turned(crops[n], meshes[n], yaw=yaw, pitch=pitch, moved=expression, known=face_of[n]))
         face = torch.from_numpy(np.stack([view.known for view in made]))[:, None].to(photos)
-        tone = gaussian_blur((photos - render(prior, anchors)) * known, _TONE * photos.shape[-1])[photo]
-        around = (render(prior, anchors[photo] + moved) + tone).clamp(-1, 1)
+        tone = gaussian_blur((photos - unmoved) * known, _TONE * photos.shape[-1])[photo]
+        around = (render(prior, anchors[photo] + moved, dtype=dtype) + tone).clamp(-1, 1)
         pictures = torch.lerp(around, to_tensor(np.stack([view.picture for view in made])).to(photos), face)
         often = torch.where(change[:, :2].abs().amax(1) > 0, 1.0, _SMILES).cpu()
         return cls(
@@ -131,17 +137,23 @@ class Views:
         )
 
     def loss(
-        self, generator: Generator, anchors: Tensor, reconstruction: Reconstruction, step: int, dtype: torch.dtype
+        self,
+        generator: Generator,
+        anchors: Tensor,
+        reconstruction: Reconstruction,
+        step: int,
+        dtype: torch.dtype,
+        side: int,
     ) -> Tensor:
-        """Of update `step`, at latents beside the anchors [N, D]; which views are seen depends on the seed and the step alone."""
+        """Of update `step`, in pictures of `side` px at latents beside the anchors [N, D]; which views are seen depends on the seed and the
+        step alone."""
         rng = torch.Generator().manual_seed(self.seed * 15_485_863 + step)
         rows = torch.multinomial(self.often, self.each_update, generator=rng)
-        image = generator.images(anchors[self.photo[rows]] + self.moved[rows], dtype=dtype)
+        image = generator.images(anchors[self.photo[rows]] + self.moved[rows], dtype=dtype, until=side)
         distance = reconstruction(image, self.pictures[rows], step, self.counts[rows])
-        unlike = (self.enough - self.likeness_of(image[:1])).clamp(
-            min=0
-        )  # of one of them: it costs as much as two pictures
-        return self.weight * distance.mean() + self.likeness * unlike.mean()
+        with reconstruction.format(image):
+            likeness = self.likeness_of(image[:1])  # of one of them: it costs as much as half a picture
+        return self.weight * distance.mean() + self.likeness * (self.enough - likeness).clamp(min=0).mean()
 
 
 def _wanted(values: np.ndarray, usable: np.ndarray, seed: int) -> list[tuple[int, np.ndarray]]:

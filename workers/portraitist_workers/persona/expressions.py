@@ -44,7 +44,10 @@ def followed(
 
 
 def relations(judge: Judge) -> dict[str, tuple[float, float]]:
-    """Of each attribute that follows: its value without a smile, and by how much a whole smile changes it, in the person's photos."""
+    """Of each attribute that follows: its value without a smile, and by how much a whole smile changes it, in the person's photos. Where
+    nobody is known: as usual."""
+    if not judge.known:
+        return dict(USUAL)
     names = list(judge.attributes.names)
     seen = bounded(judge.anchor_values).cpu().numpy().astype(np.float64)
     smiles = np.column_stack([np.ones(len(seen)), seen[:, names.index(LEADS)]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 
 import torch
@@ -55,19 +56,35 @@ def versions(dtype: torch.dtype | None = None) -> dict[str, str]:
     }
 
 
+UNKNOWN = "likeness is not known: no photos of this person were learnt. The report compares with this photo alone, and with no other one."
 _SEEN = 0.6  # of the way that an edit was asked to go: whoever sees less is told
 CLOSEST = 3  # anchors that the copy check looks at closely, of those nearest at 16 px
 
 
 class Judge:
-    """Judges pictures of one persona; the anchors' own pictures stand for the photos, which are not kept."""
+    """Judges pictures of one persona; the anchors' own pictures stand for the photos, which are not kept. Where nobody is `known`, there
+    are none."""
 
     def __init__(self, model: PersonaModel) -> None:
+        self.known = model.known
+        self.prior = "" if model.known else model.prior.name  # for sentences
         self.embeddings, self.photos, self.identity_network = model.embeddings, model.photos, model.identity_network
         self.attributes, self.identity, self.perceptual = load_attributes(), load_identity(), load_perceptual()
         self.points = load_attribute_points()
         self.scale = leave_one_out(model.embeddings)
-        self.anchor_images = render(model.generator, model.anchors)
+        R = model.generator.resolution
+        self.anchor_images = (
+            render(model.generator, model.anchors) if self.known else model.anchors.new_zeros(0, 3, R, R)
+        )
+
+    @torch.no_grad()
+    def beside(self, face: Tensor) -> Judge:
+        """This judge; where nobody is known, one that compares with `face` [1, 3, R, R], by the network's own limit."""
+        if self.known:
+            return self
+        other = copy(self)
+        other.embeddings, other.scale = self.identity(face), face.new_tensor([self.identity.same_person])
+        return other
 
     @cached_property
     @torch.no_grad()
@@ -87,19 +104,18 @@ class Judge:
         before: Tensor | None = None,
         reach: Sequence[Reach] = (),
         follow: Sequence[dict[str, float]] | None = None,
+        drawn: Tensor | None = None,
     ) -> list[PictureReport]:
         """images [B, 3, R, R]. measured [B, A], in the order of the attribute network. `before` [A]: an edited photo's values. `follow`:
-        values to which attributes were moved that were not asked for."""
-        scores = identity_scores(self.identity(images), self.embeddings)
+        values to which attributes were moved that were not asked for. `drawn` [B, 3, R, R]: the pictures before their backgrounds were
+        exchanged. A copy before another background is still a copy."""
+        scores = identity_scores(self.identity(images), self.embeddings) if len(self.embeddings) else None
         points = bounded(torch.cat([self.points(part)[0] for part in images.split(16)]))
         measured, before = bounded(measured), None if before is None else bounded(before)
         reports = []
         for b in range(len(images)):
-            nearest, distance = self._nearest_photo(images[b : b + 1])
             report = PictureReport(
                 attributes=self._attributes(measured[b], points[b], requested[b], targets[b], before),
-                nearest_photo=self.photos[nearest],
-                nearest_photo_distance=round(distance, 4),
                 networks={
                     "attributes": self.attributes.name,
                     "by_points": self.points.name,
@@ -112,9 +128,17 @@ class Judge:
             for name, value in (follow[b] if follow else {}).items():
                 report.attributes[name].followed = round(value, 3)
             report.clamped = any(a.clamped for a in report.attributes.values())
-            report.warnings = [cut for name, row in report.attributes.items() if (cut := _cut_short(name, row))]
-            report.identity = round(float(scores[b]), 4)
-            report.identity_percentile = round(percentile(float(scores[b]), self.scale), 1)
+            report.warnings = [
+                cut for name, row in report.attributes.items() if (cut := _cut_short(name, row, self.prior))
+            ]
+            if scores is not None:
+                report.identity = round(float(scores[b]), 4)
+            if self.known and scores is not None:
+                report.identity_percentile = round(percentile(float(scores[b]), self.scale), 1)
+                nearest, distance = self._nearest_photo((images if drawn is None else drawn)[b : b + 1])
+                report.nearest_photo, report.nearest_photo_distance = self.photos[nearest], round(distance, 4)
+            else:
+                report.warnings.append(UNKNOWN)
             if before is not None:
                 report.warnings += [
                     short for name, row in report.attributes.items() if (short := _fell_short(name, row))
@@ -161,17 +185,18 @@ class Judge:
         }
 
 
-def _cut_short(name: str, row: AttributeReport) -> str:
-    """A sentence where clamping took away more than half of what was asked; else empty."""
+def _cut_short(name: str, row: AttributeReport, prior: str = "") -> str:
+    """A sentence where clamping took away more than half of what was asked; else empty. `prior`: whose reach it is, if nobody's."""
     if not row.clamped or row.requested is None or row.target is None:
         return ""
     start = 0.0 if row.before is None else row.before
     if abs(row.requested - row.target) <= 0.5 * abs(row.requested - start):
         return ""
-    return (
-        f"{name}: {row.requested:g} was asked, and {row.target:g} is as far as this person goes: less than half of the way. Photos "
-        "that show more of it would help (see the person's reach)."
+    who = f"the prior {prior!r}" if prior else "this person"
+    told = (
+        f"{name}: {row.requested:g} was asked, and {row.target:g} is as far as {who} goes: less than half of the way."
     )
+    return told if prior else told + " Photos that show more of it would help (see the person's reach)."
 
 
 def _fell_short(name: str, row: AttributeReport) -> str:

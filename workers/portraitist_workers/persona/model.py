@@ -34,7 +34,8 @@ class PersonaModel:
     axes        the controlled attributes in W
     response    how measured attributes answer to steps in W (see control.py)
     detail      N files of the photos' faces (kept_detail.py), some perhaps empty; () where the person keeps none
-    embeddings  [N, E] identity of the photos by `identity_network`, or of the anchors' pictures where another network made the persona's
+    embeddings  [N, E] identity of the photos by `identity_network`, or of the anchors' pictures where another network made the persona's.
+                None, [0, E], where nobody was learnt: anchors are then people whom the prior made up (anybody.py)
     """
 
     prior: library.Prior
@@ -46,6 +47,11 @@ class PersonaModel:
     identity_network: str
     photos: tuple[str, ...]
     detail: tuple[bytes, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known who the person is."""
+        return len(self.embeddings) > 0
 
     def to_bytes(self) -> bytes:
         tensors = {
@@ -87,7 +93,7 @@ class PersonaModel:
         prior = library.load(header["prior"].split("@")[0], home=priors)
         if header["prior"] != prior.reference:
             raise PriorUnavailable(
-                f"this persona was made with the prior {header['prior']}, installed is {prior.reference}: create it again, "
+                f"this persona was made with the prior {header['prior']}, installed is {prior.reference}: delete it and create it again, "
                 "or install the version of portraitist that made it",
                 param="prior",
             )
@@ -96,7 +102,9 @@ class PersonaModel:
         response = Response(tuple(header["measured"]), tensors["response.steps"], tensors["response.matrix"])
         generator = decode(tensors, prior.generator)
         embeddings, identity_network = tensors["identity.embeddings"], header["identity_network"]
-        if identity_network != (identity := load_identity()).name:  # embeddings of two networks cannot be compared
+        if (
+            len(embeddings) and identity_network != (identity := load_identity()).name
+        ):  # embeddings of two networks cannot be compared
             embeddings = identity(render(generator, tensors["anchors"]))
             identity_network = f"{identity.name} on the anchors' pictures"
         return cls(

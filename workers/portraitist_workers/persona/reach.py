@@ -6,7 +6,7 @@ measured, on pictures of the finished persona, by the identity network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -41,20 +41,40 @@ def measured(reach: Sequence[Reach], model: PersonaModel, judge: Judge) -> list[
     """`reach` of the photos (of_photos), extended as far as likeness holds and the attribute answers.
 
     Likeness is the mean cosine to the photos. It holds down to the 5th percentile of what the photos score among each other, or to LOSS
-    below what the unmoved portraits score, whichever is less.
+    below what the unmoved portraits score, whichever is less. Where nobody is known, it is the cosine to the same portrait unmoved, and
+    holds down to the network's own limit.
     """
     w = hull.sample(model.anchors, PROBES, torch.Generator().manual_seed(0))
     images, base = _seen(model, judge, w)
-    floor = min(float(judge.scale.quantile(0.05)), float(_likeness(judge, images).mean()) - LOSS)
+    unmoved = _embedded(judge, images)
+
+    def likeness(moved: Tensor) -> Tensor:
+        found = _embedded(judge, moved)
+        if judge.known:
+            return torch.cat([identity_scores(part, judge.embeddings) for part in found.split(16)])
+        return (found * unmoved.repeat(len(found) // len(unmoved), 1)).sum(1)
+
+    if judge.known:
+        floor = min(float(judge.scale.quantile(0.05)), float(likeness(images).mean()) - LOSS)
+    else:
+        floor = judge.identity.same_person
     return [
-        _extended(r, model, judge, w, base, floor)
+        _extended(r, model, judge, w, base, likeness, floor)
         if r.attribute in PROBED and r.attribute in judge.attributes.names
         else r
         for r in reach
     ]
 
 
-def _extended(reach: Reach, model: PersonaModel, judge: Judge, w: Tensor, base: Tensor, floor: float) -> Reach:
+def _extended(
+    reach: Reach,
+    model: PersonaModel,
+    judge: Judge,
+    w: Tensor,
+    base: Tensor,
+    likeness_of: Callable[[Tensor], Tensor],
+    floor: float,
+) -> Reach:
     name = reach.attribute
     probed = [float(v) for v in PROBED[name] if not reach.low <= v <= reach.high]
     if not probed:
@@ -69,9 +89,9 @@ def _extended(reach: Reach, model: PersonaModel, judge: Judge, w: Tensor, base: 
     found = solve(
         model.axes.move(start, change), wanted, held, model.response, lambda x: _seen(model, judge, x)[1], rounds=2
     )
-    images, achieved = _seen(model, judge, found.w)
-    likeness = _likeness(judge, images).view(len(probed), -1).mean(1).tolist()
-    reached = achieved[:, index].view(len(probed), -1).mean(1).tolist()
+    images = render(model.generator, found.w, dtype=optimisation_dtype())
+    likeness = likeness_of(images).view(len(probed), -1).mean(1).tolist()
+    reached = found.measured[:, index].view(len(probed), -1).mean(1).tolist()
     low, high = reach.low, reach.high
     for side in (-1, 1):
         end = reach.low if side < 0 else reach.high
@@ -93,8 +113,8 @@ def _seen(model: PersonaModel, judge: Judge, w: Tensor) -> tuple[Tensor, Tensor]
     return images, torch.cat([judge.attributes(part)[0] for part in images.split(16)])
 
 
-def _likeness(judge: Judge, images: Tensor) -> Tensor:
-    return torch.cat([identity_scores(judge.identity(part), judge.embeddings) for part in images.split(16)])
+def _embedded(judge: Judge, images: Tensor) -> Tensor:
+    return torch.cat([judge.identity(part) for part in images.split(16)])
 
 
 MARGIN = 0.08  # how far beyond the photos a request may go, as a share of the range they cover

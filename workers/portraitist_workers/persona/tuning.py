@@ -107,7 +107,7 @@ class Tuning:
                 self._axes = self.organizer.axes(anchors.detach(), self.values)
             total = total + self.organizer.weight * self.organizer.loss(anchors, self.values, self._axes)
         if self.views is not None:
-            total = total + self.views.loss(self.generator, anchors.detach(), self.loss, step, self.dtype)
+            total = total + self.views.loss(self.generator, anchors.detach(), self.loss, step, self.dtype, side)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         self.optimizer.step()

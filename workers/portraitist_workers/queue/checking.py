@@ -10,8 +10,8 @@ from portraitist.backend import Backend
 from portraitist.errors import InvalidRequest, NotFound
 from portraitist.ledger import JobRow, Ledger, rules
 from portraitist.ledger.protocol import PersonaRow
-from portraitist.operations import operation, parsed
-from portraitist.requests import CreatePersona
+from portraitist.operations import check_anybody, operation, parsed
+from portraitist.requests import OF_PRIOR, CreatePersona
 
 
 def checked(backend: Backend, row: JobRow) -> Any:
@@ -32,6 +32,8 @@ def checked(backend: Backend, row: JobRow) -> Any:
         raise InvalidRequest(f"job {row.id}: its row says one thing and its request another; submit it again")
     if persona and isinstance(request, CreatePersona) and persona.name != request.name:
         raise InvalidRequest(f"job {row.id}: the persona that it makes has another name; create one anew", param="name")
+    if persona and not isinstance(request, CreatePersona) and persona.name.startswith(OF_PRIOR):
+        check_anybody(request)
     return request
 
 

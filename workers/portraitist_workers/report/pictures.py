@@ -136,8 +136,8 @@ def edits(content: Content) -> str:
         for e in content.edits
     ]
     lead = (
-        "A photo the generator has never seen is found in the person’s space, the generator is tuned to it, then moved. The face "
-        "goes back into the photo; what was not named, and what lies around the face, shall stay."
+        "A photo that the generator has never seen is found in the person’s space. The photo’s own pixels then move as the generator’s "
+        "picture does. What was not named shall stay, and so shall what lies around the head."
     )
     return section(
         "edit",
@@ -223,8 +223,8 @@ def restorations(content: Content) -> str:
     if not content.restorations:
         return ""
     lead = (
-        "The result is the point of the person’s space whose <i>degraded</i> picture is the photo. What the photo does not tell is "
-        "filled in as this person looks: plausible, not what was truly there. The truth is shown for comparison; the program never saw it."
+        "What the photo still shows is kept. The rest is of a picture of the person which, <i>degraded</i>, gives the photo: "
+        "plausible, not what was truly there. The truth is shown for comparison; the program never saw it."
     )
     return section("restore", "Damaged photos, restored", lead, "".join(_restored(r) for r in content.restorations))
 

@@ -49,6 +49,21 @@ def apply(
     return image
 
 
+def scaled(chain: Sequence[Degradation], factor: float) -> list[Degradation]:
+    """`chain` for a picture that is larger by `factor`: its sizes are in pixels. White noise is weaker the larger the pixels."""
+    done: list[Degradation] = []
+    for item in chain:
+        match item:
+            case GaussianBlur(sigma=sigma):
+                item = item.model_copy(update={"sigma": sigma * factor})
+            case MotionBlur(length=length):
+                item = item.model_copy(update={"length": length * factor})
+            case Noise(sigma=sigma):
+                item = item.model_copy(update={"sigma": sigma * factor})
+        done.append(item)
+    return done
+
+
 def known_at(known: Tensor, side: int) -> Tensor:
     """`known` [1, 1, R, R] at a smaller side: what is known there as a whole."""
     return (shrink(known, side) > 0.999).to(known)

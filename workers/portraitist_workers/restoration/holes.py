@@ -80,18 +80,18 @@ def unfilled(missing: np.ndarray, frame: Frame) -> float:
     return float((missing & (square == 0)).sum() / max(missing.sum(), 1))
 
 
-def blend(image: Tensor, photo: Tensor, known: Tensor) -> Tensor:
-    """`photo` [1, 3, R, R] where it is known, `image` in the hole. Over the first known pixels the one becomes the other; into the hole
-    the difference of tone at its rim is carried on, so that no edge shows."""
+def blend(image: Tensor, photo: Tensor, known: Tensor, scale: float = 1.0) -> Tensor:
+    """`photo` [1, 3, S, S] where it is known, `image` in the hole. Over the first known pixels the one becomes the other; into the hole
+    the difference of tone at its rim is carried on, so that no edge shows. `scale` is S / R."""
     inside = known[0, 0].cpu().numpy()
     depth = cv2.distanceTransform((inside > 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    band = inside * (depth <= BAND)
+    band = inside * (depth <= BAND * scale)
     differ = (photo - image)[0].clamp(-TONE, TONE).permute(1, 2, 0).cpu().numpy()
     tone = np.zeros_like(differ)
     for sigma in (32, 16, 8, 4):  # from everywhere to nearby: each scale where the rim is within its reach
-        share = cv2.GaussianBlur(band, (0, 0), sigma)[..., None]
-        tone = (cv2.GaussianBlur(differ * band[..., None], (0, 0), sigma) + FAINT * tone) / (share + FAINT)
-    t = np.clip(depth / FADE, 0, 1)
+        share = cv2.GaussianBlur(band, (0, 0), sigma * scale)[..., None]
+        tone = (cv2.GaussianBlur(differ * band[..., None], (0, 0), sigma * scale) + FAINT * tone) / (share + FAINT)
+    t = np.clip(depth / (FADE * scale), 0, 1)
     keep = torch.from_numpy(t * t * (3 - 2 * t)).to(image)
     image = image + torch.from_numpy(tone).permute(2, 0, 1)[None].to(image)
     return photo * keep + image * (1 - keep)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from portraitist.errors import FaceNotFound
+from portraitist.requests import Face
 
 from ..faces.align import Frame
 from ..persona.model import PersonaModel
@@ -17,19 +18,25 @@ FILLED_SIDE = 320  # px, longest side at which holes are filled in for the detec
 
 
 def locate(
-    photo: np.ndarray, model: PersonaModel, name: str, missing: np.ndarray | None = None
+    photo: np.ndarray,
+    model: PersonaModel,
+    name: str,
+    missing: np.ndarray | None = None,
+    face: Face = None,
 ) -> tuple[Frame, tuple[Frame, ...]]:
-    """The person's frame in `photo` [H, W, 3], and those of other people; `missing` [H, W] bool is True in holes.
+    """The person's frame in `photo` [H, W, 3], and those of other people; `missing` [H, W] bool is True in holes. `face`: a place in
+    the face that is meant.
 
-    A picture that is nearly square and shows no detectable face is taken to be an aligned crop. Raises FaceNotFound.
+    A picture that is nearly square and shows no detectable face is taken to be an aligned crop. Raises FaceNotFound, and InvalidRequest
+    when no face lies at `face`.
     """
     for picture in _views(photo, missing):
         try:
-            subject = find(picture, model, name, damaged=True)
+            subject = find(picture, model, name, damaged=True, face=face)
         except FaceNotFound:
             continue
         frames = [subject.frame, *subject.others]
-        if missing is not None:  # of several faces, the damaged one is meant
+        if missing is not None and face is None:  # of several faces, the damaged one is meant
             frames.sort(key=lambda frame: not touches(missing, frame))
         return frames[0], tuple(frames[1:])
     height, width = photo.shape[:2]

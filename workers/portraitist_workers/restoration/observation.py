@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from portraitist.degradations import Degradation, Downsample, GaussianBlur, Greyscale, Jpeg, Mask, MotionBlur, Noise
 from portraitist.errors import InvalidRequest
+from portraitist.requests import Face
 
 from ..faces import image_io
 from ..faces.align import Frame, crop
@@ -22,9 +23,7 @@ from . import degrade, holes
 from .locate import locate
 
 LEAST_SIDE = 4  # px of the face's square in the photo
-UNTRUE = (GaussianBlur, MotionBlur, Noise, Jpeg)  # after these, no pixel is one of the undamaged face
-ROUNDS = 3  # of back projection
-NEGLIGIBLE = 0.04  # of the range 2, 5 grey levels: so small a difference is left where the photo tells next to nothing, else less
+SHARP = 0.5  # px: a blur of this size leaves the prior's detail nearly whole
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,24 @@ class Observation:
         return degrade.apply(chain, image, known=self.known, sides=self.sides)
 
     def detail_kept(self, chain: Sequence[Degradation]) -> float:
-        """How much detail of the face the photo still has, 0-1: its size against the prior's; 0 where pixels are not what they were."""
-        return (
-            0.0 if any(isinstance(item, UNTRUE) for item in chain) else self.observed.shape[-1] / self.naive.shape[-1]
-        )
+        """How much detail of the face the photo still has, 0-1: by its size and its blur. After noise or JPEG it is 0."""
+        kept = self.observed.shape[-1] / self.naive.shape[-1]
+        for item in chain:
+            match item:
+                case GaussianBlur(sigma=sigma):
+                    kept = min(kept, SHARP / sigma)
+                case MotionBlur(length=length):
+                    kept = min(kept, 4 * SHARP / length)
+                case Noise() | Jpeg():
+                    return 0.0
+        return kept
+
+    def at(self, side: int, chain: Sequence[Degradation]) -> Observation:
+        """The same with a square of `side` px in place of R, for a `chain` that is scaled to it. What was downsampled stays so small."""
+        naive = image_io.to_tensor(crop(self.photo, self.frame, side)[None])
+        known = None if self.known is None else F.interpolate(self.known, size=side)
+        observed = self.observed if self.sides else seen_through(naive, known, chain)
+        return replace(self, observed=observed, naive=naive, known=known)
 
 
 def observe(
@@ -66,14 +79,15 @@ def observe(
     name: str,
     *,
     keep_size: bool = False,
+    face: Face = None,
 ) -> Observation:
     """The face in `photo` [H, W, 3] as `chain` left it.
 
     A photo that was downsampled is delivered larger by the factor, or with `keep_size` in its own size. The face's own size says how much
     of it was lost, not the factor. A face of 60 px has lost half of the prior's 128, also in a photo that was 8 times larger.
-    `read` gets the bytes of a mask.
+    `read` gets the bytes of a mask. `face`: a place of `photo` in the face that is meant.
 
-    Raises FaceNotFound, and InvalidRequest for a mask that does not fit and a face that is too small.
+    Raises FaceNotFound, and InvalidRequest for a mask that does not fit and a face that is too small or is not there.
     """
     R = model.prior.resolution
     factors = [item.factor for item in chain if isinstance(item, Downsample)]
@@ -87,16 +101,14 @@ def observe(
             missing = mask if missing is None else missing | mask
     if missing is not None and factor > 1:
         missing = np.kron(missing, np.ones((factor, factor), bool))
-    frame, others = locate(large, model, name, missing)
+    there = None if face is None else (face[0] * factor, face[1] * factor)
+    frame, others = locate(large, model, name, missing, there)
     known = None if missing is None else holes.known_in(missing, frame, R, enlarged=factor)
     naive = image_io.to_tensor(crop(large, frame, R)[None])
     own = frame.scaled(1 / factor)
     sides = _sides(factors, own, R)
     observed = image_io.to_tensor(crop(photo, own, sides[-1])[None]) if sides else naive
-    if known is not None:
-        observed = observed * degrade.known_at(known, observed.shape[-1])
-    if any(isinstance(item, Greyscale) for item in chain):
-        observed = degrade.greyscale(observed)
+    observed = seen_through(observed, known, chain)
     outside = 0.0 if missing is None else holes.unfilled(missing, frame)
     if keep_size and factor > 1:
         return Observation(
@@ -105,16 +117,11 @@ def observe(
     return Observation(large, frame, others, observed, naive, known, sides, outside)
 
 
-def back_project(image: Tensor, chain: Sequence[Degradation], seen: Observation) -> Tensor:
-    """`image` with what it contradicts in a small photo put right: the photo's coarse detail with the image's fine one (Irani and Peleg
-    1991). A photo whose pixels were blurred, compressed or covered in noise is not trusted so far."""
-    kept = seen.detail_kept(chain)
-    if not seen.sides or kept == 0:
-        return image
-    for _ in range(ROUNDS):
-        wrong = F.softshrink(seen.observed - seen.degrade(chain, image), NEGLIGIBLE * (1 - kept))
-        image = image + F.interpolate(wrong, size=image.shape[-1], mode="bicubic", align_corners=False)
-    return image
+def seen_through(picture: Tensor, known: Tensor | None, chain: Sequence[Degradation]) -> Tensor:
+    """The photo [1, 3, n, n] with the middle grey in its holes, and without colour where it lost its own."""
+    if known is not None:
+        picture = picture * degrade.known_at(known, picture.shape[-1])
+    return degrade.greyscale(picture) if any(isinstance(item, Greyscale) for item in chain) else picture
 
 
 def _sides(factors: Sequence[int], own: Frame, R: int) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 """A generator learns to draw in another style: only its convolutions change, the mapping and the affine layers stay, to the bit.
 
+Of a generator with parts only the render network changes. So parts go on meaning what they mean.
+
 Frozen affines keep the meaning of the latents (section 4.6 of StyleGAN of All Trades, Chong et al., arXiv 2111.01619). There an adversary
 teaches. Here every picture of the style has a latent that shows the same face (as in JoJoGAN, Chong and Forsyth, arXiv 2112.11641). So
 no discriminator is needed. It takes minutes on a processor, and twenty pictures are enough.
@@ -13,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..faces.perceptual import load_perceptual
 from ..generator import Generator
@@ -62,7 +64,7 @@ class Learning:
         self.seed, self.dtype, self.step, self.ended = seed, dtype, 0, ""
         self.generator = generator.copy().requires_grad_(False)
         self.loss = Reconstruction(load_perceptual("bundled"), seed=seed)
-        self.named = learnt(self.generator)
+        self.named = self.generator.stylable()
         self.optimizer = Muon(self.generator, lr=schedule.lr)
         self.generator.requires_grad_(False)
         for parameter in self.named.values():
@@ -107,7 +109,7 @@ class Learning:
     @torch.no_grad()
     def _averaged(self) -> Generator:
         made = self.generator.copy().requires_grad_(False)
-        for name, parameter in learnt(made).items():
+        for name, parameter in made.stylable().items():
             parameter.copy_(self.average[name])
         return made
 
@@ -127,9 +129,3 @@ class Learning:
             parameter.copy_(state["generator"][name])
             self.average[name].copy_(state["average"][name])
         self.optimizer.load_state_dict(state["optimizer"])
-
-
-def learnt(generator: Generator) -> dict[str, nn.Parameter]:
-    """The weights that a style changes: all that tuning changes but the affine layers."""
-    affine = {id(p) for layer in generator.layers() for p in layer.affine.parameters()}
-    return {name: p for name, p in generator.tunable().items() if id(p) not in affine}

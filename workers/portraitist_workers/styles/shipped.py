@@ -3,7 +3,7 @@
     python -m portraitist_workers.styles.shipped toon --base default --out DIR
 
 The prior makes faces, `drawn/` draws each of them, and the prior's convolutions learn to make the drawing at once. Nothing from outside
-takes part, so the licence is the prior's. Seven minutes of one processor core at 128 px.
+takes part, so the licence is the prior's. Seven to ten minutes of one processor core at 128 px.
 """
 
 from __future__ import annotations

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from portraitist.errors import PriorUnavailable
-
 from ..collage.interpolation import Size, Source, interpolate
 from ..collage.regions import region
 from ..collage.weights import of_image, second
@@ -29,9 +27,9 @@ def worn(own: Generator, styled: Generator, w: Tensor, *, strength: float = 1.0,
     """The face at w [1, D] or [1, num_ws, D]. f <- (1 - a) f_own + a f_styled at every layer, a being `strength` within the region `part`
     (`collage.regions`; None: everywhere) and 0 elsewhere. At strength 0 it is the own generator's picture, at 1 the styled one's.
 
-    Raises PriorUnavailable for a generator that is no StyleGAN2."""
+    Of other kinds, whose features cannot be reached, weights are mixed in place of features, and pictures in place of regions."""
     if not isinstance(own, StyleGAN2) or not isinstance(styled, StyleGAN2):
-        raise PriorUnavailable(f"a generator of the kind {own.kind!r} wears no styles; use a StyleGAN2")
+        return _by_weights(own, styled, w, strength, part)
     sources = [Source(one.synthesis, one.styles(w)) for one in (own, styled)]
     plain = sources[0].image()
     if part is None:
@@ -44,3 +42,14 @@ def worn(own: Generator, styled: Generator, w: Tensor, *, strength: float = 1.0,
     where = region(torch.cat([plain, sources[1].image().clamp(-1, 1)]), part)
     mask = of_image(where)
     return Worn(plain, interpolate(sources, second(lambda size: strength * mask(size)), within=mask), where)
+
+
+def _by_weights(own: Generator, styled: Generator, w: Tensor, strength: float, part: str | None) -> Worn:
+    mixed = own.copy()
+    for weight, towards in zip(mixed.weights().values(), styled.weights().values(), strict=True):
+        weight.lerp_(towards, strength)
+    plain, image = own.images(w), mixed.images(w)
+    if part is None:
+        return Worn(plain, image, torch.ones_like(plain[:, :1]))
+    where = region(torch.cat([plain, styled.images(w)]).clamp(-1, 1), part)
+    return Worn(plain, plain + where * (image - plain), where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
@@ -16,6 +16,7 @@ from ...studio import Studio
 from ..options import Options
 from ..problems import Refusal
 from ..threads import Threads
+from .allowance import Allowance
 from .rates import Rates
 from .secret import digest_of
 from .session import Sessions
@@ -68,7 +69,10 @@ class Door:
         if (wait := self._rates.wait(row.id, row.rate or self._options.rate)) > 0:
             headers = {"Retry-After": str(int(wait) + 1)}
             raise Refusal(429, "rate_limited", "this key asks too often; wait as long as Retry-After says", headers)
-        return Caller(row.tenant, row.scope, self._backend.of(row.tenant))
+        backend = self._backend.of(row.tenant)
+        if row.jobs is not None:
+            backend = replace(backend, allowance=Allowance(self._backend.ledger.api_keys, row))
+        return Caller(row.tenant, row.scope, backend)
 
 
 def _may(scope: Scope) -> Callable[..., Coroutine[Any, Any, Caller]]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import JSONResponse, Response
 
+from ...backend import Backend
 from ...errors import InvalidRequest, NotFound
 from ...jobs import AnyJob
 from ...ledger import rules
 from ...studio import Studio
+from ...submission import asked_before
 from ...vault.receipts import Receipt
 from .. import shown
 from ..access.door import Admin, Maker, Reader
@@ -133,7 +136,7 @@ def _create(verb: Verb) -> Endpoint:
             job: AnyJob = verb.call(keyed(caller.studio, idempotency_key).personas, given)
             return job
 
-        return await submitted(request, caller, verb, submit, prefer)
+        return await submitted(request, caller, verb, submit, prefer, idempotency_key)
 
     return create_persona
 
@@ -147,19 +150,32 @@ def _operation(verb: Verb) -> Endpoint:
             return job
 
         await api_of(request).threads.call(caller.studio.personas.get, persona)  # before anything is uploaded
-        return await submitted(request, caller, verb, submit, prefer)
+        return await submitted(request, caller, verb, submit, prefer, idempotency_key)
 
     operate.__name__ = verb.name
     return operate
 
 
 async def submitted(
-    request: Request, caller: Maker, verb: Verb, submit: Callable[[dict[str, Any]], AnyJob], prefer: str
+    request: Request,
+    caller: Maker,
+    verb: Verb,
+    submit: Callable[[dict[str, Any]], AnyJob],
+    prefer: str,
+    idempotency_key: str | None,
 ) -> JSONResponse:
     api = api_of(request)
+    if caller.backend.allowance is not None:
+        await api.threads.call(_check_allowance, replace(caller.backend, idempotency_key=idempotency_key))
     async with arguments(request, verb, api.options) as given:
         job = await (api.slow if verb.photos else api.threads).call(submit, given)
     return await told(api, caller, job.id, prefer, 202)
+
+
+def _check_allowance(backend: Backend) -> None:
+    """Before anything is uploaded. Raises QuotaExceeded."""
+    if backend.allowance is not None and asked_before(backend) is None:
+        backend.allowance.check()
 
 
 def keyed(studio: Studio, key: str | None) -> Studio:

@@ -25,7 +25,7 @@ def router() -> APIRouter:
             job: AnyJob = verb.call(keyed(caller.studio, idempotency_key), given)
             return job
 
-        return await submitted(request, caller, verb, submit, prefer)
+        return await submitted(request, caller, verb, submit, prefer, idempotency_key)
 
     said = documented(verb, "The same picture again, from its recipe") | {"operation_id": "replay"}
     routes.add_api_route("/v1/replay", replay, methods=["POST"], **said)

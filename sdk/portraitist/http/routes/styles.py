@@ -29,7 +29,7 @@ def router() -> APIRouter:
             job: AnyJob = verb.call(keyed(caller.studio, idempotency_key).styles, given)
             return job
 
-        return await submitted(request, caller, verb, submit, prefer)
+        return await submitted(request, caller, verb, submit, prefer, idempotency_key)
 
     routes.add_api_route("", learn, methods=["POST"], **documented(verb, verb.summary))
     routes.add_api_route("/{style}", get_style, methods=["GET"], response_model=shown.StyleShown)

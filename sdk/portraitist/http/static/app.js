@@ -5,25 +5,31 @@ import { useEffect } from "./vendor/preact-hooks.js";
 import { attempt, canRedo, canUndo, keep, nextLanguage, nextTheme, redo, set, state, t, undo, useStore } from "./store.js";
 import { Dialog, Trouble, html } from "./ui.js";
 import { Collage } from "./areas/collage.js";
+import { Parts } from "./areas/parts.js";
 import { People, refresh } from "./areas/people.js";
 import { Photo } from "./areas/photo.js";
 import { Portrait } from "./areas/portrait.js";
 import { Restore } from "./areas/restore.js";
+import { Styles } from "./areas/styles.js";
+import { Variations } from "./areas/variations.js";
 
-/** An area is there when the server has its operation. */
+/** An area is there when the server has its operation, and what it is for. */
 const AREAS = [
   { name: "people", view: People, operation: null },
   { name: "portrait", view: Portrait, operation: "synthesize" },
   { name: "photo", view: Photo, operation: "open" },
   { name: "restore", view: Restore, operation: "enhance" },
   { name: "collage", view: Collage, operation: "transfer" },
+  { name: "variations", view: Variations, operation: "variations" },
+  { name: "styles", view: Styles, operation: "restyle" },
+  { name: "parts", view: Parts, operation: "compose", when: () => state.priors.some((prior) => Object.keys(prior.parts).length > 0) },
 ];
-const areas = () => AREAS.filter((a) => !a.operation || state.about?.operations.some((o) => o.name === a.operation));
+const areas = () => AREAS.filter((a) => !a.operation || (state.about?.operations.some((o) => o.name === a.operation) && (a.when?.() ?? true)));
 
 const visited = new Set();
 
 const SHORTCUTS = [
-  ["1", "key_1"], ["2", "key_2"], ["3", "key_3"], ["4", "key_4"], ["5", "key_5"], ["Ctrl Z", "key_undo"], ["Ctrl Shift Z", "key_redo"],
+  ["Ctrl Z", "key_undo"], ["Ctrl Shift Z", "key_redo"],
   ["R", "key_r"], ["S", "key_s"], ["?", "key_help"], ["Esc", "key_escape"],
 ];
 
@@ -42,7 +48,8 @@ async function enter() {
     await attempt(async () => keep("key", await state.studio.begin(token)));
   }
   await attempt(async () => {
-    set({ about: await state.studio.about(), needsKey: false });
+    const [about, priors] = [await state.studio.about(), await state.studio.priors()];
+    set({ about, priors: priors.items, needsKey: false });
     await refresh(state);
     const wanted = person && state.people.find((p) => p.name === person);
     if (wanted) {
@@ -80,6 +87,7 @@ function Studio() {
     addEventListener("keydown", shortcut);
     return () => removeEventListener("keydown", shortcut);
   }, []);
+  useEffect(() => document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [store.area, store.about]); // on a phone
   const view = areas().find((a) => a.name === store.area) ?? AREAS[0];
   visited.add(view.name); // an area that was opened stays as it was left
   return html`<a class="hidden" href="#main">${t("skip")}</a>
@@ -98,7 +106,7 @@ function Studio() {
       ${store.trouble && html`<${Trouble} error=${readable(store.trouble)} onClose=${() => set({ trouble: null })} />`}
       ${store.needsKey ? html`<${Key} />` : store.about && areas().filter((a) => visited.has(a.name)).map((a) => html`<div key=${a.name} hidden=${a !== view}><${a.view} /></div>`)}
     </main>
-    ${store.helping && html`<${Dialog} title=${t("help")} onClose=${() => set({ helping: false })}><dl class="keys">${SHORTCUTS.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${t(what)}</dd>`)}</dl>
+    ${store.helping && html`<${Dialog} title=${t("help")} onClose=${() => set({ helping: false })}><dl class="keys">${[...areas().map((a, n) => [`${n + 1}`, a.name]), ...SHORTCUTS].map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${t(what)}</dd>`)}</dl>
       <footer class="row"><button class="quiet" onClick=${leave}>${t("key_forget")}</button></footer></${Dialog}>`}`;
 }
 

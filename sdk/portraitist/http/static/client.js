@@ -20,6 +20,8 @@
  * @typedef {{name: string, accepted: boolean, code: string, reason: string, warnings: string[]}} Verdict
  * @typedef {{persona_id: string, name: string, photos: Verdict[], reach: Reach[], attributes: string[], warnings: string[],
  *   preview: string | null, preset: string, prior: string, seed: number, consent: any, expires: string | null}} Persona
+ * @typedef {{name: string, calibrated: boolean, assets: string[], parts: Record<string, Record<string, [number, number]>>, record: any}} Prior `parts`: what can be
+ *   set in each part of a face, from lowest to highest
  * @typedef {{items: any[], next: string | null}} Page
  * @typedef {{key?: string, wait?: number, signal?: AbortSignal}} Options `key`: for idempotency; `wait`: seconds
  */
@@ -185,6 +187,21 @@ export class Portraitist {
   /** The generators that a person can start from. @returns {Promise<Page>} */
   priors() {
     return this.#json("GET", "/v1/priors");
+  }
+
+  /** Other ways to draw: those that come with Portraitist, then one's own. @returns {Promise<Page>} */
+  styles() {
+    return this.#json("GET", "/v1/styles");
+  }
+
+  /** Learn a style. @param {Record<string, any>} request @param {File[]} images @param {Options} [options] @returns {Promise<Job>} */
+  learnStyle(request, images, options) {
+    return this.#make("/v1/styles", request, { images }, options);
+  }
+
+  /** Remove a style that was learnt. Pictures made with it stay. @param {string} name */
+  async removeStyle(name) {
+    await this.#fetch("DELETE", `/v1/styles/${encodeURIComponent(name)}`, {});
   }
 
   /** Was it made here? @param {Blob} picture */

@@ -15,7 +15,8 @@ export function remember(job, operation, request, look) {
 /** @param {import("./store.js").Made} made */
 export async function savePicture(made) {
   const address = await attempt(() => fetchPicture(made.picture)); // the file as delivered: with its credentials
-  if (address) save(`${state.person?.name ?? "picture"}-${made.job.id.slice(4, 12)}.png`, address);
+  const number = made.job.result.pictures.length > 1 && !made.job.result.sheet ? `-${1 + (made.number ?? 0)}` : "";
+  if (address) save(`${state.person?.name ?? "picture"}-${made.job.id.slice(4, 12)}${number}.png`, address);
 }
 
 /** The recipe that the picture has, which the SDK and the command line replay, too; else the request. @param {import("./store.js").Made} made */
@@ -40,7 +41,7 @@ export function Replay({ operations, onRecipe }) {
 /** @param {{made: import("./store.js").Made | null, job?: any}} props `job`: a newer one than what was kept, while a slider moves */
 export function Outcome({ made, job }) {
   if (!made) return null;
-  const report = (job ?? made.job).result.pictures[0].report;
+  const report = (job ?? made.job).result.pictures[made.number ?? 0].report;
   return html`<div class="row wrap">
       <button onClick=${() => savePicture(made)}>${t("save")}</button>
       <button class="quiet" onClick=${() => saveRecipe(made)}>${t("save_recipe")}</button>
@@ -55,7 +56,7 @@ export function History({ operations, onOpen, current }) {
   return html`<section class="history" aria-label=${t("history")}>
     ${mine.length === 0
       ? html`<p class="hint">${t("history_none")}</p>`
-      : html`<ul>${mine.map((made) => html`<li key=${made.job.id}><button class=${made === current ? "chosen" : ""} onClick=${() => onOpen(made)} aria-label=${`${t("history")} ${made.job.id}`}><${Picture} address=${made.picture} alt="" /></button></li>`)}</ul>`}
+      : html`<ul>${mine.map((made) => html`<li key=${made.job.id}><button class=${made.job.id === current?.job.id ? "chosen" : ""} onClick=${() => onOpen(made)} aria-label=${`${t("history")} ${made.job.id}`}><${Picture} address=${made.picture} alt="" /></button></li>`)}</ul>`}
   </section>`;
 }
 

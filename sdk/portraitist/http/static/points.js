@@ -116,7 +116,8 @@ export function PointList({ points, landmarks, ended, onChange }) {
     if (name) onChange([...points, point(landmarks[name], undefined, name)]);
   };
   return html`<ol class="pointlist">${points.map((one, n) => html`<li key=${one.id}><span>${pulled(one) ? `${named(one)} → ${one.to.map(Math.round).join(", ")}` : t("held", { at: named(one) })}
-        ${ended[n]?.end && html`<small class=${`end ${ended[n].end}`}>${t(`end_${ended[n].end}`)}${Number(ended[n].left) >= 0.5 ? `, ${t("px_left", { n: Number(ended[n].left).toFixed(1) })}` : ""}, ${t("sure", { p: Math.round(100 * Number(ended[n].confidence)) })}</small>`}</span>
+        ${ended[n]?.reached && html`<small class=${`end ${ended[n].end ?? ""}`} title=${t("sure_hint")}>${[ended[n].end && t(`end_${ended[n].end}`), (!ended[n].end || Number(ended[n].left) >= 0.5) && t("px_left", { n: Number(ended[n].left).toFixed(1) }),
+          t("sure", { p: Math.round(100 * Number(ended[n].confidence)) })].filter(Boolean).join(", ")}</small>`}</span>
       <button class="quiet small" onClick=${() => onChange(points.filter((other) => other !== one))} aria-label=${t("point_remove", { n: n + 1 })}>×</button></li>`)}</ol>
     ${free.length > 0 && html`<label>${t("point_add")}<select onChange=${add}><option value="">–</option>${free.map((name) => html`<option value=${name}>${t(`part_${name}`)}</option>`)}</select></label>`}`;
 }

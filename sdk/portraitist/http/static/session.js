@@ -11,13 +11,13 @@ export class Session {
   url = ""; // of the last frame
   resting = false; // the frame is the picture as it is saved
   /** @type {string | null} */ over = null; // why it ended
+  /** @type {any} */ error = null; // what went wrong, if that is why
   /** @type {(at: number) => void} */ onUndone = () => {}; // undo or redo has gone to that place of the history
   /** @type {(landed: any) => void} */ onLanded = () => {};
   onDropped = () => {}; // a step could not be done, and is none
   #changed;
   #counted; // whether its history is part of the page's
   /** @type {import("./client.js").Live | null} */ #live = null;
-  /** @type {any[]} */ #early = []; // commands from before there was a session
   #at = 0; // steps that the page's history knows
   #going = false; // an undo or redo is on its way
   #lost = false;
@@ -30,14 +30,13 @@ export class Session {
       if (!job) return this.#end("failed");
       if (this.over) return void state.studio.cancel(job.id).catch(() => {});
       this.#live = state.studio.live(job, (message) => this.over || this.#told(message));
-      for (const command of this.#early.splice(0)) this.#live.send(command);
     });
   }
 
-  /** @param {Record<string, any>} command */
+  /** For an open session. @param {Record<string, any>} command */
   send(command) {
     if (["set", "drag", "aim", "undo", "redo"].includes(command.do)) this.resting = false;
-    this.#live ? this.#live.send(command) : this.#early.push(command);
+    this.#live?.send(command);
     this.#changed();
   }
 
@@ -90,6 +89,7 @@ export class Session {
       if (message.do === "drag") this.onDropped();
     }
     if (message.is === "ended") {
+      this.error = message.error;
       if (message.error) set({ trouble: new Error(message.error.message) });
       this.#end(message.why);
     }

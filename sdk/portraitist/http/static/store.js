@@ -10,7 +10,7 @@ const KEPT = { key: "portraitist.key", theme: "portraitist.theme", language: "po
 const kept = (name) => localStorage.getItem(KEPT[name]);
 
 /**
- * @typedef {{operation: string, request: any, job: import("./client.js").Job, look?: any, person: string, picture: string}} Made one picture and how to make it again
+ * @typedef {{operation: string, request: any, job: import("./client.js").Job, look?: any, person: string, picture: string, number?: number}} Made one picture and how to make it again; `number`: which of several
  */
 export const state = {
   studio: new Portraitist("", kept("key") ?? ""),
@@ -20,6 +20,7 @@ export const state = {
   area: /^#\w+$/.test(location.hash) ? location.hash.slice(1) : "people",
   language: kept("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en"),
   theme: kept("theme") ?? "",
+  /** @type {import("./client.js").Prior[]} */ priors: [],
   /** @type {import("./client.js").Persona[]} */ people: [],
   /** @type {import("./client.js").Persona | null} */ person: null,
   /** @type {import("./client.js").Job[]} */ learning: [],

@@ -98,9 +98,9 @@ async function dropped(data) {
  * One attribute. Drawn on the track: the person's reach, within it what photos show, and the holes between them. `mark`: a value that is
  * shown beside the one asked for, such as what was achieved.
  * @param {{reach: import("./client.js").Reach, limits: {low: number, high: number}, value: number | null, mark?: number | null, markName?: string,
- *   onInput: (value: number | null) => void, onDone: () => void, area: string}} props
+ *   onInput: (value: number | null) => void, onDone: () => void, area: string, disabled?: boolean}} props
  */
-export function Slider({ reach, limits, value, mark, markName, area, onInput, onDone }) {
+export function Slider({ reach, limits, value, mark, markName, area, disabled, onInput, onDone }) {
   const span = reach.high - reach.low || 1;
   const pad = span * 0.15;
   const low = Math.max(limits.low, reach.low - pad);
@@ -120,7 +120,7 @@ export function Slider({ reach, limits, value, mark, markName, area, onInput, on
       ${reach.photos_low !== null && html`<i class="photos" style=${stretch(reach.photos_low, reach.photos_high)} />`}
       ${reach.holes.map(([from, to]) => html`<i class="hole" style=${stretch(from, to)} />`)}
       ${value !== null && typeof mark === "number" && html`<i class="achieved" style=${{ left: `${at(Math.max(low, Math.min(high, mark)))}%` }} title=${`${markName}: ${shown(mark, reach.unit)}`} />`}</div>
-      <input id=${id} type="range" min=${low} max=${high} step=${step} value=${value ?? mark ?? resting} class=${value === null ? "free" : ""}
+      <input id=${id} type="range" min=${low} max=${high} step=${step} disabled=${disabled} value=${value ?? mark ?? resting} class=${value === null ? "free" : ""}
         aria-valuetext=${value === null ? t("free") : shown(value, reach.unit)}
         aria-describedby=${`${id}-reach`}
         onInput=${(e) => onInput(Number(e.target.value))} onChange=${onDone} />
@@ -170,9 +170,9 @@ export function useAspect() {
   return [aspect, (event) => setAspect(event.target.naturalWidth / event.target.naturalHeight || 1)];
 }
 
-/** Two pictures, one over the other, with a line between that is moved. `start`: where the line is at first, in percent.
- * @param {{before: string, after: string, zoom?: import("./paint.js").Zoom | null, start?: number}} props */
-export function Compare({ before, after, zoom, start }) {
+/** Two pictures, one over the other, with a line between that is moved. `start`: where the line is at first, in percent. `children` lie above.
+ * @param {{before: string, after: string, zoom?: import("./paint.js").Zoom | null, start?: number, children?: any}} props */
+export function Compare({ before, after, zoom, start, children }) {
   const [at, setAt] = useState(start ?? 50);
   const [held, setHeld] = useState(false);
   const letGo = () => setHeld(false);
@@ -182,6 +182,7 @@ export function Compare({ before, after, zoom, start }) {
     <div class="above" style=${{ clipPath: held ? "none" : `inset(0 ${100 - at}% 0 0)` }}><div class="sheet" style=${zoomed(zoom)}><img src=${before} alt=${t("before")} /></div></div>
     <i class="line" style=${{ left: `${at}%` }} />
     <input type="range" min="0" max="100" value=${at} aria-label=${t("compare")} onInput=${(e) => setAt(Number(e.target.value))} />
+    ${children && html`<div class="sheet over" style=${zoomed(zoom)}>${children}</div>`}
     <button class="hold" aria-pressed=${held} onPointerDown=${() => setHeld(true)} onPointerUp=${letGo} onPointerLeave=${letGo}
       onKeyDown=${(e) => [" ", "Enter"].includes(e.key) && setHeld(true)} onKeyUp=${letGo} aria-label=${t("hold")} title=${t("hold")}>${t("before")}</button>
   </div>`;
@@ -203,7 +204,11 @@ export function Report({ report }) {
       ${fact(t("nearest"), report.nearest_photo)}
       ${fact(t("leakage"), leaks)}
       ${fact(t("outside"), report.outside_change?.toFixed?.(2))}
+      ${fact(t("inside_parts"), report.inside_parts?.toFixed?.(2))}
+      ${fact(t("outside_parts"), report.outside_parts?.toFixed?.(2))}
+      ${fact(t("method"), report.method && word(`method_${report.method}`, report.method))}
       ${fact(t("steps"), report.steps)}
+      ${(report.points ?? []).map((point, n) => fact(t("point_n", { n: n + 1 }), `${t(`end_${point.end}`)}, ${t("px_left", { n: point.left.toFixed(1) })}`))}
       ${fact(t("fixed"), report.fixed_change?.toFixed?.(2))}
       ${fact(t("consistency"), report.consistency === null || report.consistency === undefined ? null : `${report.consistency.toFixed(1)} dB`)}
       ${fact(t("degradation"), report.degradation)}

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 class MemoryApiKeys:
-    def __init__(self, ledger: MemoryLedger, rows: dict[str, ApiKeyRow]) -> None:
+    def __init__(self, ledger: MemoryLedger, rows: dict[str, ApiKeyRow], spent: dict[str, tuple[int, int]]) -> None:
         self._ledger, self._rows = ledger, rows  # by digest
+        self._spent = spent  # by id: day, jobs
 
     def add(self, row: ApiKeyRow) -> None:
         with self._ledger._changed:
@@ -38,3 +39,20 @@ class MemoryApiKeys:
                     del self._rows[row.digest]
                     return
         raise rules.no_api_key(key_id)
+
+    def spend(self, key_id: str, day: int, most: int) -> bool:
+        with self._ledger._changed:
+            count = self.spent(day).get(key_id, 0)
+            if count >= most:
+                return False
+            self._spent[key_id] = day, count + 1
+            return True
+
+    def give_back(self, key_id: str, day: int) -> None:
+        with self._ledger._changed:
+            if count := self.spent(day).get(key_id, 0):
+                self._spent[key_id] = day, count - 1
+
+    def spent(self, day: int) -> dict[str, int]:
+        with self._ledger._changed:
+            return {key_id: count for key_id, (of, count) in self._spent.items() if of == day and count}

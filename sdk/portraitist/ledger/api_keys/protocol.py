@@ -25,6 +25,7 @@ class ApiKeyRow:
     created: float
     expires: float | None = None  # seconds since the epoch
     rate: float | None = None  # requests a minute; None: the server's default
+    jobs: int | None = None  # jobs a day; None: as many as it likes
 
 
 class ApiKeys(Protocol):
@@ -39,3 +40,13 @@ class ApiKeys(Protocol):
 
     def revoke(self, key_id: str) -> None:
         """From now on it opens nothing. NotFound."""
+
+    def spend(self, key_id: str, day: int, most: int) -> bool:
+        """Count one more job of the key on that day (since 1970, UTC). False: there are `most` already, and nothing was counted. Counts of
+        earlier days are forgotten."""
+
+    def give_back(self, key_id: str, day: int) -> None:
+        """One of them does not count after all."""
+
+    def spent(self, day: int) -> dict[str, int]:
+        """Jobs of that day by the key's id, where there are any."""

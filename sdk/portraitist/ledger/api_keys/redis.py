@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ..redis import RedisLedger
 
 
+_KEPT_S = 2 * 86400  # a day's counts
+
+
 class RedisApiKeys:
     def __init__(self, ledger: RedisLedger) -> None:
         self._ledger, self._redis = ledger, ledger._redis
@@ -44,6 +47,27 @@ class RedisApiKeys:
             pipe.hdel(self._rows, digest)
             pipe.hdel(self._ids, key_id)
             pipe.execute()
+
+    def spend(self, key_id: str, day: int, most: int) -> bool:
+        with self._ledger._typed(), self._redis.pipeline() as pipe:
+            pipe.hincrby(self._jobs_of(day), key_id, 1)
+            pipe.expire(self._jobs_of(day), _KEPT_S)
+            count = int(pipe.execute()[0])
+        if count > most:
+            self.give_back(key_id, day)
+        return count <= most
+
+    def give_back(self, key_id: str, day: int) -> None:
+        with self._ledger._typed():
+            self._redis.hincrby(self._jobs_of(day), key_id, -1)
+
+    def spent(self, day: int) -> dict[str, int]:
+        with self._ledger._typed():
+            found = self._redis.hgetall(self._jobs_of(day))
+        return {key_id: int(count) for key_id, count in found.items() if int(count) > 0}
+
+    def _jobs_of(self, day: int) -> str:
+        return f"{self._ledger._prefix}api_key_jobs:{day}"
 
     def _mine(self, text: str | None) -> ApiKeyRow | None:
         row = None if text is None else ApiKeyRow(**json.loads(text))

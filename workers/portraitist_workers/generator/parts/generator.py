@@ -177,6 +177,10 @@ class Parts(Generator):
         """All but how strong the noise is."""
         return {name: p for name, p in self.weights().items() if not name.endswith("noise_strength")}
 
+    def stylable(self) -> dict[str, nn.Parameter]:
+        """Those of the render network: the local generators, which say what each part is, stay to the bit."""
+        return {name: p for name, p in self.tunable().items() if name.startswith("render.")}
+
     def held(self) -> Iterator[Tensor]:
         for network in (self.local, self.fusion, self.render):
             yield from network.parameters()

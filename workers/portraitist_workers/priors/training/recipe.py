@@ -138,7 +138,14 @@ STEPS = (
         {"minutes": 15.0},
     ),
     Step("default-256", "training.mapping --like {out}/default --prior {out}/eyelids256 --out {out}/default-256"),
-    # default-parts: labels -> codes of the parts -> picture and masks, sharpened, inverted
+    # how points move: both priors share W and what their features say, so what one teaches serves the other
+    Step(
+        "motion",
+        "training.motion_training --prior {out}/default --out {out}/motion --save-to {out}/default {out}/default-256 "
+        "--threads {threads}",
+        {"count": 550, "minutes": 45.0},
+    ),
+    # default-parts: labels -> codes of the parts -> picture and masks, inverted
     _pool("pool-parts", "--size 128 --seed 29 --masks", 40_000),
     Step(
         "twins",
@@ -147,19 +154,14 @@ STEPS = (
     ),
     Step("parts", f"training.parts.paired {PARTS} --out {{out}}/parts --share {{share}} --threads {{threads}}"),
     Step(
-        "sharp-parts",
-        f"training.parts.sharpen {PARTS} --state {{out}}/parts/parts.pt --out {{out}}/sharp-parts --threads {{threads}}",
-        {"images": 24_000},
-    ),
-    Step(
         "encoder-parts",
-        "training.parts.encoder --pool {out}/pool-parts --canvas {out}/canvas --state {out}/sharp-parts/parts.pt "
+        "training.parts.encoder --pool {out}/pool-parts --canvas {out}/canvas --state {out}/parts/parts.pt "
         "--photographs {data} --out {out}/encoder-parts --threads {threads}",
-        {"minutes": 90.0},
+        {"minutes": 70.0},
     ),
     Step(
         "default-parts",
-        "training.parts.export --pool {out}/pool-parts --canvas {out}/canvas --state {out}/sharp-parts/parts.pt "
+        "training.parts.export --pool {out}/pool-parts --canvas {out}/canvas --state {out}/parts/parts.pt "
         "--encoder {out}/encoder-parts/encoder.pt --out {out}/default-parts",
     ),
     # the four networks: a sixth of the people is kept from the attribute network, to calibrate it on

@@ -3,13 +3,15 @@
 import { useEffect, useState } from "../vendor/preact-hooks.js";
 import { attempt, following, t, useSteps, useStore } from "../store.js";
 import { Bar, Compare, Drop, html, word } from "../ui.js";
+import { FacePhoto, useChoice } from "../faces.js";
 import { Chooser, History, Outcome, Replay, remember, savePicture, useFile, useUrl } from "../made.js";
 
 const REGIONS = ["smile", "eyes", "nose"];
 const MASKS = ["left-right", "right-left", "top-bottom", "bottom-top"];
 const KINDS = ["transfer", "blend", "strip"];
-/** @type {{kind: string, photo: File | null, other: File | null, region: string, strength: number, mask: string, attribute: string, count: number, seed: number, made: any}} */
-const NOTHING = { kind: "transfer", photo: null, other: null, region: "smile", strength: 1, mask: "left-right", attribute: "", count: 5, seed: 0, made: null };
+/** @typedef {import("../faces.js").Named | null} Named */
+/** @type {{kind: string, photo: File | null, other: File | null, region: string, strength: number, mask: string, attribute: string, count: number, seed: number, photo_face: Named, other_face: Named, made: any}} */
+const NOTHING = { kind: "transfer", photo: null, other: null, region: "smile", strength: 1, mask: "left-right", attribute: "", count: 5, seed: 0, photo_face: null, other_face: null, made: null };
 
 export function Collage() {
   const store = useStore();
@@ -18,6 +20,12 @@ export function Collage() {
   const [running, setRunning] = useState(/** @type {any} */ (null));
   const [photo, other] = [useFile(look.photo), useFile(look.other)];
   const picture = useUrl(look.made?.picture ?? null);
+  const change = (part) => commit({ ...look, made: null, ...part });
+  const legend = (name) => t("which_face_of", { photo: t(`${name}_${look.kind}`) });
+  const which = {
+    photo: useChoice({ file: look.photo, source: photo, named: look.photo_face, legend: legend("photo"), onChoose: (photo_face) => change({ photo_face }) }),
+    other: useChoice({ file: look.other, source: other, named: look.other_face, legend: legend("other"), onChoose: (other_face) => change({ other_face }) }),
+  };
   useEffect(() => {
     const key = (event) => store.area === "collage" && event.detail === "save" && look.made && savePicture(look.made);
     addEventListener("studio", key);
@@ -26,7 +34,6 @@ export function Collage() {
   if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
   const kinds = KINDS.filter((kind) => store.about?.operations.some((o) => o.name === kind));
   const { kind } = look;
-  const change = (part) => commit({ ...look, made: null, ...part });
   const reach = person.reach.find((r) => r.attribute === look.attribute) ?? person.reach[0];
   const ready = kind === "strip" ? !!reach : !!(look.photo && look.other);
 
@@ -42,15 +49,15 @@ export function Collage() {
     }).finally(() => setRunning(null));
   const along = () => Array.from({ length: look.count }, (_, n) => ({ [reach.attribute]: Math.round(100 * (reach.low + ((reach.high - reach.low) * n) / (look.count - 1))) / 100 }));
   const go = () =>
-    kind === "transfer" ? make("transfer", { region: look.region, strength: look.strength })
-    : kind === "blend" ? make("blend", { mask: look.mask === "everywhere" ? look.strength : look.mask })
+    kind === "transfer" ? make("transfer", { region: look.region, strength: look.strength, ...which.photo.asked, ...(which.other.at ? { like_face: which.other.at } : {}) })
+    : kind === "blend" ? make("blend", { mask: look.mask === "everywhere" ? look.strength : look.mask, ...which.photo.asked, ...(which.other.at ? { other_face: which.other.at } : {}) })
     : make("strip", { values: along(), seed: look.seed });
   const replay = ({ operation, request }) => {
     if (operation !== "strip" && !(look.photo && look.other)) return change({ kind: operation });
     make(operation, request);
   };
   const place = (name, file, url) => html`<figure class="place"><figcaption>${t(`${name}_${kind}`)}</figcaption>
-    ${file ? html`<img src=${url} alt=${file.name} /><button class="quiet" onClick=${() => change({ [name]: null })}>${t("another_photo")}</button>`
+    ${file ? html`<${FacePhoto} source=${url} alt=${file.name} marks=${which[name].marks} /><button class="quiet" onClick=${() => change({ [name]: null })}>${t("another_photo")}</button>`
       : html`<${Drop} compact label=${t("drop_photo")} onFiles=${([one]) => change({ [name]: one })} />`}</figure>`;
   const choice = (name, values) => html`<div class="switch" role="group" aria-label=${t(name)}>${values.map((value) => html`<button aria-pressed=${look[name] === value} onClick=${() => change({ [name]: value })}>${word(`${name}_${value}`, value)}</button>`)}</div>`;
   const strength = html`<label>${t("strength")}<input type="range" min="0" max="1" step="0.05" value=${look.strength} onInput=${(e) => show({ ...look, made: null, strength: Number(e.target.value) })} onChange=${() => commit()} /></label>`;
@@ -63,6 +70,7 @@ export function Collage() {
     <div class="controls"><${Chooser} />
       ${choice("kind", kinds)}
       <p class="hint">${t(`${kind}_hint`)}</p>
+      ${kind !== "strip" && html`${which.photo.row}${which.other.row}`}
       ${kind === "transfer" && html`${choice("region", REGIONS)}${strength}`}
       ${kind === "blend" && html`<label>${t("mask_where")}<select value=${look.mask} onChange=${(e) => change({ mask: e.target.value })}>${[...MASKS, "everywhere"].map((m) => html`<option value=${m}>${t(`mask_${m}`)}</option>`)}</select></label>${look.mask === "everywhere" && strength}`}
       ${kind === "strip" && html`<label>${t("strip_along")}<select value=${reach?.attribute} onChange=${(e) => change({ attribute: e.target.value })}>${person.reach.map((r) => html`<option value=${r.attribute}>${word(r.attribute, r.attribute)}</option>`)}</select></label>

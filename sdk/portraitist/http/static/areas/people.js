@@ -8,7 +8,7 @@ import { useFile } from "../made.js";
 /** Fetch everybody, and keep who is chosen. @param {any} store */
 export async function refresh(store) {
   await attempt(async () => {
-    const people = (await store.studio.people()).items;
+    const people = (await store.studio.people()).items.filter((person) => !person.name.startsWith("prior:")); // nobody was learnt
     set({ people, person: people.find((p) => p.persona_id === store.person?.persona_id) ?? people[0] ?? null });
   });
 }
@@ -112,6 +112,8 @@ function NewPerson({ files, onClose }) {
   const [until, setUntil] = useState("");
   const [attributes, setAttributes] = useState(["yaw", "pitch", "smile"]);
   const [preset, setPreset] = useState("balanced");
+  const priors = store.priors.filter((one) => one.calibrated);
+  const [prior, setPrior] = useState("default");
   const [trouble, setTrouble] = useState(/** @type {any} */ (null));
   const [sending, setSending] = useState(false);
   const ready = photos.length > 0 && name.trim() && agreed && who.trim() && attributes.length > 0 && !sending;
@@ -122,7 +124,7 @@ function NewPerson({ files, onClose }) {
     setTrouble(null);
     const consent = { subject: name.trim(), by: who.trim(), text: t("consent_text"), ...(until ? { expires: `${until}T23:59:59Z` } : {}) };
     try {
-      const job = await store.studio.create({ name: name.trim(), attributes, preset, consent }, photos);
+      const job = await store.studio.create({ name: name.trim(), attributes, preset, prior, consent }, photos);
       onClose();
       watch(store, job, name.trim());
     } catch (error) {
@@ -143,6 +145,7 @@ function NewPerson({ files, onClose }) {
           <label>${t("consent_until")}<input type="date" value=${until} onInput=${(e) => setUntil(e.target.value)} /></label></div>
       </fieldset>
       <fieldset><legend>${t("attributes")}</legend><div class="row wrap">${(store.about?.attributes ?? []).map((a) => html`<label class="check"><input type="checkbox" checked=${attributes.includes(a.name)} onChange=${() => flip(a.name)} /> ${word(a.name, a.name)}</label>`)}</div></fieldset>
+      ${priors.length > 1 && html`<label>${t("prior")}<select value=${prior} onChange=${(e) => setPrior(e.target.value)}>${priors.map((one) => html`<option value=${one.name}>${one.name}${Object.keys(one.parts).length ? `: ${t("prior_parts")}` : ""}</option>`)}</select></label>`}
       <fieldset><legend>${t("quality")}</legend><div class="row wrap">${["fast", "balanced", "best"].map((p) => html`<label class="check"><input type="radio" name="preset" checked=${preset === p} onChange=${() => setPreset(p)} /> ${t(p)}</label>`)}</div></fieldset>
       <footer class="row"><button type="button" class="quiet" onClick=${onClose}>${t("cancel")}</button><button class="primary" disabled=${!ready}>${t("learn")}</button></footer>
     </form>

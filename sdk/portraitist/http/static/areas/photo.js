@@ -1,14 +1,16 @@
 /** Photo: a photo of the person is held open. Sliders move, points are pulled, and the face follows. What is not moved stays as it is. */
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
-import { attempt, t, useSteps, useStore } from "../store.js";
+import { attempt, did, t, useSteps, useStore } from "../store.js";
 import { Bar, Compare, Drop, Slider, html } from "../ui.js";
 import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
+import { choiceOf } from "../faces.js";
 import { Paint, Tools, maskOf, zoomTo } from "../paint.js";
 import { PointList, Points, asked, pulled } from "../points.js";
 import { useSession } from "../session.js";
 
 const FRAME_PX = 800; // of the longer side, while it moves
+const METHODS = ["draggan", "freedrag"];
 /** @type {{points: import("../points.js").Point[], strokes: import("../paint.js").Stroke[]}} */
 const NOTHING = { points: [], strokes: [] };
 
@@ -19,7 +21,11 @@ export function Photo() {
   const look = useSteps(NOTHING);
   const [pulling, setPulling] = useState(false); // points in place of sliders
   const [atOnce, setAtOnce] = useState(true); // pull while the pointer moves
+  const [method, setMethod] = useState("draggan");
+  const [guarded, setGuarded] = useState(true); // stop where it would be somebody else
   const [near, setNear] = useState(false);
+  const [named, setNamed] = useState(/** @type {{of: string, face: import("../faces.js").Place | null}} */ ({ of: "", face: null })); // the face that was chosen, in which photo
+  const found = useRef(/** @type {{of: string, faces: import("../faces.js").Face[]}} */ ({ of: "", faces: [] }));
   const [tool, setTool] = useState(/** @type {import("../paint.js").Tool} */ ({ kind: "points", size: 80 }));
   const [made, setMade] = useState(/** @type {any} */ (null)); // what was kept last
   const [viewed, setViewed] = useState(/** @type {any} */ (null)); // one of the history, in place of the session
@@ -29,8 +35,10 @@ export function Photo() {
   const points = useRef(/** @type {Record<number, import("../points.js").Point[]>} */ ({})); // as they were at each place of the session's history
   const source = useFile(file);
   const picture = useUrl(viewed?.picture ?? null);
-  const request = { frame_px: FRAME_PX };
-  const session = useSession(file && person ? `${person.persona_id} ${source}` : "", () =>
+  const of = `${person?.persona_id} ${source}`;
+  const face = named.of === of ? named.face : null;
+  const request = { frame_px: FRAME_PX, ...(face ? { face } : {}) };
+  const session = useSession(file && person ? `${of} ${face ?? ""}` : "", () =>
     store.studio.submit(person?.persona_id ?? "", "open", request, { photo: [/** @type {File} */ (file)] }));
   const shownFile = viewed?.look?.file; // a picture of another photo: its own before
   const otherSource = useFile(shownFile && shownFile !== file ? shownFile : null);
@@ -40,7 +48,16 @@ export function Photo() {
     drag.current = null;
     setMade(null);
     setViewed(null);
-  }, [source, person?.persona_id]);
+  }, [source, person?.persona_id, `${face}`]);
+  const told = session?.state?.faces ?? session?.error?.details?.faces;
+  if (told) found.current = { of, faces: told };
+  const faces = found.current.of === of ? found.current.faces : [];
+  const choose = (at) => {
+    const [next, last] = [{ of, face: at }, named];
+    setNamed(next);
+    did(() => setNamed(next), () => setNamed(last));
+  };
+  const which = choiceOf({ source, name: person?.name ?? "", faces, at: face, onChoose: choose });
   const keep = () =>
     attempt(async () => {
       const id = await session?.save();
@@ -62,6 +79,10 @@ export function Photo() {
     return () => removeEventListener("studio", key);
   });
   if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
+  if (file && session?.over === "failed" && faces.length > 0)
+    return html`<section class="bench" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1>
+      <div class="stage"><${Compare} before=${source} after=${source} start=${0}>${which.marks}</${Compare}></div>
+      <div class="controls"><${Chooser} />${which.row}<button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button></div></section>`;
   if (!file || !session || (session.over && session.over !== "idle" && session.over !== "gone"))
     return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} />
       ${viewed && picture && html`<img src=${picture} alt=${t("after")} /><${Outcome} made=${viewed} />`}
@@ -88,7 +109,7 @@ export function Photo() {
   const pull = (list) => {
     changed();
     drag.current = { ids: list.map((one) => one.id) };
-    session.send({ do: "drag", points: asked(list), ...(look.now.strokes.length ? { mask: maskOf(look.now.strokes, size).split(",")[1] } : {}) });
+    session.send({ do: "drag", points: asked(list), method, guarded, ...(look.now.strokes.length ? { mask: maskOf(look.now.strokes, size).split(",")[1] } : {}) });
   };
   const movePoints = (list) => {
     setViewed(null);
@@ -122,7 +143,7 @@ export function Photo() {
   };
   const going = !!frame?.points.length && !session.resting;
   const left = going ? Math.max(...frame.points.map((p) => p.left)) : 0;
-  const ended = going ? frame.points.map((p) => ({ reached: p.at })) : (session.landed?.points ?? []);
+  const ended = going ? frame.points.map((p) => ({ reached: p.at, left: p.left, confidence: p.confidence })) : (session.landed?.points ?? []);
   const shown = look.now.points.map((one, n) => (drag.current ? ended[drag.current.ids.indexOf(one.id)] : ended[n]));
   const now = viewed ? picture : session.url || source;
   const zoom = near && open ? zoomTo(state.corners, size) : null;
@@ -132,22 +153,25 @@ export function Photo() {
       ${pulling && open && !viewed
         ? html`<${Paint} key=${source} source=${now} alt=${file.name} label=${t("mask_hint")} size=${size} strokes=${look.now.strokes} tool=${tool} zoom=${zoom} onStrokes=${(strokes) => look.commit({ ...look.now, strokes })}>
             <${Points} points=${look.now.points} landmarks=${tool.kind === "points" && session.resting ? session.parts : {}} ended=${shown} corners=${state.corners} size=${size} active=${tool.kind === "points"} onMove=${movePoints} onDone=${donePoints} /></${Paint}>`
-        : html`<${Compare} key=${viewed ? "viewed" : source} before=${viewed ? (viewed.look ? otherSource || source : picture) : source} after=${now} zoom=${zoom} start=${viewed ? 50 : 0} />`}
+        : html`<${Compare} key=${viewed ? "viewed" : source} before=${viewed ? (viewed.look ? otherSource || source : picture) : source} after=${now} zoom=${zoom} start=${viewed ? 50 : 0}>${!viewed && which.marks}</${Compare}>`}
       ${(!open || keeping) && !session.over && html`<span class="busy">${t(keeping ? "working" : state?.status === "waiting" ? "stage_starting" : "opening")}</span>`}
       <${Tools} tool=${tool} kinds=${pulling ? ["points", "brush", "eraser"] : []} onTool=${setTool} onClear=${() => look.commit({ ...look.now, strokes: [] })}>
         <button class=${near ? "" : "quiet"} aria-pressed=${near} disabled=${!open} onClick=${() => setNear(!near)}>${t("zoom")}</button></${Tools}>
     </div>
     <div class="controls"><${Chooser} />
       <div class="switch" role="group" aria-label=${t("how")}>${[false, true].map((p) => html`<button aria-pressed=${pulling === p} onClick=${() => setPulling(p)}>${t(p ? "pull" : "sliders")}</button>`)}</div>
+      ${which.row}
       ${session.over
         ? html`<p class="warning">${t("session_over")}</p><button onClick=${() => setFile(new File([file], file.name, { type: file.type }))}>${t("open_again")}</button>`
         : pulling
         ? html`<p class="hint">${t(tool.kind === "points" ? "pull_hint" : "mask_hint")} ${tool.kind === "points" && html`<span class="keyboard">${t("pull_keys")}</span>`}</p>
           <label class="check"><input type="checkbox" checked=${atOnce} onChange=${(e) => setAtOnce(e.target.checked)} /> ${t("at_once")}</label>
+          <label class="check"><input type="checkbox" checked=${guarded} onChange=${(e) => setGuarded(e.target.checked)} /> ${t("guarded", { name: person.name })}</label>
+          <label>${t("method")}<select value=${method} onChange=${(e) => setMethod(e.target.value)}>${METHODS.map((one) => html`<option value=${one}>${t(`method_${one}`)}</option>`)}</select></label>
           <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} />
           ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
         : html`<p class="hint">${t("photo_hint")}</p>
-          ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
+          ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" disabled=${!open} reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
             mark=${state?.start?.[reach.attribute] ?? null} markName=${t("in_photo")} onInput=${(v) => move(reach.attribute, v)} onDone=${letGo} />`)}`}
       ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}
       <div class="row wrap">

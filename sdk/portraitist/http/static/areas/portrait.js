@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
 import { attempt, did, t, useStore } from "../store.js";
-import { Picture, Slider, html, word } from "../ui.js";
+import { Picture, Slider, fetchPicture, html, word } from "../ui.js";
 import { useSession } from "../session.js";
 import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture } from "../made.js";
 
@@ -35,6 +35,7 @@ export function Portrait() {
       loop.current.wanted = null;
       const job = await attempt(() => store.studio.run(person, "synthesize", request));
       if (!job || person !== loop.current.person) continue;
+      await attempt(() => fetchPicture(pictureOf(job))); // the frame that is shown meanwhile stays until it is there
       const next = loop.current.wanted;
       setLive(job);
       if (last && !next) setMade(remember(job, "synthesize", request));
@@ -102,10 +103,11 @@ export function Portrait() {
 
   if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
   const achieved = live?.result.pictures.length === 1 ? live.result.pictures[0].report.attributes : {};
-  const picture = live ? (live.result.sheet ?? live.result.pictures[0].blob) : null;
+  const picture = live ? pictureOf(live) : null;
   return html`<section class="bench" aria-labelledby="portrait-title">
     <h1 id="portrait-title" class="hidden">${t("portrait")}</h1>
-    <div class="stage" aria-busy=${busy || moving}>${following ? html`<img class="face following" src=${session.url} alt=${t("drawing")} />` : html`<${Picture} class=${live?.result.sheet ? "sheet" : "face"} address=${picture} alt=${`${person.name}: ${Object.entries(asked.values).map(([n, v]) => `${word(n, n)} ${v}`).join(", ")}`} />`}
+    <div class="stage" aria-busy=${busy || moving}>${following && html`<img class="face following" src=${session.url} alt=${t("drawing")} />`}
+      <${Picture} hidden=${!!following} class=${live?.result.sheet ? "sheet" : "face"} address=${picture} alt=${`${person.name}: ${Object.entries(asked.values).map(([n, v]) => `${word(n, n)} ${v}`).join(", ")}`} />
       ${busy && html`<span class="busy">${t("drawing")}</span>`}</div>
     <div class="controls">
       <${Chooser} />
@@ -128,6 +130,9 @@ export function Portrait() {
     <${History} operations=${["synthesize"]} current=${made} onOpen=${(one) => (setMade(one), setLive(one.job), one.request.grid || ((before.current = one.request), setAsked(one.request)))} />
   </section>`;
 }
+
+/** The address of a job's picture. */
+const pictureOf = (job) => job.result.sheet ?? job.result.pictures[0].blob;
 
 /** A slider was let go of: one step of the history, and one picture that is kept. */
 function settle(now, before, change) {

@@ -4,6 +4,7 @@ import { useEffect, useState } from "../vendor/preact-hooks.js";
 import { attempt, t, useSteps, useStore } from "../store.js";
 import { Compare, Drop, html } from "../ui.js";
 import { Chooser, History, Outcome, Replay, remember, savePicture, useFile, useUrl } from "../made.js";
+import { FacePhoto, useChoice } from "../faces.js";
 import { Paint, Tools, maskOf } from "../paint.js";
 
 /** Each damage with its one number: name in the request, smallest, largest, step, start. */
@@ -17,8 +18,8 @@ const DAMAGES = {
   mask: null,
 };
 
-/** @type {{file: File | null, chain: Record<string, number>, strokes: import("../paint.js").Stroke[], made: any}} */
-const NOTHING = { file: null, chain: {}, strokes: [], made: null };
+/** @type {{file: File | null, chain: Record<string, number>, strokes: import("../paint.js").Stroke[], face: import("../faces.js").Named | null, made: any}} */
+const NOTHING = { file: null, chain: {}, strokes: [], face: null, made: null };
 
 export function Restore() {
   const store = useStore();
@@ -30,6 +31,8 @@ export function Restore() {
   const { file, chain, made } = look;
   const source = useFile(file);
   const result = useUrl(made?.picture ?? null);
+  // Damage may hide who it is, and with a hole the server takes the face that has it.
+  const which = useChoice({ file, source, named: look.face, free: "mask" in chain ? "none" : "best", onChoose: (face) => commit({ ...look, face, made: null }) });
   useEffect(() => {
     const key = (event) => store.area === "restore" && event.detail === "save" && made && savePicture(made);
     addEventListener("studio", key);
@@ -41,7 +44,7 @@ export function Restore() {
   const go = (seed) => {
     const kinds = Object.keys(DAMAGES).filter((kind) => kind in chain);
     const degradation = kinds.map((kind) => (kind === "mask" ? { kind, image: maskOf(look.strokes, size) } : DAMAGES[kind] ? { kind, [DAMAGES[kind][0]]: chain[kind] } : { kind }));
-    const request = { degradation: kinds.length ? degradation : "auto", seed };
+    const request = { degradation: kinds.length ? degradation : "auto", seed, ...which.asked };
     run(request);
   };
   const run = async (request) => {
@@ -62,9 +65,9 @@ export function Restore() {
       ${result ? html`<${Compare} before=${source} after=${result} />`
         : "mask" in chain ? html`<${Paint} key=${source} source=${source} alt=${file.name} label=${t("paint_hint")} size=${size} onSize=${setSize} strokes=${look.strokes} tool=${tool} onStrokes=${(strokes) => commit({ ...look, strokes })} />
           <${Tools} tool=${tool} kinds=${["brush", "eraser"]} onTool=${setTool} onClear=${() => commit({ ...look, strokes: [] })} /><p class="hint">${t("paint_hint")}</p>`
-        : html`<img src=${source} alt=${file.name} />`}
+        : html`<${FacePhoto} source=${source} alt=${file.name} marks=${which.marks} />`}
       ${busy && html`<span class="busy">${t("working")}</span>`}</div>
-    <div class="controls"><${Chooser} />
+    <div class="controls"><${Chooser} />${which.row}
       <fieldset><legend>${t("damage")}</legend>
         <label class="check"><input type="radio" checked=${!Object.keys(chain).length} onChange=${() => commit({ ...look, chain: {}, made: null })} /> ${t("auto")}</label>
         ${Object.entries(DAMAGES).map(([kind, number]) => html`<div class="row damage"><label class="check"><input type="checkbox" checked=${kind in chain} onChange=${() => flip(kind)} /> ${t(kind)}</label>

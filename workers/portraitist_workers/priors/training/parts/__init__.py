@@ -1,4 +1,4 @@
-"""How `default-parts` was made: paired regression with labels that reach only the parts they describe, then sharpening.
+"""How `default-parts` was made: paired regression with labels that reach only the parts they describe.
 
 - `looks.py`, `routes.py`, `router.py`  labels -> codes
 - `pictures.py`                         batches of renders with class maps, and of twins that differ in their hair alone

@@ -1,4 +1,4 @@
-"""The adversarial stage of `default-parts`: the dual-branch discriminator sharpens what `paired` made, and the paired terms stay.
+"""An adversarial stage after `paired`: the dual-branch discriminator sharpens, and the paired terms stay. `default-parts` ships without.
 
     python -m portraitist_workers.priors.training.parts.sharpen --pool DIR --twins DIR --canvas DIR --state parts.pt --out DIR
 

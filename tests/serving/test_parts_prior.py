@@ -1,0 +1,84 @@
+"""A prior says which parts it has, and a composition is made from end to end with a small one."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+import portraitist
+from portraitist import recipes
+from portraitist.errors import PriorUnavailable
+from portraitist.http import shown
+from portraitist.priors.folder_home import FolderHome
+from portraitist.priors.parts import UNLABELLED
+from portraitist.requests import Compose, PartChange, Photo
+from portraitist.segmentation import Segmentation
+from portraitist_workers import operations
+from portraitist_workers.operations import MemoryContext, compose
+
+from . import parts_prior, people
+from .test_named_faces import GROUP
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    parts_prior.install(tmp_path)
+    monkeypatch.setenv("PORTRAITIST_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_prior_says_which_parts_it_has(home):
+    priors = portraitist.connect(home=home).priors
+    tiny = priors.get(parts_prior.NAME)
+    assert list(tiny.parts) == list(parts_prior.PARTS)
+    unlabelled = dict.fromkeys(UNLABELLED, (-3, 3))
+    assert tiny.parts["eyes"] == {"eyes_open": (0, 1), "smile": (0, 1)} | unlabelled
+    assert tiny.parts["background"] == unlabelled
+    assert priors.get("default").parts == {}
+    assert shown.prior(tiny).parts["hair"] == {"hair_lightness": (0, 1)} | unlabelled
+
+
+def test_a_damaged_prior_is_listed_without_its_parts(home):
+    tiny = portraitist.connect(home=home).priors.get(parts_prior.NAME)
+    file = home / "priors" / parts_prior.NAME / "generator.safetensors"
+    file.write_bytes(b"\xff" * 100)
+    with pytest.raises(PriorUnavailable):
+        _ = tiny.parts
+    assert shown.prior(tiny).parts == {}
+
+
+def test_a_composition_from_end_to_end(home):
+    prior, world = parts_prior.loaded(home), MemoryContext()
+    weights = parts_prior.weights(prior)
+    world.put(weights)
+    record = {"prior": prior.reference, "weights": parts_prior.digest(weights), "reach": parts_prior.REACH}
+    world.personas[people.persona_id(1)] = people.record(1).model_copy(update=record)
+    photo = Photo(name="group.jpg", blob=world.put(GROUP.read_bytes()))
+
+    def made(**asked):
+        return operations.run(Compose(persona_id=people.persona_id(1), **asked), world).pictures[0]
+
+    plain, changed = made(only=list(parts_prior.PARTS)), made(changes=[PartChange(part="hair", draw=3)])
+    assert people.pixels(world, plain) != people.pixels(world, changed)
+    assert changed.report.inside_parts > changed.report.outside_parts
+    without = made(changes=[PartChange(part="hair", values={"texture_1": 2.0})])
+    assert people.pixels(world, plain) != people.pixels(world, without)
+    edited = made(photo=photo, changes=[PartChange(part="skin", like=0)], like=[photo])
+    assert edited.crop and Segmentation(edited.classes).names == parts_prior.PARTS
+    recipe = recipes.read(json.loads(json.dumps(edited.report.recipe)))
+    recipes.check_persona(recipe, world.personas[people.persona_id(1)])
+    again = operations.run(recipes.request_of(recipe), world).pictures[0]
+    assert people.pixels(world, again) == people.pixels(world, edited) and again.report.recipe == edited.report.recipe
+
+
+def test_a_prior_without_labels_has_directions_all_the_same(home):
+    """As one of `portraitist train parts` is."""
+    folder = home / "priors" / parts_prior.NAME
+    about = json.loads((folder / "manifest.json").read_text())
+    del about["assets"]["parts"]
+    (folder / "manifest.json").write_text(json.dumps(about))
+    own = portraitist.connect(home=home).priors.get(parts_prior.NAME)
+    assert own.parts["eyes"] == own.parts["hair"] == dict.fromkeys(UNLABELLED, (-3, 3))
+    prior = parts_prior.loaded(home)
+    world = SimpleNamespace(priors=FolderHome(folder.parent))
+    assert compose._controls(prior, prior.generator, world).of("eyes") == list(UNLABELLED)
