@@ -25,7 +25,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     # Before torch is imported, and for every process that a test starts. Sums depend on the number of threads, so one number
-    # makes results repeatable; and two tests that run side by side do not fight for the cores.
+    # makes results repeatable; and tests that run side by side do not fight for the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("COLUMNS", "200")  # tables of the command line are made for this width from the first one on
     config.stash[SETTINGS] = settings()
