@@ -27,10 +27,10 @@ lint: install
 	$(BIN)/mypy
 	@if command -v tsc >/dev/null; then tsc -p sdk/portraitist/http/tsconfig.json; fi
 
-# Three at a time, since they wait for a third of the time. The tests of one file stay together, since they share what is costly to
-# make. Those that kill workers, fill disks and wait for it run alone.
+# Two at a time; the tests of one file stay together, since they share what is costly to make. Those that kill workers, fill disks and
+# wait for it run alone.
 unit: install redis chromium
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not chaos and not alone' $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not chaos and not alone' $(PYTEST_ARGS)
 	$(BIN)/pytest -m 'alone and not chaos' $(PYTEST_ARGS)
 
 # Installing a server needs root, so that is left to you.

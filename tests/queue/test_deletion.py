@@ -303,7 +303,7 @@ def test_a_worker_that_cannot_ask_who_was_deleted_forgets_everybody(monkeypatch)
     held = ["per_1", "per_2"]
     operations = SimpleNamespace(warm_ids=lambda: tuple(held), forget=held.remove)
     monkeypatch.setattr(settings, "current", lambda: Settings(deletions_s=0.05))
-    monkeypatch.setattr(warm_models, "FORGET_S", 0.3)
+    monkeypatch.setattr(warm_models, "FORGET_S", 2.0)
     warm_models.start(SimpleNamespace(ledger=Away(), transport=None), operations)
     time.sleep(0.15)
     assert held  # a short outage costs nothing

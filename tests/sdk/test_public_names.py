@@ -68,7 +68,7 @@ HEAVY = ("torch", "torchvision", "celery", "kombu", "numpy", "PIL", "typer", "ri
 
 
 def _loaded_by(code):
-    script = f"import sys, time; t = time.perf_counter()\n{code}\nprint(time.perf_counter() - t, *sys.modules)"
+    script = f"import sys, time; t = time.process_time()\n{code}\nprint(time.process_time() - t, *sys.modules)"
     seconds, *modules = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()
