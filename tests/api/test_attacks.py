@@ -26,11 +26,12 @@ EVIL = "https://evil.example"
 def small():
     """The same server with small limits, so that a test need not send gigabytes or wait for minutes."""
     options = Options(
-        port=0, upload_bytes=200_000, json_bytes=20_000, files=5, header_s=0.4, body_s=0.4, read_s=0.4, body_rate=1e6
+        port=0, upload_bytes=200_000, json_bytes=20_000, files=5, header_s=1.0, body_s=1.0, read_s=1.0, body_rate=1e6
     )
-    with serving(fake_backend(), options) as served:
-        with served.client() as client:
-            learn(client, "ana")
+    backend = fake_backend()
+    with serving(backend) as patient, patient.client() as client:  # a busy machine may take a second to send photos
+        learn(client, "ana")
+    with serving(backend, options) as served:
         yield served
 
 
@@ -405,7 +406,7 @@ def test_headers_that_drip(small):
                 assert time.monotonic() - began < 20
 
 
-@pytest.mark.parametrize("pause, whole", [(0.0, True), (1.2, False)])
+@pytest.mark.parametrize("pause, whole", [(0.0, True), (3.0, False)])
 def test_whoever_does_not_read(small, pause, whole):
     """Answers of some MB are asked for in one go. Without the pause, the control, all of them come: on a busy machine, once in a few."""
     times = 120
@@ -450,13 +451,13 @@ def test_without_a_key_no_body_is_read(small):
         Content_Type="multipart/form-data; boundary=x",
         Content_Length="150000",
     )
-    # Reading would take .4 s each time; a busy machine is late now and then.
-    took = [1.0]
-    while min(took) >= 0.35 and len(took) < 20:
+    # Reading would take a second each time; a busy machine is late now and then.
+    took = [2.0]
+    while min(took) >= 0.9 and len(took) < 20:
         began = time.monotonic()
         assert status(raw(small, request)) == 401
         took.append(time.monotonic() - began)
-    assert min(took) < 0.35
+    assert min(took) < 0.9
 
 
 def test_forms_that_are_none(served, api):
