@@ -43,7 +43,7 @@ class Served:
 
     def client(self, scope="admin", tenant="acme", **more):
         headers = {"Authorization": f"Bearer {self.keys[tenant, scope]}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30.0, **more)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=120.0, **more)
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def serving(backend, options=None, **more):
         yield served
     finally:
         served.running.stop()
-        thread.join(timeout=15)
+        thread.join(timeout=60)
         assert not thread.is_alive()
 
 
@@ -67,7 +67,7 @@ def _answers(url):
         return False
 
 
-def until(condition, timeout=20.0):
+def until(condition, timeout=60.0):
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if value := condition():

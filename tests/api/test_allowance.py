@@ -29,7 +29,7 @@ def key(served, ana):
     def make(jobs, url=None):
         row, secret = create_key(served.backend, "acme", "limited", "make", rate=1e6, jobs=jobs)
         headers = {"Authorization": f"Bearer {secret}"}
-        made.append(httpx.Client(base_url=url or served.url, headers=headers, timeout=60.0))
+        made.append(httpx.Client(base_url=url or served.url, headers=headers, timeout=120.0))
         return made[-1], row.id
 
     yield make

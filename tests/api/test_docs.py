@@ -35,7 +35,7 @@ def test_the_curl_examples_work(tmp_path):
         told = []
         for block in examples():
             run = subprocess.run(
-                ["bash", "-euc", block], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+                ["bash", "-euc", block], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
             )
             assert run.returncode == 0, run.stderr
             told.append(run.stdout)

@@ -218,7 +218,7 @@ def test_the_command(tmp_path):
         taken = subprocess.run([*command[:-1], address.rpartition(":")[2]], capture_output=True, text=True)
         assert taken.returncode == 1 and "choose a free port" in taken.stderr
         process.terminate()
-        assert process.wait(timeout=20) in (0, -15)
+        assert process.wait(timeout=60) in (0, -15)
     finally:
         process.kill()
         process.stdout.close()

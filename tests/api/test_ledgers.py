@@ -33,7 +33,7 @@ def redis(tmp_path):
     until(lambda: answers(ledger))
     yield ledger
     server.terminate()
-    server.wait(timeout=15)
+    server.wait(timeout=60)
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])

@@ -112,7 +112,7 @@ def test_a_session_from_its_beginning_to_its_end(served):
         say(found, do="close")
         assert heard(found, is_("ended")) == {"is": "ended", "why": "closed", "error": None}
         with pytest.raises(ConnectionClosed) as closed:
-            found.recv(timeout=30)
+            found.recv(timeout=60)
         assert closed.value.rcvd.code == 1000
 
 
@@ -130,7 +130,7 @@ def test_who_may_not(served, session):
         with socket(served, job_id, key, tenant) as found:
             assert heard(found, is_("ended"))["error"]["code"] == code
             with pytest.raises(ConnectionClosed) as closed:
-                found.recv(timeout=30)
+                found.recv(timeout=60)
             assert closed.value.rcvd.code == 4000 + status
 
 
@@ -148,7 +148,7 @@ def test_pages_of_other_sites_are_not_let_in(served, session):
 def test_who_says_nothing_is_hung_up_on(served, session, monkeypatch):
     monkeypatch.setattr(live, "HELLO_S", 0.3)
     with connect(served.url.replace("http", "ws") + f"/v1/jobs/{session}/live") as found:
-        assert json.loads(found.recv(timeout=30))["error"]["code"] == "key_missing"
+        assert json.loads(found.recv(timeout=60))["error"]["code"] == "key_missing"
 
 
 def test_a_revoked_key_ends_its_sockets(served, session, monkeypatch):

@@ -136,7 +136,7 @@ def test_the_queue_keeps_what_it_has_accepted(compose, secret_files, tmp_path):
         assert (secret_files / "queue_password").read_text() not in Path(f"/proc/{server.pid}/cmdline").read_text()
     finally:
         server.terminate()  # of the server itself, since the shell has become it
-        server.wait(timeout=15)
+        server.wait(timeout=60)
 
 
 def test_every_queue_has_workers(compose):
