@@ -16,7 +16,7 @@ import torch
 from portraitist_workers.generator.formats import nvidia, storages
 from portraitist_workers.generator.formats.unpickle import unpickle
 
-from . import HERE, drawn, semantic
+from . import HERE, drawn, semantic, thinned
 
 PICTURES = 2  # of three
 
@@ -51,6 +51,7 @@ def save(name: str, seed: int, order, tensors, outputs, **rest) -> None:
         if not torch.equal(weight, tensors[key]):
             raise ValueError(f"{key} was not drawn from seed {seed} in this order")
     kept = {k: v[:PICTURES] for k, v in outputs.items() if k != "d"}  # d: of a discriminator, which is left out
+    kept = {k: thinned(v) if k.startswith("img_") else v for k, v in kept.items()}
     np.savez_compressed(HERE / f"{name}.npz", recipe=json.dumps({"seed": seed, "drawn": rows}), **kept, **rest)
 
 
