@@ -65,7 +65,7 @@ secrets:
 demo: install
 	$(BIN)/python -m portraitist demo
 
-# The tables under docs/benchmarks; `make bench ARGS=--quick` in about 25 minutes.
+# The tables under docs/benchmarks. `make bench ARGS=--quick` only tries every program, and writes into bench/.
 bench: install
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
@@ -74,4 +74,4 @@ bench-prior: install
 	$(BIN)/python -m tests.benchmarks.bench_prior $(ARGS)
 
 clean:
-	rm -rf .stamps demo screenshots build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .stamps demo screenshots bench build dist .pytest_cache .mypy_cache .ruff_cache

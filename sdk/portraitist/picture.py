@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .atomic import write_atomically
 from .backend import Backend
@@ -139,7 +139,10 @@ class Grid(Sequence[Picture]):
         return self.read()
 
 
-def arranged(made: Pictures, shape: dict[str, Any], store: SealedStore) -> Picture | list[Picture] | Grid:
+Output: TypeAlias = Picture | list[Picture] | Grid
+
+
+def arranged(made: Pictures, shape: dict[str, Any], store: SealedStore) -> Output:
     """One picture, a list or a grid, as `targets.expanded` laid it down."""
     pictures = [Picture(result, store) for result in made.pictures]
     if shape.get("kind") == "grid":
@@ -154,7 +157,7 @@ def arranged(made: Pictures, shape: dict[str, Any], store: SealedStore) -> Pictu
 
 
 @handle_of(Pictures)
-def _of_job(backend: Backend, row: JobRow) -> Picture | list[Picture] | Grid:
+def _of_job(backend: Backend, row: JobRow) -> Output:
     made = Pictures.model_validate(backend.readable(row.persona_id, row.result))
     return arranged(made, row.shape, backend.sealed(row.persona_id))
 

@@ -14,7 +14,7 @@ import math
 import numbers
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from .attributes import ATTRIBUTES
 from .errors import InvalidRequest, OutOfRange, UnknownAttribute
@@ -25,6 +25,7 @@ GRID_STEPS = 5
 KEEP = "keep"  # as a value: stays as it is
 MOST = 1024  # pictures in one call
 Values = dict[str, float]
+Number: TypeAlias = float | Sequence[float]  # of one picture, or of several
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,19 @@
 """Every benchmark in turn: `python -m tests.benchmarks [--quick]`; further options go to the programs that know them.
 
---quick takes about 25 minutes on 2 free CPU cores; without it, with MyStyle's published 16,000 updates for each of four people,
-allow two hours.
+--quick is a smoke run: does every program still work? Its figures come of too few pictures to be compared, so its pages go to bench/,
+which git ignores. Without it the pages under docs/benchmarks are written anew. With MyStyle's published 16,000 updates for each of four
+people, allow two hours.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
+
+from .report import SMOKE
 
 PROGRAMS = {  # name: the options it takes from here
     "bench_import": (),
@@ -38,6 +42,7 @@ def main() -> None:
     for name in ("people", "preset", "threads", "work", "prior", "mystyle-seconds"):
         parser.add_argument(f"--{name}")
     args = parser.parse_args()
+    pages = {"BENCH_PAGES": str(SMOKE)} if args.quick else {}
     failed = []
     for program in args.only.split(","):
         options: list[str] = []
@@ -46,7 +51,8 @@ def main() -> None:
             options += [f"--{name}"] if value is True else [f"--{name}", value] if value else []
         begun = time.monotonic()
         print(f"== {program} {' '.join(options)}", flush=True)
-        if subprocess.run([sys.executable, "-m", f"tests.benchmarks.{program}", *options]).returncode:
+        command = [sys.executable, "-m", f"tests.benchmarks.{program}", *options]
+        if subprocess.run(command, env=os.environ | pages).returncode:
             failed.append(program)
         print(f"== {program}: {time.monotonic() - begun:.0f} s", flush=True)
     if failed:

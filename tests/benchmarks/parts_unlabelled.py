@@ -7,7 +7,6 @@ import statistics
 import torch
 from torch import Tensor
 
-from portraitist.priors.parts import UNLABELLED
 from portraitist_workers.composing.composed import change_by_place
 from portraitist_workers.composing.controls import PartControls
 from portraitist_workers.composing.factorised import factorised
@@ -18,7 +17,7 @@ ASKED = 2.0  # standard deviations
 
 def unlabelled(generator: Parts, w: Tensor) -> list[tuple[str, str, str, str]]:
     """Per part the strongest direction of shape and of texture: grey levels near the part / elsewhere."""
-    arms = factorised(generator), published(generator)
+    arms = factorised(generator), factorised(generator, published)
     rows = [
         (part, name, *(_change(generator, controls, w, part, name) for controls in arms))
         for part in generator.config.parts
@@ -36,18 +35,7 @@ def _change(generator: Parts, controls: PartControls, w: Tensor, part: str, name
     return f"{near:.1f} / {elsewhere:.2f}"
 
 
-@torch.no_grad()
-def published(generator: Parts) -> PartControls:
+def published(codes: Tensor, affine: Tensor) -> list[Tensor]:
     """Eigenvectors of A^T A (SeFa, equation 5), each as long as the codes' standard deviation along it."""
-    config, ours = generator.config, factorised(generator)
-    rng = torch.Generator().manual_seed(0)
-    codes = generator.mapping(torch.randn(1024, config.z_dim, generator=rng)).view(1024, config.codes, -1)
-    affine = torch.cat([view.weight for view in generator.local.affine_views()]).view(-1, *codes.shape[1:])
-    steps = torch.zeros_like(ours.steps).view(len(UNLABELLED), *codes.shape[1:])
-    for part in config.parts:
-        for kind, code in (("shape", config.shape_code(part)), ("texture", config.texture_code(part))):
-            axes = torch.linalg.eigh(affine[:, code].T @ affine[:, code])[1].flip(1).T
-            for number in (1, 2, 3):
-                axis = axes[number - 1]
-                steps[UNLABELLED.index(f"{kind}_{number}"), code] = axis * (codes[:, code] @ axis).std()
-    return PartControls(ours.about, steps.flatten(1), ours.readings, ours.offsets)
+    axes = torch.linalg.eigh(affine.T @ affine)[1].flip(1).T
+    return [axis * (codes @ axis).std() for axis in axes]

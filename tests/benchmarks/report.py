@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs" / "benchmarks"
+SMOKE = ROOT / "bench"  # where the whole suite's quick form leaves its pages: its figures come of too few pictures
+PAGES = Path(os.environ.get("BENCH_PAGES") or ROOT / "docs" / "benchmarks")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -24,10 +25,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def write(name: str, title: str, sections: Sequence[str], *, argv: Sequence[str] | None = None) -> Path:
     """docs/benchmarks/NAME.md from `sections` (Markdown), with the facts of this run at its head."""
-    DOCS.mkdir(parents=True, exist_ok=True)
-    path = DOCS / f"{name}.md"
+    PAGES.mkdir(parents=True, exist_ok=True)
+    path = PAGES / f"{name}.md"
     path.write_text("\n\n".join([f"# {title}", facts(argv), *sections]) + "\n")
-    print(f"wrote {path.relative_to(ROOT)}", flush=True)
+    print(f"wrote {path}", flush=True)
     return path
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from portraitist_workers.faces.image_io import to_uint8
 
-from .report import DOCS
+from .report import PAGES
 
 LABEL = 96  # px at the left of each row
 MAX_BYTES = 150_000
@@ -47,7 +47,7 @@ def save(picture: Image.Image, name: str, work: Path) -> str:
             buffer = io.BytesIO()
             small.save(buffer, "JPEG", quality=quality)
             if buffer.tell() < MAX_BYTES:
-                DOCS.mkdir(parents=True, exist_ok=True)
-                (DOCS / f"{name}.jpg").write_bytes(buffer.getvalue())
+                PAGES.mkdir(parents=True, exist_ok=True)
+                (PAGES / f"{name}.jpg").write_bytes(buffer.getvalue())
                 return f"![{name}]({name}.jpg)"
     raise ValueError(f"sheet {name} does not fit into {MAX_BYTES} bytes")

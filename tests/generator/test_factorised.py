@@ -7,8 +7,7 @@ from small_generator import parts as small
 
 from portraitist.errors import OutOfRange
 from portraitist.priors.parts import UNLABELLED
-from portraitist_workers.composing import factorised as module
-from portraitist_workers.composing.factorised import factorised
+from portraitist_workers.composing.factorised import factorised, strongest
 
 
 def styles_of(generator, code, change):
@@ -51,7 +50,7 @@ def test_the_strongest_comes_first_and_beats_chance():
 def test_numbers_that_hardly_vary_have_no_direction():
     codes = torch.randn(200, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.5, 1e-4, 0.0])
     affine = torch.eye(4) * torch.tensor([1.0, 4.0, 1e6, 1e6])
-    found = module._directions(codes, affine)
+    found = strongest(codes, affine)
     assert len(found) == 2 and found[0].abs().argmax() == 1 and found[1].abs().argmax() == 0
     assert max(direction[2:].abs().max() for direction in found) < 1e-3
     assert all(direction.abs().max() == direction.max() for direction in found)

@@ -1,7 +1,8 @@
 """Cuts the reference vectors down to what the tests need: python -m tests.reference_vectors.cut FOLDER
 
-FOLDER holds nvidia_ada_64.pkl, nvidia_ada_64.npz, rosinality_64.pt, rosinality_64.npz and ssg_network.npz, as the README describes. The
-large weights of the first two networks were drawn from a seed, in the order in which the reference code makes them; so they are left out.
+FOLDER holds nvidia_ada_64.pkl, nvidia_ada_64.npz, rosinality_64.pt, rosinality_64.npz and ssg_network.npz, as the README describes. Their
+weights were drawn from a seed, in the order in which the reference code makes them; so they are left out. Of the first two networks
+small ones are kept.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from portraitist_workers.generator.formats import nvidia, storages
 from portraitist_workers.generator.formats.unpickle import unpickle
 
-from . import HERE, drawn, semantic
+from . import HERE, drawn, semantic, thinned
 
 PICTURES = 2  # of three
 
@@ -46,11 +47,12 @@ def rosinality_order():
 
 def save(name: str, seed: int, order, tensors, outputs, **rest) -> None:
     """Write NAME.npz. Raises ValueError where a weight is not what the seed gives."""
-    rows = [[key, list(tensors[key].shape), divisor] for key, divisor in order]
+    rows = [[key, list(tensors[key].shape), divisor, 0] for key, divisor in order]
     for key, weight in drawn(seed, rows).items():
         if not torch.equal(weight, tensors[key]):
             raise ValueError(f"{key} was not drawn from seed {seed} in this order")
     kept = {k: v[:PICTURES] for k, v in outputs.items() if k != "d"}  # d: of a discriminator, which is left out
+    kept = {k: thinned(v) if k.startswith("img_") else v for k, v in kept.items()}
     np.savez_compressed(HERE / f"{name}.npz", recipe=json.dumps({"seed": seed, "drawn": rows}), **kept, **rest)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -10,32 +11,69 @@ import torch
 from portraitist_workers.generator.parts import Parts, PartsConfig
 from portraitist_workers.priors.training.parts.discriminator import DualDiscriminator
 
-SHOWN = 4  # every so manieth pixel of pictures and maps is kept
+from . import thinned, weights
+
+# What starts as a constant, 1 for scales and else 0. In this run a tenth of noise was added.
+CONSTANT = (".bias", ".modulation", ".noise.weight")
 
 
 def cut(vectors: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:
-    """What the tests need of the complete file: all weights, and each fourth pixel of what full-sized maps show."""
-    kept = {name: vectors[name] for name in vectors.files if "kernel" not in name and name != "about"}
-    for name in ("codes/rgb", "codes/seg", "part_moved/rgb", "part_dropped/rgb", "z/rgb"):
-        kept[name] = vectors[name][..., ::SHOWN, ::SHOWN]
-    for name in (
-        "part_moved/seg",
-        "part_dropped/seg",
-        "z/seg",
-        "z/coarse",
+    """What the tests need of the complete file. Raises ValueError where a weight is not what the seed gives."""
+    names = [name for name in vectors.files if vectors[name].dtype == np.float16 and "kernel" not in name]
+    rows = [[name, vectors[name].shape, *_spread(name)] for name in _order(names)]
+    kept = {"sizes": vectors["sizes"], "recipe": np.array(json.dumps({"seed": 0, "drawn": rows}))}
+    for name, weight in _rounded(kept).items():
+        if not np.array_equal(weight.numpy(), vectors[name]):
+            raise ValueError(f"{name} was not drawn from seed 0 in this order")
+    whole = (
+        "in/",
+        "codes/expanded",
+        "codes/mask_loss",
+        "d/out",
+        "d/penalty",
         "part_moved/coarse",
-        "codes/embedding_of_coords",
-    ):
-        del kept[name]
-    for name in ("codes/coarse", "codes/depths"):
-        kept[name] = vectors[name][..., ::2, ::2]
+        "part_dropped/coarse",
+    )
+    kept |= {name: vectors[name] for name in vectors.files if name.startswith(whole)}
     # what the discriminator judges has to be whole; it is what the generator makes, to the sixth digit
+    for name in ("codes/rgb", "codes/seg", "part_moved/rgb", "part_dropped/rgb", "z/rgb"):
+        kept[name] = thinned(vectors[name])
+    for name in ("codes/coarse", "codes/depths"):  # as the complete file has the other masks
+        kept[name] = vectors[name][..., ::2, ::2]
     return kept
 
 
+def _order(names: list[str]) -> list[str]:
+    """As the weights were drawn: when the networks were built, the render network block by block; then what starts as a constant."""
+    built = [name for name in names if not name.endswith(CONSTANT)]
+    blocks = [
+        f"g/render_net.{part}"
+        for n in range(3)
+        for part in (
+            *(f"convs.{2 * n + k}.weight" for k in (0, 1)),
+            *(f"noises.noise_{2 * n + k}" for k in (0, 1)),
+            *(f"{head}.{n}.conv.weight" for head in ("to_rgbs", "to_segs")),
+        )
+    ]
+    first = built.index(blocks[0])
+    built[first : first + len(blocks)] = blocks
+    return built + [name for name in names if name.endswith(CONSTANT)]
+
+
+def _spread(name: str) -> tuple[float, int]:
+    """(divisor, middle)"""
+    if name.endswith(CONSTANT):
+        return 10, int("modulation" in name)
+    return (0.01 if name.startswith("g/style") else 1), 0
+
+
+def _rounded(vectors: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """All weights as the run had them: exact in float16."""
+    return {name: weight.half().float() for name, weight in weights(vectors).items()}
+
+
 def networks(vectors: dict[str, np.ndarray]) -> tuple[Parts, DualDiscriminator]:
-    sizes = json.loads(str(vectors["sizes"]))
-    weight = lambda name: torch.from_numpy(vectors[name].astype(np.float32))  # noqa: E731
+    sizes, weight = json.loads(str(vectors["sizes"])), _rounded(vectors).__getitem__
     widths = {int(size): width for size, width in sizes["table"].items()}
     config = PartsConfig(
         sizes["size"],

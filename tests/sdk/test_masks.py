@@ -87,7 +87,7 @@ def test_what_is_no_picture_is_refused_and_a_damaged_one_left_to_the_worker():
 
 def test_enhance_refuses_before_anything_is_uploaded(monkeypatch):
     ana, kept = fake_studio().personas.create("ana", [b"1", b"2", b"3"], wait=True), []
-    monkeypatch.setattr("portraitist.persona.Uploads.add", lambda self, data: kept.append(data) or "0" * 64)
+    monkeypatch.setattr("portraitist.submission.Uploads.add", lambda self, data: kept.append(data) or "0" * 64)
     with pytest.raises(InvalidRequest, match="shapes differ"):
         ana.enhance(Image.new("RGB", (200, 150)), portraitist.Mask(drawn((150, 200))))
     assert kept == []

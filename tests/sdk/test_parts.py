@@ -32,7 +32,7 @@ def bea(studio, tmp_path, monkeypatch):
         requests.append(request)
         return submit(backend, request, **more)
 
-    monkeypatch.setattr("portraitist.persona.submit", spied)
+    monkeypatch.setattr("portraitist.verbs.base.submit", spied)
     person.asked = lambda: requests[-1]
     return person
 

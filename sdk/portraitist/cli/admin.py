@@ -15,7 +15,8 @@ from ..backend import embedded, open_backend
 from ..errors import InvalidRequest, QueueUnavailable, WaitTimeout
 from ..jobs import AnyJob, Event
 from ..operations import operation
-from ..persona import Output, Persona
+from ..persona import Persona
+from ..picture import Output
 from ..setting import setting
 from ..studio import connect
 from ..transport import EmbeddedTransport

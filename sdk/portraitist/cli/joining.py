@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from ..collages import DIRECTIONS, REGIONS, STYLED
 from ..errors import InvalidRequest
 from ..pulls import By
 from ..studio import connect
 from ..targets import Batch
+from ..verbs.collages import DIRECTIONS, REGIONS, STYLED
 from . import options
 from .ending import deliver, started
 from .options import AsJson, Face, Force, Home, NoWait, Out, Seed, Tenant

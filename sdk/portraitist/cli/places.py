@@ -13,8 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from ..errors import InvalidRequest, StorageError, printable
-from ..persona import Output
-from ..picture import FORMATS, Grid, Picture
+from ..picture import FORMATS, Grid, Output, Picture
 from ..targets import Batch
 from ..video import check_kind
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 from ..jobs import Job
 from ..photos import PhotoLike, read, stored
@@ -10,26 +10,11 @@ from ..requests import Face, Open, Strict
 from ..results import Closed
 from ..submission import Uploads, build
 from ..targets import expanded
+from ..verbs.base import Verbs
 from .photo import OpenPhoto
 
-if TYPE_CHECKING:
-    from ..backend import Backend
-    from ..persona import Reaches
-    from ..webhooks.wire import Webhook
 
-
-class Opening:
-    if TYPE_CHECKING:  # a Persona's
-        id: str
-        name: str
-        _backend: Backend
-
-        @property
-        def reach(self) -> Reaches: ...
-        def _submit(
-            self, request: Any, uploads: Uploads | None, shape: dict[str, Any], wait: bool, webhook: Webhook | None
-        ) -> Any: ...
-
+class Opening(Verbs):
     @overload
     def open(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,18 +19,6 @@ from ..generator.parts import Composition, Made, Parts, PartsConfig
 from ..generator.parts.mixing import BASE
 
 NEAR = 4 / 128  # of the side, about the parts that changed
-
-
-class Composed(Parts):
-    """A generator whose pictures are all composed in one way. It has the other's networks, and no weights of its own."""
-
-    def __init__(self, generator: Parts, composition: Composition) -> None:
-        torch.nn.Module.__init__(self)
-        self.config, self.mapping, self.composition = generator.config, generator.mapping, composition
-        self.local, self.fusion, self.render = generator.local, generator.fusion, generator.render
-
-    def make(self, w: Tensor | Sequence[Tensor], composition: Composition | None = None, **options: Any) -> Made:
-        return super().make(w, composition or self.composition, **options)
 
 
 def parts_of(generator: Generator, prior: str) -> Parts:

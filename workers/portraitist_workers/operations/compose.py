@@ -10,7 +10,7 @@ from torch import Tensor
 from portraitist import recipes
 from portraitist.errors import InvalidRequest, PriorAssetMissing
 from portraitist.requests import Compose, PartChange
-from portraitist.results import PersonaRecord, PictureReport, PictureResult, Pictures
+from portraitist.results import PictureResult, Pictures
 
 from ..composing import composed, sources
 from ..composing.controls import PartControls
@@ -19,21 +19,19 @@ from ..composing.painted import cautions, dyed, painted
 from ..detail.carry import carried
 from ..detail.mesh import seen
 from ..detail.motion import motion
-from ..editing.delivery import delivered
+from ..editing.delivery import delivered, portraits
 from ..editing.moving import moved
 from ..editing.opening import OpenedPhoto, opened
 from ..faces.edited import EditedFace
-from ..faces.image_io import to_tensor, to_uint8
-from ..generator.parts import Composition, Parts, taken
+from ..faces.image_io import to_uint8
+from ..generator.parts import Composition, Made, Parts, PartsConfig, taken
 from ..generator.parts.mixing import BASE
 from ..persona.presets import PRESETS
-from ..persona.rendering import render
 from ..persona.requests import resolve
-from ..persona.warm import PERSONAS, WarmPersona
+from ..persona.warm import PERSONAS
 from ..priors import library
 from ..priors.library import Prior
-from ..provenance.marking import mark_portrait
-from ..provenance.origin import MarkedImage, Origin
+from ..provenance.origin import Origin
 from .context import Context
 from .progress import losses
 from .synthesize import draw, set_values
@@ -80,12 +78,34 @@ def run(request: Compose, context: Context) -> Pictures:
     for change in request.changes:
         w = _changed(own, controls, w, change, others, [one.name for one in request.like])
     composition = composed.composition_of(generator, w, request.changes, request.only)
-    result = _delivered(request, person, photo, generator, composition, w, target, context, record)
-    _report(result, generator, composition, start, w, request)
+    with torch.no_grad():
+        before, after = generator.make(start), generator.make(w, composition)
+    asked, targets = [request.values], [target]
+    if photo is None:
+        [made] = portraits(person, after.image, requested=asked, targets=targets, seed=request.seed)
+    else:
+        face = _edited(request, photo, generator.config, composition, before, after)
+        [made] = delivered(
+            person, photo, [face], requested=asked, targets=targets, reach=record.reach, seed=request.seed
+        )
+        made.report.warnings += cautions(photo.scene, [change.part for change in request.changes])
+    report = made.report
+    names = {change.part for change in request.changes} | set(composition.without)
+    if BASE not in names and not request.values:
+        numbers = [generator.config.part(name) for name in names]
+        inside, outside = composed.change_by_place(before, after, numbers)
+        report.inside_parts, report.outside_parts = round(inside, 3), round(outside, 3)
     files = {blob: context.blob(blob) for blob in recipes.blobs_of(request)}
-    result.report.recipe = recipes.made(request, record, files)
-    result.report.seconds = round(time.monotonic() - begun, 3)
-    return Pictures(pictures=[result], seconds=result.report.seconds)
+    report.recipe = recipes.made(request, record, files)
+    report.seconds = round(time.monotonic() - begun, 3)
+    origin = Origin("synthesize") if request.photo is None else Origin("edit", files[request.photo.blob])
+    result = PictureResult(
+        blob=context.put_picture(made.picture, origin),
+        crop=None if photo is None else context.put_picture(made.crop, origin),
+        report=report,
+        classes=composed.class_map(after, generator.config.parts),
+    )
+    return Pictures(pictures=[result], seconds=report.seconds)
 
 
 def _controls(prior: Prior, own: Parts, context: Context) -> PartControls:
@@ -112,73 +132,15 @@ def _changed(
     return w if controls is None else controls.set(own.config, w, change.part, change.values)
 
 
-@torch.no_grad()
-def _delivered(
-    request: Compose,
-    person: WarmPersona,
-    photo: OpenedPhoto | None,
-    generator: Parts,
-    composition: Composition,
-    w: Tensor,
-    target: dict[str, float],
-    context: Context,
-    record: PersonaRecord,
-) -> PictureResult:
-    """The picture, stored: back in its photo, or a portrait of its own."""
-    making = composed.Composed(generator, composition)
-    if photo is not None and request.photo is not None:
-        origin = Origin("edit", context.blob(request.photo.blob))
-        before, after = (to_uint8(render(g, at))[0] for g, at in ((photo.generator, photo.w), (making, w[:, None])))
-        was, now = seen([before, after])
-        face = _in_photo(request, photo, generator, composition, w, carried(photo.scene, motion(was, now)))
-        [made] = delivered(
-            person,
-            photo,
-            [face],
-            requested=[request.values],
-            targets=[target],
-            reach=record.reach,
-            seed=request.seed,
-        )
-        made.report.warnings += cautions(photo.scene, [change.part for change in request.changes])
-        return PictureResult(
-            blob=context.put_picture(made.picture, origin),
-            crop=context.put_picture(made.crop, origin),
-            report=made.report,
-        )
-    portrait: MarkedImage = mark_portrait(to_uint8(render(making, w))[0])
-    images = to_tensor(portrait.pixels)
-    [report] = person.judge.reports(
-        images, person.judge.attributes(images)[0], requested=[request.values], targets=[target], seed=request.seed
-    )
-    report.mark = portrait.score
-    return PictureResult(blob=context.put_picture(portrait, Origin("synthesize")), report=report)
-
-
-def _in_photo(
-    request: Compose, photo: OpenedPhoto, generator: Parts, composition: Composition, w: Tensor, face: EditedFace
+def _edited(
+    request: Compose, photo: OpenedPhoto, config: PartsConfig, composition: Composition, before: Made, after: Made
 ) -> EditedFace:
-    """The photo's carried face, with what was changed off the face."""
-    before, after = generator.make(photo.w[:, 0]), generator.make(w, composition)
+    """The photo's pixels, carried to where the picture has them, with what was changed off the face."""
+    was, now = seen([to_uint8(made.image)[0] for made in (before, after)])
+    face = carried(photo.scene, motion(was, now))
     taken_over = [change for change in request.changes if change.like is not None or change.draw is not None]
     others = {change.part for change in taken_over if change.shape}
     others |= {*composition.without, *composition.moved, *composition.scaled}
     toned = {change.part for change in request.changes} - others
-    face = dyed(face, photo.scene, generator.config, before, after, sorted(toned))
-    return painted(face, photo.scene, generator.config, before, after, sorted(others))
-
-
-@torch.no_grad()
-def _report(
-    result: PictureResult, generator: Parts, composition: Composition, start: Tensor, w: Tensor, request: Compose
-) -> None:
-    """Adds the class map, and how much changed where."""
-    config = generator.config
-    before, after = generator.make(start), generator.make(w, composition)
-    result.classes = composed.class_map(after, config.parts)
-    names = {change.part for change in request.changes} | set(composition.without)
-    report: PictureReport = result.report
-    if BASE not in names and not request.values:
-        report.inside_parts, report.outside_parts = (
-            round(value, 3) for value in composed.change_by_place(before, after, [config.part(name) for name in names])
-        )
+    face = dyed(face, photo.scene, config, before, after, sorted(toned))
+    return painted(face, photo.scene, config, before, after, sorted(others))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -45,11 +46,24 @@ LEFT = 0.1  # share of the face that stays as it was, from which on it does
 LESS_LIKE = 0.02  # of cosine, by which a result may be less like the person than the photo as it came. The number format decides .003
 
 
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A photo of somebody, what happened to it, and what is asked."""
+
+    request: Enhance
+    model: PersonaModel
+    judge: Judge
+    chain: list[Degradation]
+    seen: Observation
+    likeness: Likeness
+    targets: dict[str, float]
+
+
 def run(request: Enhance, context: Context) -> Pictures:
     """Raises InvalidImage, FaceNotFound, InvalidRequest, UnknownAttribute, OutOfRange."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
-    person, preset = PERSONAS.load(record, context.blob, context.priors), PRESETS[record.preset]
+    person = PERSONAS.load(record, context.blob, context.priors)
     model, judge = person.model, person.judge
     targets = resolve(request.values, record.reach, strict=request.strict)
     photo = image_io.decode(context.blob(request.photo.blob), request.photo.name)
@@ -57,31 +71,22 @@ def run(request: Enhance, context: Context) -> Pictures:
     if chain == "auto":
         chain = estimate.estimate(photo, model, judge, request.photo.name, request.face)
     seen = observe(photo, chain, model, context.blob, request.photo.name, keep_size=estimated, face=request.face)
-    likeness = Likeness(judge, seen.naive)
+    case = Case(request, model, judge, chain, seen, Likeness(judge, seen.naive), targets)
     if chain:
-        found, tuned = _search(request, context, preset, model, judge, chain, seen, likeness, targets)
+        found, tuned = _search(case, context, PRESETS[record.preset])
         made = restored(render(tuned, found), found, chain, seen, model, judge)
     else:
         made = untouched(seen)
-    picture = _delivered(request, context, judge, likeness, made, seen, chain, targets)
-    if request.face is not None and likeness.before < (least := needed(model)):
-        picture.report.warnings.append(named_stranger(likeness.before, least))
+    picture = _delivered(case, context, made)
+    if request.face is not None and case.likeness.before < (least := needed(model)):
+        picture.report.warnings.append(named_stranger(case.likeness.before, least))
     picture.report.seconds = round(time.monotonic() - begun, 3)
     return Pictures(pictures=[picture], seconds=picture.report.seconds)
 
 
-def _search(
-    request: Enhance,
-    context: Context,
-    preset: Preset,
-    model: PersonaModel,
-    judge: Judge,
-    chain: list[Degradation],
-    seen: Observation,
-    likeness: Likeness,
-    targets: dict[str, float],
-) -> tuple[Tensor, Generator]:
+def _search(case: Case, context: Context, preset: Preset) -> tuple[Tensor, Generator]:
     """w_plus [1, num_ws, D] and a generator whose picture of it, degraded, is the photo."""
+    model, chain, seen = case.model, case.chain, case.seen
 
     def on_step(stage: str) -> OnStep:
         return lambda step, steps, loss: context.on_step(
@@ -89,14 +94,14 @@ def _search(
         )
 
     dtype = optimisation_dtype()
-    damage = DegradedLoss(judge.perceptual, chain, seen)
+    damage = DegradedLoss(case.judge.perceptual, chain, seen)
 
     def loss(image: Tensor, observed: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
-        return damage(image, observed, step) + likeness(back_project(image, chain, seen))
+        return damage(image, observed, step) + case.likeness(back_project(image, chain, seen))
 
     def objective(w_plus: Tensor, step: int) -> Tensor:
         value = loss(model.generator.images(w_plus, dtype=dtype), seen.observed, step).sum()
-        return value + attribute_penalty(model, w_plus, targets)
+        return value + attribute_penalty(model, w_plus, case.targets)
 
     with torch.no_grad():
         start = model.prior.encoder(seen.naive)[0] if seen.known is None else model.anchors.mean(0)
@@ -119,24 +124,16 @@ def _search(
         steps=round(preset.edit_steps * (1 + bold) / 2),
         lr=CAREFUL + bold * (EXACT - CAREFUL),
         anchors=model.anchors,
-        seed=request.seed,
+        seed=case.request.seed,
         dtype=dtype,
         on_step=on_step("tune"),
     )
     return found.w_plus, tuned
 
 
-def _delivered(
-    request: Enhance,
-    context: Context,
-    judge: Judge,
-    likeness: Likeness,
-    made: Restored,
-    seen: Observation,
-    chain: list[Degradation],
-    targets: dict[str, float],
-) -> PictureResult:
+def _delivered(case: Case, context: Context, made: Restored) -> PictureResult:
     """Pasted, marked and judged."""
+    request, judge, chain, seen = case.request, case.judge, case.chain, case.seen
     R, pixels = seen.naive.shape[-1], image_io.to_uint8(made.picture)[0]
     around = cleaned(seen.photo, chain, seen.frame.size / R)
     known = None if made.known is None else made.known[0, 0].cpu().numpy()
@@ -153,39 +150,37 @@ def _delivered(
 
     image = image_io.at_side(image_io.to_tensor(cut.pixels).to(made.picture), R)  # what is handed out is what is judged
     measured = judge.attributes(image)[0]
-    report = judge.reports(image, measured, requested=[request.values], targets=[targets], seed=request.seed)[0]
+    report = judge.reports(image, measured, requested=[request.values], targets=[case.targets], seed=request.seed)[0]
     report.consistency = round(psnr(seen.degrade(chain, image), seen.observed), 2)
     report.degradation = degrade.describe(chain)
-    report.identity_before = round(likeness.before, 4)
+    report.identity_before = round(case.likeness.before, 4)
     report.detail_of = made.detail_of
     report.outside_change, report.mark = pasted.outside_change, delivered.score
-    report.warnings += _warnings(report, made, seen, chain, likeness)
+    report.warnings += _warnings(case, report, made)
     origin = Origin("enhance", context.blob(request.photo.blob))
     return PictureResult(
         blob=context.put_picture(delivered, origin), crop=context.put_picture(cut, origin), report=report
     )
 
 
-def _warnings(
-    report: PictureReport, made: Restored, seen: Observation, chain: list[Degradation], likeness: Likeness
-) -> list[str]:
-    said = []
-    if not chain:
+def _warnings(case: Case, report: PictureReport, made: Restored) -> list[str]:
+    said, before = [], case.likeness.before
+    if not case.chain:
         said.append(
             "no damage was found: the photo comes back as it is. If it is damaged, say how: name its degradation"
         )
     side = made.share.shape[-1]
     face = made.share[..., side // 4 : side * 3 // 4, side // 4 : side * 3 // 4]
     left = float((face < 0.5).float().mean())
-    if chain and left > LEFT:
+    if case.chain and left > LEFT:
         said.append(
             f"{100 * left:.0f} % of the face stay as they were: there the persona cannot explain the photo. "
             "Another degradation may be the right one, or more photos of the person help"
         )
-    if report.identity is not None and report.identity < likeness.before - LESS_LIKE:
-        said.append(f"less like the person ({report.identity:.2f}) than the photo as it came ({likeness.before:.2f})")
-    if seen.unfilled > UNFILLED:
+    if report.identity is not None and report.identity < before - LESS_LIKE:
+        said.append(f"less like the person ({report.identity:.2f}) than the photo as it came ({before:.2f})")
+    if case.seen.unfilled > UNFILLED:
         said.append(
-            f"{100 * seen.unfilled:.0f} % of what the mask marks lies outside the square around the face: not filled"
+            f"{100 * case.seen.unfilled:.0f} % of what the mask marks lies outside the square around the face: not filled"
         )
     return said

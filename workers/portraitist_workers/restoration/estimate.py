@@ -45,8 +45,7 @@ def estimate(photo: np.ndarray, model: PersonaModel, judge: Judge, name: str, fa
         large = cv2.resize(photo, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) if factor > 1 else photo
         if min(large.shape[:2]) < 48:
             continue
-        there = None if face is None else (face[0] * factor, face[1] * factor)
-        frame, _ = locate(large, model, name, face=there)
+        frame, _ = locate(large, model, name, face=face, enlarged=factor)
         break
     chain: list[Degradation] = []
     ratio = R * factor / frame.size  # how many times too small the face is

@@ -23,16 +23,18 @@ def locate(
     name: str,
     missing: np.ndarray | None = None,
     face: Face = None,
+    enlarged: int = 1,
 ) -> tuple[Frame, tuple[Frame, ...]]:
     """The person's frame in `photo` [H, W, 3], and those of other people; `missing` [H, W] bool is True in holes. `face`: a place in
-    the face that is meant.
+    the face that is meant, in px of the photo before it was enlarged so many times.
 
     A picture that is nearly square and shows no detectable face is taken to be an aligned crop. Raises FaceNotFound, and InvalidRequest
     when no face lies at `face`.
     """
+    there = None if face is None else (face[0] * enlarged, face[1] * enlarged)
     for picture in _views(photo, missing):
         try:
-            subject = find(picture, model, name, damaged=True, face=face)
+            subject = find(picture, model, name, damaged=True, face=there)
         except FaceNotFound:
             continue
         frames = [subject.frame, *subject.others]

@@ -101,8 +101,7 @@ def observe(
             missing = mask if missing is None else missing | mask
     if missing is not None and factor > 1:
         missing = np.kron(missing, np.ones((factor, factor), bool))
-    there = None if face is None else (face[0] * factor, face[1] * factor)
-    frame, others = locate(large, model, name, missing, there)
+    frame, others = locate(large, model, name, missing, face, factor)
     known = None if missing is None else holes.known_in(missing, frame, R, enlarged=factor)
     naive = image_io.to_tensor(crop(large, frame, R)[None])
     own = frame.scaled(1 / factor)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args, overload
+from typing import Any, Literal, get_args, overload
 
-from .errors import InvalidRequest
-from .jobs import Job
-from .masks import TAKEN, check_white
-from .patches import Patches, moved_patches
-from .photos import PhotoLike, read, read_bytes, stored
-from .picture import Picture
-from .requests import (
+from ..errors import InvalidRequest
+from ..jobs import Job
+from ..masks import TAKEN, check_white
+from ..patches import Patches, moved_patches
+from ..photos import PhotoLike, read, read_bytes, stored
+from ..picture import Picture
+from ..requests import (
     Blend,
     Direction,
     Extend,
@@ -24,13 +24,10 @@ from .requests import (
     Transfer,
     Variations,
 )
-from .submission import Uploads, build
-from .targets import expanded
-from .webhooks.wire import Webhook
-
-if TYPE_CHECKING:
-    from .backend import Backend
-    from .persona import Reaches
+from ..submission import Uploads, build
+from ..targets import expanded
+from ..webhooks.wire import Webhook
+from .base import Verbs
 
 REGIONS: tuple[str, ...] = get_args(Region)
 STYLED: tuple[str, ...] = get_args(StyledRegion)
@@ -38,20 +35,7 @@ DIRECTIONS: tuple[str, ...] = get_args(Direction)
 MOST = 256  # portraits of one strip
 
 
-class Collages:
-    """The part of a `Persona` that joins pictures."""
-
-    if TYPE_CHECKING:  # a Persona's
-        id: str
-        name: str
-        _backend: Backend
-
-        @property
-        def reach(self) -> Reaches: ...
-        def _submit(
-            self, request: Any, uploads: Uploads | None, shape: dict[str, Any], wait: bool, webhook: Webhook | None
-        ) -> Any: ...
-
+class Collages(Verbs):
     @overload
     def transfer(
         self,
