@@ -286,6 +286,7 @@ class Collages:
         photo: PhotoLike,
         size: tuple[int, int],
         *,
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -296,6 +297,7 @@ class Collages:
         photo: PhotoLike,
         size: tuple[int, int],
         *,
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -305,6 +307,7 @@ class Collages:
         photo: PhotoLike,
         size: tuple[int, int],  # width and height of what comes out, px; at most four times the photo's
         *,
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,
@@ -314,7 +317,9 @@ class Collages:
 
         Raises InvalidRequest for a size that is smaller than the photo or far larger, FaceNotFound when it does not show this person."""
         uploads = Uploads(self._backend, self.id)
-        request = build(Extend, persona_id=self.id, photo=stored(uploads, *read(photo)), size=size, seed=seed)
+        request = build(
+            Extend, persona_id=self.id, photo=stored(uploads, *read(photo)), size=size, face=face, seed=seed
+        )
         return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
 
     @overload

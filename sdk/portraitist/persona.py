@@ -432,6 +432,7 @@ class Persona(Collages, Opening):
         guarded: bool = True,
         frames: int = 0,
         space: str = "w_plus",
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -448,6 +449,7 @@ class Persona(Collages, Opening):
         guarded: bool = True,
         frames: int = 0,
         space: str = "w_plus",
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -463,6 +465,7 @@ class Persona(Collages, Opening):
         guarded: bool = True,  # stop where it would no longer be the person
         frames: int = 0,  # so many pictures of the way there, in `picture.way`
         space: str = "w_plus",  # where the photo is sought, as in `edit`
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,
@@ -484,6 +487,7 @@ class Persona(Collages, Opening):
             guarded=guarded,
             frames=frames,
             space=space,
+            face=face,
             seed=seed,
         )
         if photo is not None:

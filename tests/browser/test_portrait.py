@@ -78,6 +78,7 @@ def test_another_one_and_back_by_the_history(portrait):
 
 
 def test_a_grid(portrait):
+    first = picture(portrait)
     portrait.get_by_text("Grid", exact=True).click()
     portrait.get_by_label("across").select_option("yaw")
     portrait.get_by_label("down").select_option("smile")
@@ -86,6 +87,16 @@ def test_a_grid(portrait):
     until(portrait, lambda: portrait.locator(".history li").count() == 2)
     sheet = Image.open(saved(portrait, lambda: portrait.get_by_role("button", name="Save", exact=True).click()))
     assert min(sheet.size) > 500
+    recipe = saved(portrait, lambda: portrait.get_by_role("button", name="Recipe (JSON)").click())
+    grid = picture(portrait, unlike=[first])
+    portrait.keyboard.press("Control+z")
+    picture(portrait, like=first)
+    portrait.keyboard.press("Control+Shift+z")
+    picture(portrait, like=grid)
+    portrait.get_by_role("button", name="Back to the start").click()
+    picture(portrait, like=first)
+    portrait.get_by_label("Replay a recipe").set_input_files(recipe)
+    picture(portrait, like=grid)
 
 
 def test_what_is_saved_is_signed_and_its_recipe_gives_it_again(portrait):
@@ -96,7 +107,7 @@ def test_what_is_saved_is_signed_and_its_recipe_gives_it_again(portrait):
     file = saved(portrait, lambda: portrait.keyboard.press("s"))
     assert b"c2pa" in file.read_bytes() and Image.open(file).format == "PNG"
     recipe = saved(portrait, lambda: portrait.get_by_role("button", name="Recipe (JSON)").click())
-    assert json.loads(recipe.read_text())["operation"] == "synthesize"
+    assert json.loads(recipe.read_text())["request"]["operation"] == "synthesize"
     portrait.get_by_role("button", name="Back to the start").click()
     picture(portrait, like=first)
     portrait.get_by_label("Replay a recipe").set_input_files(recipe)

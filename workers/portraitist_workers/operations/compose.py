@@ -7,7 +7,6 @@ import time
 import torch
 from torch import Tensor
 
-from portraitist import recipes
 from portraitist.errors import InvalidRequest, PriorAssetMissing
 from portraitist.requests import Compose, PartChange
 from portraitist.results import PersonaRecord, PictureReport, PictureResult, Pictures
@@ -82,8 +81,6 @@ def run(request: Compose, context: Context) -> Pictures:
     composition = composed.composition_of(generator, w, request.changes, request.only)
     result = _delivered(request, person, photo, generator, composition, w, target, context, record)
     _report(result, generator, composition, start, w, request)
-    files = {blob: context.blob(blob) for blob in recipes.blobs_of(request)}
-    result.report.recipe = recipes.made(request, record, files)
     result.report.seconds = round(time.monotonic() - begun, 3)
     return Pictures(pictures=[result], seconds=result.report.seconds)
 

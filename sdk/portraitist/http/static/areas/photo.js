@@ -1,16 +1,18 @@
 /** Photo: a photo of the person is held open. Sliders move, points are pulled, and the face follows. What is not moved stays as it is. */
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
-import { attempt, did, t, useSteps, useStore } from "../store.js";
+import { attempt, did, forget, t, useSteps, useStore } from "../store.js";
 import { Bar, Compare, Drop, Slider, html } from "../ui.js";
-import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Chooser, History, Outcome, followed, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Replay } from "../recipes.js";
 import { choiceOf } from "../faces.js";
 import { Paint, Tools, maskOf, zoomTo } from "../paint.js";
 import { PointList, Points, asked, pulled } from "../points.js";
 import { useSession } from "../session.js";
 
 const FRAME_PX = 800; // of the longer side, while it moves
-const METHODS = ["draggan", "freedrag"];
+const METHODS = ["draggan", "freedrag", "transformer"];
+const REPLAYED = ["retouch", "drag", "move", "edit"];
 /** @type {{points: import("../points.js").Point[], strokes: import("../paint.js").Stroke[]}} */
 const NOTHING = { points: [], strokes: [] };
 
@@ -29,6 +31,7 @@ export function Photo() {
   const [tool, setTool] = useState(/** @type {import("../paint.js").Tool} */ ({ kind: "points", size: 80 }));
   const [made, setMade] = useState(/** @type {any} */ (null)); // what was kept last
   const [viewed, setViewed] = useState(/** @type {any} */ (null)); // one of the history, in place of the session
+  const views = useRef(null); // owns the steps from one picture of the history to another
   const [keeping, setKeeping] = useState(/** @type {any} */ (null)); // a job
   const [hand, setHand] = useState(/** @type {Record<string, number | null>} */ ({})); // sliders that are being moved: the server's word comes later
   const drag = useRef(/** @type {{ids: number[]} | null} */ (null)); // the points that are on their way
@@ -48,6 +51,7 @@ export function Photo() {
     drag.current = null;
     setMade(null);
     setViewed(null);
+    forget(views);
   }, [source, person?.persona_id, `${face}`]);
   const told = session?.state?.faces ?? session?.error?.details?.faces;
   if (told) found.current = { of, faces: told };
@@ -61,20 +65,18 @@ export function Photo() {
   const keep = () =>
     attempt(async () => {
       const id = await session?.save();
-      if (!id) return;
-      setKeeping(await store.studio.job(id));
-      const job = await store.studio.finished(await store.studio.job(id));
-      setMade(remember(job, "retouch", { steps: session?.state.history.slice(0, session.state.at) }, { file }));
-    }).finally(() => setKeeping(null));
-  /** What a recipe makes is looked at; its photo is the server's. */
-  const replay = ({ recipe }) =>
-    attempt(async () => {
-      const job = await store.studio.replay(recipe);
-      setKeeping(job);
-      setViewed(remember(await store.studio.finished(job), "retouch", recipe.request));
-    }).finally(() => setKeeping(null));
+      if (id) setMade(remember(await followed(await store.studio.job(id), setKeeping), { file }));
+    });
+  const view = (next) => {
+    const last = viewed;
+    setViewed(next);
+    did(() => setViewed(next), () => setViewed(last), views);
+  };
+  /** What a recipe makes is looked at. */
+  const replayed = (job, _, { photo }) => view(remember(job, photo ? { file: photo } : undefined));
+  const replay = html`<${Replay} operations=${REPLAYED} look=${{ file }} onRunning=${setKeeping} onMade=${replayed} />`;
   useEffect(() => {
-    const key = (event) => store.area === "photo" && event.detail === "save" && (made ? savePicture(viewed ?? made) : keep());
+    const key = (event) => store.area === "photo" && event.detail === "save" && (viewed || made ? savePicture(viewed ?? made) : keep());
     addEventListener("studio", key);
     return () => removeEventListener("studio", key);
   });
@@ -86,9 +88,10 @@ export function Photo() {
   if (!file || !session || (session.over && session.over !== "idle" && session.over !== "gone"))
     return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} />
       ${viewed && picture && html`<img src=${picture} alt=${t("after")} /><${Outcome} made=${viewed} />`}
-      ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}<${Replay} operations=${["retouch", "drag"]} onRecipe=${replay} /></section>`;
+      ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}${replay}</section>`;
 
   const { state, frame } = session;
+  const able = store.priors.find((one) => one.name === person.prior.split("@")[0])?.assets.includes("latent_transformer"); // to move by it
   const open = state?.status === "open";
   const size = open ? { width: state.width, height: state.height } : { width: 1, height: 1 };
   const values = open ? { ...state.values, ...hand } : {};
@@ -167,7 +170,7 @@ export function Photo() {
         ? html`<p class="hint">${t(tool.kind === "points" ? "pull_hint" : "mask_hint")} ${tool.kind === "points" && html`<span class="keyboard">${t("pull_keys")}</span>`}</p>
           <label class="check"><input type="checkbox" checked=${atOnce} onChange=${(e) => setAtOnce(e.target.checked)} /> ${t("at_once")}</label>
           <label class="check"><input type="checkbox" checked=${guarded} onChange=${(e) => setGuarded(e.target.checked)} /> ${t("guarded", { name: person.name })}</label>
-          <label>${t("method")}<select value=${method} onChange=${(e) => setMethod(e.target.value)}>${METHODS.map((one) => html`<option value=${one}>${t(`method_${one}`)}</option>`)}</select></label>
+          <label>${t("method")}<select value=${method} onChange=${(e) => setMethod(e.target.value)}>${METHODS.filter((one) => one !== "transformer" || able).map((one) => html`<option value=${one}>${t(`method_${one}`)}</option>`)}</select></label>
           <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} />
           ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
         : html`<p class="hint">${t("photo_hint")}</p>
@@ -177,9 +180,9 @@ export function Photo() {
       <div class="row wrap">
         <button class="primary" disabled=${!open || !session.resting || !!keeping || !!made || !!session.over} onClick=${keep}>${t("keep")}</button>
         ${pulling && !atOnce && html`<button disabled=${!look.now.points.some(pulled)} onClick=${() => ((points.current[state.at] = look.kept().points), pull(look.now.points))}>${t("pull_go")}</button>`}
-        ${viewed && html`<button class="quiet" onClick=${() => setViewed(null)}>${t("back_to_work")}</button>`}
-        <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button><${Replay} operations=${["retouch", "drag"]} onRecipe=${replay} /></div>
+        ${viewed && html`<button class="quiet" onClick=${() => view(null)}>${t("back_to_work")}</button>`}
+        <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button>${replay}</div>
       <${Outcome} made=${viewed ?? made} /></div>
-    <${History} operations=${["retouch"]} current=${viewed} onOpen=${setViewed} />
+    <${History} operations=${REPLAYED} current=${viewed} onOpen=${view} />
   </section>`;
 }
