@@ -110,7 +110,11 @@ def test_several_come_back_as_they_were(ana, studio):
     grid = ana.synthesize(yaw=[-5, 5, 7], smile=[0, 1], pitch=2)
     again = studio.replay(grid[1, 2].recipe)
     assert isinstance(again, Grid) and (again.columns, again.rows) == (grid.columns, grid.rows)
-    assert len(studio.replay(ana.synthesize(n=3)[2].recipe)) == len(studio.replay(ana.edit(photo(), yaw=[1, 2, 3])[0].recipe)) == 3
+    assert (
+        len(studio.replay(ana.synthesize(n=3)[2].recipe))
+        == len(studio.replay(ana.edit(photo(), yaw=[1, 2, 3])[0].recipe))
+        == 3
+    )
     assert len(studio.replay(ana.variations(photo(), n=4)[3].recipe)) == 4
     moved = ana.edit(photo(), yaw=3, frames=2)
     assert len(studio.replay(moved.recipe).way) == 2
@@ -148,4 +152,4 @@ def test_on_the_command_line(cli, tmp_path):
     ):
         (tmp_path / f"{name}.json").write_text(json.dumps(made.recipe))
         code, _, err = cli("replay", f"{name}.json")
-        assert code == 0 and files <= {path.name for path in tmp_path.iterdir()}, err
+        assert code == 0 and files <= {path.name for path in tmp_path.rglob("*.png")}, err

@@ -41,7 +41,11 @@ def mask():
 # By operation: what is asked for, given the photo, another one, and a mask's blob.
 ASKED = {
     "synthesize": lambda photo, other, mask: Synthesize(
-        **PERSON, values=[{"yaw": 3.0, "smile": 0.1}, {"yaw": 9.0, "smile": 0.1}], columns=2, same_person_state=True, seed=3
+        **PERSON,
+        values=[{"yaw": 3.0, "smile": 0.1}, {"yaw": 9.0, "smile": 0.1}],
+        columns=2,
+        same_person_state=True,
+        seed=3,
     ),
     "edit": lambda photo, other, mask: Edit(**PERSON, photo=photo, values=[{"smile": 0.8}], pinned=["mouth_open"]),
     "transfer": lambda photo, other, mask: Transfer(**PERSON, photo=photo, like=other, region=None, mask=mask),
@@ -50,7 +54,9 @@ ASKED = {
     "restyle": lambda photo, other, mask: Restyle(**PERSON, photo=photo, style="toon", region="hair"),
     "extend": lambda photo, other, mask: Extend(**PERSON, photo=photo, size=(700, 700)),
     "strip": lambda photo, other, mask: Strip(**PERSON, values=[{"yaw": -5.0}, {"yaw": 5.0}]),
-    "enhance": lambda photo, other, mask: Enhance(**PERSON, photo=photo, degradation=[GaussianBlur(2.0), Mask(mask)], seed=2),
+    "enhance": lambda photo, other, mask: Enhance(
+        **PERSON, photo=photo, degradation=[GaussianBlur(2.0), Mask(mask)], seed=2
+    ),
 }
 
 

@@ -7,14 +7,18 @@ import { Chooser, History, Outcome, followed, limitsOf, remember, savePicture, u
 import { Replay } from "../recipes.js";
 import { choiceOf } from "../faces.js";
 import { Paint, Tools, maskOf, zoomTo } from "../paint.js";
-import { PointList, Points, asked, pulled } from "../points.js";
+import { PointList, Points, asked, inSquare, pulled } from "../points.js";
 import { useSession } from "../session.js";
 
 const FRAME_PX = 800; // of the longer side, while it moves
 const METHODS = ["draggan", "freedrag", "transformer"];
 const REPLAYED = ["retouch", "drag", "move", "edit"];
+/** @typedef {import("../points.js").Place} Place */
 /** @type {{points: import("../points.js").Point[], strokes: import("../paint.js").Stroke[]}} */
 const NOTHING = { points: [], strokes: [] };
+
+/** @param {import("../points.js").Point[]} points */
+const growth = (points) => points.map((one) => one.grow).join();
 
 export function Photo() {
   const store = useStore();
@@ -34,7 +38,9 @@ export function Photo() {
   const views = useRef(null); // owns the steps from one picture of the history to another
   const [keeping, setKeeping] = useState(/** @type {any} */ (null)); // a job
   const [hand, setHand] = useState(/** @type {Record<string, number | null>} */ ({})); // sliders that are being moved: the server's word comes later
-  const drag = useRef(/** @type {{ids: number[]} | null} */ (null)); // the points that are on their way
+  const drag = useRef(/** @type {{ids: number[], grow: string} | null} */ (null)); // the points that are on their way
+  const way = useRef(/** @type {{at: number, ids: number[], from: Place[], to: Place[], share: number} | null} */ (null)); // of the last pull: whence, and whereto at full strength
+  const [strength, setStrength] = useState(1); // how far along it
   const points = useRef(/** @type {Record<number, import("../points.js").Point[]>} */ ({})); // as they were at each place of the session's history
   const source = useFile(file);
   const picture = useUrl(viewed?.picture ?? null);
@@ -49,6 +55,7 @@ export function Photo() {
     look.renew(NOTHING);
     points.current = {};
     drag.current = null;
+    way.current = null;
     setMade(null);
     setViewed(null);
     forget(views);
@@ -111,28 +118,50 @@ export function Photo() {
   /** Pull the points as they are now. */
   const pull = (list) => {
     changed();
-    drag.current = { ids: list.map((one) => one.id) };
+    drag.current = { ids: list.map((one) => one.id), grow: growth(list) };
+    way.current = { at: state.at + 1, ids: drag.current.ids, from: list.map((one) => one.handle), to: list.map((one) => one.to), share: 1 };
+    setStrength(1);
     session.send({ do: "drag", points: asked(list), method, guarded, ...(look.now.strokes.length ? { mask: maskOf(look.now.strokes, size).split(",")[1] } : {}) });
   };
   const movePoints = (list) => {
     setViewed(null);
     const going = drag.current;
-    const same = going && going.ids.length === list.length && list.every((one, n) => one.id === going.ids[n]);
-    if (atOnce && same) session.send({ do: "aim", to: list.map((one) => one.to) });
-    else if (atOnce && list.some(pulled) && list.length >= look.now.points.length) {
+    const same = going && going.ids.length === list.length && list.every((one, n) => one.id === going.ids[n]) && growth(list) === going.grow;
+    if (atOnce && same) {
+      if (way.current) way.current.to = list.map((one) => one.to);
+      session.send({ do: "aim", to: list.map((one) => one.to) });
+    } else if (atOnce && list.some(pulled) && list.length >= look.now.points.length) {
       points.current[state.at] = look.kept().points;
       // Those that were still on their way begin where they are.
       list = list.map((one) => ({ ...one, handle: frame?.points[going?.ids.indexOf(one.id) ?? -1]?.at ?? one.handle }));
       pull(list);
     }
-    look.show((now) => ({ ...now, points: list }));
+    showPoints(list);
   };
+  const last = state?.history[state.at - 1]?.do === "drag" && way.current?.at === state.at ? way.current : null; // what can go farther, or less far
+  const goTo = (share) => {
+    const pull = way.current;
+    if (!pull) return;
+    changed();
+    setStrength(share);
+    drag.current = { ids: pull.ids, grow: "" };
+    const between = (n) => /** @type {Place} */ (pull.to[n].map((v, axis) => pull.from[n][axis] + share * (v - pull.from[n][axis])));
+    session.send({ do: "aim", to: pull.to.map((_, n) => inSquare(between(n), state.corners)[0]) });
+  };
+  const goneTo = (next) => {
+    if (!last) return;
+    const before = last.share;
+    const go = (share) => ((last.share = share), goTo(share));
+    go(next);
+    did(() => go(next), () => go(before), views);
+  };
+  const showPoints = (list) => look.show((now) => ({ ...now, points: list }));
   const donePoints = () => (drag.current ? undefined : look.commit());
   session.onLanded = ({ points: ended }) => {
     const ids = drag.current?.ids ?? [];
     drag.current = null;
     const landed = (one) => ended[ids.indexOf(one.id)];
-    look.settle((now) => ({ ...now, points: now.points.map((one) => (landed(one) ? { ...one, handle: landed(one).reached, to: landed(one).reached, landed: true } : one)) }));
+    look.settle((now) => ({ ...now, points: now.points.map((one) => (landed(one) ? { ...one, handle: landed(one).reached, to: landed(one).reached, grow: 0, landed: true } : one)) }));
     points.current[session.state.at] = look.latest().points;
   };
   session.onDropped = () => {
@@ -155,7 +184,7 @@ export function Photo() {
     <div class="stage" aria-busy=${busy}>
       ${pulling && open && !viewed
         ? html`<${Paint} key=${source} source=${now} alt=${file.name} label=${t("mask_hint")} size=${size} strokes=${look.now.strokes} tool=${tool} zoom=${zoom} onStrokes=${(strokes) => look.commit({ ...look.now, strokes })}>
-            <${Points} points=${look.now.points} landmarks=${tool.kind === "points" && session.resting ? session.parts : {}} ended=${shown} corners=${state.corners} size=${size} active=${tool.kind === "points"} onMove=${movePoints} onDone=${donePoints} /></${Paint}>`
+            <${Points} points=${look.now.points} landmarks=${tool.kind === "points" && session.resting ? session.parts : {}} ended=${shown} corners=${state.corners} size=${size} active=${tool.kind === "points"} onMove=${movePoints} onShow=${showPoints} onDone=${donePoints} /></${Paint}>`
         : html`<${Compare} key=${viewed ? "viewed" : source} before=${viewed ? (viewed.look ? otherSource || source : picture) : source} after=${now} zoom=${zoom} start=${viewed ? 50 : 0}>${!viewed && which.marks}</${Compare}>`}
       ${(!open || keeping) && !session.over && html`<span class="busy">${t(keeping ? "working" : state?.status === "waiting" ? "stage_starting" : "opening")}</span>`}
       <${Tools} tool=${tool} kinds=${pulling ? ["points", "brush", "eraser"] : []} onTool=${setTool} onClear=${() => look.commit({ ...look.now, strokes: [] })}>
@@ -171,7 +200,8 @@ export function Photo() {
           <label class="check"><input type="checkbox" checked=${atOnce} onChange=${(e) => setAtOnce(e.target.checked)} /> ${t("at_once")}</label>
           <label class="check"><input type="checkbox" checked=${guarded} onChange=${(e) => setGuarded(e.target.checked)} /> ${t("guarded", { name: person.name })}</label>
           <label>${t("method")}<select value=${method} onChange=${(e) => setMethod(e.target.value)}>${METHODS.filter((one) => one !== "transformer" || able).map((one) => html`<option value=${one}>${t(`method_${one}`)}</option>`)}</select></label>
-          <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} />
+          <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} onMove=${movePoints} onShow=${showPoints} onDone=${donePoints} />
+          ${last && html`<label class="ranged"><span>${t("how_far")}</span><span class="value">${Math.round(100 * strength)} %</span><input type="range" min="0" max="1.5" step="0.05" value=${strength} onInput=${(e) => goTo(Number(e.target.value))} onChange=${(e) => goneTo(Number(e.target.value))} /></label>`}
           ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
         : html`<p class="hint">${t("photo_hint")}</p>
           ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" disabled=${!open} reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
