@@ -138,7 +138,7 @@ export function Photo() {
     }
     showPoints(list);
   };
-  const last = state?.history[state.at - 1]?.do === "drag" && way.current?.at === state.at ? way.current : null; // what can go farther, or less far
+  const last = open && state.history[state.at - 1]?.do === "drag" && way.current?.at === state.at ? way.current : null; // what can go farther, or less far
   const goTo = (share) => {
     const pull = way.current;
     if (!pull) return;
@@ -149,10 +149,10 @@ export function Photo() {
     session.send({ do: "aim", to: pull.to.map((_, n) => inSquare(between(n), state.corners)[0]) });
   };
   const goneTo = (next) => {
-    if (!last) return;
+    if (!last || next === last.share) return;
     const before = last.share;
     const go = (share) => ((last.share = share), goTo(share));
-    go(next);
+    last.share = next;
     did(() => go(next), () => go(before), views);
   };
   const showPoints = (list) => look.show((now) => ({ ...now, points: list }));
