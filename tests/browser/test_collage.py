@@ -64,7 +64,7 @@ def test_a_photo_with_more_around_it(page):
     page.get_by_label("Width, px").fill("10")  # less than the photo has
     page.get_by_label("Width, px").press("Tab")
     until(page, lambda: page.get_by_label("Width, px").input_value() == str(width))
-    page.keyboard.press("Control+z")
+    page.get_by_role("button", name="Undo").click()
     picture(page, where=".stage:visible img.sheet")
 
 
