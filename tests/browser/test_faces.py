@@ -222,7 +222,7 @@ def test_moved_by_the_transformer(visitor, photo):
     first = picture(photo, where=".paint:visible .sheet > img")
     photo.get_by_label("Method").select_option("transformer")
     photo.get_by_label("Add a part of the face").select_option("nose")
-    photo.get_by_role("button", name="Point 1").press("Shift+ArrowRight")
+    photo.get_by_role("button", name="Point 1:").press("Shift+ArrowRight")
     picture(photo, where=".paint:visible .sheet > img", unlike=[first])
     keep(photo)
     left, right = changed(photo)

@@ -72,7 +72,7 @@ def test_a_worker_that_is_killed_while_a_photo_is_open(chromium, restarted):
     for seen in (second, first):  # nothing of the history is lost
         page.keyboard.press("Control+z")
         picture(page, where=shown, like=seen)
-    assert page.get_by_role("alert").count() == 0 and not visitor.faults
+    assert page.get_by_role("alert").count() == 0 and visitor.expected("401") == 1 and not visitor.faults
     visitor.close()
 
 
@@ -88,7 +88,8 @@ def test_a_worker_that_is_killed_while_it_draws(chromium, restarted):
     variants = page.get_by_role("list", name="Variations").get_by_role("button")
     until(page, lambda: variants.count() == 12)
     [row] = [one for one in embedded(restarted.home).of("default").ledger.jobs() if one.operation == "variations"]
-    assert row.attempts == 2 and page.get_by_role("alert").count() == 0 and not visitor.faults
+    assert row.attempts == 2 and page.get_by_role("alert").count() == 0
+    assert visitor.expected("401") == 1 and not visitor.faults  # before the key was entered
     visitor.close()
 
 
