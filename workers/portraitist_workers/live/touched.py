@@ -98,13 +98,15 @@ class Touched:
             self._canvas.check_place(number, "target", place)
 
     def preview(self, steps: Steps, *, anew: bool = True) -> Iterator[Shot]:
-        way = tuple(legs(steps))
+        if anew:  # at once: an aim may come before the first frame
+            self._drag = None
+        return self._shots(tuple(legs(steps)))
+
+    def _shots(self, way: Way) -> Iterator[Shot]:
         if not way:
             return
         base = self._standing(way[:-1])
         if isinstance(way[-1], DragStep):
-            if anew:
-                self._drag = None
             yield from self._follow(way[-1], base)
         else:
             self._drag = None

@@ -146,7 +146,8 @@ export function Photo() {
     setStrength(share);
     drag.current = { ids: pull.ids, grow: "" };
     const between = (n) => /** @type {Place} */ (pull.to[n].map((v, axis) => pull.from[n][axis] + share * (v - pull.from[n][axis])));
-    session.send({ do: "aim", to: pull.to.map((_, n) => inSquare(between(n), state.corners)[0]) });
+    // At full strength the very numbers of before, which give the very picture.
+    session.send({ do: "aim", to: share === 1 ? pull.to : pull.to.map((_, n) => inSquare(between(n), state.corners)[0]) });
   };
   const goneTo = (next) => {
     if (!last || next === last.share) return;
