@@ -46,8 +46,10 @@ def test_a_blend_and_what_goes_without_photos(page):
     picture(page, where=".stage:visible img.face", like=first)
 
 
-def test_a_photo_with_more_around_it(page):
-    area(page, "Collage").get_by_role("button", name="Wider").click()
+def test_a_photo_with_more_around_it(visit):
+    visitor = visit()
+    page = area(visitor.page, "Collage")
+    page.get_by_role("button", name="Wider").click()
     drop(page, page.locator(".place .drop"), NEW)
     page.get_by_role("img", name=NEW.name).wait_for()
     with Image.open(NEW) as photo:
@@ -61,6 +63,9 @@ def test_a_photo_with_more_around_it(page):
     left = (round(1.5 * width) - width) // 2
     assert wide.shape == (height + 100, round(1.5 * width), 3)
     assert (wide[100:, left : left + width] == np.asarray(Image.open(NEW).convert("RGB"))).all()
+    for size in ("phone", "desktop"):
+        visitor.resize(size)
+        visitor.shot(f"collage-wider-{size}")
     page.get_by_label("Width, px").fill("10")  # less than the photo has
     page.get_by_label("Width, px").press("Tab")
     until(page, lambda: page.get_by_label("Width, px").input_value() == str(width))

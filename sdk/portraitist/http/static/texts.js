@@ -46,7 +46,7 @@ export const TEXTS = {
     // points
     how: "How", sliders: "Sliders", pull: "Pull points", tools: "Tools", zoom: "Near the face", points: "Points", pull_go: "Pull", stop: "Stop", held: "{at}: held", at_once: "Pull while the pointer moves", keep: "Keep this picture", opening: "Opening the photo…", back_to_work: "Back to the open photo",
     session_over: "Nothing was changed for a while, so the photo was closed.", open_again: "Open it again",
-    pull_hint: "Press on the face, move, let go: that is a point. A press alone holds a place. The wheel over a point makes what lies around it bigger or smaller.", pull_keys: "With the keyboard: Tab to a point, arrows move its target, with Alt its handle, + and - make what lies around it bigger or smaller, Delete removes it.", grow: "Bigger or smaller around it", how_far: "How far the last pull goes",
+    pull_hint: "Press on the face, move, let go: that is a point. A press alone holds a place.", pull_keys: "The wheel over a point makes what lies around it bigger or smaller. With the keyboard: Tab to a point, arrows move its target, with Alt its handle, + and - do as the wheel, Delete removes it.", grow: "Bigger or smaller around it", how_far: "How far the last pull goes",
     mask_hint: "Paint what may move. Without paint, everything may.",
     point_at: "Point {n}: from {from} to {to}", point_add: "Add a part of the face", point_remove: "Remove point {n}", px_left: "{n} px left", sure: "match {p} %", sure_hint: "How far what lies around the point still looks as it did", point_n: "point {n}",
     method: "Method", method_transformer: "latent transformer", method_draggan: "DragGAN: quick, and exact", method_freedrag: "FreeDrag: slower, and tracks nothing", guarded: "Stop where it would no longer be {name}",
@@ -126,7 +126,7 @@ export const TEXTS = {
     guess: "照片中没有的部分按此人的样子补全。它不能作为任何证据。",
     how: "方式", sliders: "滑块", pull: "拖动点", tools: "工具", zoom: "靠近面部", points: "点", pull_go: "拖动", stop: "停止", held: "{at}：固定", at_once: "随指针移动立即拖动", keep: "保留此图", opening: "正在打开照片…", back_to_work: "回到打开的照片",
     session_over: "一段时间没有改动，照片已关闭。", open_again: "重新打开",
-    pull_hint: "在脸上按下、移动、松开，就是一个点。只按一下则固定该处。在点上转动滚轮可放大或缩小周围。", pull_keys: "用键盘：Tab 选点，方向键移动目标，加 Alt 移动起点，+ 和 - 放大或缩小周围，Delete 删除。", grow: "周围放大或缩小", how_far: "上次拖动的幅度",
+    pull_hint: "在脸上按下、移动、松开，就是一个点。只按一下则固定该处。", pull_keys: "在点上转动滚轮可放大或缩小周围。用键盘：Tab 选点，方向键移动目标，加 Alt 移动起点，+ 和 - 同滚轮，Delete 删除。", grow: "周围放大或缩小", how_far: "上次拖动的幅度",
     mask_hint: "涂抹可以移动的部分。不涂则全部可动。",
     point_at: "点 {n}：从 {from} 到 {to}", point_add: "添加面部部位", point_remove: "删除点 {n}", px_left: "还差 {n} 像素", sure: "吻合 {p} %", sure_hint: "该点周围与原来有多相像", point_n: "点 {n}",
     method: "方法", method_transformer: "潜变换器", method_draggan: "DragGAN：快而准", method_freedrag: "FreeDrag：较慢，不做跟踪", guarded: "不再像 {name} 时停止",
