@@ -66,6 +66,32 @@ def test_beyond_the_reach_it_says_what_is_shown(portrait):
     until(portrait, lambda: slider.get_attribute("aria-valuetext") == "free")
 
 
+def test_the_reach_is_drawn_with_what_photos_show_and_their_holes(portrait):
+    shown = {"photos_low": -20.0, "photos_high": 15.0, "holes": [[-5.0, 5.0]]}
+
+    def answered(route):
+        answer = route.fetch()
+        told = answer.json()
+        for reach in (reach for person in told["items"] for reach in person["reach"] if reach["attribute"] == "yaw"):
+            reach |= shown
+        route.fulfill(response=answer, json=told)
+
+    portrait.route("**/v1/personas?**", answered)
+    portrait.reload()
+    area(portrait, "Portrait")
+    slider = portrait.get_by_role("slider", name="turn")
+    track = portrait.locator(".slider", has=slider).locator(".marks")
+    low, high = (float(slider.get_attribute(name)) for name in ("min", "max"))
+
+    def drawn(name):
+        whole, part = track.bounding_box(), track.locator(f".{name}").bounding_box()
+        ends = part["x"], part["x"] + part["width"]
+        return [low + (high - low) * (x - whole["x"]) / whole["width"] for x in ends]
+
+    assert drawn("reach") == pytest.approx([-25, 25], abs=0.5)
+    assert drawn("photos") == pytest.approx([-20, 15], abs=0.5) and drawn("hole") == pytest.approx([-5, 5], abs=0.5)
+
+
 def test_another_one_and_back_by_the_history(portrait):
     first = picture(portrait)
     portrait.get_by_role("button", name="Another one").click()
