@@ -193,9 +193,11 @@ def test_how_far_a_pull_goes_is_changed_afterwards_and_undone(pulling):
     picture(pulling, where=SHOWN, like=full)
     pulling.keyboard.press("Control+Shift+z")
     picture(pulling, where=SHOWN, like=some)
-    for _ in range(2):  # how far, and the pull
+    pull(pulling, MOUTH, (MOUTH[0] - 4, MOUTH[1] - 5))  # another one, and back over both
+    picture(pulling, where=SHOWN, unlike=[first, full, some])
+    for seen in (some, full, first):
         pulling.keyboard.press("Control+z")
-    picture(pulling, where=SHOWN, like=first)
+        picture(pulling, where=SHOWN, like=seen)
     assert pulling.get_by_role("slider", name="How far the last pull goes").count() == 0
 
 

@@ -139,10 +139,10 @@ export function Photo() {
     showPoints(list);
   };
   const last = open && state.history[state.at - 1]?.do === "drag" && way.current?.at === state.at ? way.current : null; // what can go farther, or less far
-  const goTo = (share) => {
-    const pull = way.current;
-    if (!pull) return;
+  /** @param {any} pull @param {number} share */
+  const goTo = (pull, share) => {
     changed();
+    way.current = pull;
     setStrength(share);
     drag.current = { ids: pull.ids, grow: "" };
     const between = (n) => /** @type {Place} */ (pull.to[n].map((v, axis) => pull.from[n][axis] + share * (v - pull.from[n][axis])));
@@ -152,7 +152,7 @@ export function Photo() {
   const goneTo = (next) => {
     if (!last || next === last.share) return;
     const before = last.share;
-    const go = (share) => ((last.share = share), goTo(share));
+    const go = (share) => goTo(last, (last.share = share));
     last.share = next;
     did(() => go(next), () => go(before), views);
   };
@@ -202,7 +202,7 @@ export function Photo() {
           <label class="check"><input type="checkbox" checked=${guarded} onChange=${(e) => setGuarded(e.target.checked)} /> ${t("guarded", { name: person.name })}</label>
           <label>${t("method")}<select value=${method} onChange=${(e) => setMethod(e.target.value)}>${METHODS.filter((one) => one !== "transformer" || able).map((one) => html`<option value=${one}>${t(`method_${one}`)}</option>`)}</select></label>
           <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} onMove=${movePoints} onShow=${showPoints} onDone=${donePoints} />
-          ${last && html`<label class="ranged"><span>${t("how_far")}</span><span class="value">${Math.round(100 * strength)} %</span><input type="range" min="0" max="1.5" step="0.05" value=${strength} onInput=${(e) => goTo(Number(e.target.value))} onChange=${(e) => goneTo(Number(e.target.value))} /></label>`}
+          ${last && html`<label class="ranged"><span>${t("how_far")}</span><span class="value">${Math.round(100 * strength)} %</span><input type="range" min="0" max="1.5" step="0.05" value=${strength} onInput=${(e) => goTo(last, Number(e.target.value))} onChange=${(e) => goneTo(Number(e.target.value))} /></label>`}
           ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
         : html`<p class="hint">${t("photo_hint")}</p>
           ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" disabled=${!open} reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
