@@ -110,6 +110,7 @@ def test_a_grid(portrait):
     portrait.get_by_label("down").select_option("smile")
     portrait.get_by_role("button", name="Make a grid").click()
     portrait.locator(".stage img.sheet").wait_for()
+    until(portrait, lambda: portrait.locator(".stage img.sheet").bounding_box()["height"] > 500)
     until(portrait, lambda: portrait.locator(".history li").count() == 2)
     sheet = Image.open(saved(portrait, lambda: portrait.get_by_role("button", name="Save", exact=True).click()))
     assert min(sheet.size) > 500
