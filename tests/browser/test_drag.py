@@ -183,12 +183,17 @@ def test_a_pull_is_stopped_on_its_way(pulling):
     assert x is None or x > 200
 
 
-def test_how_far_a_pull_goes_is_changed_afterwards_and_undone(pulling):
+def test_how_far_a_pull_goes_is_changed_afterwards_and_undone(visit):
+    visitor = visit()
+    pulling = opened(visitor.page)
     first = picture(pulling, where=SHOWN)
     pull(pulling, (242, 398), (250, 398))
     full = picture(pulling, where=SHOWN, unlike=[first])
     slide(pulling.get_by_role("slider", name="How far the last pull goes"), 0.4)
     some = picture(pulling, where=SHOWN, unlike=[first, full])
+    for size in ("phone", "desktop"):
+        visitor.resize(size)
+        visitor.shot(f"drag-strength-{size}")
     pulling.keyboard.press("Control+z")
     picture(pulling, where=SHOWN, like=full)
     pulling.keyboard.press("Control+Shift+z")
