@@ -132,6 +132,11 @@ def test_an_aim_that_comes_before_the_first_frame():
     engine.preview([step(66), step(66, 64)])  # nobody has looked at it yet
     shot = next(engine.preview([step(66), step(67, 64)], anew=False))
     assert [point["to"][0] for point in shot.points] == pytest.approx([67, 64], abs=0.1)
+    engine.settle([step(66)], lambda: None)  # undone
+    (point,) = next(engine.preview([step(65)], anew=False)).points
+    assert point["to"][0] == pytest.approx(65, abs=0.1)
+    engine.settle([step(65), step(67, 64)], lambda: None)  # done again
+    assert len(next(engine.preview([step(65), step(68, 64)], anew=False)).points) == 2
     engine.close()
 
 
