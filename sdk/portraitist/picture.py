@@ -33,6 +33,7 @@ class Picture:
         self.report: PictureReport = result.report
         self.way: list[Picture] = []  # drag, move, edit: pictures of the way there, the first as it was
         self._result, self._store = result, store
+        self._recipe = result.report.recipe
 
     def read(self) -> bytes:
         """The PNG file. NotFound once the persona was deleted."""
@@ -50,13 +51,14 @@ class Picture:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """How to make it again, as JSON (`studio.replay`). Raises InvalidRequest where there is none."""
-        if self.report.recipe is None:
+        """How to make it again, as JSON (`studio.replay`): of one of several, how to make all of them. Raises InvalidRequest where there
+        is none."""
+        if self._recipe is None:
             raise InvalidRequest(
-                "this picture has no recipe: only drags, moves, compositions of parts and live sessions have one",
+                "this picture has no recipe: it is one of the way to another, which has it, or was made by an older version",
                 param="recipe",
             )
-        return self.report.recipe
+        return self._recipe
 
     @cached_property
     def segmentation(self) -> Segmentation:
@@ -145,6 +147,9 @@ Output: TypeAlias = Picture | list[Picture] | Grid
 def arranged(made: Pictures, shape: dict[str, Any], store: SealedStore) -> Output:
     """One picture, a list or a grid, as `targets.expanded` laid it down."""
     pictures = [Picture(result, store) for result in made.pictures]
+    if shape.get("kind") != "way":
+        for picture in pictures[1:]:
+            picture._recipe = pictures[0].report.recipe
     if shape.get("kind") == "grid":
         if made.sheet is None:
             raise NotFound("this grid was made without its sheet, by an older version; make it again", param="grid")

@@ -1,7 +1,7 @@
 """How a picture was made, as JSON: enough to make it again, bit for bit, on the device that made it.
 
 A recipe is data. Reading one checks it and runs nothing. It names a persona and holds no photo: photos are those that the persona's
-earlier job was given, or they are given again.
+earlier job was given, or they are given again. Every operation that makes pictures has recipes, by way of its row in the table.
 """
 
 from __future__ import annotations
@@ -9,33 +9,33 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from .backend import Backend
+from .degradations import Mask
 from .errors import InvalidRequest, NotFound, printable
 from .ledger import JobRow
+from .operations import OPERATIONS, operation
 from .photos import PhotoLike, read_bytes
-from .requests import Compose, Drag, DragStep, Move, Photo, Retouch
+from .requests import Drag, DragStep, Edit, Enhance, Photo, Retouch, Synthesize, Transfer, Variations
 from .results import PersonaRecord
 from .submission import Uploads, submit
 
 VERSION = 1
 LARGEST = 2**20  # bytes of a recipe's file
 Recipe = dict[str, Any]
-Replayed = Compose | Drag | Move | Retouch
-_REPLAYED: dict[str, type[Replayed]] = {"compose": Compose, "drag": Drag, "move": Move, "retouch": Retouch}
 
 
-def made(request: Replayed, record: PersonaRecord, files: Mapping[str, bytes]) -> Recipe:
-    """Of a picture that `request` gave with the persona as `record` says. files: each blob of the request, and what is in it."""
+def made(request: Any, record: PersonaRecord, read: Callable[[str], bytes]) -> Recipe:
+    """Of the pictures that `request` gave with the persona as `record` says. read: what is in a blob of the request."""
     body = {
         "recipe": VERSION,
         "request": request.model_dump(mode="json"),
-        "files": {blob: hashlib.sha256(data).hexdigest() for blob, data in files.items()},
+        "files": {blob: hashlib.sha256(read(blob)).hexdigest() for blob in blobs_of(request)},
         "prior": record.prior,
         "weights": record.weights,
     }
@@ -61,7 +61,11 @@ def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Recipe:
             param="recipe",
         )
     body = {name: value for name, value in source.items() if name != "checksum"}
-    if source.get("checksum") != _checksum(body):
+    try:
+        checksum = _checksum(body)
+    except ValueError as error:
+        raise _refusal(f"this recipe holds what is no number ({error})") from error
+    if source.get("checksum") != checksum:
         raise InvalidRequest(
             "this recipe was changed after it was made; make the picture anew with the values that you want",
             param="recipe",
@@ -69,14 +73,15 @@ def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Recipe:
     return dict(source)
 
 
-def request_of(recipe: Recipe) -> Replayed:
+def request_of(recipe: Recipe) -> Any:
     """What it asks for. Raises InvalidRequest."""
     body = recipe.get("request")
-    model = _REPLAYED.get(str(body.get("operation"))) if isinstance(body, Mapping) else None
-    if model is None:
-        raise _refusal(f"this recipe asks for nothing that can be replayed ({', '.join(_REPLAYED)})")
+    row = OPERATIONS.get(str(body.get("operation"))) if isinstance(body, Mapping) else None
+    if row is None or not row.makes_pictures:
+        able = ", ".join(name for name, one in OPERATIONS.items() if one.makes_pictures)
+        raise _refusal(f"this recipe asks for nothing that can be replayed ({able})")
     try:
-        return model.model_validate(body)
+        return row.request.model_validate(body)
     except ValidationError as error:
         raise _refusal(f"this recipe's request is not understood ({error.errors()[0]['msg'].lower()})") from error
 
@@ -98,7 +103,7 @@ def check_persona(recipe: Recipe, record: PersonaRecord) -> None:
 
 def submitted(
     backend: Backend,
-    request: Replayed,
+    request: Any,
     files: Mapping[str, str] | None = None,
     *,
     photo: PhotoLike | None = None,
@@ -108,7 +113,7 @@ def submitted(
     """The job of `request`, whose photos and masks an earlier job was given: they are uploaded again, as its own. files: blob -> SHA-256 of
     what must be in it. photo, mask, like: where they are handed over again. Raises InvalidRequest, NotFound."""
     uploads = Uploads(backend, request.persona_id)
-    others = like_of(request)
+    first, others = _photos(request)
     if like and len(like) != len(others):
         raise InvalidRequest(
             f"like holds {len(like)} photos, and the recipe was made with {len(others)}; give each of them, in their order",
@@ -127,36 +132,77 @@ def submitted(
             raise InvalidRequest(f"this is not the {what} that the recipe was made with; give that one", param=what)
         return uploads.add(data)
 
-    if request.photo is not None:
-        request.photo.blob = again("photo", request.photo.blob, photo)
+    if first is not None:
+        first.blob = again("photo", first.blob, photo)
     for number, one in enumerate(others):
         one.blob = again("like", one.blob, like[number] if like else None)
-    for holder in masked(request):
+    for holder in _masked(request):
         holder.mask = again("mask", holder.mask or "", mask)
-    return submit(backend, request, uploads=uploads, shape={"kind": "way" if isinstance(request, Drag) else "one"})
+    if isinstance(request, Enhance) and isinstance(request.degradation, list):
+        request.degradation = [
+            Mask(again("mask", step.image, mask)) if isinstance(step, Mask) else step for step in request.degradation
+        ]
+    return submit(backend, request, uploads=uploads, shape=shape_of(request))
 
 
-def like_of(request: Replayed) -> list[Photo]:
-    """The photos that parts are taken from."""
-    return request.like if isinstance(request, Compose) else []
+def shape_of(request: Any) -> dict[str, Any]:
+    """How its pictures are handed back, as `targets.Batch` has it."""
+    if getattr(request, "frames", 0):
+        return {"kind": "way"}
+    if isinstance(request, (Edit, Synthesize)) and request.columns:
+        return _grid(request.values, request.columns)
+    return {"kind": "one" if listed(request) is None else "list"}
 
 
-def blobs_of(request: Replayed) -> list[str]:
+def listed(request: Any) -> int | None:
+    """How many pictures it makes that are handed back as a list. None: one picture, or a grid."""
+    if isinstance(request, Variations):
+        return request.n
+    several = isinstance(request, (Edit, Synthesize)) and not request.columns and len(request.values) > 1
+    return len(request.values) if several else None
+
+
+def blobs_of(request: Any) -> list[str]:
     """Every photo and mask that it was given."""
-    photos = [request.photo, *like_of(request)]
-    return [photo.blob for photo in photos if photo is not None] + [holder.mask or "" for holder in masked(request)]
+    first, others = _photos(request)
+    photos = [photo.blob for photo in (first, *others) if photo is not None]
+    return photos + [holder.mask or "" for holder in _masked(request)] + [hole.image for hole in _holes(request)]
 
 
-def masked(request: Replayed) -> list[Drag | DragStep]:
+def _photos(request: Any) -> tuple[Photo | None, list[Photo]]:
+    """The photo that is changed, and those that something is taken from."""
+    first = getattr(request, "photo", None)
+    return first, [one for one in operation(request.operation).photos_of(request) if one is not first]
+
+
+def _masked(request: Any) -> list[Drag | DragStep | Transfer]:
     """The request itself, or its steps, as far as they have a mask."""
-    if isinstance(request, (Compose, Move)):
-        return []
-    holders = [request] if isinstance(request, Drag) else [s for s in request.steps if isinstance(s, DragStep)]
-    return [holder for holder in holders if holder.mask is not None]
+    holders = request.steps if isinstance(request, Retouch) else [request]
+    return [one for one in holders if isinstance(one, (Drag, DragStep, Transfer)) and one.mask is not None]
+
+
+def _holes(request: Any) -> list[Mask]:
+    """Masks of a damage."""
+    chain = request.degradation if isinstance(request, Enhance) else "auto"
+    return [] if chain == "auto" else [step for step in chain if isinstance(step, Mask)]
+
+
+def _grid(cells: list[dict[str, float]], columns: int) -> dict[str, Any]:
+    """Which attributes run across and down, where they were asked for row by row. Raises InvalidRequest."""
+    if len(cells[0]) < 2 or any(cell.keys() != cells[0].keys() for cell in cells):
+        raise _refusal("this recipe's request is not understood (a grid needs two attributes in every picture)")
+
+    def axis(line: list[dict[str, float]], otherwise: str) -> list[Any]:
+        varies = (name for name in line[0] if any(cell[name] != line[0][name] for cell in line))
+        name = next(varies, otherwise)
+        return [name, [cell[name] for cell in line]]
+
+    across, down = list(cells[0])[-2:]
+    return {"kind": "grid", "columns": axis(cells[:columns], across), "rows": axis(cells[::columns], down)}
 
 
 def _checksum(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(_plain(body), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_plain(body), sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def _plain(data: Any) -> Any:

@@ -190,6 +190,7 @@ class Move(Request):
     guarded: bool = True  # stop where the picture would no longer be the person
     frames: int = Field(default=0, ge=0, le=MOST_FRAMES)  # also so many pictures of the way there
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
+    face: Face = None
     seed: int = 0
 
 
@@ -328,6 +329,7 @@ class Extend(Request):
     persona_id: str
     photo: Photo
     size: tuple[ExtendedSide, ExtendedSide]  # width and height of what comes out, px
+    face: Face = None
     seed: int = 0
 
     @model_validator(mode="after")

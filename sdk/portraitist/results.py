@@ -97,7 +97,7 @@ class PictureReport(_Result):
     method: str | None = None  # drag: how
     steps: int | None = None  # drag: how many
     fixed_change: float | None = None  # drag: mean absolute change (0-255) where the mask says that nothing may move
-    recipe: dict[str, Any] | None = None  # drag, compose: how to make it again; `studio.replay`
+    recipe: dict[str, Any] | None = None  # how to make it again, of several in the first one's report; `studio.replay`
     inside_parts: float | None = None  # compose: mean absolute change (0-255) near the parts that were changed ...
     outside_parts: float | None = None  # ... and elsewhere in the aligned face
     consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input

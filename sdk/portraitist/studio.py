@@ -81,10 +81,10 @@ class Studio:
         photo: PhotoLike | None = None,  # the photo once more, where the job that was given it is forgotten
         *,
         mask: PhotoLike | None = None,  # so its mask
-        like: Sequence[PhotoLike] = (),  # so the photos that parts were taken from, in their order
+        like: Sequence[PhotoLike] = (),  # so the photos that something was taken from, in their order
         wait: bool = True,
     ) -> Any:
-        """The same picture again, its pixels equal to the bit on one device. With `wait=False` a Job.
+        """The same picture again, its pixels equal to the bit on one device; of several, all of them. With `wait=False` a Job.
 
         Raises InvalidRequest (no recipe, another version's or a changed one, another photo, a persona that has learnt since), NotFound,
         PersonaDeleted."""

@@ -139,9 +139,7 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
         )
     if isinstance(request, (Drag, Move, Retouch)):
         pictures[0].report.points = [_arrived(pull) for pull in _pulls(request)]
-    if isinstance(request, (Compose, Drag, Move, Retouch)):
-        files = {blob: context.blob(blob) for blob in recipes.blobs_of(request)}
-        pictures[0].report.recipe = recipes.made(request, record, files)
+    pictures[0].report.recipe = recipes.made(request, record, context.blob)
     columns = getattr(request, "columns", None)
     return Pictures(pictures=pictures, sheet=context.put(_colour("sheet", columns, len(batch))) if columns else None)
 

@@ -321,7 +321,7 @@ def test_points_parts_and_two_photos(api, ana):
     for wrong in ([{"handle": [1, 2]}], [{"handle": "tail", "to": [1, 1]}], [{"handle": [1], "to": [1, 1]}]):
         refused = api.post("/v1/personas/ana/drag", json={"points": wrong})
         assert refused.status_code in (400, 422), refused.text
-    assert make("move", [photo], at=[4, 5], by=[3, -1], anchors=["nose", [9, 9]])["status"] == "succeeded"
+    assert make("move", [photo], at=[4, 5], by=[3, -1], anchors=["nose", [9, 9]], face=[4, 4])["status"] == "succeeded"
     for wrong in ({"at": "tail", "by": [1, 1]}, {"at": "nose", "dz": 3}, {"by": [1, 1]}, {"at": "nose"}):
         refused = api.post("/v1/personas/ana/move", json=wrong)
         assert refused.status_code in (400, 422), refused.text
@@ -344,7 +344,7 @@ def test_points_parts_and_two_photos(api, ana):
         refused = api.post("/v1/personas/ana/variations", json={"photo": "https://a.example/a.jpg", "patches": wrong})
         assert refused.status_code in (400, 422), refused.text
     assert make("compose", [photo, other], parts=[{"name": "hair", "like": "part:other"}])["status"] == "succeeded"
-    assert make("extend", [photo], size=[30, 20])["status"] == "succeeded"
+    assert make("extend", [photo], size=[30, 20], face=[4, 4])["status"] == "succeeded"
     assert make("restyle", [photo], style="toon", strength=0.5, region="hair")["status"] == "succeeded"
     strip = api.post(
         "/v1/personas/ana/strip", json={"values": [{"yaw": -5}, {"yaw": 5}]}, headers={"Prefer": "wait=20"}
@@ -361,6 +361,15 @@ def test_the_same_picture_again_from_its_recipe(api, ana):
     assert again["id"] != made["id"] and again["result"]["pictures"][0]["report"]["recipe"] == recipe
     one, other = (api.get(job["result"]["pictures"][0]["blob"]).content for job in (made, again))
     assert one == other
+    files = [("photo", ("a.png", png())), ("like", ("b.png", png("red")))]
+    body = [("request", (None, json.dumps({"region": "eyes"}))), *files]
+    taken = api.post(f"/v1/personas/{ana['persona_id']}/transfer", files=body, headers=wait).json()
+    recipe = taken["result"]["pictures"][0]["report"]["recipe"]
+    assert api.post("/v1/replay", json={"recipe": recipe}, headers=wait).json()["status"] == "succeeded"
+    given = [("request", (None, json.dumps({"recipe": recipe}))), *files]
+    assert api.post("/v1/replay", files=given, headers=wait).json()["status"] == "succeeded"
+    other = api.post("/v1/replay", files=[given[0], given[1], ("like", ("b.png", png("blue")))])
+    assert other.status_code == 422 and other.json()["param"] == "like"
     changed = api.post("/v1/replay", json={"recipe": recipe | {"prior": "other"}})
     assert changed.status_code == 422 and "was changed" in changed.json()["detail"]
     assert api.post("/v1/replay", json={"recipe": "/etc/passwd"}).status_code == 422

@@ -1,6 +1,7 @@
-"""What the HTTP API costs: time to submit at 100 clients, and memory and time of 1,000 followers. Writes docs/benchmarks/http.md.
+"""What the HTTP API costs: time to submit at 100 clients; memory of 1,000 followers and 200 sessions. Writes docs/benchmarks/http.md.
 
-The server runs in a process of its own with a real SQLite ledger and store, and without a worker: only the API is measured.
+The server runs in a process of its own with a real SQLite ledger and store, and without a worker: only the API is measured. Live sessions
+have a socket each, and wait for a worker.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psutil
+from websockets.asyncio.client import connect
 
 from .report import table, write
 
-CLIENTS, FOLLOWERS = 100, 1000
+CLIENTS, FOLLOWERS, SESSIONS = 100, 1000, 200
 WANTED = {"submit": 30.0, "memory": 400.0}
 
 
@@ -101,6 +104,9 @@ async def follow(address: str, key: str, server: psutil.Process) -> dict[str, fl
     await asyncio.sleep(10)
     idle = (sum(server.cpu_times()[:2]) - used) / 10
     memory, threads = server.memory_info().rss / 1e6, server.num_threads()
+    async with AsyncExitStack() as stack:
+        await hold(address, key, stack)
+        held, held_threads = server.memory_info().rss / 1e6, server.num_threads()
     canceller = Client(address, key)
     await canceller.open()
     delays = []
@@ -114,8 +120,23 @@ async def follow(address: str, key: str, server: psutil.Process) -> dict[str, fl
         client.writer.close()
     return {
         "followers": len(jobs), "before": before, "memory": memory, "threads": threads, "opened": opened, "idle": idle,
-        "p50": quantile(delays, 0.5), "p95": quantile(delays, 0.95),
+        "p50": quantile(delays, 0.5), "p95": quantile(delays, 0.95), "held": held, "held_threads": held_threads,
     }  # fmt: skip
+
+
+async def hold(address: str, key: str, stack: AsyncExitStack) -> None:
+    """SESSIONS live sessions, each with a socket of its own that was told their state."""
+    client = Client(address, key)
+    await client.open()
+    for number in range(SESSIONS):
+        await client.send("POST", "/v1/personas/ana/open", json.dumps({"seed": number}).encode())
+        status, body = await client.answer()
+        assert status == 202, body
+        line = f"{address.replace('http', 'ws', 1)}/v1/jobs/{json.loads(body)['id']}/live"
+        socket = await stack.enter_async_context(connect(line, additional_headers={"Authorization": f"Bearer {key}"}))
+        await socket.send('{"do": "hello"}')
+        assert json.loads(await socket.recv())["is"] == "state"
+    client.writer.close()
 
 
 def quantile(values: list[float], share: float) -> float:
@@ -157,7 +178,9 @@ def main() -> None:
             f"{WANTED['memory']:g} MB",
         ),
         ("threads", f"{told['threads']:.0f}", ""),
-        ("to let all of them in", f"{told['opened']:.1f} s", ""),
+        (f"memory with {SESSIONS} live sessions beside them", f"{told['held']:.0f} MB", f"{WANTED['memory']:g} MB"),
+        ("threads", f"{told['held_threads']:.0f}", ""),
+        ("to let all followers in", f"{told['opened']:.1f} s", ""),
         ("processor while nothing happens to their jobs", f"{100 * told['idle']:.0f} % of a core", ""),
         ("a job's end until its follower has it: median, p95", f"{told['p50']:.0f} ms, {told['p95']:.0f} ms", ""),
     ]

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 class Served:
     def __init__(self, home, *options, port=0):
-        self._home, self._options, self.port = home, options, port
+        self.home, self._options, self.port = home, options, port
         self._said = []
         self.start()
 
@@ -29,7 +29,7 @@ class Served:
             "PYTHONPATH": os.pathsep.join([str(HERE.parent / "queue"), os.environ.get("PYTHONPATH", "")]),
             "PORTRAITIST_IDLE_S": "60",
         }
-        command = [sys.executable, "-m", "portraitist", "studio", "--home", str(self._home), "--no-browser"]
+        command = [sys.executable, "-m", "portraitist", "studio", "--home", str(self.home), "--no-browser"]
         command += ["--port", str(self.port), "--rate", "100000", *self._options]
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         self._said.clear()
@@ -67,7 +67,7 @@ class Served:
         self.process.terminate()
         self.process.wait(timeout=30)
         if worker:
-            embedded(self._home).transport.stop()
+            embedded(self.home).transport.stop()
 
 
 def plant(home, name, people, *, weights=None, **record):

@@ -46,6 +46,34 @@ def test_a_blend_and_what_goes_without_photos(page):
     picture(page, where=".stage:visible img.face", like=first)
 
 
+def test_a_photo_with_more_around_it(visit):
+    visitor = visit()
+    page = area(visitor.page, "Collage")
+    page.get_by_role("button", name="Wider").click()
+    drop(page, page.locator(".place .drop"), NEW)
+    page.get_by_role("img", name=NEW.name).wait_for()
+    with Image.open(NEW) as photo:
+        width, height = photo.size
+    until(page, lambda: page.get_by_label("Width, px").input_value() == str(round(1.5 * width)))
+    page.get_by_label("Height, px").fill(str(height + 100))
+    page.get_by_label("Height, px").press("Tab")
+    page.get_by_role("button", name="Make it").click()
+    picture(page, where=".stage:visible img.sheet")
+    assert page.locator(".stage:visible img.sheet").bounding_box()["height"] > 500  # as large as there is room
+    wide = np.asarray(Image.open(saved(page, lambda: page.keyboard.press("s"))).convert("RGB"))
+    left = (round(1.5 * width) - width) // 2
+    assert wide.shape == (height + 100, round(1.5 * width), 3)
+    assert (wide[100:, left : left + width] == np.asarray(Image.open(NEW).convert("RGB"))).all()
+    for size in ("phone", "desktop"):
+        visitor.resize(size)
+        visitor.shot(f"collage-wider-{size}")
+    page.get_by_label("Width, px").fill("10")  # less than the photo has
+    page.get_by_label("Width, px").press("Tab")
+    until(page, lambda: page.get_by_label("Width, px").input_value() == str(width))
+    page.get_by_role("button", name="Undo").click()
+    picture(page, where=".stage:visible img.sheet")
+
+
 def test_the_tab_is_there_when_the_server_has_the_operations(visit):
     visitor = visit()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import EXAMPLES, area, picture, saved, until
+from .conftest import EXAMPLES, area, picture, saved, slide, until
 from .test_photo import keep
 
 NEW = EXAMPLES / "new.jpg"
@@ -181,3 +181,62 @@ def test_a_pull_is_stopped_on_its_way(pulling):
     picture(pulling, where=SHOWN, unlike=[first])
     x = int(listed(pulling)[0].split(", ")[0]) if "nose" not in listed(pulling)[0] else None
     assert x is None or x > 200
+
+
+def test_how_far_a_pull_goes_is_changed_afterwards_and_undone(visit):
+    visitor = visit()
+    pulling = opened(visitor.page)
+    first = picture(pulling, where=SHOWN)
+    pull(pulling, (242, 398), (250, 398))
+    full = picture(pulling, where=SHOWN, unlike=[first])
+    slide(pulling.get_by_role("slider", name="How far the last pull goes"), 0.4)
+    some = picture(pulling, where=SHOWN, unlike=[first, full])
+    for size in ("phone", "desktop"):
+        visitor.resize(size)
+        visitor.shot(f"drag-strength-{size}")
+    pulling.keyboard.press("Control+z")
+    picture(pulling, where=SHOWN, like=full)
+    pulling.keyboard.press("Control+Shift+z")
+    picture(pulling, where=SHOWN, like=some)
+    pull(pulling, MOUTH, (MOUTH[0] - 4, MOUTH[1] - 5))  # another one, and back over both
+    picture(pulling, where=SHOWN, unlike=[first, full, some])
+    for seen in (some, full, first):
+        pulling.keyboard.press("Control+z")
+        picture(pulling, where=SHOWN, like=seen)
+    assert pulling.get_by_role("slider", name="How far the last pull goes").count() == 0
+
+
+def test_what_lies_around_a_point_grows_by_the_wheel_a_slider_and_a_key(pulling):
+    pulling.get_by_role("checkbox", name="Pull while the pointer moves").uncheck()
+    first = picture(pulling, where=SHOWN)
+    pulling.mouse.move(*where(pulling, (242, 430)))
+    pulling.mouse.down()
+    pulling.mouse.up()
+    slider = pulling.get_by_role("slider", name="Bigger or smaller around it (1)")
+    for expected in ("0.05", "0.1"):
+        pulling.mouse.wheel(0, -100)
+        until(pulling, lambda expected=expected: slider.input_value() == expected)
+    pulling.get_by_role("button", name=re.compile("^Point 1")).press("+")
+    until(pulling, lambda: slider.input_value() == "0.15")
+    pulling.get_by_role("button", name="Pull", exact=True).click()
+    bigger = picture(pulling, where=SHOWN, unlike=[first])
+    keep(pulling)
+    recipe = saved(pulling, lambda: pulling.get_by_role("button", name="Recipe (JSON)").click())
+    [step] = json.loads(recipe.read_text())["request"]["steps"]
+    assert step["points"][0]["grow"] == 0.15
+    slide(slider, -0.2)
+    pulling.get_by_role("button", name="Pull", exact=True).click()
+    picture(pulling, where=SHOWN, unlike=[first, bigger])
+
+
+def test_by_the_latent_transformer(pulling):
+    first = picture(pulling, where=SHOWN)
+    pulling.get_by_label("Method").select_option("transformer")
+    pulling.mouse.move(*where(pulling, MOUTH))
+    pulling.mouse.down()
+    pulling.mouse.move(*where(pulling, (MOUTH[0] - 3, MOUTH[1] - 4)), steps=4)
+    pulling.get_by_role("status", name="Pull points").get_by_text("px left").wait_for()  # it is seen meanwhile
+    pulling.mouse.up()
+    picture(pulling, where=SHOWN, unlike=[first])
+    keep(pulling)
+    assert "latent transformer" in pulling.locator(".report:visible").inner_text()

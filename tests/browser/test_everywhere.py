@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from .conftest import EXAMPLES, SIZES, area, picture, until
 
-AREAS = ("People", "Portrait", "Photo", "Restore", "Collage", "Variations", "Styles")
+AREAS = ("People", "Portrait", "Photo", "Restore", "Collage", "Variations", "Styles", "Parts")
 GRAVE = ("serious", "critical")
 
 
@@ -154,7 +154,7 @@ def test_in_chinese_and_after_the_page_is_loaded_again(visit):
     visitor = visit()
     page = filled(visitor.page)
     page.get_by_role("button", name="Language").click()
-    for english, name in zip(AREAS, ("人物", "肖像", "照片", "修复", "拼合", "变体", "风格"), strict=True):
+    for english, name in zip(AREAS, ("人物", "肖像", "照片", "修复", "拼合", "变体", "风格", "部件"), strict=True):
         area(page, name)
         for size in ("phone", "desktop"):
             visitor.resize(size)

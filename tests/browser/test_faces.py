@@ -205,6 +205,30 @@ def test_in_collage_each_photo_has_its_own_choice(visitor):
     picture(page, where=".stage:visible img.face")
 
 
+def test_in_a_wider_photo(visitor):
+    area(visitor.page, "Collage").get_by_role("button", name="Wider").click()
+    page = dropped(visitor.page, "Collage")
+    stranger(page, "Which face: The photo")
+    page.get_by_role("button", name="Make it").click()
+    picture(page, where=".stage:visible img.sheet")
+    assert "the face that was named is not like this person" in page.locator(".report:visible").inner_text()
+
+
+def test_moved_by_the_transformer(visitor, photo):
+    press(photo, LEFT)
+    until(photo, lambda: chosen(photo) == [True, False])
+    photo.get_by_role("button", name="Pull points").click()
+    photo.locator(".landmark").first.wait_for(state="attached")
+    first = picture(photo, where=".paint:visible .sheet > img")
+    photo.get_by_label("Method").select_option("transformer")
+    photo.get_by_label("Add a part of the face").select_option("nose")
+    photo.get_by_role("button", name="Point 1:").press("Shift+ArrowRight")
+    picture(photo, where=".paint:visible .sheet > img", unlike=[first])
+    keep(photo)
+    left, right = changed(photo)
+    assert left > 0.05 and right == 0
+
+
 def test_in_parts(visitor):
     page = area(visitor.page, "Parts")
     page.locator(".chooser:visible select").select_option(label="pia")

@@ -1,4 +1,7 @@
-"""What happens in between: the server is killed, two tabs are open, the address was used already."""
+"""What happens in between: the server or a worker is killed, two tabs are open, the address was used already."""
+
+import os
+import signal
 
 import pytest
 from serving import people
@@ -45,6 +48,48 @@ def test_a_server_that_is_killed_and_comes_back(chromium, restarted):
     page.keyboard.press("Control+z")
     picture(page, where=shown, unlike=[third])
     assert page.get_by_role("alert").count() == 0
+    visitor.close()
+
+
+def doing(home, operation):
+    """The process that does a job of that kind now, or None."""
+    rows = embedded(home).of("default").ledger.jobs(status="running")
+    return next((int(row.worker.rpartition("/")[2]) for row in rows if row.operation == operation and row.worker), None)
+
+
+def test_a_worker_that_is_killed_while_a_photo_is_open(chromium, restarted):
+    visitor = Visitor(chromium, restarted.url)
+    page = visitor.page
+    enter(page, restarted.key)
+    area(page, "Photo").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
+    slider, shown = page.get_by_role("slider", name="smile"), ".compare:visible img[alt=after]"
+    first = picture(page, where=shown)
+    slide(slider, 0.8)
+    second = picture(page, where=shown, unlike=[first])
+    os.kill(doing(restarted.home, "open"), signal.SIGKILL)
+    slide(slider, 0.2)
+    picture(page, where=shown, unlike=[first, second])
+    for seen in (second, first):  # nothing of the history is lost
+        page.keyboard.press("Control+z")
+        picture(page, where=shown, like=seen)
+    assert page.get_by_role("alert").count() == 0 and visitor.expected("401") == 1 and not visitor.faults
+    visitor.close()
+
+
+def test_a_worker_that_is_killed_while_it_draws(chromium, restarted):
+    visitor = Visitor(chromium, restarted.url)
+    page = visitor.page
+    enter(page, restarted.key)
+    area(page, "Variations").locator(".drop:visible input[type=file]").set_input_files(EXAMPLES / "new.jpg")
+    page.get_by_label("Pictures", exact=True).fill("12")
+    page.get_by_label("Pictures", exact=True).press("Tab")
+    page.get_by_role("button", name="Make it").click()
+    os.kill(until(page, lambda: doing(restarted.home, "variations")), signal.SIGKILL)
+    variants = page.get_by_role("list", name="Variations").get_by_role("button")
+    until(page, lambda: variants.count() == 12)
+    [row] = [one for one in embedded(restarted.home).of("default").ledger.jobs() if one.operation == "variations"]
+    assert row.attempts == 2 and page.get_by_role("alert").count() == 0
+    assert visitor.expected("401") == 1 and not visitor.faults  # before the key was entered
     visitor.close()
 
 

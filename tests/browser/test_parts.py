@@ -99,9 +99,7 @@ def test_a_part_is_clicked_on_and_set(visitor, parts):
     parts.get_by_label("Replay a recipe").set_input_files(recipe)
     picture(parts, where=FACE, like=second)
     told = json.loads(recipe.read_text())
-    recipe.write_text(
-        json.dumps({"format": "portraitist-recipe-1"} | {n: told[n] for n in ("request",)} | {"operation": "compose"})
-    )
+    recipe.write_text(json.dumps({name: value for name, value in told.items() if name != "recipe"}))
     parts.get_by_label("Replay a recipe").set_input_files(recipe)
     parts.get_by_role("alert").get_by_text("This file is no recipe").wait_for()
 

@@ -72,6 +72,8 @@ def test_from_photos_to_a_receipt(visit, alone, folder):
     page.get_by_role("status", name="Adding photos to mila").get_by_role("button", name="Cancel").click()
     page.get_by_role("status", name="Adding photos to mila").wait_for(state="detached")
     assert "3 of 4 photos used" in card.inner_text()
+    card.locator("input[type=file]:not([webkitdirectory])").set_input_files(EXAMPLES / "photos" / "photo-03.jpg")
+    until(page, lambda: "4 of 5 photos used" in card.inner_text())
 
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()

@@ -66,6 +66,32 @@ def test_beyond_the_reach_it_says_what_is_shown(portrait):
     until(portrait, lambda: slider.get_attribute("aria-valuetext") == "free")
 
 
+def test_the_reach_is_drawn_with_what_photos_show_and_their_holes(portrait):
+    shown = {"photos_low": -20.0, "photos_high": 15.0, "holes": [[-5.0, 5.0]]}
+
+    def answered(route):
+        answer = route.fetch()
+        told = answer.json()
+        for reach in (reach for person in told["items"] for reach in person["reach"] if reach["attribute"] == "yaw"):
+            reach |= shown
+        route.fulfill(response=answer, json=told)
+
+    portrait.route("**/v1/personas?**", answered)
+    portrait.reload()
+    area(portrait, "Portrait")
+    slider = portrait.get_by_role("slider", name="turn")
+    track = portrait.locator(".slider", has=slider).locator(".marks")
+    low, high = (float(slider.get_attribute(name)) for name in ("min", "max"))
+
+    def drawn(name):
+        whole, part = track.bounding_box(), track.locator(f".{name}").bounding_box()
+        ends = part["x"], part["x"] + part["width"]
+        return [low + (high - low) * (x - whole["x"]) / whole["width"] for x in ends]
+
+    assert drawn("reach") == pytest.approx([-25, 25], abs=0.5)
+    assert drawn("photos") == pytest.approx([-20, 15], abs=0.5) and drawn("hole") == pytest.approx([-5, 5], abs=0.5)
+
+
 def test_another_one_and_back_by_the_history(portrait):
     first = picture(portrait)
     portrait.get_by_role("button", name="Another one").click()
@@ -78,14 +104,26 @@ def test_another_one_and_back_by_the_history(portrait):
 
 
 def test_a_grid(portrait):
+    first = picture(portrait)
     portrait.get_by_text("Grid", exact=True).click()
     portrait.get_by_label("across").select_option("yaw")
     portrait.get_by_label("down").select_option("smile")
     portrait.get_by_role("button", name="Make a grid").click()
     portrait.locator(".stage img.sheet").wait_for()
+    until(portrait, lambda: portrait.locator(".stage img.sheet").bounding_box()["height"] > 500)
     until(portrait, lambda: portrait.locator(".history li").count() == 2)
     sheet = Image.open(saved(portrait, lambda: portrait.get_by_role("button", name="Save", exact=True).click()))
     assert min(sheet.size) > 500
+    recipe = saved(portrait, lambda: portrait.get_by_role("button", name="Recipe (JSON)").click())
+    grid = picture(portrait, unlike=[first])
+    portrait.keyboard.press("Control+z")
+    picture(portrait, like=first)
+    portrait.keyboard.press("Control+Shift+z")
+    picture(portrait, like=grid)
+    portrait.get_by_role("button", name="Back to the start").click()
+    picture(portrait, like=first)
+    portrait.get_by_label("Replay a recipe").set_input_files(recipe)
+    picture(portrait, like=grid)
 
 
 def test_what_is_saved_is_signed_and_its_recipe_gives_it_again(portrait):
@@ -96,7 +134,7 @@ def test_what_is_saved_is_signed_and_its_recipe_gives_it_again(portrait):
     file = saved(portrait, lambda: portrait.keyboard.press("s"))
     assert b"c2pa" in file.read_bytes() and Image.open(file).format == "PNG"
     recipe = saved(portrait, lambda: portrait.get_by_role("button", name="Recipe (JSON)").click())
-    assert json.loads(recipe.read_text())["operation"] == "synthesize"
+    assert json.loads(recipe.read_text())["request"]["operation"] == "synthesize"
     portrait.get_by_role("button", name="Back to the start").click()
     picture(portrait, like=first)
     portrait.get_by_label("Replay a recipe").set_input_files(recipe)

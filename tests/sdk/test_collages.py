@@ -55,6 +55,8 @@ def test_what_is_asked_for(studio, ana):
     assert ana.strip([{"yaw": -10}, {}, {"yaw": 10}], vertical=True).image.size
     assert asked(studio)["values"] == [{"yaw": -10}, {}, {"yaw": 10}] and asked(studio)["vertical"]
     assert ana.extend(b"photo", (300, 200)).image.size and asked(studio)["size"] == [300, 200]
+    assert asked(studio)["face"] is None
+    assert ana.extend(b"photo", (300, 200), face=(5, 6)).image.size and asked(studio)["face"] == [5, 6]
     assert ana.restyle(b"photo", style="clay", strength=0.5, region="hair").image.size
     request = asked(studio)
     assert (request["style"], request["strength"], request["region"]) == ("clay", 0.5, "hair")
@@ -132,7 +134,8 @@ def test_on_the_command_line(cli, tmp_path):
 
 def test_wider_and_restyled_on_the_command_line(cli, tmp_path):
     cli("create", "ana", "photos")
-    assert cli("extend", "ana", "photos/a.jpg", "--size", "300x200", "--out", "wide.png")[0] == 0
+    assert cli("extend", "ana", "photos/a.jpg", "--size", "300x200", "--face", "5,6", "--out", "wide.png")[0] == 0
+    assert asked(cli.studio)["face"] == [5, 6]
     assert cli("restyle", "ana", "photos/a.jpg", "--style", "clay", "--region", "hair", "--out", "clay.png")[0] == 0
     assert cli("restyle", "ana", "--style", "pencil", "--out", "drawn.png")[0] == 0
     assert {"wide.png", "clay.png", "drawn.png"} <= {path.name for path in tmp_path.iterdir()}

@@ -39,6 +39,9 @@ def test_what_is_asked(ana, studio):
     assert ana.move(at=(4, 5), dz=0.1, wait=False).wait().report.points and asked(studio)["dz"] == 0.1
     again = studio.replay(made.recipe)
     assert asked(studio)["operation"] == "move" and again.report.points == made.report.points
+    assert request["face"] is None
+    ana.move(png(), at="nose", by=(1, 0), face=(5, 6))
+    assert asked(studio)["face"] == [5, 6]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,8 @@ def test_on_the_command_line(cli, tmp_path):
     request = json.loads((tmp_path / "r.json").read_text())["request"]
     assert request["at"] == [4, 4] and request["by"] == [-3, 4] and request["anchors"] == ["nose", [9, 9]]
     assert cli("replay", "r.json", "-o", "again.png")[0] == 0
+    assert cli("move", "ana", "photos/a.jpg", "--at", "nose", "--by", "1,0", "--face", "5,6")[0] == 0
+    assert cli.studio._backend.ledger.job(cli.studio.jobs.list(limit=1)[0].id).request["face"] == [5, 6]
     assert cli("move", "ana", "--at", "chin", "--dz", "-0.1")[0] == 0 and (tmp_path / "ana-moved.png").exists()
     for arguments, said in (
         (("--by", "1,1"), "--at is missing"),

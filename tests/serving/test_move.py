@@ -119,6 +119,27 @@ def test_live():
     engine.close()
 
 
+def test_an_aim_that_comes_before_the_first_frame():
+    """Of another drag than the one before, with more points."""
+    engine = Touched(Open(persona_id=persona_id(1)), context(1))
+
+    def step(*places):
+        pulls = [Pull(handle=(64, 70 + 20 * n), to=(x, 70 + 20 * n)) for n, x in enumerate(places)]
+        return DragStep(points=pulls, method="transformer", guarded=False)
+
+    engine.settle([step(66)], lambda: None)
+    list(engine.preview([step(66)]))
+    engine.preview([step(66), step(66, 64)])  # nobody has looked at it yet
+    shot = next(engine.preview([step(66), step(67, 64)], anew=False))
+    assert [point["to"][0] for point in shot.points] == pytest.approx([67, 64], abs=0.1)
+    engine.settle([step(66)], lambda: None)  # undone
+    (point,) = next(engine.preview([step(65)], anew=False)).points
+    assert point["to"][0] == pytest.approx(65, abs=0.1)
+    engine.settle([step(65), step(67, 64)], lambda: None)  # done again
+    assert len(next(engine.preview([step(65), step(68, 64)], anew=False)).points) == 2
+    engine.close()
+
+
 def test_what_is_refused(monkeypatch):
     world = context(1)
     with pytest.raises(InvalidRequest, match="target of point 1, .*outside the picture"):

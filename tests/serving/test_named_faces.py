@@ -9,7 +9,7 @@ from PIL import Image
 
 from portraitist.degradations import GaussianBlur
 from portraitist.errors import FaceNotFound, InvalidRequest
-from portraitist.requests import Edit, Enhance, FindFaces, Photo, Restyle, Retouch, SetStep, Transfer
+from portraitist.requests import Edit, Enhance, Extend, FindFaces, Move, Photo, Restyle, Retouch, SetStep, Transfer
 from portraitist_workers import operations
 from portraitist_workers.faces import image_io
 from portraitist_workers.faces.identity import load_identity
@@ -89,6 +89,15 @@ def test_the_face_that_is_named_changes_and_the_other_does_not():
     assert left > 0.05 and right == 0
     left, right = changed(world, edited(face=RIGHT))
     assert right > 0.05 and left == 0
+
+    def moved(**more):
+        asked_too = {"at": "mouth_left", "by": (-4.0, -5.0), "guarded": False, **more}
+        return operations.run(Move(**asked, **asked_too), world).pictures[0]
+
+    left, right = changed(world, moved(face=LEFT))
+    assert left > 0.02 and right == 0
+    left, right = changed(world, moved(face=RIGHT))
+    assert right > 0.02 and left == 0
     steps = [SetStep(values={"smile": 1.0})]
     kept = operations.run(Retouch(**asked, steps=steps, face=LEFT), world).pictures[0]
     assert changed(world, kept)[1] == 0 and kept.report.recipe["request"]["face"] == list(map(float, LEFT))
@@ -129,6 +138,24 @@ def test_every_change_of_a_photo_is_of_the_face_that_was_named(ana, made, monkey
     left, right, strange = of(LEFT)
     other_left, other_right, known = of(RIGHT)
     assert left > other_left and other_right > right and strange and not known  # a blur is taken off all of the photo
+
+
+def test_a_wider_photo_is_of_the_face_that_was_named(ana):
+    world = context()
+    weights = world.put(ana.to_bytes())
+    world.personas["per_ana"] = record(1).model_copy(update={"persona_id": "per_ana", "weights": weights})
+    group = Photo(name="group.jpg", blob=world.put(GROUP.read_bytes()))
+
+    def wider(face):
+        asked = Extend(persona_id="per_ana", photo=group, size=(1000, 700), face=face)
+        return operations.run(asked, world).pictures[0]
+
+    own, named = wider(None), wider(LEFT)
+    assert raw(world, own) == raw(world, named)  # only what is said of it differs
+    assert own.report.identity > 0.9 > named.report.identity
+    assert [any("was named" in said for said in made.report.warnings) for made in (own, named)] == [False, True]
+    with pytest.raises(InvalidRequest, match="no face lies at"):
+        wider((3, 3))
 
 
 def test_the_report_says_that_it_is_a_strangers(photo, ana):

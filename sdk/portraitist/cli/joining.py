@@ -169,6 +169,7 @@ def extend(
     persona: Who,
     photo: First,
     size: Annotated[str, typer.Option(metavar="WIDTH,HEIGHT", help="Of what comes out, px.")],
+    face: Face = None,
     seed: Seed = 0,
     out: Out = None,
     force: Force = False,
@@ -180,7 +181,7 @@ def extend(
     """A wider or taller photo: its background goes on, and the photo itself stays."""
     person = connect(home=home, tenant=tenant).personas.get(persona)
     paths = Places(out, f"{stem_of(photo)}-extended", force).before(ONE, no_wait)
-    job = person.extend(options.photo(photo), _size(size), seed=seed, wait=False)
+    job = person.extend(options.photo(photo), _size(size), face=options.place(face), seed=seed, wait=False)
     started(job, json) if no_wait else deliver(job, paths, json)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import recipes
 from ..errors import InvalidRequest, StorageError, printable
 from ..jobs import AnyJob
 from ..picture import Picture
@@ -15,7 +16,7 @@ from ..pulls import LANDMARKS, By
 from ..studio import connect
 from ..targets import Batch
 from . import options, show, whose
-from .ending import started
+from .ending import deliver, started
 from .options import FRAMES, AsJson, Face, Force, Home, NoWait, Out, Seed, Tenant, Video
 from .places import Places, check_free, stem_of, write
 from .whose import Whose
@@ -101,6 +102,7 @@ def move(
         bool, typer.Option("--unguarded", help="Go on where the picture is no longer like the person.")
     ] = False,
     space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus or s.")] = "w_plus",
+    face: Face = None,
     video: Video = None,
     recipe: Annotated[Path | None, typer.Option(help="Also write how it was made, for `portraitist replay`.")] = None,
     seed: Seed = 0,
@@ -130,6 +132,7 @@ def move(
         guarded=not unguarded,
         frames=0 if video is None else FRAMES,
         space=space,
+        face=options.place(face),
         seed=seed,
         wait=False,
     )
@@ -137,13 +140,13 @@ def move(
 
 
 def replay(
-    recipe: Annotated[Path, typer.Argument(help="A JSON file that `--recipe` wrote.")],
+    recipe: Annotated[Path, typer.Argument(help="A JSON file that `--recipe` or the studio in the browser wrote.")],
     photo: Annotated[
         str | None, typer.Option(help="The photo once more, where the job that was given it is forgotten.")
     ] = None,
     mask: Annotated[Path | None, typer.Option(help="So its mask.")] = None,
     like: Annotated[
-        list[str] | None, typer.Option(metavar="PHOTO", help="So a photo that a part was taken from; repeatable.")
+        list[str] | None, typer.Option(metavar="PHOTO", help="So a photo that something was taken from; repeatable.")
     ] = None,
     out: Out = None,
     force: Force = False,
@@ -152,12 +155,14 @@ def replay(
     tenant: Tenant = None,
     json: AsJson = False,
 ) -> None:
-    """Make a picture again from its recipe: the same pixels on the same device."""
+    """Make a picture again from its recipe: the same pixels on the same device. Of several, all of them."""
     studio = connect(home=home, tenant=tenant)
-    paths = Places(out, f"{recipe.stem}-replayed", force).before(ONE, no_wait)
+    count = recipes.listed(recipes.request_of(recipes.read(recipe)))
+    batch = ONE if count is None else Batch([{}] * count, {"kind": "list"})
+    paths = Places(out, f"{recipe.stem}-replayed", force).before(batch, no_wait)
     again: Any = None if photo is None else options.photo(photo)
     job = studio.replay(recipe, again, mask=mask, like=[options.photo(one) for one in like or ()], wait=False)
-    _end(job, paths, no_wait, json)
+    started(job, json) if no_wait else deliver(job, paths, json)
 
 
 def _pull(text: str) -> Any:

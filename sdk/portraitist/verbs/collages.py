@@ -270,6 +270,7 @@ class Collages(Verbs):
         photo: PhotoLike,
         size: tuple[int, int],
         *,
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -280,6 +281,7 @@ class Collages(Verbs):
         photo: PhotoLike,
         size: tuple[int, int],
         *,
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -289,6 +291,7 @@ class Collages(Verbs):
         photo: PhotoLike,
         size: tuple[int, int],  # width and height of what comes out, px; at most four times the photo's
         *,
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,
@@ -298,7 +301,9 @@ class Collages(Verbs):
 
         Raises InvalidRequest for a size that is smaller than the photo or far larger, FaceNotFound when it does not show this person."""
         uploads = Uploads(self._backend, self.id)
-        request = build(Extend, persona_id=self.id, photo=stored(uploads, *read(photo)), size=size, seed=seed)
+        request = build(
+            Extend, persona_id=self.id, photo=stored(uploads, *read(photo)), size=size, face=face, seed=seed
+        )
         return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
 
     @overload

@@ -103,6 +103,7 @@ class Drags(Verbs):
         guarded: bool = True,
         frames: int = 0,
         space: str = "w_plus",
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[True] = True,
@@ -119,6 +120,7 @@ class Drags(Verbs):
         guarded: bool = True,
         frames: int = 0,
         space: str = "w_plus",
+        face: Face = None,
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: Literal[False],
@@ -134,6 +136,7 @@ class Drags(Verbs):
         guarded: bool = True,  # stop where it would no longer be the person
         frames: int = 0,  # so many pictures of the way there, in `picture.way`
         space: str = "w_plus",  # where the photo is sought, as in `edit`
+        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         seed: int = 0,
         webhook: Webhook | None = None,
         wait: bool = True,
@@ -155,6 +158,7 @@ class Drags(Verbs):
             guarded=guarded,
             frames=frames,
             space=space,
+            face=face,
             seed=seed,
         )
         if photo is not None:

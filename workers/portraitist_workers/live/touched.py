@@ -73,6 +73,7 @@ class Touched:
         self._view = View(self._canvas, request.frame_px)
         self._known: OrderedDict[tuple[tuple[object, ...], ...], Standing] = OrderedDict()
         self._drag: Following | None = None
+        self._drag_of: object = None  # which drag that is
 
     def about(self) -> Json:
         height, width = self._canvas.picture.shape[:2]
@@ -98,13 +99,17 @@ class Touched:
             self._canvas.check_place(number, "target", place)
 
     def preview(self, steps: Steps, *, anew: bool = True) -> Iterator[Shot]:
-        way = tuple(legs(steps))
+        if anew:  # at once: an aim may come before the first frame
+            self._drag = None
+        return self._shots(tuple(legs(steps)))
+
+    def _shots(self, way: Way) -> Iterator[Shot]:
         if not way:
             return
         base = self._standing(way[:-1])
         if isinstance(way[-1], DragStep):
-            if anew:
-                self._drag = None
+            if self._drag_of != (which := _begun(way)):  # after an undo it is another one
+                self._drag, self._drag_of = None, which
             yield from self._follow(way[-1], base)
         else:
             self._drag = None
@@ -119,7 +124,7 @@ class Touched:
         shot = Shot(self._view.finished(self._work.generator(at), at, face), parts=self._parts(way, at))
         if not way or not isinstance(way[-1], DragStep) or at.task is None or at.step is None:
             return Settled(shot)
-        if self._drag is not None:
+        if self._drag is not None and self._drag_of == _begun(way):
             self._drag.landed(at.step)
         told = [point.model_dump(mode="json") for point in point_reports(self._canvas, at.task, at.step)]
         return Settled(shot, {"points": told, "steps": at.step.number})
@@ -236,6 +241,14 @@ class Following:
             before, self._w, self._points = self._w, step.w_plus, step.points
             between = 1 if torch.equal(before, step.w_plus) else BETWEEN
             self._ready = [(step, torch.lerp(before, step.w_plus, (n + 1) / between)) for n in range(between)]
+
+
+def _begun(way: Way) -> object:
+    """Which drag it is that comes last, wherever it is aimed."""
+    leg = way[-1]
+    assert isinstance(leg, DragStep)
+    handles = [(pull.handle, pull.grow) for pull in leg.points]
+    return _key(way[:-1]), handles, leg.mask, leg.method, leg.guarded
 
 
 def _key(way: Sequence[Leg]) -> tuple[tuple[object, ...], ...]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from portraitist import recipes
 from portraitist.operations import OPERATIONS, operation
+from portraitist.results import Pictures
 
 from ..provenance.gallery import refuse_unmarked
 from .context import Context, MemoryContext
@@ -22,10 +24,16 @@ __all__ = ["Context", "MemoryContext", "forget", "load", "run", "side_by_side", 
 
 
 def run(request: BaseModel, context: Context) -> BaseModel:
-    """Run a request of `portraitist.operations.OPERATIONS`; the module is imported on first use, so that a worker starts fast."""
-    module = importlib.import_module(operation(request.operation).module)  # type: ignore[attr-defined]  # every request has one
+    """Run a request of `portraitist.operations.OPERATIONS`; the module is imported on first use, so that a worker starts fast. Of
+    several pictures the first one's report holds the recipe."""
+    row = operation(request.operation)  # type: ignore[attr-defined]  # every request has one
+    module = importlib.import_module(row.module)
+    # Before the work: where the person learns meanwhile, the recipe is of before, and is refused rather than wrong.
+    record = context.persona(request.persona_id) if row.makes_pictures else None  # type: ignore[attr-defined]
     result = module.run(request, context)
     refuse_unmarked(result, context.pictures)
+    if isinstance(result, Pictures) and record is not None:
+        result.pictures[0].report.recipe = recipes.made(request, record, context.blob)
     if isinstance(context, MemoryContext):  # the queue drops a job's once its result is stored
         context.checkpoint = None
     return result

@@ -7,7 +7,6 @@ import time
 import torch
 from torch import Tensor
 
-from portraitist import recipes
 from portraitist.errors import InvalidRequest, PriorAssetMissing
 from portraitist.requests import Compose, PartChange
 from portraitist.results import PictureResult, Pictures
@@ -95,10 +94,8 @@ def run(request: Compose, context: Context) -> Pictures:
         numbers = [generator.config.part(name) for name in names]
         inside, outside = composed.change_by_place(before, after, numbers)
         report.inside_parts, report.outside_parts = round(inside, 3), round(outside, 3)
-    files = {blob: context.blob(blob) for blob in recipes.blobs_of(request)}
-    report.recipe = recipes.made(request, record, files)
     report.seconds = round(time.monotonic() - begun, 3)
-    origin = Origin("synthesize") if request.photo is None else Origin("edit", files[request.photo.blob])
+    origin = Origin("synthesize") if request.photo is None else Origin("edit", context.blob(request.photo.blob))
     result = PictureResult(
         blob=context.put_picture(made.picture, origin),
         crop=None if photo is None else context.put_picture(made.crop, origin),

@@ -11,8 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from portraitist import recipes
-from portraitist.requests import Drag, Move
+from portraitist.requests import Drag
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..drag.canvas import read_mask
@@ -33,11 +32,11 @@ MANY = 60  # steps of the longest drag, for the progress bar
 
 def run(request: Drag, context: Context) -> Pictures:
     """Raises InvalidImage, FaceNotFound, InvalidRequest, PriorAssetMissing."""
-    return pulled(request, context, request)
+    return pulled(request, context, request.operation)
 
 
-def pulled(request: Drag, context: Context, words: Drag | Move) -> Pictures:
-    """What `request` says. `words`: how somebody asked for it, for the recipe and the mark."""
+def pulled(request: Drag, context: Context, operation: str) -> Pictures:
+    """What `request` says. `operation`: what somebody asked for, for the mark."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
     person = PERSONAS.load(record, context.blob, context.priors)
@@ -81,9 +80,8 @@ def pulled(request: Drag, context: Context, words: Drag | Move) -> Pictures:
     report.identity_before = likeness(person, canvas.face)
     if fixed is not None:
         report.fixed_change = change_where(fixed, canvas.picture, made[0].picture.pixels)
-    report.recipe = recipes.made(words, record, files)
     report.seconds = round(time.monotonic() - begun, 3)
-    origin = Origin(words.operation, None if request.photo is None else files[request.photo.blob])
+    origin = Origin(operation, None if request.photo is None else files[request.photo.blob])
     pictures = [
         PictureResult(
             blob=context.put_picture(one.picture, origin),

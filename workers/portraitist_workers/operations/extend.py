@@ -32,7 +32,7 @@ def run(request: Extend, context: Context) -> Pictures:
     photo = image_io.decode(file, request.photo.name)
     room = room_about(photo, request.size)
     context.on_step(Progress(stage="extend", step=0, steps=2))
-    subject = find(photo, person.model, request.photo.name)
+    subject = find(photo, person.model, request.photo.name, face=request.face)
     area = np.max([person_area(photo, frame) for frame in (subject.frame, *subject.others)], axis=0)
     context.on_step(Progress(stage="extend", step=1, steps=2))
     wide = extended(photo, area, room)
@@ -43,6 +43,7 @@ def run(request: Extend, context: Context) -> Pictures:
     measured = judge.attributes(subject.pixels)[0]
     report = judge.reports(subject.pixels, measured, requested=[{}], targets=[{}], seed=request.seed)[0]
     report.mark, report.outside_change = marked.score, 0.0
+    report.warnings += subject.stranger
     report.seconds = round(time.monotonic() - begun, 3)
     blob = context.put_picture(marked, Origin("extend", file))
     return Pictures(pictures=[PictureResult(blob=blob, report=report)], seconds=report.seconds)

@@ -20,6 +20,7 @@ def run(request: Move, context: Context) -> Pictures:
         guarded=request.guarded,
         frames=request.frames,
         space=request.space,
+        face=request.face,
         seed=request.seed,
     )
-    return drag.pulled(asked, context, request)
+    return drag.pulled(asked, context, request.operation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from portraitist import recipes
 from portraitist.requests import Retouch
 from portraitist.results import PictureResult, Pictures, Progress
 
@@ -56,7 +55,6 @@ def run(request: Retouch, context: Context) -> Pictures:
         report.identity_before = likeness(person, canvas.face)
     if at.kept is not None:
         report.fixed_change = change_where(at.kept, canvas.picture, made.picture.pixels)
-    report.recipe = recipes.made(request, record, files)
     report.seconds = round(time.monotonic() - begun, 3)
     origin = Origin("retouch", None if request.photo is None else files[request.photo.blob])
     blob = context.put_picture(made.picture, origin)

@@ -104,7 +104,7 @@ export class Portraitist {
     return this.finished(job, options?.signal);
   }
 
-  /** The same picture again. @param {Record<string, any>} recipe as a report holds it @param {Record<string, File[] | Blob[]>} [files] the photo and mask, where their
+  /** The same picture again. @param {Record<string, any>} recipe as a report holds it @param {Record<string, File[] | Blob[]>} [files] photo, mask and like, where their
    * first job is forgotten @returns {Promise<Job>} */
   replay(recipe, files) {
     return this.#make("/v1/replay", { recipe }, files ?? {}, {});

@@ -81,12 +81,13 @@ function faceAt(faces, [x, y]) {
 }
 
 /** A picture's size once it is loaded. @param {string} source @returns {{width: number, height: number}} */
-function useSize(source) {
+export function useSize(source) {
   const [size, setSize] = useState({ width: 1, height: 1 });
   useEffect(() => {
+    setSize({ width: 1, height: 1 });
     const image = new Image();
     image.onload = () => setSize({ width: image.naturalWidth, height: image.naturalHeight });
-    image.src = source;
+    if (source) image.src = source;
     return () => void (image.onload = null);
   }, [source]);
   return size;

@@ -1,13 +1,25 @@
-/** What was made: a picture with its report, saving, the recipe, and the row of thumbnails to go back to. */
+/** What was made: a picture with its report, saving, its recipe, and the row of thumbnails to go back to. */
 
 import { useEffect, useMemo, useState } from "./vendor/preact-hooks.js";
-import { attempt, set, state, t, useStore } from "./store.js";
+import { attempt, following, set, state, t, useStore } from "./store.js";
 import { Picture, Report, fetchPicture, html, save } from "./ui.js";
 
+/** A job that was just submitted, when it is over; meanwhile `onRunning` is told of it. @param {any} job @param {(job: any) => void} onRunning */
+export async function followed(job, onRunning) {
+  onRunning(job);
+  try {
+    for await (const event of following(job.id)) if (event.progress) onRunning({ ...job, progress: event.progress });
+    return await state.studio.finished(await state.studio.job(job.id));
+  } finally {
+    onRunning(null);
+  }
+}
+
 /** Remember a finished job's first picture. `look`: the area's state that it was made from, to come back to.
- * @param {any} job @param {string} operation @param {any} request @param {any} [look] @returns {import("./store.js").Made} */
-export function remember(job, operation, request, look) {
-  const made = { operation, request, job, look, person: job.persona_id, picture: job.result.sheet ?? job.result.pictures[0].blob };
+ * @param {any} job @param {any} [look] @returns {import("./store.js").Made} */
+export function remember(job, look) {
+  const { sheet, pictures } = job.result;
+  const made = { operation: job.operation, request: pictures[0].report.recipe.request, job, look, person: job.persona_id, picture: sheet ?? pictures[0].blob };
   set({ made: [made, ...state.made].slice(0, 60) });
   return made;
 }
@@ -19,23 +31,9 @@ export async function savePicture(made) {
   if (address) save(`${state.person?.name ?? "picture"}-${made.job.id.slice(4, 12)}${number}.png`, address);
 }
 
-/** The recipe that the picture has, which the SDK and the command line replay, too; else the request. @param {import("./store.js").Made} made */
+/** How it was made, which the SDK and the command line replay, too. @param {import("./store.js").Made} made */
 export function saveRecipe(made) {
-  const recipe = made.job.result.pictures[0].report.recipe ?? { format: "portraitist-recipe-1", persona: made.person, operation: made.operation, request: made.request };
-  save(`${made.job.id}.json`, new Blob([JSON.stringify(recipe, null, 2)], { type: "application/json" }));
-}
-
-/** Chooses a recipe's file: {operation, request}, and `recipe` as the SDK has it. @param {{operations: string[], onRecipe: (recipe: {operation: string, request: any, recipe?: any}) => void}} props */
-export function Replay({ operations, onRecipe }) {
-  const read = async (event) => {
-    const [file] = event.target.files;
-    event.target.value = "";
-    const read = await file.text().then(JSON.parse).catch(() => null);
-    const recipe = read?.recipe ? { operation: read.request?.operation, request: read.request, recipe: read } : read?.format === "portraitist-recipe-1" ? read : null;
-    if (!operations.includes(recipe?.operation)) return set({ trouble: new Error(t("not_recipe")) });
-    onRecipe(recipe);
-  };
-  return html`<label class="file"><input class="hidden" type="file" accept=".json,application/json" onChange=${read} /><span>${t("replay")}</span></label>`;
+  save(`${made.job.id}.json`, new Blob([JSON.stringify(made.job.result.pictures[0].report.recipe, null, 2)], { type: "application/json" }));
 }
 
 /** @param {{made: import("./store.js").Made | null, job?: any}} props `job`: a newer one than what was kept, while a slider moves */

@@ -80,6 +80,7 @@ export async function attempt(call) {
     return found;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") return undefined;
+    if (/** @type {any} */ (error).code === "job_cancelled") return undefined; // by whoever looks on
     const status = /** @type {any} */ (error).status;
     set(status === 401 ? { needsKey: true } : { trouble: error });
     return undefined;

@@ -1,10 +1,11 @@
 /** Parts: a face whose generator is cut by meaning. A part is clicked on, set, moved, taken from another photo or left out. */
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
-import { attempt, following, set, t, useSteps, useStore } from "../store.js";
+import { attempt, t, useSteps, useStore } from "../store.js";
 import { Bar, Compare, Drop, html, shown, word } from "../ui.js";
 import { FacePhoto, useChoice } from "../faces.js";
-import { Chooser, History, Outcome, Replay, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Chooser, History, Outcome, followed, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Replay, namedIn } from "../recipes.js";
 import { PartMap, colourOf } from "../partmap.js";
 
 /**
@@ -42,14 +43,8 @@ export function Parts() {
   const picture = useUrl(result?.blob ?? null);
   const which = useChoice({ file: parts && look.photo, source, named: look.face, onChoose: (face) => commit({ ...look, face, made: null }) });
 
-  const run = async (request, files, done) => {
-    await attempt(async () => {
-      const job = await store.studio.submit(person?.persona_id ?? "", "compose", request, files);
-      setRunning(job);
-      for await (const event of following(job.id)) if (event.progress) setRunning({ ...job, progress: event.progress });
-      done(await store.studio.finished(await store.studio.job(job.id)));
-    }).finally(() => setRunning(null));
-  };
+  const run = (request, files, done) =>
+    attempt(async () => done(await followed(await store.studio.submit(person?.persona_id ?? "", "compose", request, files), setRunning)));
   const photo = () => (look.photo ? { photo: [look.photo] } : undefined);
   // The face without a change says where its parts are. To show all of them is a picture like any other.
   const of = `${person?.persona_id} ${source} ${look.photo ? `${which.at}` : look.seed}`;
@@ -97,19 +92,14 @@ export function Parts() {
     });
     const request = { parts: asked, seed: look.seed, ...which.asked };
     return run(request, Object.keys(files).length ? files : undefined, (job) => {
-      const made = remember(job, "compose", request, look);
+      const made = remember(job, look);
       commit((now) => ({ ...now, made }));
     });
   };
-  /** What a recipe makes is looked at; its photos are the server's. */
-  const replay = ({ recipe }) => {
-    if (!recipe) return set({ trouble: new Error(t("not_recipe")) });
-    return attempt(async () => {
-      const job = await store.studio.replay(recipe);
-      setRunning(job);
-      const made = remember(await store.studio.finished(job), "compose", recipe.request, look);
-      commit((now) => ({ ...now, made }));
-    }).finally(() => setRunning(null));
+  /** What a recipe makes is looked at; what it says of the parts does not become settings here. */
+  const replayed = (job, request, { photo }) => {
+    const next = { ...NOTHING, photo, seed: request.seed, face: namedIn(request, photo, request.face) };
+    commit({ ...next, made: remember(job, next) });
   };
   const slide = (label, value, [low, high, step], text, to) => html`<label class="ranged"><span>${label}</span><span class="value">${text}</span><input type="range" min=${low} max=${high} step=${step} value=${value}
     onInput=${(e) => put(to(Number(e.target.value)), show)} onChange=${() => commit()} /></label>`;
@@ -149,7 +139,7 @@ export function Parts() {
         ${look.made && html`<button class="quiet" onClick=${() => commit({ ...look, made: null })}>${t("before")}</button>`}
         ${!look.photo && html`<button disabled=${running} onClick=${another}>${t("another")}</button>`}
         ${look.photo && html`<button class="quiet" onClick=${() => commit({ ...NOTHING })}>${t("part_portrait")}</button>`}
-        <${Replay} operations=${["compose"]} onRecipe=${replay} /></div>
+        <${Replay} operations=${["compose"]} look=${look} onRunning=${setRunning} onMade=${replayed} /></div>
       ${!look.photo && html`<${Drop} compact label=${t("parts_drop")} onFiles=${([one]) => commit({ ...NOTHING, photo: one })} />`}
       <${Outcome} made=${look.made} /></div>
     <${History} operations=${["compose"]} current=${look.made} onOpen=${(made) => commit({ ...NOTHING, ...made.look, made })} />

@@ -1,18 +1,24 @@
 /** Photo: a photo of the person is held open. Sliders move, points are pulled, and the face follows. What is not moved stays as it is. */
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
-import { attempt, did, t, useSteps, useStore } from "../store.js";
+import { attempt, did, forget, t, useSteps, useStore } from "../store.js";
 import { Bar, Compare, Drop, Slider, html } from "../ui.js";
-import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Chooser, History, Outcome, followed, limitsOf, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Replay } from "../recipes.js";
 import { choiceOf } from "../faces.js";
 import { Paint, Tools, maskOf, zoomTo } from "../paint.js";
-import { PointList, Points, asked, pulled } from "../points.js";
+import { PointList, Points, asked, inSquare, pulled } from "../points.js";
 import { useSession } from "../session.js";
 
 const FRAME_PX = 800; // of the longer side, while it moves
-const METHODS = ["draggan", "freedrag"];
+const METHODS = ["draggan", "freedrag", "transformer"];
+const REPLAYED = ["retouch", "drag", "move", "edit"];
+/** @typedef {import("../points.js").Place} Place */
 /** @type {{points: import("../points.js").Point[], strokes: import("../paint.js").Stroke[]}} */
 const NOTHING = { points: [], strokes: [] };
+
+/** @param {import("../points.js").Point[]} points */
+const growth = (points) => points.map((one) => one.grow).join();
 
 export function Photo() {
   const store = useStore();
@@ -29,9 +35,12 @@ export function Photo() {
   const [tool, setTool] = useState(/** @type {import("../paint.js").Tool} */ ({ kind: "points", size: 80 }));
   const [made, setMade] = useState(/** @type {any} */ (null)); // what was kept last
   const [viewed, setViewed] = useState(/** @type {any} */ (null)); // one of the history, in place of the session
+  const views = useRef(null); // owns the steps from one picture of the history to another
   const [keeping, setKeeping] = useState(/** @type {any} */ (null)); // a job
   const [hand, setHand] = useState(/** @type {Record<string, number | null>} */ ({})); // sliders that are being moved: the server's word comes later
-  const drag = useRef(/** @type {{ids: number[]} | null} */ (null)); // the points that are on their way
+  const drag = useRef(/** @type {{ids: number[], grow: string} | null} */ (null)); // the points that are on their way
+  const way = useRef(/** @type {{at: number, ids: number[], from: Place[], to: Place[], share: number} | null} */ (null)); // of the last pull: whence, and whereto at full strength
+  const [strength, setStrength] = useState(1); // how far along it
   const points = useRef(/** @type {Record<number, import("../points.js").Point[]>} */ ({})); // as they were at each place of the session's history
   const source = useFile(file);
   const picture = useUrl(viewed?.picture ?? null);
@@ -46,8 +55,10 @@ export function Photo() {
     look.renew(NOTHING);
     points.current = {};
     drag.current = null;
+    way.current = null;
     setMade(null);
     setViewed(null);
+    forget(views);
   }, [source, person?.persona_id, `${face}`]);
   const told = session?.state?.faces ?? session?.error?.details?.faces;
   if (told) found.current = { of, faces: told };
@@ -61,20 +72,18 @@ export function Photo() {
   const keep = () =>
     attempt(async () => {
       const id = await session?.save();
-      if (!id) return;
-      setKeeping(await store.studio.job(id));
-      const job = await store.studio.finished(await store.studio.job(id));
-      setMade(remember(job, "retouch", { steps: session?.state.history.slice(0, session.state.at) }, { file }));
-    }).finally(() => setKeeping(null));
-  /** What a recipe makes is looked at; its photo is the server's. */
-  const replay = ({ recipe }) =>
-    attempt(async () => {
-      const job = await store.studio.replay(recipe);
-      setKeeping(job);
-      setViewed(remember(await store.studio.finished(job), "retouch", recipe.request));
-    }).finally(() => setKeeping(null));
+      if (id) setMade(remember(await followed(await store.studio.job(id), setKeeping), { file }));
+    });
+  const view = (next) => {
+    const last = viewed;
+    setViewed(next);
+    did(() => setViewed(next), () => setViewed(last), views);
+  };
+  /** What a recipe makes is looked at. */
+  const replayed = (job, _, { photo }) => view(remember(job, photo ? { file: photo } : undefined));
+  const replay = html`<${Replay} operations=${REPLAYED} look=${{ file }} onRunning=${setKeeping} onMade=${replayed} />`;
   useEffect(() => {
-    const key = (event) => store.area === "photo" && event.detail === "save" && (made ? savePicture(viewed ?? made) : keep());
+    const key = (event) => store.area === "photo" && event.detail === "save" && (viewed || made ? savePicture(viewed ?? made) : keep());
     addEventListener("studio", key);
     return () => removeEventListener("studio", key);
   });
@@ -86,9 +95,10 @@ export function Photo() {
   if (!file || !session || (session.over && session.over !== "idle" && session.over !== "gone"))
     return html`<section class="bench single" aria-labelledby="photo-title"><h1 id="photo-title" class="hidden">${t("photo")}</h1><${Chooser} /><${Drop} label=${t("drop_photo")} onFiles=${([one]) => setFile(one)} />
       ${viewed && picture && html`<img src=${picture} alt=${t("after")} /><${Outcome} made=${viewed} />`}
-      ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}<${Replay} operations=${["retouch", "drag"]} onRecipe=${replay} /></section>`;
+      ${keeping && html`<${Bar} job=${keeping} what=${t("working")} />`}${replay}</section>`;
 
   const { state, frame } = session;
+  const able = store.priors.find((one) => one.name === person.prior.split("@")[0])?.assets.includes("latent_transformer"); // to move by it
   const open = state?.status === "open";
   const size = open ? { width: state.width, height: state.height } : { width: 1, height: 1 };
   const values = open ? { ...state.values, ...hand } : {};
@@ -108,28 +118,51 @@ export function Photo() {
   /** Pull the points as they are now. */
   const pull = (list) => {
     changed();
-    drag.current = { ids: list.map((one) => one.id) };
+    drag.current = { ids: list.map((one) => one.id), grow: growth(list) };
+    way.current = { at: state.at + 1, ids: drag.current.ids, from: list.map((one) => one.handle), to: list.map((one) => one.to), share: 1 };
+    setStrength(1);
     session.send({ do: "drag", points: asked(list), method, guarded, ...(look.now.strokes.length ? { mask: maskOf(look.now.strokes, size).split(",")[1] } : {}) });
   };
   const movePoints = (list) => {
     setViewed(null);
     const going = drag.current;
-    const same = going && going.ids.length === list.length && list.every((one, n) => one.id === going.ids[n]);
-    if (atOnce && same) session.send({ do: "aim", to: list.map((one) => one.to) });
-    else if (atOnce && list.some(pulled) && list.length >= look.now.points.length) {
+    const same = going && going.ids.length === list.length && list.every((one, n) => one.id === going.ids[n]) && growth(list) === going.grow;
+    if (atOnce && same) {
+      if (way.current) way.current.to = list.map((one) => one.to);
+      session.send({ do: "aim", to: list.map((one) => one.to) });
+    } else if (atOnce && list.some(pulled) && list.length >= look.now.points.length) {
       points.current[state.at] = look.kept().points;
       // Those that were still on their way begin where they are.
       list = list.map((one) => ({ ...one, handle: frame?.points[going?.ids.indexOf(one.id) ?? -1]?.at ?? one.handle }));
       pull(list);
     }
-    look.show((now) => ({ ...now, points: list }));
+    showPoints(list);
   };
+  const last = open && state.history[state.at - 1]?.do === "drag" && way.current?.at === state.at ? way.current : null; // what can go farther, or less far
+  /** @param {any} pull @param {number} share */
+  const goTo = (pull, share) => {
+    changed();
+    way.current = pull;
+    setStrength(share);
+    drag.current = { ids: pull.ids, grow: "" };
+    const between = (n) => /** @type {Place} */ (pull.to[n].map((v, axis) => pull.from[n][axis] + share * (v - pull.from[n][axis])));
+    // At full strength the very numbers of before, which give the very picture.
+    session.send({ do: "aim", to: share === 1 ? pull.to : pull.to.map((_, n) => inSquare(between(n), state.corners)[0]) });
+  };
+  const goneTo = (next) => {
+    if (!last || next === last.share) return;
+    const before = last.share;
+    const go = (share) => goTo(last, (last.share = share));
+    last.share = next;
+    did(() => go(next), () => go(before), views);
+  };
+  const showPoints = (list) => look.show((now) => ({ ...now, points: list }));
   const donePoints = () => (drag.current ? undefined : look.commit());
   session.onLanded = ({ points: ended }) => {
     const ids = drag.current?.ids ?? [];
     drag.current = null;
     const landed = (one) => ended[ids.indexOf(one.id)];
-    look.settle((now) => ({ ...now, points: now.points.map((one) => (landed(one) ? { ...one, handle: landed(one).reached, to: landed(one).reached, landed: true } : one)) }));
+    look.settle((now) => ({ ...now, points: now.points.map((one) => (landed(one) ? { ...one, handle: landed(one).reached, to: landed(one).reached, grow: 0, landed: true } : one)) }));
     points.current[session.state.at] = look.latest().points;
   };
   session.onDropped = () => {
@@ -152,7 +185,7 @@ export function Photo() {
     <div class="stage" aria-busy=${busy}>
       ${pulling && open && !viewed
         ? html`<${Paint} key=${source} source=${now} alt=${file.name} label=${t("mask_hint")} size=${size} strokes=${look.now.strokes} tool=${tool} zoom=${zoom} onStrokes=${(strokes) => look.commit({ ...look.now, strokes })}>
-            <${Points} points=${look.now.points} landmarks=${tool.kind === "points" && session.resting ? session.parts : {}} ended=${shown} corners=${state.corners} size=${size} active=${tool.kind === "points"} onMove=${movePoints} onDone=${donePoints} /></${Paint}>`
+            <${Points} points=${look.now.points} landmarks=${tool.kind === "points" && session.resting ? session.parts : {}} ended=${shown} corners=${state.corners} size=${size} active=${tool.kind === "points"} onMove=${movePoints} onShow=${showPoints} onDone=${donePoints} /></${Paint}>`
         : html`<${Compare} key=${viewed ? "viewed" : source} before=${viewed ? (viewed.look ? otherSource || source : picture) : source} after=${now} zoom=${zoom} start=${viewed ? 50 : 0}>${!viewed && which.marks}</${Compare}>`}
       ${(!open || keeping) && !session.over && html`<span class="busy">${t(keeping ? "working" : state?.status === "waiting" ? "stage_starting" : "opening")}</span>`}
       <${Tools} tool=${tool} kinds=${pulling ? ["points", "brush", "eraser"] : []} onTool=${setTool} onClear=${() => look.commit({ ...look.now, strokes: [] })}>
@@ -167,8 +200,9 @@ export function Photo() {
         ? html`<p class="hint">${t(tool.kind === "points" ? "pull_hint" : "mask_hint")} ${tool.kind === "points" && html`<span class="keyboard">${t("pull_keys")}</span>`}</p>
           <label class="check"><input type="checkbox" checked=${atOnce} onChange=${(e) => setAtOnce(e.target.checked)} /> ${t("at_once")}</label>
           <label class="check"><input type="checkbox" checked=${guarded} onChange=${(e) => setGuarded(e.target.checked)} /> ${t("guarded", { name: person.name })}</label>
-          <label>${t("method")}<select value=${method} onChange=${(e) => setMethod(e.target.value)}>${METHODS.map((one) => html`<option value=${one}>${t(`method_${one}`)}</option>`)}</select></label>
-          <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} />
+          <label>${t("method")}<select value=${method} onChange=${(e) => setMethod(e.target.value)}>${METHODS.filter((one) => one !== "transformer" || able).map((one) => html`<option value=${one}>${t(`method_${one}`)}</option>`)}</select></label>
+          <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} onMove=${movePoints} onShow=${showPoints} onDone=${donePoints} />
+          ${last && html`<label class="ranged"><span>${t("how_far")}</span><span class="value">${Math.round(100 * strength)} %</span><input type="range" min="0" max="1.5" step="0.05" value=${strength} onInput=${(e) => goTo(last, Number(e.target.value))} onChange=${(e) => goneTo(Number(e.target.value))} /></label>`}
           ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
         : html`<p class="hint">${t("photo_hint")}</p>
           ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" disabled=${!open} reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
@@ -177,9 +211,9 @@ export function Photo() {
       <div class="row wrap">
         <button class="primary" disabled=${!open || !session.resting || !!keeping || !!made || !!session.over} onClick=${keep}>${t("keep")}</button>
         ${pulling && !atOnce && html`<button disabled=${!look.now.points.some(pulled)} onClick=${() => ((points.current[state.at] = look.kept().points), pull(look.now.points))}>${t("pull_go")}</button>`}
-        ${viewed && html`<button class="quiet" onClick=${() => setViewed(null)}>${t("back_to_work")}</button>`}
-        <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button><${Replay} operations=${["retouch", "drag"]} onRecipe=${replay} /></div>
+        ${viewed && html`<button class="quiet" onClick=${() => view(null)}>${t("back_to_work")}</button>`}
+        <button class="quiet" onClick=${() => setFile(null)}>${t("another_photo")}</button>${replay}</div>
       <${Outcome} made=${viewed ?? made} /></div>
-    <${History} operations=${["retouch"]} current=${viewed} onOpen=${setViewed} />
+    <${History} operations=${REPLAYED} current=${viewed} onOpen=${view} />
   </section>`;
 }

@@ -1,11 +1,13 @@
 /** Portrait: sliders with this person's reach, the face follows; seeds; a grid of two attributes. */
 
 import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
-import { attempt, did, t, useStore } from "../store.js";
+import { attempt, did, forget, t, useStore } from "../store.js";
 import { Picture, Slider, fetchPicture, html, word } from "../ui.js";
 import { useSession } from "../session.js";
-import { Chooser, History, Outcome, Replay, limitsOf, remember, savePicture } from "../made.js";
+import { Chooser, History, Outcome, followed, limitsOf, remember, savePicture } from "../made.js";
+import { Replay } from "../recipes.js";
 
+/** @type {{values: Record<string, number>, seed: number, made?: any}} `made`: a picture that is there already, such as a grid */
 const START = { values: {}, seed: 1 };
 const IDLE_S = 120; // so long a portrait is held open after a slider was moved last
 
@@ -17,7 +19,7 @@ export function Portrait() {
   const [live, setLive] = useState(/** @type {any} */ (null)); // while a slider moves
   const [busy, setBusy] = useState(false);
   const [grid, setGrid] = useState(["", ""]);
-  const loop = useRef({ wanted: /** @type {any} */ (null), running: false, person: "" });
+  const loop = useRef({ wanted: /** @type {any} */ (null), running: false, person: "", stale: false });
   const before = useRef(START);
   const [moved, setMoved] = useState(""); // person and seed of the portrait whose slider was moved: it is held open
   const [moving, setMoving] = useState(false);
@@ -33,12 +35,13 @@ export function Portrait() {
     while (loop.current.wanted) {
       const { request, last, person } = loop.current.wanted;
       loop.current.wanted = null;
+      loop.current.stale = false;
       const job = await attempt(() => store.studio.run(person, "synthesize", request));
-      if (!job || person !== loop.current.person) continue;
+      if (!job || loop.current.stale || person !== loop.current.person) continue;
       await attempt(() => fetchPicture(pictureOf(job))); // the frame that is shown meanwhile stays until it is there
       const next = loop.current.wanted;
       setLive(job);
-      if (last && !next) setMade(remember(job, "synthesize", request));
+      if (last && !next) setMade(remember(job));
     }
     setMoving(false); // what was shown meanwhile is replaced by the sharp picture
     loop.current.running = false;
@@ -52,23 +55,29 @@ export function Portrait() {
     setMade(null);
     setLive(null);
     setMoving(false);
+    forget(before); // its steps were of somebody else
     if (person) draw(START, true);
   }, [person?.persona_id]);
 
   const show = (next) => {
     setAsked(next);
     before.current = next;
-    draw(next, true);
+    if (!next.made) return void draw(next, true);
+    loop.current.stale = true; // what is still being drawn is not wanted any more
+    loop.current.wanted = null;
+    setMoving(false);
+    setMade(next.made);
+    setLive(next.made.job);
   };
   const change = (next) => {
     const last = before.current;
     show(next);
-    did(() => show(next), () => show(last));
+    did(() => show(next), () => show(last), before);
   };
   const move = (name, value) => {
     const values = { ...asked.values, [name]: value };
     if (value === null) delete values[name];
-    const next = { ...asked, values };
+    const next = { values, seed: asked.seed };
     setAsked(next);
     const held = `${person?.persona_id} ${asked.seed}`;
     if (session && !session.over && session.state?.status === "open" && moved === held) {
@@ -78,19 +87,19 @@ export function Portrait() {
     setMoved(session?.over ? "" : held); // frames will come; until then pictures of jobs
     draw(next, false);
   };
-  const another = () => change({ ...asked, seed: 1 + Math.floor(Math.random() * 999_999) });
-  const replay = ({ request }) => (request.grid ? run(request) : change({ values: {}, seed: 1, ...request }));
-  const makeGrid = () => {
-    const request = { ...asked, values: Object.fromEntries(Object.entries(asked.values).filter(([n]) => !grid.includes(n))), grid };
-    return run(request);
+  const another = () => change({ values: asked.values, seed: 1 + Math.floor(Math.random() * 999_999) });
+  /** A picture that is there: what it was asked for, if it is one. */
+  const open = (made) => {
+    const [values, ...more] = made.request.values;
+    change({ values: more.length ? {} : values, seed: made.request.seed, made });
   };
-  const run = (request) =>
+  const running = (job) => setBusy(!!job);
+  const makeGrid = () =>
     attempt(async () => {
-      setBusy(true);
-      const job = await store.studio.run(person?.persona_id ?? "", "synthesize", request);
-      setMade(remember(job, "synthesize", request));
-      setLive(job);
-    }).finally(() => setBusy(false));
+      const request = { seed: asked.seed, values: Object.fromEntries(Object.entries(asked.values).filter(([n]) => !grid.includes(n))), grid };
+      const job = await store.studio.submit(person?.persona_id ?? "", "synthesize", request);
+      change({ ...asked, made: remember(await followed(job, running)) });
+    });
   useEffect(() => {
     const key = (event) => {
       if (store.area !== "portrait") return;
@@ -116,7 +125,7 @@ export function Portrait() {
         onInput=${(value) => move(reach.attribute, value)}
         onDone=${() => setTimeout(() => setAsked((now) => (settle(now, before, change), now)))} />`)}
       <div class="row wrap">
-        <label class="seed">${t("seed")}<input type="number" min="0" value=${asked.seed} onChange=${(e) => change({ ...asked, seed: Math.max(0, Math.round(Number(e.target.value) || 0)) })} /></label>
+        <label class="seed">${t("seed")}<input type="number" min="0" value=${asked.seed} onChange=${(e) => change({ values: asked.values, seed: Math.max(0, Math.round(Number(e.target.value) || 0)) })} /></label>
         <button class="primary" onClick=${another}>${t("another")}</button>
         <button class="quiet" onClick=${() => change(START)}>${t("reset")}</button>
       </div>
@@ -125,9 +134,9 @@ export function Portrait() {
           <option value="">–</option>${person.reach.map((r) => html`<option value=${r.attribute}>${word(r.attribute, r.attribute)}</option>`)}</select></label>`)}
         <button disabled=${!grid[0] || !grid[1] || grid[0] === grid[1]} onClick=${makeGrid}>${t("grid_make")}</button></div></details>
       <${Outcome} made=${made} job=${live} />
-      <${Replay} operations=${["synthesize"]} onRecipe=${replay} />
+      <${Replay} operations=${["synthesize"]} onRunning=${running} onMade=${(job) => open(remember(job))} />
     </div>
-    <${History} operations=${["synthesize"]} current=${made} onOpen=${(one) => (setMade(one), setLive(one.job), one.request.grid || ((before.current = one.request), setAsked(one.request)))} />
+    <${History} operations=${["synthesize"]} current=${made} onOpen=${open} />
   </section>`;
 }
 
@@ -136,5 +145,5 @@ const pictureOf = (job) => job.result.sheet ?? job.result.pictures[0].blob;
 
 /** A slider was let go of: one step of the history, and one picture that is kept. */
 function settle(now, before, change) {
-  if (JSON.stringify(now) !== JSON.stringify(before.current)) change(now);
+  if (JSON.stringify([now.values, now.seed]) !== JSON.stringify([before.current.values, before.current.seed])) change(now);
 }

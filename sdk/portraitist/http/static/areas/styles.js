@@ -4,7 +4,8 @@ import { useEffect, useState } from "../vendor/preact-hooks.js";
 import { attempt, following, t, useSteps, useStore } from "../store.js";
 import { Bar, Compare, Dialog, Drop, html, word } from "../ui.js";
 import { FacePhoto, useChoice } from "../faces.js";
-import { Chooser, History, Outcome, Replay, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Chooser, History, Outcome, followed, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Replay, namedIn } from "../recipes.js";
 
 const REGIONS = ["", "head", "face", "hair", "eyes", "smile", "nose", "background"];
 const LEAST = 5; // pictures to learn from
@@ -41,20 +42,23 @@ export function Styles() {
   const region = look.photo ? look.region : "";
   const change = (part) => commit({ ...look, made: null, ...part });
 
-  const make = (request) =>
+  const go = (seed) =>
     attempt(async () => {
+      const request = { style: style.name, strength: look.strength, seed, ...(region ? { region } : {}), ...(look.tuned && look.photo ? { preset: "best" } : {}), ...which.asked };
       const job = await store.studio.submit(person.persona_id, "restyle", request, look.photo ? { photo: [look.photo] } : undefined);
-      setRunning(job);
-      for await (const event of following(job.id)) if (event.progress) setRunning({ ...job, progress: event.progress });
-      const made = remember(await store.studio.finished(await store.studio.job(job.id)), "restyle", request, look);
-      commit((now) => ({ ...now, seed: request.seed, made }));
-    }).finally(() => setRunning(null));
-  const go = (seed) => make({ style: style.name, strength: look.strength, seed, ...(region ? { region } : {}), ...(look.tuned && look.photo ? { preset: "best" } : {}), ...which.asked });
+      const made = remember(await followed(job, setRunning), { ...look, seed });
+      commit((now) => ({ ...now, seed, made }));
+    });
+  const replayed = (job, request, { photo }) => {
+    const { style, strength, seed, region, preset } = request;
+    const next = { ...NOTHING, photo, style, strength, seed, region: region ?? "", tuned: preset === "best", face: namedIn(request, photo, request.face) };
+    commit({ ...next, made: remember(job, next) });
+  };
   const another = () => style && !running && go(1 + Math.floor(Math.random() * 999_999));
   return html`<section class="bench" aria-labelledby="styles-title"><h1 id="styles-title" class="hidden">${t("styles")}</h1>
     <div class="stage" aria-busy=${!!running}>
       ${look.made && picture
-        ? look.made.request.region ? html`<${Compare} before=${photo} after=${picture} />` : html`<img class="face" src=${picture} alt=${word(`style_${look.made.request.style}`, look.made.request.style)} />`
+        ? look.made.request.region && photo ? html`<${Compare} before=${photo} after=${picture} />` : html`<img class=${look.made.request.region ? "sheet" : "face"} src=${picture} alt=${word(`style_${look.made.request.style}`, look.made.request.style)} />`
         : look.photo ? html`<${FacePhoto} source=${photo} alt=${look.photo.name} marks=${which.marks} />` : html`<${Drop} label=${t("style_drop")} onFiles=${([one]) => change({ photo: one })} />`}
       ${running && html`<span class="busy">${t("working")}</span>`}</div>
     <div class="controls"><${Chooser} />
@@ -75,10 +79,10 @@ export function Styles() {
         ${look.made && look.photo && html`<button class="quiet" onClick=${() => change({})}>${t("before")}</button>`}
         ${look.made && !look.photo && html`<button class="quiet" onClick=${() => change({})}>${t("style_photo")}</button>`}
         ${look.photo && html`<button class="quiet" onClick=${() => change({ photo: null })}>${t("another_photo")}</button>`}
-        <${Replay} operations=${["restyle"]} onRecipe=${({ request }) => make(request)} /></div>
+        <${Replay} operations=${["restyle"]} look=${look} onRunning=${setRunning} onMade=${replayed} /></div>
       <${Outcome} made=${look.made} />
       <${Learn} base=${base} onLearnt=${(name) => refresh().then(() => change({ style: name }))} /></div>
-    <${History} operations=${["restyle"]} current=${look.made} onOpen=${(made) => commit({ ...NOTHING, ...made.look, seed: made.request.seed, made })} />
+    <${History} operations=${["restyle"]} current=${look.made} onOpen=${(made) => commit({ ...NOTHING, ...made.look, made })} />
     ${removing && html`<${Removing} style=${removing} onClose=${() => setRemoving(null)} onGone=${refresh} />`}
   </section>`;
 }

@@ -1,10 +1,11 @@
 /** Variations: patches of the face move elsewhere, drawn at random or painted by hand, and the photo with them. */
 
 import { useEffect, useMemo, useState } from "../vendor/preact-hooks.js";
-import { attempt, following, t, useSteps, useStore } from "../store.js";
+import { attempt, t, useSteps, useStore } from "../store.js";
 import { Bar, Compare, Drop, Picture, html } from "../ui.js";
 import { FacePhoto, useChoice } from "../faces.js";
-import { Chooser, History, Outcome, Replay, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Chooser, History, Outcome, followed, remember, savePicture, useFile, useUrl } from "../made.js";
+import { Replay, namedIn } from "../recipes.js";
 import { Paint, Tools } from "../paint.js";
 import { partsOf } from "./parts.js";
 
@@ -17,11 +18,15 @@ const REACH = 0.15; // of the face's square: how far a patch can be sent here
 /** @type {{photo: File | null, patches: Patch[], n: number, strength: number, seed: number, face: import("../faces.js").Named | null, made: any}} */
 const NOTHING = { photo: null, patches: [], n: 4, strength: 0.5, seed: 1, face: null, made: null };
 
+/** What a request says that this area asks for, too. */
+const asked = ({ n, strength, seed, patches }) => ({ n, strength, seed, patches });
+
 /** The box around a stroke of the brush. @param {import("../paint.js").Stroke} stroke @param {{width: number, height: number}} size @returns {Box} */
 function boxOf({ path, size: brush }, { width, height }) {
   const [xs, ys] = [0, 1].map((axis) => path.map((place) => place[axis]));
   const half = brush / 2;
-  return [Math.max(0, Math.min(...xs) - half), Math.max(0, Math.min(...ys) - half), Math.min(width, Math.max(...xs) + half), Math.min(height, Math.max(...ys) + half)].map(Math.round);
+  const edges = [Math.max(0, Math.min(...xs) - half), Math.max(0, Math.min(...ys) - half), Math.min(width, Math.max(...xs) + half), Math.min(height, Math.max(...ys) + half)];
+  return /** @type {Box} */ (edges.map(Math.round));
 }
 
 /** Boxes and where they go, over the photo. @param {{patches: Patch[], size: {width: number, height: number}}} props */
@@ -74,24 +79,30 @@ export function Variations() {
   const heading = html`<h1 id="variations-title" class="hidden">${t("variations")}</h1>`;
   if (!person) return html`<p class="hint">${t("choose_person")} <button onClick=${() => (location.hash = "people")}>${t("people")}</button></p>`;
   if (partsOf(store)) return html`<section class="bench single" aria-labelledby="variations-title">${heading}<${Chooser} /><p class="hint">${t("variations_none", { name: person.name })}</p></section>`;
-  if (!photo) return html`<section class="bench single" aria-labelledby="variations-title">${heading}<${Chooser} /><p class="hint">${t("variations_hint")}</p><${Drop} label=${t("drop_photo")} onFiles=${([one]) => commit({ ...NOTHING, photo: one })} /></section>`;
+  const replayed = (job, request, { photo }) => {
+    setChosen(request.patches.length > 0);
+    const next = { ...NOTHING, ...asked(request), photo, face: namedIn(request, photo, request.face) };
+    commit({ ...next, made: remember(job, next) });
+  };
+  const replay = html`<${Replay} operations=${["variations"]} look=${look} onRunning=${setRunning} onMade=${replayed} />`;
+  const bar = running && html`<${Bar} job=${running} what=${t("working")} onCancel=${() => attempt(() => store.studio.cancel(running.id))} />`;
+  if (!photo && !made) return html`<section class="bench single" aria-labelledby="variations-title">${heading}<${Chooser} /><p class="hint">${t("variations_hint")}</p><${Drop} label=${t("drop_photo")} onFiles=${([one]) => commit({ ...NOTHING, photo: one })} />${bar}${replay}</section>`;
 
-  const make = (request) =>
+  const go = (seed) =>
     attempt(async () => {
-      const job = await store.studio.submit(person.persona_id, "variations", request, { photo: [photo] });
-      setRunning(job);
-      for await (const event of following(job.id)) if (event.progress) setRunning({ ...job, progress: event.progress });
-      const next = remember(await store.studio.finished(await store.studio.job(job.id)), "variations", request, look);
-      commit((now) => ({ ...now, n: request.n, strength: request.strength ?? now.strength, seed: request.seed, patches: request.patches ?? [], made: next }));
-    }).finally(() => setRunning(null));
-  const go = (seed) => make({ n: look.n, seed, ...(patches.length ? { patches } : { strength: look.strength }), ...which.asked });
+      const request = { n: look.n, seed, ...(patches.length ? { patches } : { strength: look.strength }), ...which.asked };
+      const job = await store.studio.submit(person.persona_id, "variations", request, { photo: [/** @type {File} */ (photo)] });
+      const next = remember(await followed(job, setRunning), { ...look, seed });
+      commit((now) => ({ ...now, seed, made: next }));
+    });
   const another = () => go(1 + Math.floor(Math.random() * 999_999));
   const view = (number) => commit({ ...look, made: { ...made, number, picture: made.job.result.pictures[number].blob } });
-  const square = which.best ? Math.hypot(...[0, 1].map((axis) => which.best.corners[1][axis] - which.best.corners[0][axis])) : size.width / 2;
+  const { best } = which;
+  const square = best ? Math.hypot(...[0, 1].map((axis) => best.corners[1][axis] - best.corners[0][axis])) : size.width / 2;
   const reach = Math.max(4, Math.round(REACH * square));
   const add = (box) => change({ patches: [...patches, { box, by: [0, -Math.round(reach / 3)] }] });
   const addInFace = () => {
-    const middle = which.best ? [0, 1].map((axis) => which.best.corners.reduce((sum, place) => sum + place[axis], 0) / 4) : [size.width / 2, size.height / 2];
+    const middle = best ? [0, 1].map((axis) => best.corners.reduce((sum, place) => sum + place[axis], 0) / 4) : [size.width / 2, size.height / 2];
     add([middle[0] - square / 8, middle[1] - square / 8, middle[0] + square / 8, middle[1] + square / 8].map(Math.round));
   };
   const put = (n, patch) => ({ ...look, made: null, patches: patches.map((one, k) => (k === n ? patch : one)) });
@@ -102,7 +113,8 @@ export function Variations() {
   const full = patches.length >= MOST;
   return html`<section class="bench" aria-labelledby="variations-title">${heading}
     <div class="stage" aria-busy=${!!running}>
-      ${made && picture ? html`<${Compare} before=${source} after=${picture} />`
+      ${made && picture ? (photo ? html`<${Compare} before=${source} after=${picture} />` : html`<img src=${picture} alt=${t("after")} />`)
+        : !photo ? html`<p class="hint">${t("working")}</p>`
         : painting ? html`<${Paint} key=${source} source=${source} alt=${photo.name} label=${t("patch_hint")} size=${size} onSize=${setSize} strokes=${strokes} tool=${tool} onStrokes=${(all) => (full ? commit({ ...look, patches: [...patches] }) : add(boxOf(all[all.length - 1], size)))}>
             <${Patches} patches=${patches} size=${size} /></${Paint}>
             <${Tools} tool=${tool} kinds=${["brush"]} onTool=${setTool} onClear=${() => change({ patches: [] })} />`
@@ -119,13 +131,13 @@ export function Variations() {
         : html`<label>${t("strength")}: ${Math.round(100 * look.strength)} %<input type="range" min="0" max="1" step="0.05" value=${look.strength} onInput=${(e) => show({ ...look, made: null, strength: Number(e.target.value) })} onChange=${() => commit()} /></label>`}
       <div class="row wrap"><label class="seed">${t("variations_count")}<input type="number" min="1" max="64" value=${look.n} onChange=${(e) => change({ n: Math.max(1, Math.min(64, Math.round(Number(e.target.value)) || 1)) })} /></label>
         ${!painting && html`<label class="seed">${t("seed")}<input type="number" min="0" value=${look.seed} onChange=${(e) => change({ seed: Math.max(0, Math.round(Number(e.target.value) || 0)) })} /></label>`}</div>
-      ${running && html`<${Bar} job=${running} what=${t("working")} onCancel=${() => attempt(() => store.studio.cancel(running.id))} />`}
-      <div class="row wrap"><button class="primary" disabled=${running || (painting && !patches.length)} onClick=${() => go(look.seed)}>${running ? t("working") : t("collage_go")}</button>
-        ${!painting && html`<button disabled=${running} onClick=${another}>${t("another")}</button>`}
+      ${bar}
+      <div class="row wrap"><button class="primary" disabled=${running || !photo || (painting && !patches.length)} onClick=${() => go(look.seed)}>${running ? t("working") : t("collage_go")}</button>
+        ${!painting && html`<button disabled=${running || !photo} onClick=${another}>${t("another")}</button>`}
         ${made && html`<button class="quiet" onClick=${() => change({})}>${t("before")}</button>`}
         <button class="quiet" onClick=${() => commit({ ...NOTHING })}>${t("another_photo")}</button>
-        <${Replay} operations=${["variations"]} onRecipe=${({ request }) => (setChosen(!!request.patches), make(request))} /></div>
+        ${replay}</div>
       <${Outcome} made=${made} /></div>
-    <${History} operations=${["variations"]} current=${made} onOpen=${(one) => (setChosen(!!one.request.patches), commit({ ...NOTHING, ...one.look, ...one.request, face: one.look.face, made: one }))} />
+    <${History} operations=${["variations"]} current=${made} onOpen=${(one) => (setChosen(one.request.patches.length > 0), commit({ ...NOTHING, ...one.look, made: one }))} />
   </section>`;
 }
