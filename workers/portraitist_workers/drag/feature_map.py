@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from portraitist.priors.motion import SIDE
+
 from ..generator.synthesis import Synthesis
 
-SIDE = 64  # px of the map: the published block
 
 
 def feature_map(synthesis: Synthesis, w_plus: Tensor, *, side: int = SIDE) -> Tensor:

@@ -17,16 +17,18 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from portraitist.errors import PriorUnavailable
 from portraitist.priors.home import PriorHome
+from portraitist.priors.motion import SIDE
 
+from ..device import device
 from ..generator.synthesis import Synthesis
 from ..priors import library
 from .draggan import ARRIVED
-from .feature_map import SIDE, feature_map
+from .feature_map import feature_map
 from .features import Features
 from .task import Step, Task, ends
 from .tracking import Tracker
@@ -57,11 +59,11 @@ class Mover:
     network: LatentTransformer
     scale: Tensor
 
-    def save(self, path: Path) -> None:
+    def to_bytes(self) -> bytes:
         """As a prior's asset, in half precision."""
-        tensors = {name: value.half().contiguous() for name, value in self.network.state_dict().items()}
+        tensors = {name: value.half().cpu().contiguous() for name, value in self.network.state_dict().items()}
         about = {"sizes": json.dumps(asdict(self.network.sizes)), "scale": json.dumps(self.scale.tolist())}
-        save_file(tensors, path, metadata=about)
+        return save_tensors(tensors, metadata=about)
 
     @classmethod
     def load(cls, path: Path) -> Mover:
@@ -77,7 +79,7 @@ class Mover:
                 f"{path.name} holds no latent transformer ({str(error)[:200]}); attach one that was trained for this prior",
                 param="latent_transformer",
             ) from error
-        return cls(network.eval().requires_grad_(False), scale)
+        return cls(network.eval().requires_grad_(False).to(device()), scale)
 
     @torch.no_grad()
     def change(self, synthesis: Synthesis, w_plus: Tensor, points: Tensor, motion: Tensor) -> Tensor:
