@@ -32,9 +32,10 @@ from .report import table, write
 
 NAME = "twin"
 PLACES = (1, 3, 8)
-INTRODUCTION = """`default`, exported as NVIDIA's pickle and imported as if it were foreign: {samples} pictures to calibrate it. Then its latent
-transformer was asked about {faces} faces and trained for {steps} steps ({dtype}). It knows the generator, and the directions of head and
-backdrop that the calibration found. It has nothing of the renderer. The transformer that ships learnt from 550 faces in 5,335 steps."""
+INTRODUCTION = """`default`, exported as NVIDIA's pickle and imported as if it were foreign. {samples} pictures calibrate it. Then its
+latent transformer is asked about {faces} faces, and trained for {steps} steps ({dtype}). It knows the generator, and the
+directions of head and backdrop that the calibration found. It has nothing of the renderer. The transformer that ships
+learnt from 550 faces in 5,335 steps."""
 TIMES = "Processor time of one thread, beside other programs."
 LANDED = """Faces that no other program draws, parts of which are asked to go 3 or 6 % of the picture's width in random directions. Distance
 to the target in % of the width by the face mesh, which takes no part, and as claimed by the tracker. At most ten passes. Untrained: the

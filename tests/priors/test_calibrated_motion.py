@@ -42,9 +42,7 @@ def test_measured_first_where_that_is_wanting(priors, tmp_path):
     assert calibrate.HARDLY in record.calibration.warnings  # after twelve steps
     assert not [path for path in (tmp_path / "home" / "priors").iterdir() if path.name.startswith(".")]
     stages = []
-    again = run(
-        request(prior, motion=True, faces=22, steps=14), MemoryContext(lambda p: stages.append(p.stage))
-    )
+    again = run(request(prior, motion=True, faces=22, steps=14), MemoryContext(lambda p: stages.append(p.stage)))
     assert set(stages) == {"points", "motion"}  # it was measured before
     changed = {name for name in record.assets if again.assets[name] != record.assets[name]}
     assert changed == {"latent_transformer"} and again.calibration.warnings == record.calibration.warnings

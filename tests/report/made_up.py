@@ -136,7 +136,9 @@ def content() -> Content:
             Edited(f"ana.edit('new.jpg', {k}={v})", new, shown(draw, new, was, **{k: v}), faces[0], nearest(**{k: v}))
             for k, v in (("yaw", -15), ("smile", 0.9))
         ],
-        pulls=[Edited("ana.drag('new.jpg', points=[('nose', By(x=8, y=0))])", new, _pulled(draw, new), faces[0], faces[1])],
+        pulls=[
+            Edited("ana.drag('new.jpg', points=[('nose', By(x=8, y=0))])", new, _pulled(draw, new), faces[0], faces[1])
+        ],
         group=Edited("ana.edit('group.jpg', smile=0.0)", group, shown(draw, changed, was, smile=0.0)),
         restorations=[
             _restored(draw, n, t)
@@ -157,7 +159,13 @@ def _pulled(draw: random.Random, image: Image.Image) -> Any:
     made.report.points = [
         PointReport(handle=(242, 398), target=(250, 398), reached=(249.8, 398.1), left=0.22, confidence=0.7),
         PointReport(
-            handle=(200, 300), target=(300, 300), reached=(240, 300), left=60, confidence=0.2, end="stuck", reason="no <farther>"
+            handle=(200, 300),
+            target=(300, 300),
+            reached=(240, 300),
+            left=60,
+            confidence=0.2,
+            end="stuck",
+            reason="no <farther>",
         ),
     ]
     return made

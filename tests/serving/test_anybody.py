@@ -133,7 +133,10 @@ def test_a_face_that_it_draws(world):
         assert report.points[0].left < 1.0 and MADE_UP in report.warnings and UNKNOWN not in report.warnings
         assert report.identity is None and report.identity_before is None
     assert report.attributes["yaw"].requested == 8.0
-    drawn = [raw(world, operations.run(Retouch(persona_id=NOBODY, steps=[], seed=seed), world).pictures[0]) for seed in (3, 3, 4)]
+    drawn = [
+        raw(world, operations.run(Retouch(persona_id=NOBODY, steps=[], seed=seed), world).pictures[0])
+        for seed in (3, 3, 4)
+    ]
     assert drawn[0] == drawn[1] != drawn[2]
     session = Touched(Open(persona_id=NOBODY, seed=3), world)
     try:

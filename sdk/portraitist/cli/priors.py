@@ -106,9 +106,7 @@ def calibrate(
     json: AsJson = False,
 ) -> None:
     """Measure an imported prior, once, so that personas can be made from it. Goes on where it was when it is cut off."""
-    job = _priors(home, tenant).calibrate(
-        name, samples=samples, motion=motion, faces=faces, steps=steps, seed=seed
-    )
+    job = _priors(home, tenant).calibrate(name, samples=samples, motion=motion, faces=faces, steps=steps, seed=seed)
     if no_wait:
         return show.as_json(show.job_data(job)) if json else print(job.id)
     prior = job.wait(progress=not json)

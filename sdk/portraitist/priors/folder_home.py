@@ -24,7 +24,12 @@ from .home import check_name, damaged, is_name, no_prior, typed
 from .record import PriorRecord, parse
 
 MANIFEST = "manifest.json"
-_ASIDE = ("adding", "gone", "samples", "motion")  # hidden folders: being put together, being removed, made by `calibrate`
+_ASIDE = (
+    "adding",
+    "gone",
+    "samples",
+    "motion",
+)  # hidden folders: being put together, being removed, made by `calibrate`
 _LEFTOVER_S = 24 * 3600.0  # a hidden folder that old belongs to nobody
 
 

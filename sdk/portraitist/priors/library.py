@@ -224,7 +224,8 @@ class Priors:
             movable(record)
             if samples is not None and record.usable:
                 raise InvalidRequest(
-                    f"prior {name!r} is calibrated: leave samples out, or measure it anew without motion first", param="samples"
+                    f"prior {name!r} is calibrated: leave samples out, or measure it anew without motion first",
+                    param="samples",
                 )
         elif faces is not None or steps is not None:
             raise InvalidRequest(
@@ -256,7 +257,7 @@ class Priors:
         record = self.get(name).record
         if record is None:
             raise InvalidRequest(
-                f"prior {name!r} is bundled: it comes calibrated, and takes no assets; import one of your own with `portraitist priors add`",
+                f"prior {name!r} is bundled: it comes calibrated, and takes no assets; import your own with `portraitist priors add`",
                 param="name",
             )
         return record

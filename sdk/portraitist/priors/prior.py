@@ -120,9 +120,7 @@ class Prior(Anybody):
         steps: int | None = None,
         seed: int = 0,
     ) -> Job[Prior]:
-        return self._priors.calibrate(
-            self.name, samples=samples, motion=motion, faces=faces, steps=steps, seed=seed
-        )
+        return self._priors.calibrate(self.name, samples=samples, motion=motion, faces=faces, steps=steps, seed=seed)
 
     def remove(self, *, force: bool = False) -> None:
         self._priors.remove(self.name, force=force)

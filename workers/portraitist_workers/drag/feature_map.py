@@ -11,7 +11,6 @@ from portraitist.priors.motion import SIDE
 from ..generator.synthesis import Synthesis
 
 
-
 def feature_map(synthesis: Synthesis, w_plus: Tensor, *, side: int = SIDE) -> Tensor:
     """[B, C, side, side]: what comes out of the second convolution at `side` px, before any colour."""
     styles = synthesis.styles(w_plus)

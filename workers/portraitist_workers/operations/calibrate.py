@@ -1,4 +1,5 @@
-"""An imported generator -> a prior that personas can start from: draw and measure, find directions, fit an encoder, learn how points move."""
+"""An imported generator -> a prior that personas can start from: draw and measure, find directions, fit an encoder. And learn how points
+move."""
 
 from __future__ import annotations
 
@@ -137,15 +138,14 @@ def moving(request: CalibratePrior, context: Context, clock: Stages) -> PriorRec
     generator = prior.generator
     assert isinstance(generator, StyleGAN2)
     folder = home.workspace() / f".motion-{request.prior}-{prior.sha256[:16]}-{request.seed}"
-    known = motion.measure(
-        generator, request.faces or FACES, folder, seed=request.seed, on_step=clock.steps("points")
-    )
+    known = motion.measure(generator, request.faces or FACES, folder, seed=request.seed, on_step=clock.steps("points"))
     lessons = motion.Lessons(known, Cost.of(prior), steps=request.steps or STEPS, seed=request.seed)
     if (state := checkpoint.get("motion")) is not None:
         lessons.load(state)
     teaching = clock.steps("motion")
     while lessons.done < lessons.steps:
-        teaching(lessons.done, lessons.steps, lessons.step())
+        loss = lessons.step()
+        teaching(lessons.done, lessons.steps, loss)
         if time.monotonic() - checkpoint.saved > SAVE_SECONDS and lessons.done < lessons.steps:
             checkpoint.put(motion=lessons.state())
     figures = {f"motion_{places}": round(lessons.explained(places)[0], 4) for places in (1, 3, 8)}

@@ -27,8 +27,8 @@ def page(content: Content, *, made: datetime | None = None) -> str:
         [
             person.hero(content), _links(content), person.photos(content), person.reach(content), person.reproductions(content),
             pictures.portraits(content), pictures.grid(content), pictures.precision(content), pictures.edits(content),
-            pulled.pulls(content), pictures.group(content), pictures.restorations(content), facts.timings(content), facts.provenance(content),
-            facts.limits(), facts.licence(content),
+            pulled.pulls(content), pictures.group(content), pictures.restorations(content), facts.timings(content),
+            facts.provenance(content), facts.limits(), facts.licence(content),
         ]
     )  # fmt: skip
     return Template((_HERE / "template.html").read_text(encoding="utf-8")).substitute(

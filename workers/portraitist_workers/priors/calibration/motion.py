@@ -33,9 +33,7 @@ DIM, DEPTH, HEADS = 192, 3, 8
 CHANGE = 1.0  # weight of the change itself, beside that of the motion that it makes
 
 
-def measure(
-    generator: StyleGAN2, count: int, folder: Path, *, seed: int, on_step: Callable[[int, int], None]
-) -> Known:
+def measure(generator: StyleGAN2, count: int, folder: Path, *, seed: int, on_step: Callable[[int, int], None]) -> Known:
     """How `count` faces answer. Face k depends on (seed, k) only, and is read back from `folder` when it is there whole."""
     folder.mkdir(parents=True, exist_ok=True)
     found = []

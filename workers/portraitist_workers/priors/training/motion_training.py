@@ -39,7 +39,11 @@ def main() -> None:
         lessons.load(torch.load(state, weights_only=True))
 
     def told() -> str:
-        shares = (f"{n}: motion {moved:.3f}, change {change:.3f}" for n in (1, 3, 8) for moved, change in [lessons.explained(n)])
+        shares = (
+            f"{n}: motion {moved:.3f}, change {change:.3f}"
+            for n in (1, 3, 8)
+            for moved, change in [lessons.explained(n)]
+        )
         return f"step {lessons.done}, held out, by places: {'; '.join(shares)}"
 
     run(
