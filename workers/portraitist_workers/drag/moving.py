@@ -34,6 +34,7 @@ from .task import Step, Task, ends
 from .tracking import Tracker
 from .transformer import LatentTransformer, Sizes
 
+HEADER = "latent_transformer"
 PASSES = 10  # of the synthesis, at most
 PUBLISHED = 10.0  # px of 256 for a strength of 1
 LONGEST = 3.0  # units of motion that one pass is asked for
@@ -60,20 +61,23 @@ class Mover:
     scale: Tensor
 
     def to_bytes(self) -> bytes:
-        """As a prior's asset, in half precision."""
+        """As a prior's asset, in half precision. Equal networks give equal bytes (so the header has one entry: safetensors shuffles
+        several)."""
         tensors = {name: value.half().cpu().contiguous() for name, value in self.network.state_dict().items()}
-        about = {"sizes": json.dumps(asdict(self.network.sizes)), "scale": json.dumps(self.scale.tolist())}
-        return save_tensors(tensors, metadata=about)
+        about = {"sizes": asdict(self.network.sizes), "scale": self.scale.tolist()}
+        return save_tensors(tensors, metadata={HEADER: json.dumps(about)})
 
     @classmethod
     def load(cls, path: Path) -> Mover:
         """Raises PriorUnavailable for a file that holds none."""
         try:
             with safe_open(path, framework="pt") as file:
-                about = file.metadata()
-                network = LatentTransformer(Sizes(**json.loads(about["sizes"])))
+                entries = file.metadata()
+                about = {name: json.loads(entry) for name, entry in entries.items()}
+                about = about.get(HEADER, about)  # early files have one entry each
+                network = LatentTransformer(Sizes(**about["sizes"]))
                 network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
-                scale = torch.tensor(json.loads(about["scale"])).view(3)
+                scale = torch.tensor(about["scale"]).view(3)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise PriorUnavailable(
                 f"{path.name} holds no latent transformer ({str(error)[:200]}); attach one that was trained for this prior",

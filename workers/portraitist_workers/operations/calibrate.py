@@ -33,8 +33,8 @@ from .context import Context
 from .progress import Stages
 
 WEIGHTS = {"sample": 0.4, "faces": 0.03, "directions": 0.3, "encoder": 0.27}
-MOTION_WEIGHTS = {"points": 0.2, "motion": 0.8}
-BEFORE = 0.1  # share of measuring, where both are done
+MOTION_WEIGHTS = {"points": 0.65, "motion": 0.35}
+BEFORE = 0.15  # share of measuring, where both are done
 TUNE_STEPS = 200
 DEAF = 0.3  # of a usual spread per spread asked for: below, the attribute hardly answers
 FACES, STEPS = 330, 2000  # of the latent transformer's training, if nobody says
