@@ -11,28 +11,38 @@ from small_generator import generator as small
 
 import portraitist
 from portraitist.backend import embedded
+from portraitist.errors import PriorAssetMissing
 from portraitist_workers.drag.moving import Mover
 from portraitist_workers.drag.transformer import LatentTransformer
 from portraitist_workers.generator.formats import native
 from portraitist_workers.priors.calibration.motion_answers import UNITS
 
-from .processes import child_pid, kill, row, until
+from .processes import row
+
+STEPS = 120
 
 
 @pytest.fixture
 def studio(tmp_path, monkeypatch):
-    monkeypatch.setenv("PORTRAITIST_TEST_OPERATIONS", "short_operations")
+    monkeypatch.setenv("PORTRAITIST_TEST_OPERATIONS", "killed_motion")
+    monkeypatch.setenv("STEPS_FILE", str(tmp_path / "steps.txt"))
     yield portraitist.connect(home=tmp_path / "home")
     embedded(tmp_path / "home").transport.stop()
 
 
-def moved(prior, places=6):
-    """Mean share of the way that points have gone, by the tracker of the drag."""
+def calibrate(tmp_path, *more):
+    command = [sys.executable, "-m", "portraitist", "priors", "calibrate", "small", "--home", str(tmp_path / "home")]
+    done = subprocess.run([*command, "--json", *more], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def moved(prior):
+    """Mean share of the way that points of six faces have gone, as the drag's tracker sees it."""
     gone = []
-    for seed in range(places):
+    for seed in range(6):
         picture = prior.move(at=(20.0 + 4 * seed, 40.0 - 3 * seed), by=(2.0, 0.0), seed=seed, guarded=False)
-        (point,) = picture.report.points
-        gone.append(1 - point.left / 2.0)
+        gone.append(1 - picture.report.points[0].left / 2.0)
     return float(np.mean(gone))
 
 
@@ -40,25 +50,19 @@ def moved(prior, places=6):
 def test_killed_and_then_moved_by(studio, tmp_path):
     native.save(small(3, resolution=64), tmp_path / "small.safetensors", metadata={"licence": "CC0-1.0"})
     prior = studio.priors.add(tmp_path / "small.safetensors")
-    command = [sys.executable, "-m", "portraitist", "priors", "calibrate", "small", "--motion", "--samples", "32"]
-    command += ["--faces", "66", "--steps", "120", "--home", str(tmp_path / "home"), "--json"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    (job,) = until(studio.jobs.list)
-    store = studio._backend.store
-    until(
-        lambda: job.done or (getattr(job.status, "stage", "") == "motion" and store.load_checkpoint(job.id)),
-        timeout=300,
-    )
-    kill(child_pid(studio, job))
-    told, _ = running.communicate(timeout=300)
-    assert running.returncode == 0 and row(studio, job).attempts == 2
-    assert "latent_transformer" in json.loads(told)["assets"]
+    calibrate(tmp_path, "--samples", "32")
+    with pytest.raises(PriorAssetMissing, match="run `portraitist priors calibrate small --motion`"):
+        prior.move(at=(20.0, 40.0), by=(2.0, 0.0))
+    told = calibrate(tmp_path, "--motion", "--faces", "66", "--steps", str(STEPS))
+    assert "latent_transformer" in told["assets"] and 0 < told["calibration"]["figures"]["motion_1"] <= 1
+    job = next(job for job in studio.jobs.list() if row(studio, job).request.get("motion"))
+    assert row(studio, job).attempts == 2
+    assert (tmp_path / "steps.txt").read_text().split() == [str(n + 1) for n in range(STEPS)]  # none twice
 
     taught = moved(prior)
     torch.manual_seed(0)
     network = LatentTransformer(Mover.load(prior.asset("latent_transformer")).network.sizes)
     (tmp_path / "untaught.safetensors").write_bytes(Mover(network, torch.tensor(UNITS)).to_bytes())
     prior.attach("latent_transformer", tmp_path / "untaught.safetensors")
-    untaught = moved(prior)
-    print(taught, untaught)
-    assert taught > 0.5 and taught > untaught + 0.3
+    untaught = moved(prior)  # negative control
+    assert taught > 0.5 and taught > untaught + 0.3, (taught, untaught)
