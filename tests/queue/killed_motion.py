@@ -1,4 +1,4 @@
-"""The short operations, whose process is killed once in the middle of the latent transformer's training. STEPS_FILE gets a line per step."""
+"""The short operations, whose process is killed once while a latent transformer is trained. STEPS_FILE gets a line per step."""
 
 import os
 import signal
