@@ -36,7 +36,7 @@ def add(priors, generator, tmp_path, name="x"):
 
 def usable(priors, generator, tmp_path, name="x"):
     """With directions and an encoder that nobody measured, which takes half a minute."""
-    prior = add(priors, generator, tmp_path, name)
+    add(priors, generator, tmp_path, name)
     rng = torch.Generator().manual_seed(0)
     steps, sitting = torch.randn(6, 16, generator=rng), torch.eye(16)[:2].contiguous()
     attributes = {"attributes": json.dumps(["yaw", "pitch", "roll", "smile", "mouth_open", "eyes_open"])}

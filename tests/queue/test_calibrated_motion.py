@@ -59,6 +59,7 @@ def test_killed_and_then_moved_by(studio, tmp_path):
     assert row(studio, job).attempts == 2
     assert (tmp_path / "steps.txt").read_text().split() == [str(n + 1) for n in range(STEPS)]  # none twice
 
+    prior = studio.priors["small"]  # as it is now
     taught = moved(prior)
     torch.manual_seed(0)
     network = LatentTransformer(Mover.load(prior.asset("latent_transformer")).network.sizes)
