@@ -9,22 +9,28 @@ from safetensors.torch import save
 from small_generator import generator as small
 from small_generator import parts
 
-from portraitist.errors import InvalidRequest, JobCancelled, PriorAssetMissing
+from portraitist.errors import FaceNotFound, InvalidRequest, JobCancelled, PriorAssetMissing
 from portraitist.requests import CalibratePrior
 from portraitist_workers.generator.formats import native
 from portraitist_workers.inversion import encoder
 from portraitist_workers.operations import MemoryContext, calibrate, run
 from portraitist_workers.priors import library
-from portraitist_workers.priors.calibration import motion
+from portraitist_workers.priors.calibration import motion, motion_answers
 
 SHORT = {"samples": 32, "motion": True, "faces": 22, "steps": 12}
 WHERE = ("sample", "faces", "directions", "encoder", "points", "motion")
+
+
+def no_face(image):
+    """What the mesh says of noise, at once."""
+    raise FaceNotFound("noise")
 
 
 @pytest.fixture
 def priors(studio, tmp_path, in_process, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(motion, "DIM", 32)
+    monkeypatch.setattr(motion_answers, "landmarks", no_face)
     return studio.priors
 
 
