@@ -66,4 +66,4 @@ def test_killed_and_then_moved_by(studio, tmp_path):
     (tmp_path / "untaught.safetensors").write_bytes(Mover(network, torch.tensor(UNITS)).to_bytes())
     prior.attach("latent_transformer", tmp_path / "untaught.safetensors")
     untaught = moved(prior)  # negative control
-    assert taught > 0.5 and taught > untaught + 0.3, (taught, untaught)
+    assert taught > 0.4 and taught > untaught + 0.2, (taught, untaught)
