@@ -58,7 +58,7 @@ class Operation:
     photos: tuple[str, ...] = ()  # fields that hold a Photo, a list of them, or None
     judges_photos: bool = False  # a photo that cannot be fetched gets a verdict; else the job fails
     shares_passes: bool = False  # several such jobs can make their pictures in one pass
-    anybody: bool = False  # it needs no person: a prior alone does it with a photo of anybody
+    anybody: bool = False  # it needs no person: a prior alone does it, with a photo of anybody or a face that it draws
 
     @property
     def name(self) -> str:
@@ -96,15 +96,13 @@ def operation(name: str) -> Operation:
 
 
 def check_anybody(request: Any) -> None:
-    """Refuse what needs a person, or is no photo, where nobody was learnt. Raises InvalidRequest."""
+    """Refuse what needs a person, where nobody was learnt. Raises InvalidRequest."""
     row = operation(request.operation)
     if not row.anybody:
         able = ", ".join(name for name, one in OPERATIONS.items() if one.anybody)
         raise InvalidRequest(
             f"{row.name} needs a person: a prior alone does {able}; create a persona from photos", param="persona_id"
         )
-    if not row.photos_of(request):
-        raise InvalidRequest(f"{row.name} by a prior alone needs a photo; give one", param="photo")
 
 
 def parsed(request: Any) -> BaseModel:

@@ -408,12 +408,15 @@ class FindFaces(Request):
 
 
 class CalibratePrior(Request):
-    """Measure an imported prior, so that personas can be made from it."""
+    """Measure an imported prior, so that personas can be made from it, or points of its pictures be moved."""
 
     operation: Literal["calibrate"] = "calibrate"
     prior: str
     generator_sha256: str  # the weights that were meant: a prior of that name may have been replaced since
     samples: int | None = Field(default=None, ge=32, le=100_000)  # None: by resolution
+    motion: bool = False  # train its latent transformer, too; what was measured before is not measured again
+    faces: int | None = Field(default=None, ge=22, le=10_000)  # it is asked about; None: the usual number
+    steps: int | None = Field(default=None, ge=10, le=100_000)  # of its training; None: the usual number
     seed: int = 0
 
 

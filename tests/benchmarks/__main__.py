@@ -25,6 +25,7 @@ PROGRAMS = {  # name: the options it takes from here
     "bench_generator": ("quick", "threads"),
     "bench_marks": ("quick",),
     "bench_move": ("quick", "threads", "work", "prior"),
+    "bench_motion": ("quick", "threads", "work"),
     "bench_prior": ("threads", "work"),
     "bench_tuning": ("threads",),
     "bench_serving": ("quick", "threads"),

@@ -43,6 +43,7 @@ def test_a_part_that_fails_is_reported_and_the_rest_goes_on(engineless, tmp_path
     assert story.Demo(setting.find_examples(None), tmp_path / "demo").run() == 1
     text = (tmp_path / "demo" / "report.html").read_text()
     assert "group.jpg does not show this person; use another photo" in text
+    assert 'id="pull"' in text and "at=&#x27;chin&#x27;, by=(0, 5)" in text
     assert 'id="restore"' in text and 'id="group"' not in text
     assert "failed: ana.edit('group.jpg'" in capsys.readouterr().out
 

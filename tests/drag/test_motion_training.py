@@ -1,16 +1,16 @@
 """What the latent transformer is taught is true of the generator, and it can be learnt and kept."""
 
-from dataclasses import asdict
+import copy
 
 import pytest
 import torch
 
 from portraitist_workers.drag.features import Features
-from portraitist_workers.drag.moving import Mover, moved
+from portraitist_workers.drag.moving import moved
 from portraitist_workers.drag.tracking import Tracker
 from portraitist_workers.priors import library
-from portraitist_workers.priors.training import motion_training
-from portraitist_workers.priors.training.motion_answers import Cost, Known, asked, faces
+from portraitist_workers.priors.calibration import motion, motion_answers
+from portraitist_workers.priors.calibration.motion_answers import Cost, Known, asked, faces
 
 
 @pytest.fixture(scope="module")
@@ -64,32 +64,35 @@ def test_questions(prior, known):
     assert cost(light) > 20 * cost(turn)  # no answer changes the light
 
 
-def test_it_learns_goes_on_and_is_kept(prior, known, tmp_path, monkeypatch):
-    monkeypatch.setattr(motion_training, "HELD_OUT", 1)
-    monkeypatch.setattr(motion_training, "BATCH", 8)
-    monkeypatch.setattr(motion_training, "DIM", 32)
+def test_it_learns_and_goes_on(prior, known, monkeypatch):
+    monkeypatch.setattr(motion, "HELD_OUT", 3)  # the first of the three
+    monkeypatch.setattr(motion, "BATCH", 8)
+    monkeypatch.setattr(motion, "DIM", 32)
+    lessons = motion.Lessons(known, Cost.of(prior), steps=120, seed=0)
+    assert lessons.explained(1)[0] == pytest.approx(0, abs=0.01)
+    for _ in range(100):
+        lessons.step()
+    again = motion.Lessons(known, Cost.of(prior), steps=120, seed=0)
+    again.load(copy.deepcopy(lessons.state()))
+    for one in (lessons, again):
+        for _ in range(20):
+            one.step()
+    assert lessons.done == again.done == 120 and lessons.mover().to_bytes() == again.mover().to_bytes()
+    monkeypatch.setattr(motion, "_held", lambda known: torch.tensor([False, True, True]))  # what it has seen: two faces
+    assert lessons.explained(1)[0] > 0.1  # teach nothing about others
 
-    def so_many(count, step, *, save, told):
-        for number in range(count):
-            step(number / count)
-        save()
-        assert "held out" in told()
 
-    monkeypatch.setattr(motion_training, "run_for", so_many)
-    folder = tmp_path / "faces"
-    folder.mkdir()
-    torch.save(asdict(known), folder / "faces-000.pt")
-    again = motion_training.measured(folder)
-    assert torch.equal(again.moves, known.moves)
-    cost = Cost.of(prior)
-    torch.manual_seed(0)
-    start = motion_training.begun(again, prior.generator.w_dim)
-    assert motion_training.explained(start, again, 1, cost)[0] == pytest.approx(0, abs=0.01)
-    path = tmp_path / "network.pt"
-    motion_training.train(prior, again, path, 120)
-    mover = motion_training.train(prior, again, path, 2)
-    assert torch.load(path, weights_only=True)["steps"] == 122
-    monkeypatch.setattr(motion_training, "HELD_OUT", 3)  # what it has seen, too: three faces teach nothing about others
-    assert motion_training.explained(mover.network, again, 1, cost)[0] > 0.1
-    mover.save(tmp_path / "latent_transformer.safetensors")
-    assert Mover.load(tmp_path / "latent_transformer.safetensors").network.sizes == mover.network.sizes
+def test_measured_faces_are_kept(prior, tmp_path, monkeypatch):
+    monkeypatch.setattr(motion_answers, "PLACES", 2)
+    told = []
+
+    def measure(count):
+        return motion.measure(prior.generator, count, tmp_path, seed=3, on_step=lambda *done: told.append(done))
+
+    first = measure(2)
+    (tmp_path / "00001.safetensors").write_bytes(b"half a file")
+    again = measure(3)
+    assert told == [(1, 2), (2, 2), (2, 3), (3, 3)]  # the damaged one was measured again
+    assert torch.equal(again.moves[:2], first.moves) and not torch.equal(again.moves[2], first.moves[1])
+    other = motion.measure(prior.generator, 1, tmp_path / "other", seed=4, on_step=lambda *done: None)
+    assert not torch.equal(other.w, first.w[:1])

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageFilter
 
-from portraitist.results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, Reach
+from portraitist.results import AttributeReport, PersonaRecord, PhotoVerdict, PictureReport, PointReport, Reach
 from portraitist_workers.report import Content, Edited, Restored, Timing
 from portraitist_workers.report.content import Lattice
 
@@ -136,6 +136,9 @@ def content() -> Content:
             Edited(f"ana.edit('new.jpg', {k}={v})", new, shown(draw, new, was, **{k: v}), faces[0], nearest(**{k: v}))
             for k, v in (("yaw", -15), ("smile", 0.9))
         ],
+        pulls=[
+            Edited("ana.drag('new.jpg', points=[('nose', By(x=8, y=0))])", new, _pulled(draw, new), faces[0], faces[1])
+        ],
         group=Edited("ana.edit('group.jpg', smile=0.0)", group, shown(draw, changed, was, smile=0.0)),
         restorations=[
             _restored(draw, n, t)
@@ -149,6 +152,23 @@ def content() -> Content:
         machine={"processor": "2 cores"},
         about="Rendered mixes of several people.",
     )
+
+
+def _pulled(draw: random.Random, image: Image.Image) -> Any:
+    made = shown(draw, image)
+    made.report.points = [
+        PointReport(handle=(242, 398), target=(250, 398), reached=(249.8, 398.1), left=0.22, confidence=0.7),
+        PointReport(
+            handle=(200, 300),
+            target=(300, 300),
+            reached=(240, 300),
+            left=60,
+            confidence=0.2,
+            end="stuck",
+            reason="no <farther>",
+        ),
+    ]
+    return made
 
 
 def _verdict(name: str) -> PhotoVerdict:

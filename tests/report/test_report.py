@@ -103,6 +103,13 @@ def test_it_says_what_was_asked_and_achieved(content, read):
     assert "CC-BY 4.0" in read.text and "consent" in read.text
 
 
+def test_it_says_where_points_got(content, read):
+    assert (
+        "stuck: no <farther>" in read.text and "arrived" in read.text and "points=[('nose', By(x=8, y=0))]" in read.text
+    )
+    assert 'id="pull"' not in report.page(dataclasses.replace(content, pulls=()))
+
+
 def test_sheets_for_the_readme(content, tmp_path):
     from portraitist_workers.demo.sheets import save_sheets
 

@@ -17,7 +17,7 @@ from portraitist_workers.operations import MemoryContext
 from portraitist_workers.persona import reach
 from portraitist_workers.persona.anybody import people
 from portraitist_workers.persona.expressions import USUAL, relations
-from portraitist_workers.persona.judge import UNKNOWN, Judge
+from portraitist_workers.persona.judge import MADE_UP, UNKNOWN, Judge
 from portraitist_workers.persona.model import PersonaModel
 from portraitist_workers.persona.subject import find
 from portraitist_workers.persona.warm import PERSONAS
@@ -119,6 +119,32 @@ def test_what_is_judged(world):
     known = Judge(PersonaModel.from_bytes(context(1).blob(context(1).personas[persona_id(1)].weights)))
     assert known.beside(face) is known
     assert relations(unknown) == USUAL != relations(known)
+
+
+def test_a_face_that_it_draws(world):
+    """Without a photo: points of it are moved, sliders answered, and nothing is said of likeness."""
+    pull = Pull(handle="nose", by=(4.0, 0.0))
+    for request in (
+        Move(persona_id=NOBODY, at="nose", by=(4.0, 0.0), seed=3),
+        Drag(persona_id=NOBODY, pulls=[pull], seed=3),
+        Retouch(persona_id=NOBODY, steps=[SetStep(values={"yaw": 8.0}), Dragged(points=[pull])], seed=3),
+    ):
+        report = operations.run(request, world).pictures[0].report
+        assert report.points[0].left < 1.0 and MADE_UP in report.warnings and UNKNOWN not in report.warnings
+        assert report.identity is None and report.identity_before is None
+    assert report.attributes["yaw"].requested == 8.0
+    drawn = [
+        raw(world, operations.run(Retouch(persona_id=NOBODY, steps=[], seed=seed), world).pictures[0])
+        for seed in (3, 3, 4)
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+    session = Touched(Open(persona_id=NOBODY, seed=3), world)
+    try:
+        assert session.settle([], lambda: None).shot.picture.pixels.tobytes() == drawn[0]
+        *_, last = session.preview([Dragged(points=[pull])])
+        assert last.points[0]["left"] < 1.0
+    finally:
+        session.close()
 
 
 @pytest.mark.slow

@@ -90,6 +90,15 @@ def attach(
 def calibrate(
     name: Name,
     samples: Annotated[int | None, typer.Option(help="Pictures to draw and measure; default: by resolution.")] = None,
+    motion: Annotated[
+        bool, typer.Option("--motion", help="Train a latent transformer, too, so that `move` works. Takes longer.")
+    ] = False,
+    faces: Annotated[
+        int | None, typer.Option(help="With --motion: so many faces it is asked about; default: the usual number.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="With --motion: steps of its training; default: the usual number.")
+    ] = None,
     seed: Seed = 0,
     no_wait: NoWait = False,
     home: Home = None,
@@ -97,7 +106,7 @@ def calibrate(
     json: AsJson = False,
 ) -> None:
     """Measure an imported prior, once, so that personas can be made from it. Goes on where it was when it is cut off."""
-    job = _priors(home, tenant).calibrate(name, samples=samples, seed=seed)
+    job = _priors(home, tenant).calibrate(name, samples=samples, motion=motion, faces=faces, steps=steps, seed=seed)
     if no_wait:
         return show.as_json(show.job_data(job)) if json else print(job.id)
     prior = job.wait(progress=not json)

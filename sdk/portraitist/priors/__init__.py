@@ -60,9 +60,17 @@ def attach(name: str, asset: str, path: str | os.PathLike[str]) -> Prior:
     return _priors().attach(name, asset, path)
 
 
-def calibrate(name: str, *, samples: int | None = None, seed: int = 0) -> Job[Prior]:
+def calibrate(
+    name: str,
+    *,
+    samples: int | None = None,
+    motion: bool = False,
+    faces: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+) -> Job[Prior]:
     """As `Priors.calibrate`."""
-    return _priors().calibrate(name, samples=samples, seed=seed)
+    return _priors().calibrate(name, samples=samples, motion=motion, faces=faces, steps=steps, seed=seed)
 
 
 def export(

@@ -38,16 +38,16 @@ class Anybody:
         """As `Persona.edit`, for a photo of anybody: `edit("photo.jpg", yaw=10)`."""
         return self.anybody().edit(photo, **asked)
 
-    def drag(self, photo: PhotoLike, **asked: Any) -> Any:
-        """As `Persona.drag`, for a photo of anybody."""
+    def drag(self, photo: PhotoLike | None = None, **asked: Any) -> Any:
+        """As `Persona.drag`, for a photo of anybody; without one, for a face that the prior draws from `seed`."""
         return self.anybody().drag(photo, **asked)
 
-    def move(self, photo: PhotoLike, **asked: Any) -> Any:
-        """As `Persona.move`, for a photo of anybody."""
+    def move(self, photo: PhotoLike | None = None, **asked: Any) -> Any:
+        """As `Persona.move`, for a photo of anybody; without one, for a face that the prior draws from `seed`."""
         return self.anybody().move(photo, **asked)
 
-    def open(self, photo: PhotoLike, **asked: Any) -> Any:
-        """As `Persona.open`, for a photo of anybody."""
+    def open(self, photo: PhotoLike | None = None, **asked: Any) -> Any:
+        """As `Persona.open`, for a photo of anybody; without one, for a face that the prior draws from `seed`."""
         return self.anybody().open(photo, **asked)
 
     def anybody(self, *, progress: bool = False) -> Persona:

@@ -15,26 +15,27 @@ from ..errors import InvalidRequest, PriorAssetMissing
 
 @dataclass(frozen=True)
 class Asset:
-    """`needed`: personas cannot do without it. `calibrated`: `calibrate` makes it; nobody else may."""
+    """`needed`: personas cannot do without it. `made_by`: the command that makes it for a `{prior}`."""
 
     name: str
     purpose: str
     needed: bool = False
-    calibrated: bool = False
+    made_by: str = ""
 
     @property
     def file(self) -> str:
         return f"{self.name}.safetensors"
 
 
+MEASURE = "portraitist priors calibrate {prior}"
 ASSETS = {
     a.name: a
     for a in (
         Asset("generator", "drawing", needed=True),
-        Asset("latents", "attributes: the spread of W and their directions", needed=True, calibrated=True),
-        Asset("encoder", "inverting photos", needed=True, calibrated=True),
+        Asset("latents", "attributes: the spread of W and their directions", needed=True, made_by=MEASURE),
+        Asset("encoder", "inverting photos", needed=True, made_by=MEASURE),
         Asset("discriminator", "training the generator further"),
-        Asset("latent_transformer", "moving points of a picture"),
+        Asset("latent_transformer", "moving points of a picture", made_by=f"{MEASURE} --motion"),
         Asset("parts", "generating a face part by part"),
     )
 }
@@ -63,8 +64,8 @@ def missing(prior: str, asset: str, *, bundled_with: Sequence[str] | None = None
         remedy = f"{' and '.join(bundled_with)} have one" if len(bundled_with) > 1 else f"{bundled_with[0]} has one"
     elif bundled_with is not None:
         remedy = "no bundled prior has one: use an imported prior that does"
-    elif what.calibrated:
-        remedy = f"run `portraitist priors calibrate {prior}`"
+    elif what.made_by:
+        remedy = f"run `{what.made_by.format(prior=prior)}`"
     else:
         remedy = f"attach one: `portraitist priors attach {prior} {asset} FILE`"
     return PriorAssetMissing(f"prior {prior!r} has no {asset}, which is for {what.purpose}; {remedy}", param=asset)

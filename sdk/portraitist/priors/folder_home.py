@@ -24,7 +24,8 @@ from .home import check_name, damaged, is_name, no_prior, typed
 from .record import PriorRecord, parse
 
 MANIFEST = "manifest.json"
-_ASIDE = ("adding", "gone", "samples")  # hidden folders: being put together, being removed, drawn by `calibrate`
+# Hidden folders: being put together, being removed, and two that `calibrate` makes.
+_ASIDE = ("adding", "gone", "samples", "motion")
 _LEFTOVER_S = 24 * 3600.0  # a hidden folder that old belongs to nobody
 
 

@@ -24,6 +24,7 @@ from .download import OnBytes
 from .folder_home import MANIFEST
 from .home import PriorHome, check_name, is_name, typed
 from .homes import home_of
+from .motion import movable
 from .prior import BUNDLED, Prior, PriorCheck
 from .record import PriorRecord
 from .weights_file import check_safetensors, opened
@@ -182,23 +183,63 @@ class Priors:
 
     @overload
     def calibrate(
-        self, name: str, *, samples: int | None = ..., seed: int = ..., wait: Literal[False] = False
+        self,
+        name: str,
+        *,
+        samples: int | None = ...,
+        motion: bool = ...,
+        faces: int | None = ...,
+        steps: int | None = ...,
+        seed: int = ...,
+        wait: Literal[False] = False,
     ) -> Job[Prior]: ...
     @overload
-    def calibrate(self, name: str, *, samples: int | None = ..., seed: int = ..., wait: Literal[True]) -> Prior: ...
+    def calibrate(
+        self,
+        name: str,
+        *,
+        samples: int | None = ...,
+        motion: bool = ...,
+        faces: int | None = ...,
+        steps: int | None = ...,
+        seed: int = ...,
+        wait: Literal[True],
+    ) -> Prior: ...
     def calibrate(
         self,
         name: str,
         *,
         samples: int | None = None,  # pictures to draw and measure; None: by resolution (docs/priors/import.md)
+        motion: bool = False,  # train a latent transformer, too: points of its pictures can then be moved
+        faces: int | None = None,  # with motion: so many are asked about; None: the usual number
+        steps: int | None = None,  # with motion: of the training; None: the usual number
         seed: int = 0,
         wait: bool = False,
     ) -> Job[Prior] | Prior:
         """Measure an imported prior so that personas can be made from it: the spread of W, the directions of the attributes, an
-        inversion encoder. A job: it can be followed, cancelled, and goes on where it was. Raises NotFound, InvalidRequest."""
+        inversion encoder. With `motion`, train its latent transformer; a prior that was measured before is not measured again. A job: it
+        can be followed, cancelled, and goes on where it was. Raises NotFound, InvalidRequest."""
         record = self._imported(name)
+        if motion:
+            movable(record)
+            if samples is not None and record.usable:
+                raise InvalidRequest(
+                    f"prior {name!r} is calibrated: leave samples out, or measure it anew without motion first",
+                    param="samples",
+                )
+        elif faces is not None or steps is not None:
+            raise InvalidRequest(
+                "faces and steps are those of the latent transformer's training; ask for motion, too", param="motion"
+            )
         request = build(
-            CalibratePrior, prior=name, generator_sha256=record.generator_sha256, samples=samples, seed=seed
+            CalibratePrior,
+            prior=name,
+            generator_sha256=record.generator_sha256,
+            samples=samples,
+            motion=motion,
+            faces=faces,
+            steps=steps,
+            seed=seed,
         )
         job: Job[Prior] = Job(self._backend, submit(self._backend, request, shape={}))
         return job.wait() if wait else job
@@ -215,7 +256,10 @@ class Priors:
     def _imported(self, name: str) -> PriorRecord:
         record = self.get(name).record
         if record is None:
-            raise InvalidRequest("a bundled prior comes calibrated and complete", param="name")
+            raise InvalidRequest(
+                f"prior {name!r} is bundled: it comes calibrated, and takes no assets; import your own with `portraitist priors add`",
+                param="name",
+            )
         return record
 
 

@@ -111,8 +111,16 @@ class Prior(Anybody):
     ) -> tuple[Path, tuple[str, ...]]:
         return self._priors.export(self.name, path, layout=layout, overwrite=overwrite)
 
-    def calibrate(self, *, samples: int | None = None, seed: int = 0) -> Job[Prior]:
-        return self._priors.calibrate(self.name, samples=samples, seed=seed)
+    def calibrate(
+        self,
+        *,
+        samples: int | None = None,
+        motion: bool = False,
+        faces: int | None = None,
+        steps: int | None = None,
+        seed: int = 0,
+    ) -> Job[Prior]:
+        return self._priors.calibrate(self.name, samples=samples, motion=motion, faces=faces, steps=steps, seed=seed)
 
     def remove(self, *, force: bool = False) -> None:
         self._priors.remove(self.name, force=force)

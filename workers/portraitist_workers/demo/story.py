@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from PIL import Image
 
 import portraitist
-from portraitist import Downsample, GaussianBlur, Job, Mask, Persona, PortraitistError, Succeeded
+from portraitist import By, Downsample, GaussianBlur, Job, Mask, Persona, PortraitistError, Succeeded
 
 from ..report import Content, Edited, Restored, Timing, write
 from ..report.content import Lattice
@@ -29,6 +30,11 @@ ASKED: tuple[dict[str, Any], ...] = (
     {"yaw": 0, "pitch": 0, "smile": 0.4, "seed": 2},
 )
 EDITS: tuple[dict[str, Any], ...] = ({"yaw": -10}, {"yaw": 20}, {"smile": 0.6})
+PULLS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("drag", {"points": [("mouth_left", By(-3, -4)), ("mouth_right", By(3, -4))]}),
+    ("drag", {"points": [("nose", By(8, 0))]}),
+    ("move", {"at": "chin", "by": (0, 5)}),
+)
 GROUP_EDIT = {"smile": 0.0}
 
 
@@ -72,8 +78,10 @@ class Demo:
         grid = self._try("a grid of 25", lambda: person.synthesize(grid=("yaw", "smile"), seed=11, wait=False), 25)
         sweeps = {name: self._sweep(person, name) for name in person.reach}
         _say("Editing")
-        edits = self._edits(person)
+        edits = self._changes("new.jpg", [("edit", values) for values in EDITS], person)
         group = self._group(person)
+        _say("Pulling points")
+        pulls = self._changes("new.jpg", PULLS, person)
         _say("Restoring")
         restorations = self._restorations(person)
         return Content(
@@ -85,6 +93,7 @@ class Demo:
             grid=None if grid is None else Lattice(grid.columns, grid.rows, list(grid)),
             sweeps={name: pictures for name, pictures in sweeps.items() if pictures},
             edits=edits,
+            pulls=pulls,
             group=group,
             restorations=restorations,
             timings=self.timings,
@@ -102,14 +111,15 @@ class Demo:
         values: Any = {name: [reach.low + (reach.high - reach.low) * i / (STEPS - 1) for i in range(STEPS)]}
         return self._try(f"a sweep of {name}", lambda: person.synthesize(seed=4, wait=False, **values), STEPS)
 
-    def _edits(self, person: Persona) -> list[Edited]:
-        path = self.examples / "new.jpg"
+    def _changes(self, file: str, asked: Sequence[tuple[str, dict[str, Any]]], person: Persona) -> list[Edited]:
+        """Each verb's picture of the photo, with what it was asked for."""
+        path = self.examples / file
         photo = Image.open(path).convert("RGB")
         frame = face_frame(photo)
         made = []
-        for values in EDITS:
-            call = f"{NAME}.edit('{path.name}', {_arguments(values)})"
-            after = self._try(call, lambda values=values: person.edit(path, wait=False, **values), 1)  # type: ignore[misc]  # mypy infers no such lambda
+        for verb, values in asked:
+            call = f"{NAME}.{verb}('{path.name}', {_arguments(values)})"
+            after = self._try(call, partial(getattr(person, verb), path, wait=False, **values), 1)
             if after is not None:
                 close = [None if frame is None else closeup(p, frame, width=photo.width) for p in (photo, after.image)]
                 made.append(Edited(call, photo, after, close[0], close[1]))
@@ -166,7 +176,7 @@ class Demo:
 
 
 def _arguments(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 
 def _say(text: str) -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from ..generator.synthesis import Synthesis
+from portraitist.priors.motion import SIDE
 
-SIDE = 64  # px of the map: the published block
+from ..generator.synthesis import Synthesis
 
 
 def feature_map(synthesis: Synthesis, w_plus: Tensor, *, side: int = SIDE) -> Tensor:

@@ -17,21 +17,24 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from portraitist.errors import PriorUnavailable
 from portraitist.priors.home import PriorHome
+from portraitist.priors.motion import SIDE
 
+from ..device import device
 from ..generator.synthesis import Synthesis
 from ..priors import library
 from .draggan import ARRIVED
-from .feature_map import SIDE, feature_map
+from .feature_map import feature_map
 from .features import Features
 from .task import Step, Task, ends
 from .tracking import Tracker
 from .transformer import LatentTransformer, Sizes
 
+HEADER = "latent_transformer"
 PASSES = 10  # of the synthesis, at most
 PUBLISHED = 10.0  # px of 256 for a strength of 1
 LONGEST = 3.0  # units of motion that one pass is asked for
@@ -57,27 +60,30 @@ class Mover:
     network: LatentTransformer
     scale: Tensor
 
-    def save(self, path: Path) -> None:
-        """As a prior's asset, in half precision."""
-        tensors = {name: value.half().contiguous() for name, value in self.network.state_dict().items()}
-        about = {"sizes": json.dumps(asdict(self.network.sizes)), "scale": json.dumps(self.scale.tolist())}
-        save_file(tensors, path, metadata=about)
+    def to_bytes(self) -> bytes:
+        """As a prior's asset, in half precision. Equal networks give equal bytes (so the header has one entry: safetensors shuffles
+        several)."""
+        tensors = {name: value.half().cpu().contiguous() for name, value in self.network.state_dict().items()}
+        about = {"sizes": asdict(self.network.sizes), "scale": self.scale.tolist()}
+        return save_tensors(tensors, metadata={HEADER: json.dumps(about)})
 
     @classmethod
     def load(cls, path: Path) -> Mover:
         """Raises PriorUnavailable for a file that holds none."""
         try:
             with safe_open(path, framework="pt") as file:
-                about = file.metadata()
-                network = LatentTransformer(Sizes(**json.loads(about["sizes"])))
+                entries = file.metadata()
+                about = {name: json.loads(entry) for name, entry in entries.items()}
+                about = about.get(HEADER, about)  # early files have one entry each
+                network = LatentTransformer(Sizes(**about["sizes"]))
                 network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
-                scale = torch.tensor(json.loads(about["scale"])).view(3)
+                scale = torch.tensor(about["scale"]).view(3)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise PriorUnavailable(
                 f"{path.name} holds no latent transformer ({str(error)[:200]}); attach one that was trained for this prior",
                 param="latent_transformer",
             ) from error
-        return cls(network.eval().requires_grad_(False), scale)
+        return cls(network.eval().requires_grad_(False).to(device()), scale)
 
     @torch.no_grad()
     def change(self, synthesis: Synthesis, w_plus: Tensor, points: Tensor, motion: Tensor) -> Tensor:

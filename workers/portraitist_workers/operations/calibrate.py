@@ -1,4 +1,5 @@
-"""An imported generator -> a prior that personas can start from: draw and measure, find directions, fit an encoder."""
+"""An imported generator -> a prior that personas can start from: draw and measure, find directions, fit an encoder. And learn how points
+move."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from safetensors.torch import save as save_tensors
 
 from portraitist.errors import Conflict
 from portraitist.priors.assets import GENERATOR
+from portraitist.priors.motion import movable
 from portraitist.priors.record import Calibration, PriorRecord
 from portraitist.requests import CalibratePrior
 
@@ -20,21 +22,45 @@ from ..device import device
 from ..faces.attributes import load_attributes
 from ..faces.identity import load_identity
 from ..generator.formats import native
+from ..generator.stylegan2 import StyleGAN2
 from ..inversion import encoder as encoder_file
 from ..precision import optimisation_dtype
-from ..priors.calibration import directions, fit_encoder, framing, samples
+from ..priors import library
+from ..priors.calibration import directions, fit_encoder, framing, motion, samples
+from ..priors.calibration.motion_answers import Cost
 from .checkpoint import Checkpoint
 from .context import Context
 from .progress import Stages
 
 WEIGHTS = {"sample": 0.4, "faces": 0.03, "directions": 0.3, "encoder": 0.27}
+MOTION_WEIGHTS = {"points": 0.65, "motion": 0.35}
+BEFORE = 0.15  # share of measuring, where both are done
 TUNE_STEPS = 200
 DEAF = 0.3  # of a usual spread per spread asked for: below, the attribute hardly answers
+FACES, STEPS = 330, 2000  # of the latent transformer's training, if nobody says
+DULL = 0.5  # share of a point's motion that the transformer gives: below, points hardly follow it
+HARDLY = "points hardly follow its latent transformer: `drag` moves them farther; more faces and steps may help"
+SAVE_SECONDS = 30.0  # its state is large
 
 
 def run(request: CalibratePrior, context: Context) -> PriorRecord:
-    """Raises NotFound, PriorUnavailable, Conflict; JobCancelled through `on_step`. Drawn samples survive a killed worker of this host."""
-    clock, began = Stages(context, WEIGHTS), time.monotonic()
+    """Raises NotFound, PriorUnavailable, InvalidRequest, Conflict; JobCancelled through `on_step`. Samples that were drawn, and points that
+    were measured, survive a killed worker of this host."""
+    record = checked(context.priors.read(request.prior), request)
+    if not request.motion:
+        return measured(request, context, Stages(context, WEIGHTS))
+    movable(record)
+    if record.usable:  # or it was cut off after that
+        return moving(request, context, Stages(context, MOTION_WEIGHTS))
+    parts = ((WEIGHTS, BEFORE), (MOTION_WEIGHTS, 1 - BEFORE))
+    clock = Stages(context, {stage: share * weight for weights, share in parts for stage, weight in weights.items()})
+    measured(request, context, clock)
+    return moving(request, context, clock)
+
+
+def measured(request: CalibratePrior, context: Context, clock: Stages) -> PriorRecord:
+    """Its latents and its encoder."""
+    began = time.monotonic()
     home = context.priors
     record = checked(home.read(request.prior), request)
     generator = native.load(home.asset(record, GENERATOR))[0].to(device())
@@ -101,6 +127,43 @@ def run(request: CalibratePrior, context: Context) -> PriorRecord:
 
     record = home.change(request.prior, calibrated, made)
     shutil.rmtree(shards, ignore_errors=True)
+    return record
+
+
+def moving(request: CalibratePrior, context: Context, clock: Stages) -> PriorRecord:
+    """Its latent transformer."""
+    home, checkpoint = context.priors, Checkpoint(context)
+    checkpoint.content.pop("encoder", None)  # of `measured`, which is over
+    prior = library.load(request.prior, home=home)
+    generator = prior.generator
+    assert isinstance(generator, StyleGAN2)
+    folder = home.workspace() / f".motion-{request.prior}-{prior.sha256[:16]}-{request.seed}"
+    known = motion.measure(generator, request.faces or FACES, folder, seed=request.seed, on_step=clock.steps("points"))
+    lessons = motion.Lessons(known, Cost.of(prior), steps=request.steps or STEPS, seed=request.seed)
+    if (state := checkpoint.get("motion")) is not None:
+        lessons.load(state)
+    teaching = clock.steps("motion")
+    while lessons.done < lessons.steps:
+        loss = lessons.step()
+        teaching(lessons.done, lessons.steps, loss)
+        if time.monotonic() - checkpoint.saved > SAVE_SECONDS and lessons.done < lessons.steps:
+            checkpoint.put(motion=lessons.state())
+    figures = {f"motion_{places}": round(lessons.explained(places)[0], 4) for places in (1, 3, 8)}
+    made = {"latent_transformer": lessons.mover().to_bytes()}
+
+    def taught(now: PriorRecord) -> PriorRecord:
+        assets = checked(now, request).assets | {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
+        calibration = now.calibration
+        if calibration is not None:
+            warnings = [line for line in calibration.warnings if line != HARDLY]
+            warnings += [HARDLY] if figures["motion_1"] < DULL else []
+            calibration = calibration.model_copy(
+                update={"figures": calibration.figures | figures, "warnings": warnings}
+            )
+        return now.model_copy(update={"assets": assets, "calibration": calibration})
+
+    record = home.change(request.prior, taught, made)
+    shutil.rmtree(folder, ignore_errors=True)
     return record
 
 

@@ -32,6 +32,7 @@ class Stages:
 
     def __init__(self, context: Context, weights: dict[str, float] = WEIGHTS) -> None:
         self.context, self.weights, self.begun = context, weights, time.monotonic()
+        self.first: float | None = None  # share that was done when this attempt began
         self.stage, self.entered = "", self.begun
         self.spent: dict[str, float] = {}
 
@@ -55,8 +56,9 @@ class Stages:
         self._enter(stage)
         before = sum(w for s, w in list(self.weights.items())[: list(self.weights).index(stage)])
         done = before + self.weights[stage] * step / max(steps, 1)
-        elapsed = time.monotonic() - self.begun
-        eta = round(elapsed * (1 - done) / done, 1) if done > 0.02 else None
+        self.first = done if self.first is None else self.first
+        elapsed, gone = time.monotonic() - self.begun, done - self.first
+        eta = round(elapsed * (1 - done) / gone, 1) if gone > 0.02 else None
         self.context.on_step(Progress(stage=stage, step=step, steps=steps, eta=eta, **said))
 
     def _enter(self, stage: str) -> None:

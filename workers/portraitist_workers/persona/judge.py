@@ -57,6 +57,7 @@ def versions(dtype: torch.dtype | None = None) -> dict[str, str]:
 
 
 UNKNOWN = "likeness is not known: no photos of this person were learnt. The report compares with this photo alone, and with no other one."
+MADE_UP = "likeness is not known: the prior drew this face, which is nobody's."
 _SEEN = 0.6  # of the way that an edit was asked to go: whoever sees less is told
 CLOSEST = 3  # anchors that the copy check looks at closely, of those nearest at 16 px
 
@@ -138,7 +139,7 @@ class Judge:
                 nearest, distance = self._nearest_photo((images if drawn is None else drawn)[b : b + 1])
                 report.nearest_photo, report.nearest_photo_distance = self.photos[nearest], round(distance, 4)
             else:
-                report.warnings.append(UNKNOWN)
+                report.warnings.append(MADE_UP if scores is None else UNKNOWN)
             if before is not None:
                 report.warnings += [
                     short for name, row in report.attributes.items() if (short := _fell_short(name, row))

@@ -75,6 +75,7 @@ class Content:
     grid: Lattice | None = None
     sweeps: Mapping[str, Sequence[Shown]] = field(default_factory=dict)
     edits: Sequence[Edited] = ()
+    pulls: Sequence[Edited] = ()  # points that went elsewhere
     group: Edited | None = None
     restorations: Sequence[Restored] = ()
     timings: Sequence[Timing] = ()

@@ -10,13 +10,13 @@ from string import Template
 
 from portraitist.atomic import write_atomically
 
-from . import facts, person, pictures
+from . import facts, person, pictures, pulled
 from .content import Content
 
 _HERE = Path(__file__).parent
 _LINKS = {
     "photos": "Photos", "reach": "Reach", "reproductions": "Reproductions", "portraits": "Portraits", "grid": "Grid",
-    "precision": "Precision", "edit": "Edit", "group": "Group", "restore": "Restore", "time": "Time", "limits": "Limits",
+    "precision": "Precision", "edit": "Edit", "pull": "Pull", "group": "Group", "restore": "Restore", "time": "Time", "limits": "Limits",
     "licence": "Licence",
 }  # fmt: skip
 
@@ -27,8 +27,8 @@ def page(content: Content, *, made: datetime | None = None) -> str:
         [
             person.hero(content), _links(content), person.photos(content), person.reach(content), person.reproductions(content),
             pictures.portraits(content), pictures.grid(content), pictures.precision(content), pictures.edits(content),
-            pictures.group(content), pictures.restorations(content), facts.timings(content), facts.provenance(content),
-            facts.limits(), facts.licence(content),
+            pulled.pulls(content), pictures.group(content), pictures.restorations(content), facts.timings(content),
+            facts.provenance(content), facts.limits(), facts.licence(content),
         ]
     )  # fmt: skip
     return Template((_HERE / "template.html").read_text(encoding="utf-8")).substitute(
@@ -50,7 +50,7 @@ def write(content: Content, path: str | os.PathLike[str]) -> Path:
 def _links(content: Content) -> str:
     present = {
         "reproductions": content.preview, "portraits": content.asked, "grid": content.grid, "precision": content.sweeps,
-        "edit": content.edits, "group": content.group, "restore": content.restorations,
+        "edit": content.edits, "pull": content.pulls, "group": content.group, "restore": content.restorations,
     }  # fmt: skip
     items = "".join(f'<a href="#{key}">{label}</a>' for key, label in _LINKS.items() if present.get(key, True))
     return f'<nav aria-label="Sections">{items}</nav>'

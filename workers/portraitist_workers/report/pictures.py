@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 from PIL.Image import Image, Resampling
 
@@ -143,25 +144,26 @@ def edits(content: Content) -> str:
         "edit",
         "A real photo, edited",
         lead,
-        f'<div class="cards four whole">{"".join(cards)}</div>' + _close(content) + _leakage(content),
+        f'<div class="cards four whole">{"".join(cards)}</div>' + close_ups(content.edits) + _leakage(content),
     )
 
 
-def _close(content: Content) -> str:
+def close_ups(changes: Sequence[Edited]) -> str:
+    """The faces of one photo before and after each change."""
     pairs = [
         (e.call, e.close_before, e.close_after)
-        for e in content.edits
+        for e in changes
         if e.close_before is not None and e.close_after is not None
     ]
     if not pairs:
         return ""
     shown = [figure(img(pairs[0][1], "The face before"), "before")]
     for call, _, after in pairs:
-        shown.append(figure(img(after, f"The face after {call}"), html.escape(_arguments(call))))
+        shown.append(figure(img(after, f"The face after {call}"), html.escape(arguments(call))))
     return f'<h3>Close up</h3><div class="row">{"".join(shown)}</div>'
 
 
-def _arguments(call: str) -> str:
+def arguments(call: str) -> str:
     """ana.edit('new.jpg', yaw=-15) -> yaw=-15."""
     return call.split(", ", 1)[-1].removesuffix(")")
 
@@ -170,7 +172,7 @@ def _leakage(content: Content) -> str:
     names = [r.attribute for r in content.record.reach]
     rows = []
     for e in content.edits:
-        cells = [f"<code>{html.escape(_arguments(e.call))}</code>"]
+        cells = [f"<code>{html.escape(arguments(e.call))}</code>"]
         for n in names:
             row = e.after.report.attributes.get(n)
             if row is None or row.before is None:

@@ -143,7 +143,7 @@ STEPS = (
         "motion",
         "training.motion_training --prior {out}/default --out {out}/motion --save-to {out}/default {out}/default-256 "
         "--threads {threads}",
-        {"count": 550, "minutes": 45.0},
+        {"count": 550, "steps": 5335},
     ),
     # default-parts: labels -> codes of the parts -> picture and masks, inverted
     _pool("pool-parts", "--size 128 --seed 29 --masks", 40_000),

@@ -7,6 +7,8 @@ A question is some points, and how each shall move. Its answer is the cheapest c
 J is how the points answer to the latent (`drag.tracking` knows it exactly), and M says which changes are cheap (`drag.space`). The
 published training takes pairs of latents and the motion between them. Of what distinguishes two faces, one point's motion says next to
 nothing. The rest is noise in the answer, and an hour on one core was too short to average it away.
+
+Nothing here knows the renderer that the bundled priors learnt from. So any calibrated StyleGAN2 can be asked.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from portraitist.errors import FaceNotFound
+from portraitist.priors.motion import SIDE
 
-from ...drag.feature_map import SIDE, feature_map
+from ...drag.feature_map import feature_map
 from ...drag.features import Features
 from ...drag.landmarks import landmarks
 from ...drag.space import ROWS, Space
@@ -50,8 +53,8 @@ class Cost:
     def of(cls, prior: Prior) -> Cost:
         space = Space.of(prior.steps_for(TURNS), nuisance=prior.nuisance)
         rows = space.shared * torch.ones(ROWS, ROWS) + (1 - space.shared) * torch.eye(ROWS)
-        spread = space.spread + FORBIDDEN * torch.eye(len(space.spread))
-        return cls(space, torch.linalg.inv(rows), torch.linalg.inv(spread))
+        spread = space.spread + FORBIDDEN * torch.eye(len(space.spread)).to(space.spread)
+        return cls(space, torch.linalg.inv(rows.to(spread)), torch.linalg.inv(spread))
 
     def __call__(self, change: Tensor) -> Tensor:
         """[B]: how dear it is."""
@@ -62,12 +65,12 @@ def faces(generator: StyleGAN2, count: int, rng: torch.Generator) -> Tensor:
     """[count, num_ws, D]: faces to ask about, from plain to strange ones, whose rows differ somewhat."""
 
     def drawn(number: int) -> Tensor:
-        return generator.mapping(torch.randn(number, generator.config.z_dim, generator=rng))
+        return generator.mapping(torch.randn(number, generator.config.z_dim, generator=rng).to(mean))
 
     mean = generator.mapping.w_avg
-    psi = 0.5 + 0.5 * torch.rand(count, 1, generator=rng)
+    psi = 0.5 + 0.5 * torch.rand(count, 1, generator=rng).to(mean)
     w = generator.synthesis.as_w_plus(mean + psi * (drawn(count) - mean)).clone()
-    mixed = MIXED * torch.rand(count, 1, 1, generator=rng)
+    mixed = MIXED * torch.rand(count, 1, 1, generator=rng).to(mean)
     return w + mixed * (drawn(count * w.shape[1]).view_as(w) - mean)
 
 
@@ -110,12 +113,13 @@ def _places(features: Features, w_plus: Tensor, image: Tensor, rng: torch.Genera
     found = []
     for drawn, count in ((near, PLACES // 2), (anywhere, PLACES - PLACES // 2)):
         drawn = RIM + (1 - 2 * RIM) * drawn if drawn is anywhere else drawn.clamp(RIM, 1 - RIM)
+        points = drawn.to(w_plus) * features.side
         with torch.no_grad():
-            maps = features(w_plus, drawn * features.side)
-            texture = Tracker(maps, drawn * features.side).texture(maps, drawn * features.side)
+            maps = features(w_plus, points)
+            texture = Tracker(maps, points).texture(maps, points).cpu()
         weight = texture * (texture > TEXTURE) + 1e-6
         found.append(drawn[torch.multinomial(weight, count, generator=rng)])
-    return torch.cat(found)
+    return torch.cat(found).to(w_plus)
 
 
 def _moves(features: Features, w_plus: Tensor, point: Tensor) -> Tensor:
@@ -123,7 +127,7 @@ def _moves(features: Features, w_plus: Tensor, point: Tensor) -> Tensor:
     leaf = w_plus[:, :ROWS].detach().clone().requires_grad_(True)
     maps = features(torch.cat([leaf, w_plus[:, ROWS:]], 1), point)
     tracker = Tracker(maps.detach(), point)
-    values = tracker.position(maps, point)[0] * (SIDE / features.side) / torch.tensor(UNITS[:2])
+    values = tracker.position(maps, point)[0] * (SIDE / features.side) / torch.tensor(UNITS[:2]).to(point)
     return torch.stack([torch.autograd.grad(value, leaf, retain_graph=True)[0][0] for value in values])
 
 
@@ -150,8 +154,9 @@ class Questions:
 def asked(known: Known, faces: Tensor, places: int, space: Space, rng: torch.Generator) -> Questions:
     """Questions with so many places about the `faces` [B] of `known`. Some are pulled in any direction, each by itself or all alike; the
     others stay."""
-    B = len(faces)
-    chosen = torch.rand(B, known.features.shape[1], generator=rng).argsort(1)[:, :places]
+    B, there = len(faces), known.w.device
+    chosen = torch.rand(B, known.features.shape[1], generator=rng).argsort(1)[:, :places].to(there)
+    faces = faces.to(there)
     moves = known.moves[faces[:, None], chosen].float()
 
     def some(share: float, *shape: int) -> Tensor:
@@ -163,12 +168,12 @@ def asked(known: Known, faces: Tensor, places: int, space: Space, rng: torch.Gen
     pulled = torch.maximum(some(0.3, B, places, 1), some(0.25, B, 1, 1))
     pulled[:, 0] = 1
     motion = way * pulled
-    motion = motion / motion.norm(dim=2).amax(1).clamp(min=1e-6)[:, None, None]
+    motion = (motion / motion.norm(dim=2).amax(1).clamp(min=1e-6)[:, None, None]).to(there)
     J = moves.flatten(1, 2)
     cheap = space.cheap(J.flatten(0, 1)).view_as(J)
     gram = torch.einsum("bjrd,bkrd->bjk", J, cheap)
     noise = NOISE * gram.diagonal(dim1=1, dim2=2).sum(1) / gram.shape[1] + 1e-6
-    solved = torch.linalg.solve(gram + noise[:, None, None] * torch.eye(gram.shape[1]), motion.flatten(1))
+    solved = torch.linalg.solve(gram + noise[:, None, None] * torch.eye(gram.shape[1]).to(gram), motion.flatten(1))
     features = known.features[faces[:, None], chosen].float()
     return Questions(
         known.w[faces], F.pad(motion, (0, 1)), features, moves, torch.einsum("bj,bjrd->brd", solved, cheap)
