@@ -14,11 +14,13 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from portraitist.priors.prior import DEFAULT
 from portraitist_workers.faces.image_io import encode_png
 
 from . import judges
-from .bench_photographs import Arm, Task, commit, known_by_one_photo, run
+from .bench_photographs import LARGER, Arm, commit, run
 from .options import like_a_worker
+from .photograph_tasks import Task, known_by_one_photo
 from .report import ROOT, table, write
 from .turned_figures import NAMES, figures_of, rows_of
 from .turned_renders import FRAME, Pair, pairs
@@ -35,11 +37,11 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     judges.distance()
     args.work.mkdir(parents=True, exist_ok=True)
-    arms = [Arm(f"before ({commit(args.before)})", args.before), Arm("now", ROOT)]
+    arms = [Arm(f"before ({commit(args.before)})", args.before), Arm("now", ROOT), Arm(f"now, `{LARGER}`", ROOT)]
     found = pairs(args.canvas)
-    tasks = edits(found)
+    asked = [edits(found), edits(found), edits(found, LARGER)]
     figures, busy = [[figures_of(pair, None) for pair in found]], [float("nan")]
-    for index, arm in enumerate(arms):
+    for index, (arm, tasks) in enumerate(zip(arms, asked, strict=True)):
         done = run(arm, tasks, args.work)
         figures.append([figures_of(pair, one["picture"]) for pair, one in zip(found, done, strict=True)])
         busy.append(sorted(one["busy"] for one in done)[len(done) // 2])
@@ -71,12 +73,12 @@ def main() -> None:
     )
 
 
-def edits(found: list[Pair]) -> list[Task]:
+def edits(found: list[Pair], prior: str = DEFAULT) -> list[Task]:
     tasks, known = [], {}
     for pair in found:
         file = encode_png(pair.before)
         if pair.person not in known:
-            known[pair.person] = known_by_one_photo(pair.person, file)
+            known[pair.person] = known_by_one_photo(pair.person, file, prior)
         values = {"yaw": pair.yaw}
         tasks.append(Task(pair.person, *known[pair.person], pair.person, file, values, True, more={"relative": True}))
     return tasks
