@@ -70,27 +70,22 @@ def main() -> None:
     photos = folders(args.people)
     pairs, alone = london(args.sources, args.pairs)
     own = [task for name in photos for task in edits(name, photos[name], args.work, args.photos)]
-    larger = [
-        task
-        for name in args.larger.split(",")
-        if name
-        for task in edits(name, photos[name], args.work, args.photos, LARGER)
-    ]
-    twice = [
-        task for pair in zip(pairs, alone, strict=True) for task in pair
-    ]  # a photo that is open is not opened again
+    names = args.larger.split(",") if args.larger else []
+    larger = [task for name in names for task in edits(name, photos[name], args.work, args.photos, LARGER)]
+    # Each photo's second edit finds it open.
+    twice = [task for pair in zip(pairs, alone, strict=True) for task in pair]
     done = [run(arm, twice + own, args.work) for arm in arms]
     others = [run(more[0], pairs, args.work), run(more[1], london(args.sources, args.pairs, LARGER)[0], args.work)]
-    asked, own_done = ([d[: len(twice)] for d in done], [d[len(twice) :] for d in done])
+    of_pairs, of_own = [d[: len(twice)] for d in done], [d[len(twice) :] for d in done]
     write(
         "photographs",
         "Edits of photographs",
         [
             "Everything at the photographs' own size, by the `edit` operation: whole pictures, with their marks. "
             + judges.describe(),
-            *judged("expressions", pairs, arms + more, [*(d[::2] for d in asked), *others], args.work),
-            *followed(alone, arms, [d[1::2] for d in asked]),
-            *judged("edits", own, arms, own_done, args.work),
+            *judged("expressions", pairs, arms + more, [*(d[::2] for d in of_pairs), *others], args.work),
+            *followed(alone, arms, [d[1::2] for d in of_pairs]),
+            *judged("edits", own, arms, of_own, args.work),
             *portraits(own + larger, args.work),
         ],
     )
@@ -186,10 +181,8 @@ def figures_of(task: Task, done: dict[str, Any] | None) -> dict[str, float]:
         found["LPIPS to the other"] = float(judges.lpips(to_tensor(face), to_tensor(truth)))
         found["identity: to the other"] = likeness(face, truth)
     found["identity: to the photo"] = likeness(face, crop(photo, frame, SIDE))
-    side = round(frame.size)
-    before, after = crop(photo, frame, side), crop(result, now, side)
     for part in metrics.SHARP_PARTS:
-        found[f"sharpness: {part}"] = metrics.sharpness_of(after, part) / metrics.sharpness_of(before, part)
+        found[f"sharpness: {part}"] = metrics.sharpness_at(result, now, part) / metrics.sharpness_at(photo, frame, part)
     name, asked = next(iter(task.values.items()))
     if task.relative:
         share = (yaw_of(result) - yaw_of(photo)) / asked

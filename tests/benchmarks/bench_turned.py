@@ -23,7 +23,7 @@ from .options import like_a_worker
 from .photograph_tasks import Task, known_by_one_photo
 from .report import ROOT, table, write
 from .turned_figures import NAMES, figures_of, rows_of
-from .turned_renders import FRAME, Pair, pairs
+from .turned_renders import FRAME, PEOPLE, Pair, pairs
 
 
 def main() -> None:
@@ -31,15 +31,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--canvas", type=Path, required=True, help="folder made by priors/engine/build.py")
     parser.add_argument("--before", type=Path, required=True, help="a checkout of the commit to compare with")
+    parser.add_argument("--people", default=",".join(PEOPLE))
+    parser.add_argument("--larger", action="store_true", help=f"also on {LARGER}")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(os.path.expanduser("~/.cache/portraitist/benchmarks")))
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     judges.distance()
     args.work.mkdir(parents=True, exist_ok=True)
-    arms = [Arm(f"before ({commit(args.before)})", args.before), Arm("now", ROOT), Arm(f"now, `{LARGER}`", ROOT)]
-    found = pairs(args.canvas)
-    asked = [edits(found), edits(found), edits(found, LARGER)]
+    arms = [Arm(f"before ({commit(args.before)})", args.before), Arm("now", ROOT)]
+    found = [pair for pair in pairs(args.canvas) if pair.person in args.people.split(",")]
+    asked = [edits(found)] * len(arms)
+    if args.larger:
+        arms.append(Arm(f"now, `{LARGER}`", ROOT))
+        asked.append(edits(found, LARGER))
     figures, busy = [[figures_of(pair, None) for pair in found]], [float("nan")]
     for index, (arm, tasks) in enumerate(zip(arms, asked, strict=True)):
         done = run(arm, tasks, args.work)
