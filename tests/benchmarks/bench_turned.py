@@ -40,7 +40,7 @@ def main() -> None:
     judges.distance()
     args.work.mkdir(parents=True, exist_ok=True)
     arms = [Arm(f"before ({commit(args.before)})", args.before), Arm("now", ROOT)]
-    found = [pair for pair in pairs(args.canvas) if pair.person in args.people.split(",")]
+    found = pairs(args.canvas, args.people.split(","))
     asked = [edits(found)] * len(arms)
     if args.larger:
         arms.append(Arm(f"now, `{LARGER}`", ROOT))
