@@ -1,6 +1,6 @@
 """Edits of photographs at the photographs' own size, today's way and the way of another commit -> docs/benchmarks/photographs.md.
 
-    python -m tests.benchmarks.bench_photographs --sources DATA --before CHECKOUT [--people DIR] [--threads N]
+    python -m tests.benchmarks.bench_photographs --sources DATA --before CHECKOUT [--people DIR] [--larger NAME] [--threads N]
 
 DATA holds london/: of its eight people who are held out there is a neutral and a smiling photograph each, taken in one sitting. Each is
 asked for the expression of the other, and the result compared with that other. CHECKOUT is a folder with another commit. DIR holds
@@ -15,62 +15,28 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
 
-from portraitist.requests import CreatePersona, Photo
-from portraitist.results import PersonaRecord, Reach
-from portraitist_workers import operations
-from portraitist_workers.faces.align import crop, ffhq_frame
-from portraitist_workers.faces.attributes import as_dict, load_attributes
-from portraitist_workers.faces.detect import detect_faces
-from portraitist_workers.faces.identity import load_identity
-from portraitist_workers.faces.image_io import decode, to_tensor, to_uint8
-from portraitist_workers.operations import MemoryContext
-from portraitist_workers.persona.axes import Axes
-from portraitist_workers.persona.control import measure_response
-from portraitist_workers.persona.detailed import detailed
-from portraitist_workers.persona.hull import nearest_alpha
-from portraitist_workers.persona.judge import Judge, identity_scores
-from portraitist_workers.persona.model import PersonaModel
-from portraitist_workers.persona.rendering import render
-from portraitist_workers.priors import library
+from portraitist_workers.faces.align import crop
+from portraitist_workers.faces.image_io import decode, to_tensor
 from portraitist_workers.priors.engine.people import HELD_OUT
 
-from . import judges, metrics, people
+from . import judges, metrics
 from .options import like_a_worker
+from .photograph_portraits import portraits
+from .photograph_tasks import HELD_OUT_PHOTOS, SIDE, Task, edits, folders, london, values_of
 from .report import ROOT, table, write
 from .turned_figures import frame_of, gradient, likeness, yaw_of
 
-SIDE = 512  # px at which faces are compared
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic"}
-TURNS = (-15.0, -10.0, 10.0, 15.0)  # degrees from the photo's own yaw
-EDITS: tuple[dict[str, float], ...] = ({"smile": 0.9}, *({"yaw": yaw} for yaw in TURNS))
-RENDERED = ("bruno", "cora")
-HELD_OUT_PHOTOS = 2  # of each person
-
-
-@dataclass
-class Task:
-    """One edit. `target` is a photograph that shows what was asked for, where there is one."""
-
-    person: str
-    record: dict[str, Any]
-    blobs: dict[str, bytes]
-    name: str
-    photo: bytes
-    values: dict[str, float]
-    relative: bool = False
-    target: bytes | None = None
-    more: dict[str, Any] = field(default_factory=dict)
+LARGER = "default-256"
+FOLLOW = ("mouth_open", "eyes_open")  # what is not named, and follows a smile
 
 
 @dataclass
@@ -86,117 +52,43 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, required=True, help="folder with london/")
     parser.add_argument("--before", type=Path, required=True, help="a checkout of the commit to compare with")
     parser.add_argument("--people", type=Path, help="folder of folders of ordinary photos")
-    parser.add_argument("--quick", action="store_true", help="fewer edits, and without the slow preset")
+    parser.add_argument(
+        "--pairs", type=int, default=len(HELD_OUT), help="of so many people a neutral and a smiling photo"
+    )
+    parser.add_argument(
+        "--photos", type=int, default=HELD_OUT_PHOTOS, help="edited photos of each person who is learnt"
+    )
+    parser.add_argument("--larger", default="", help=f"names of people to learn on {LARGER}, too")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(os.path.expanduser("~/.cache/portraitist/benchmarks")))
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     judges.distance()
     args.work.mkdir(parents=True, exist_ok=True)
-    arms = [
-        Arm(f"before ({commit(args.before)})", args.before),
-        Arm("now", ROOT),
-        Arm('now, `preset="best"`', ROOT, {"preset": "best"}),
-    ]
-    pairs = london(args.sources)
-    own = [task for name, photos in folders(args.people).items() for task in edits(name, photos, args.work)]
-    if args.quick:
-        pairs, own, arms = pairs[:8], own[::2], arms[:2]
-    done = [run(arm, pairs if arm.more else pairs + own, args.work) for arm in arms]
+    arms = [Arm(f"before ({commit(args.before)})", args.before), Arm("now", ROOT)]
+    more = [Arm('now, `preset="best"`', ROOT, {"preset": "best"}), Arm(f"now, `{LARGER}`", ROOT)]
+    photos = folders(args.people)
+    pairs, alone = london(args.sources, args.pairs)
+    own = [task for name in photos for task in edits(name, photos[name], args.work, args.photos)]
+    names = args.larger.split(",") if args.larger else []
+    larger = [task for name in names for task in edits(name, photos[name], args.work, args.photos, LARGER)]
+    # Each photo's second edit finds it open.
+    twice = [task for pair in zip(pairs, alone, strict=True) for task in pair]
+    done = [run(arm, twice + own, args.work) for arm in arms]
+    others = [run(more[0], pairs, args.work), run(more[1], london(args.sources, args.pairs, LARGER)[0], args.work)]
+    of_pairs, of_own = [d[: len(twice)] for d in done], [d[len(twice) :] for d in done]
     write(
         "photographs",
         "Edits of photographs",
         [
             "Everything at the photographs' own size, by the `edit` operation: whole pictures, with their marks. "
             + judges.describe(),
-            *judged("expressions", pairs, arms, [d[: len(pairs)] for d in done], args.work),
-            *judged("edits", own, arms[:2], [d[len(pairs) :] for d in done[:2]], args.work),
-            *portraits(own, args.work),
+            *judged("expressions", pairs, arms + more, [*(d[::2] for d in of_pairs), *others], args.work),
+            *followed(alone, arms, [d[1::2] for d in of_pairs]),
+            *judged("edits", own, arms, of_own, args.work),
+            *portraits(own + larger, args.work),
         ],
     )
-
-
-# -- tasks -----------------------------------------------------------------------------------------------------------------
-
-
-def london(data: Path) -> list[Task]:
-    """Neutral -> smiling and back, of people of whom one photograph is known: the prior's own directions move them."""
-    tasks = []
-    for person in HELD_OUT:
-        shown = {kind: (data / "london" / kind / f"{person}.jpg").read_bytes() for kind in ("neutral", "smiling")}
-        for here, there in (("neutral", "smiling"), ("smiling", "neutral")):
-            values = {k: v for k, v in measured(shown[there]).items() if k in ("smile", "mouth_open")}
-            record, blobs = known_by_one_photo(f"{person}-{here}", shown[here])
-            tasks.append(Task(person, record, blobs, f"{person}-{here}", shown[here], values, target=shown[there]))
-    return tasks
-
-
-def known_by_one_photo(name: str, photo: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """A persona that is the prior, with the photo's latent as its only anchor."""
-    prior, estimator = library.load(), load_attributes()
-    picture = decode(photo, name)
-    face = to_tensor(crop(picture, ffhq_frame(detect_faces(picture)[0].points), prior.resolution)[None])
-    with torch.no_grad():
-        w, values, embedding = prior.encoder(face), estimator(face)[0], load_identity()(face)
-        steps = prior.steps_for(estimator.names)
-        response = measure_response(estimator.names, steps, w, lambda v: estimator(render(prior.generator, v))[0])
-    axes = Axes(estimator.names, w[0].clone(), values[0], steps.clone())
-    model = PersonaModel(prior, prior.generator, w, axes, response, embedding, load_identity().name, (name,))
-    context = MemoryContext()
-    record = PersonaRecord(
-        persona_id=f"per_{name}",
-        name=name,
-        prior=prior.reference,
-        organizer="regression",
-        preset="balanced",
-        attributes=list(estimator.names),
-        photos=[],
-        reach=[Reach(attribute=a, unit="", low=-90, high=90) for a in estimator.names],
-        weights=context.put(model.to_bytes()),
-    )
-    return record.model_dump(), context.blobs
-
-
-def folders(real: Path | None) -> dict[str, list[tuple[str, bytes, bool]]]:
-    """Of each person the photos: name, file, whether it is held out."""
-    found = {name: [(p.name, p.data, p.held_out) for p in people.load(name)] for name in RENDERED}
-    for folder in sorted(p for p in real.iterdir() if p.is_dir()) if real else ():
-        photos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-        step = max(len(photos) // HELD_OUT_PHOTOS, 1)
-        apart = photos[step - 1 :: step][:HELD_OUT_PHOTOS]
-        found[folder.name] = [(p.name, p.read_bytes(), p in apart) for p in photos]
-    return found
-
-
-def edits(name: str, photos: list[tuple[str, bytes, bool]], work: Path) -> list[Task]:
-    record, blobs = persona(name, [(n, data) for n, data, held_out in photos if not held_out], work)
-    chosen = [(n, data) for n, data, held_out in photos if held_out][:HELD_OUT_PHOTOS]
-    return [
-        Task(name, record, blobs, file, data, values, more={"relative": "yaw" in values}, relative="yaw" in values)
-        for file, data in chosen
-        for values in EDITS
-    ]
-
-
-def persona(name: str, photos: list[tuple[str, bytes]], work: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Learnt now, or by an earlier run from the same photos."""
-    kept, reference = work / f"photographs-{name}.pickle", library.load().reference
-    if kept.is_file():
-        names, record, blobs = pickle.loads(kept.read_bytes())
-        if names == [n for n, _ in photos] and record["prior"] == reference:
-            return record, blobs
-    context = MemoryContext()
-    request = CreatePersona(
-        persona_id=f"per_{name}",
-        name=name,
-        preset="fast",
-        photos=[Photo(name=n, blob=context.put(d)) for n, d in photos],
-    )
-    made = operations.run(request, context)
-    assert isinstance(made, PersonaRecord)
-    record, blobs = made.model_dump(), {made.weights: context.blobs[made.weights]}
-    kept.write_bytes(pickle.dumps(([n for n, _ in photos], record, blobs)))
-    return record, blobs
 
 
 # -- arms ------------------------------------------------------------------------------------------------------------------
@@ -255,51 +147,22 @@ def _median(figures: list[dict], key: str, tasks: Sequence[Task] = (), person: s
     return "" if np.isnan(value) else f"{value:.3f}" if abs(value) < 3 else f"{value:.1f}"
 
 
-# -- portraits --------------------------------------------------------------------------------------------------------------
-
-
-def portraits(tasks: Sequence[Task], work: Path) -> list[str]:
-    """Portraits of what a held-out photo shows, at the generator's size enlarged and with the detail of the person's photos."""
-    found: dict[tuple[str, str], list[list[float]]] = {}
-    for task in {t.name: t for t in tasks}.values():
-        model = PersonaModel.from_bytes(task.blobs[task.record["weights"]])
-        judge, photo = Judge(model), decode(task.photo, task.name)
-        frame = frame_of(photo)
-        with torch.no_grad():
-            seen = model.prior.encoder(to_tensor(crop(photo, frame, model.prior.resolution)))
-        w = torch.lerp(seen, (nearest_alpha(model.anchors, seen[0]) @ model.anchors)[None], 0.5)
-        small_picture = to_uint8(render(model.generator, w))[0]
-        begun = time.process_time()
-        fine, _ = detailed(model, judge, w, small_picture)
-        busy = time.process_time() - begun
-        truth = crop(photo, frame, SIDE)
-        sharp = [metrics.sharpness_of(truth, part) for part in metrics.SHARP_PARTS]
-        pictures = {
-            "enlarged": cv2.resize(small_picture, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC),
-            "with detail": fine,
-        }
-        for arm, picture in pictures.items():
-            with torch.no_grad():
-                identity = float(identity_scores(load_identity()(to_tensor(small(picture))), model.embeddings))
-            found.setdefault((arm, task.person), []).append(
-                [
-                    float(judges.lpips(to_tensor(picture), to_tensor(truth))),
-                    identity,
-                    *(metrics.sharpness_of(picture, p) / s for p, s in zip(metrics.SHARP_PARTS, sharp, strict=True)),
-                    busy if arm == "with detail" else 0.0,
-                ]
+def followed(tasks: Sequence[Task], arms: Sequence[Arm], answers: Sequence[list[dict[str, Any]]]) -> list[str]:
+    """A table of how far what was not named is from the other photo."""
+    rows = []
+    for arm, done in [(Arm("the photo as it is", ROOT), [None] * len(tasks)), *zip(arms, answers, strict=True)]:
+        off = []
+        for task, one in zip(tasks, done, strict=True):
+            shown, there = (
+                values_of(face_of(picture)) for picture in (result_of(task, one), decode(task.target, task.name))
             )
-        sheet = np.concatenate([truth, *pictures.values()], 1)
-        Image.fromarray(sheet).save(work / f"photographs-portrait-{task.person}-{Path(task.name).stem}.png")
-    rows = [
-        (arm, person, *(f"{v:.3f}" for v in np.nanmedian(rows, 0))) for (arm, person), rows in sorted(found.items())
-    ]
-    names = ("LPIPS to the photo", "identity", *(f"sharpness: {p}" for p in metrics.SHARP_PARTS), "processor seconds")
+            off.append([abs(shown[name] - there[name]) for name in FOLLOW])
+        rows.append((arm.name, *(f"{v:.3f}" for v in (*np.mean(off, 0), np.mean(off)))))
     return [
-        "## Portraits of 512 px",
-        "New portraits of what a held-out photo shows, by a latent half way between the encoder's and the nearest mix of anchors. The "
-        "pictures by the generator are enlarged, or have the fine detail of two of the person's photos. Compared with the held-out photo.",
-        table(("", "person", *names), rows),
+        "## What follows a smile",
+        f"The same {len(tasks)} edits with the smile alone. How far what was not named is from the other photo, which shows that smile; on "
+        "[0, 1] scales, as the steering network reads it. Means.",
+        table(("", *FOLLOW, "both"), rows),
     ]
 
 
@@ -308,22 +171,18 @@ def portraits(tasks: Sequence[Task], work: Path) -> list[str]:
 
 def figures_of(task: Task, done: dict[str, Any] | None) -> dict[str, float]:
     """What the table says of one edit; None: of the photo as it is."""
-    photo = decode(task.photo, task.name)
+    photo, result = decode(task.photo, task.name), result_of(task, done)
     frame = frame_of(photo)
-    result = photo if done is None else np.array(Image.open(io.BytesIO(done["picture"])).convert("RGB"))
     now = frame_of(result)  # a turned face lies elsewhere in the photo
     face = crop(result, now, SIDE)
     found: dict[str, float] = {}
     if task.target is not None:
-        other = decode(task.target, task.name)
-        truth = crop(other, frame_of(other), SIDE)
+        truth = face_of(decode(task.target, task.name))
         found["LPIPS to the other"] = float(judges.lpips(to_tensor(face), to_tensor(truth)))
         found["identity: to the other"] = likeness(face, truth)
     found["identity: to the photo"] = likeness(face, crop(photo, frame, SIDE))
-    side = round(frame.size)
-    before, after = crop(photo, frame, side), crop(result, now, side)
     for part in metrics.SHARP_PARTS:
-        found[f"sharpness: {part}"] = metrics.sharpness_of(after, part) / metrics.sharpness_of(before, part)
+        found[f"sharpness: {part}"] = metrics.sharpness_at(result, now, part) / metrics.sharpness_at(photo, frame, part)
     name, asked = next(iter(task.values.items()))
     if task.relative:
         share = (yaw_of(result) - yaw_of(photo)) / asked
@@ -337,18 +196,15 @@ def figures_of(task: Task, done: dict[str, Any] | None) -> dict[str, float]:
     return found
 
 
-@torch.no_grad()
-def values_of(face: np.ndarray) -> dict[str, float]:
-    return as_dict(load_attributes(), load_attributes()(to_tensor(small(face)))[0][0])
+def result_of(task: Task, done: dict[str, Any] | None) -> np.ndarray:
+    """[H, W, 3] uint8: the edited photo; None: the photo as it is."""
+    if done is None:
+        return decode(task.photo, task.name)
+    return np.array(Image.open(io.BytesIO(done["picture"])).convert("RGB"))
 
 
-def measured(photo: bytes) -> dict[str, float]:
-    picture = decode(photo, "photo")
-    return values_of(crop(picture, frame_of(picture), SIDE))
-
-
-def small(face: np.ndarray) -> np.ndarray:
-    return cv2.resize(face, (128, 128), interpolation=cv2.INTER_AREA)
+def face_of(photo: np.ndarray) -> np.ndarray:
+    return crop(photo, frame_of(photo), SIDE)
 
 
 def commit(checkout: Path) -> str:

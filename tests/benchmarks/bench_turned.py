@@ -14,14 +14,16 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from portraitist.priors.prior import DEFAULT
 from portraitist_workers.faces.image_io import encode_png
 
 from . import judges
-from .bench_photographs import Arm, Task, commit, known_by_one_photo, run
+from .bench_photographs import LARGER, Arm, commit, run
 from .options import like_a_worker
+from .photograph_tasks import Task, known_by_one_photo
 from .report import ROOT, table, write
 from .turned_figures import NAMES, figures_of, rows_of
-from .turned_renders import FRAME, Pair, pairs
+from .turned_renders import FRAME, PEOPLE, Pair, pairs
 
 
 def main() -> None:
@@ -29,6 +31,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--canvas", type=Path, required=True, help="folder made by priors/engine/build.py")
     parser.add_argument("--before", type=Path, required=True, help="a checkout of the commit to compare with")
+    parser.add_argument("--people", default=",".join(PEOPLE))
+    parser.add_argument("--larger", action="store_true", help=f"also on {LARGER}")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(os.path.expanduser("~/.cache/portraitist/benchmarks")))
     args = parser.parse_args()
@@ -36,10 +40,13 @@ def main() -> None:
     judges.distance()
     args.work.mkdir(parents=True, exist_ok=True)
     arms = [Arm(f"before ({commit(args.before)})", args.before), Arm("now", ROOT)]
-    found = pairs(args.canvas)
-    tasks = edits(found)
+    found = pairs(args.canvas, args.people.split(","))
+    asked = [edits(found)] * len(arms)
+    if args.larger:
+        arms.append(Arm(f"now, `{LARGER}`", ROOT))
+        asked.append(edits(found, LARGER))
     figures, busy = [[figures_of(pair, None) for pair in found]], [float("nan")]
-    for index, arm in enumerate(arms):
+    for index, (arm, tasks) in enumerate(zip(arms, asked, strict=True)):
         done = run(arm, tasks, args.work)
         figures.append([figures_of(pair, one["picture"]) for pair, one in zip(found, done, strict=True)])
         busy.append(sorted(one["busy"] for one in done)[len(done) // 2])
@@ -71,12 +78,12 @@ def main() -> None:
     )
 
 
-def edits(found: list[Pair]) -> list[Task]:
+def edits(found: list[Pair], prior: str = DEFAULT) -> list[Task]:
     tasks, known = [], {}
     for pair in found:
         file = encode_png(pair.before)
         if pair.person not in known:
-            known[pair.person] = known_by_one_photo(pair.person, file)
+            known[pair.person] = known_by_one_photo(pair.person, file, prior)
         values = {"yaw": pair.yaw}
         tasks.append(Task(pair.person, *known[pair.person], pair.person, file, values, True, more={"relative": True}))
     return tasks

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from portraitist_workers.faces.align import Frame, crop, resample
 from portraitist_workers.faces.image_io import to_tensor
 from portraitist_workers.faces.parser import load_parser
 
@@ -121,10 +122,27 @@ SHARP_PARTS = ("skin", "eyes", "hair")
 
 def sharpness_of(face: np.ndarray, part: str) -> float:
     """Root mean square of what a 3 x 3 mean takes away, grey levels, in the `part` of a face [S, S, 3] uint8 as the parser sees it."""
+    inside = cv2.resize(_seen(cv2.resize(face, (256, 256), interpolation=cv2.INTER_AREA), part), face.shape[1::-1])
+    return _fine(face, inside > 0.5)
+
+
+def sharpness_at(photo: np.ndarray, frame: Frame, part: str) -> float:
+    """The same of the face at `frame` in a photo [H, W, 3] uint8, in the photo's own pixels. A crop of about the face's size would not do:
+    whether it is enlarged or shrunk by a hair decides how much of the detail is left."""
+    inside = resample(
+        _seen(crop(photo, frame, 256), part), frame.to_crop(256), photo.shape[1::-1], border=cv2.BORDER_CONSTANT
+    )
+    return _fine(photo, inside > 0.5)
+
+
+def _seen(face: np.ndarray, part: str) -> np.ndarray:
+    """[256, 256] float32 in {0, 1}: well inside the `part` of a face [256, 256, 3] uint8."""
     parser = load_parser()
-    seen = parser(to_tensor(cv2.resize(face, (256, 256), interpolation=cv2.INTER_AREA)))[0, parser.names.index(part)]
-    inside = cv2.erode((seen.cpu().numpy() > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8))
-    inside = cv2.resize(inside, face.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
-    grey = face.astype(np.float32).mean(2)
+    seen = parser(to_tensor(face))[0, parser.names.index(part)].cpu().numpy() > 0.5
+    return cv2.erode(seen.astype(np.float32), np.ones((3, 3), np.uint8))
+
+
+def _fine(picture: np.ndarray, inside: np.ndarray) -> float:
+    grey = picture.astype(np.float32).mean(2)
     detail = grey - cv2.blur(grey, (3, 3), borderType=cv2.BORDER_REFLECT_101)
     return float(np.sqrt(np.square(detail[inside]).mean())) if inside.any() else float("nan")

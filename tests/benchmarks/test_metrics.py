@@ -1,11 +1,18 @@
 """The measures measure what they say, before anything is judged by them."""
 
 import math
+from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
+from portraitist_workers.faces.align import Frame, crop
+from portraitist_workers.faces.image_io import read
+
 from . import classical, distribution, metrics, reference_generator
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def _picture(seed: int = 0) -> torch.Tensor:
@@ -87,3 +94,14 @@ def test_distributions_that_are_one_and_that_are_not():
     assert min(distribution.precision_recall(a, b)) > 0.7
     precision, recall = distribution.precision_recall(narrow, a)
     assert precision > 0.9 and recall < 0.5  # all of it plausible, little of the variety
+
+
+def test_sharpness_in_a_photo_does_not_depend_on_where_exactly_its_face_is_found():
+    photo = read(EXAMPLES / "new.jpg")
+    frames = [Frame(223.0, 385.0, half, 0.0) for half in (129.7, 130.3)]  # a crop of 260 px is enlarged, or shrunk
+    one, other = (metrics.sharpness_at(photo, frame, "hair") for frame in frames)
+    assert abs(one / other - 1) < 0.03
+    of_crops = [metrics.sharpness_of(crop(photo, frame, 260), "hair") for frame in frames]
+    assert abs(of_crops[0] / of_crops[1] - 1) > 0.15  # negative control: what it was before
+    blurred = cv2.GaussianBlur(photo, (0, 0), 1.5)
+    assert metrics.sharpness_at(blurred, frames[0], "hair") < 0.6 * one

@@ -39,8 +39,8 @@ def figures_of(pair: Pair, picture: bytes | None) -> dict[str, float]:
         "gradient at the border": gradient(result, frame) / gradient(pair.before, frame),
         "share of the yaw": (yaw_of(result) - yaw_of(pair.before)) / (yaw_of(pair.after) - yaw_of(pair.before)),
         "identity": likeness(moved, truth),
-        "sharpness: skin": metrics.sharpness_of(crop(result, frame_of(result), round(frame.size)), "skin")
-        / metrics.sharpness_of(crop(pair.before, frame, round(frame.size)), "skin"),
+        "sharpness: skin": metrics.sharpness_at(result, frame_of(result), "skin")
+        / metrics.sharpness_at(pair.before, frame, "skin"),
     }
 
 

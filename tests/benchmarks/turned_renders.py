@@ -5,7 +5,7 @@ Only whoever has the engine's canvas (`priors/engine/build.py`) can make them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,11 +54,11 @@ def turned(yaw: float) -> Callable[[Mix], Mix]:
     return change
 
 
-def pairs(canvas: Path, seed: int = 0, per_person: int = 1) -> list[Pair]:
-    """For each person and each of YAWS; people look about straight ahead before."""
+def pairs(canvas: Path, people: Collection[str] = tuple(PEOPLE), seed: int = 0, per_person: int = 1) -> list[Pair]:
+    """For each of `people` and each of YAWS; people look about straight ahead before."""
     photographer, found = Photographer(Canvas.load(canvas)), []
     for number, (name, who) in enumerate(PEOPLE.items()):
-        for k in range(per_person):
+        for k in range(per_person if name in people else 0):
             rng = np.random.default_rng([seed, number, k])
             labels = photographer.labels(rng, who, yaw=0.0, pitch=float(rng.uniform(-4, 4)), smile=float(rng.random()))
             labels = replace(labels, gaze=(0.0, 0.0), roll=0.0)
