@@ -115,12 +115,14 @@ def test_an_edited_photo_of_a_wide_gamut_looks_the_same_outside_the_face(made):
     assert np.abs(after - before).mean() < 0.6 and np.abs(decoded(photo.read_bytes())[outside] - before).mean() > 1.8
 
 
-def test_a_picture_that_did_not_pass_the_door_is_not_handed_out(monkeypatch):
+def test_a_picture_that_did_not_pass_the_door_is_not_handed_out(monkeypatch, made):
     """Negative control of the door itself."""
+    world = MemoryContext()
+    world.personas["per_1"] = made[1]
     module = type("module", (), {})()
     module.run = lambda request, context: Pictures(
         pictures=[PictureResult(blob=context.put(b"unmarked"), report=PictureReport())]
     )
     monkeypatch.setattr(operations.importlib, "import_module", lambda *_: module)
     with pytest.raises(AssertionError, match="without its mark"):
-        run(Synthesize(persona_id="per_1"), MemoryContext())
+        run(Synthesize(persona_id="per_1"), world)
