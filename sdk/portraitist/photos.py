@@ -58,16 +58,13 @@ def stored(uploads: Uploads, name: str, source: bytes | Link, labels: dict[str, 
 
 
 def gather(photos: PhotoLike | Iterable[PhotoLike]) -> Iterator[tuple[str, bytes | Link]]:
-    """All photos of a folder (its files with a picture's suffix, by name), of a list, or the one that is given.
+    """All photos of a folder (its files with a picture's suffix, by name), of a list of photos and folders, or the one that is given.
     One after the other, so that a big folder need not fit into memory."""
-    items: Iterable[PhotoLike]
-    if _is_single(photos):
-        items = [cast("PhotoLike", photos)]
-    elif isinstance(photos, (str, os.PathLike)):
-        path = Path(photos).expanduser()
-        items = list(in_folder(path)) if path.is_dir() else [path]
+    given: Iterable[PhotoLike]
+    if _is_single(photos) or isinstance(photos, (str, os.PathLike)):
+        given = [cast("PhotoLike", photos)]
     elif isinstance(photos, Iterable) and not isinstance(photos, Mapping):
-        items = cast("Iterable[PhotoLike]", photos)
+        given = cast("Iterable[PhotoLike]", photos)
     else:
         raise InvalidRequest(
             f"photos is a {type(photos).__name__}; expected a folder, or a list of paths, bytes, (name, bytes) pairs or PIL images",
@@ -75,7 +72,7 @@ def gather(photos: PhotoLike | Iterable[PhotoLike]) -> Iterator[tuple[str, bytes
         )
     seen: dict[str, int] = {}
     links = 0
-    for count, item in enumerate(items, 1):
+    for count, item in enumerate((item for photo in given for item in _in(photo)), 1):
         if count > MAX_PHOTOS:
             raise InvalidRequest(
                 f"more than {MAX_PHOTOS} photos; one persona takes no more, pick the best", param="photos"
@@ -146,6 +143,14 @@ def _is_single(photos: object) -> bool:
     return pair or readable or _is_address(photos)
 
 
+def _in(photo: PhotoLike) -> Iterable[PhotoLike]:
+    """The pictures in a folder, or the photo itself."""
+    if not isinstance(photo, (str, os.PathLike)) or _is_address(photo):
+        return [photo]
+    path = Path(photo).expanduser()
+    return in_folder(path) if path.is_dir() else [photo]
+
+
 def in_folder(folder: Path) -> list[Path]:
     """Its picture files, by name. Raises InvalidRequest where there are none."""
     try:
@@ -168,7 +173,7 @@ def _read_file(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise InvalidImage(
-                f"{shown} is a folder; give a photo's file (photos to learn from may be one folder)", param=str(path)
+                f"{shown} is a folder; give a photo's file (photos to learn from may be folders)", param=str(path)
             )
         if not path.is_file() and path.exists():
             raise InvalidImage(f"{shown} is not a regular file", param=str(path))

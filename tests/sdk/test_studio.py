@@ -77,6 +77,14 @@ def test_create_from_every_kind_of_photo(studio, tmp_path):
     assert [p["name"] for p in caught.value.photos] == ["one.png", "two.jpg"]
 
 
+def test_create_from_folders_and_photos_together(studio, tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.jpg").write_bytes(folder.encode())
+    job = studio.personas.create("all", [tmp_path / "one", b"bytes", str(tmp_path / "two")])
+    assert [v.name for v in job.wait().photos] == ["a.jpg", "photo-2", "a.jpg (2)"]
+
+
 @pytest.mark.parametrize(
     "photos, error, words",
     [
@@ -89,7 +97,7 @@ def test_create_from_every_kind_of_photo(studio, tmp_path):
         ({"a": b"1"}, InvalidRequest, "photos is a dict"),
         ([io.StringIO("text")], InvalidRequest, "opened as text"),
         ([("big.jpg", b"x" * (64 * 2**20 + 1))], InvalidImage, "big.jpg is larger than 64 MiB"),
-        (["/"], InvalidImage, "is a folder"),
+        (["/"], InvalidRequest, "no picture files in /"),
         (["/dev/null"], InvalidImage, "not a regular file"),
     ],
 )

@@ -42,7 +42,7 @@ PersonaName = Annotated[str, typer.Argument(metavar="PERSONA", help="Its name or
 
 def create(
     name: Annotated[str, typer.Argument(help="What to call the person.")],
-    photos: Annotated[list[str], typer.Argument(help="A folder, photos, or their https addresses.")],
+    photos: Annotated[list[str], typer.Argument(help="Folders, photos, or their https addresses.")],
     attributes: Annotated[str, typer.Option(help="What shall be controllable.")] = ",".join(DEFAULT_ATTRIBUTES),
     preset: Annotated[str, typer.Option(help="fast, balanced or best.")] = "balanced",
     organizer: Annotated[str, typer.Option(help="auto, regression, mystyle_pp, mystyle_pp_sefa or mystyle.")] = "auto",
@@ -74,7 +74,7 @@ def create(
     studio = connect(home=home, tenant=tenant)
     job = studio.personas.create(
         name,
-        given[0] if len(given) == 1 else given,
+        given,
         attributes=[a.strip() for a in attributes.split(",")],
         preset=preset,
         organizer=organizer,
@@ -98,7 +98,7 @@ def create(
 
 def add(
     persona: PersonaName,
-    photos: Annotated[list[str], typer.Argument(help="A folder, photos, or their https addresses.")],
+    photos: Annotated[list[str], typer.Argument(help="Folders, photos, or their https addresses.")],
     keep: Annotated[
         list[str] | None, typer.Option(metavar="PHOTO", help="A photo to use whatever is found in it; may be repeated.")
     ] = None,
@@ -114,9 +114,7 @@ def add(
     """Learn a person better from more photos. The persona as it is serves until that is done."""
     given = [options.photo(photo) for photo in photos]
     before = connect(home=home, tenant=tenant).personas.get(persona)
-    job = before.add(
-        given[0] if len(given) == 1 else given, keep=keep or (), labels=options.labels(labels), seed=seed, wait=False
-    )
+    job = before.add(given, keep=keep or (), labels=options.labels(labels), seed=seed, wait=False)
     if no_wait:
         return started(job, json)
     after = job.wait(progress=not json)
