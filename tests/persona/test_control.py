@@ -41,3 +41,19 @@ def test_works_on_w_plus_and_never_gets_worse():
     assert solved.w.shape == w_plus.shape
     assert (solved.measured[:, 2] >= base[:, 2] - 1e-6).all()
     assert solved.w.abs().max() < 50  # a deaf attribute does not drive the latent away
+
+
+def test_a_face_that_hardly_answers_smiles_as_much_as_was_asked():
+    """As of photos without a smile: a step's worth shows a fifth at first, and more the broader the smile is."""
+
+    def smile(w):
+        reply = w[:, :1] / 4.0
+        return 0.2 * reply + 0.3 * reply.clamp(min=0) ** 2
+
+    w, steps = torch.zeros(1, D), 4.0 * torch.eye(D)[:1]
+    response = measure_response(("smile",), steps, w, smile)
+    solved = solve(w, torch.tensor([[0.6]]), smile(w), response, smile)
+    assert abs(float(solved.measured) - 0.6) < 0.04
+    # Negative control: with shorter steps it stays behind.
+    short = solve(w, torch.tensor([[0.6]]), smile(w), response, smile, limit=2.0)
+    assert float(short.measured) < 0.4

@@ -61,9 +61,9 @@ def test_beyond_the_photos_reach_goes_as_far_as_likeness_holds():
         pytest.approx(6.8),
     )  # the photos, and a little more
     farther, _ = measured(alike=lambda yaw: torch.cos((yaw / 2).deg2rad()))
-    assert (farther.low, farther.high) == (-30, 30)
+    assert (farther.low, farther.high) == (-25, 25)
     lopsided, _ = measured(alike=lambda yaw: torch.cos(yaw.clamp(min=0).deg2rad()))
-    assert (lopsided.low, lopsided.high) == (-30, 15)
+    assert (lopsided.low, lopsided.high) == (-25, 15)
 
 
 def test_where_likeness_is_lost_at_once_the_photos_are_the_reach():

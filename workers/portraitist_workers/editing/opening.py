@@ -144,7 +144,7 @@ def guessed(person: WarmPersona, pixels: Tensor, measured: Tensor, space: str) -
     def measure(latents: Tensor) -> Tensor:
         return person.judge.attributes(render(model.generator, latents, dtype=optimisation_dtype()))[0]
 
-    return solve(start, measured, measured, model.response, measure, rounds=2).w
+    return solve(start, measured, measured, model.response, measure, rounds=2, more=0).w
 
 
 def invert_photo(

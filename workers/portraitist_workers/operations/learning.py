@@ -149,7 +149,7 @@ def match_attributes(
         return estimator(render(generator, latents, dtype=dtype))[0]
 
     response = measure_response(estimator.names, prior.steps_for(estimator.names), probes(w), measure)
-    return solve(w, values, values, response, measure).w
+    return solve(w, values, values, response, measure, more=0).w
 
 
 def probes(w: Tensor) -> Tensor:

@@ -54,6 +54,8 @@ def measure_response(
 
 
 CLOSE = 0.02  # spreads (a quarter of a degree of yaw): near enough to stop
+FAR = 0.1  # spreads (a degree of yaw, 0.04 of a smile): what was asked for is worth more rounds
+MORE = 3  # rounds for that
 
 
 @dataclass
@@ -72,14 +74,16 @@ def solve(
     measure: Measure,
     *,
     rounds: int = 3,
+    more: int = MORE,
     hold_weight: float = 1.0,
-    limit: float = 2.0,
+    limit: float = 4.0,
 ) -> Solved:
     """Latents near w [B, D] or [B, num_ws, D] whose pictures measure `targets` [B, A] (NaN: not asked for).
 
     `held` [B, A]: values that attributes which were not asked for should keep (NaN: free to move).
-    Each round moves by the damped correction; the round with the smallest weighted error wins. No attribute's step
-    exceeds `limit` spreads in total, so a deaf attribute cannot drive the latent out of the person's space.
+    Each round moves by the damped correction; the round with the smallest weighted error wins. There are up to `more` further rounds
+    while something that was asked for is far off. No attribute's step exceeds `limit` spreads in total, so a deaf attribute cannot drive
+    the latent out of the person's space. A face whose photos never smile answers a step with a fifth of a smile: it needs a long one.
     """
     scale = torch.tensor([spread(n) for n in response.names]).to(targets)
     asked = ~targets.isnan()
@@ -91,8 +95,9 @@ def solve(
     best_w, best_measured = w, measure(w)
     best_error = (((wanted - best_measured) / scale * importance) ** 2).sum(1)
     current = best_measured
-    for _ in range(rounds):
-        if bool((((wanted - best_measured) / scale * importance).abs() < CLOSE).all()):
+    for turn in range(rounds + more):
+        off = ((wanted - best_measured) / scale * importance).abs()
+        if bool((off < CLOSE).all()) or (turn >= rounds and not bool((off[asked] > FAR).any())):
             break
         total = total + response.correction(wanted - current, importance)
         total = torch.maximum(torch.minimum(total, limit * scale), -limit * scale)
