@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from portraitist_workers.detail import carry
+from portraitist_workers.detail import carry, relief
 from portraitist_workers.detail.fields import sampled
 from portraitist_workers.detail.hold import head_turn, held
 from portraitist_workers.detail.membrane import membrane
@@ -89,6 +89,23 @@ def test_a_side_that_comes_into_view_is_the_photos_own_stretched(turned, monkeyp
     everywhere = edited_face(photo, moved_by(axes, photo.w, -18.0))
     photo.faces.clear()
     assert generated < 0.5 * (everywhere.trust[skin] < 0.7).mean()
+
+
+def test_the_jaw_that_comes_into_view_stays_at_the_outline(turned, monkeypatch):
+    """From the ear to the jaw's corner the cheek goes on behind the outline. No notch of background may come between them."""
+    photo, axes = turned[0], turned[2]
+    w, matte = moved_by(axes, photo.w, -18.0), photo.scene.small.matte / 255.0
+    ear, corner = (round(256 * float(photo.scene.points[point, 1])) for point in (454, 288))
+
+    def lost():
+        photo.faces.clear()
+        return ((matte - sampled(matte, edited_face(photo, w).source)) > 0.5)[ear:corner, 128:].sum()
+
+    kept = lost()
+    monkeypatch.setattr(relief, "_beside", lambda *_: (np.zeros((64, 64)),) * 2)  # negative control
+    moved = lost()
+    photo.faces.clear()
+    assert moved > 40 and kept < 0.4 * moved
 
 
 def relief_of(where, height):

@@ -1,8 +1,9 @@
 """How hair, ears and neck follow a face that turns: the head is a relief, and what is nearer hides what is farther.
 
 The mesh knows how far each of its points stands before the axis of the turn. From the face's edge the relief falls to that axis at the
-head's outline, and on the body: there nothing moves. A turn shifts each pixel by its height. Of several pixels that come to one place
-the highest is seen. What the mesh moves otherwise fades out from the face as a membrane does.
+head's outline, and on the body: there nothing moves. Beside the face it falls to the ear's height. A turn shifts each pixel by its
+height. Of several pixels that come to one place the highest is seen. What the mesh moves otherwise fades out from the face as a membrane
+does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ _POINT, _BODY, _OUTLINE = 0.3, 0.5, 0.4
 _CHIN = 152  # of the mesh
 _NECK = 0.12  # of the side below the chin: from there on the neck stays
 _NEAR = 0.025  # of the side: so near to the mesh the outline is the face's own, and moves; from twice that on it stays
+# Of the mesh, at the picture's left and right: temple, beside the eye, before the ear, the jaw's corner, half way to the chin.
+_SIDES = (21, 127, 234, 58, 136), (251, 356, 454, 288, 365)
+_BARE = 7  # cells: so near to skin the outline is an ear's or a cheek's, and not the hair's
+_FIRM = 3.0  # spring of an outline that stays
+_FLANK = 0.08  # of the side: so far inside an outline that stays the relief falls to it
 _STEPS = 24  # of a ray through the relief
 _ROUNDS = 2
 _SOFT = 0.007  # of the side, over which what is hidden begins
@@ -34,7 +40,7 @@ def relief_moved(scene: Scene, points: np.ndarray, turn: Turn) -> np.ndarray:
     Rays are traced as in Policarpo, Oliveira, Comba: Real-time relief mapping, I3D 2005."""
     height = turn.height(scene.points)
     others = points[:, :2] - scene.points[:, :2] - height[:, None] * turn.shift
-    field = _carried_on(scene, np.column_stack([others, height]))
+    field = _carried_on(scene, np.column_stack([others, height]), turn)
     rest, relief = np.ascontiguousarray(field[..., :2]), np.maximum(field[..., 2], 0)
     source = np.zeros_like(rest)
     for _ in range(_ROUNDS):
@@ -43,8 +49,9 @@ def relief_moved(scene: Scene, points: np.ndarray, turn: Turn) -> np.ndarray:
     return smooth(source, _SOFT)
 
 
-def _carried_on(scene: Scene, values: np.ndarray) -> np.ndarray:
-    """`values` [478, C] of the photo's mesh as a map [SIDE, SIDE, C] that falls to zero on the body and beside the person."""
+def _carried_on(scene: Scene, values: np.ndarray, turn: Turn) -> np.ndarray:
+    """`values` [478, C] of the photo's mesh, heights last, as a map [SIDE, SIDE, C]. It falls to zero on the body and at the head's
+    outline, and beside the face to the ears' height."""
     known = np.column_stack([scene.points[:, :2], values])[face_triangles()]  # [T, 3, 2 + C]
     known = np.concatenate([known, (known + np.roll(known, 1, 1)) / 2, known.mean(1, keepdims=True)], 1)
     known = known.reshape(-1, known.shape[2])
@@ -55,11 +62,33 @@ def _carried_on(scene: Scene, values: np.ndarray) -> np.ndarray:
     below = np.clip(((np.arange(_CELLS) + 0.5) / _CELLS - scene.points[_CHIN, 1]) / _NECK, 0, 1)[:, None]
     still = _BODY * (small(scene.clothes) + small(scene.neck) * below + small(scene.others))
     apart = cv2.distanceTransform((sums[..., -1] == 0).astype(np.uint8), cv2.DIST_L2, 5) / _CELLS
-    outline = _OUTLINE * np.clip((apart - _NEAR) / _NEAR, 0, 1)
-    still = still + outline * (1 - small(scene.small.matte) / 255) + 1e-5
-    springs = _POINT * sums[..., -1] + still
-    found = membrane(_POINT * sums[..., :-1] / springs[..., None], springs)
-    return cv2.resize(found, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    person = small(scene.small.matte) / 255
+    bare = cv2.dilate(small(scene.skin), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_BARE, _BARE)))
+    flank, ears = (bare * side for side in _beside(scene.points, values[:, -1], turn))
+    outline = (_OUTLINE + _FIRM * flank) * np.clip((apart - _NEAR * (1 - flank)) / _NEAR, 0, 1) * (1 - person)
+    inside = cv2.distanceTransform((person > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / _CELLS
+    points = _POINT * (1 - flank * np.clip(2 - 2 * inside / _FLANK, 0, 1))
+    springs = points * sums[..., -1] + still + outline + 1e-5
+    pulls = points[..., None] * sums[..., :-1]
+    pulls[..., -1] += outline * ears
+    return cv2.resize(membrane(pulls / springs[..., None], springs), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+
+
+def _beside(points: np.ndarray, height: np.ndarray, turn: Turn) -> tuple[np.ndarray, np.ndarray]:
+    """Two maps [_CELLS, _CELLS] from the temples down to the jaw's corners.
+
+    The first, in [0, 1], is the side that the turn brings into view. Behind the outline that the photo shows, the cheek goes on as far back
+    as the ear. So there the outline is the ear's. Below, the jaw's edge is the outline. The second is the ears' height: where the photo's
+    head is turned, one of them is nearer than the axis."""
+    places = (np.arange(_CELLS) + 0.5) / _CELLS
+    sides = []
+    for sign, (temple, eye, ear, corner, low) in zip((-1, 1), _SIDES, strict=True):
+        begin, here, corner, low = (points[i, 1] for i in (temple, eye, corner, low))
+        above, under = (places - begin) / max(here - begin, 1e-3), (low - places) / max(low - corner, 1e-3)
+        beside = np.clip(sign * (places - turn.middle[0]) / _FLANK, 0, 1)
+        sides.append((np.clip(np.minimum(above, under), 0, 1)[:, None] * beside[None, :], max(height[ear], 0.0)))
+    (left, nearer), (right, other) = sides
+    return turn.share * (left if turn.shift[0] > 0 else right), nearer * left + other * right
 
 
 def _traced(relief: np.ndarray, start: np.ndarray, shift: np.ndarray) -> np.ndarray:
