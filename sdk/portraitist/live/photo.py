@@ -103,8 +103,8 @@ class OpenPhoto:
         """Pull points of the picture as it is now, as `Persona.drag` does; the same arguments. Returns how each ended, or with `wait=False`
         at once: then `frames` show it on its way, `aim` leads it elsewhere and `stop` ends it.
 
-        `held`: a pointer is still down. It returns at once, and frames are quick ones by the latent transformer, where the prior has one. The
-        drag lands after an `aim` that is not held."""
+        `held`: a pointer is still down. It returns at once, and frames come from the latent transformer, where the prior has one. The drag
+        lands after an `aim` that is not held."""
         wanted = [pull.model_dump(mode="json") for pull in pulls(points)]
         painted = None
         if mask is not None:
