@@ -82,7 +82,8 @@ def test_from_photos_to_a_receipt(visit, alone, folder):
     card = page.locator(".card", has_text="mila")
     card.wait_for()
     assert "3 of 4 photos used" in card.inner_text() and page.locator(".progress").count() == 0
-    assert portraitist.connect(home=alone.home).personas.get("mila").reach.keys() == {"yaw", "smile"}
+    record = portraitist.connect(home=alone.home).personas.get("mila").record
+    assert {reach.attribute for reach in record.reach} == {"yaw", "smile"}
     picture(page, where=".card img")
     card.get_by_role("button", name="Photos").click()
     assert card.locator(".verdicts li.refused", has_text="bad-no-face.jpg").count() == 1

@@ -9,7 +9,10 @@ import { state, t } from "./store.js";
 const pictureOf = ({ job }) => job.result.pictures[0];
 
 /** @param {Draw} draw */
-const named = (draw) => `${t("seed")} ${draw.seed}, ${t("face_likeness", { likeness: pictureOf(draw).report.identity.toFixed(2) })}`;
+const named = (draw) => {
+  const likeness = pictureOf(draw).report.identity?.toFixed(2);
+  return `${t("seed")} ${draw.seed}${likeness ? `, ${t("face_likeness", { likeness })}` : ""}`;
+};
 
 /** Pictures of these seeds, one after another; `onDone` is told after each. It ends early where `signal` says so.
  * @param {string} person @param {Record<string, number>} values @param {number[]} seeds @param {(draws: Draw[]) => void} onDone @param {AbortSignal} signal @returns {Promise<Draw[]>} */
