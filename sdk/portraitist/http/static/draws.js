@@ -1,5 +1,6 @@
 /** Several draws of a portrait side by side: each has a seed of its own. One is chosen, and all are saved on one sheet. */
 
+import { useEffect, useRef } from "./vendor/preact-hooks.js";
 import { Picture, html, save } from "./ui.js";
 import { state, t } from "./store.js";
 
@@ -29,7 +30,9 @@ export async function drawn(person, values, seeds, onDone, signal) {
 
 /** @param {{draws: Draw[], count: number, onChoose: (draw: Draw) => void}} props `count`: how many there will be */
 export function Draws({ draws, count, onChoose }) {
-  return html`<ul class="draws" aria-label=${t("sheet")}>${Array.from({ length: count }, (_, n) => draws[n]).map((draw, n) =>
+  const list = useRef(/** @type {any} */ (null));
+  useEffect(() => list.current.scrollIntoView({ block: "start" }), []); // on a phone, what asks for it is far below
+  return html`<ul ref=${list} class="draws" aria-label=${t("sheet")}>${Array.from({ length: count }, (_, n) => draws[n]).map((draw, n) =>
     draw
       ? html`<li key=${n}><button onClick=${() => onChoose(draw)}><${Picture} address=${pictureOf(draw).blob} alt="" /><small>${named(draw)}</small></button></li>`
       : html`<li key=${n}><div class="empty" /></li>`)}</ul>`;
