@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 import portraitist
+from portraitist.jobs import Cancelled
 
 from .conftest import EXAMPLES, drop, picture, saved, until
 from .served import Served
@@ -54,7 +55,7 @@ def test_learning_says_how_long_it_takes_and_is_cancelled(visit, alone, folder):
     page.get_by_text("Nobody yet.").wait_for()
     assert page.locator(".progress, .card, [role=alert]").count() == 0
     [job] = portraitist.connect(home=alone.home).jobs.list()
-    assert job.status == "cancelled"
+    assert isinstance(job.status, Cancelled)
 
 
 @pytest.mark.slow
