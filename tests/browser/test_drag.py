@@ -141,6 +141,43 @@ def test_a_key_that_is_let_go_ends_the_preview_and_so_does_leaving_it(page):
     assert len([message for message in heard if message["is"] == "landed"]) == 2
 
 
+def test_a_drag_that_is_taken_up_again_while_it_lands(page):
+    """The word that it has landed comes while a key is down again: that key's end must still let go."""
+    said, heard, late = [], [], []
+
+    def changed(socket):
+        server = socket.connect_to_server()
+
+        def forth(told):
+            said.append(json.loads(told))
+            server.send(told)
+
+        def back(told):
+            if isinstance(told, str) and json.loads(told)["is"] == "landed" and not heard:
+                heard.append(told)
+                return late.append(lambda: socket.send(told))  # held back
+            socket.send(told)
+
+        socket.on_message(forth)
+        server.on_message(back)
+
+    page.route_web_socket("**/live", changed)
+    opened(page)
+    page.get_by_label("Add a part of the face").select_option("nose")
+    first = picture(page, where=SHOWN)
+    page.get_by_role("button", name=re.compile("^Point 1")).focus()
+    page.keyboard.press("Shift+ArrowRight")
+    until(page, lambda: late)
+    page.keyboard.down("ArrowUp")
+    until(page, lambda: said[-1].get("held"))
+    late[0]()
+    page.wait_for_timeout(300)  # it has come
+    page.keyboard.up("ArrowUp")
+    until(page, lambda: said[-1]["do"] == "aim" and not said[-1].get("held"))
+    picture(page, where=SHOWN, unlike=[first])
+    assert [command["do"] for command in said].count("drag") == 1
+
+
 def test_a_place_that_is_pressed_is_held(pulling):
     pulling.get_by_role("checkbox", name="Pull while the pointer moves").uncheck()
     first = picture(pulling, where=SHOWN)

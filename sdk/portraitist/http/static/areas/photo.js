@@ -167,6 +167,7 @@ export function Photo() {
     session.send({ do: "aim", to: look.latest().points.filter((one) => going.ids.includes(one.id)).map((one) => one.to) });
   };
   session.onLanded = ({ points: ended }) => {
+    if (drag.current?.held) return; // it landed while it was being taken up again, and lands anew when that is let go
     const ids = drag.current?.ids ?? [];
     drag.current = null;
     const landed = (one) => ended[ids.indexOf(one.id)];
