@@ -48,7 +48,7 @@ def test_the_curl_examples_work(tmp_path):
 
 def test_every_route_is_on_the_page():
     with serving(fake_backend()) as served:
-        document = httpx.get(served.url + "/openapi.json").json()
+        document = httpx.get(served.url + "/openapi.json", timeout=60).json()
     rows = {(m, re.sub(r"\{\w+\}", "{}", p)) for m, p in re.findall(r"`(GET|POST|DELETE) (/[\w/{}.]*)`", PAGE)}
     for path, methods in document["paths"].items():
         for method in methods:

@@ -8,11 +8,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from portraitist.errors import PortraitistError, _classes
 from portraitist.testing import fake_backend
+from portraitist_workers.faces.verdicts import _REASONS
 
 from .conftest import serving
 
-STATIC = Path(__file__).parents[2] / "sdk" / "portraitist" / "http" / "static"
+ROOT = Path(__file__).parents[2]
+HTTP = ROOT / "sdk" / "portraitist" / "http"
+STATIC = HTTP / "static"
 OURS = [p for p in STATIC.rglob("*.js") if "vendor" not in p.parts]
 PAGE_KB = 300
 
@@ -63,12 +67,52 @@ def test_nothing_comes_from_elsewhere():
         ), path
 
 
-def test_every_text_is_there_in_every_language():
+def texts():
+    """Each language's table."""
     source = (STATIC / "texts.js").read_text()
-    tables = [set(re.findall(r'(?<=[{,\s])(\w+): "', part)) for part in re.split(r"\n  \w\w: \{", source)[1:]]
-    assert len(tables) == 2 and tables[0] == tables[1] and len(tables[0]) > 90
+    return [dict(re.findall(r'(?<=[{,\s])(\w+): "([^"]*)"', part)) for part in re.split(r"\n  \w\w: \{", source)[1:]]
+
+
+def of_the_server(key):
+    """A text for what the server says in English."""
+    return key.startswith(("error_", "verdict_"))
+
+
+def test_every_text_is_there_in_every_language():
+    english, chinese = (set(table) for table in texts())
+    assert english == {key for key in chinese if not of_the_server(key)} and len(english) > 90
     used = {key for path in OURS if path.name != "texts.js" for key in re.findall(r'\bt\("(\w+)"', path.read_text())}
-    assert used <= tables[0], used - tables[0]
+    assert used <= english, used - english
+
+
+def codes():
+    """Of every problem that the API can answer with: of the tree of errors, of HTTP, and of an answer that is none."""
+    tree = {kind("").code for kind in _classes(PortraitistError)}
+    sources = [path.read_text() for path in HTTP.rglob("*.py")]
+    refusals = {code for source in sources for code in re.findall(r'Refusal\(\s*\d+,\s*"(\w+)"', source)}
+    others = {code for source in sources for code in re.findall(r'problem\(\s*\d+,\s*"(\w+)"', source)}
+    by_status = set(re.findall(r'\d+: "(\w+)"', (HTTP / "problems.py").read_text())) | {"refused"}
+    of_the_client = set(re.findall(r'code: "(\w+)"', (STATIC / "client.js").read_text()))
+    return tree | refusals | others | by_status | of_the_client
+
+
+def test_every_problem_has_a_chinese_text():
+    chinese = texts()[1]
+    found = codes()
+    assert {"conflict", "rate_limited", "internal", "method_not_allowed", "unreadable"} <= found and len(found) >= 45
+    assert {f"error_{code}" for code in found} == {key for key in chinese if key.startswith("error_")}
+    known = {"param", "count", "limit"}
+    for key, text in chinese.items():
+        if of_the_server(key):
+            assert re.search(r"[\u4e00-\u9fff]", text) and set(re.findall(r"\{(\w+)\}", text)) <= known, key
+
+
+def test_every_verdict_has_a_chinese_text():
+    """Those that docs/photos.md lists, and those that have a sentence."""
+    table = re.search(r"## What is refused\n(.*?)\n## ", (ROOT / "docs" / "photos.md").read_text(), re.S).group(1)
+    listed = set(re.findall(r"^\| `(\w+)` \|", table, re.M))
+    told = {key.removeprefix("verdict_") for key in texts()[1] if key.startswith("verdict_")}
+    assert len(listed) == 6 and listed == told and set(_REASONS) < listed
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")

@@ -61,7 +61,7 @@ class Engine:
     def check_places(self, places):
         pass
 
-    def preview(self, steps, *, anew=True):
+    def preview(self, steps, *, anew=True, held=False):
         yield self.shot
 
     def settle(self, steps, listen):

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from serving import people
 
-from .served import Served, plant
+from .served import PATIENCE_MS, Served, plant
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-PATIENCE_MS = int(os.environ.get("PATIENCE_MS", 120_000))  # on a machine that does much else
 SIZES = {"phone": (375, 740), "tablet": (820, 1100), "desktop": (1360, 900)}
 SHOTS = os.environ.get("PORTRAITIST_TEST_SHOTS")  # a folder: `make screenshots`
 

@@ -15,6 +15,7 @@ from portraitist.testing import _execute
 from portraitist.transport import InlineTransport
 
 HERE = Path(__file__).parent
+PATIENCE_MS = int(os.environ.get("PATIENCE_MS", 120_000))  # on a machine that does much else
 
 
 class Served:
@@ -47,7 +48,7 @@ class Served:
         return address
 
     def _newest(self):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_MS / 1000
         while not self._said:
             assert self.process.poll() is None and time.monotonic() < deadline, "the server said no address"
             time.sleep(0.02)

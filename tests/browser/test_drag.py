@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import EXAMPLES, area, picture, saved, slide, until
+from .conftest import EXAMPLES, area, picture, pixels, saved, slide, until
 from .test_photo import keep
+from .test_restore import painted
 
 NEW = EXAMPLES / "new.jpg"
 SHOWN = ".paint:visible .sheet > img"
@@ -74,6 +75,148 @@ def test_the_face_follows_the_pointer(pulling):
     picture(pulling, where=SHOWN, like=third)
 
 
+def spoken(page):
+    """What the page and its live session say to each other from now on: both as lists of objects."""
+    said, heard = [], []
+
+    def listen(socket):
+        socket.on("framesent", lambda text: said.append(json.loads(text)))
+        socket.on("framereceived", lambda text: heard.append(json.loads(text)) if isinstance(text, str) else None)
+
+    page.on("websocket", listen)
+    return said, heard
+
+
+def test_a_preview_until_the_pointer_lets_go_leaves_no_trace(page):
+    """It lands where a pull without a preview does, bit for bit, as one step."""
+    said, heard = spoken(page)
+    opened(page)
+    first = picture(page, where=SHOWN)
+    page.mouse.move(*where(page, MOUTH))
+    page.mouse.down()
+    page.mouse.move(*where(page, (212, 420)), steps=4)
+    bar = page.get_by_role("status", name="Pull points")
+    bar.get_by_text("A preview, by the latent transformer").wait_for()
+    shown = pixels(page.locator(SHOWN))
+    page.mouse.move(*where(page, (217, 424)), steps=2)
+    until(page, lambda: pixels(page.locator(SHOWN)) not in (None, shown, first))
+    page.wait_for_timeout(800)  # a drag that nobody holds lands sooner
+    assert not [message for message in heard if message["is"] == "landed"]
+    page.mouse.up()
+    second = picture(page, where=SHOWN, unlike=[first])
+    assert len([message for message in heard if message["is"] == "landed"]) == 1
+    pulls = [command for command in said if command["do"] in ("drag", "aim")]
+    assert (
+        pulls[0]["do"] == "drag" and pulls[0]["method"] == "draggan" and [p["do"] for p in pulls[1:]].count("drag") == 0
+    )
+    assert [bool(command.get("held")) for command in pulls] == [True] * (len(pulls) - 1) + [False]
+    page.keyboard.press("Control+z")
+    picture(page, where=SHOWN, like=first)
+    until(page, lambda: listed(page) == [])
+    assert page.get_by_role("button", name="Undo").is_disabled()
+    page.get_by_role("checkbox", name="Pull while the pointer moves").uncheck()
+    pull(page, MOUTH, (217, 424))
+    page.get_by_role("button", name="Pull", exact=True).click()
+    picture(page, where=SHOWN, like=second)
+    keep(page)
+    recipe = saved(page, lambda: page.get_by_role("button", name="Recipe (JSON)").click())
+    [step] = json.loads(recipe.read_text())["request"]["steps"]
+    assert step["method"] == "draggan" and "held" not in step
+
+
+def test_a_key_that_is_let_go_ends_the_preview_and_so_does_leaving_it(page):
+    said, heard = spoken(page)
+    opened(page)
+    page.get_by_label("Add a part of the face").select_option("nose")
+    point = page.get_by_role("button", name=re.compile("^Point 1"))
+    for leave in (lambda: page.keyboard.up("ArrowRight"), lambda: page.get_by_role("button", name="Brush").focus()):
+        picture(page, where=SHOWN)
+        point.focus()
+        page.keyboard.down("ArrowRight")
+        until(page, lambda: said[-1].get("held"))
+        leave()
+        until(page, lambda: said[-1]["do"] == "aim" and not said[-1].get("held"))
+        page.keyboard.up("ArrowRight")
+        picture(page, where=SHOWN)
+    assert len([message for message in heard if message["is"] == "landed"]) == 2
+
+
+def test_a_drag_that_is_taken_up_again_while_it_lands(page):
+    """The word that it has landed comes while a key is down again: that key's end must still let go."""
+    said, heard, late = [], [], []
+
+    def changed(socket):
+        server = socket.connect_to_server()
+
+        def forth(told):
+            said.append(json.loads(told))
+            server.send(told)
+
+        def back(told):
+            if isinstance(told, str) and json.loads(told)["is"] == "landed" and not heard:
+                heard.append(told)
+                return late.append(lambda: socket.send(told))  # held back
+            socket.send(told)
+
+        socket.on_message(forth)
+        server.on_message(back)
+
+    page.route_web_socket("**/live", changed)
+    opened(page)
+    page.get_by_label("Add a part of the face").select_option("nose")
+    first = picture(page, where=SHOWN)
+    page.get_by_role("button", name=re.compile("^Point 1")).focus()
+    page.keyboard.press("Shift+ArrowRight")
+    until(page, lambda: late)
+    page.keyboard.down("ArrowUp")
+    until(page, lambda: said[-1].get("held"))
+    late[0]()
+    page.wait_for_timeout(300)  # it has come
+    page.keyboard.up("ArrowUp")
+    until(page, lambda: said[-1]["do"] == "aim" and not said[-1].get("held"))
+    picture(page, where=SHOWN, unlike=[first])
+    assert [command["do"] for command in said].count("drag") == 1
+
+
+def test_a_place_that_is_pressed_is_held(pulling):
+    pulling.get_by_role("checkbox", name="Pull while the pointer moves").uncheck()
+    first = picture(pulling, where=SHOWN)
+    pull(pulling, (242, 398), (250, 398))
+    pulling.mouse.move(*where(pulling, (242, 470)))
+    pulling.mouse.down()
+    pulling.mouse.up()
+    assert re.match(r".*: held", listed(pulling)[1]), listed(pulling)
+    pulling.get_by_role("button", name="Pull", exact=True).click()
+    anchored = picture(pulling, where=SHOWN, unlike=[first])
+    keep(pulling)
+    recipe = saved(pulling, lambda: pulling.get_by_role("button", name="Recipe (JSON)").click())
+    [step] = json.loads(recipe.read_text())["request"]["steps"]
+    assert len(step["points"]) == 2
+    left = re.search(r"point 2\s+\w[^,]*, (\d+\.\d) px left", pulling.locator(".report:visible").inner_text())
+    assert float(left[1]) < 5
+    pulling.get_by_role("button", name="Undo").click()
+    picture(pulling, where=SHOWN, like=first)
+    until(pulling, lambda: len(listed(pulling)) == 2)
+    pulling.get_by_role("button", name="Remove point 2").click()
+    pulling.get_by_role("button", name="Pull", exact=True).click()
+    picture(pulling, where=SHOWN, unlike=[first, anchored])  # without it the face goes elsewhere
+
+
+def test_a_point_that_is_lost_is_said_to_be(page):
+    """The server's word is put in, since no drag of a test is sure to be lost."""
+
+    def changed(socket):
+        server = socket.connect_to_server()
+        server.on_message(
+            lambda told: socket.send(re.sub(r'"end": ?"\w+"', '"end": "lost"', told) if isinstance(told, str) else told)
+        )
+
+    page.route_web_socket("**/live", changed)
+    opened(page)
+    pull(page, MOUTH, (212, 420))
+    page.locator(".pointlist .end.lost").get_by_text(re.compile(r"^lost, .*match \d+ %$")).wait_for()
+
+
 def test_points_are_made_moved_and_taken_away_before_they_are_pulled(pulling):
     pulling.get_by_role("checkbox", name="Pull while the pointer moves").uncheck()
     first = picture(pulling, where=SHOWN)
@@ -105,6 +248,12 @@ def test_a_mask_holds_the_rest(pulling):
     pulling.get_by_role("button", name="Brush").click()
     pulling.get_by_label("Size").fill("200")
     pull(pulling, (190, 430), (300, 430))
+    pull(pulling, (300, 300), (330, 300))
+    wide = painted(pulling)
+    pulling.get_by_role("button", name="Eraser").click()
+    pulling.get_by_label("Size").fill("250")
+    pull(pulling, (290, 300), (340, 300))
+    assert 0 < painted(pulling) < wide
     pulling.get_by_role("button", name="Points", exact=True).click()
     pull(pulling, MOUTH, (MOUTH[0] - 3, MOUTH[1] - 4))
     picture(pulling, where=SHOWN, unlike=[first])

@@ -173,6 +173,33 @@ def test_in_chinese_and_after_the_page_is_loaded_again(visit):
     assert page.locator("html").get_attribute("data-theme") == dark
 
 
+def test_errors_in_chinese_with_the_servers_words_below(visit):
+    visitor = visit()
+    page = visitor.page
+    page.get_by_role("button", name="Language").click()
+    area(page, "照片").locator(".drop:visible input[type=file]").set_input_files(
+        EXAMPLES / "photos" / "bad-no-face.jpg"
+    )
+    alert = page.get_by_role("alert")
+    alert.get_by_text("照片中没有找到此人的脸").wait_for()
+    assert "no face found" in alert.locator("small[lang=en]").inner_text()
+    area(page, "人物")
+    page.get_by_role("button", name="新人物").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("input[type=file]").first.set_input_files(EXAMPLES / "new.jpg")
+    dialog.get_by_role("textbox", name="名字").fill("ana")
+    dialog.get_by_role("checkbox", name="照片中的人同意").check()
+    dialog.get_by_label("同意人").fill("ana")
+    dialog.get_by_role("button", name="学习此人").click()
+    dialog.get_by_role("alert").get_by_text("名字已被占用").wait_for()
+    assert "ana" in dialog.get_by_role("alert").locator("small[lang=en]").inner_text()
+    for size in ("phone", "desktop"):
+        visitor.resize(size)
+        visitor.shot(f"trouble-chinese-{size}")
+        assert wider(page) <= 0
+    assert faults(page) == [] and visitor.expected("409") == 1
+
+
 def test_a_slow_network_shows_that_something_is_going_on(visit):
     page = visit().page
     area(page, "Photo")

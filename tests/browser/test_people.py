@@ -1,9 +1,13 @@
 """Somebody is learnt from photos that are dropped, with a verdict on each; more photos; a learning that is cancelled; the end."""
 
 import json
+import re
 import shutil
 
 import pytest
+
+import portraitist
+from portraitist.jobs import Cancelled
 
 from .conftest import EXAMPLES, drop, picture, saved, until
 from .served import Served
@@ -39,6 +43,21 @@ def consent(page, name):
     return learn
 
 
+def test_learning_says_how_long_it_takes_and_is_cancelled(visit, alone, folder):
+    page = visit(alone).page
+    drop(page, page.locator(".drop"), folder)
+    learn = consent(page, "mila")
+    page.get_by_role("radio", name="best").check()
+    learn.click()
+    learning = page.get_by_role("status", name="Learning mila")
+    learning.get_by_text(re.compile(r"about \d+ (s|min) left")).wait_for()
+    learning.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Nobody yet.").wait_for()
+    assert page.locator(".progress, .card, [role=alert]").count() == 0
+    [job] = portraitist.connect(home=alone.home).jobs.list()
+    assert isinstance(job.status, Cancelled)
+
+
 @pytest.mark.slow
 def test_from_photos_to_a_receipt(visit, alone, folder):
     visitor = visit(alone)
@@ -48,7 +67,9 @@ def test_from_photos_to_a_receipt(visit, alone, folder):
     page.get_by_role("button", name="Leave out photo-03.jpg").click()
     page.get_by_text(f"{len(PHOTOS) - 1} photos chosen").wait_for()
     visitor.shot("people-new")
-    consent(page, "mila").click()
+    learn = consent(page, "mila")
+    page.get_by_role("checkbox", name="nod").uncheck()
+    learn.click()
 
     learning = page.get_by_role("status", name="Learning mila")
     learning.locator(".verdicts li.refused", has_text="bad-no-face.jpg").wait_for()
@@ -62,6 +83,8 @@ def test_from_photos_to_a_receipt(visit, alone, folder):
     card = page.locator(".card", has_text="mila")
     card.wait_for()
     assert "3 of 4 photos used" in card.inner_text() and page.locator(".progress").count() == 0
+    record = portraitist.connect(home=alone.home).personas.get("mila").record
+    assert {reach.attribute for reach in record.reach} == {"yaw", "smile"}
     picture(page, where=".card img")
     card.get_by_role("button", name="Photos").click()
     assert card.locator(".verdicts li.refused", has_text="bad-no-face.jpg").count() == 1

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pytest
 from PIL import Image
@@ -85,6 +86,7 @@ def test_what_is_kept_has_its_report_and_its_recipe(photo):
 def test_pictures_of_the_history_are_looked_at_again(photo):
     slide(photo.get_by_role("slider", name="smile"), 0.9)
     keep(photo)
+    assert re.search(r"moved beside it\s+turn \d+ %", photo.locator(".report:visible").inner_text())
     slide(photo.get_by_role("slider", name="smile"), 0.1)
     now = picture(photo, where=RESULT)
     keep(photo)

@@ -1,11 +1,15 @@
-"""Portraits: sliders with the person's reach, seeds, a grid, the history, saving, and the same again from its recipe."""
+"""Portraits: sliders with the person's reach, seeds, several draws, a grid, the history, saving, and the same again from its recipe."""
 
+import base64
+import io
 import json
+import re
 
 import pytest
 from PIL import Image
 
 from .conftest import area, picture, saved, slide, until
+from .test_everywhere import faults, wider
 
 
 @pytest.fixture
@@ -23,6 +27,10 @@ def test_a_slider_moves_the_face_and_undo_takes_it_back(portrait):
     second = picture(portrait, unlike=[first])
     row = portrait.locator(".report:visible tr", has=portrait.locator("th", has_text="smile"))
     until(portrait, lambda: row.count() and row.locator("td").first.inner_text() == "0.9")
+    _, target, achieved, error = (float(text) for text in row.locator("td").all_inner_texts())
+    assert target == 0.9 and abs(achieved - 0.9) < 0.2 and 0 < error < 0.5
+    report = portrait.locator(".report:visible").inner_text()
+    assert re.search(r"more alike than \d+ % of the own photos", report) and "nearest photo" in report, report
     portrait.keyboard.press("Control+z")
     picture(portrait, like=first)
     assert slider.get_attribute("aria-valuetext") == "free"
@@ -101,6 +109,111 @@ def test_another_one_and_back_by_the_history(portrait):
     portrait.locator(".history button").last.click()
     picture(portrait, like=first)
     assert portrait.get_by_label("Seed").input_value() == "1"
+
+
+def test_a_seed_that_is_typed(portrait):
+    first = picture(portrait)
+    portrait.get_by_label("Seed").fill("77")
+    portrait.get_by_label("Seed").press("Tab")
+    second = picture(portrait, unlike=[first])
+    portrait.get_by_label("Seed").fill("1")
+    portrait.get_by_label("Seed").press("Tab")
+    picture(portrait, like=first, unlike=[second])
+
+
+def several(page, count):
+    """The draws, as soon as all are there."""
+    page.get_by_text("Contact sheet", exact=True).click()
+    page.locator("details:visible").get_by_label("Pictures").select_option(f"{count}")
+    page.get_by_role("button", name="Draw several").click()
+    draws = page.get_by_role("list", name="Contact sheet").get_by_role("button")
+    until(page, lambda: draws.count() == count and not page.get_by_role("status", name="Contact sheet").count())
+    return draws
+
+
+def test_several_draws_and_one_is_chosen(portrait):
+    first = picture(portrait)
+    slide(portrait.get_by_role("slider", name="smile"), 0.6)
+    smiling = picture(portrait, unlike=[first])
+    draws = several(portrait, 4)
+    names = draws.all_inner_texts()
+    assert [re.match(r"Seed (\d+), likeness -?0\.\d\d", name)[1] for name in names] == ["1", "2", "3", "4"], names
+    shown = [picture(portrait, where=f".draws li:nth-child({n}) img") for n in (1, 2, 3, 4)]
+    assert len(set(shown)) == 4 and shown[0] == smiling
+    draws.nth(2).click()
+    third = picture(portrait, like=shown[2])
+    assert portrait.get_by_label("Seed").input_value() == "3" and portrait.locator(".draws").count() == 0
+    recipe = json.loads(
+        saved(portrait, lambda: portrait.get_by_role("button", name="Recipe (JSON)").click()).read_text()
+    )
+    assert (recipe["request"]["seed"], recipe["request"]["values"]) == (3, [{"smile": 0.6}])
+    until(portrait, lambda: portrait.locator(".history li").count() == 3)
+    portrait.keyboard.press("Control+z")
+    until(portrait, lambda: draws.count() == 4)
+    portrait.keyboard.press("Control+z")
+    picture(portrait, like=smiling)
+    portrait.keyboard.press("Control+Shift+z")
+    portrait.keyboard.press("Control+Shift+z")
+    picture(portrait, like=third)
+
+
+def test_a_saved_sheet_has_the_files_as_they_were_delivered(portrait):
+    draws = several(portrait, 4)
+    by_key = saved(portrait, lambda: portrait.keyboard.press("s")).read_text()
+    sheet = saved(portrait, lambda: portrait.get_by_role("button", name="Save the sheet").click()).read_text()
+    files = [base64.b64decode(data) for data in re.findall(r'src="data:image/png;base64,([^"]+)"', sheet)]
+    assert sheet == by_key and len(files) == 4 and all(b"c2pa" in file for file in files)
+    assert len({Image.open(io.BytesIO(file)).tobytes() for file in files}) == 4
+    assert all(name in sheet for name in draws.all_inner_texts()) and "<h1>ana: Contact sheet</h1>" in sheet
+
+
+def test_a_draw_is_chosen_by_the_keyboard(portrait):
+    draws = several(portrait, 4)
+    draws.first.focus()
+    portrait.keyboard.press("Tab")
+    portrait.keyboard.press("Enter")
+    picture(portrait)
+    assert portrait.get_by_label("Seed").input_value() == "2"
+
+
+def test_a_draw_is_chosen_by_touch(visit):
+    visitor = visit(has_touch=True, is_mobile=True)
+    visitor.resize("phone")
+    page = area(visitor.page, "Portrait")
+    picture(page)
+    draws = several(page, 9)
+    for size in ("phone", "tablet", "desktop"):
+        visitor.resize(size)
+        visitor.shot(f"portrait-sheet-{size}")
+        assert wider(page) <= 0 and faults(page) == []
+    visitor.resize("phone")
+    assert draws.first.bounding_box()["width"] > 80
+    draws.nth(3).scroll_into_view_if_needed()
+    draws.nth(3).tap()
+    picture(page)
+    assert page.get_by_label("Seed").input_value() == "4"
+
+
+def test_a_sheet_is_stopped_on_its_way(portrait):
+    held = []
+
+    def passed(route):
+        held.append(route)
+        if len(held) < 4:
+            route.continue_()
+
+    portrait.route("**/synthesize", passed)
+    portrait.get_by_text("Contact sheet", exact=True).click()
+    portrait.get_by_role("button", name="Draw several").click()
+    draws = portrait.get_by_role("list", name="Contact sheet").get_by_role("button")
+    until(portrait, lambda: len(held) == 4 and draws.count() == 3)
+    portrait.get_by_role("status", name="Contact sheet").get_by_role("button", name="Stop").click()
+    portrait.get_by_role("status", name="Contact sheet").wait_for(state="detached")
+    held[3].continue_()
+    portrait.unroute("**/synthesize")
+    draws.last.click()
+    picture(portrait)
+    assert portrait.get_by_label("Seed").input_value() == "3"
 
 
 def test_a_grid(portrait):

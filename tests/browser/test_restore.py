@@ -65,7 +65,8 @@ def test_what_happened_is_found_out_and_another_guess_is_another(page):
     picture(page, where=RESULT)
     address = lambda: page.locator(RESULT).first.get_attribute("src")  # noqa: E731
     first = address()  # two guesses may differ too little to be told apart on a small picture
-    assert "damage assumed" in page.locator(".report:visible").inner_text()
+    report = page.locator(".report:visible").inner_text()
+    assert "damage assumed" in report and "agrees with the photo" in report
     page.get_by_role("button", name="Another one").click()
     until(page, lambda: page.locator(".history:visible li").count() == 2 and address() != first)
     page.keyboard.press("Control+z")

@@ -1,7 +1,7 @@
 """Stands in for the engine of live sessions: a picture of one colour, which says what was asked.
 
 The `smile` of the steps, times 100, is the picture's brightness. A drag moves its point a fifth of the way in each preview. `yaw=13` cannot
-be done. Every preview takes PREVIEW_S, settling SETTLE_S.
+be done. Every preview takes PREVIEW_S, settling SETTLE_S. While a pointer holds a drag, its confidence is a half.
 """
 
 import io
@@ -48,7 +48,7 @@ class Engine:
     def check_places(self, places):
         pass
 
-    def preview(self, steps, *, anew=True):
+    def preview(self, steps, *, anew=True, held=False):
         last = steps[-1] if steps else None
         if last is None or last.do == "set":
             time.sleep(PREVIEW_S)
@@ -59,7 +59,8 @@ class Engine:
             time.sleep(PREVIEW_S)
             to = target(last.points[0])
             self.at = [a + (b - a) / 5 for a, b in zip(self.at, to, strict=True)]
-            yield Shot(colour(steps), [{"at": list(self.at), "to": list(to), "left": 1.0, "confidence": 1.0}], step)
+            sure = 0.5 if held else 1.0
+            yield Shot(colour(steps), [{"at": list(self.at), "to": list(to), "left": 1.0, "confidence": sure}], step)
 
     def settle(self, steps, listen):
         for _ in range(4):

@@ -119,6 +119,43 @@ def test_live():
     engine.close()
 
 
+def test_a_held_drag_is_shown_by_the_transformer_and_lands_by_its_own_method():
+    """What was shown meanwhile leaves no trace: not in the picture, and not where the frames go on from."""
+    world = context(1)
+    engine, other = (Touched(Open(persona_id=persona_id(1)), world) for _ in range(2))
+
+    def step(x, method="draggan"):
+        return DragStep(points=[Pull(handle=(64, 70), to=(x, 70))], method=method, guarded=False)
+
+    def seen(frames):
+        return [shot.picture.pixels.tobytes() for shot in frames]
+
+    by_transformer = seen(other.preview([step(69, "transformer")]))
+    held = seen(engine.preview([step(69)], held=True))
+    assert held == by_transformer
+    *_, last = engine.preview([step(60)], anew=False, held=True)
+    assert abs(last.points[0]["at"][0] - 60) < 1.2
+    let_go = engine.preview([step(60)], anew=False)
+    assert seen(let_go) == seen(other.preview([step(60)])) != held
+    settled = engine.settle([step(60)], lambda: None)
+    made = operations.run(Retouch(persona_id=persona_id(1), steps=[step(60)]), world).pictures[0]
+    assert settled.shot.picture.pixels.tobytes() == raw(world, made)
+    engine.close()
+    other.close()
+
+
+def test_without_a_transformer_a_held_drag_is_shown_by_its_own_method(monkeypatch):
+    asset = library.asset
+    monkeypatch.setattr(library, "asset", lambda name, wanted, **more: asset("default-256", "parts", **more))
+    engine = Touched(Open(persona_id=persona_id(1)), context(1))
+    pull = DragStep(points=[Pull(handle=(64, 70), to=(69, 70))], guarded=False)
+    held, let_go = ([shot.picture.pixels.tobytes() for shot in engine.preview([pull], held=h)] for h in (True, False))
+    assert held == let_go and len(held) > 2
+    with pytest.raises(PriorAssetMissing):  # the control
+        engine.check(pull.model_copy(update={"method": "transformer"}))
+    engine.close()
+
+
 def test_an_aim_that_comes_before_the_first_frame():
     """Of another drag than the one before, with more points."""
     engine = Touched(Open(persona_id=persona_id(1)), context(1))

@@ -30,13 +30,15 @@ class Set(_Command):
 
 
 class DragOn(_Command):
-    """Begin to pull points. `mask`: a PNG in base64."""
+    """Begin to pull points. `mask`: a PNG in base64. `held`: a pointer is still down, so the drag does not land yet. Meanwhile it is shown
+    by the latent transformer, where the prior has one: that is quicker than the drag's method, which takes over from where it began."""
 
     do: Literal["drag"]
     points: list[Pull] = Field(min_length=1, max_length=64)
     mask: str | None = Field(default=None, max_length=_MASK)
     method: DragMethod = "auto"
     guarded: bool = True
+    held: bool = False
 
     def painted(self) -> bytes | None:
         """The mask's file. Raises InvalidRequest."""
@@ -49,10 +51,12 @@ class DragOn(_Command):
 
 
 class Aim(_Command):
-    """The drag that was begun last goes there instead: a place for each of its points. Of several that wait, the last one counts."""
+    """The drag that was begun last goes there instead: a place for each of its points. Of several that wait, the last one counts.
+    `held`: as of a drag; without it the pointer has let go."""
 
     do: Literal["aim"]
     to: list[tuple[float, float]] = Field(min_length=1, max_length=64)
+    held: bool = False
 
 
 class Simple(_Command):

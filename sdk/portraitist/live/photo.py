@@ -98,16 +98,21 @@ class OpenPhoto:
         method: str = "auto",
         guarded: bool = True,
         wait: bool = True,
+        held: bool = False,
     ) -> list[PointReport]:
         """Pull points of the picture as it is now, as `Persona.drag` does; the same arguments. Returns how each ended, or with `wait=False`
-        at once: then `frames` show it on its way, `aim` leads it elsewhere and `stop` ends it."""
+        at once: then `frames` show it on its way, `aim` leads it elsewhere and `stop` ends it.
+
+        `held`: a pointer is still down. It returns at once, and frames come from the latent transformer, where the prior has one. The drag
+        lands after an `aim` that is not held."""
         wanted = [pull.model_dump(mode="json") for pull in pulls(points)]
         painted = None
         if mask is not None:
             data = read_bytes(mask, default="mask")[1]
             check_white(data, None, MOVABLE)
             painted = base64.b64encode(data).decode()
-        return self._pulled({"points": wanted, "mask": painted, "method": method, "guarded": guarded}, wait)
+        asked = {"points": wanted, "mask": painted, "method": method, "guarded": guarded, "held": held}
+        return self._pulled(asked, wait and not held)
 
     def move(
         self,
@@ -124,9 +129,9 @@ class OpenPhoto:
         wanted = [pull.model_dump(mode="json") for pull in movement(at, by, dz, anchors)]
         return self._pulled({"points": wanted, "method": "transformer", "guarded": guarded}, wait)
 
-    def aim(self, to: Sequence[Place]) -> None:
-        """The drag that was begun last goes to these places instead, one for each of its points. Returns at once."""
-        self._change({"do": "aim", "to": [list(map(float, place)) for place in to]})
+    def aim(self, to: Sequence[Place], *, held: bool = False) -> None:
+        """The drag that was begun last goes to these places instead, one for each of its points. Returns at once. `held`: as of `drag`."""
+        self._change({"do": "aim", "to": [list(map(float, place)) for place in to], "held": held})
 
     def stop(self) -> None:
         """The drag ends where it is."""

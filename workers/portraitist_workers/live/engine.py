@@ -49,8 +49,9 @@ class Engine(Protocol):
     def check_places(self, places: Sequence[tuple[float, float]]) -> None:
         """Raises InvalidRequest for one that no point can be pulled to."""
 
-    def preview(self, steps: Steps, *, anew: bool = True) -> Iterator[Shot]:
-        """Quick pictures of the last step on its way. Not `anew`: a drag goes on from where it is, to the targets that the step has now."""
+    def preview(self, steps: Steps, *, anew: bool = True, held: bool = False) -> Iterator[Shot]:
+        """Quick pictures of the last step on its way. Not `anew`: a drag goes on from where it is, to the targets that the step has now.
+        `held`: a drag is shown by the quickest method there is, whatever its own."""
 
     def settle(self, steps: Steps, listen: Callable[[], None]) -> Settled:
         """What all steps lead to. `listen` may raise Interrupted."""

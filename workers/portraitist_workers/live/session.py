@@ -59,6 +59,7 @@ class Session:
         self._about: Json = {"status": "opening"}
         self._moving: Iterator[Shot] | None = None
         self._unsettled, self._comparing, self._touched = True, False, False
+        self._held = False  # a pointer still holds the drag, which is only shown meanwhile
         self._points: list[Json] = []  # of the running drag, as last seen
         self._from: tuple[str | None, str | None] = None, None  # whose command was the last, and its tag
         self._frame: Frame | None = None
@@ -87,7 +88,8 @@ class Session:
 
     def _round(self, engine: Engine) -> None:
         """Obey what waits, then make one picture."""
-        wait = 0.0 if self._moving else QUIET_S if self._unsettled else WAIT_S
+        rests = self._unsettled and not self._held  # or will, if nothing more comes
+        wait = 0.0 if self._moving else QUIET_S if rests else WAIT_S
         waiting, self._seen = self._mailbox.take(wait)
         for client, tag, asked in waiting:
             self._commands += 1
@@ -108,7 +110,7 @@ class Session:
         try:
             if self._moving is not None:
                 self._move()
-            elif self._unsettled and not waiting:
+            elif self._unsettled and not self._held and not waiting:
                 self._settle(engine)
         except PortraitistError as error:
             self._undone(error)
@@ -139,9 +141,11 @@ class Session:
             drag = DragStep(points=asked.points, mask=blob, method=asked.method, guarded=asked.guarded)
             engine.check(drag)
             self._put(drag)
+            self._held = asked.held
         elif isinstance(asked, Aim):
             self._aim([(x, y) for x, y in asked.to], engine)
-            self._moving = engine.preview(self.steps[: self.at], anew=False)
+            self._held = asked.held
+            self._moving = engine.preview(self.steps[: self.at], anew=False, held=self._held)
             return
         elif isinstance(asked, Compare):
             self._comparing = asked.on
@@ -158,7 +162,7 @@ class Session:
             else:
                 self._go(self.at + (1 if asked.do == "redo" else -1))
             return
-        self._moving = engine.preview(self.steps[: self.at])
+        self._moving = engine.preview(self.steps[: self.at], held=self._held)
 
     def _put(self, step: SetStep | DragStep, *, again: bool = False) -> None:
         """A new step after those in effect; `again`: in the place of the last one."""
@@ -169,7 +173,7 @@ class Session:
             )
         self.steps, self.at = [*before, step], len(before) + 1
         self._unsettled = self._touched = True
-        self._points = []
+        self._points, self._held = [], False
 
     def _aim(self, to: list[tuple[float, float]], engine: Engine) -> None:
         last = self.steps[self.at - 1] if self.at else None
@@ -189,7 +193,8 @@ class Session:
 
     def _stop(self, engine: Engine) -> None:
         """The drag's targets become what it has reached; a drag that has not begun is taken back."""
-        if self._moving is None or not self.at or not isinstance(self.steps[self.at - 1], DragStep):
+        going = self._moving is not None or self._held
+        if not going or not self.at or not isinstance(self.steps[self.at - 1], DragStep):
             return
         self._moving = None
         if self._points:
@@ -200,6 +205,7 @@ class Session:
     def _go(self, at: int) -> None:
         if 0 <= at <= len(self.steps):
             self.at, self._moving, self._unsettled, self._touched, self._points = at, None, True, False, []
+            self._held = False
 
     # -- pictures --------------------------------------------------------------------------------------------------------
 
@@ -236,7 +242,7 @@ class Session:
             raise error
         step = self.steps.pop(self.at - 1)
         self.at -= 1
-        self._unsettled, self._touched = True, False
+        self._unsettled, self._touched, self._held = True, False, False
         self._keeper.keep(self._history())
         self._refuse(step.do, error)
         self._tell()

@@ -11,14 +11,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from portraitist.errors import FaceNotFound
+from portraitist.errors import FaceNotFound, PriorUnavailable
 from portraitist.requests import DragStep, Open, SetStep
 
 from ..detail.fields import smooth, spread
@@ -98,19 +98,20 @@ class Touched:
         for number, place in enumerate(places, 1):
             self._canvas.check_place(number, "target", place)
 
-    def preview(self, steps: Steps, *, anew: bool = True) -> Iterator[Shot]:
+    def preview(self, steps: Steps, *, anew: bool = True, held: bool = False) -> Iterator[Shot]:
         if anew:  # at once: an aim may come before the first frame
             self._drag = None
-        return self._shots(tuple(legs(steps)))
+        return self._shots(tuple(legs(steps)), held)
 
-    def _shots(self, way: Way) -> Iterator[Shot]:
+    def _shots(self, way: Way, held: bool) -> Iterator[Shot]:
         if not way:
             return
         base = self._standing(way[:-1])
         if isinstance(way[-1], DragStep):
-            if self._drag_of != (which := _begun(way)):  # after an undo it is another one
+            method = "transformer" if held and self._quick else used(way[-1].method)
+            if self._drag_of != (which := _begun(way, method)):  # after an undo it is another one, and after a preview
                 self._drag, self._drag_of = None, which
-            yield from self._follow(way[-1], base)
+            yield from self._follow(way[-1], base, method)
         else:
             self._drag = None
             yield Shot(self._view.quick(self._work.generator(base), self._near(way, way[-1], base), base))
@@ -124,7 +125,7 @@ class Touched:
         shot = Shot(self._view.finished(self._work.generator(at), at, face), parts=self._parts(way, at))
         if not way or not isinstance(way[-1], DragStep) or at.task is None or at.step is None:
             return Settled(shot)
-        if self._drag is not None and self._drag_of == _begun(way):
+        if self._drag is not None and self._drag_of == _begun(way, used(way[-1].method)):
             self._drag.landed(at.step)
         told = [point.model_dump(mode="json") for point in point_reports(self._canvas, at.task, at.step)]
         return Settled(shot, {"points": told, "steps": at.step.number})
@@ -178,10 +179,10 @@ class Touched:
                 change[0, axes.names.index(name)] = value - from_[name]
         return axes.move(w, change)
 
-    def _follow(self, leg: DragStep, base: Standing) -> Iterator[Shot]:
+    def _follow(self, leg: DragStep, base: Standing, method: str) -> Iterator[Shot]:
         if self._drag is None:
             canvas, task, still = self._work.task(leg, base)
-            self._drag = Following(canvas, task, replace(base, kept=kept_after(base, still)), self._way(leg))
+            self._drag = Following(canvas, task, replace(base, kept=kept_after(base, still)), self._way(method))
         drag = self._drag
         drag.aim(drag.canvas.aimed(leg.points, drag.task))
         generator, asked = drag.generator(), slice(drag.task.asked)
@@ -198,10 +199,18 @@ class Touched:
             ]
             yield Shot(self._view.quick(generator, w, drag.shown), points, step.number)
 
-    def _way(self, leg: DragStep) -> Walk:
+    @cached_property
+    def _quick(self) -> bool:
+        """Whether there is a latent transformer to show a drag by, while a pointer holds it."""
+        try:
+            return bool(self._work.mover())
+        except PriorUnavailable:  # it is shown by its own method, then
+            return False
+
+    def _way(self, method: str) -> Walk:
         """How a drag goes while somebody looks on."""
         synthesis, dtype = self._canvas.synthesis, optimisation_dtype()
-        if used(leg.method) == "transformer":
+        if method == "transformer":
             return partial(landed, self._work.mover(), synthesis, dtype=dtype)
         return partial(draggan, synthesis, space=space_of(self._person), options=Options(dtype=dtype))
 
@@ -243,12 +252,12 @@ class Following:
             self._ready = [(step, torch.lerp(before, step.w_plus, (n + 1) / between)) for n in range(between)]
 
 
-def _begun(way: Way) -> object:
-    """Which drag it is that comes last, wherever it is aimed."""
+def _begun(way: Way, method: str) -> object:
+    """Which drag it is that comes last, wherever it is aimed, and by what it is shown."""
     leg = way[-1]
     assert isinstance(leg, DragStep)
     handles = [(pull.handle, pull.grow) for pull in leg.points]
-    return _key(way[:-1]), handles, leg.mask, leg.method, leg.guarded
+    return _key(way[:-1]), handles, leg.mask, method, leg.guarded
 
 
 def _key(way: Sequence[Leg]) -> tuple[tuple[object, ...], ...]:

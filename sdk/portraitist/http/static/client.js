@@ -10,7 +10,7 @@
  * @typedef {{code: string, detail: string, status: number, param: string | null, details: Record<string, any>}} Problem
  * @typedef {"queued" | "running" | "succeeded" | "failed" | "cancelled"} Status
  * @typedef {{stage: string, step: number, steps: number, eta: number | null, message: string, photo: string, photos: Verdict[]}} Progress
- * @typedef {{seq: number, time: string, kind: string, progress: Progress | null, detail: string}} JobEvent
+ * @typedef {{seq: number, time: string, kind: string, progress: Progress | null, detail: string, problem?: Problem}} JobEvent `problem`: of the kind "unavailable"
  * @typedef {{id: string, operation: string, persona_id: string, status: Status, ahead: number | null, attempt: number,
  *   progress: Progress | null, created: string, started: string | null, finished: string | null,
  *   error: {code: string, message: string, param: string | null, details: Record<string, any>} | null,
@@ -152,7 +152,7 @@ export class Portraitist {
         if (answer.status === 204 || answer.body === null) return;
         for await (const event of messages(answer.body)) {
           if (event.kind === undefined) {
-            yield { ...EMPTY, detail: /** @type {any} */ (event).detail }; // a problem
+            yield { ...EMPTY, detail: /** @type {any} */ (event).detail, problem: /** @type {any} */ (event) };
             continue;
           }
           last = event.seq;

@@ -122,7 +122,7 @@ export function Points({ points, landmarks, ended, corners, size, active, onMove
     <path class="square" d=${`M${corners.join("L")}Z`} />
     ${Object.entries(landmarks).map(([name, place]) => html`<path key=${name} class="landmark" d=${dot(place)}><title>${t(`part_${name}`)}</title></path>`)}
     ${points.map((one, n) => html`<g key=${one.id} tabindex="0" role="button" aria-label=${t("point_at", { n: n + 1, from: named(one), to: one.to.map(Math.round).join(", ") })}
-        onKeyDown=${(event) => key(event, one)} onKeyUp=${(event) => KEYS[event.key] && onDone()}>
+        onKeyDown=${(event) => key(event, one)} onKeyUp=${(event) => KEYS[event.key] && onDone()} onBlur=${onDone}>
       <path class="way under" d=${`M${one.handle}L${one.to}`} /><path class="way" d=${`M${one.handle}L${one.to}`} />
       <path class="dot handle under" d=${dot(one.handle)} /><path class="dot handle" d=${dot(one.handle)} />
       <path class="dot to under" d=${dot(one.to)} /><path class="dot to" d=${dot(one.to)} />

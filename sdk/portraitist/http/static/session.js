@@ -1,7 +1,11 @@
 /** A photo or portrait that the server holds open: what it last said and showed. Its history is part of the page's. */
 
 import { useEffect, useRef, useState } from "./vendor/preact-hooks.js";
+import { PortraitistError } from "./client.js";
 import { attempt, did, forget, set, state } from "./store.js";
+
+/** @param {{code: string, message: string, param?: string | null, details?: any}} error as a session says it */
+const typed = (error) => new PortraitistError({ param: null, details: {}, status: 409, ...error, detail: error.message });
 
 export class Session {
   /** @type {any} */ state = null; // {status, width, height, corners, start, values, at, history}
@@ -85,12 +89,12 @@ export class Session {
     if (message.is === "saving") this.#saving.get(message.tag)?.(message.job);
     if (message.is === "refused") {
       this.#saving.get(message.tag)?.(null);
-      set({ trouble: new Error(message.error.message) });
+      set({ trouble: typed(message.error) });
       if (message.do === "drag") this.onDropped();
     }
     if (message.is === "ended") {
       this.error = message.error;
-      if (message.error) set({ trouble: new Error(message.error.message) });
+      if (message.error) set({ trouble: typed(message.error) });
       this.#end(message.why);
     }
     this.#changed();

@@ -1,7 +1,7 @@
 /** The page's state: one object, changed by `set`; and a history over which undo and redo go. */
 
 import { useEffect, useRef, useState } from "./vendor/preact-hooks.js";
-import { Portraitist } from "./client.js";
+import { Portraitist, PortraitistError } from "./client.js";
 import { LANGUAGES, translator } from "./texts.js";
 
 const KEPT = { key: "portraitist.key", theme: "portraitist.theme", language: "portraitist.language" };
@@ -92,7 +92,7 @@ export async function* following(id) {
   let lost = false;
   for await (const event of state.studio.follow(id)) {
     const away = event.kind === "lost" || event.kind === "unavailable";
-    if (away) set({ trouble: event.kind === "lost" ? new TypeError() : new Error(event.detail) });
+    if (away) set({ trouble: event.problem ? new PortraitistError(event.problem) : new TypeError() });
     else if (lost) set({ trouble: null });
     lost = away;
     yield event;

@@ -1,4 +1,7 @@
-/** Every text of the page, in each language. `t("key", {name})` fills {name} in. A test compares the two tables' keys. */
+/**
+ * Every text of the page, in each language. `t("key", {name})` fills {name} in. A test compares the two tables' keys. Only Chinese has those
+ * of errors and of photos' verdicts: the server says them in English itself.
+ */
 
 export const LANGUAGES = { en: "English", zh: "中文" };
 
@@ -32,7 +35,8 @@ export const TEXTS = {
     choose_person: "Choose a person first", person: "Person", yaw: "turn", pitch: "nod", roll: "tilt", smile: "smile", mouth_open: "mouth", eyes_open: "eyes", 
     free: "free", set_free: "Let it be drawn at random", seed: "Seed", another: "Another one", drawing: "Drawing…", reset: "Back to the start",
     clamped: "beyond what {name} can do: shown is {value}", 
-    grid: "Grid", grid_across: "across", grid_down: "down", grid_make: "Make a grid", 
+    grid: "Grid", grid_across: "across", grid_down: "down", grid_make: "Make a grid",
+    sheet: "Contact sheet", sheet_make: "Draw several", sheet_hint: "Choose one to go on with it. Undo brings the sheet back.", sheet_save: "Save the sheet",
     save: "Save", save_recipe: "Recipe (JSON)", replay: "Replay a recipe", not_recipe: "This file is no recipe of what is made here. Save one with “Recipe (JSON)” first.", recipe_of: "This recipe is of another person ({name}). Choose that one first.",
     recipe_photo: "A photo is missing", recipe_photo_text: "The server keeps this no more: {names}. Give it once more, as it was.", recipe_mask_text: "The server keeps the painted mask no more. Give it once more, if you have it as a file.", history: "History", history_none: "What you make stands here.", report: "Report",
     asked: "asked", target: "target", achieved: "achieved", in_photo: "in the photo", error: "± error", likeness: "likeness", likeness_percentile: "more alike than {p} % of the own photos",
@@ -47,6 +51,7 @@ export const TEXTS = {
     how: "How", sliders: "Sliders", pull: "Pull points", tools: "Tools", zoom: "Near the face", points: "Points", pull_go: "Pull", stop: "Stop", held: "{at}: held", at_once: "Pull while the pointer moves", keep: "Keep this picture", opening: "Opening the photo…", back_to_work: "Back to the open photo",
     session_over: "Nothing was changed for a while, so the photo was closed.", open_again: "Open it again",
     pull_hint: "Press on the face, move, let go: that is a point. A press alone holds a place.", pull_keys: "The wheel over a point makes what lies around it bigger or smaller. With the keyboard: Tab to a point, arrows move its target, with Alt its handle, + and - do as the wheel, Delete removes it.", grow: "Bigger or smaller around it", how_far: "How far the last pull goes",
+    held_preview: "A preview, by the latent transformer. Let go, and the picture becomes exact.",
     mask_hint: "Paint what may move. Without paint, everything may.",
     point_at: "Point {n}: from {from} to {to}", point_add: "Add a part of the face", point_remove: "Remove point {n}", px_left: "{n} px left", sure: "match {p} %", sure_hint: "How far what lies around the point still looks as it did", point_n: "point {n}",
     method: "Method", method_transformer: "latent transformer", method_draggan: "DragGAN: quick, and exact", method_freedrag: "FreeDrag: slower, and tracks nothing", guarded: "Stop where it would no longer be {name}",
@@ -114,7 +119,8 @@ export const TEXTS = {
     choose_person: "请先选择一个人物", person: "人物", yaw: "转头", pitch: "抬头", roll: "歪头", smile: "微笑", mouth_open: "张嘴", eyes_open: "睁眼", 
     free: "随机", set_free: "让它随机", seed: "种子", another: "换一张", drawing: "绘制中…", reset: "回到起点",
     clamped: "超出 {name} 的范围：显示的是 {value}", 
-    grid: "网格", grid_across: "横向", grid_down: "纵向", grid_make: "生成网格", 
+    grid: "网格", grid_across: "横向", grid_down: "纵向", grid_make: "生成网格",
+    sheet: "小样", sheet_make: "画几张", sheet_hint: "选一张继续调整。撤销可回到小样。", sheet_save: "保存小样",
     save: "保存", save_recipe: "配方 (JSON)", replay: "重放配方", not_recipe: "此文件不是这里的配方。请先用“配方 (JSON)”保存一个。", recipe_of: "此配方属于另一个人物（{name}）。请先选择那个人物。",
     recipe_photo: "缺少照片", recipe_photo_text: "服务器已不再保存：{names}。请再给一次原来的文件。", recipe_mask_text: "服务器已不再保存涂抹的遮罩。如有该文件，请再给一次。", history: "历史", history_none: "您做的图片会出现在这里。", report: "报告",
     asked: "要求", target: "目标", achieved: "达到", in_photo: "照片中", error: "± 误差", likeness: "相似度", likeness_percentile: "与本人照片相比，超过 {p} %",
@@ -127,6 +133,7 @@ export const TEXTS = {
     how: "方式", sliders: "滑块", pull: "拖动点", tools: "工具", zoom: "靠近面部", points: "点", pull_go: "拖动", stop: "停止", held: "{at}：固定", at_once: "随指针移动立即拖动", keep: "保留此图", opening: "正在打开照片…", back_to_work: "回到打开的照片",
     session_over: "一段时间没有改动，照片已关闭。", open_again: "重新打开",
     pull_hint: "在脸上按下、移动、松开，就是一个点。只按一下则固定该处。", pull_keys: "在点上转动滚轮可放大或缩小周围。用键盘：Tab 选点，方向键移动目标，加 Alt 移动起点，+ 和 - 同滚轮，Delete 删除。", grow: "周围放大或缩小", how_far: "上次拖动的幅度",
+    held_preview: "这是潜变换器的预览。松开后，图片才是准确的。",
     mask_hint: "涂抹可以移动的部分。不涂则全部可动。",
     point_at: "点 {n}：从 {from} 到 {to}", point_add: "添加面部部位", point_remove: "删除点 {n}", px_left: "还差 {n} 像素", sure: "吻合 {p} %", sure_hint: "该点周围与原来有多相像", point_n: "点 {n}",
     method: "方法", method_transformer: "潜变换器", method_draggan: "DragGAN：快而准", method_freedrag: "FreeDrag：较慢，不做跟踪", guarded: "不再像 {name} 时停止",
@@ -161,6 +168,27 @@ export const TEXTS = {
     piece_background: "背景", piece_skin: "皮肤", piece_eyes: "眼睛", piece_brows: "眉毛", piece_nose: "鼻子", piece_lips: "嘴唇", piece_mouth: "嘴", piece_hair: "头发", piece_neck: "颈部", piece_clothes: "衣服", piece_glasses: "眼镜",
     gaze_right: "向右看", gaze_up: "向上看", brows_raised: "扬眉", pucker: "嘟嘴", hair_lightness: "亮度", hair_redness: "红度", hair_warmth: "暖度", clothes_red: "红", clothes_green: "绿", clothes_blue: "蓝",
     prior: "生成器", prior_parts: "带部件", stage_take: "查看另一张照片", stage_faces: "寻找面孔",
+    // What the server says in English, by the code of its problem (docs/errors.md, docs/http.md). Its own words stand below.
+    error_invalid_request: "请求{param}有误。请按下面的说明改正。", error_unknown_attribute: "此人物没有属性{param}。请用已有的属性，或重新学习时选上它。",
+    error_out_of_range: "{param}超出了可用的范围。请选近一些的值，或添加能显示它的照片。", error_invalid_image: "文件{param}不是可用的图片。请换一个文件，或另存为普通 JPEG。",
+    error_url_refused: "地址{param}不能使用。它必须是公共互联网上的 https 地址。", error_licence_not_accepted: "这些权重有许可条款。请先阅读，再用 --accept-licence 导入。",
+    error_photos_unusable: "可用的照片太少，或拍的是两个人。下面是每张照片的说明；请添加更多照片。", error_face_not_found: "照片中没有找到此人的脸。请换一张露出整张脸的照片，或点选一张脸。",
+    error_not_found: "没有找到{param}。它可能已被删除；请检查名字，或重新载入页面。", error_persona_deleted: "此人物已被删除。如需要，请重新学习。",
+    error_persona_expired: "此人物的同意或保存期限已过。请删除它，再以有效的同意重新学习。", error_consent_missing: "没有此人的同意就不能学习。请写明谁同意了。", error_consent_expired: "同意已经过期。请再次征得此人的同意。",
+    error_quota_exceeded: "已到上限：{count}，最多 {limit}。请等待、删除一些，或请管理员提高上限。", error_conflict: "名字已被占用，或与正在进行的任务冲突。请换一个名字，或等那个任务结束。",
+    error_prior_unavailable: "生成器的权重缺失或损坏。请重新安装；`portraitist doctor` 会说明缺少什么。", error_prior_refused: "文件{param}不是可以安全读取的生成器。请换一个文件。",
+    error_prior_not_calibrated: "此生成器还没有校准。请运行 `portraitist priors calibrate`。", error_prior_asset_missing: "此生成器没有{param}。请校准它，或附加这个文件。",
+    error_certificate_unusable: "用来签名的证书或密钥{param}不能使用。请让管理员检查设置。", error_download_failed: "文件没有取到。请检查地址和网络，再试一次。", error_signature_invalid: "签名无效，或内容被改动过。请向发出者核实。",
+    error_storage_error: "存储不能读写。请检查文件夹是否存在，以及权限。", error_storage_full: "磁盘已满。请腾出空间；等待中的任务会继续。", error_storage_unavailable: "暂时连不上存储。请检查网络，稍后再试。",
+    error_queue_unavailable: "没有可用的工作进程。请运行 `portraitist doctor`；已接受的任务不会丢失。", error_job_error: "任务没有得出结果。请再试一次。", error_job_failed: "任务失败了。请再试一次；原因在工作进程的日志里。",
+    error_job_timed_out: "任务超过了时间限制。请选较低的质量，或一次做少一些。", error_job_cancelled: "任务已取消。", error_wait_timeout: "还没有结果，任务仍在继续。请稍后再看。", error_portraitist_error: "服务器出错了。请再试一次；原因在它的日志里。",
+    error_malformed: "服务器读不懂这个请求。请重新载入页面再试。", error_key_missing: "没有 API 密钥。请打开 `portraitist studio` 最后打印的地址，或输入密钥。", error_key_refused: "此密钥未知、已被撤销或已过期。请用另一个密钥。",
+    error_token_refused: "这个地址已经用过。请打开 `portraitist studio` 最后打印的地址。", error_scope_too_small: "此密钥的权限不够。请用权限更大的密钥。", error_foreign_origin: "请求来自浏览器的另一个页面，已被拒绝。",
+    error_method_not_allowed: "这里不能这样请求。请重新载入页面再试。", error_too_slow: "数据到得太慢。请用更快的网络再发一次。", error_too_large: "文件太大，或一次太多。请减少照片，或用小一些的文件。",
+    error_unsupported_media_type: "服务器不接受这种格式。请重新载入页面再试。", error_misdirected: "服务器不认这个主机名。请用它打印的地址，或以 --allow-host 允许这个名字。", error_rate_limited: "请求太频繁。请稍等片刻再试。",
+    error_internal: "发生了意外。编号和原因在服务器的日志里，请告诉管理员。", error_refused: "服务器拒绝了请求。请重新载入页面再试。", error_unreadable: "服务器的回答无法读懂。中间可能有代理；请稍后再试。",
+    verdict_not_fetched: "没有取到这张照片。请检查地址和网络。", verdict_undecodable: "文件不是完整可用的图片。请换一个文件，或另存为普通 JPEG。", verdict_no_face: "没有找到脸。请用正面或半侧面、没有被裁掉的照片。",
+    verdict_too_small: "脸太小。请用原始文件，或靠近一些拍。", verdict_other_person: "看起来是另一个人，或太模糊。请去掉它。", verdict_duplicate: "和另一张几乎相同，留一张就够。请添加不同的姿势或表情。",
     key_undo: "撤销", key_redo: "重做", key_r: "换一张", key_s: "保存图片", key_help: "此列表", key_escape: "关闭",
   },
 };

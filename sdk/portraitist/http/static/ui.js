@@ -32,11 +32,19 @@ export function Dialog({ title, onClose, children }) {
   </dialog>`;
 }
 
+/** The server speaks English. In another language, its words stand below what the page says by their code.
+ * @param {{code: string, words: string, values?: Record<string, any>}} props `code`: such as "error_conflict" */
+function Said({ code, words, values }) {
+  const own = word(code, "");
+  return own ? html`${t(code, values)}<br /><small lang="en">${words}</small>` : words;
+}
+
 /** What went wrong, with what to do. @param {{error: any, onClose?: () => void}} props */
 export function Trouble({ error, onClose }) {
   const photos = error.details?.photos ?? [];
+  const values = { ...error.details, param: error.param ? `“${word(error.param, error.param)}”` : "" };
   return html`<div class="trouble" role="alert">
-    <div><strong>${t("failed_title")}</strong><p>${error.message}</p>
+    <div><strong>${t("failed_title")}</strong><p><${Said} code=${`error_${error.code}`} words=${error.message} values=${values} /></p>
       ${photos.length > 0 && html`<ul class="verdicts">${photos.map((v) => html`<${VerdictLine} verdict=${v} />`)}</ul>`}</div>
     ${onClose && html`<button class="quiet" onClick=${onClose} aria-label=${t("close")}>×</button>`}
   </div>`;
@@ -46,7 +54,8 @@ export function Trouble({ error, onClose }) {
 export function VerdictLine({ verdict }) {
   const kind = !verdict.accepted ? "refused" : verdict.warnings?.length ? "warned" : "used";
   return html`<li class=${kind}><span class="mark" aria-hidden="true">${kind === "refused" ? "✕" : kind === "warned" ? "!" : "✓"}</span>
-    <span><b>${verdict.name}</b> <span class="state">${t(kind)}</span>${[verdict.reason, ...(verdict.warnings ?? [])].filter(Boolean).map((why) => html`<br /><small>${why}</small>`)}</span></li>`;
+    <span><b>${verdict.name}</b> <span class="state">${t(kind)}</span>${verdict.reason && html`<br /><small><${Said} code=${`verdict_${verdict.code}`} words=${verdict.reason} /></small>`}
+      ${(verdict.warnings ?? []).map((why) => html`<br /><small lang="en">${why}</small>`)}</span></li>`;
 }
 
 /** @param {{label: string, several?: boolean, onFiles: (files: File[]) => void, compact?: boolean}} props */
@@ -215,7 +224,7 @@ export function Report({ report }) {
       ${fact(t("seed"), report.seed)}
       ${fact(t("seconds"), report.seconds?.toFixed?.(2))}
     </dl>
-    ${(report.warnings ?? []).map((warning) => html`<p class="warning">${warning}</p>`)}
+    ${(report.warnings ?? []).map((warning) => html`<p class="warning" lang="en">${warning}</p>`)}
   </div>`;
 }
 

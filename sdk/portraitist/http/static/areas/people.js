@@ -96,7 +96,7 @@ function Card({ person, open, onDetails, onDelete }) {
       <button class="quiet danger" onClick=${onDelete}>${t("person_delete")}</button>
     </div>
     ${open && html`<div class="details">
-      ${advice.length > 0 && html`<h3>${t("person_advice")}</h3><ul>${advice.map((r) => html`<li><b>${word(r.attribute, r.attribute)}</b>: ${r.advice}</li>`)}</ul>`}
+      ${advice.length > 0 && html`<h3>${t("person_advice")}</h3><ul>${advice.map((r) => html`<li><b>${word(r.attribute, r.attribute)}</b>: <span lang="en">${r.advice}</span></li>`)}</ul>`}
       <${Drop} several compact label=${t("person_add")} onFiles=${add} />
       <ul class="verdicts">${person.photos.map((v) => html`<${VerdictLine} verdict=${v} />`)}</ul>
     </div>`}

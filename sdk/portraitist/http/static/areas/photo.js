@@ -38,7 +38,7 @@ export function Photo() {
   const views = useRef(null); // owns the steps from one picture of the history to another
   const [keeping, setKeeping] = useState(/** @type {any} */ (null)); // a job
   const [hand, setHand] = useState(/** @type {Record<string, number | null>} */ ({})); // sliders that are being moved: the server's word comes later
-  const drag = useRef(/** @type {{ids: number[], grow: string} | null} */ (null)); // the points that are on their way
+  const drag = useRef(/** @type {{ids: number[], grow: string, held: boolean} | null} */ (null)); // the points that are on their way; `held`: by a pointer or a key
   const way = useRef(/** @type {{at: number, ids: number[], from: Place[], to: Place[], share: number} | null} */ (null)); // of the last pull: whence, and whereto at full strength
   const [strength, setStrength] = useState(1); // how far along it
   const points = useRef(/** @type {Record<number, import("../points.js").Point[]>} */ ({})); // as they were at each place of the session's history
@@ -115,13 +115,13 @@ export function Photo() {
     session.state.values = { ...session.state.values, ...hand }; // it will say so itself in a moment
     setHand({});
   };
-  /** Pull the points as they are now. */
-  const pull = (list) => {
+  /** Pull the points as they are now. `held`: they are still being moved, so a preview is shown. */
+  const pull = (list, held = false) => {
     changed();
-    drag.current = { ids: list.map((one) => one.id), grow: growth(list) };
+    drag.current = { ids: list.map((one) => one.id), grow: growth(list), held };
     way.current = { at: state.at + 1, ids: drag.current.ids, from: list.map((one) => one.handle), to: list.map((one) => one.to), share: 1 };
     setStrength(1);
-    session.send({ do: "drag", points: asked(list), method, guarded, ...(look.now.strokes.length ? { mask: maskOf(look.now.strokes, size).split(",")[1] } : {}) });
+    session.send({ do: "drag", points: asked(list), method, guarded, held, ...(look.now.strokes.length ? { mask: maskOf(look.now.strokes, size).split(",")[1] } : {}) });
   };
   const movePoints = (list) => {
     setViewed(null);
@@ -129,12 +129,13 @@ export function Photo() {
     const same = going && going.ids.length === list.length && list.every((one, n) => one.id === going.ids[n]) && growth(list) === going.grow;
     if (atOnce && same) {
       if (way.current) way.current.to = list.map((one) => one.to);
-      session.send({ do: "aim", to: list.map((one) => one.to) });
+      going.held = true;
+      session.send({ do: "aim", to: list.map((one) => one.to), held: true });
     } else if (atOnce && list.some(pulled) && list.length >= look.now.points.length) {
       points.current[state.at] = look.kept().points;
       // Those that were still on their way begin where they are.
       list = list.map((one) => ({ ...one, handle: frame?.points[going?.ids.indexOf(one.id) ?? -1]?.at ?? one.handle }));
-      pull(list);
+      pull(list, true);
     }
     showPoints(list);
   };
@@ -144,7 +145,7 @@ export function Photo() {
     changed();
     way.current = pull;
     setStrength(share);
-    drag.current = { ids: pull.ids, grow: "" };
+    drag.current = { ids: pull.ids, grow: "", held: false };
     const between = (n) => /** @type {Place} */ (pull.to[n].map((v, axis) => pull.from[n][axis] + share * (v - pull.from[n][axis])));
     // At full strength the very numbers of before, which give the very picture.
     session.send({ do: "aim", to: share === 1 ? pull.to : pull.to.map((_, n) => inSquare(between(n), state.corners)[0]) });
@@ -157,8 +158,16 @@ export function Photo() {
     did(() => go(next), () => go(before), views);
   };
   const showPoints = (list) => look.show((now) => ({ ...now, points: list }));
-  const donePoints = () => (drag.current ? undefined : look.commit());
+  /** They were let go of: the method takes over from where the pull began. */
+  const donePoints = () => {
+    const going = drag.current;
+    if (!going) return look.commit();
+    if (!going.held) return;
+    going.held = false;
+    session.send({ do: "aim", to: look.latest().points.filter((one) => going.ids.includes(one.id)).map((one) => one.to) });
+  };
   session.onLanded = ({ points: ended }) => {
+    if (drag.current?.held) return; // it landed while it was being taken up again, and lands anew when that is let go
     const ids = drag.current?.ids ?? [];
     drag.current = null;
     const landed = (one) => ended[ids.indexOf(one.id)];
@@ -203,7 +212,7 @@ export function Photo() {
           <label>${t("method")}<select value=${method} onChange=${(e) => setMethod(e.target.value)}>${METHODS.filter((one) => one !== "transformer" || able).map((one) => html`<option value=${one}>${t(`method_${one}`)}</option>`)}</select></label>
           <${PointList} points=${look.now.points} landmarks=${session.parts} ended=${shown} onChange=${(list) => look.commit({ ...look.now, points: list })} onMove=${movePoints} onShow=${showPoints} onDone=${donePoints} />
           ${last && html`<label class="ranged"><span>${t("how_far")}</span><span class="value">${Math.round(100 * strength)} %</span><input type="range" min="0" max="1.5" step="0.05" value=${strength} onInput=${(e) => goTo(last, Number(e.target.value))} onChange=${(e) => goneTo(Number(e.target.value))} /></label>`}
-          ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })} />`}`
+          ${going && html`<${Bar} job=${{ status: "running", progress: { stage: "drag", step: frame.step, steps: 0, message: `${left}` } }} what=${t("pull")} cancel=${t("stop")} onCancel=${() => session.send({ do: "stop" })}>${drag.current?.held && able && method !== "transformer" && html`<small>${t("held_preview")}</small>`}</${Bar}>`}`
         : html`<p class="hint">${t("photo_hint")}</p>
           ${person.reach.map((reach) => html`<${Slider} key=${reach.attribute} area="photo" disabled=${!open} reach=${reach} limits=${limitsOf(reach.attribute, reach)} value=${values[reach.attribute] ?? null}
             mark=${state?.start?.[reach.attribute] ?? null} markName=${t("in_photo")} onInput=${(v) => move(reach.attribute, v)} onDone=${letGo} />`)}`}
