@@ -3,4 +3,5 @@
 - `controls.py`   what can be set in each part, from the prior's asset `parts`
 - `sources.py`    where parts are taken from: other photos, faces that nobody has
 - `composed.py`   all of it together: one latent and one composition
+- `way.py`        the way there, for a picture that moves
 """

@@ -58,7 +58,7 @@ def composition_of(generator: Parts, w: Tensor, changes: Sequence[PartChange], o
     moved = {c.part: (c.dx / side, c.dy / side) for c in changes if c.dx or c.dy}
     scaled = {c.part: c.scale for c in changes if c.scale != 1.0}
     centres = _middles(generator, w, scaled) if scaled else {}
-    return Composition(tuple(sorted(gone, key=config.parts.index)), moved, scaled, centres)
+    return Composition(tuple(sorted(gone, key=config.parts.index)), moved=moved, scaled=scaled, centres=centres)
 
 
 @torch.no_grad()
