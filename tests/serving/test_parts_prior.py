@@ -10,13 +10,21 @@ from PIL import Image
 
 import portraitist
 from portraitist import recipes
-from portraitist.errors import PriorUnavailable
+from portraitist.errors import (
+    FaceNotFound,
+    InvalidImage,
+    InvalidRequest,
+    OutOfRange,
+    PriorUnavailable,
+    UnknownAttribute,
+)
 from portraitist.http import shown
 from portraitist.priors.folder_home import FolderHome
 from portraitist.priors.parts import UNLABELLED
 from portraitist.requests import Compose, PartChange, Photo
 from portraitist.segmentation import Segmentation
 from portraitist_workers import operations
+from portraitist_workers.composing import sources
 from portraitist_workers.operations import MemoryContext, compose
 
 from . import parts_prior, people
@@ -122,6 +130,43 @@ def test_a_way_in_a_photo_begins_with_the_photo(world):
     with Image.open(GROUP) as file:
         before = np.asarray(file.convert("RGB"), float)
     assert apart(first, before) < 0.5 < apart(middle, before) < apart(last, before)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "asked"),
+    [
+        (InvalidRequest, "no part 'ears'; there are background, skin, eyes", {"changes": [PartChange(part="ears")]}),
+        (InvalidRequest, "no part 'lips'", {"only": ["skin", "lips"]}),  # which another prior has
+        (UnknownAttribute, "eyes has no 'pucker'; it has eyes_open", {"changes": [PartChange(part="eyes", values={"pucker": 1})]}),
+        (OutOfRange, "eyes_open=4 is beyond", {"changes": [PartChange(part="eyes", values={"eyes_open": 4})]}),
+        (InvalidRequest, "nothing is to be changed", {}),
+        (InvalidRequest, "no part would be left", {"changes": [PartChange(part=p, leave_out=True) for p in parts_prior.PARTS]}),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_refused(world, error, said, asked):
+    with pytest.raises(error, match=said):
+        operations.run(Compose(persona_id=people.persona_id(1), **asked), world)
+    assert not world.pictures
+
+
+def test_a_photo_that_hides_a_part_and_one_without_a_face_are_refused(world, monkeypatch):
+    hair = [PartChange(part="hair", like=0)]
+    file = io.BytesIO()
+    Image.new("RGB", (200, 200), "green").save(file, "PNG")
+    meadow = Photo(name="meadow.png", blob=world.put(file.getvalue()))
+    with pytest.raises(FaceNotFound, match="meadow.png: no face found to take a part from"):
+        pictures(world, changes=hair, like=[meadow])
+    monkeypatch.setattr(sources, "LEAST", 1.0)  # no part is a whole picture
+    group = Photo(name="group.jpg", blob=world.put(GROUP.read_bytes()))
+    with pytest.raises(InvalidImage, match="group.jpg: its hair cannot be seen"):
+        pictures(world, changes=hair, like=[group])
+
+
+def test_a_person_without_parts_is_told_what_to_do():
+    with pytest.raises(InvalidRequest, match="has no parts; create it with prior='default-parts'"):
+        operations.run(
+            Compose(persona_id=people.persona_id(1), changes=[PartChange(part="hair", draw=1)]), people.context(1)
+        )
 
 
 def test_a_prior_without_labels_has_directions_all_the_same(home):
