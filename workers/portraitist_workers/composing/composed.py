@@ -81,13 +81,13 @@ def class_map(made: Made, names: Sequence[str]) -> ClassMap:
     return ClassMap(names=list(names), side=len(classes), data=data)
 
 
-def around(before: Made, after: Made, numbers: Sequence[int]) -> Tensor:
-    """[B, 1, R, R], 1 near the numbered parts of either picture."""
+def around(before: Made, after: Made, numbers: Sequence[int], near: float = NEAR) -> Tensor:
+    """[B, 1, R, R], 1 near the numbered parts of either picture: so many of its sides from them."""
     mask = torch.zeros_like(before.image[:, :1])
     for number in numbers:
         for made in (before, after):
             mask = torch.maximum(mask, (made.classes == number).float()[:, None])
-    reach = round(NEAR * mask.shape[-1])
+    reach = round(near * mask.shape[-1])
     return F.max_pool2d(mask, 2 * reach + 1, 1, reach)
 
 

@@ -15,6 +15,7 @@ from portraitist.results import PersonaRecord, PictureResult, Pictures, Progress
 from ..composing import composed, sources, way
 from ..composing.controls import PartControls
 from ..composing.factorised import factorised
+from ..composing.held import concerned, held
 from ..composing.painted import cautions, dyed, painted
 from ..composing.way import Applied, Stop
 from ..detail.carry import carried
@@ -66,6 +67,9 @@ def run(request: Compose, context: Context) -> Pictures:
     stops = [Stop(w, composition, 1.0)]
     if request.frames:
         stops += way.stops(way.corners(start, w, request.changes, applied), composition, request.frames)
+    changed = {change.part for change in request.changes} | set(composition.without)
+    whole = BASE in changed or (photo is not None and bool(target))  # everything may change
+    numbers = None if whole else concerned(generator.config, changed)
     with torch.no_grad():
         before = generator.make(start)
     origin = Origin("synthesize") if request.photo is None else Origin("edit", context.blob(request.photo.blob))
@@ -74,7 +78,12 @@ def run(request: Compose, context: Context) -> Pictures:
         context.on_step(Progress(stage="compose", step=number, steps=len(stops)))
         with torch.no_grad():
             after = generator.make(stop.w, stop.composition)
+        if numbers is not None:
+            after = held(before, after, numbers)
         made = _made(request, record, person, photo, target, stop, before, after)
+        if numbers is not None:
+            inside, outside = composed.change_by_place(before, after, numbers)
+            made.report.inside_parts, made.report.outside_parts = round(inside, 3), round(outside, 3)
         made.report.seconds = round((time.monotonic() - begun) / len(stops), 3)
         results.append(
             PictureResult(
@@ -144,10 +153,6 @@ def _made(
             seed=request.seed,
         )
         made.report.warnings += cautions(photo.scene, [change.part for change in request.changes])
-    names = {change.part for change in request.changes} | set(stop.composition.without)
-    if BASE not in names and not request.values:
-        inside, outside = composed.change_by_place(before, after, [parts.part(name) for name in names])
-        made.report.inside_parts, made.report.outside_parts = round(inside, 3), round(outside, 3)
     return made
 
 
