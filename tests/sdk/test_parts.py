@@ -150,7 +150,7 @@ def test_a_composition_on_the_command_line(cli):
     assert code == 0 and "x.png" in out, err
     asked = cli.studio._backend.ledger.job(cli.studio.jobs.list(limit=1)[0].id).request
     hair, nose, brows = asked["changes"]
-    assert (hair["part"], hair["like"], brows["leave_out"]) == ("hair", 0, True) and asked["photo"]["name"] == "a.jpg"
+    assert (hair["part"], hair["like"], brows["leave_out"]) == ("hair", 0, True) and asked["photo"]["blob"]
     assert (nose["dx"], nose["dy"], nose["scale"], nose["values"]) == (4, 0, 1.2, {"smile": 0.5})
     assert asked["only"] == ["skin", "nose", "hair"] and asked["values"] == {"yaw": 3} and asked["frames"] == 0
     code, out, err = cli("replay", "made.json", "--out", "again.png")
