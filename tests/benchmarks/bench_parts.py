@@ -28,6 +28,7 @@ from portraitist.priors.prior import DEFAULT, bundled
 from portraitist.segmentation import COLOURS
 from portraitist_workers.composing.composed import change_by_place
 from portraitist_workers.composing.controls import PartControls
+from portraitist_workers.composing.held import held
 from portraitist_workers.faces.attributes import load_attributes
 from portraitist_workers.faces.parser import load_parser
 from portraitist_workers.faces.perceptual import load_perceptual
@@ -87,7 +88,7 @@ def main() -> None:
             table(("class", "IoU"), masks(generator, w)),
             "## One part changed",
             "Mean change in grey levels of 255: within 4 px of the part's mask, before or after, and elsewhere. The control is the base.",
-            table(("of another sample", "near", "elsewhere", "ratio"), locality(generator, w)),
+            table(("of another sample", "near", "elsewhere", "ratio", "elsewhere, as composed"), locality(generator, w)),
             "## Its texture changed alone",
             "How much of the part's mask stays: IoU before and after, of pictures in which the part has another sample's texture code.",
             table(("texture of", "IoU"), kept(generator, w)),
@@ -148,7 +149,7 @@ def masks(generator: Parts, w: Tensor) -> list[tuple[str, str]]:
     ]
 
 
-def locality(generator: Parts, w: Tensor) -> list[tuple[str, str, str, str]]:
+def locality(generator: Parts, w: Tensor) -> list[tuple[str, str, str, str, str]]:
     config, rows = generator.config, []
     on_skin = [config.part(name) for name in (*ON_SKIN, "neck")]
     for name in (*config.parts, "texture of hair", "texture of lips", "base"):
@@ -158,10 +159,11 @@ def locality(generator: Parts, w: Tensor) -> list[tuple[str, str, str, str]]:
         for own, other in zip(w.split(BATCH), w.roll(1, 0).split(BATCH), strict=True):
             swapped = taken(config, own, other, [part], shape=name == part)
             before, after = made_in_parts(generator, own), made_in_parts(generator, swapped)
-            changes.append(change_by_place(before, after, near))
-        inside, outside = (statistics.mean(values) for values in zip(*changes, strict=True))
+            composed = after if name == "base" else held(before, after, near)
+            changes.append((*change_by_place(before, after, near), change_by_place(before, composed, near)[1]))
+        inside, outside, left = (statistics.mean(values) for values in zip(*changes, strict=True))
         ratio = "" if name == "base" else f"{inside / max(outside, 1e-6):.0f}"
-        rows.append((name, f"{inside:.1f}", f"{outside:.2f}", ratio))
+        rows.append((name, f"{inside:.1f}", f"{outside:.2f}", ratio, "" if name == "base" else f"{left:.2f}"))
     return rows
 
 

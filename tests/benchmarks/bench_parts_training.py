@@ -195,7 +195,7 @@ def compared(arms: dict[str, PairedWay | PublishedWay], pool: LabelledPool, args
             for label, value in masks(generator, w[:200])
         ]
         rows += [
-            (f"near / elsewhere: {part}", f"{near} / {far}") for part, near, far, _ in locality(generator, w[:200])
+            (f"near / elsewhere: {part}", f"{near} / {far}") for part, near, far, *_ in locality(generator, w[:200])
         ]
         columns.append(rows)
         shown += rows_of(name, generator, w[:10])
