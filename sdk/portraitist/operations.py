@@ -134,7 +134,7 @@ add(Operation(Extend, Pictures, _WORKERS + "extend", "extend", photos=("photo",)
 add(Operation(Restyle, Pictures, _WORKERS + "restyle", "restyle", photos=("photo",)))
 add(Operation(Variations, Pictures, _WORKERS + "variations", "vary", photos=("photo",)))
 add(Operation(Strip, Pictures, _WORKERS + "strip", "strip"))
-add(Operation(Compose, Pictures, _WORKERS + "compose", "edit part by part", photos=("photo", "like")))
+add(Operation(Compose, Pictures, _WORKERS + "compose", "edit part by part", photos=("photo", "like"), anybody=True))
 add(Operation(Enhance, Pictures, _WORKERS + "enhance", "restore", photos=("photo",)))
 add(Operation(FindFaces, Faces, _WORKERS + "faces", "find faces", photos=("photo",)))
 add(

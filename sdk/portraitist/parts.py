@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ class Part:
     """One part of a face, such as "hair", "eyes", "brows", "nose", "lips", "mouth", "skin", "neck", "clothes", "background".
 
     like       photo of anyone from which it is taken; `shape` and `texture`: photos from which that alone is taken
-    draw       seed of a face that nobody has, from which it is taken
+    draw       seed of a face that nobody has, from which it is taken; several: `frames` go from the first to the last
     values     of what belongs to the part, e.g. {"gaze_right": 0.3, "eyes_open": 1.0} for "eyes"
     dx, dy     pixels of the aligned face that it goes to the right, and down
     scale      its size, about its own middle
@@ -28,7 +28,7 @@ class Part:
     like: PhotoLike | None = None
     shape: PhotoLike | None = None
     texture: PhotoLike | None = None
-    draw: int | None = None
+    draw: int | Sequence[int] | None = None
     values: Mapping[str, float] = field(default_factory=dict)
     dx: float = 0.0
     dy: float = 0.0
@@ -53,7 +53,7 @@ def changes(parts: Iterable[Part], uploads: Uploads) -> tuple[list[PartChange], 
                 f"{part.name}: like= takes shape and texture from one photo; give shape= and texture= in its place",
                 param="like",
             )
-        taken: list[dict[str, Any]] = [{"draw": part.draw}] if part.draw is not None else []
+        taken: list[dict[str, Any]] = [{"draw": _plain(part.draw)}] if part.draw is not None else []
         if part.like is not None:
             taken.append({"like": number(part.like)})
         if part.shape is not None:
@@ -65,3 +65,20 @@ def changes(parts: Iterable[Part], uploads: Uploads) -> tuple[list[PartChange], 
         taken[-1] |= {**own, "leave_out": part.leave_out}
         found += [build(PartChange, part=part.name, **one) for one in taken]
     return found, photos
+
+
+def check_ways(parts: Iterable[Part], frames: int) -> None:
+    """Raises InvalidRequest for parts that go from seed to seed without a way to show, or not together."""
+    counts = {len(part.draw) for part in parts if isinstance(part, Part) and isinstance(part.draw, Sequence)} - {1}
+    if counts and not frames:
+        raise InvalidRequest(
+            "several seeds of a part are a way from one to the next: say in how many pictures, as in compose(…, frames=12), or "
+            "give one seed",
+            param="draw",
+        )
+    if len(counts) > 1:
+        raise InvalidRequest("parts that go from seed to seed do it together: give each as many seeds", param="draw")
+
+
+def _plain(draw: int | Sequence[int]) -> int | list[int]:
+    return draw if isinstance(draw, int) else list(draw)

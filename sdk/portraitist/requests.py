@@ -356,11 +356,12 @@ class Restyle(Request):
 
 
 class PartChange(Request):
-    """What is done to one part of a face. `like`: number of the photo that it is taken from; `draw`: seed of a face that nobody has."""
+    """What is done to one part of a face. `like`: number of the photo that it is taken from; `draw`: seed of a face that nobody has.
+    Several seeds are where the way there begins, where it leads past, and where it ends."""
 
     part: str
     like: int | None = Field(default=None, ge=0)
-    draw: int | None = None
+    draw: int | Annotated[list[int], Field(min_length=1, max_length=MOST_FRAMES)] | None = None
     shape: bool = True  # of what is taken: whether its shape is ...
     texture: bool = True  # ... and its texture
     values: dict[str, float] = {}  # of the part's own attributes
@@ -368,6 +369,11 @@ class PartChange(Request):
     dy: float = 0.0  # ... and down
     scale: float = Field(default=1.0, gt=0.1, lt=10)
     leave_out: bool = False
+
+    @property
+    def draws(self) -> list[int]:
+        """The seeds, the last of them the picture's."""
+        return self.draw if isinstance(self.draw, list) else [] if self.draw is None else [self.draw]
 
 
 class Compose(Request):
@@ -381,9 +387,19 @@ class Compose(Request):
     only: list[str] = []  # parts to show, and nothing else; none: all
     values: dict[str, float] = {}  # of the whole face
     space: Literal["w", "w_plus", "s"] = "w_plus"  # where the photo is sought
+    frames: int = Field(default=0, ge=0, le=MOST_FRAMES)  # also so many pictures of the way there
     strict: Strict = False
     face: Face = None
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Compose:
+        counts = {len(change.draws) for change in self.changes} - {0, 1}
+        if counts and not self.frames:
+            raise ValueError("several seeds of a part are a way from one to the next; say in how many frames")
+        if len(counts) > 1:
+            raise ValueError("parts that go from seed to seed do it together; give each of them as many seeds")
+        return self
 
 
 class Enhance(Request):

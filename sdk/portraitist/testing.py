@@ -126,7 +126,7 @@ def plain_pictures(request: Any, context: FakeContext) -> BaseModel:
     record = context.persona(request.persona_id)
     values = {} if isinstance(request, Strip) else getattr(request, "values", {})  # a strip is one picture
     batch = values if isinstance(values, list) else [values]
-    batch = batch * (1 + request.frames) if isinstance(request, (Drag, Edit, Move)) else batch
+    batch = batch * (1 + request.frames) if isinstance(request, (Compose, Drag, Edit, Move)) else batch
     batch = batch * request.n if isinstance(request, Variations) else batch
     pictures = []
     for index, values in enumerate(batch):

@@ -255,6 +255,9 @@ def test_anybodys_photo_by_a_prior_alone(api, served):
     refused = api.post("/v1/personas/prior:default/synthesize", json={})
     assert refused.status_code == 422 and "needs a person" in refused.json()["detail"]
     assert api.post("/v1/priors/default/synthesize", json={}).status_code == 404
+    parts = {"parts": [{"name": "hair", "draw": 3}], "seed": 2}
+    made = api.post("/v1/priors/default-parts/compose", json=parts, headers={"Prefer": "wait=20"}).json()
+    assert made["status"] == "succeeded" and made["result"]["pictures"][0]["classes"]["names"]
     assert api.post("/v1/priors/none/edit", files=files).status_code in (404, 422)
     with served.client("admin", "other") as other:
         assert other.get(f"/v1/personas/{job['persona_id']}").status_code == 404
@@ -344,6 +347,8 @@ def test_points_parts_and_two_photos(api, ana):
         refused = api.post("/v1/personas/ana/variations", json={"photo": "https://a.example/a.jpg", "patches": wrong})
         assert refused.status_code in (400, 422), refused.text
     assert make("compose", [photo, other], parts=[{"name": "hair", "like": "part:other"}])["status"] == "succeeded"
+    moving = make("compose", [photo], parts=[{"name": "hair", "draw": [3, 5]}, {"name": "nose", "dx": 4}], frames=4)
+    assert len(moving["result"]["pictures"]) == 5
     assert make("extend", [photo], size=[30, 20], face=[4, 4])["status"] == "succeeded"
     assert make("restyle", [photo], style="toon", strength=0.5, region="hair")["status"] == "succeeded"
     strip = api.post(

@@ -28,6 +28,7 @@ from portraitist.priors.prior import DEFAULT, bundled
 from portraitist.segmentation import COLOURS
 from portraitist_workers.composing.composed import change_by_place
 from portraitist_workers.composing.controls import PartControls
+from portraitist_workers.composing.held import held
 from portraitist_workers.faces.attributes import load_attributes
 from portraitist_workers.faces.parser import load_parser
 from portraitist_workers.faces.perceptual import load_perceptual
@@ -87,7 +88,10 @@ def main() -> None:
             table(("class", "IoU"), masks(generator, w)),
             "## One part changed",
             "Mean change in grey levels of 255: within 4 px of the part's mask, before or after, and elsewhere. The control is the base.",
-            table(("of another sample", "near", "elsewhere", "ratio"), locality(generator, w)),
+            table(("of another sample", "near", "elsewhere", "ratio", "elsewhere, as composed"), locality(generator, w)),
+            "## Its texture changed alone",
+            "How much of the part's mask stays: IoU before and after, of pictures in which the part has another sample's texture code.",
+            table(("texture of", "IoU"), kept(generator, w)),
             "## One part moved",
             table(("", ""), moving(generator, w)),
             "## Tone at the border of a part from elsewhere",
@@ -145,7 +149,7 @@ def masks(generator: Parts, w: Tensor) -> list[tuple[str, str]]:
     ]
 
 
-def locality(generator: Parts, w: Tensor) -> list[tuple[str, str, str, str]]:
+def locality(generator: Parts, w: Tensor) -> list[tuple[str, str, str, str, str]]:
     config, rows = generator.config, []
     on_skin = [config.part(name) for name in (*ON_SKIN, "neck")]
     for name in (*config.parts, "texture of hair", "texture of lips", "base"):
@@ -155,11 +159,27 @@ def locality(generator: Parts, w: Tensor) -> list[tuple[str, str, str, str]]:
         for own, other in zip(w.split(BATCH), w.roll(1, 0).split(BATCH), strict=True):
             swapped = taken(config, own, other, [part], shape=name == part)
             before, after = made_in_parts(generator, own), made_in_parts(generator, swapped)
-            changes.append(change_by_place(before, after, near))
-        inside, outside = (statistics.mean(values) for values in zip(*changes, strict=True))
+            composed = after if name == "base" else held(before, after, near)
+            changes.append((*change_by_place(before, after, near), change_by_place(before, composed, near)[1]))
+        inside, outside, left = (statistics.mean(values) for values in zip(*changes, strict=True))
         ratio = "" if name == "base" else f"{inside / max(outside, 1e-6):.0f}"
-        rows.append((name, f"{inside:.1f}", f"{outside:.2f}", ratio))
+        rows.append((name, f"{inside:.1f}", f"{outside:.2f}", ratio, "" if name == "base" else f"{left:.2f}"))
     return rows
+
+
+def kept(generator: Parts, w: Tensor) -> list[tuple[str, str]]:
+    config, both, either = (
+        generator.config,
+        torch.zeros(len(generator.config.parts)),
+        torch.zeros(len(generator.config.parts)),
+    )
+    for own, other in zip(w.split(BATCH), w.roll(1, 0).split(BATCH), strict=True):
+        before = made_in_parts(generator, own).classes
+        for k, name in enumerate(config.parts):
+            after = made_in_parts(generator, taken(config, own, other, [name], shape=False)).classes
+            both[k] += ((before == k) & (after == k)).sum()
+            either[k] += ((before == k) | (after == k)).sum()
+    return [(name, f"{iou:.3f}") for name, iou in zip(config.parts, (both / either.clamp(min=1)).tolist(), strict=True)]
 
 
 def tuned(prior: library.Prior, w: Tensor) -> list[tuple[str, str, str, str]]:
@@ -233,6 +253,7 @@ def moving(generator: Parts, w: Tensor, part: str = "nose") -> list[tuple[str, s
     went: list[Tensor] = []
     others: list[Tensor] = []
     ghosts: list[float] = []
+    usual: list[float] = []  # some of a part is always seen beside it: a soft edge, a shadow
     for own in w.split(BATCH):
         before, after = (
             made_in_parts(generator, own),
@@ -242,15 +263,23 @@ def moving(generator: Parts, w: Tensor, part: str = "nose") -> list[tuple[str, s
         went.append(_height(after, config.part(part)) - _height(before, config.part(part)))
         others += [_height(after, config.part(name)) - _height(before, config.part(name)) for name in ("eyes", "lips")]
         left = ((before.classes == config.part(part)) & (after.classes != config.part(part)))[:, None]
-        ghost = ((after.image - bare.image).abs() * left).sum() / (3 * left.sum()).clamp(min=1)
-        ghosts.append(127.5 * float(ghost))
+        ghosts.append(_difference(after, bare, left))
+        beside = left.roll(-round(MOVED * config.resolution), 2) & (before.classes == config.part("skin"))[:, None]
+        usual.append(_difference(before, bare, beside))
     side = config.resolution
     return [
         (f"asked of the {part}, px down", f"{MOVED * side:.1f}"),
         ("it went, px", f"{side * float(torch.cat(went).nanmean()):.2f}"),
         ("eyes and lips went, px (mean of sizes)", f"{side * float(torch.cat(others).abs().nanmean()):.2f}"),
         ("where it was, difference from a face without it, grey levels", f"{statistics.mean(ghosts):.1f}"),
+        (f"as far beside a {part} that was not moved", f"{statistics.mean(usual):.1f}"),
+        ("the one over the other (wanted: 1.2)", f"{statistics.mean(ghosts) / statistics.mean(usual):.2f}"),
     ]
+
+
+def _difference(one: Made, other: Made, where: Tensor) -> float:
+    """Mean, grey levels."""
+    return 127.5 * float(((one.image - other.image).abs() * where).sum() / (3 * where.sum()).clamp(min=1))
 
 
 def _height(made: Made, part: int) -> Tensor:
@@ -302,6 +331,7 @@ def sweeps(generator: Parts, w: Tensor, folder: Path) -> list[tuple[str, str, st
     asked = [
         ("eyes", "eyes_open", measured("eyes_open"), (0.0, 0.25, 0.5, 0.75, 1.0)),
         ("lips", "mouth_open", measured("mouth_open"), (0.0, 0.2, 0.4, 0.6, 0.8)),
+        ("brows", "brows_raised", lambda made: -_height(made, config.part("brows")), (-1.0, -0.5, 0.0, 0.5, 1.0)),
         ("hair", "hair_lightness", light, (-20.0, -10.0, 0.0, 10.0, 20.0)),
     ]
     for part, name, measure, values in asked:
@@ -316,6 +346,7 @@ def sweeps(generator: Parts, w: Tensor, folder: Path) -> list[tuple[str, str, st
             found.append(measure(made))
             changes.append(change_by_place(before, made, [config.part(each) for each in parts]))
         curves = torch.stack(found, 1)
+        curves = curves[~curves.isnan().any(1)]  # brows that hair hides have no height
         wanted = torch.tensor(values).expand_as(curves)
         together = np.corrcoef(
             (curves - curves.mean(1, keepdim=True)).flatten(), (wanted - wanted.mean(1, keepdim=True)).flatten()

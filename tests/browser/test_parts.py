@@ -98,6 +98,8 @@ def test_a_part_is_clicked_on_and_set(visitor, parts):
     picture(parts, where=FACE, like=first)
     parts.get_by_label("Replay a recipe").set_input_files(recipe)
     picture(parts, where=FACE, like=second)
+    assert chosen(parts) == ["hair •"]  # what the recipe says is set again
+    assert parts.get_by_role("slider", name="lightness").input_value() == "0.9"
     told = json.loads(recipe.read_text())
     recipe.write_text(json.dumps({name: value for name, value in told.items() if name != "recipe"}))
     parts.get_by_label("Replay a recipe").set_input_files(recipe)
@@ -134,6 +136,8 @@ def test_a_part_of_another_photo_in_a_photo(parts):
     parts.get_by_role("button", name="The whole photo").wait_for(state="detached")
     parts.get_by_label("Replay a recipe").set_input_files(recipe)
     parts.locator(".report:visible").wait_for()
+    assert chosen(parts) == ["skin •"] and parts.get_by_label("What of it").input_value() == "texture"
+    assert parts.locator(f'.taken:visible img[alt="{OTHER.name}"]').count() == 1
     again = saved(parts, lambda: parts.keyboard.press("s"))
     assert (np.asarray(Image.open(again).convert("RGB")) == now).all()
 

@@ -2,6 +2,9 @@
 
 import copy
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import cv2
@@ -285,6 +288,35 @@ def test_the_published_way_goes_on_with_the_same_bits(data, tmp_path):
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (6 * 32, 8 * 32, 3)
     with pytest.raises(InvalidRequest, match="another --out"):
         again.load(kept | {"parts": ["background", "face", "ears"]})
+
+
+IN_SMALL_STEPS = "import sys; from portraitist_workers.priors.training import loop; loop.SAVE_SECONDS = 0; " \
+    "from portraitist_workers.priors.training.parts import own; own.main(sys.argv[1:])"  # fmt: skip
+
+
+def test_a_killed_command_goes_on_with_the_same_bits(data, tmp_path):
+    """It is killed after a save, in the midst of whatever it does then."""
+
+    def command(out, images):
+        arguments = [str(data), "--out", str(out), "--size", "32", "--images", str(images), "--threads", "1"]
+        return subprocess.Popen([sys.executable, "-c", IN_SMALL_STEPS, *arguments], stdout=subprocess.DEVNULL)
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert command(whole, 48).wait() == 0
+    first = command(killed, 4_000_000)
+    while not (killed / "training.pt").exists():
+        assert first.poll() is None
+        time.sleep(0.01)
+    first.kill()
+    first.wait()
+    kept = torch.load(killed / "training.pt", weights_only=True)["seen"]
+    if kept > 48:  # it was quick
+        assert command(whole, kept).wait() == 0
+    assert command(killed, max(48, kept)).wait() == 0
+    one, other = (torch.load(folder / "training.pt", weights_only=True) for folder in (whole, killed))
+    assert one["seen"] == other["seen"] >= 48
+    assert all(torch.equal(value, other["generator"][name]) for name, value in one["generator"].items())
+    assert (whole / "generator.safetensors").read_bytes() == (killed / "generator.safetensors").read_bytes()
 
 
 def test_the_command_says_what_is_wrong(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Faces put together part by part: what each change does to latents and pictures."""
 
+import dataclasses
 import json
 from types import SimpleNamespace
 
@@ -13,8 +14,9 @@ from small_generator import parts as small
 from portraitist.errors import InvalidImage, InvalidRequest, OutOfRange, PriorUnavailable, UnknownAttribute
 from portraitist.requests import PartChange
 from portraitist.segmentation import Segmentation
-from portraitist_workers.composing import composed, sources
+from portraitist_workers.composing import composed, sources, way
 from portraitist_workers.composing.controls import PartControls
+from portraitist_workers.composing.held import GOES_OVER, concerned, held
 from portraitist_workers.generator.parts import Composition, taken
 from portraitist_workers.operations.compose import _changed
 
@@ -138,3 +140,61 @@ def test_the_report_says_what_changed_where():
     assert composed.change_by_place(before, before, [part]) == (0.0, 0.0)
     assert composed.change_by_place(before, after, [])[1] > 0
     assert generator.make(latents(generator, 1), Composition()).image.equal(before.image)
+
+
+@torch.no_grad()
+def test_away_from_what_changed_the_picture_is_held():
+    generator = small()
+    config, w = generator.config, latents(generator, 2)
+    before = generator.make(w[:1])
+    after = generator.make(taken(config, w[:1], w[1:], ["nose"]))
+    image = torch.where(before.classes[:, None] == 99, 0.0, before.image + 0.5)  # all of it changed
+    after = dataclasses.replace(after, image=image)
+    nose = [config.part("nose")]
+    found = held(before, after, nose)
+    near, far = (composed.around(before, after, nose, share) for share in (composed.NEAR, composed.NEAR + GOES_OVER))
+    assert torch.equal(found.image * near, after.image * near)
+    assert torch.equal(found.image * (1 - far), before.image * (1 - far)) and (far - near).sum() > 0
+    between = (found.image - before.image)[((far - near) > 0).expand_as(image)]
+    assert between.min() == 0 and 0.1 < between.max() < 0.4
+    assert torch.equal(held(before, after, []).image, before.image)
+    assert concerned(config, ["nose"]) == nose and concerned(config, []) == []
+
+
+def test_parts_that_follow_a_tone_change_with_it():
+    config = small(toned=("nose", "glasses")).config
+    assert concerned(config, ["skin"]) == [config.part(name) for name in ("skin", "nose", "glasses")]
+    assert concerned(config, ["nose"]) == [config.part("nose")]
+
+
+def test_a_way_goes_straight_from_corner_to_corner():
+    corners = [torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[3.0]])]
+    whole = Composition(("nose",), moved={"skin": (0.5, 0.0)}, scaled={"skin": 4.0}, centres={"skin": (0.3, 0.3)})
+    found = way.stops(corners, whole, 4)
+    assert [float(stop.w) for stop in found] == [0.0, 0.5, 1.0, 2.0]
+    assert [stop.share for stop in found] == [0.0, 0.25, 0.5, 0.75]
+    first, _, middle, _ = (stop.composition for stop in found)
+    assert (first.left, first.moved, first.scaled) == (1.0, {"skin": (0.0, 0.0)}, {"skin": 1.0})
+    assert (middle.left, middle.moved, middle.scaled, middle.centres) == (
+        0.5,
+        {"skin": (0.25, 0.0)},
+        {"skin": 2.0},
+        whole.centres,
+    )
+
+
+def test_a_part_with_several_seeds_turns_at_each():
+    config = small().config
+
+    def applied(w, changes):
+        for change in changes:
+            w = taken(config, w, torch.full_like(w, float(change.draws[-1])), [change.part])
+        return w
+
+    changes = [PartChange(part="nose", draw=[3, 5, 8]), PartChange(part="skin", draw=2)]
+    start = torch.zeros(1, config.w_dim)
+    last = applied(start, changes)
+    found = [w.view(config.codes, -1)[:, 0] for w in way.corners(start, last, changes, applied)]
+    assert [float(w[config.shape_code("nose")]) for w in found] == [3, 5, 8]
+    assert [float(w[config.shape_code("skin")]) for w in found] == [0, 1, 2] and not any(w[0] for w in found)
+    assert len(way.corners(start, last, changes[1:], applied)) == 2

@@ -173,7 +173,7 @@ def test_all_verbs_are_tried(backend):
         "Webhooks.list",
         "Webhooks.secret",
         *(
-            f"Anybody.{name}" for name in ("edit", "drag", "move", "open", "anybody", "prepare")
+            f"Anybody.{name}" for name in ("edit", "drag", "move", "compose", "open", "anybody", "prepare")
         ),  # tests/sdk/test_anybody.py
     }
     for cls in (Personas, Persona, Jobs, Job, Webhooks, Anybody):

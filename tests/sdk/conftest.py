@@ -5,7 +5,7 @@ import sys
 import pytest
 from PIL import Image
 
-from portraitist.cli import admin, faces, joining, main, make, pulling, tenants
+from portraitist.cli import admin, composing, faces, joining, main, make, pulling, tenants
 from portraitist.studio import Studio
 from portraitist.testing import fake_backend
 
@@ -19,7 +19,7 @@ def cli(monkeypatch, capsys, tmp_path):
         return Studio(backend.of(tenant))
 
     monkeypatch.setattr(make, "connect", connect)
-    for commands in (faces, pulling, joining):
+    for commands in (composing, faces, pulling, joining):
         monkeypatch.setattr(commands, "connect", connect)
     monkeypatch.setattr(admin, "connect", connect)
     monkeypatch.setattr(tenants, "open_backend", lambda url, home, store: backend)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from portraitist import Part
 from portraitist.errors import ConsentMissing, InvalidRequest, NotFound
 from portraitist.picture import Grid
 from portraitist.studio import Studio
@@ -28,6 +29,10 @@ def test_it_takes_what_a_persona_takes(studio):
     moved = prior.move(png(), at="nose", by=(1, 1))
     assert prior.open(png(), wait=False).id and operations(studio) == ["create", "edit", "edit", "drag", "move", "open"]
     assert studio.replay(moved.recipe).report.points == moved.report.points
+    whole = prior.compose(png(), Part("hair", like=png(colour="blue")), Part("nose", dx=4), only=["hair", "nose"])
+    assert (
+        whole.segmentation.names and operations(studio)[-1] == "compose" and asked(studio)["only"] == ["hair", "nose"]
+    )
 
 
 def test_without_a_photo_it_draws_a_face(studio):
@@ -35,7 +40,8 @@ def test_without_a_photo_it_draws_a_face(studio):
     assert prior.drag(points=[("nose", (1, 1))], seed=3).report.points and asked(studio)["photo"] is None
     assert prior.move(at="nose", by=(1, 1), seed=3).report.points
     assert prior.open(seed=3, wait=False).id and asked(studio)["seed"] == 3
-    assert operations(studio) == ["create", "drag", "move", "open"]
+    assert prior.compose(None, Part("hair", draw=1), seed=3).read() and asked(studio)["photo"] is None
+    assert operations(studio) == ["create", "drag", "move", "open", "compose"]
     with pytest.raises(TypeError, match="photo"):
         prior.edit(yaw=10)
 
@@ -67,7 +73,7 @@ def test_a_key_is_the_edits(studio):
         (lambda nobody: nobody.synthesize(yaw=1), "synthesize needs a person: a prior alone does edit, drag, move"),
         (lambda nobody: nobody.enhance(png()), "enhance needs a person"),
         (lambda nobody: nobody.transfer(png(), png()), "transfer needs a person"),
-        (lambda nobody: nobody.edit(png(), part="hair", like=png()), "compose needs a person"),
+        (lambda nobody: nobody.synthesize(n=2), "synthesize needs a person"),
         (lambda nobody: nobody.add([png()]), "add needs a person"),
     ],
 )

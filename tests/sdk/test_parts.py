@@ -6,6 +6,7 @@ import zlib
 
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from portraitist import InvalidRequest, NotFound, Part, Segmentation, recipes
 from portraitist.results import ClassMap
@@ -125,6 +126,41 @@ def test_a_segmentation():
     assert (found.share("background"), found.share("hair")) == (0.5, 0.25) and "skin 25.0%" in repr(found)
     with pytest.raises(InvalidRequest, match="'ears'; there are background, skin, hair"):
         found.share("ears")
+
+
+def test_a_part_that_goes_from_seed_to_seed(bea):
+    picture = bea.compose(None, Part("hair", draw=[3, 5, 8]), Part("eyes", draw=4), frames=6)
+    hair, eyes = bea.asked().changes
+    assert (hair.draw, hair.draws, eyes.draw, eyes.draws) == ([3, 5, 8], [3, 5, 8], 4, [4]) and len(picture.way) == 6
+    assert bea.asked().frames == 6 and all(one.segmentation for one in picture.way)
+    bea.compose(None, Part("hair", draw=[3]))
+    with pytest.raises(ValidationError, match="say in how many frames"):
+        type(bea.asked())(persona_id="x", changes=[{"part": "hair", "draw": [1, 2]}])
+    with pytest.raises(ValidationError, match="as many seeds"):
+        changes = [{"part": "hair", "draw": [1, 2]}, {"part": "nose", "draw": [1, 2, 3]}]
+        type(bea.asked())(persona_id="x", changes=changes, frames=3)
+
+
+def test_a_composition_on_the_command_line(cli):
+    cli("create", "ana", "photos")
+    code, out, err = cli(
+        "compose", "ana", "photos/a.jpg", "--part", "hair:like=photos/b.jpg", "--part", "nose:dx=4,scale=1.2,smile=.5",
+        "--part", "brows:leave_out", "--only", "skin, nose,hair", "--yaw", "3", "--recipe", "made.json", "--out", "x.png",
+    )  # fmt: skip
+    assert code == 0 and "x.png" in out, err
+    asked = cli.studio._backend.ledger.job(cli.studio.jobs.list(limit=1)[0].id).request
+    hair, nose, brows = asked["changes"]
+    assert (hair["part"], hair["like"], brows["leave_out"]) == ("hair", 0, True) and asked["photo"]["blob"]
+    assert (nose["dx"], nose["dy"], nose["scale"], nose["values"]) == (4, 0, 1.2, {"smile": 0.5})
+    assert asked["only"] == ["skin", "nose", "hair"] and asked["values"] == {"yaw": 3} and asked["frames"] == 0
+    code, out, err = cli("replay", "made.json", "--out", "again.png")
+    assert code == 0 and "again.png" in out, err
+    for wrong in ("nose", "nose:", "nose:dx=far", "nose:dx", "hair:draw=x", "hair:like=", "nose:dx=4,,dy=2"):
+        code, _, err = cli("compose", "ana", "--part", wrong)
+        assert code == 2 and "expected NAME:WHAT" in err, wrong
+    code, _, err = cli("compose", "ana", "--part", "hair:draw=3,draw=5")
+    assert code == 2 and "write them with --video" in err
+    assert cli("compose", "prior:default-parts", "--part", "hair:draw=3", "--seed", "2", "--out", "nobody.png")[0] == 0
 
 
 def test_the_command(cli):

@@ -6,7 +6,7 @@ import struct
 import pytest
 from PIL import Image, features
 
-from portraitist import video
+from portraitist import Part, video
 from portraitist.errors import InvalidRequest
 from portraitist.testing import fake_studio
 
@@ -33,6 +33,8 @@ def test_each_verb_shows_its_way(ana, tmp_path):
         ana.drag(points=[((10, 20), (30, 20))], frames=3),
         ana.move(at="nose", by=(3, 0), frames=3),
         ana.edit(b"photo", yaw=10, frames=3),
+        ana.edit(b"photo", part="hair", like=b"other", frames=3),
+        ana.compose(None, Part("hair", draw=[3, 5]), frames=3),
     ):
         assert len(made.way) == 3
         with Image.open(made.save_way(tmp_path / "way.webp")) as film:
@@ -65,8 +67,12 @@ def test_what_cannot_be_written(ana, tmp_path, monkeypatch):
     assert made.save_way(tmp_path / "way.webp").exists()
     with pytest.raises(InvalidRequest, match="one value"):
         ana.edit(b"photo", yaw=[1, 2], frames=2)
-    with pytest.raises(InvalidRequest, match="leave frames out"):
-        ana.edit(b"photo", part="hair", like=b"x", frames=2)
+    with pytest.raises(InvalidRequest, match="say in how many pictures"):
+        ana.compose(None, Part("hair", draw=[3, 5]))
+    with pytest.raises(InvalidRequest, match="give each as many seeds"):
+        ana.compose(None, Part("hair", draw=[3, 5]), Part("eyes", draw=[1, 2, 3]), frames=4)
+    with pytest.raises(InvalidRequest, match="draw"):
+        ana.compose(None, Part("hair", draw=[]), frames=4)
 
 
 def test_on_the_command_line(cli, tmp_path):
@@ -75,6 +81,8 @@ def test_on_the_command_line(cli, tmp_path):
         ("drag", "ana", "--move", "4,4:9,4"),
         ("move", "ana", "--at", "nose", "--by", "3,0"),
         ("edit", "ana", "photos/a.jpg", "--yaw", "5"),
+        ("edit", "ana", "photos/a.jpg", "--part", "hair", "--like", "photos/b.jpg"),
+        ("compose", "ana", "--part", "hair:draw=3,draw=5"),
     ):
         code, _, err = cli(*arguments, "--video", "way.mp4", "--force")
         assert code == 0 and (tmp_path / "way.mp4").read_bytes()[4:8] == b"ftyp", err

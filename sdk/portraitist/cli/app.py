@@ -13,6 +13,7 @@ from .. import __version__
 from ..errors import InvalidRequest, PhotosUnusable, PortraitistError, printable
 from . import (
     admin,
+    composing,
     faces,
     fleet,
     joining,
@@ -50,6 +51,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     make.edit,
     pulling.drag,
     pulling.move,
+    composing.compose,
     pulling.replay,
     joining.transfer,
     joining.blend,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json as json_text
 from pathlib import Path
 
+from ..errors import StorageError
 from ..jobs import AnyJob
 from ..picture import Picture
 from . import show
@@ -17,10 +19,15 @@ def started(job: AnyJob, json: bool) -> None:
         print(job.id)
 
 
-def deliver(job: AnyJob, paths: list[Path], json: bool, video: Path | None = None) -> None:
-    """Wait for the pictures, write them, say what they show. `video`: where to write the way there, too."""
+def deliver(job: AnyJob, paths: list[Path], json: bool, video: Path | None = None, recipe: Path | None = None) -> None:
+    """Wait for the pictures, write them, say what they show. `video`: where to write the way there, too; `recipe`: how it was made."""
     made = job.wait(progress=not json)
     written = write(made, paths)
     if video is not None and isinstance(made, Picture):
         made.save_way(video)
+    if recipe is not None:
+        try:
+            recipe.write_text(json_text.dumps(made.recipe, indent=2) + "\n")
+        except OSError as error:
+            raise StorageError(f"cannot write {recipe}: {error.strerror}", param="--recipe") from error
     show.as_json({"job": job.id, "pictures": show.pictures_data(written)}) if json else show.pictures(written)

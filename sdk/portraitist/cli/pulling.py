@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json as json_text
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .. import recipes
-from ..errors import InvalidRequest, StorageError, printable
-from ..jobs import AnyJob
-from ..picture import Picture
+from ..errors import InvalidRequest, printable
 from ..pulls import LANDMARKS, By
 from ..studio import connect
 from ..targets import Batch
-from . import options, show, whose
+from . import options, whose
 from .ending import deliver, started
 from .options import FRAMES, AsJson, Face, Force, Home, NoWait, Out, Seed, Tenant, Video
-from .places import Places, check_free, stem_of, write
+from .places import Places, check_free, stem_of
 from .whose import Whose
 
 ONE = Batch([{}], {"kind": "one"})
@@ -80,7 +77,7 @@ def drag(
         seed=seed,
         wait=False,
     )
-    _end(job, paths, no_wait, json, recipe, video)
+    started(job, json) if no_wait else deliver(job, paths, json, video, recipe)
 
 
 def move(
@@ -136,7 +133,7 @@ def move(
         seed=seed,
         wait=False,
     )
-    _end(job, paths, no_wait, json, recipe, video)
+    started(job, json) if no_wait else deliver(job, paths, json, video, recipe)
 
 
 def replay(
@@ -186,20 +183,3 @@ def _numbers(option: str, text: str, part: str, form: str) -> tuple[float, float
     except ValueError:
         raise InvalidRequest(f"{option} {printable(text[:60])!r}: {form}", param=option) from None
     return x, y
-
-
-def _end(
-    job: AnyJob, paths: list[Path], no_wait: bool, json: bool, recipe: Path | None = None, video: Path | None = None
-) -> None:
-    if no_wait:
-        return started(job, json)
-    made: Picture = job.wait(progress=not json)
-    written = write(made, paths)
-    if video is not None:
-        made.save_way(video)
-    if recipe is not None:
-        try:
-            recipe.write_text(json_text.dumps(made.recipe, indent=2) + "\n")
-        except OSError as error:
-            raise StorageError(f"cannot write {recipe}: {error.strerror}", param="--recipe") from error
-    show.as_json({"job": job.id, "pictures": show.pictures_data(written)}) if json else show.pictures(written)

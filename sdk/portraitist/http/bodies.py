@@ -124,7 +124,7 @@ class PartBody(Spoken):
     like: Address | None = None
     shape: Address | None = None
     texture: Address | None = None
-    draw: int | None = None
+    draw: int | list[int] | None = None
     values: dict[str, float] = {}
     dx: float = 0.0
     dy: float = 0.0

@@ -20,6 +20,7 @@ from ..submission import Uploads, build, new_persona_id, submit
 
 if TYPE_CHECKING:
     from ..backend import Backend
+    from ..parts import Part
     from ..persona import Persona
     from ..photos import PhotoLike
     from .library import Priors
@@ -45,6 +46,10 @@ class Anybody:
     def move(self, photo: PhotoLike | None = None, **asked: Any) -> Any:
         """As `Persona.move`, for a photo of anybody; without one, for a face that the prior draws from `seed`."""
         return self.anybody().move(photo, **asked)
+
+    def compose(self, photo: PhotoLike | None = None, *parts: Part, **asked: Any) -> Any:
+        """As `Persona.compose`, for a photo of anybody; without one, for a face that the prior draws from `seed`."""
+        return self.anybody().compose(photo, *parts, **asked)
 
     def open(self, photo: PhotoLike | None = None, **asked: Any) -> Any:
         """As `Persona.open`, for a photo of anybody; without one, for a face that the prior draws from `seed`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import InvalidRequest
-from ..parts import Part, changes
+from ..parts import Part, changes, check_ways
 from ..photos import PhotoLike, read, stored
 from ..requests import Compose, Face, Strict
 from ..submission import Uploads, build
@@ -22,6 +22,7 @@ class Compositions(Verbs):
         *parts: Part,
         only: Sequence[str] = (),  # parts to show, and nothing else
         space: str = "w_plus",
+        frames: int = 0,  # so many pictures of the way there, in `picture.way`
         face: Face = None,  # (x, y) in the face of `photo` that is meant; None: the one most like the person
         strict: Strict = False,
         seed: int = 0,
@@ -38,10 +39,11 @@ class Compositions(Verbs):
             raise InvalidRequest(
                 "a composition is one picture; give each attribute one value", param=next(iter(values))
             )
+        check_ways(parts, frames)
         uploads = Uploads(self._backend, self.id)
         asked, photos = changes(parts, uploads)
         request = build(
             Compose, persona_id=self.id, photo=None if photo is None else stored(uploads, *read(photo)), like=photos, changes=asked,
-            only=list(only), values=batch.values[0], space=space, face=face, strict=strict, seed=seed,
+            only=list(only), values=batch.values[0], space=space, frames=frames, face=face, strict=strict, seed=seed,
         )  # fmt: skip
-        return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
+        return self._submit(request, uploads, {"kind": "way"}, wait, webhook)

@@ -104,11 +104,9 @@ class Edits(Compositions):
         if part is not None:
             if relative:
                 raise InvalidRequest("a part's values are targets; leave relative out", param="relative")
-            if frames:
-                raise InvalidRequest("a part's change has no way to show; leave frames out", param="frames")
             one = Part(part, like, shape, texture, values=values)
             return self.compose(
-                photo, one, space=space, face=face, strict=strict, seed=seed, webhook=webhook, wait=wait
+                photo, one, space=space, frames=frames, face=face, strict=strict, seed=seed, webhook=webhook, wait=wait
             )
         pinned = [name for name, value in values.items() if isinstance(value, str) and value == KEEP]
         values = {name: value for name, value in values.items() if name not in pinned}

@@ -58,7 +58,7 @@ def composition_of(generator: Parts, w: Tensor, changes: Sequence[PartChange], o
     moved = {c.part: (c.dx / side, c.dy / side) for c in changes if c.dx or c.dy}
     scaled = {c.part: c.scale for c in changes if c.scale != 1.0}
     centres = _middles(generator, w, scaled) if scaled else {}
-    return Composition(tuple(sorted(gone, key=config.parts.index)), moved, scaled, centres)
+    return Composition(tuple(sorted(gone, key=config.parts.index)), moved=moved, scaled=scaled, centres=centres)
 
 
 @torch.no_grad()
@@ -81,13 +81,13 @@ def class_map(made: Made, names: Sequence[str]) -> ClassMap:
     return ClassMap(names=list(names), side=len(classes), data=data)
 
 
-def around(before: Made, after: Made, numbers: Sequence[int]) -> Tensor:
-    """[B, 1, R, R], 1 near the numbered parts of either picture."""
+def around(before: Made, after: Made, numbers: Sequence[int], near: float = NEAR) -> Tensor:
+    """[B, 1, R, R], 1 near the numbered parts of either picture: so many of its sides from them."""
     mask = torch.zeros_like(before.image[:, :1])
     for number in numbers:
         for made in (before, after):
             mask = torch.maximum(mask, (made.classes == number).float()[:, None])
-    reach = round(NEAR * mask.shape[-1])
+    reach = round(near * mask.shape[-1])
     return F.max_pool2d(mask, 2 * reach + 1, 1, reach)
 
 

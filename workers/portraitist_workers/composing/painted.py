@@ -28,14 +28,20 @@ REACHES_OUT = "the photo's own {} goes beyond the face's square, and stays as it
 
 
 def painted(
-    face: EditedFace, scene: Scene, config: PartsConfig, before: Made, after: Made, names: Sequence[str]
+    face: EditedFace,
+    scene: Scene,
+    config: PartsConfig,
+    before: Made,
+    after: Made,
+    names: Sequence[str],
+    amount: float = 1.0,
 ) -> EditedFace:
     """`face`, with the generator's pixels where the parts `names` were in `before` or are in `after`, as far as they lie off the face.
-    Where nothing but background is left, it is the photo's own, without the person."""
+    Where nothing but background is left, it is the photo's own, without the person. `amount`: how much of all that."""
     names = [name for name in names if name in OFF_THE_FACE]
     if not names:
         return face
-    anew = _region(scene, config, before, after, names)
+    anew = amount * _region(scene, config, before, after, names)
     plain = face.plain
     if BACKGROUND not in names:
         bare = smooth(_map(after.classes == config.part(BACKGROUND)), SOFT)

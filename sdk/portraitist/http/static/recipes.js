@@ -56,8 +56,9 @@ function Missing({ recipe, which, error, onClose, onFiles }) {
     <${Drop} several=${names.length > 1} label=${t("drop_photo")} onFiles=${give} /></${Dialog}>`;
 }
 
-/** @param {any} look @returns {File[]} */
-const filesIn = (look) => Object.values(look ?? {}).filter((value) => value instanceof File);
+/** Those of a look and of its settings, not of what was made. @param {any} look @returns {File[]} */
+const filesIn = (look) =>
+  Object.entries(look ?? {}).flatMap(([name, value]) => (value instanceof File ? [value] : name !== "made" && value?.constructor === Object ? filesIn(value) : []));
 
 /** @type {WeakMap<File, Promise<string>>} */
 const digests = new WeakMap();

@@ -21,11 +21,13 @@ class Composition:
     """How parts are put together, the same for all pictures of a batch.
 
     without  parts that are left out; what lies behind them is seen
+    left     how much of them is still seen
     moved    part -> (dx, dy), in pictures' sides: 0.5 is half a picture to the right, or down
     scaled   part -> factor about its own middle (`centres`, in the same unit from the top left), or the picture's
     """
 
     without: tuple[str, ...] = ()
+    left: float = 0.0
     moved: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     scaled: Mapping[str, float] = field(default_factory=dict)
     centres: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -39,11 +41,11 @@ class Composition:
         return cls(without=tuple(name for i, name in enumerate(config.parts) if i not in kept))
 
     def present(self, config: PartsConfig) -> Tensor | None:
-        """[1, K], 0 for parts that are left out; None where all are there."""
+        """[1, K], `left` for parts that are left out; None where all are there."""
         if not self.without:
             return None
         present = torch.ones(1, len(config.parts))
-        present[0, [config.part(name) for name in self.without]] = 0
+        present[0, [config.part(name) for name in self.without]] = self.left
         return present
 
     def coordinates(self, config: PartsConfig, size: int) -> Tensor:

@@ -26,6 +26,23 @@ export const partsOf = (store) => {
   return Object.keys(found).length ? found : null;
 };
 
+/**
+ * What a composition was asked to do, as this area sets it. A photo that does not lie in the page is not shown as taken from.
+ * @param {any} request @param {(File | null)[]} like those that the request takes parts from @param {string[]} names @returns {Record<string, Change>}
+ */
+function settingsOf({ changes, only }, like, names) {
+  const hidden = only.length ? names.filter((name) => !only.includes(name)) : [];
+  /** @type {Record<string, Change>} */
+  const found = Object.fromEntries(hidden.map((name) => [name, { ...UNCHANGED, leave_out: true }]));
+  for (const { part, like: number, draw, shape, texture, ...rest } of changes) {
+    const file = number === null ? null : like[number];
+    const taken = file ? { like: file, take: shape && texture ? "both" : shape ? "shape" : "texture" } : {};
+    const drawn = draw === null ? {} : { draw: [draw].flat().at(-1) };
+    found[part] = { ...UNCHANGED, ...found[part], ...rest, ...taken, ...drawn };
+  }
+  return found;
+}
+
 export function Parts() {
   const store = useStore();
   const person = store.person;
@@ -96,9 +113,10 @@ export function Parts() {
       commit((now) => ({ ...now, made }));
     });
   };
-  /** What a recipe makes is looked at; what it says of the parts does not become settings here. */
-  const replayed = (job, request, { photo }) => {
-    const next = { ...NOTHING, photo, seed: request.seed, face: namedIn(request, photo, request.face) };
+  /** What a recipe says of the parts becomes their settings. */
+  const replayed = (job, request, { photo, like }) => {
+    const changes = settingsOf(request, like, Object.keys(parts ?? {}));
+    const next = { ...NOTHING, photo, seed: request.seed, changes, part: Object.keys(changes)[0] ?? "", face: namedIn(request, photo, request.face) };
     commit({ ...next, made: remember(job, next) });
   };
   const slide = (label, value, [low, high, step], text, to) => html`<label class="ranged"><span>${label}</span><span class="value">${text}</span><input type="range" min=${low} max=${high} step=${step} value=${value}
