@@ -68,7 +68,12 @@ class Features:
 
     def __call__(self, w_plus: Tensor, points: Tensor) -> Maps:
         """Around `points` [P, 2] of the picture of w_plus [1, num_ws, D]. Differentiable in w_plus."""
-        styles, state = self.synthesis.styles(w_plus), self.synthesis.start(1, dtype=self.dtype)
+        state = self.synthesis.start(1, dtype=self.dtype)
+        none = w_plus.new_empty(1, 0)  # of layers that are left out
+        styles = [
+            none if layer.name == "torgb" else layer.affine(w_plus[:, layer.row])
+            for layer in self.synthesis.layers()[: self._end]
+        ]
         if len(points) > self._most:
             return Maps(self._on(state, styles, self._end).x.float(), points.new_zeros(1, 2))
         state = self._on(state, styles, self.synthesis.position(self.side // 4, "conv1"))

@@ -45,6 +45,13 @@ class Task:
             return values
         return torch.stack([values[span.first : span.told].mean(0) for span in self.spans])
 
+    def off(self, left: Tensor) -> float:
+        """How far the pulls are from their targets on average. Each counts once, however many points hold it: else a region that shall
+        stay would outvote a point that shall move."""
+        if not self.spans:
+            return float(left.mean())
+        return float(torch.stack([left[span.first : span.end].mean() for span in self.spans]).mean())
+
     def is_fixed(self, points: Tensor) -> Tensor:
         """[P] bool: which of the points [P, 2] lie where the picture must stay."""
         if self.fixed is None:

@@ -229,7 +229,7 @@ class Following:
     def steps(self) -> Iterator[tuple[Step, Tensor]]:
         """Each step, with latents on the way to it. Who breaks off and asks again goes on."""
         if self._running is None:
-            task = Task(self._points, self.targets, self.task.fixed, self._hold)
+            task = Task(self._points, self.targets, self.task.fixed, self._hold, self.task.spans)
             self._running = self._walk(w_plus=self._w, task=task, aim=lambda: self.targets)
         while True:
             while self._ready:
