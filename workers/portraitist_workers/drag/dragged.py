@@ -91,7 +91,7 @@ def point_reports(canvas: Canvas, task: Task, step: Step) -> list[PointReport]:
             reached=reached,
             left=round(left * canvas.px, 2),
             confidence=round(sure, 3),
-            end=(end := ended(ends, left)),
+            end=(end := ended(ends, left)),  # type: ignore[arg-type]  # one of the words of `task.ends`
             reason=REASONS.get(end, ""),
         )
         for handle, target, reached, left, sure, ends in rows

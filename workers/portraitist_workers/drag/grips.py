@@ -1,4 +1,4 @@
-"""What takes hold of the picture for one pull: a point; a point and those around it, which shall grow; or the points of a region.
+"""What takes hold of the picture for one pull: a point, maybe with those around it, which shall grow; or the points of a region.
 
 A region is held by a few points that are spread over it. All go equally far, so it moves as a whole. Its report tells of their mean.
 """
