@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from .errors import InvalidRequest, printable
-from .pulls import By, Place
+from .pulls import Box, By, Place
 from .requests import MOST_PATCHES, Patch
 from .submission import build
 
-Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom: px of the upright photo
 Patches: TypeAlias = "Iterable[tuple[Box, Place | By]]"
 
 _AS_IN = "as in patches=[((150, 120, 260, 170), By(0, -8))]"

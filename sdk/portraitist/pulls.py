@@ -2,6 +2,8 @@
 
 [((212, 180), (230, 180))]                the point at x=212, y=180 goes to x=230, y=180
 [("mouth_left", By(-4, -6))]              the mouth's corner at the picture's left: 4 px to the left, 6 up
+[("brows", By(0, -5))]                    the region of both brows as a whole, 5 px up
+[((190, 410, 290, 460), By(0, -3))]       the region from x=190, y=410 to x=290, y=460, 3 px up
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias, get_args
 
 from .errors import InvalidRequest, printable
-from .requests import Landmark, Pull
+from .requests import FaceRegion, Landmark, Pull
 
 LANDMARKS: tuple[str, ...] = get_args(Landmark)
+REGIONS: tuple[str, ...] = get_args(FaceRegion)
 MOST = 64  # points of one drag
+WITHIN = 6  # points by which a region is held, at most; so many of MOST it counts for
 APART = 1.0  # px: handles that are nearer to each other coincide
 
 
@@ -26,7 +30,12 @@ class By(NamedTuple):
 
 
 Place: TypeAlias = tuple[float, float]
-Points: TypeAlias = "Iterable[tuple[Place | str, Place | By]]"
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom: px of the upright photo
+Points: TypeAlias = "Iterable[tuple[Place | Box | str, Place | By]]"
+
+
+def is_region(handle: Place | Box | str) -> bool:
+    return handle in REGIONS if isinstance(handle, str) else len(handle) == 4
 
 
 def pulls(points: Points) -> list[Pull]:
@@ -36,11 +45,11 @@ def pulls(points: Points) -> list[Pull]:
     made = [_pull(number, pair) for number, pair in enumerate(points, 1)]
     if not 1 <= len(made) <= MOST:
         raise _refusal(f"points holds {len(made)} of them", f"give 1 to {MOST} pairs of a handle and its target")
-    check_apart([pull.handle for pull in made])
+    check_handles([pull.handle for pull in made])
     return made
 
 
-def movement(at: Place | str, by: Place, dz: float, anchors: Iterable[Place | str]) -> list[Pull]:
+def movement(at: Place | Box | str, by: Place, dz: float, anchors: Iterable[Place | Box | str]) -> list[Pull]:
     """What a move asks for, as a drag's points: the one that moves, then those that stay. Raises InvalidRequest."""
     way = _place("by", by, "by")
     near = dz if isinstance(dz, (int, float)) and math.isfinite(dz) else math.inf
@@ -57,16 +66,22 @@ def movement(at: Place | str, by: Place, dz: float, anchors: Iterable[Place | st
     made += [Pull(handle=_handle(f"anchor {n}", one, "anchors"), by=(0.0, 0.0)) for n, one in enumerate(anchors, 1)]
     if len(made) > MOST:
         raise InvalidRequest(f"there are {len(made) - 1} anchors; give at most {MOST - 1}", param="anchors")
-    check_apart([pull.handle for pull in made])
+    check_handles([pull.handle for pull in made])
     return made
 
 
-def check_apart(handles: Sequence[Place | str]) -> None:
-    """Raises InvalidRequest where two handles are the same place."""
+def check_handles(handles: Sequence[Place | Box | str]) -> None:
+    """Raises InvalidRequest where two are the same, and where there are too many."""
+    regions = sum(map(is_region, handles))
+    if len(handles) + (WITHIN - 1) * regions > MOST:
+        raise _refusal(
+            f"{regions} of the {len(handles)} points are regions, each of which counts for {WITHIN} points",
+            f"give fewer: {MOST} is the most",
+        )
     for number, one in enumerate(handles):
         for earlier, other in enumerate(handles[:number]):
-            same = one == other if isinstance(one, str) or isinstance(other, str) else math.dist(one, other) < APART
-            if same:
+            both = not isinstance(one, str) and not isinstance(other, str) and len(one) == len(other) == 2
+            if math.dist(one, other) < APART if both else one == other:  # type: ignore[arg-type]
                 raise _refusal(f"points {earlier + 1} and {number + 1} have the same handle", "leave one of them out")
 
 
@@ -85,12 +100,28 @@ def _pull(number: int, pair: Any) -> Pull:
 
 def _handle(what: str, given: Any, param: str = "points") -> Any:
     if not isinstance(given, str):
-        return _place(what, given, param)
-    if given not in LANDMARKS:
+        return (
+            _box(what, given, param) if isinstance(given, Sequence) and len(given) == 4 else _place(what, given, param)
+        )
+    if given not in LANDMARKS + REGIONS:
         raise _refusal(
-            f"{what}: {printable(given[:40])!r} is no part of the face", f"use {', '.join(LANDMARKS)}", param
+            f"{what}: {printable(given[:40])!r} is no part of the face",
+            f"use {', '.join(LANDMARKS)}; or a region: {', '.join(REGIONS)}",
+            param,
         )
     return given
+
+
+def _box(what: str, given: Sequence[Any], param: str) -> Box:
+    left, top = _place(what, given[:2], param)
+    right, bottom = _place(what, given[2:], param)
+    if right <= left or bottom <= top:
+        raise _refusal(
+            f"{what} is the box {printable(repr(tuple(given))[:60])}, which is empty",
+            "give left, top, right, bottom: right must be beyond left, and bottom beyond top",
+            param,
+        )
+    return left, top, right, bottom
 
 
 def _place(what: str, given: Any, param: str = "points") -> Place:

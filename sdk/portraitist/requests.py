@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from .attributes import DEFAULT_ATTRIBUTES
 from .consent import Consent
@@ -19,8 +19,22 @@ Landmark = Literal[
     "brow_left", "brow_right", "cheek_left", "cheek_right", "jaw_left", "jaw_right", "forehead",
 ]  # fmt: skip
 
-# Where a point is: (x, y) in px of the upright photo, a pixel's centre at +0.5; or a part of the face.
-Handle = tuple[float, float] | Landmark
+# Regions of a face that a drag moves as a whole.
+FaceRegion = Literal["mouth", "whole_nose", "eyes", "brows", "jaw"]
+
+
+def _some_area(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = box
+    if not (right > left and bottom > top):
+        raise ValueError("a box is (left, top, right, bottom): right must be beyond left, and bottom beyond top")
+    return box
+
+
+Box = Annotated[tuple[float, float, float, float], AfterValidator(_some_area)]  # px of the upright photo
+
+# What is taken hold of: (x, y) in px of the upright photo, a pixel's centre at +0.5, or a part of the face by its name; or a region, as a
+# box or by its name.
+Handle = tuple[float, float] | Box | Landmark | FaceRegion
 DragMethod = Literal["auto", "draggan", "freedrag", "transformer"]
 
 # Parts that can be taken from another photo, and ways in which two photos go over into each other.
@@ -142,8 +156,8 @@ class Edit(Request):
 
 
 class Pull(Request):
-    """One point of the picture, and where it shall go: `to` a place, or `by` so many px. (x, y) in px of the upright photo; a pixel's
-    centre is at +0.5."""
+    """One point or region of the picture, and where it shall go: `to` a place, which a region's middle reaches, or `by` so many px. (x, y)
+    in px of the upright photo; a pixel's centre is at +0.5."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -284,15 +298,8 @@ class Patch(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    box: tuple[float, float, float, float]
+    box: Box
     by: tuple[float, float]
-
-    @model_validator(mode="after")
-    def _some_area(self) -> Patch:
-        left, top, right, bottom = self.box
-        if right <= left or bottom <= top:
-            raise ValueError("a box is (left, top, right, bottom): right must be beyond left, and bottom beyond top")
-        return self
 
 
 class Variations(Request):

@@ -199,7 +199,8 @@ def _pulls(request: Drag | Move | Retouch) -> list[Pull]:
 
 
 def _arrived(pull: Pull) -> PointReport:
-    handle = (0.0, 0.0) if isinstance(pull.handle, str) else pull.handle
+    box = (0.0, 0.0) * 2 if isinstance(pull.handle, str) else (*pull.handle, *pull.handle)[:4]
+    handle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2  # of a region its middle
     by = pull.by or (0.0, 0.0)
     target = pull.to or (handle[0] + by[0], handle[1] + by[1])
     return PointReport(handle=handle, target=target, reached=target, left=0.0, confidence=1.0)

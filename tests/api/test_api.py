@@ -320,11 +320,16 @@ def test_points_parts_and_two_photos(api, ana):
 
     photo = ("photo", ("new.png", png()))
     points = [{"handle": [1, 2], "to": [3, 2]}, {"handle": "mouth_left", "by": [0, -1]}]
+    points += [{"handle": "brows", "by": [0, -1]}, {"handle": [1, 1, 6, 5], "to": [4, 4]}]  # regions
     assert make("drag", [photo], points=points)["status"] == "succeeded"
-    for wrong in ([{"handle": [1, 2]}], [{"handle": "tail", "to": [1, 1]}], [{"handle": [1], "to": [1, 1]}]):
+    empty = [{"handle": [5, 1, 5, 9], "to": [1, 1]}]
+    for wrong in ([{"handle": [1, 2]}], [{"handle": "tail", "to": [1, 1]}], [{"handle": [1], "to": [1, 1]}], empty):
         refused = api.post("/v1/personas/ana/drag", json={"points": wrong})
         assert refused.status_code in (400, 422), refused.text
-    assert make("move", [photo], at=[4, 5], by=[3, -1], anchors=["nose", [9, 9]], face=[4, 4])["status"] == "succeeded"
+    assert (
+        make("move", [photo], at=[4, 5], by=[3, -1], anchors=["nose", [9, 9], "jaw"], face=[4, 4])["status"]
+        == "succeeded"
+    )
     for wrong in ({"at": "tail", "by": [1, 1]}, {"at": "nose", "dz": 3}, {"by": [1, 1]}, {"at": "nose"}):
         refused = api.post("/v1/personas/ana/move", json=wrong)
         assert refused.status_code in (400, 422), refused.text

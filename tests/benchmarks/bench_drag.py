@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import portraitist
+from portraitist.errors import FaceNotFound
 from portraitist_workers.drag.draggan import draggan
 from portraitist_workers.drag.features import Features
 from portraitist_workers.drag.freedrag import freedrag
 from portraitist_workers.drag.guard import guarded
 from portraitist_workers.drag.landmarks import landmarks as named
+from portraitist_workers.drag.moving import landed, mover_of
 from portraitist_workers.drag.space import Space
 from portraitist_workers.drag.steps import Adam, Newton
 from portraitist_workers.drag.task import Task
@@ -45,9 +48,10 @@ from .report import write
 from .sheets import save, sheet
 
 MOST = 300  # steps of the released algorithm
-SECTIONS = ("ten", "cost", "switches", "landmarks", "back", "person")
+SECTIONS = ("ten", "judges", "cost", "switches", "landmarks", "back", "person")
 SHOWN = "nothing", "released, rate 3e-2", "ours"  # on the sheets
 ALONE = SECTIONS[:-1]  # what needs no persona
+SHIFTED = 0.07  # of the width: copies of a picture are shifted by at most so much, as far as a drag goes
 HOW = ("nose", "mouth_left", "mouth_right", "chin", "brow_left", "mouth_bottom")
 
 
@@ -115,6 +119,12 @@ def judged(world: World, case: Case, result: Result) -> dict[str, float | None]:
     seen = None if points is None else whole * float(np.linalg.norm(points[2] - target))
     claim = whole * float((result.points[0] - case.targets[0]).norm())
     one, other = load_identity()(torch.cat([before, result.image]))
+    claimed = (result.points[0] - case.handles[0]).numpy()
+    gaps = {}
+    for judge, nose in NOSES.items():  # how the nose has moved: where judge and handle saw it at first does not count
+        places = nose(before), nose(result.image)
+        missing = any(place is None for place in places)
+        gaps[judge] = None if missing else whole * float(np.linalg.norm(places[1] - places[0] - claimed))
     changed = None
     if case.fixed is not None:
         difference = (result.image.clamp(-1, 1) - before.clamp(-1, 1)).abs().mean(1)[0] * 127.5
@@ -122,12 +132,59 @@ def judged(world: World, case: Case, result: Result) -> dict[str, float | None]:
     return {
         "judge": seen,
         "claim": claim,
+        "gaps": gaps,
         "steps": result.steps,
         "cpu": result.cpu,
         "arrived": result.arrived,
         "identity": float(one @ other),
         "fixed": changed,
     }
+
+
+# -- how well the judges see -----------------------------------------------------------------------------------------------
+
+
+def by_mtcnn(image: Tensor) -> np.ndarray | None:
+    points = detected(image)
+    return None if points is None else points[2]
+
+
+def by_mesh(image: Tensor) -> np.ndarray | None:
+    try:
+        return np.array(named(image)["nose"]) * image.shape[-1]
+    except FaceNotFound:
+        return None
+
+
+NOSES: dict[str, Callable[[Tensor], np.ndarray | None]] = {"MTCNN": by_mtcnn, "mesh": by_mesh}
+
+
+def measure_judges(args: argparse.Namespace, work: Path) -> Any:
+    """How far a judge's nose lies from where it must lie, in copies of one picture that are shifted as a whole; % of the width."""
+    found: dict[str, Any] = {}
+    for prior in [args.prior] if args.prior else PRIORS:
+        world, rng = World(prior), np.random.RandomState(0)
+        for name, nose in NOSES.items():
+            off = []
+            for case in world.recorded():
+                image = world.draw(case.w)
+                first = nose(image)
+                for _ in range(4 if args.quick else 12):
+                    angle, by = 2 * np.pi * rng.rand(), SHIFTED * world.side * rng.rand()
+                    way = by * np.array([np.cos(angle), np.sin(angle)])
+                    seen = nose(shifted(image, way))
+                    if first is not None and seen is not None:
+                        off.append(100 / world.side * float(np.linalg.norm(seen - first - way)))
+            found[f"{prior}/{name}"] = off
+    return found
+
+
+def shifted(image: Tensor, way: np.ndarray) -> Tensor:
+    """The picture [1, 3, R, R], `way` px to the right and down; its border goes on."""
+    theta = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    theta[0, :, 2] = torch.tensor(-2 * way / image.shape[-1], dtype=torch.float32)
+    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+    return F.grid_sample(image, grid, mode="bicubic", padding_mode="border", align_corners=False)
 
 
 # -- what a step costs -----------------------------------------------------------------------------------------------------
@@ -258,12 +315,21 @@ def measure_person(args: argparse.Namespace, work: Path) -> Any:
     judge, rng, found = Judge(model), np.random.RandomState(0), {"floor": float(0)}
     found["floor"] = float(judge.scale.quantile(0.05))
     turns, nuisance = model.prior.steps_for(TURNS), model.prior.nuisance
-    spaces = {
-        "guarded": Space.of(turns, anchors=model.anchors, nuisance=nuisance),
-        "unguarded": Space.plain(model.generator.w_dim),
+    own, synthesis = Space.of(turns, anchors=model.anchors, nuisance=nuisance), model.generator.synthesis
+    by_draggan, by_mover = (
+        partial(draggan, synthesis),
+        partial(landed, mover_of(model.prior, synthesis, None), synthesis),
+    )
+    ways: dict[
+        str, tuple[Callable[..., Any], Space, bool]
+    ] = {  # who moves the points; the guard's space, whether there is one
+        "guarded": (partial(by_draggan, space=own), own, True),
+        "unguarded": (partial(by_draggan, space=Space.plain(model.generator.w_dim)), own, False),
+        "transformer, guarded": (by_mover, own, True),
+        "transformer, unguarded": (by_mover, own, False),
     }
     for share in (0.07, 0.12):
-        rows: dict[str, list[dict[str, Any]]] = {name: [] for name in spaces}
+        rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
         for seed in range(8 if args.quick else 16):
             w = hull.sample(model.anchors, 1, torch.Generator().manual_seed(seed))[:, None]
             w = w.expand(-1, model.generator.num_ws, -1).contiguous()
@@ -272,14 +338,16 @@ def measure_person(args: argparse.Namespace, work: Path) -> Any:
             width = (
                 float(np.hypot(*(np.array(places["cheek_right"]) - places["cheek_left"]))) / 0.62
             )  # cheeks lie inside of the face
-            handle = torch.tensor([places[HOW[seed % len(HOW)]]])
+            part = HOW[seed % len(HOW)]
+            handle = torch.tensor([places[part]])
             target = handle + share * width * torch.tensor([[np.cos(angle), np.sin(angle)]], dtype=torch.float32)
-            for name, space in spaces.items():
-                task = Task(handle, target)
-                path = list(draggan(model.generator.synthesis, w, task, space=space))
+            for name, (move, space, keeping) in ways.items():
+                task, begun = Task(handle, target), time.process_time()
+                path = list(move(w, task))
                 last = path[-1]
-                if name == "guarded":
-                    last = guarded(judge, model.generator.images, model.generator.synthesis, path, last, task, space)
+                if keeping:
+                    last = guarded(judge, model.generator.images, synthesis, path, last, task, space)
+                cpu = time.process_time() - begun
                 image = render(model.generator, last.w_plus)
                 score, was = (float(identity_scores(judge.identity(x), judge.embeddings)[0]) for x in (image, before))
                 rows[name].append(
@@ -288,10 +356,20 @@ def measure_person(args: argparse.Namespace, work: Path) -> Any:
                         "before": was,
                         "arrived": last.ends[0] == "arrived",
                         "left": float(last.left[0]) / (share * width),
+                        "seen": seen_left(image, part, target) / (share * width),
+                        "cpu": cpu,
                     }
                 )
         found[f"{share}"] = rows
     return found
+
+
+def seen_left(image: Tensor, part: str, target: Tensor) -> float:
+    """By the mesh, in shares of the side; NaN where it sees no face."""
+    try:
+        return float((torch.tensor([named(image)[part]]) - target).norm())
+    except FaceNotFound:
+        return float("nan")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import pytest
 import torch
 from small_generator import latents, noisy
 
-from portraitist_workers.drag.features import CELLS, MARGIN, Features
+from portraitist_workers.drag.features import Features
 
 POINTS = torch.tensor([[1.0, 1.0], [127.0, 60.5], [64.3, 50.2], [30.0, 127.5]])
 AROUND = torch.tensor([[0.0, 0.0], [-9.0, 9.0], [9.0, -9.0], [9.0, 9.0], [-9.0, -9.0]])
@@ -22,12 +22,12 @@ def both(synthesis, w):
 def test_windows_are_parts_of_the_whole_map(synthesis):
     w = synthesis.as_w_plus(latents(1))
     near, whole = both(synthesis, w)
-    assert near.x.shape[2:] == (4 * CELLS, 4 * CELLS) and whole.x.shape[2:] == (128, 128)
+    assert near.x.shape[2:] == (26, 26) and whole.x.shape[2:] == (128, 128)
     at = (POINTS[:, None] + AROUND).clamp(0, 128)
     assert torch.allclose(near.read(at), whole.read(at), atol=1e-5)
-    rim = near.corner[2:3, None] + 1.0  # negative control: the rim lacks its neighbours
+    rim = near.corner[2:3, None] + 0.5  # negative control: the rim lacks its neighbours
     assert not torch.allclose(near.read(rim.expand(4, 1, 2))[2], whole.read(rim.expand(4, 1, 2))[2], atol=1e-3)
-    inner = near.corner[2:3, None] + MARGIN + 1.0
+    inner = near.corner[2:3, None] + 1.5
     assert torch.allclose(near.read(inner.expand(4, 1, 2))[2], whole.read(inner.expand(4, 1, 2))[2], atol=1e-5)
 
 

@@ -37,11 +37,13 @@ def asked(studio):
 
 
 def test_points_become_pulls():
-    made = pulls([PAIR, ("mouth_left", By(-4, 6)), ((1, 2), By(0, -3))])
+    made = pulls([PAIR, ("mouth_left", By(-4, 6)), ((1, 2), By(0, -3)), ("brows", By(0, -2)), ([1, 2, 9, 7], (6, 6))])
     assert [(p.handle, p.to, p.by) for p in made] == [
         ((10, 20), (30, 20), None),
         ("mouth_left", None, (-4, 6)),
         ((1, 2), None, (0, -3)),
+        ("brows", None, (0, -2)),
+        ((1, 2, 9, 7), (6, 6), None),
     ]
 
 
@@ -60,6 +62,14 @@ def test_points_become_pulls():
         ([("tail", (3, 3))], "mouth_left"),
         ([PAIR, ((10.5, 20), (1, 1))], "1 and 2 have the same handle"),
         ([("nose", By(1, 1)), ("nose", By(2, 2))], "same handle"),
+        ([("tail", (3, 3))], "or a region: mouth, whole_nose"),
+        ([((1, 2, 3), (3, 3))], "handle of point 1"),
+        ([((1, 2, 3, float("nan")), (3, 3))], "handle of point 1"),
+        ([((10, 20, 10, 30), By(1, 1))], "box .*which is empty; give left, top, right, bottom"),
+        ([((10, 20, 30, 15), By(1, 1))], "which is empty"),
+        ([("mouth", By(1, 1)), ("mouth", By(2, 2))], "same handle"),
+        ([((1, 2, 5, 6), By(1, 1)), ((1, 2, 5, 6), By(2, 2))], "same handle"),
+        ([((n, 1, n + 5, 9), By(1, 1)) for n in range(11)], "each of which counts for 6 points"),
     ],
 )
 def test_points_that_cannot_be_meant(ana, studio, points, said):
@@ -169,11 +179,20 @@ def test_on_the_command_line(cli, tmp_path):
     assert [p["to"] for p in pulled] == [[9, 4], None] and pulled[1]["by"] == [-1, 2]
     assert cli("drag", "ana", "--move", "4,4:9,4", "--video", "w.webp")[0] == 0 and Image.open("w.webp").n_frames == 24
     assert cli("replay", "r.json", "-o", "again.png")[0] == 0
+    regions = "--move", "brows:+0,-2", "--move", "1,2,9,7:5,5", "--recipe", "regions.json"
+    assert cli("drag", "ana", *regions, "-o", "regions.png")[0] == 0
+    assert [p["handle"] for p in json.loads((tmp_path / "regions.json").read_text())["request"]["pulls"]] == [
+        "brows",
+        [1, 2, 9, 7],
+    ]
+    assert cli("replay", "regions.json", "-o", "regions-again.png")[0] == 0
     assert cli("drag", "ana", "--move", "4,4:9,4", "--seed", "5")[0] == 0 and (tmp_path / "ana-dragged.png").exists()
     for arguments, said in (
         (("--move", "4,4"), "expected HANDLE:TARGET"),
         (("--move", "4,4:x,y"), "expected HANDLE:TARGET"),
         (("--move", "tail:1,2"), "no part of the face"),
+        (("--move", "1,2,3:1,2"), "expected HANDLE:TARGET"),
+        (("--move", "5,2,1,9:1,2"), "which is empty"),
         ((), "holds 0"),
         (("--move", "4,4:9,4", "--recipe", "r.json"), "there already"),
         (("--move", "4,4:9,4", "--recipe", "s.json", "--no-wait"), "--no-wait"),

@@ -22,11 +22,13 @@ def ana(studio):
 
 
 def test_it_becomes_pulls():
-    made = movement((10, 20), (3, -1), 0.1, ["nose", (5, 5)])
+    made = movement((10, 20), (3, -1), 0.1, ["nose", (5, 5), "eyes", (1, 2, 9, 7)])
     assert [(p.handle, p.by, p.grow) for p in made] == [
         ((10, 20), (3, -1), 0.1),
         ("nose", (0, 0), 0),
         ((5, 5), (0, 0), 0),
+        ("eyes", (0, 0), 0),
+        ((1, 2, 9, 7), (0, 0), 0),
     ]
 
 
@@ -72,11 +74,12 @@ def test_what_cannot_be_meant(ana, studio, values, param, said):
 def test_on_the_command_line(cli, tmp_path):
     cli("create", "ana", "photos")
     code, out, _ = cli(
-        "move", "ana", "photos/a.jpg", "--at", "4,4", "--by", "-3,+4", "--anchor", "nose", "--anchor", "9,9", "--recipe", "r.json"
+        "move", "ana", "photos/a.jpg", "--at", "4,4", "--by", "-3,+4", "--anchor", "nose",
+        "--anchor", "9,9", "--anchor", "1,2,3,4", "--recipe", "r.json"
     )  # fmt: skip
-    assert code == 0 and "3 of 3 points arrived" in out and (tmp_path / "a-ana.png").exists()
+    assert code == 0 and "4 of 4 points arrived" in out and (tmp_path / "a-ana.png").exists()
     request = json.loads((tmp_path / "r.json").read_text())["request"]
-    assert request["at"] == [4, 4] and request["by"] == [-3, 4] and request["anchors"] == ["nose", [9, 9]]
+    assert request["at"] == [4, 4] and request["by"] == [-3, 4] and request["anchors"] == ["nose", [9, 9], [1, 2, 3, 4]]
     assert cli("replay", "r.json", "-o", "again.png")[0] == 0
     assert cli("move", "ana", "photos/a.jpg", "--at", "nose", "--by", "1,0", "--face", "5,6")[0] == 0
     assert cli.studio._backend.ledger.job(cli.studio.jobs.list(limit=1)[0].id).request["face"] == [5, 6]

@@ -91,6 +91,14 @@ def test_a_photo_in_its_own_pixels_with_a_mask():
     assert made.crop is not None and made.report.identity_before is not None
 
 
+def test_regions_of_a_photo():
+    pulls = [Pull(handle="mouth", by=(0, -4)), Pull(handle=(190, 290, 290, 320), by=(0, -2))]
+    mouth, box = drag(context(1), *pulls, file=NEW.read_bytes()).report.points
+    assert abs(mouth.handle[0] - 242) < 12 and 415 < mouth.handle[1] < 450
+    assert mouth.target[1] - mouth.handle[1] == pytest.approx(-4, abs=0.02) and mouth.left < 2
+    assert box.handle == pytest.approx((240, 305), abs=0.05) and box.left < 2
+
+
 def test_lying_photos_are_stood_up():
     """EXIF says which way is up, and points are counted from the upright photo's corner."""
     turned, file = Image.open(NEW).transpose(Image.Transpose.ROTATE_90), io.BytesIO()
@@ -146,6 +154,7 @@ def test_points_elsewhere():
         (Pull(handle=(240, 400), to=(2000, 400)), "target of point 1, .*outside the picture, which is 480 x 560"),
         (Pull(handle=(20, 20), to=(30, 20)), "outside the person's face, whose square"),
         (Pull(handle="nose", by=(300, 0)), "target of point 1"),
+        (Pull(handle=(0, 0, 60, 40), by=(0, 1)), "region of point 1, .*outside the person's face"),
     ):
         with pytest.raises(InvalidRequest, match=said) as refused:
             drag(world, pull, file=NEW.read_bytes())

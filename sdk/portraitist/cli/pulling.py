@@ -9,7 +9,7 @@ import typer
 
 from .. import recipes
 from ..errors import InvalidRequest, printable
-from ..pulls import LANDMARKS, By
+from ..pulls import LANDMARKS, REGIONS, By
 from ..studio import connect
 from ..targets import Batch
 from . import options, whose
@@ -21,14 +21,16 @@ from .whose import Whose
 ONE = Batch([{}], {"kind": "one"})
 _FORM = "expected HANDLE:TARGET, as in 212,180:230,180, mouth_left:200,310 or mouth_left:-4,+6 (so many px on)"
 _PLACE = "expected two numbers in pixels, as in 212,180"
+_HANDLE = "expected two numbers in pixels, as in 212,180, or four of a box, as in 190,410,290,460"
+_KINDS = f"Parts: {', '.join(LANDMARKS)}. Regions: {', '.join(REGIONS)}, or a box left,top,right,bottom."
 
 Pulled = Annotated[
     list[str],
     typer.Option(
         "--move",
         metavar="HANDLE:TARGET",
-        help="Pixels x,y of the photo, or a part of the face; a target with signs is counted from the handle. Repeatable. "
-        f"Parts: {', '.join(LANDMARKS)}.",
+        help="Pixels x,y of the photo, or a part or region of the face; a target with signs is counted from the handle. "
+        f"Repeatable. {_KINDS}",
     ),
 ]
 
@@ -88,7 +90,7 @@ def move(
     ] = None,
     at: Annotated[
         str,
-        typer.Option(metavar="HANDLE", help=f"Pixels x,y of the photo, or a part of the face: {', '.join(LANDMARKS)}."),
+        typer.Option(metavar="HANDLE", help=f"Pixels x,y of the photo, or a part or region of the face. {_KINDS}"),
     ] = "",
     by: Annotated[str, typer.Option(metavar="DX,DY", help="So many pixels to the right, and down.")] = "0,0",
     dz: Annotated[float, typer.Option(help="-0.5 to 0.5: what lies around it grows by this share of its size.")] = 0.0,
@@ -167,14 +169,19 @@ def _pull(text: str) -> Any:
     handle, colon, target = text.partition(":")
     if not colon:
         raise InvalidRequest(f"--move {printable(text[:60])!r}: {_FORM}", param="--move")
-    place: Any = handle.strip() if handle.strip()[:1].isalpha() else _numbers("--move", text, handle, _FORM)
+    place = _handle("--move", handle, whole=text, form=_FORM)
     end = _numbers("--move", text, target, _FORM)
     signed = all(part.strip()[:1] in ("+", "-") for part in target.split(","))
     return place, By(*end) if signed else end
 
 
-def _handle(option: str, text: str) -> Any:
-    return text.strip() if text.strip()[:1].isalpha() else _numbers(option, text, text, _PLACE)
+def _handle(option: str, text: str, *, whole: str = "", form: str = _HANDLE) -> Any:
+    if text.strip()[:1].isalpha():
+        return text.strip()
+    corners = text.split(",")
+    if len(corners) != 4:
+        return _numbers(option, whole or text, text, form)
+    return sum((_numbers(option, whole or text, ",".join(pair), form) for pair in (corners[:2], corners[2:])), ())
 
 
 def _numbers(option: str, text: str, part: str, form: str) -> tuple[float, float]:

@@ -27,7 +27,7 @@ from ..parts import Part
 from ..persona import Persona
 from ..priors.library import Priors
 from ..pulls import By
-from ..requests import Landmark
+from ..requests import Handle
 from ..studio import Personas, Studio
 from ..styles.library import Styles
 from ..webhooks.wire import ENDS, Webhook
@@ -91,11 +91,11 @@ class WebhookBody(Spoken):
 
 
 class PullBody(Spoken):
-    """A point of a drag (docs/drag.md): a handle, and where it goes, as a place or so many pixels on."""
+    """A point or region of a drag (docs/drag.md): a handle, and where it goes, as a place or so many pixels on."""
 
     model_config = ConfigDict(strict=False)  # JSON has no tuples
 
-    handle: tuple[float, float] | Landmark
+    handle: Handle
     to: tuple[float, float] | None = None
     by: tuple[float, float] | None = None
 

@@ -21,7 +21,7 @@ from ..ledger import JobRow
 from ..masks import MOVABLE, check_white
 from ..photos import PhotoLike, read_bytes
 from ..picture import Picture
-from ..pulls import Place, Points, movement, pulls
+from ..pulls import Box, Place, Points, movement, pulls
 from ..requests import DragStep, Open, Retouch, SetStep, Strict
 from ..results import Closed, PointReport, Reach
 from ..submission import build
@@ -117,10 +117,10 @@ class OpenPhoto:
     def move(
         self,
         *,
-        at: Place | str,
+        at: Place | Box | str,
         by: Place = (0.0, 0.0),
         dz: float = 0.0,
-        anchors: Sequence[Place | str] = (),
+        anchors: Sequence[Place | Box | str] = (),
         guarded: bool = True,
         wait: bool = True,
     ) -> list[PointReport]:

@@ -9,7 +9,7 @@ from ..jobs import Job
 from ..masks import MOVABLE, check_white
 from ..photos import PhotoLike, read, read_bytes, stored
 from ..picture import Picture
-from ..pulls import Place, Points, movement, pulls
+from ..pulls import Box, Place, Points, movement, pulls
 from ..requests import Drag, Face, Move
 from ..submission import Uploads, build
 from ..webhooks.wire import Webhook
@@ -65,6 +65,7 @@ class Drags(Verbs):
         wait: bool = True,
     ) -> Any:
         """Pull points of the face to other places; the face follows. `report.points` says for each where it got, and why not farther.
+        A handle that is a region moves as a whole: a box (left, top, right, bottom), or mouth, whole_nose, eyes, brows, jaw.
 
         Raises InvalidRequest for points or a mask that cannot be meant, FaceNotFound when the photo does not show this person."""
         wanted = pulls(points)
@@ -96,10 +97,10 @@ class Drags(Verbs):
         self,
         photo: PhotoLike | None = None,
         *,
-        at: Place | str,
+        at: Place | Box | str,
         by: Place = (0.0, 0.0),
         dz: float = 0.0,
-        anchors: Sequence[Place | str] = (),
+        anchors: Sequence[Place | Box | str] = (),
         guarded: bool = True,
         frames: int = 0,
         space: str = "w_plus",
@@ -113,10 +114,10 @@ class Drags(Verbs):
         self,
         photo: PhotoLike | None = None,
         *,
-        at: Place | str,
+        at: Place | Box | str,
         by: Place = (0.0, 0.0),
         dz: float = 0.0,
-        anchors: Sequence[Place | str] = (),
+        anchors: Sequence[Place | Box | str] = (),
         guarded: bool = True,
         frames: int = 0,
         space: str = "w_plus",
@@ -129,10 +130,12 @@ class Drags(Verbs):
         self,
         photo: PhotoLike | None = None,  # None: a new portrait, the one of `seed`
         *,
-        at: Place | str,  # (x, y) in the photo's pixels, or a part of the face
+        at: Place
+        | Box
+        | str,  # (x, y) in the photo's pixels, or a part of the face; or a region, as a box or by its name
         by: Place = (0.0, 0.0),  # so many pixels to the right, and down
         dz: float = 0.0,  # -0.5 to 0.5: what lies around it grows by this share of its size
-        anchors: Sequence[Place | str] = (),  # points that stay
+        anchors: Sequence[Place | Box | str] = (),  # points and regions that stay
         guarded: bool = True,  # stop where it would no longer be the person
         frames: int = 0,  # so many pictures of the way there, in `picture.way`
         space: str = "w_plus",  # where the photo is sought, as in `edit`

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from portraitist.errors import InvalidRequest
 from portraitist.masks import MOVABLE, Purpose, check_white_picture
-from portraitist.pulls import check_apart
+from portraitist.pulls import check_handles, is_region
 from portraitist.requests import Pull
 
 from ..editing.opening import OpenedPhoto
@@ -21,11 +21,9 @@ from ..faces import image_io
 from ..faces.align import crop
 from ..generator import Generator, StyleGAN2
 from ..generator.synthesis import Synthesis
-from .landmarks import landmarks
-from .task import Task
-
-RING, RADIUS = 6, 0.07  # points around one whose surroundings grow; how far from it, in shares of the square's side
-RIM = 0.02  # of the square's side: nearer to its border nothing can be pulled
+from .grips import RIM, Grip, within
+from .landmarks import parts
+from .task import Span, Task
 
 Place = tuple[float, float]
 
@@ -79,27 +77,38 @@ class Canvas:
 
     def task(self, pulls: Sequence[Pull], mask: np.ndarray | None) -> Task:
         """What shall be pulled where. mask [H, W] in {0, 1}, 1 where it may move. Raises InvalidRequest, FaceNotFound."""
-        handles = self._handles(pulls)
-        targets = _targets(pulls, handles)
-        check_apart(handles)
-        for number, (handle, target) in enumerate(zip(handles, targets, strict=True), 1):
-            self.check_place(number, "handle", handle)
-            self.check_place(number, "target", target)
+        grips = self._grips(pulls)
+        check_handles(
+            [
+                pull.handle if is_region(pull.handle) else self.places(grip.places[:1])[0]
+                for pull, grip in zip(pulls, grips, strict=True)
+            ]
+        )
+        ends = [self._ends(pull, grip) for pull, grip in zip(pulls, grips, strict=True)]
+        spans, first = [], 0
+        for number, (pull, grip, there) in enumerate(zip(pulls, grips, ends, strict=True), 1):
+            region = is_region(pull.handle)
+            for place, target in zip(*(self.places(these[: grip.told]) for these in (grip.places, there)), strict=True):
+                self.check_place(number, "region" if region else "handle", place)
+                self.check_place(number, "region's target" if region else "target", target)
+            spans.append(Span(first, first + grip.told, first + len(grip.places)))
+            first = spans[-1].end
         fixed = None
         if mask is not None:
             side = self.face.shape[-1]
             fixed = torch.from_numpy(1 - self._crop(mask, side)).to(self.w)
-        return Task(*self._ways(pulls, handles), fixed, asked=len(pulls))
+        return Task(torch.cat([grip.places for grip in grips]), torch.cat(ends), fixed, spans=spans)
 
     def aimed(self, pulls: Sequence[Pull], task: Task) -> Tensor:
         """The targets of `task`, whose points `pulls` send elsewhere by now."""
-        return self._ways(pulls, self.places(task.handles[: task.asked]))[1]
+        grips = [Grip(task.handles[span.first : span.end], span.told - span.first) for span in task.spans]
+        return torch.cat([self._ends(pull, grip) for pull, grip in zip(pulls, grips, strict=True)])
 
-    def _ways(self, pulls: Sequence[Pull], handles: Sequence[Place]) -> tuple[Tensor, Tensor]:
-        """Handles and targets in shares; behind those of the pulls the ones of what shall grow."""
-        starts, ends = self.shares(handles), self.shares(_targets(pulls, handles))
-        rings = [_ring(a, b, pull.grow) for a, b, pull in zip(starts, ends, pulls, strict=True) if pull.grow]
-        return torch.cat([starts, *(ring[0] for ring in rings)]), torch.cat([ends, *(ring[1] for ring in rings)])
+    def _ends(self, pull: Pull, grip: Grip) -> Tensor:
+        """[N, 2] in shares: where the places of `grip` shall be."""
+        x, y = self.places(grip.middle[None])[0]
+        target = pull.to if pull.to is not None else (x + (pull.by or (0, 0))[0], y + (pull.by or (0, 0))[1])
+        return grip.ends(self.shares([target])[0], pull.grow)
 
     def _crop(self, mask: np.ndarray, side: int) -> np.ndarray:
         """[side, side] float32 in [0, 1]."""
@@ -108,12 +117,21 @@ class Canvas:
         painted = np.repeat((255 * mask).astype(np.uint8)[..., None], 3, 2)
         return crop(painted, self.photo.subject.frame, side)[..., 0].astype(np.float32) / 255
 
-    def _handles(self, pulls: Sequence[Pull]) -> list[Place]:
-        named = {}
+    def _grips(self, pulls: Sequence[Pull]) -> list[Grip]:
+        known: dict[str, list[Place]] = {}
         if any(isinstance(pull.handle, str) for pull in pulls):
-            found = landmarks(self.face)
-            named = dict(zip(found, self.places(torch.tensor(list(found.values()))), strict=True))
-        return [named[pull.handle] if isinstance(pull.handle, str) else pull.handle for pull in pulls]
+            known = parts(self.face)
+
+        def grip(pull: Pull) -> Grip:
+            if isinstance(pull.handle, str):
+                places = torch.tensor(known[pull.handle]).to(self.w)
+            elif len(pull.handle) == 4:
+                places = self.shares(within(pull.handle, self.px))
+            else:
+                places = self.shares([pull.handle])
+            return Grip.of_region(places) if is_region(pull.handle) else Grip.of_point(places[0], pull.grow)
+
+        return [grip(pull) for pull in pulls]
 
     def check_place(self, number: int, what: str, place: Place) -> None:
         """Raises InvalidRequest for one outside the picture, or outside the person's face."""
@@ -133,21 +151,6 @@ class Canvas:
                 f"{shown} lies outside the person's face, whose square has the corners {square}; only what is inside can be pulled",
                 param="points",
             )
-
-
-def _targets(pulls: Sequence[Pull], handles: Sequence[Place]) -> list[Place]:
-    return [
-        pull.to if pull.to is not None else (x + (pull.by or (0, 0))[0], y + (pull.by or (0, 0))[1])
-        for pull, (x, y) in zip(pulls, handles, strict=True)
-    ]
-
-
-def _ring(handle: Tensor, target: Tensor, grow: float) -> tuple[Tensor, Tensor]:
-    """Handles and targets [N, 2] around a point [2] whose surroundings grow by that share."""
-    angles = torch.arange(RING) * (2 * torch.pi / RING)
-    around = RADIUS * torch.stack([angles.cos(), angles.sin()], 1).to(handle)
-    inside = ((handle + around - 0.5).abs() < 0.5 - RIM).all(1)
-    return (handle + around)[inside], (target + (1 + grow) * around)[inside]
 
 
 def read_mask(data: bytes, picture: np.ndarray, purpose: Purpose = MOVABLE) -> np.ndarray:

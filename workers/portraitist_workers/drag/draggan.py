@@ -22,7 +22,7 @@ from .task import Step, Task, ends
 from .tracking import Found, Tracker
 
 ARRIVED = 0.25  # px of the features' map: what may be left
-PROGRESS = 0.05  # px, on average: less is none
+PROGRESS = 0.05  # px, on average over the pulls: less is none
 
 Find = Callable[[Maps, Tensor], Found]
 
@@ -90,7 +90,7 @@ def draggan(
         found = find(maps.detach(), points)
         left = (targets - found.points).norm(dim=1)
         step = Step(w, found.points / side, left / side, found.confidence, number)
-        if best is None or float((best.left - step.left).mean()) * side > PROGRESS:
+        if best is None or (task.off(best.left) - task.off(step.left)) * side > PROGRESS:
             best, astray, points = step, 0, found.points
             tracker.blend(maps.detach(), points, options.blend)
         else:

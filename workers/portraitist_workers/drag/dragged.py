@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from portraitist.results import PointReport
 
@@ -15,10 +15,11 @@ from .guard import guarded as kept_like
 from .hold import Held
 from .moving import Mover, landed
 from .space import Space
-from .task import Step, Task
+from .task import Span, Step, Task
 
 METHODS = {"draggan": draggan, "freedrag": freedrag}
 TURNS = ("yaw", "pitch", "roll")
+REGION_ARRIVED = 0.004  # of the square's side: half a pixel of 128
 REASONS = {
     "masked": "the mask fixes its handle or its target",
     "flat": "the picture is too even around it to tell one place from the next: take a corner or an edge",
@@ -72,15 +73,15 @@ def dragged(
 
 
 def point_reports(canvas: Canvas, task: Task, step: Step) -> list[PointReport]:
-    """How each handle ended that somebody asked for, in px of the picture."""
-    asked = slice(task.asked)
+    """How each pull ended, in px of the picture. Of a region the means over its points."""
+    spans = task.spans or [Span(n, n + 1, n + 1) for n in range(len(task.handles))]
     rows = zip(
-        canvas.places(task.handles[asked]),
-        canvas.places(task.targets[asked]),
-        canvas.places(step.points[asked]),
-        step.left[asked].tolist(),
-        step.confidence[asked].tolist(),
-        step.ends[asked],
+        canvas.places(task.by_pull(task.handles)),
+        canvas.places(task.by_pull(task.targets)),
+        canvas.places(task.by_pull(step.points)),
+        task.by_pull(step.left).tolist(),
+        task.by_pull(step.confidence).tolist(),
+        (step.ends[span.first : span.told] for span in spans),
         strict=True,
     )
     return [
@@ -90,11 +91,18 @@ def point_reports(canvas: Canvas, task: Task, step: Step) -> list[PointReport]:
             reached=reached,
             left=round(left * canvas.px, 2),
             confidence=round(sure, 3),
-            end=end,
+            end=(end := ended(ends, left)),  # type: ignore[arg-type]  # one of the words of `task.ends`
             reason=REASONS.get(end, ""),
         )
-        for handle, target, reached, left, sure, end in rows
+        for handle, target, reached, left, sure, ends in rows
     ]
+
+
+def ended(ends: Sequence[str], left: float) -> str:
+    """How a pull ended whose points ended so. A region has arrived when its points have in the mean; no face lets all move quite alike."""
+    if len(ends) > 1 and left < REGION_ARRIVED:
+        return "arrived"
+    return next((end for end in REASONS if end in ends), "arrived")
 
 
 def warnings(points: list[PointReport]) -> list[str]:

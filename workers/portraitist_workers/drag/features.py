@@ -1,8 +1,9 @@
 """The features that a drag follows: the generator's maps at 128 px, drawn only where they are looked at.
 
-The synthesis stops at that block and leaves out all colours. Its last two resolutions, which take a third of the time, are drawn in
-windows around the points. A window's rim lacks its neighbours: MARGIN px of it are wrong, and nobody reads them. Where a window ends
-with the map, its rim is the map's own and right.
+The synthesis stops at that block and leaves out all colours. Its last five layers, which take two thirds of the time, are drawn in
+windows around the points. A window's rim lacks its neighbours, and is wrong: 1 px after a convolution, 3 px after an up-convolution. It is
+cut off before the next layer, so that windows get no larger than what is read. Where a window ends with the map, its rim is the map's own
+and right.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from ..generator.synthesis import State, Synthesis
 from .hold import Hold
 
 SIDE = 128  # px of the block whose features are followed; a smaller generator's last one
-CELLS = 12  # side of a window, in pixels of the map it is cut from (a quarter as large)
-MARGIN = 12  # px of a window's rim that lack their neighbours: 3 for an up-convolution, 1 for a convolution, twice
+CELLS = 14  # side of a window, in pixels of the map that it is cut from, a quarter as large: 10 px to each side can be read in the end
+FEW = 7  # points: of more the whole map is drawn, since small maps take longer for a pixel
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,51 +63,63 @@ class Features:
     ) -> None:
         self.synthesis, self.hold, self.dtype = synthesis, hold, dtype
         self.side = min(SIDE, synthesis.config.resolution)
-        share = (4 * CELLS / self.side) ** 2  # of the map that one window shows
-        self._most = (
-            int(1 / share) if windows and hold is None and self.side >= 64 else 0
-        )  # points: for more, all is drawn
+        self._most = FEW if windows and hold is None and self.side >= 4 * CELLS else 0
         self._end = 1 + synthesis.position(self.side, "conv1")
 
     def __call__(self, w_plus: Tensor, points: Tensor) -> Maps:
         """Around `points` [P, 2] of the picture of w_plus [1, num_ws, D]. Differentiable in w_plus."""
-        styles, state = self.synthesis.styles(w_plus), self.synthesis.start(1, dtype=self.dtype)
+        state = self.synthesis.start(1, dtype=self.dtype)
+        none = w_plus.new_empty(1, 0)  # of layers that are left out
+        styles = [
+            none if layer.name == "torgb" else layer.affine(w_plus[:, layer.row])
+            for layer in self.synthesis.layers()[: self._end]
+        ]
         if len(points) > self._most:
             return Maps(self._on(state, styles, self._end).x.float(), points.new_zeros(1, 2))
-        state = self._on(state, styles, 1 + self.synthesis.position(self.side // 4, "conv1"))
-        state, corner = self._around(state, points)
+        state = self._on(state, styles, self.synthesis.position(self.side // 4, "conv1"))
         styles = [s.expand(len(points), -1) for s in styles]
-        return Maps(self._on(state, styles, self._end, corner / 4).x.float(), corner)
+        return self._in_windows(state, styles, points)
 
-    def _on(self, state: State, styles: Sequence[Tensor], end: int, corner: Tensor | None = None) -> State:
-        layers = self.synthesis.layers()
+    def _on(self, state: State, styles: Sequence[Tensor], end: int) -> State:
         while state.position < end:
-            layer = layers[state.position]
+            layer = self.synthesis.layers()[state.position]
             if layer.name == "torgb":
                 state = replace(state, position=state.position + 1)
                 continue
-            if corner is not None and layer.module.up:
-                corner = corner * 2
-            noise = "const" if corner is None else self._noise(layer.module, state.x, corner)
-            state = self.synthesis.step(state, styles, noise="none" if noise is None else noise)
+            state = self.synthesis.step(state, styles)
             if self.hold is not None:
                 state = self.hold(state, layer.key)
         return state
 
-    def _around(self, state: State, points: Tensor) -> tuple[State, Tensor]:
-        """Windows about the points, cut from the whole map; and their corners in the block's px."""
-        side = state.x.shape[-1]
-        scale = self.side // side
-        first = (points / scale - CELLS / 2).round().clamp(0, side - CELLS).long()
-        x = torch.cat([state.x[:, :, y : y + CELLS, x : x + CELLS] for x, y in first.tolist()])
-        return replace(state, x=x.contiguous(memory_format=torch.channels_last)), (first * scale).to(points)
+    def _in_windows(self, state: State, styles: Sequence[Tensor], points: Tensor) -> Maps:
+        """The last layers, from the whole map of a quarter of the side on."""
+        wanted = (
+            (points * (state.x.shape[-1] / self.side) - CELLS / 2).round().long()
+        )  # corners [P, 2], maybe outside the map
+        corner, width = torch.zeros_like(wanted), CELLS
+        for position in range(state.position, self._end):
+            layer = self.synthesis.layers()[position]
+            if layer.name == "torgb":
+                continue
+            side = layer.resolution // 2 if layer.module.up else layer.resolution
+            first = wanted.clamp(0, side - width)
+            x = _cut(state.x, (first - corner).tolist(), width)
+            corner = 2 * first if layer.module.up else first
+            state = replace(state, x=x.contiguous(memory_format=torch.channels_last), position=position)
+            noise = self._noise(layer.module, width, corner)
+            state = self.synthesis.step(state, styles, noise="none" if noise is None else noise)
+            wanted, width = (2 * wanted + 3, 2 * width - 6) if layer.module.up else (wanted + 1, width - 2)
+        return Maps(state.x.float(), corner.to(points))
 
     @staticmethod
-    def _noise(layer: torch.nn.Module, x: Tensor, corner: Tensor) -> Tensor | None:
-        """The windows' parts of the layer's stored noise, [P, 1, h, w]."""
+    def _noise(layer: torch.nn.Module, width: int, corner: Tensor) -> Tensor | None:
+        """The windows' parts of the layer's stored noise, [P, 1, h, w], for windows of `width` px that go in."""
         side = layer.resolution
         whole = layer.noise("const", 1, (side, side))  # type: ignore[operator]  # a ModulatedConv
-        if whole is None:
-            return None
-        h = 2 * x.shape[2] if layer.up else x.shape[2]
-        return torch.cat([whole[:, :, y : y + h, x : x + h] for x, y in corner.long().tolist()])
+        return None if whole is None else _cut(whole, corner.tolist(), 2 * width if layer.up else width)
+
+
+def _cut(maps: Tensor, corners: Sequence[Sequence[int]], width: int) -> Tensor:
+    """[P, C, width, width] of maps [P or 1, C, h, w], each from its corner (x, y) on."""
+    each = maps.split(1) if len(maps) > 1 else [maps] * len(corners)
+    return torch.cat([m[:, :, y : y + width, x : x + width] for m, (x, y) in zip(each, corners, strict=True)])

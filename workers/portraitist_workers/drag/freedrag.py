@@ -85,7 +85,7 @@ def freedrag(
             found = tracker.find(maps, points)
         points, left = found.points, (targets - found.points).norm(dim=1)
         step = Step(w.clone(), points / side, left / side, found.confidence, number)
-        if best is None or float(step.left.sum()) < float(best.left.sum()):
+        if best is None or task.off(step.left) < task.off(best.left):
             best = step
         there = bool(((targets - places).norm(dim=1) < SETTLED).all()) and bool((came < 0.5 * DIFFERENCE).all())
         if there or number >= options.steps or bool((left < ARRIVED).all()):

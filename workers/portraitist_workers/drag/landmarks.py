@@ -29,17 +29,31 @@ POINTS = {
     "jaw_right": 397,
     "forehead": 151,
 }
+REGIONS = {  # some of the mesh's points of each, which lie apart and where there is something to follow
+    "mouth": (61, 291, 37, 267, 84, 314),
+    "whole_nose": (197, 4, 48, 278, 2),
+    "eyes": (33, 468, 133, 362, 473, 263),
+    "brows": (70, 105, 107, 336, 334, 300),
+    "jaw": (136, 149, 152, 378, 365),
+}
 SURE = 0.5  # probability of a face from which on its parts are believed
 
 
 @torch.no_grad()
-def landmarks(image: Tensor) -> dict[str, tuple[float, float]]:
-    """Places (x, y) in shares of the side of an aligned face [1, 3, R, R]. Raises FaceNotFound where the mesh sees none."""
+def parts(image: Tensor) -> dict[str, list[tuple[float, float]]]:
+    """Places (x, y) in shares of the side of an aligned face [1, 3, R, R]: one of each part, some of each region. Raises FaceNotFound where
+    the mesh sees none."""
     mesh = load_mesh()(image)
     if float(mesh.presence[0]) < SURE:
         raise FaceNotFound(
             "the parts of this face are not found, so that none can be pulled by its name; give places in pixels instead",
             param="points",
         )
-    places = mesh.points[0, :, :2].tolist()
-    return {name: (places[index][0], places[index][1]) for name, index in POINTS.items()}
+    places = [(x, y) for x, y in mesh.points[0, :, :2].tolist()]
+    single = {name: [places[index]] for name, index in POINTS.items()}
+    return single | {name: [places[index] for index in indices] for name, indices in REGIONS.items()}
+
+
+def landmarks(image: Tensor) -> dict[str, tuple[float, float]]:
+    """The parts of `parts` that are points."""
+    return {name: places[0] for name, places in parts(image).items() if name in POINTS}

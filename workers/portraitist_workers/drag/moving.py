@@ -160,7 +160,7 @@ def landed(
         step = Step(moved(w, change), found.points / side, left / side, found.confidence, number)
         gone = found.points - points
         right = float((gone * (ahead - points)).sum() / gone.square().sum().clamp(min=1e-9))  # strength, for this one
-        if float(step.left.sum()) < float(best.left.sum()):
+        if task.off(step.left) < task.off(best.left):
             best, w, points, astray = step, step.w_plus, found.points, 0
             gain = min(max(gain * right, GAINS[0]), GAINS[1])
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,20 +16,41 @@ FLAT = 0.06  # spreads of the features per px: below, nothing tells one place fr
 UNSURE = 0.05  # confidence below which a handle is lost
 
 
+class Span(NamedTuple):
+    """One pull among the points of a task: those from `first` to `end`. Those from `told` on help, and nobody asked for them."""
+
+    first: int
+    told: int
+    end: int
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """handles, targets [P, 2] (x, y) in shares of the picture's side. fixed [R, R] in [0, 1], 1 where the picture must stay; None:
-    nowhere. `under`: what earlier drags hold in the picture that this one begins with. asked: so many of the points somebody has asked
-    for; those behind them help. None: all."""
+    nowhere. `under`: what earlier drags hold in the picture that this one begins with. spans: which points belong to which pull; none: each
+    point is one."""
 
     handles: Tensor
     targets: Tensor
     fixed: Tensor | None = None
     under: Hold | None = None
-    asked: int | None = None
+    spans: Sequence[Span] = ()
 
     def hold(self, synthesis: Synthesis, w_plus: Tensor) -> Hold | None:
         return None if self.fixed is None else Hold(synthesis, w_plus, self.fixed, self.under)
+
+    def by_pull(self, values: Tensor) -> Tensor:
+        """[pulls, ...]: means over the points of each pull, of values [P, ...]."""
+        if not self.spans:
+            return values
+        return torch.stack([values[span.first : span.told].mean(0) for span in self.spans])
+
+    def off(self, left: Tensor) -> float:
+        """How far the pulls are from their targets on average. Each counts once, however many points hold it: else a region that shall
+        stay would outvote a point that shall move."""
+        if not self.spans:
+            return float(left.mean())
+        return float(torch.stack([left[span.first : span.end].mean() for span in self.spans]).mean())
 
     def is_fixed(self, points: Tensor) -> Tensor:
         """[P] bool: which of the points [P, 2] lie where the picture must stay."""

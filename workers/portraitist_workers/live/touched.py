@@ -185,15 +185,15 @@ class Touched:
             self._drag = Following(canvas, task, replace(base, kept=kept_after(base, still)), self._way(method))
         drag = self._drag
         drag.aim(drag.canvas.aimed(leg.points, drag.task))
-        generator, asked = drag.generator(), slice(drag.task.asked)
+        generator, by_pull = drag.generator(), drag.task.by_pull
         for step, w in drag.steps():
             points = [
                 {"at": at, "to": to, "left": round(left * drag.canvas.px, 2), "confidence": round(sure, 3)}
                 for at, to, left, sure in zip(
-                    drag.canvas.places(step.points[asked]),
-                    drag.canvas.places(drag.targets[asked]),
-                    step.left[asked].tolist(),
-                    step.confidence[asked].tolist(),
+                    drag.canvas.places(by_pull(step.points)),
+                    drag.canvas.places(by_pull(drag.targets)),
+                    by_pull(step.left).tolist(),
+                    by_pull(step.confidence).tolist(),
                     strict=True,
                 )
             ]
@@ -238,7 +238,7 @@ class Following:
     def steps(self) -> Iterator[tuple[Step, Tensor]]:
         """Each step, with latents on the way to it. Who breaks off and asks again goes on."""
         if self._running is None:
-            task = Task(self._points, self.targets, self.task.fixed, self._hold)
+            task = Task(self._points, self.targets, self.task.fixed, self._hold, self.task.spans)
             self._running = self._walk(w_plus=self._w, task=task, aim=lambda: self.targets)
         while True:
             while self._ready:
