@@ -11,7 +11,8 @@ from ..errors import InvalidRequest
 from ..pulls import By
 from ..studio import connect
 from ..targets import Batch
-from ..verbs.collages import DIRECTIONS, REGIONS, STYLED
+from ..verbs.collages import DIRECTIONS, REGIONS
+from ..verbs.styles import STYLED
 from . import options
 from .ending import deliver, started
 from .options import AsJson, Face, Force, Home, NoWait, Out, Seed, Tenant
