@@ -273,7 +273,8 @@ class Blend(Request):
     persona_id: str
     photo: Photo
     other: Photo
-    mask: Direction | float = "left-right"  # where the other begins; a number: so much of it everywhere
+    # where the other begins, or the part of the face that is the other's; a number: so much of it everywhere
+    mask: Direction | StyledRegion | float = "left-right"
     face: Face = None
     other_face: Face = None  # in `other`
     seed: int = 0
@@ -350,6 +351,7 @@ class Restyle(Request):
     region: StyledRegion | None = (
         None  # the rest of the photo stays, bit for bit; None: the aligned face, background included
     )
+    like: Photo | None = None  # a picture in the style, or of anybody, whose colours it takes
     preset: Literal["fast", "best"] = "fast"  # best: the generator is tuned to the photo first
     face: Face = None
     seed: int = 0

@@ -49,6 +49,7 @@ from portraitist_workers.styles.pairs import drawn, seen
 from portraitist_workers.styles.worn import worn
 
 from .collage_checks import Checks, Row
+from .collage_personas import TAKEN, best_takes
 from .collage_variations import VARIED, person_of, varied_photos
 from .options import like_a_worker
 from .report import table, write
@@ -112,6 +113,10 @@ def smile(args: argparse.Namespace) -> list[str]:
     return ["## Photographs: a smile of another photo", TRANSFER.format(len(people)), table(CHECK, rows)]
 
 
+def best_take(args: argparse.Namespace) -> list[str]:
+    return ["## The best take of two photos", TAKEN, table(CHECK, best_takes(args.work, args.threads))]
+
+
 def variations(args: argparse.Namespace) -> list[str]:
     header = ("check", "wanted", "strength 0.5", "strength 1", "control")
     return ["## Variations of a photo", VARIED, table(header, varied_photos())]
@@ -133,6 +138,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "joined-256": partial(joined, "default-256"),
     "styles": shipped,
     "learn": own_style,
+    "best-take": best_take,
     "variations": variations,
     "smile": smile,
     "background": background,

@@ -19,6 +19,7 @@ from ..requests import (
     Region,
     Strict,
     Strip,
+    StyledRegion,
     Transfer,
     Variations,
 )
@@ -28,7 +29,7 @@ from ..webhooks.wire import Webhook
 from .base import Verbs, check_one_of
 
 REGIONS: tuple[str, ...] = get_args(Region)
-DIRECTIONS: tuple[str, ...] = get_args(Direction)
+MASKS: tuple[str, ...] = (*get_args(Direction), *get_args(StyledRegion))  # of a blend
 MOST = 256  # portraits of one strip
 
 
@@ -131,8 +132,9 @@ class Collages(Verbs):
         photo: PhotoLike,
         other: PhotoLike,  # another photo of the person, say of another year
         *,
-        mask: str
-        | float = "left-right",  # or right-left, top-bottom, bottom-top; a number: so much of the other everywhere
+        # left-right, right-left, top-bottom, bottom-top: where the other begins; head, face, hair, eyes, smile, nose, background: what is
+        # the other's; a number: so much of it everywhere
+        mask: str | float = "left-right",
         face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         other_face: Face = None,  # ... and in `other`
         seed: int = 0,
@@ -143,11 +145,9 @@ class Collages(Verbs):
 
         Raises InvalidRequest for an unknown mask, FaceNotFound when either photo does not show this person."""
         if isinstance(mask, str):
-            check_one_of("mask", mask, DIRECTIONS)
+            check_one_of("mask", mask, MASKS)
         elif not 0 <= mask <= 1:
-            raise InvalidRequest(
-                f"mask={mask!r}: expected a share from 0 to 1, or {', '.join(DIRECTIONS)}", param="mask"
-            )
+            raise InvalidRequest(f"mask={mask!r}: expected a share from 0 to 1, or {', '.join(MASKS)}", param="mask")
         uploads = Uploads(self._backend, self.id)
         request = build(
             Blend, persona_id=self.id, photo=stored(uploads, *read(photo)), other=stored(uploads, *read(other)), mask=mask,

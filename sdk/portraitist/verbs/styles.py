@@ -25,6 +25,7 @@ class Restyling(Verbs):
         style: str,
         strength: float = 1.0,
         region: str | None = None,
+        like: PhotoLike | None = None,
         preset: str = "fast",
         face: Face = None,
         seed: int = 0,
@@ -39,6 +40,7 @@ class Restyling(Verbs):
         style: str,
         strength: float = 1.0,
         region: str | None = None,
+        like: PhotoLike | None = None,
         preset: str = "fast",
         face: Face = None,
         seed: int = 0,
@@ -52,6 +54,7 @@ class Restyling(Verbs):
         style: str,  # toon, pencil, clay, or one of `studio.styles`
         strength: float = 1.0,  # 0 to 1
         region: str | None = None,  # head, face, hair, eyes, smile, nose or background; None: the whole aligned face
+        like: PhotoLike | None = None,  # a picture in that style, or of anybody: its colours are taken
         preset: str = "fast",  # "best": the generator is tuned to the photo first, which takes seconds
         face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         seed: int = 0,
@@ -59,18 +62,18 @@ class Restyling(Verbs):
         wait: bool = True,
     ) -> Any:
         """The person in a style: a square picture of the face or, with `region`, the photo with that region restyled and all else as it
-        was, bit for bit.
+        was, bit for bit. `like` gives the style other colours, of hair, skin and background.
 
         Raises InvalidRequest for an unknown region or a style of another prior, NotFound for a style that there is not, FaceNotFound when
-        the photo does not show this person."""
+        the photo does not show this person, or `like` no face."""
         if region is not None:
             check_one_of("region", region, STYLED)
             if photo is None:
                 raise InvalidRequest("a region is of a photo; give one, or leave region out", param="region")
         uploads = Uploads(self._backend, self.id)
-        given = None if photo is None else stored(uploads, *read(photo))
+        given, colours = (None if one is None else stored(uploads, *read(one)) for one in (photo, like))
         request = build(
-            Restyle, persona_id=self.id, photo=given, style=style, strength=strength, region=region, preset=preset,
-            face=face, seed=seed,
+            Restyle, persona_id=self.id, photo=given, style=style, strength=strength, region=region, like=colours,
+            preset=preset, face=face, seed=seed,
         )  # fmt: skip
         return self._submit(request, uploads, {"kind": "one"}, wait, webhook)

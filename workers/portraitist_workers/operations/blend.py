@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import cast, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from portraitist.requests import Blend, Face, Photo
+from portraitist.requests import Blend, Direction, Face, Photo, StyledRegion
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..collage.interpolation import Mask
 from ..collage.meeting import met
-from ..collage.weights import ramp
+from ..collage.regions import region
+from ..collage.weights import of_image, ramp
 from ..editing.opening import OpenedPhoto, opened
 from ..faces.image_io import at_side, to_tensor
 from ..persona.warm import PERSONAS, WarmPersona
@@ -32,10 +34,10 @@ def run(request: Blend, context: Context) -> Pictures:
     photo, other, file = open_both(request.photo, request.other, faces, person, request.seed, context)
 
     def mask_of(images: Tensor) -> Mask:
-        if isinstance(request.mask, str):
-            return ramp(request.mask)
-        share = float(request.mask)
-        return lambda size: torch.full((1, 1, *size), share)
+        mask = request.mask
+        if isinstance(mask, (int, float)):
+            return lambda size: torch.full((1, 1, *size), float(mask))
+        return of_image(region(images, mask)) if mask in get_args(StyledRegion) else ramp(cast(Direction, mask))
 
     both = met(person, photo, other, mask_of, positions=None, exact=False)
     share = both.share[..., None]
