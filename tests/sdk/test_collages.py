@@ -94,7 +94,11 @@ def test_what_is_asked_for(studio, ana):
         (lambda ana: ana.variations(b"1", patches=[((1, 2, 3, 4), (1, 1))] * 17), InvalidRequest, "at most 16"),
         (lambda ana: ana.blend(b"1", b"2", mask="inside-out"), InvalidRequest, "left-right"),
         (lambda ana: ana.blend(b"1", b"2", mask=float("nan")), InvalidRequest, "mask"),
-        (lambda ana: ana.transfer(png(), b"2", mask=png(white=None)), InvalidRequest, "nothing of the photo would stay"),
+        (
+            lambda ana: ana.transfer(png(), b"2", mask=png(white=None)),
+            InvalidRequest,
+            "nothing of the photo would stay",
+        ),
         (lambda ana: ana.transfer(png(), b"2", mask="no.png"), InvalidImage, "no.png"),
         (lambda ana: ana.transfer(b"1", b"2", face=(float("nan"), 1)), InvalidRequest, "face"),
         (lambda ana: ana.extend(b"1", (100_000, 100)), InvalidRequest, "16384"),
