@@ -55,13 +55,17 @@ def run(request: Restyle, context: Context) -> Pictures:
     prior = person.model.prior
     style = weights_of(context.styles, request.style, prior.name, prior.sha256)
     context.on_step(Progress(stage="restyle", step=0, steps=1))
+    others = () if request.like is None else (context.blob(request.like.blob),)
 
     if request.photo is None:
-        origin = Origin("restyle")
+        origin = Origin("restyle", None, others)
         w, own = draw(person.model, 1, request.seed, shared=False), person.model.generator
     else:
         file = context.blob(request.photo.blob)
-        origin, photo = Origin("restyle", file), _opened(request.photo, file, request, person, record.preset, context)
+        origin, photo = (
+            Origin("restyle", file, others),
+            _opened(request.photo, file, request, person, record.preset, context),
+        )
         w, own = photo.w, photo.generator
     both = worn(
         own,
