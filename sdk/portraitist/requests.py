@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from .attributes import DEFAULT_ATTRIBUTES
 from .consent import Consent
@@ -38,7 +38,7 @@ MOST_PATCHES = 16
 MOST_FRAMES = 48  # pictures of the way to one
 
 # A place in a face of the photo, (x, y) in px of the upright photo; None: the face that is most like the person.
-Face = tuple[float, float] | None
+Face = tuple[FiniteFloat, FiniteFloat] | None
 
 # Pixels of a side of an extended photo.
 ExtendedSide = Annotated[int, Field(ge=1, le=16_384)]
