@@ -155,7 +155,7 @@ def test_wider_and_restyled_on_the_command_line(cli, tmp_path):
     assert cli("restyle", "ana", "photos/a.jpg", "--style", "clay", "--region", "hair", "--out", "clay.png")[0] == 0
     assert cli("restyle", "ana", "--style", "pencil", "--out", "drawn.png")[0] == 0
     assert cli("restyle", "ana", "photos/a.jpg", "--like", "photos/b.jpg", "--out", "coloured.png")[0] == 0
-    assert asked(cli.studio)["like"]["name"] == "b.jpg"
+    assert asked(cli.studio)["like"]["blob"]
     assert {"wide.png", "clay.png", "drawn.png", "coloured.png"} <= {path.name for path in tmp_path.iterdir()}
     code, _, told = cli("extend", "ana", "photos/a.jpg", "--size", "large")
     assert code == 2 and "1024,512" in told
