@@ -64,8 +64,8 @@ class Restyling(Verbs):
         """The person in a style: a square picture of the face or, with `region`, the photo with that region restyled and all else as it
         was, bit for bit. `like` gives the style other colours, of hair, skin and background.
 
-        Raises InvalidRequest for an unknown region or a style of another prior, NotFound for a style that there is not, FaceNotFound when
-        the photo does not show this person, or `like` no face."""
+        Raises InvalidRequest for an unknown region or a style of another prior, NotFound for a style that there is not. FaceNotFound says
+        that the photo does not show this person, or `like` no face."""
         if region is not None:
             check_one_of("region", region, STYLED)
             if photo is None:
