@@ -74,7 +74,7 @@ def _begun(sources: Sequence[Source], weights: Weights) -> State:
 
 
 def _mixed(maps: Sequence[Tensor], a: Tensor) -> Tensor:
-    """sum_k a_k f_k. Each map is read once: at the largest sizes that takes a tenth of the time."""
+    """sum_k a_k f_k, each product added as it is made."""
     a = a.to(maps[0])
     mixed = a[:, :1] * maps[0]
     for k, one in enumerate(maps[1:], 1):

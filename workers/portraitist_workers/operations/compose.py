@@ -95,7 +95,8 @@ def run(request: Compose, context: Context) -> Pictures:
         inside, outside = composed.change_by_place(before, after, numbers)
         report.inside_parts, report.outside_parts = round(inside, 3), round(outside, 3)
     report.seconds = round(time.monotonic() - begun, 3)
-    file, others = request.photo and context.blob(request.photo.blob), tuple(context.blob(p.blob) for p in request.like)
+    file = None if request.photo is None else context.blob(request.photo.blob)
+    others = tuple(context.blob(one.blob) for one in request.like)
     origin = Origin("synthesize" if file is None else "edit", file, others)
     result = PictureResult(
         blob=context.put_picture(made.picture, origin),

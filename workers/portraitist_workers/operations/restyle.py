@@ -62,10 +62,8 @@ def run(request: Restyle, context: Context) -> Pictures:
         w, own = draw(person.model, 1, request.seed, shared=False), person.model.generator
     else:
         file = context.blob(request.photo.blob)
-        origin, photo = (
-            Origin("restyle", file, others),
-            _opened(request.photo, file, request, person, record.preset, context),
-        )
+        origin = Origin("restyle", file, others)
+        photo = _opened(request.photo, file, request, person, record.preset, context)
         w, own = photo.w, photo.generator
     both = worn(
         own,
