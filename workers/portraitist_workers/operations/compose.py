@@ -96,8 +96,8 @@ def run(request: Compose, context: Context) -> Pictures:
         report.inside_parts, report.outside_parts = round(inside, 3), round(outside, 3)
     report.seconds = round(time.monotonic() - begun, 3)
     file = None if request.photo is None else context.blob(request.photo.blob)
-    others = tuple(context.blob(one.blob) for one in request.like)
-    origin = Origin("synthesize" if file is None else "edit", file, others)
+    taken = tuple(context.blob(one.blob) for one in request.like)
+    origin = Origin("synthesize" if file is None else "edit", file, taken)
     result = PictureResult(
         blob=context.put_picture(made.picture, origin),
         crop=None if photo is None else context.put_picture(made.crop, origin),
