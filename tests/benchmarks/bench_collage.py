@@ -94,7 +94,7 @@ def joined(name: str, args: argparse.Namespace) -> list[str]:
     rows = list(Checks(generator, args.pairs).rows())
     return [
         f"## Joined features: `{name}`",
-        f"{args.pairs} pairs of random samples, psi 0.7.",
+        f"{args.pairs} pairs of random samples, psi 0.7. LPIPS is {load_perceptual().name}.",
         table(CHECK, rows),
         timing(generator),
     ]
@@ -103,7 +103,11 @@ def joined(name: str, args: argparse.Namespace) -> list[str]:
 @torch.no_grad()
 def shipped(base: str, args: argparse.Namespace) -> list[str]:
     names = [name for name in BUNDLED if base in bundled_bases(name)]
-    return [f"## Styles: `{base}`", STYLES.format(PEOPLE), table(("", "wanted", *names), styles(base, names))]
+    return [
+        f"## Styles: `{base}`",
+        STYLES.format(PEOPLE, load_perceptual().name),
+        table(("", "wanted", *names), styles(base, names)),
+    ]
 
 
 def own_style(args: argparse.Namespace) -> list[str]:
@@ -173,7 +177,7 @@ def timing(generator) -> str:
 
 
 STYLES = """A5 of 32 random samples that no style has seen. The face mesh judges the mouth's points. The bundled network judges identity,
-among {} samples. The style is judged by LPIPS to the same face drawn by the style's own rules."""
+among {} samples. The style is judged by LPIPS ({}) to the same face drawn by the style's own rules."""
 
 
 def styles(base: str, names: Sequence[str]) -> list[tuple]:
