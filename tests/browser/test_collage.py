@@ -32,7 +32,7 @@ def test_the_best_take_of_two(page):
 def test_what_is_painted_comes_from_the_other_photo(visit):
     visitor = visit()
     page = opened(visitor.page)
-    page.get_by_role("button", name="painted by hand").click()
+    page.get_by_role("button", name="painted").click()
     make = page.get_by_role("button", name="Make it")
     assert make.is_disabled()  # nothing is painted yet
     stroke(page, (0.4, 0.68), (0.55, 0.68))

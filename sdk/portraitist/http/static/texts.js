@@ -62,7 +62,7 @@ export const TEXTS = {
     kind: "What to make", kind_transfer: "Best take", kind_blend: "Blend", kind_strip: "Strip", kind_extend: "Wider", extend: "The photo with more around it", transfer: "The best take of two photos", blend: "One face of two photos", strip: "Portraits on one strip",
     transfer_hint: "The photo keeps its pose and all the rest. One part of the face comes from the other photo.", blend_hint: "Both photos, going over into each other.", strip_hint: "Portraits without joins, along one attribute.", extend_hint: "The background goes on beyond the frame. The photo itself stays, in the middle and at the bottom.",
     photo_extend: "The photo", extend_width: "Width, px", extend_height: "Height, px",
-    photo_transfer: "The photo", other_transfer: "Take the part from", photo_blend: "The first photo", other_blend: "The second photo", region: "Part", region_smile: "smile", region_eyes: "eyes", region_nose: "nose", region_painted: "painted by hand", taken_hint: "Paint on the photo what comes from the other one. The rest of the photo stays.",
+    photo_transfer: "The photo", other_transfer: "Take the part from", photo_blend: "The first photo", other_blend: "The second photo", region: "Part", region_smile: "smile", region_eyes: "eyes", region_nose: "nose", region_painted: "painted", taken_hint: "Paint on the photo what comes from the other one. The rest of the photo stays.",
     mask_where: "The second photo is", "mask_left-right": "on the right", "mask_right-left": "on the left", "mask_top-bottom": "below", "mask_bottom-top": "above", mask_everywhere: "everywhere, so much",
     strip_along: "Along", strip_count: "Portraits", collage_go: "Make it", show_photos: "Show the photos",
     // variations
@@ -140,7 +140,7 @@ export const TEXTS = {
     kind: "做什么", kind_transfer: "最佳表情", kind_blend: "混合", kind_strip: "长条", kind_extend: "加宽", extend: "四周更多的照片", transfer: "两张照片中最好的", blend: "两张照片合成一张脸", strip: "一条肖像",
     transfer_hint: "照片保持姿势和其余部分，面部的一处取自另一张照片。", blend_hint: "两张照片彼此过渡。", strip_hint: "沿一个属性排列、没有接缝的肖像。", extend_hint: "背景延伸到画框之外，照片本身不变，位于正中下方。",
     photo_extend: "照片", extend_width: "宽（像素）", extend_height: "高（像素）",
-    photo_transfer: "照片", other_transfer: "取自", photo_blend: "第一张照片", other_blend: "第二张照片", region: "部位", region_smile: "微笑", region_eyes: "眼睛", region_nose: "鼻子", region_painted: "手绘范围", taken_hint: "在照片上涂抹要取自另一张的部分，其余保持不变。",
+    photo_transfer: "照片", other_transfer: "取自", photo_blend: "第一张照片", other_blend: "第二张照片", region: "部位", region_smile: "微笑", region_eyes: "眼睛", region_nose: "鼻子", region_painted: "手绘", taken_hint: "在照片上涂抹要取自另一张的部分，其余保持不变。",
     mask_where: "第二张照片在", "mask_left-right": "右边", "mask_right-left": "左边", "mask_top-bottom": "下面", "mask_bottom-top": "上面", mask_everywhere: "各处，强度如下",
     strip_along: "沿着", strip_count: "肖像数", collage_go: "生成", show_photos: "显示照片",
     variations_hint: "面部的小块略微移动，照片随之改变。请把结果当作灵感：强度大时很快就不像本人。",
