@@ -95,9 +95,9 @@ def run(request: Compose, context: Context) -> Pictures:
         inside, outside = composed.change_by_place(before, after, numbers)
         report.inside_parts, report.outside_parts = round(inside, 3), round(outside, 3)
     report.seconds = round(time.monotonic() - begun, 3)
-    file = None if request.photo is None else context.blob(request.photo.blob)
+    edited = None if request.photo is None else context.blob(request.photo.blob)
     taken = tuple(context.blob(one.blob) for one in request.like)
-    origin = Origin("synthesize" if file is None else "edit", file, taken)
+    origin = Origin("synthesize" if edited is None else "edit", edited, taken)
     result = PictureResult(
         blob=context.put_picture(made.picture, origin),
         crop=None if photo is None else context.put_picture(made.crop, origin),
