@@ -26,6 +26,7 @@ DragMethod = Literal["auto", "draggan", "freedrag", "transformer"]
 # Parts that can be taken from another photo, and ways in which two photos go over into each other.
 Region = Literal["smile", "eyes", "nose"]
 StyledRegion = Literal["head", "face", "hair", "eyes", "smile", "nose", "background"]
+Blended = Literal["smile", "eyes", "nose", "background"]
 Direction = Literal["left-right", "right-left", "top-bottom", "bottom-top"]
 
 # What stands behind the person of a new portrait: a plain backdrop in the generator's colours, or all that the generator drew.
@@ -273,8 +274,8 @@ class Blend(Request):
     persona_id: str
     photo: Photo
     other: Photo
-    # where the other begins, or the part of the face that is the other's; a number: so much of it everywhere
-    mask: Direction | StyledRegion | float = "left-right"
+    # where the other begins, or the part that is the other's; a number: so much of it everywhere
+    mask: Direction | Blended | float = "left-right"
     face: Face = None
     other_face: Face = None  # in `other`
     seed: int = 0

@@ -327,7 +327,7 @@ def test_points_parts_and_two_photos(api, ana):
         assert refused.status_code in (400, 422), refused.text
     other = ("other", ("other.png", png("red")))
     assert make("blend", [photo, other], mask=0.5)["status"] == "succeeded"
-    assert make("blend", [photo, other], mask="hair")["status"] == "succeeded"
+    assert make("blend", [photo, other], mask="background")["status"] == "succeeded"
     assert make("transfer", [photo, ("like", other[1])], region="eyes")["status"] == "succeeded"
     painted, mask = Image.new("L", (8, 8)), io.BytesIO()
     painted.paste(255, (2, 2, 5, 5))

@@ -52,7 +52,7 @@ def test_what_is_asked_for(studio, ana):
     assert [patch["by"] for patch in asked(studio)["patches"]] == [[0, -1], [2, 0]]
     assert ana.blend(b"photo", b"other", mask=0.25).image.size and asked(studio)["mask"] == 0.25
     assert ana.blend(b"photo", b"other").image.size and asked(studio)["mask"] == "left-right"
-    assert ana.blend(b"photo", b"other", mask="hair").image.size and asked(studio)["mask"] == "hair"
+    assert ana.blend(b"photo", b"other", mask="background").image.size and asked(studio)["mask"] == "background"
     assert ana.strip([{"yaw": -10}, {}, {"yaw": 10}], vertical=True).image.size
     assert asked(studio)["values"] == [{"yaw": -10}, {}, {"yaw": 10}] and asked(studio)["vertical"]
     assert ana.extend(b"photo", (300, 200)).image.size and asked(studio)["size"] == [300, 200]
@@ -93,6 +93,7 @@ def test_what_is_asked_for(studio, ana):
         (lambda ana: ana.variations(b"1", patches=[((1, 2, 3, 4), (1, float("nan")))]), InvalidRequest, "finite"),
         (lambda ana: ana.variations(b"1", patches=[((1, 2, 3, 4), (1, 1))] * 17), InvalidRequest, "at most 16"),
         (lambda ana: ana.blend(b"1", b"2", mask="inside-out"), InvalidRequest, "left-right"),
+        (lambda ana: ana.blend(b"1", b"2", mask="hair"), InvalidRequest, "background"),
         (lambda ana: ana.blend(b"1", b"2", mask=float("nan")), InvalidRequest, "mask"),
         (
             lambda ana: ana.transfer(png(), b"2", mask=png(white=None)),
@@ -125,8 +126,8 @@ def test_what_is_refused(studio, ana, call, error, said):
 
 def test_on_the_command_line(cli, tmp_path):
     cli("create", "ana", "photos")
-    assert cli("blend", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "hair", "--out", "hair.png")[0] == 0
-    assert asked(cli.studio)["mask"] == "hair"
+    assert cli("blend", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "background", "--out", "behind.png")[0] == 0
+    assert asked(cli.studio)["mask"] == "background"
     assert cli("transfer", "ana", "photos/a.jpg", "photos/b.jpg", "--region", "eyes", "--out", "best.png")[0] == 0
     assert cli("blend", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "0.5", "--out", "both.png")[0] == 0
     assert cli("strip", "ana", "--set", "yaw=-20,smile=1", "--set", "yaw=20", "--out", "strip.png")[0] == 0

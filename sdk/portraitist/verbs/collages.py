@@ -13,13 +13,13 @@ from ..photos import PhotoLike, read, read_bytes, stored
 from ..picture import Picture
 from ..requests import (
     Blend,
+    Blended,
     Direction,
     Extend,
     Face,
     Region,
     Strict,
     Strip,
-    StyledRegion,
     Transfer,
     Variations,
 )
@@ -29,7 +29,7 @@ from ..webhooks.wire import Webhook
 from .base import Verbs, check_one_of
 
 REGIONS: tuple[str, ...] = get_args(Region)
-MASKS: tuple[str, ...] = (*get_args(Direction), *get_args(StyledRegion))  # of a blend
+MASKS: tuple[str, ...] = (*get_args(Direction), *get_args(Blended))  # of a blend
 MOST = 256  # portraits of one strip
 
 
@@ -132,8 +132,8 @@ class Collages(Verbs):
         photo: PhotoLike,
         other: PhotoLike,  # another photo of the person, say of another year
         *,
-        # left-right, right-left, top-bottom, bottom-top: where the other begins; head, face, hair, eyes, smile, nose, background: what is
-        # the other's; a number: so much of it everywhere
+        # left-right, right-left, top-bottom, bottom-top: where the other begins; smile, eyes, nose, background: what is the other's; a
+        # number: so much of it everywhere
         mask: str | float = "left-right",
         face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         other_face: Face = None,  # ... and in `other`

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from portraitist.requests import Blend, Direction, Face, Photo, StyledRegion
+from portraitist.requests import Blend, Blended, Direction, Face, Photo
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..collage.interpolation import Mask
@@ -37,7 +37,7 @@ def run(request: Blend, context: Context) -> Pictures:
         mask = request.mask
         if isinstance(mask, (int, float)):
             return lambda size: torch.full((1, 1, *size), float(mask))
-        return of_image(region(images, mask)) if mask in get_args(StyledRegion) else ramp(cast(Direction, mask))
+        return of_image(region(images, mask)) if mask in get_args(Blended) else ramp(cast(Direction, mask))
 
     both = met(person, photo, other, mask_of, positions=None, exact=False)
     share = both.share[..., None]
