@@ -131,7 +131,7 @@ add(Operation(Retouch, Pictures, _WORKERS + "retouch", "retouch", photos=("photo
 add(Operation(Transfer, Pictures, _WORKERS + "transfer", "transfer", photos=("photo", "like")))
 add(Operation(Blend, Pictures, _WORKERS + "blend", "blend", photos=("photo", "other")))
 add(Operation(Extend, Pictures, _WORKERS + "extend", "extend", photos=("photo",)))
-add(Operation(Restyle, Pictures, _WORKERS + "restyle", "restyle", photos=("photo",)))
+add(Operation(Restyle, Pictures, _WORKERS + "restyle", "restyle", photos=("photo", "like")))
 add(Operation(Variations, Pictures, _WORKERS + "variations", "vary", photos=("photo",)))
 add(Operation(Strip, Pictures, _WORKERS + "strip", "strip"))
 add(Operation(Compose, Pictures, _WORKERS + "compose", "edit part by part", photos=("photo", "like"), anybody=True))

@@ -24,6 +24,7 @@ from .verbs.drags import Drags
 from .verbs.edits import Edits
 from .verbs.portraits import Portraits
 from .verbs.restorations import Restorations
+from .verbs.styles import Restyling
 from .webhooks.wire import Webhook
 
 
@@ -38,7 +39,7 @@ class Photos(list[PhotoVerdict]):
         )  # fmt: skip
 
 
-class Persona(Portraits, Edits, Drags, Restorations, Collages, Opening):
+class Persona(Portraits, Edits, Drags, Restorations, Collages, Restyling, Opening):
     """Every verb waits by default and returns the picture; with `wait=False` it returns a Job at once."""
 
     def __repr__(self) -> str:

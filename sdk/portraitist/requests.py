@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from .attributes import DEFAULT_ATTRIBUTES
 from .consent import Consent
@@ -40,6 +40,7 @@ DragMethod = Literal["auto", "draggan", "freedrag", "transformer"]
 # Parts that can be taken from another photo, and ways in which two photos go over into each other.
 Region = Literal["smile", "eyes", "nose"]
 StyledRegion = Literal["head", "face", "hair", "eyes", "smile", "nose", "background"]
+Blended = Literal["smile", "eyes", "nose", "background"]
 Direction = Literal["left-right", "right-left", "top-bottom", "bottom-top"]
 
 # What stands behind the person of a new portrait: a plain backdrop in the generator's colours, or all that the generator drew.
@@ -52,7 +53,7 @@ MOST_PATCHES = 16
 MOST_FRAMES = 48  # pictures of the way to one
 
 # A place in a face of the photo, (x, y) in px of the upright photo; None: the face that is most like the person.
-Face = tuple[float, float] | None
+Face = tuple[FiniteFloat, FiniteFloat] | None
 
 # Pixels of a side of an extended photo.
 ExtendedSide = Annotated[int, Field(ge=1, le=16_384)]
@@ -287,7 +288,8 @@ class Blend(Request):
     persona_id: str
     photo: Photo
     other: Photo
-    mask: Direction | float = "left-right"  # where the other begins; a number: so much of it everywhere
+    # where the other begins, or the part that is the other's; a number: so much of it everywhere
+    mask: Direction | Blended | float = "left-right"
     face: Face = None
     other_face: Face = None  # in `other`
     seed: int = 0
@@ -357,6 +359,7 @@ class Restyle(Request):
     region: StyledRegion | None = (
         None  # the rest of the photo stays, bit for bit; None: the aligned face, background included
     )
+    like: Photo | None = None  # a picture in the style, or of anybody, whose colours it takes
     preset: Literal["fast", "best"] = "fast"  # best: the generator is tuned to the photo first
     face: Face = None
     seed: int = 0

@@ -335,6 +335,7 @@ def test_points_parts_and_two_photos(api, ana):
         assert refused.status_code in (400, 422), refused.text
     other = ("other", ("other.png", png("red")))
     assert make("blend", [photo, other], mask=0.5)["status"] == "succeeded"
+    assert make("blend", [photo, other], mask="background")["status"] == "succeeded"
     assert make("transfer", [photo, ("like", other[1])], region="eyes")["status"] == "succeeded"
     painted, mask = Image.new("L", (8, 8)), io.BytesIO()
     painted.paste(255, (2, 2, 5, 5))
@@ -356,6 +357,7 @@ def test_points_parts_and_two_photos(api, ana):
     assert len(moving["result"]["pictures"]) == 5
     assert make("extend", [photo], size=[30, 20], face=[4, 4])["status"] == "succeeded"
     assert make("restyle", [photo], style="toon", strength=0.5, region="hair")["status"] == "succeeded"
+    assert make("restyle", [photo, ("like", other[1])], style="toon")["status"] == "succeeded"
     strip = api.post(
         "/v1/personas/ana/strip", json={"values": [{"yaw": -5}, {"yaw": 5}]}, headers={"Prefer": "wait=20"}
     )

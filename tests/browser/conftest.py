@@ -115,6 +115,17 @@ def area(page, name):
     return page
 
 
+def stroke(page, *places):
+    """Paint along places, as shares of the canvas."""
+    box = page.locator(".paint canvas:visible").bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for place in at[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+
+
 def without(page, operation):
     """Open the page of a server that has not that operation."""
 

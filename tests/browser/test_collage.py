@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from .conftest import EXAMPLES, area, drop, picture, saved, until, without
+from .conftest import EXAMPLES, area, drop, picture, saved, stroke, until, without
 
 NEW, OTHER = EXAMPLES / "new.jpg", EXAMPLES / "photos" / "photo-03.jpg"
 
@@ -27,6 +27,32 @@ def test_the_best_take_of_two(page):
     assert now.shape == then.shape and 0.001 < (np.abs(now - then).max(2) > 0).mean() < 0.2
     page.keyboard.press("Control+z")
     page.get_by_role("img", name=OTHER.name).wait_for()
+
+
+def test_what_is_painted_comes_from_the_other_photo(visit):
+    visitor = visit()
+    page = opened(visitor.page)
+    page.get_by_role("button", name="painted").click()
+    make = page.get_by_role("button", name="Make it")
+    assert make.is_disabled()  # nothing is painted yet
+    stroke(page, (0.4, 0.68), (0.55, 0.68))
+    for size in ("phone", "desktop"):
+        visitor.resize(size)
+        visitor.shot(f"collage-painted-{size}")
+    make.click()
+    picture(page, where=".compare:visible img[alt=after]")
+    now, then = (
+        np.asarray(Image.open(f).convert("RGB")).astype(int)
+        for f in (saved(page, lambda: page.keyboard.press("s")), NEW)
+    )
+    rows, columns = (np.abs(now - then).max(2) > 0).nonzero()
+    height, width = then.shape[:2]
+    brush = 0.08 * width / 2 + 2
+    assert len(rows) > 200 and 0.68 * height - brush < rows.min() < rows.max() < 0.68 * height + brush
+    assert 0.4 * width - brush < columns.min() < columns.max() < 0.55 * width + brush
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Clear").click()
+    assert make.is_disabled()
 
 
 def test_a_blend_and_what_goes_without_photos(page):

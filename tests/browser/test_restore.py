@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from .conftest import EXAMPLES, area, drop, picture, saved, until
+from .conftest import EXAMPLES, area, drop, picture, saved, stroke, until
 
 RESULT = ".compare:visible img[alt=after]"
 HOLE = EXAMPLES / "damaged" / "hole.jpg"
@@ -23,17 +23,6 @@ def painted(page):
                   const pen = seen.getContext('2d', { willReadFrequently: true }); pen.drawImage(c, 0, 0);
                   return pen.getImageData(0, 0, c.width, c.height).data.filter((alpha, i) => i % 4 === 3 && alpha > 99).length }"""
     )
-
-
-def stroke(page, *places):
-    """Paint along places, as shares of the canvas."""
-    box = page.locator(".paint canvas:visible").bounding_box()
-    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
-    page.mouse.move(*at[0])
-    page.mouse.down()
-    for place in at[1:]:
-        page.mouse.move(*place, steps=4)
-    page.mouse.up()
 
 
 def test_a_hole_is_painted_and_filled(page):

@@ -5,9 +5,8 @@ import json
 import numpy as np
 from PIL import Image
 
-from .conftest import EXAMPLES, area, drop, picture, saved, slide, until, without
+from .conftest import EXAMPLES, area, drop, picture, saved, slide, stroke, until, without
 from .test_everywhere import faults, tab_to
-from .test_restore import stroke
 
 NEW = EXAMPLES / "new.jpg"
 RESULT = ".compare:visible img[alt=after]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import io
 import json
@@ -61,6 +62,19 @@ def test_valid_and_found(portrait, tmp_path):
     assert (told.state, told.made, told.trust) == ("valid", "created", "test")
     assert told.tool == f"portraitist {portraitist.__version__}" and told.signer.startswith(certificate.TEST_ISSUER)
     assert np.array_equal(np.asarray(Image.open(path)), portrait.pixels)
+
+
+@pytest.mark.parametrize("photo", [b"the photo", None])
+def test_photos_that_something_was_taken_from(portrait, photo):
+    data = signed_png(portrait, Origin("restyle", photo, (b"one", b"two")))
+    assert verify(data).credentials.state == "valid"
+    told = json.loads(c2pa.Reader("image/png", io.BytesIO(data)).json())
+    manifest = told["manifests"][told["active_manifest"]]
+    files = {one["instance_id"]: one["relationship"] for one in manifest["ingredients"]}
+    wanted = {b"one": "componentOf", b"two": "componentOf"} | ({} if photo is None else {photo: "parentOf"})
+    assert files == {f"sha256:{hashlib.sha256(file).hexdigest()}": kind for file, kind in wanted.items()}
+    [actions] = [a["data"]["actions"] for a in manifest["assertions"] if a["label"].startswith("c2pa.actions")]
+    assert [action["action"] for action in actions].count("c2pa.placed") == 2
 
 
 @pytest.mark.parametrize("where", [0.3, 0.6, 0.9])

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from portraitist import By
-from portraitist.errors import Conflict, InvalidRequest, NotFound, OutOfRange, UnknownAttribute
+from portraitist.errors import Conflict, InvalidImage, InvalidRequest, NotFound, OutOfRange, UnknownAttribute
 from portraitist.testing import fake_studio
 
 
@@ -21,9 +21,9 @@ def ana(studio):
 
 
 def png(size=(40, 30), *, white=True):
-    """A black picture, with a white box: as a mask it marks that."""
-    picture = Image.new("L", size)
-    picture.paste(255 if white else 0, (2, 2, 8, 8))
+    """A black picture, with a white box: as a mask it marks that. white: None for a picture that is all white, False for none."""
+    picture = Image.new("L", size, 255 if white is None else 0)
+    picture.paste(0 if white is False else 255, (2, 2, 8, 8))
     file = io.BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
@@ -52,6 +52,7 @@ def test_what_is_asked_for(studio, ana):
     assert [patch["by"] for patch in asked(studio)["patches"]] == [[0, -1], [2, 0]]
     assert ana.blend(b"photo", b"other", mask=0.25).image.size and asked(studio)["mask"] == 0.25
     assert ana.blend(b"photo", b"other").image.size and asked(studio)["mask"] == "left-right"
+    assert ana.blend(b"photo", b"other", mask="background").image.size and asked(studio)["mask"] == "background"
     assert ana.strip([{"yaw": -10}, {}, {"yaw": 10}], vertical=True).image.size
     assert asked(studio)["values"] == [{"yaw": -10}, {}, {"yaw": 10}] and asked(studio)["vertical"]
     assert ana.extend(b"photo", (300, 200)).image.size and asked(studio)["size"] == [300, 200]
@@ -60,7 +61,11 @@ def test_what_is_asked_for(studio, ana):
     assert ana.restyle(b"photo", style="clay", strength=0.5, region="hair").image.size
     request = asked(studio)
     assert (request["style"], request["strength"], request["region"]) == ("clay", 0.5, "hair")
+    assert request["like"] is None
     assert ana.restyle(style="toon", seed=3).image.size and asked(studio)["photo"] is None
+    assert ana.restyle(b"photo", style="toon", like=b"drawing").image.size
+    request = asked(studio)
+    assert studio._backend.sealed(ana.id).get(request["like"]["blob"]) == b"drawing" != request["photo"]["blob"]
 
 
 @pytest.mark.parametrize(
@@ -88,8 +93,18 @@ def test_what_is_asked_for(studio, ana):
         (lambda ana: ana.variations(b"1", patches=[((1, 2, 3, 4), (1, float("nan")))]), InvalidRequest, "finite"),
         (lambda ana: ana.variations(b"1", patches=[((1, 2, 3, 4), (1, 1))] * 17), InvalidRequest, "at most 16"),
         (lambda ana: ana.blend(b"1", b"2", mask="inside-out"), InvalidRequest, "left-right"),
+        (lambda ana: ana.blend(b"1", b"2", mask="hair"), InvalidRequest, "background"),
         (lambda ana: ana.blend(b"1", b"2", mask=float("nan")), InvalidRequest, "mask"),
+        (
+            lambda ana: ana.transfer(png(), b"2", mask=png(white=None)),
+            InvalidRequest,
+            "nothing of the photo would stay",
+        ),
+        (lambda ana: ana.transfer(png(), b"2", mask="no.png"), InvalidImage, "no.png"),
+        (lambda ana: ana.transfer(b"1", b"2", face=(float("nan"), 1)), InvalidRequest, "face"),
         (lambda ana: ana.extend(b"1", (100_000, 100)), InvalidRequest, "16384"),
+        (lambda ana: ana.extend(b"1", (100_000, 100_000)), InvalidRequest, "16384"),
+        (lambda ana: ana.extend(b"1", (float("nan"), 100)), InvalidRequest, "size"),
         (lambda ana: ana.extend(b"1", (16_000, 16_000)), InvalidRequest, "40 million"),
         (lambda ana: ana.extend(b"1", (0, 10)), InvalidRequest, "size"),
         (lambda ana: ana.restyle(b"1", style="toon", strength=1.5), InvalidRequest, "strength"),
@@ -111,6 +126,8 @@ def test_what_is_refused(studio, ana, call, error, said):
 
 def test_on_the_command_line(cli, tmp_path):
     cli("create", "ana", "photos")
+    assert cli("blend", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "background", "--out", "behind.png")[0] == 0
+    assert asked(cli.studio)["mask"] == "background"
     assert cli("transfer", "ana", "photos/a.jpg", "photos/b.jpg", "--region", "eyes", "--out", "best.png")[0] == 0
     assert cli("blend", "ana", "photos/a.jpg", "photos/b.jpg", "--mask", "0.5", "--out", "both.png")[0] == 0
     assert cli("strip", "ana", "--set", "yaw=-20,smile=1", "--set", "yaw=20", "--out", "strip.png")[0] == 0
@@ -138,7 +155,9 @@ def test_wider_and_restyled_on_the_command_line(cli, tmp_path):
     assert asked(cli.studio)["face"] == [5, 6]
     assert cli("restyle", "ana", "photos/a.jpg", "--style", "clay", "--region", "hair", "--out", "clay.png")[0] == 0
     assert cli("restyle", "ana", "--style", "pencil", "--out", "drawn.png")[0] == 0
-    assert {"wide.png", "clay.png", "drawn.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert cli("restyle", "ana", "photos/a.jpg", "--like", "photos/b.jpg", "--out", "coloured.png")[0] == 0
+    assert asked(cli.studio)["like"]["blob"]
+    assert {"wide.png", "clay.png", "drawn.png", "coloured.png"} <= {path.name for path in tmp_path.iterdir()}
     code, _, told = cli("extend", "ana", "photos/a.jpg", "--size", "large")
     assert code == 2 and "1024,512" in told
 
@@ -147,6 +166,16 @@ def test_styles(studio, cli):
     assert [style.name for style in studio.styles.list()] == ["toon", "pencil", "clay"]
     assert "default" in studio.styles.get("toon").bases and "oil" not in studio.styles
     pictures = [b"%d" % n for n in range(6)]
+    asked_for = []
+
+    def many():
+        for number in range(10_000):
+            asked_for.append(number)
+            yield b"%d" % number
+
+    with pytest.raises(InvalidRequest, match="more than 500 pictures"):
+        studio.styles.learn("mine", many())
+    assert len(asked_for) == 501  # the others were not even read
     for call, error in (
         (lambda: studio.styles.learn("mine", pictures[:1]), InvalidRequest),
         (lambda: studio.styles.learn("mine", pictures * 100), InvalidRequest),

@@ -142,6 +142,15 @@ def test_a_blend_begins_and_ends_with_one_photo(world):
     assert np.abs(both - alone)[right].mean() > np.abs(both - other)[right].mean()
 
 
+def test_a_blend_by_a_part_of_the_face(world):
+    """Where the mouths are it is the other photo, and the hair is the first one's."""
+    request = {"persona_id": persona_id(1), "photo": photo(world, NEW), "other": photo(world, OTHER)}
+    alone, both, other = (made(world, Blend(**request, mask=mask))[1] for mask in (0.0, "smile", 1.0))
+    mouth, top = np.s_[165:200, 105:150], np.s_[:40]
+    assert np.abs(both - other)[mouth].mean() < 0.5 * np.abs(both - alone)[mouth].mean()
+    assert np.abs(both - alone)[top].mean() < 0.5 * np.abs(both - other)[top].mean()
+
+
 def test_a_strip(world):
     request = {"persona_id": persona_id(1), "values": [{"yaw": -10}, {}, {"yaw": 10}]}
     assert made(world, Strip(**request))[1].shape == (128, 3 * 128, 3)
@@ -183,6 +192,21 @@ def test_restyling_a_photo_and_a_region_of_it(world):
     changed = np.abs(within - original).max(2) > 0
     assert within.shape == original.shape and 0.001 < changed.mean() < 0.15 and picture.report.outside_change == 0
     assert Image.open(io.BytesIO(world.blob(picture.crop))).size == (128, 128)
+
+
+def test_colours_of_another_picture(world):
+    """Faces stay where they are; the mean colour goes towards the other picture's."""
+    ask = {"persona_id": persona_id(1), "style": "toon", "photo": photo(world, NEW)}
+    plain = made(world, Restyle(**ask))[1]
+    like = made(world, Restyle(persona_id=persona_id(1), style="toon", seed=4))[0]
+    taken = Photo(name="toon.png", blob=like.blob)
+    wanted = np.asarray(Image.open(io.BytesIO(world.blob(like.blob)))).astype(int)
+    coloured = made(world, Restyle(**ask, like=taken))[1]
+    middle = np.s_[60:220, 70:190]
+    before, after = (np.abs(one[middle].mean((0, 1)) - wanted[middle].mean((0, 1))).sum() for one in (plain, coloured))
+    assert after < 0.85 * before and np.abs(coloured - plain).mean() > 3
+    with pytest.raises(FaceNotFound, match="bad-no-face.jpg: no face was seen in it"):
+        made(world, Restyle(**ask, like=photo(world, NOBODY)))
 
 
 def test_restyling_a_new_portrait(world):

@@ -154,6 +154,19 @@ def test_strength(prior, styled, w, name):
     assert left == sorted(left, reverse=True) and max(steps) < 3 * sum(steps) / 4
 
 
+def test_colours_come_from_another_latent(prior, styled, w):
+    """Its own latent's change nothing. Another's change colours, and leave the mouth where it was."""
+    own, toon = prior.generator, styled["toon"]
+    plain = worn(own, toon, w[:4])
+    assert torch.equal(worn(own, toon, w[:4], colours=w[:4]).image, plain.image)
+    coloured = worn(own, toon, w[:4], colours=w[4:8])
+    whole = worn(own, toon, w[4:8])
+    colour = [one.image.mean((2, 3)) for one in (plain, coloured, whole)]
+    assert (colour[1] - colour[2]).abs().mean() < 0.5 * (colour[0] - colour[2]).abs().mean()
+    before, after, others = (load_mesh()(one.image.clamp(-1, 1)) for one in (plain, coloured, whole))
+    assert mouth_error(before, after).mean() < 0.05 < mouth_error(before, others).mean()
+
+
 @pytest.mark.parametrize(("name", "part"), [("toon", "hair"), ("clay", "eyes"), ("pencil", "background")])
 def test_outside_the_region_nothing_changes(prior, styled, w, name, part):
     made = worn(prior.generator, styled[name], w[:1], part=part)

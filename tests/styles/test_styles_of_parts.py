@@ -1,8 +1,10 @@
 """A style on a generator with parts: its local generators stay to the bit, its masks stay where they were, and it can be worn by halves."""
 
+import pytest
 import small_generator
 import torch
 
+from portraitist.errors import InvalidRequest
 from portraitist_workers.priors import library
 from portraitist_workers.styles.learning import Learning, Pairs, Schedule
 from portraitist_workers.styles.meaning import MASKS, Meaning
@@ -41,6 +43,8 @@ def test_worn_by_halves_and_in_a_region():
     changed = (eyes.image - own).abs().amax(1, keepdim=True)
     assert changed[eyes.where > 0.99].min() > 0.1 and changed[eyes.where == 0].max() == 0
     assert 0 < float(eyes.where.mean()) < 0.2
+    with pytest.raises(InvalidRequest, match="takes no colours"):
+        worn(generator, styled, w, colours=w)
 
 
 @torch.no_grad()

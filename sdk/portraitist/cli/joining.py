@@ -11,7 +11,8 @@ from ..errors import InvalidRequest
 from ..pulls import By
 from ..studio import connect
 from ..targets import Batch
-from ..verbs.collages import DIRECTIONS, REGIONS, STYLED
+from ..verbs.collages import MASKS, REGIONS
+from ..verbs.styles import STYLED
 from . import options
 from .ending import deliver, started
 from .options import AsJson, Face, Force, Home, NoWait, Out, Seed, Tenant
@@ -71,7 +72,7 @@ def blend(
     photo: First,
     other: Annotated[str, typer.Argument(help="Another photo of the person, say of another year.")],
     mask: Annotated[
-        str, typer.Option(help=f"{', '.join(DIRECTIONS)}, or a share from 0 to 1 of the other photo.")
+        str, typer.Option(help=f"{', '.join(MASKS)}, or a share from 0 to 1 of the other photo.")
     ] = "left-right",
     face: Face = None,
     other_face: Annotated[
@@ -88,7 +89,7 @@ def blend(
     """One face of two photos, going over into each other without a seam."""
     person = connect(home=home, tenant=tenant).personas.get(persona)
     paths = Places(out, f"{stem_of(photo)}-blended", force).before(ONE, no_wait)
-    share = mask if mask in DIRECTIONS else _share(mask)
+    share = mask if mask in MASKS else _share(mask)
     job = person.blend(
         options.photo(photo),
         options.photo(other),
@@ -197,6 +198,10 @@ def restyle(
     region: Annotated[
         str | None, typer.Option(help=f"Restyle this alone, and leave the photo: {', '.join(STYLED)}.")
     ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(help="A picture in that style, or of anybody, or its https address: its colours are taken."),
+    ] = None,
     preset: Annotated[str, typer.Option(help="fast, or best: the generator is tuned to the photo first.")] = "fast",
     face: Face = None,
     seed: Seed = 0,
@@ -216,6 +221,7 @@ def restyle(
         style=style,
         strength=strength,
         region=region,
+        like=None if like is None else options.photo(like),
         preset=preset,
         face=options.place(face),
         seed=seed,
@@ -261,7 +267,7 @@ def _share(text: str) -> float:
         return float(text)
     except ValueError:
         raise InvalidRequest(
-            f"--mask {text[:40]!r}: expected {', '.join(DIRECTIONS)}, or a share from 0 to 1", param="--mask"
+            f"--mask {text[:40]!r}: expected {', '.join(MASKS)}, or a share from 0 to 1", param="--mask"
         ) from None
 
 

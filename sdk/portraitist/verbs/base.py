@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Backend
@@ -55,3 +56,8 @@ class Verbs:
             self._backend, submit(self._backend, request, uploads=uploads, shape=shape, webhook=webhook)
         )
         return job.wait() if wait else job
+
+
+def check_one_of(param: str, given: object, known: Sequence[str]) -> None:
+    if given not in known:
+        raise InvalidRequest(f"{param}={given!r}: expected one of {', '.join(known)}", param=param)

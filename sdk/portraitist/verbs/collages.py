@@ -1,4 +1,4 @@
-"""What a persona makes of two photos, of one photo in several ways, of several portraits at once, or in another style."""
+"""What a persona makes of two photos, of one photo in several ways, or of several portraits at once."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from ..photos import PhotoLike, read, read_bytes, stored
 from ..picture import Picture
 from ..requests import (
     Blend,
+    Blended,
     Direction,
     Extend,
     Face,
     Region,
-    Restyle,
     Strict,
     Strip,
-    StyledRegion,
     Transfer,
     Variations,
 )
 from ..submission import Uploads, build
 from ..targets import expanded
 from ..webhooks.wire import Webhook
-from .base import Verbs
+from .base import Verbs, check_one_of
 
 REGIONS: tuple[str, ...] = get_args(Region)
-STYLED: tuple[str, ...] = get_args(StyledRegion)
-DIRECTIONS: tuple[str, ...] = get_args(Direction)
+MASKS: tuple[str, ...] = (*get_args(Direction), *get_args(Blended))  # of a blend
 MOST = 256  # portraits of one strip
 
 
@@ -86,7 +84,7 @@ class Collages(Verbs):
         Raises InvalidRequest for an unknown region and for a mask that cannot be meant, FaceNotFound when either photo does not show this
         person."""
         if region is not None:
-            _known("region", region, REGIONS)
+            check_one_of("region", region, REGIONS)
             if mask is not None:
                 raise InvalidRequest("region and mask both say what is taken; give one of them", param="mask")
         name, source = read(photo)
@@ -134,8 +132,9 @@ class Collages(Verbs):
         photo: PhotoLike,
         other: PhotoLike,  # another photo of the person, say of another year
         *,
-        mask: str
-        | float = "left-right",  # or right-left, top-bottom, bottom-top; a number: so much of the other everywhere
+        # left-right, right-left, top-bottom, bottom-top: where the other begins; smile, eyes, nose, background: what is the other's; a
+        # number: so much of it everywhere
+        mask: str | float = "left-right",
         face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
         other_face: Face = None,  # ... and in `other`
         seed: int = 0,
@@ -146,11 +145,9 @@ class Collages(Verbs):
 
         Raises InvalidRequest for an unknown mask, FaceNotFound when either photo does not show this person."""
         if isinstance(mask, str):
-            _known("mask", mask, DIRECTIONS)
+            check_one_of("mask", mask, MASKS)
         elif not 0 <= mask <= 1:
-            raise InvalidRequest(
-                f"mask={mask!r}: expected a share from 0 to 1, or {', '.join(DIRECTIONS)}", param="mask"
-            )
+            raise InvalidRequest(f"mask={mask!r}: expected a share from 0 to 1, or {', '.join(MASKS)}", param="mask")
         uploads = Uploads(self._backend, self.id)
         request = build(
             Blend, persona_id=self.id, photo=stored(uploads, *read(photo)), other=stored(uploads, *read(other)), mask=mask,
@@ -305,66 +302,3 @@ class Collages(Verbs):
             Extend, persona_id=self.id, photo=stored(uploads, *read(photo)), size=size, face=face, seed=seed
         )
         return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
-
-    @overload
-    def restyle(
-        self,
-        photo: PhotoLike | None = None,
-        *,
-        style: str,
-        strength: float = 1.0,
-        region: str | None = None,
-        preset: str = "fast",
-        face: Face = None,
-        seed: int = 0,
-        webhook: Webhook | None = None,
-        wait: Literal[True] = True,
-    ) -> Picture: ...
-    @overload
-    def restyle(
-        self,
-        photo: PhotoLike | None = None,
-        *,
-        style: str,
-        strength: float = 1.0,
-        region: str | None = None,
-        preset: str = "fast",
-        face: Face = None,
-        seed: int = 0,
-        webhook: Webhook | None = None,
-        wait: Literal[False],
-    ) -> Job[Picture]: ...
-    def restyle(
-        self,
-        photo: PhotoLike | None = None,  # None: a new portrait, the one of `seed`
-        *,
-        style: str,  # toon, pencil, clay, or one of `studio.styles`
-        strength: float = 1.0,  # 0 to 1
-        region: str | None = None,  # head, face, hair, eyes, smile, nose or background; None: the whole aligned face
-        preset: str = "fast",  # "best": the generator is tuned to the photo first, which takes seconds
-        face: Face = None,  # (x, y) in the face that is meant, whoever it is; None: the one most like the person
-        seed: int = 0,
-        webhook: Webhook | None = None,
-        wait: bool = True,
-    ) -> Any:
-        """The person in a style: a square picture of the face or, with `region`, the photo with that region restyled and all else as it
-        was, bit for bit.
-
-        Raises InvalidRequest for an unknown region or a style of another prior, NotFound for a style that there is not, FaceNotFound when
-        the photo does not show this person."""
-        if region is not None:
-            _known("region", region, STYLED)
-            if photo is None:
-                raise InvalidRequest("a region is of a photo; give one, or leave region out", param="region")
-        uploads = Uploads(self._backend, self.id)
-        given = None if photo is None else stored(uploads, *read(photo))
-        request = build(
-            Restyle, persona_id=self.id, photo=given, style=style, strength=strength, region=region, preset=preset,
-            face=face, seed=seed,
-        )  # fmt: skip
-        return self._submit(request, uploads, {"kind": "one"}, wait, webhook)
-
-
-def _known(param: str, given: object, known: Sequence[str]) -> None:
-    if given not in known:
-        raise InvalidRequest(f"{param}={given!r}: expected one of {', '.join(known)}", param=param)

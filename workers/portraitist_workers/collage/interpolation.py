@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -54,8 +53,7 @@ def interpolate(
         size = _map(state, at).shape[2:]
         if (a := weights(before.position, (size[0], size[1]))) is not None:
             others = [source.step(before) for source in sources[1:]]
-            parts = [a[:, k : k + 1].to(_map(one, at)) * _map(one, at) for k, one in enumerate([state, *others])]
-            state = _with(state, at, functools.reduce(torch.add, parts))
+            state = _with(state, at, _mixed([_map(one, at) for one in (state, *others)], a))
         if within is not None:
             alone = first.step(alone)
             inside = (
@@ -72,9 +70,16 @@ def _begun(sources: Sequence[Source], weights: Weights) -> State:
     a = weights(0, (height, width))
     if a is None or all(source.synthesis is sources[0].synthesis for source in sources):
         return start
-    return replace(
-        start, x=functools.reduce(torch.add, [a[:, k : k + 1].to(start.x) * s.start().x for k, s in enumerate(sources)])
-    )
+    return replace(start, x=_mixed([source.start().x for source in sources], a))
+
+
+def _mixed(maps: Sequence[Tensor], a: Tensor) -> Tensor:
+    """sum_k a_k f_k, each product added as it is made."""
+    a = a.to(maps[0])
+    mixed = a[:, :1] * maps[0]
+    for k, one in enumerate(maps[1:], 1):
+        mixed = torch.addcmul(mixed, a[:, k : k + 1], one)
+    return mixed
 
 
 def picture(state: State) -> Tensor:

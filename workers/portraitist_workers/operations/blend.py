@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import cast, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from portraitist.requests import Blend, Face, Photo
+from portraitist.requests import Blend, Blended, Direction, Face, Photo
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..collage.interpolation import Mask
 from ..collage.meeting import met
-from ..collage.weights import ramp
+from ..collage.regions import region
+from ..collage.weights import of_image, ramp
 from ..editing.opening import OpenedPhoto, opened
 from ..faces.image_io import at_side, to_tensor
 from ..persona.warm import PERSONAS, WarmPersona
@@ -29,13 +31,13 @@ def run(request: Blend, context: Context) -> Pictures:
     record = context.persona(request.persona_id)
     person = PERSONAS.load(record, context.blob, context.priors)
     faces = request.face, request.other_face
-    photo, other, file = open_both(request.photo, request.other, faces, person, request.seed, context)
+    photo, other, files = open_both(request.photo, request.other, faces, person, request.seed, context)
 
     def mask_of(images: Tensor) -> Mask:
-        if isinstance(request.mask, str):
-            return ramp(request.mask)
-        share = float(request.mask)
-        return lambda size: torch.full((1, 1, *size), share)
+        mask = request.mask
+        if isinstance(mask, (int, float)):
+            return lambda size: torch.full((1, 1, *size), float(mask))
+        return of_image(region(images, mask)) if mask in get_args(Blended) else ramp(cast(Direction, mask))
 
     both = met(person, photo, other, mask_of, positions=None, exact=False)
     share = both.share[..., None]
@@ -48,14 +50,14 @@ def run(request: Blend, context: Context) -> Pictures:
     report = person.judge.reports(image, measured, requested=[{}], targets=[{}], seed=request.seed)[0]
     report.warnings += photo.subject.stranger + other.subject.stranger
     report.mark, report.seconds = marked.score, round(time.monotonic() - begun, 3)
-    blob = context.put_picture(marked, Origin("blend", file))
+    blob = context.put_picture(marked, Origin("blend", files[0], (files[1],)))
     return Pictures(pictures=[PictureResult(blob=blob, report=report)], seconds=report.seconds)
 
 
 def open_both(
     photo: Photo, other: Photo, faces: tuple[Face, Face], person: WarmPersona, seed: int, context: Context
-) -> tuple[OpenedPhoto, OpenedPhoto, bytes]:
-    """Both photos, opened, and the first one's file. `faces`: a place in the face that is meant, of each. Raises InvalidImage,
+) -> tuple[OpenedPhoto, OpenedPhoto, list[bytes]]:
+    """Both photos, opened, and their files. `faces`: a place in the face that is meant, of each. Raises InvalidImage,
     FaceNotFound, InvalidRequest."""
 
     files = [context.blob(one.blob) for one in (photo, other)]
@@ -65,4 +67,4 @@ def open_both(
         found.append(
             opened(person, file, one.name, None, space="w_plus", seed=seed, on_stage=losses(context), face=face)
         )
-    return found[0], found[1], files[0]
+    return found[0], found[1], files

@@ -72,7 +72,9 @@ def run(request: Compose, context: Context) -> Pictures:
     numbers = None if whole else concerned(generator.config, changed)
     with torch.no_grad():
         before = generator.make(start)
-    origin = Origin("synthesize") if request.photo is None else Origin("edit", context.blob(request.photo.blob))
+    file = None if request.photo is None else context.blob(request.photo.blob)
+    taken = tuple(context.blob(one.blob) for one in request.like)
+    origin = Origin("synthesize" if file is None else "edit", file, taken)
     results = []
     for number, stop in enumerate(stops):
         context.on_step(Progress(stage="compose", step=number, steps=len(stops)))

@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from portraitist.errors import InvalidRequest
+from portraitist.errors import FaceNotFound, InvalidRequest
 from portraitist.requests import Photo, Restyle
 from portraitist.results import PictureReport, PictureResult, Pictures, Progress
 from portraitist.styles.library import weights_of
@@ -16,17 +18,20 @@ from ..collage.meeting import in_tone_of
 from ..detail.fields import SIDE, resized
 from ..editing.delivery import delivered
 from ..editing.opening import OpenedPhoto, opened
+from ..faces import image_io
 from ..faces.align import crop, resample
 from ..faces.edited import EditedFace
 from ..faces.image_io import at_side, to_tensor, to_uint8
 from ..persona.presets import PRESETS
 from ..persona.warm import PERSONAS, WarmPersona
+from ..priors.library import Prior
 from ..provenance.marking import mark_portrait
 from ..provenance.origin import MarkedImage, Origin
 from ..styles.delta import put_on
 from ..styles.worn import Worn, worn
 from .context import Context
 from .progress import losses
+from .style import aligned
 from .synthesize import draw
 
 _ON_SKIN = ("eyes", "smile", "nose")  # regions whose tone meets the photo's around them
@@ -40,7 +45,8 @@ class _Made:
 
 
 def run(request: Restyle, context: Context) -> Pictures:
-    """Raises InvalidImage, FaceNotFound, NotFound (no such style), InvalidRequest (a style of another prior, a region without a photo)."""
+    """Raises InvalidImage, FaceNotFound, NotFound (no such style), InvalidRequest (a style of another prior, a region without a photo,
+    colours for a generator that takes none)."""
     begun = time.monotonic()
     if request.region is not None and request.photo is None:
         raise InvalidRequest("a region is of a photo; give one, or leave the region out", param="region")
@@ -49,15 +55,24 @@ def run(request: Restyle, context: Context) -> Pictures:
     prior = person.model.prior
     style = weights_of(context.styles, request.style, prior.name, prior.sha256)
     context.on_step(Progress(stage="restyle", step=0, steps=1))
+    others = () if request.like is None else (context.blob(request.like.blob),)
 
     if request.photo is None:
-        origin = Origin("restyle")
+        origin = Origin("restyle", None, others)
         w, own = draw(person.model, 1, request.seed, shared=False), person.model.generator
     else:
         file = context.blob(request.photo.blob)
-        origin, photo = Origin("restyle", file), _opened(request.photo, file, request, person, record.preset, context)
+        origin = Origin("restyle", file, others)
+        photo = _opened(request.photo, file, request, person, record.preset, context)
         w, own = photo.w, photo.generator
-    both = worn(own, put_on(style, own, prior.generator), w, strength=request.strength, part=request.region)
+    both = worn(
+        own,
+        put_on(style, own, prior.generator),
+        w,
+        strength=request.strength,
+        part=request.region,
+        colours=None if request.like is None else _seen(request.like, prior, context),
+    )
     if request.region is None:
         made = _portrait(both, person, request.seed)
         made.report.warnings += photo.subject.stranger if request.photo else []
@@ -76,6 +91,17 @@ def _opened(
     return opened(
         person, file, photo.name, tuned, space="w_plus", seed=request.seed, on_stage=losses(context), face=request.face
     )
+
+
+@torch.no_grad()
+def _seen(like: Photo, prior: Prior, context: Context) -> Tensor:
+    """[1, D]: where the encoder sees the face of a picture, drawn or not. Raises InvalidImage, FaceNotFound."""
+    face = aligned(image_io.decode(context.blob(like.blob), like.name), prior.resolution)
+    if isinstance(face, str):
+        raise FaceNotFound(
+            f"{like.name}: {face}; give a picture of one face, from the front or half turned", param="like"
+        )
+    return prior.encoder(to_tensor(face[None]).to(prior.w_std))
 
 
 def _portrait(both: Worn, person: WarmPersona, seed: int) -> _Made:

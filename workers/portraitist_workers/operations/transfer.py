@@ -33,7 +33,7 @@ def run(request: Transfer, context: Context) -> Pictures:
     record = context.persona(request.persona_id)
     person = PERSONAS.load(record, context.blob, context.priors)
     faces = request.face, request.like_face
-    photo, like, file = open_both(request.photo, request.like, faces, person, request.seed, context)
+    photo, like, files = open_both(request.photo, request.like, faces, person, request.seed, context)
 
     subject, own = photo.subject, None
     if request.mask is not None:
@@ -69,6 +69,6 @@ def run(request: Transfer, context: Context) -> Pictures:
     )[0]
     made.report.warnings += like.subject.stranger
     made.report.seconds = round(time.monotonic() - begun, 3)
-    origin = Origin("transfer", file)
+    origin = Origin("transfer", files[0], (files[1],))
     blob, aligned = context.put_picture(made.picture, origin), context.put_picture(made.crop, origin)
     return Pictures(pictures=[PictureResult(blob=blob, crop=aligned, report=made.report)], seconds=made.report.seconds)

@@ -19,7 +19,9 @@ class MarkedImage:
 
 @dataclass(frozen=True)
 class Origin:
-    """How a picture came to be. `photo`: the file that it is an edit of; None: nothing but generated."""
+    """How a picture came to be. `photo`: the file that it is an edit of; None: nothing but generated. `others`: files that something was
+    taken from."""
 
     verb: str  # the operation's name
     photo: bytes | None = None
+    others: tuple[bytes, ...] = ()

@@ -1,7 +1,7 @@
 """Signed metadata (C2PA) for marked pictures: that they were generated, by what, and that nothing was changed since.
 
-A manifest names no person, persona or job. Of an edited photo it holds the SHA-256, so that whoever has the photo can see that
-this picture was made from it, and nobody else learns anything.
+A manifest names no person, persona or job. Of an edited photo it holds the SHA-256, and of those that something was taken from. So
+whoever has the photo can see that this picture was made from it, and nobody else learns anything.
 """
 
 from __future__ import annotations
@@ -35,25 +35,30 @@ def _manifest(origin: Origin) -> dict:
     agent = {"name": "portraitist", "version": portraitist.__version__}
     act = {"softwareAgent": agent, "when": datetime.now(UTC).isoformat(timespec="seconds"), "description": origin.verb}
     marked = {"action": "c2pa.watermarked.unbound", "softwareAgent": agent}
+    others = [_ingredient(f"other-{number}", "componentOf", file) for number, file in enumerate(origin.others, 1)]
+    placed = [{"action": "c2pa.placed", "parameters": {"ingredientIds": [other["label"]]}} for other in others]
     if origin.photo is None:
         kind = "compositeWithTrainedAlgorithmicMedia" if origin.verb == "create" else "trainedAlgorithmicMedia"
-        actions = [{"action": "c2pa.created", "digitalSourceType": _SOURCE + kind, **act}, marked]
-        return _of(agent, actions, [])
-    digest = hashlib.sha256(origin.photo).hexdigest()
-    # Told, not read from the file: its own metadata may hold names, or be made to do harm.
-    photo = {
-        "title": "photo",
-        "format": "application/octet-stream",
-        "instance_id": f"sha256:{digest}",
-        "relationship": "parentOf",
-        "label": "photo",
-    }
+        actions = [{"action": "c2pa.created", "digitalSourceType": _SOURCE + kind, **act}, *placed, marked]
+        return _of(agent, actions, others)
     actions = [
         {"action": "c2pa.opened", "parameters": {"ingredientIds": ["photo"]}},
+        *placed,
         {"action": "c2pa.edited", "digitalSourceType": _SOURCE + "compositeWithTrainedAlgorithmicMedia", **act},
         marked,
     ]
-    return _of(agent, actions, [photo])
+    return _of(agent, actions, [_ingredient("photo", "parentOf", origin.photo), *others])
+
+
+def _ingredient(label: str, relationship: str, file: bytes) -> dict:
+    """Told, not read from the file: its own metadata may hold names, or be made to do harm."""
+    return {
+        "title": "photo",
+        "format": "application/octet-stream",
+        "instance_id": f"sha256:{hashlib.sha256(file).hexdigest()}",
+        "relationship": relationship,
+        "label": label,
+    }
 
 
 def _of(agent: dict, actions: list[dict], ingredients: list[dict]) -> dict:

@@ -3,13 +3,15 @@
     python -m portraitist_workers.styles.shipped toon --base default --out DIR
 
 The prior makes faces, `drawn/` draws each of them, and the prior's convolutions learn to make the drawing at once. Nothing from outside
-takes part, so the licence is the prior's. Seven to ten minutes of one processor core at 128 px.
+takes part, so the licence is the prior's. Seven to ten minutes of one processor core at 128 px. A run that was cut off goes on where it
+was, from DIR/BASE/NAME.unfinished.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -33,16 +35,30 @@ from .pairs import drawn
 PAIRS, STEPS = 1000, 1000
 
 
-def learnt(name: str, base: str, *, pairs: int = PAIRS, steps: int = STEPS, seed: int = 0) -> tuple[bytes, Generator]:
-    """The style's file, and its generator as the file gives it."""
+def learnt(
+    name: str, base: str, *, unfinished: Path, pairs: int = PAIRS, steps: int = STEPS, seed: int = 0
+) -> tuple[bytes, Generator]:
+    """The style's file, and its generator as the file gives it. unfinished: a file from which a run that was cut off goes on."""
     began, prior = time.process_time(), library.load(base)
     draw = importlib.import_module(f"{__package__}.drawn.{name}").draw
+    kept = torch.load(unfinished, weights_only=True) if unfinished.is_file() else None
     taught = drawn(prior.generator, draw, pairs, seed=seed, on_step=_said("pairs"))
     learning = Learning(
         prior.generator, taught, prior.w_std, Schedule(steps=steps), seed=seed, dtype=optimisation_dtype()
     )
+    if kept:
+        learning.load(kept["learning"])
+        began -= kept["seconds"]
     told = _said("steps")
-    styled = learning.run(lambda step, steps, loss: told(step, steps, f"loss {loss:.3f}"))
+
+    def on_step(step: int, steps: int, loss: float) -> None:
+        told(step, steps, f"loss {loss:.3f}")
+        if step % 50 == 0:
+            file = io.BytesIO()
+            torch.save({"learning": learning.state(), "seconds": time.process_time() - began}, file)
+            write_atomically(unfinished, file.getvalue())
+
+    styled = learning.run(on_step)
     error, share = Meaning.of(prior.generator, seed=seed + 1).measured(styled)
     record = StyleRecord(
         name=name,
@@ -82,9 +98,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    data, _ = learnt(asked.name, asked.base, pairs=asked.pairs, steps=asked.steps, seed=asked.seed)
     folder = asked.out / asked.base
     folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f"{asked.name}.unfinished"
+    data, _ = learnt(
+        asked.name, asked.base, unfinished=unfinished, pairs=asked.pairs, steps=asked.steps, seed=asked.seed
+    )
+    unfinished.unlink(missing_ok=True)
     write_atomically(folder / f"{asked.name}{SUFFIX}", data)
     (folder / f"{asked.name}{SUFFIX}").chmod(0o644)
 

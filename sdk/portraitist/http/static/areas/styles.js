@@ -9,8 +9,8 @@ import { Replay, namedIn } from "../recipes.js";
 
 const REGIONS = ["", "head", "face", "hair", "eyes", "smile", "nose", "background"];
 const LEAST = 5; // pictures to learn from
-/** @type {{photo: File | null, style: string, strength: number, region: string, tuned: boolean, seed: number, face: import("../faces.js").Named | null, made: any}} */
-const NOTHING = { photo: null, style: "toon", strength: 1, region: "", tuned: false, seed: 1, face: null, made: null };
+/** @type {{photo: File | null, style: string, strength: number, region: string, like: File | null, tuned: boolean, seed: number, face: import("../faces.js").Named | null, made: any}} */
+const NOTHING = { photo: null, style: "toon", strength: 1, region: "", like: null, tuned: false, seed: 1, face: null, made: null };
 
 /** @typedef {{name: string, bases: string[], record: any}} Style `record`: null for those that come with Portraitist */
 
@@ -45,13 +45,13 @@ export function Styles() {
   const go = (seed) =>
     attempt(async () => {
       const request = { style: style.name, strength: look.strength, seed, ...(region ? { region } : {}), ...(look.tuned && look.photo ? { preset: "best" } : {}), ...which.asked };
-      const job = await store.studio.submit(person.persona_id, "restyle", request, look.photo ? { photo: [look.photo] } : undefined);
+      const job = await store.studio.submit(person.persona_id, "restyle", request, { ...(look.photo ? { photo: [look.photo] } : {}), ...(look.like ? { like: [look.like] } : {}) });
       const made = remember(await followed(job, setRunning), { ...look, seed });
       commit((now) => ({ ...now, seed, made }));
     });
-  const replayed = (job, request, { photo }) => {
+  const replayed = (job, request, { photo, like: [like = null] }) => {
     const { style, strength, seed, region, preset } = request;
-    const next = { ...NOTHING, photo, style, strength, seed, region: region ?? "", tuned: preset === "best", face: namedIn(request, photo, request.face) };
+    const next = { ...NOTHING, photo, style, strength, seed, region: region ?? "", like, tuned: preset === "best", face: namedIn(request, photo, request.face) };
     commit({ ...next, made: remember(job, next) });
   };
   const another = () => style && !running && go(1 + Math.floor(Math.random() * 999_999));
@@ -69,6 +69,9 @@ export function Styles() {
       ${style?.record && html`<p class="hint">${t("style_about", { n: style.record.pictures, steps: style.record.steps })} ${style.record.warnings.join(" ")}</p>`}
       <label>${t("strength")}: ${Math.round(100 * look.strength)} %<input type="range" min="0" max="1" step="0.05" value=${look.strength} onInput=${(e) => show({ ...look, strength: Number(e.target.value) })} onChange=${() => change({ strength: look.strength })} /></label>
       ${which.row}
+      ${look.like
+        ? html`<p>${t("style_like_of", { name: look.like.name })} <button class="quiet small" onClick=${() => change({ like: null })}>${t("clear")}</button></p>`
+        : html`<${Drop} compact label=${t("style_like")} onFiles=${([one]) => change({ like: one })} />`}
       ${look.photo
         ? html`<label>${t("style_region")}<select value=${look.region} onChange=${(e) => change({ region: e.target.value })}>${REGIONS.map((one) => html`<option value=${one}>${one ? word(`region_${one}`, one) : t("style_whole")}</option>`)}</select></label>
           <label class="check"><input type="checkbox" checked=${look.tuned} onChange=${(e) => change({ tuned: e.target.checked })} /> ${t("style_tuned")}</label>`
