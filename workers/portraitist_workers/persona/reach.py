@@ -88,7 +88,13 @@ def _extended(
     wanted = torch.full_like(held, float("nan"))
     wanted[:, index] = values
     found = solve(
-        model.axes.move(start, change), wanted, held, model.response, lambda x: _seen(model, judge, x)[1], rounds=4, more=0
+        model.axes.move(start, change),
+        wanted,
+        held,
+        model.response,
+        lambda x: _seen(model, judge, x)[1],
+        rounds=4,
+        more=0,
     )
     images = render(model.generator, found.w, dtype=optimisation_dtype())
     likeness = likeness_of(images).view(len(probed), -1).mean(1).tolist()
