@@ -130,15 +130,15 @@ def test_a_shipped_style_belongs_to_its_prior_and_is_small(name, base):
     assert len(data) < 9_742_338 / 8
 
 
-def test_the_larger_prior_has_a_toon():
-    """Its mouths are where they were, as on the smaller one."""
+@pytest.mark.parametrize("name", [name for name in BUNDLED if "default-256" in bundled_bases(name)])
+def test_on_the_larger_prior_mouths_are_where_they_were(name):
     larger = library.load("default-256")
     z = torch.randn(4, larger.generator.config.z_dim, generator=torch.Generator().manual_seed(78))
-    toon = put_on(bundled("toon", "default-256"), larger.generator, larger.generator)
+    style = put_on(bundled(name, "default-256"), larger.generator, larger.generator)
     with torch.no_grad():
         w = larger.generator.mapping(z)
-        before, after = (load_mesh()(render(one, w).clamp(-1, 1)) for one in (larger.generator, toon))
-        others = load_mesh()(render(toon, w.roll(1, 0)).clamp(-1, 1))
+        before, after = (load_mesh()(render(one, w).clamp(-1, 1)) for one in (larger.generator, style))
+        others = load_mesh()(render(style, w.roll(1, 0)).clamp(-1, 1))
     assert (after.presence > 0.5).all()
     assert mouth_error(before, after).mean() < 0.04 < mouth_error(before, others).mean()
 
