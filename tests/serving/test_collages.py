@@ -37,7 +37,7 @@ def made(world, request):
 
 
 def transfer(world, **more):
-    return Transfer(persona_id=persona_id(1), photo=photo(world, NEW), like=photo(world, OTHER), **more)
+    return Transfer(persona_id=persona_id(1), photo=photo(world, NEW), **({"like": photo(world, OTHER)} | more))
 
 
 def test_outside_the_region_the_photo_stays(world):
@@ -49,6 +49,13 @@ def test_outside_the_region_the_photo_stays(world):
     assert pixels.shape == original.shape and face.size == (128, 128)
     assert 0.001 < changed.mean() < 0.15 and rows[-1] - rows[0] < columns[-1] - columns[0]  # a band about the eyes
     assert set(picture.report.attributes) >= {"eyes_open"} and picture.report.outside_change == 0
+
+
+def test_heads_that_look_elsewhere_are_told_of(world):
+    """5 degrees from each other, and 34."""
+    for name, told in (("photo-03.jpg", False), ("photo-05.jpg", True)):
+        picture, _ = made(world, transfer(world, like=photo(world, EXAMPLES / "photos" / name)))
+        assert any("turned by" in said for said in picture.report.warnings) == told
 
 
 def test_no_strength_is_no_change(world):
