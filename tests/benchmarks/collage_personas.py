@@ -26,7 +26,8 @@ from .methods import Options, stored
 PAIRS = 5  # of each person
 SIDE = 256
 TAKEN = f"""{PAIRS} pairs of held-out photos of each of the {len(people.NAMES)} test people, region `smile`, by the operation itself.
-The persons were learnt from 8 photos with the preset `fast`. LPIPS compares the mouths of two photos, each cut out about its own lips."""
+The persons were learnt from 8 photos with the preset `fast`. LPIPS compares the mouths of two photos, each cut out about its own lips.
+The pairs are of any pose: their heads are turned by 10° to 46° from each other, 21° in the middle."""
 
 
 def best_takes(work: Path, threads: int | None) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from portraitist.errors import PriorUnavailable
 
 from ..detail.carry import carried
-from ..detail.fields import SIDE, spread
+from ..detail.fields import SIDE, smooth, spread
 from ..detail.mesh import seen
 from ..detail.motion import motion, path_between
 from ..editing.moving import moved
@@ -79,6 +80,18 @@ def met(
         _carried(other, there, after, back),
         mask((SIDE, SIDE))[0, 0].cpu().numpy().astype(np.float32),
     )
+
+
+def face_of(theirs: EditedFace) -> np.ndarray:
+    """[S, S] in [0, 1]: where the other photo, moved, shows its face. Beside it hair and background would come along."""
+    side = len(theirs.grain)
+    closed, inwards = (
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)) for width in (side // 10, side // 40)
+    )
+    face = cv2.morphologyEx(
+        (theirs.grain > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, closed
+    )  # a mouth that opens is a hole
+    return smooth(cv2.erode(face, inwards, borderValue=0).astype(np.float32), 1 / 64)
 
 
 def in_tone_of(mine: np.ndarray, theirs: np.ndarray, share: np.ndarray) -> np.ndarray:
