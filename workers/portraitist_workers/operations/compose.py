@@ -52,16 +52,19 @@ def run(request: Compose, context: Context) -> Pictures:
     if not (request.changes or request.only or request.values):
         raise InvalidRequest("nothing is to be changed: name a part, and what is to become of it", param="part")
     target = resolve(request.values, record.reach, strict=request.strict)
+    file = None if request.photo is None else context.blob(request.photo.blob)
+    others = tuple(context.blob(one.blob) for one in request.like)
     photo: OpenedPhoto | None = None
-    if request.photo is None:
+    if file is None:
         start = w = set_values(person.model, person.judge, draw(person.model, 1, request.seed, shared=False), [target])
         generator = composed.parts_of(person.model.generator, person.model.prior.name)
     else:
-        photo = _opened(request, context, person)
+        photo = _opened(request, file, context, person)
         start = photo.w[:, 0]
         w = moved(person, photo, [target])[:, 0] if target else start
         generator = composed.parts_of(photo.generator, person.model.prior.name)
-    applied = _applied(request, context, person.model.prior, parts_of_prior, PRESETS[record.preset].project_steps)
+    steps = PRESETS[record.preset].project_steps
+    applied = _applied(request, others, context, person.model.prior, parts_of_prior, steps)
     w = applied(w, request.changes)
     composition = composed.composition_of(generator, w, request.changes, request.only)
     stops = [Stop(w, composition, 1.0)]
@@ -72,9 +75,7 @@ def run(request: Compose, context: Context) -> Pictures:
     numbers = None if whole else concerned(generator.config, changed)
     with torch.no_grad():
         before = generator.make(start)
-    file = None if request.photo is None else context.blob(request.photo.blob)
-    taken = tuple(context.blob(one.blob) for one in request.like)
-    origin = Origin("synthesize" if file is None else "edit", file, taken)
+    origin = Origin("synthesize" if file is None else "edit", file, others)
     results = []
     for number, stop in enumerate(stops):
         context.on_step(Progress(stage="compose", step=number, steps=len(stops)))
@@ -98,11 +99,11 @@ def run(request: Compose, context: Context) -> Pictures:
     return Pictures(pictures=results, seconds=round(time.monotonic() - begun, 3))
 
 
-def _opened(request: Compose, context: Context, person: WarmPersona) -> OpenedPhoto:
+def _opened(request: Compose, file: bytes, context: Context, person: WarmPersona) -> OpenedPhoto:
     assert request.photo is not None
     return opened(
         person,
-        context.blob(request.photo.blob),
+        file,
         request.photo.name,
         None,
         space=request.space,
@@ -112,13 +113,15 @@ def _opened(request: Compose, context: Context, person: WarmPersona) -> OpenedPh
     )
 
 
-def _applied(request: Compose, context: Context, prior: Prior, own: Parts, steps: int) -> Applied:
-    """What puts changes into a latent, once the photos are known from which parts are taken."""
+def _applied(
+    request: Compose, files: Sequence[bytes], context: Context, prior: Prior, own: Parts, steps: int
+) -> Applied:
+    """What puts changes into a latent, once the photos are known from which parts are taken: `files` are those of `request.like`."""
     controls = _controls(prior, own, context) if any(change.values for change in request.changes) else None
     names, take = [one.name for one in request.like], losses(context)("take")
     others = [
-        sources.of_photo(prior, context.blob(one.blob), one.name, steps=steps, seed=request.seed, on_step=take)
-        for one in request.like
+        sources.of_photo(prior, file, name, steps=steps, seed=request.seed, on_step=take)
+        for file, name in zip(files, names, strict=True)
     ]
 
     def applied(w: Tensor, changes: Sequence[PartChange]) -> Tensor:
