@@ -4,10 +4,15 @@ from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from portraitist_workers.detail.carry import carried
+from portraitist_workers.detail.laying import CHANGING, near
+from portraitist_workers.detail.mesh import Seen, lips_of, seen
+from portraitist_workers.detail.motion import motion
 from portraitist_workers.detail.scene import scene_of
 from portraitist_workers.editing.carrying import edited_face
 from portraitist_workers.editing.opening import open_photo
@@ -16,6 +21,7 @@ from portraitist_workers.faces.paste import _tiles, paste
 from portraitist_workers.persona.rendering import render
 from portraitist_workers.persona.warm import WarmPersona
 
+BROWS = CHANGING[:2]  # with the eyes
 NEW = Path(__file__).parents[2] / "examples" / "new.jpg"
 
 
@@ -102,3 +108,27 @@ def test_work_depends_on_the_face_not_on_the_photo(opened):
     tiles = list(_tiles(huge, frame))
     assert sum((r.stop - r.start) * (c.stop - c.start) for r, c in tiles) < 2.5 * frame.size**2
     assert len(list(_tiles(huge, frame.scaled(10.0)))) > 10
+
+
+def test_lips_keep_their_own_pixels_whatever_the_generator_paints_on_them(opened):
+    """Where no photo smiles, the generator's lips are half teeth."""
+    person, photo = opened
+    w = moved(person, photo, smile=0.3)
+    [after] = seen([to_uint8(render(photo.generator, w))[0]])
+    lips = cv2.resize(lips_of(after.points), after.picture.shape[:2], interpolation=cv2.INTER_AREA)[..., None]
+    brows = cv2.resize(near(after.points, BROWS, 0.01), after.picture.shape[:2], interpolation=cv2.INTER_AREA)[
+        ..., None
+    ]
+    white = np.array([255, 255, 255.0])
+
+    def shown(where):
+        picture = (after.picture + 0.6 * where * (white - after.picture)).astype(np.uint8)
+        return carried(photo.scene, motion(photo.before, Seen(picture, after.points))).shown
+
+    plain = shown(0 * lips)
+    mouth, brow = (cv2.resize(m, plain.shape[:2])[..., None] > 0.9 for m in (lips, brows))
+    painted = [
+        np.abs(shown(where) - plain)[np.broadcast_to(at, plain.shape)].mean()
+        for where, at in ((lips, mouth), (brows, brow))
+    ]
+    assert painted[0] < 0.4 * painted[1]  # negative control: what else changes in the face is shown

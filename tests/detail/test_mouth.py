@@ -1,4 +1,4 @@
-"""Teeth that come into view are the person's own, from another photo."""
+"""Teeth that come into view are the person's own, from another photo, or else made up."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from portraitist_workers.detail import made_up
 from portraitist_workers.detail.mesh import seen
-from portraitist_workers.detail.mouth import SIDE, teeth
+from portraitist_workers.detail.mouth import SIDE, _other_shape, teeth
 from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.image_io import read
@@ -41,14 +42,53 @@ def test_teeth_come_from_a_photo_that_shows_them(faces):
     assert np.array_equal(result[~(fill.share > 0)], blurred[~(fill.share > 0)])
 
 
-def test_no_teeth_where_none_come_into_view_or_none_are_known(faces):
+def test_no_teeth_where_none_come_into_view(faces):
     shut, opened, other = faces
     picture = opened.picture.astype(np.float32)
-    assert teeth({}, shut.points, opened.points, picture) is None
     assert teeth({"other.jpg": other}, opened.points, opened.points, picture) is None  # they were seen before
     assert teeth({"other.jpg": other}, opened.points, shut.points, picture) is None  # they are gone
-    assert teeth({"shut.jpg": shut}, shut.points, opened.points, picture) is None
+    assert teeth({}, shut.points, shut.points, picture) is None
     assert teeth({"other.jpg": other}, shut.points, opened.points, picture) is not None  # negative control
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["no photos", "a photo of a mouth that is shut"])
+def test_teeth_that_no_photo_shows_are_made_up(faces, known):
+    shut, opened, _ = faces
+    blurred = cv2.GaussianBlur(opened.picture, (0, 0), 8).astype(np.float32)
+    fill = teeth({"shut.jpg": shut} if known else {}, shut.points, opened.points, blurred)
+    inside = fill.share > 0.5
+    assert fill.name is None and 30 < inside.sum() < 0.05 * SIDE**2
+    brightness = fill.picture.mean(2)[inside]
+    assert brightness.max() > blurred.mean(2)[_white(opened)].mean()  # teeth, at the upper lip ...
+    assert brightness.min() < 0.4 * brightness.max()  # ... and the dark between and below them
+    apart = np.abs(fill.picture - cv2.GaussianBlur(fill.picture, (0, 0), 3))[inside].mean()
+    assert apart > 2 * np.abs(blurred - cv2.GaussianBlur(blurred, (0, 0), 3))[inside].mean()
+
+
+def test_made_up_teeth_are_as_bright_as_eyes_are_and_not_as_skin_is(faces):
+    shut, opened, _ = faces
+    picture, eyes = opened.picture.astype(np.float32), _white(opened)
+
+    def brightness(face):
+        fill = teeth({}, shut.points, opened.points, face)
+        return np.percentile(fill.picture.mean(2)[fill.share > 0.5], 80)
+
+    bright = brightness(picture)
+    assert brightness(np.where(eyes[..., None], picture, 0.4 * picture)) > 0.75 * bright  # dark skin in the same light
+    assert 0.4 < brightness(0.5 * picture) / bright < 0.6  # negative control: half the light
+
+
+def _white(face):
+    """[SIDE, SIDE] bool: the white of the eyes, and a little about it."""
+    small = made_up._white_of_eyes(face.points).astype(np.uint8)
+    return cv2.dilate(cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST), np.ones((5, 5))) > 0
+
+
+def test_the_shape_of_the_mouth_and_the_side_it_is_seen_from_are_found():
+    drawn = made_up.mouths()
+    for chosen in (0, 4, 8, 30, 57):
+        found = min(drawn, key=lambda mouth: _other_shape(mouth, drawn[chosen].points))
+        assert found is drawn[chosen]
 
 
 def test_a_black_and_white_photo_gets_grey_teeth_in_its_light(faces):

@@ -19,6 +19,7 @@ from portraitist_workers.persona.anybody import people
 from portraitist_workers.persona.expressions import USUAL, relations
 from portraitist_workers.persona.judge import MADE_UP, UNKNOWN, Judge
 from portraitist_workers.persona.model import PersonaModel
+from portraitist_workers.persona.mouths import NOT_THEIRS
 from portraitist_workers.persona.subject import find
 from portraitist_workers.persona.warm import PERSONAS
 from portraitist_workers.priors import library
@@ -83,6 +84,11 @@ def test_an_edit_and_its_report(world):
     assert report.identity == pytest.approx(like, abs=0.01) and like > 0.6
     with pytest.raises(InvalidRequest, match="no face lies at"):
         edited(world, values={"yaw": 10}, face=(1, 1))
+
+
+def test_teeth_of_nobody_known_are_made_up_and_the_report_says_so(world):
+    assert NOT_THEIRS in edited(world, values={"smile": 0.9}).report.warnings
+    assert NOT_THEIRS not in edited(world, values={"yaw": 10}).report.warnings  # negative control
 
 
 def test_the_control_a_person_is_compared_with_their_photos():

@@ -11,6 +11,7 @@ import numpy as np
 from ..faces.edited import EditedFace, before_background
 from .fields import SIDE, is_grey, resized, sampled, smooth, spread
 from .laying import CHANGING, Way, laid_on, near
+from .mesh import lips_of
 from .motion import Motion
 from .scene import Scene
 
@@ -19,6 +20,7 @@ _AT, _ABOUT = (
     0.02,
     0.06,
 )  # of the side around eyes and mouth: so far a turned head is the generator's, and has its folds
+_LIP = 0.004  # of the side over which lips begin
 _TONE = 0.03  # width of what counts as tone
 _CAME = 0.015  # of the side: who moved so far came to be elsewhere
 _LIGHT = -0.15, 0.15  # change of brightness by a turn, at most: shares of it
@@ -35,11 +37,13 @@ def carried(scene: Scene, motion: Motion, *, light: bool = False) -> EditedFace:
     # Where the face comes to be and the photo has background, it shows nothing of that side. Hair or a hand on the face stays.
     bare = (1 - there.matte.astype(np.float32) / 255) * np.clip(np.linalg.norm(way.source, axis=2) / _CAME, 0, 1)
     face = way.inner * (sampled(scene.skin, way.source) + bare).clip(0, 1)
-    fine = sampled(_explained(motion, before, after), way.to_after) * (1 - bare)
+    # Lips keep their own pixels, however they move. The generator's are blurred, and where no photo smiles they are half teeth.
+    lips = smooth(lips_of(way.points), _LIP) * way.sure
+    fine = np.maximum(sampled(_explained(motion, before, after), way.to_after), lips) * (1 - bare)
     seen = face * fine
     at, about = (1 + way.turned * (near(way.points, CHANGING, beyond) - 1) for beyond in (_AT, _ABOUT))
     new = sampled(after, way.to_after)
-    tone, fold = _changes(new - sampled(before, way.to_before), seen, face * about, way)
+    tone, fold = _changes(new - sampled(before, way.to_before), seen, face * about * (1 - lips), way)
     change = (_as_light(tone, moved) if light else tone) + fold
     plain = new + spread(moved - sampled(before, way.to_before), seen)
     if is_grey(photo):

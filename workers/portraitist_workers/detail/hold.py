@@ -15,7 +15,7 @@ from ..faces.align import WHOLE, Square
 from .mesh import Seen
 
 # Points of the mesh that expressions hardly move: the corners of the eyes, the nose's bridge, the forehead, the sides.
-_STIFF = [33, 133, 362, 263, 168, 6, 197, 195, 5, 10, 151, 9, 8, 234, 454, 127, 356, 21, 251, 54, 284, 103, 332, 67, 297]  # fmt: skip
+STIFF = [33, 133, 362, 263, 168, 6, 197, 195, 5, 10, 151, 9, 8, 234, 454, 127, 356, 21, 251, 54, 284, 103, 332, 67, 297]  # fmt: skip
 _EARS = 234, 454
 _BEHIND = 0.04  # of the side: so far behind them is the axis
 _TURN = 4.0  # degrees: from about here on, a motion of the points is a turn
@@ -72,7 +72,7 @@ def held(before: Seen, after: Seen) -> Held:
 def head_turn(before: np.ndarray, after: np.ndarray) -> Turn:
     """Of two meshes [478, 3]. The best rotation and scale of the stiff points: Umeyama, Least-squares estimation of transformation
     parameters, 1991."""
-    a, b = before[_STIFF], after[_STIFF]
+    a, b = before[STIFF], after[STIFF]
     centres = a.mean(0), b.mean(0)
     a, b = a - centres[0], b - centres[1]
     left, values, right = np.linalg.svd(b.T @ a)

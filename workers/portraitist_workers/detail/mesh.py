@@ -41,6 +41,7 @@ LIPS = (
     88,
     95,
 )  # their inner edge, around
+_LIPS_AROUND = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)  # outer
 _PARTED = (
     0.01  # of the side: lips that are less apart on average meet, as far as the points can tell, and show no teeth
 )
@@ -106,6 +107,18 @@ def parted(points: np.ndarray) -> bool:
     """Whether the lips of a mesh [478, 2 or 3], in shares of the side, are apart."""
     lips = np.ascontiguousarray(points[list(LIPS), :2], np.float32)
     return cv2.contourArea(lips) > _PARTED * float(np.ptp(lips[:, 0]))
+
+
+def lips_of(points: np.ndarray) -> np.ndarray:
+    """[SIDE, SIDE] in [0, 1]: the lips of a mesh [478, 3], without what stands between them when they are apart."""
+    mask, around, between = (
+        np.zeros((SIDE, SIDE), np.float32),
+        *(np.round((SIDE * points[list(edge), :2] - 0.5) * 2**_BITS).astype(np.int32) for edge in (_LIPS_AROUND, LIPS)),
+    )
+    cv2.fillPoly(mask, [around], 1.0, shift=_BITS)
+    if parted(points):
+        cv2.fillPoly(mask, [between], 0.0, shift=_BITS)
+    return mask
 
 
 def _mouth_hidden(was: np.ndarray, now: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""Teeth that come into view are a blur in the generator's picture. Here they come from another photo of the person, whose mouth is open."""
+"""Teeth that come into view are a blur in the generator's picture. Here they come from another photo of the person, whose mouth is open.
+Where there is none, they are made up (`made_up.py`)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 
 from ..faces.edited import Fill
+from . import made_up
 from .fields import is_grey, resized
 from .hold import head_turn
 from .mesh import LIPS, Seen, parted
@@ -16,6 +18,7 @@ SIDE = 512  # px that teeth are drawn at
 _OPENED = 0.35  # of the area between the lips: what showed so little before has its teeth from elsewhere
 # How unlike two mouths are: degrees between the heads, logarithms between their openings and between how bright they are inside.
 _TURNED, _OPEN, _BRIGHT = 12.0, 0.5, 0.15
+_SHAPE = 0.1  # the same between outlines of lips, in shares of their size
 _AROUND = 24  # px of SIDE around the mouth: skin by which the other photo's light is told
 _RIM = 1.5  # px of SIDE over which lips become mouth
 
@@ -23,16 +26,14 @@ _RIM = 1.5  # px of SIDE over which lips become mouth
 def teeth(mouths: Mapping[str, Seen], before: np.ndarray, after: np.ndarray, shown: np.ndarray) -> Fill | None:
     """What stands between lips that opened from the points `before` to `after` [478, 3], in a face `shown` [S, S, 3] grey levels.
 
-    `mouths` are the person's other faces by the photos' names. None where no teeth came into view, or none of them shows any."""
-    opening = _area(after)
-    if not parted(after) or _area(before) > _OPENED * opening:
+    `mouths` are the person's other faces by the photos' names. Where none of them shows teeth, they are made up. None where no teeth came
+    into view."""
+    if not came_into_view(before, after):
         return None
+    opening, wanted = _area(after), Seen(shown, after)
     able = [name for name, mouth in mouths.items() if _area(mouth.points) > 0.5 * opening]
-    if not able:
-        return None
-    wanted = Seen(shown, after)
-    name = min(able, key=lambda name: _unlike(mouths[name], wanted))
-    mouth = mouths[name]
+    name = min(able, key=lambda name: _unlike(mouths[name], wanted)) if able else None
+    mouth = mouths[name] if name else min(made_up.mouths(), key=lambda drawn: _other_shape(drawn, after))
     here, there = (SIDE * points[list(LIPS), :2] for points in (after, mouth.points))
     matrix, *_ = np.linalg.lstsq(np.column_stack([here, np.ones(len(here))]), there, rcond=None)
     way = matrix.T.astype(np.float64)
@@ -41,13 +42,26 @@ def teeth(mouths: Mapping[str, Seen], before: np.ndarray, after: np.ndarray, sho
     inside = _between(there), resized(mouth.picture, SIDE).astype(np.float32)
     theirs, other = (cv2.warpAffine(m, way, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE) for m in inside)
     share = cv2.GaussianBlur(_between(here) * theirs.clip(0, 1), (0, 0), _RIM)
-    mine = resized(shown.astype(np.float32), SIDE)
     ring = _ring(here)
-    light = (mine[ring].mean(0) + 1) / (other[ring].mean(0) + 1)
+    skin = resized(shown.astype(np.float32), SIDE)[ring].mean(0)
+    light = (skin + 1) / (other[ring].mean(0) + 1) if name else made_up.light(shown, after, skin)
     filled = other * light
     if is_grey(shown):
         filled = np.repeat(filled.mean(2, keepdims=True), 3, 2)
     return Fill(name, filled, share)
+
+
+def came_into_view(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether the lips opened from the points `before` to `after` [478, 3]."""
+    return parted(after) and _area(before) <= _OPENED * _area(after)
+
+
+def _other_shape(mouth: Seen, points: np.ndarray) -> float:
+    """How unlike the lips' outlines are, whatever their place and size, and the sides from which the heads are seen."""
+    a, b = (m - m.mean(0) for m in (lips[list(LIPS), :2].astype(np.float64) for lips in (mouth.points, points)))
+    a, b = (m / np.linalg.norm(m) for m in (a, b))
+    turn = head_turn(mouth.points, points).degrees
+    return turn / _TURNED + float(np.linalg.norm(a - b)) / _SHAPE
 
 
 def _area(points: np.ndarray) -> float:

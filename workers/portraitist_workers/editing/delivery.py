@@ -15,6 +15,7 @@ from ..faces.align import crop
 from ..faces.edited import EditedFace
 from ..faces.paste import paste
 from ..persona.judge import identity_scores
+from ..persona.mouths import told
 from ..persona.warm import WarmPersona
 from ..provenance.marking import mark_part, mark_portrait
 from ..provenance.origin import MarkedImage
@@ -68,7 +69,7 @@ def delivered(
             image, mask = np.where(fixed[..., None] > 0, subject.photo, image), mask * (1 - fixed)
         marked = mark_part(image, mask)
         report.warnings += photo.cautions
-        report.detail_of = [] if edited.fill is None else [edited.fill.name]
+        told(edited.fill, report)
         report.outside_change, report.mark = whole.outside_change, marked.score
         made.append(Delivered(marked, face, report))
     return made

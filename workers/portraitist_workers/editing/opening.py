@@ -25,9 +25,9 @@ from ..inversion.pivotal import tune_to_photo
 from ..inversion.reconstruction import Reconstruction
 from ..inversion.style_prior import StylePrior
 from ..persona.control import solve
-from ..persona.detailed import open_mouths
 from ..persona.hull import nearest_alpha
 from ..persona.model import PersonaModel
+from ..persona.mouths import open_mouths
 from ..persona.presets import Preset
 from ..persona.projection import project
 from ..persona.rendering import render

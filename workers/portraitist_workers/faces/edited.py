@@ -51,11 +51,17 @@ def _plate(picture: np.ndarray, behind: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True, eq=False)
 class Fill:
     """What another photo shows, in the photo's frame: picture [M, M, 3] grey levels, and its share [M, M] in [0, 1] of each pixel.
-    `name` is the photo's."""
+    `name` is the photo's. None: no photo shows it, and it is made up."""
 
-    name: str
+    name: str | None
     picture: np.ndarray
     share: np.ndarray
+
+    def over(self, face: np.ndarray) -> np.ndarray:
+        """Laid over the frame [S, S, 3] grey levels, at that size."""
+        size = face.shape[1::-1]
+        picture, share = (cv2.resize(m, size, interpolation=cv2.INTER_AREA) for m in (self.picture, self.share))
+        return face + share[..., None] * (picture - face)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +93,7 @@ class EditedFace:
     def shown(self) -> np.ndarray:
         """[S, S, 3] float32: the edited face at the size of the maps."""
         face = self.plain + self.trust[..., None] * (self.moved + self.change - self.plain)
-        if self.fill is None:
-            return face
-        size = self.trust.shape[::-1]
-        over, share = (cv2.resize(m, size, interpolation=cv2.INTER_AREA) for m in (self.fill.picture, self.fill.share))
-        return face + share[..., None] * (over - face)
+        return face if self.fill is None else self.fill.over(face)
 
     @property
     def across(self) -> np.ndarray:

@@ -13,11 +13,13 @@ from portraitist.requests import Synthesize
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..detail.backdrop import before_backdrop
+from ..faces.edited import Fill
 from ..faces.image_io import to_tensor, to_uint8
 from ..persona import hull
 from ..persona.detailed import FEW, SIDE, closest_copy, detailed
 from ..persona.judge import Judge
 from ..persona.model import PersonaModel
+from ..persona.mouths import told, with_teeth
 from ..persona.rendering import Renderer, render
 from ..persona.requests import resolve
 from ..persona.steering import steer
@@ -43,9 +45,11 @@ def run(request: Synthesize, context: Context) -> Pictures:
     generated: list[np.ndarray] = list(to_uint8(images))
     unmarked = list(generated)
     photos: list[list[str]] = [[] for _ in unmarked]
+    fills: list[Fill | None] = [None for _ in unmarked]
     if in_detail(request, model):
         for index, pixels in enumerate(unmarked):
-            unmarked[index], photos[index] = detailed(model, judge, w[index : index + 1], pixels)
+            fine, photos[index] = detailed(model, judge, w[index : index + 1], pixels)
+            unmarked[index], fills[index] = with_teeth(model, judge, fine, photos[index][0])
             context.on_step(Progress(stage="detail", step=index + 1, steps=len(targets)))
     drawn = to_tensor(np.stack(unmarked)).to(images)
     if request.background == "plain":
@@ -57,6 +61,7 @@ def run(request: Synthesize, context: Context) -> Pictures:
     pictures = []
     for index, (portrait, report) in enumerate(zip(marked, reports, strict=True)):
         report.detail_of, report.background = photos[index], request.background
+        told(fills[index], report)
         if photos[index]:
             name, distance = closest_copy(model, judge, drawn[index : index + 1], photos[index])
             if distance < (report.nearest_photo_distance or 0.0):

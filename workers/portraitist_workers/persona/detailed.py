@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..detail.fields import resized
-from ..detail.mesh import Seen, seen
+from ..detail.mesh import seen
 from ..detail.motion import motion, path_between
 from ..detail.portrait import detail_of, with_detail
 from ..faces.image_io import at_side, to_tensor, to_uint8
@@ -19,7 +19,6 @@ from .model import PersonaModel
 
 SIDE = 512  # px of a portrait with detail
 FEW = 8  # pictures that get detail unasked: each takes about a second
-MOUTHS = 4  # faces whose teeth an edit may show
 PHOTOS = 2  # whose detail a portrait has, at most: what the first cannot show, the second may
 # How far apart two faces are whose detail differs: in degrees, on [0, 1] scales, and in the logarithm of brightness and of size.
 _APART = {"yaw": 8.0, "pitch": 8.0, "roll": 5.0, "smile": 0.3, "mouth_open": 0.3, "eyes_open": 0.5}
@@ -51,16 +50,6 @@ def closest_copy(model: PersonaModel, judge: Judge, image: Tensor, names: list[s
         distances.append(float(judge.perceptual(at_side(image, side), at_side(photo, side))[0]))
     least = min(range(len(names)), key=distances.__getitem__)
     return names[least], distances[least]
-
-
-def open_mouths(model: PersonaModel, judge: Judge) -> dict[str, Seen]:
-    """Of the faces with detail those whose mouths are the widest open, at most MOUTHS, by their photos' names."""
-    if not any(model.detail):
-        return {}
-    opened = judge.anchor_values[:, judge.attributes.names.index("mouth_open")].tolist()
-    able = sorted((i for i, file in enumerate(model.detail) if file), key=lambda i: -opened[i])[:MOUTHS]
-    faces = [resized(kept_detail.shown(model.detail[i]), SIDE) for i in able]
-    return {model.photos[i]: face for i, face in zip(able, seen(faces), strict=True)}
 
 
 @torch.no_grad()

@@ -123,6 +123,7 @@ class FaceModel:
             lmk68, jaw = file["lmk68"], file["jaw"]
         # Gaze and pupils move no landmark.
         self.fitted = [k for k, name in enumerate(self.names) if not name.startswith(("eyeLook", "Pupil"))]
+        self.lips = lmk68[48:60]  # their outer edge
         self.landmark_vertices = lmk68[[pair[0] for pair in _PAIRS]]
         self.jaw_vertices = np.concatenate([jaw[:8], lmk68[8:9], jaw[8:]])
         self.subset = np.concatenate([self.landmark_vertices, self.jaw_vertices])
