@@ -13,6 +13,7 @@ from .fields import SIDE, is_grey, resized, sampled, smooth, spread
 from .laying import CHANGING, Way, laid_on, near
 from .mesh import lips_of
 from .motion import Motion
+from .mouth import came_into_view
 from .scene import Scene
 
 _AGREE = 14.0  # grey levels: a difference of this size between the moved picture and the edited one is no motion
@@ -38,7 +39,9 @@ def carried(scene: Scene, motion: Motion, *, light: bool = False) -> EditedFace:
     bare = (1 - there.matte.astype(np.float32) / 255) * np.clip(np.linalg.norm(way.source, axis=2) / _CAME, 0, 1)
     face = way.inner * (sampled(scene.skin, way.source) + bare).clip(0, 1)
     # Lips keep their own pixels, however they move. The generator's are blurred, and where no photo smiles they are half teeth.
-    lips = smooth(lips_of(way.points), _LIP) * way.sure
+    lips = smooth(lips_of(way.points), _LIP)
+    if not came_into_view(scene.points, way.points):
+        lips = lips * way.sure  # teeth that are gone may not stay between them
     fine = np.maximum(sampled(_explained(motion, before, after), way.to_after), lips) * (1 - bare)
     seen = face * fine
     at, about = (1 + way.turned * (near(way.points, CHANGING, beyond) - 1) for beyond in (_AT, _ABOUT))

@@ -41,7 +41,8 @@ def teeth(mouths: Mapping[str, Seen], before: np.ndarray, after: np.ndarray, sho
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     inside = _between(there), resized(mouth.picture, SIDE).astype(np.float32)
     theirs, other = (cv2.warpAffine(m, way, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE) for m in inside)
-    share = cv2.GaussianBlur(_between(here) * theirs.clip(0, 1), (0, 0), _RIM)
+    between = _between(here) * theirs.clip(0, 1) if name else _between(here)  # drawn mouths have no lips
+    share = cv2.GaussianBlur(between, (0, 0), _RIM)
     ring = _ring(here)
     skin = resized(shown.astype(np.float32), SIDE)[ring].mean(0)
     light = (skin + 1) / (other[ring].mean(0) + 1) if name else made_up.light(shown, after, skin)

@@ -3,13 +3,13 @@
     python -m portraitist_workers.priors.engine.teeth --data DIR [--out FILE]
 
 `--data` holds `ict/ict_facekit_light.npz` (ICT-FaceKit, MIT): teeth, gums and the inside of the mouth are parts of its mesh. The whole
-face is drawn in plain colours, so that lips cover what they cover. Only the mouths are kept, with the face mesh's points.
+face is drawn in plain colours, for the face mesh to find its points. What is kept is the mouth without lips and skin before it.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -44,6 +44,8 @@ SHAPES = (
 _MIDDLE, _HALF = 2.75, 12.6  # of the model's face: where the FFHQ frame lies, in its units
 _FRONT, _DEEP = 10.7, 2.5  # z of the front teeth, and over how much of it light is lost behind them
 _LIGHT, _AMBIENT, _SHINE = (0.25, 0.45, 1.0), 0.3, 45.0
+_INNER = "teeth", "gums_tongue", "mouth_socket"
+_NOTHING = 30, 12, 12  # grey levels beyond what is drawn: as deep in a mouth
 _GAP, _CLOSED = 9, 0.7  # samples: black gaps between the model's teeth are narrower; how far they are closed
 _PLAIN = {
     "teeth": (232, 222, 205),
@@ -62,13 +64,20 @@ _LIP, _IRIS, _BROW = (165, 85, 80), (70, 45, 30), (70, 50, 40)  # without them t
 def build(data: str | Path) -> list[Seen]:
     """All mouths, as whole faces [DRAWN, DRAWN, 3] with their points, with mirror images of those that are turned."""
     model = FaceModel(Path(data) / "ict" / "ict_facekit_light.npz")
-    colours = _colours(model)
-    faces = [_drawn(model, colours, dict(zip(_MOVED, shape, strict=True)), yaw) for yaw in YAWS for shape in SHAPES]
-    faces += [face[:, ::-1].copy() for face in faces[len(SHAPES) :]]
-    return seen(faces)
+    colours, heads = _colours(model), [(yaw, shape) for yaw in YAWS for shape in SHAPES]
+
+    def drawn(parts: Sequence[str]) -> list[np.ndarray]:
+        pictures = [_drawn(model, colours, dict(zip(_MOVED, shape, strict=True)), yaw, parts) for yaw, shape in heads]
+        return pictures + [picture[:, ::-1].copy() for picture in pictures[len(SHAPES) :]]
+
+    faces, mouths = seen(drawn(model.part_names)), drawn(_INNER)
+    return [Seen(mouth, face.points) for mouth, face in zip(mouths, faces, strict=True)]
 
 
-def _drawn(model: FaceModel, colours: np.ndarray, moved: Mapping[tuple[str, ...], float], yaw: float) -> np.ndarray:
+def _drawn(
+    model: FaceModel, colours: np.ndarray, moved: Mapping[tuple[str, ...], float], yaw: float, parts: Sequence[str]
+) -> np.ndarray:
+    """[DRAWN, DRAWN, 3] uint8: only those `parts` of the model."""
     head = model.vertices.astype(np.float64)
     for names, weight in moved.items():
         for name in names:
@@ -78,8 +87,10 @@ def _drawn(model: FaceModel, colours: np.ndarray, moved: Mapping[tuple[str, ...]
     side = DRAWN * OVER
     nearness = (DISTANCE - _FRONT) / (DISTANCE - turned[:, 2]) * side / (2 * _HALF)
     x, y = turned[:, 0] * nearness + side / 2, side / 2 - (turned[:, 1] - _MIDDLE) * nearness
-    which, weights = _rasterised(x, y, turned[:, 2], model.triangles, side)
-    corners = model.triangles[which.clip(0)]
+    shown = np.isin(model.part, [model.part_names.index(name) for name in parts])
+    triangles = model.triangles[shown[model.triangles[:, 0]]]
+    which, weights = _rasterised(x, y, turned[:, 2], triangles, side)
+    corners = triangles[which.clip(0)]
 
     def at(values: np.ndarray) -> np.ndarray:
         return (values[corners] * weights[..., None]).sum(2)
@@ -87,8 +98,7 @@ def _drawn(model: FaceModel, colours: np.ndarray, moved: Mapping[tuple[str, ...]
     normal, colour, depth = at(normals), at(colours), at(head)[..., 2]
     normal /= np.linalg.norm(normal, axis=2, keepdims=True) + 1e-9
     part = model.part[corners[..., 0]]
-    inner = [model.part_names.index(name) for name in ("teeth", "gums_tongue", "mouth_socket")]
-    inside = np.isin(part, inner)
+    inside = np.isin(part, [model.part_names.index(name) for name in _INNER])
     reached = np.where(inside, np.exp(-(_FRONT - depth).clip(0) / _DEEP), 1.0)
     light = np.array(_LIGHT) / np.linalg.norm(_LIGHT)
     half = light + np.array([0.0, 0.0, 1.0])
@@ -99,7 +109,7 @@ def _drawn(model: FaceModel, colours: np.ndarray, moved: Mapping[tuple[str, ...]
     picture *= 1 - (1 - reached[..., None]) * (0.0, 0.35, 0.35)
     closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, np.ones((1, _GAP), np.uint8))
     picture = np.where(inside[..., None], picture + _CLOSED * (closed - picture), picture)
-    picture[which < 0] = 100
+    picture[which < 0] = _NOTHING
     small = cv2.resize(picture.astype(np.float32), (DRAWN, DRAWN), interpolation=cv2.INTER_AREA)
     return small.round().clip(0, 255).astype(np.uint8)
 
