@@ -9,7 +9,7 @@ import pytest
 
 from portraitist_workers.detail import made_up
 from portraitist_workers.detail.mesh import seen
-from portraitist_workers.detail.mouth import SIDE, _other_shape, teeth
+from portraitist_workers.detail.mouth import SIDE, _nearest, teeth
 from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.image_io import read
@@ -85,10 +85,12 @@ def _white(face):
 
 
 def test_the_shape_of_the_mouth_and_the_side_it_is_seen_from_are_found():
-    drawn = made_up.mouths()
+    outlines = made_up.outlines()
+    turned = outlines @ np.float32([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]) * 0.7  # a head on its side, and smaller
     for chosen in (0, 4, 8, 30, 57):
-        found = min(drawn, key=lambda mouth: _other_shape(mouth, drawn[chosen].points))
-        assert found is drawn[chosen]
+        assert _nearest(outlines, outlines[chosen] * 0.7) == chosen
+        assert _nearest(outlines, turned[chosen]) != chosen  # negative control
+    assert len({made_up.mouth(index).picture.tobytes() for index in (0, 4, 8, 30, 57)}) == 5
 
 
 def test_a_black_and_white_photo_gets_grey_teeth_in_its_light(faces):

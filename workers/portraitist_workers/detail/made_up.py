@@ -23,7 +23,7 @@ FILE = Path(__file__).parent / "made_up_teeth.safetensors"
 DRAWN = 512  # px of the faces that were drawn
 _POINTS = sorted({*LIPS, *STIFF})  # of the mesh: what shape the mouth has, and how the head is turned
 _BESIDE, _QUALITY = 32, 92  # px of DRAWN kept around the lips; the JPEG's quality
-_WHITE = np.array([222.0, 213.0, 198.0])  # grey levels of the drawn front teeth, in a light without colour
+_WHITE = 211.0  # grey levels of the drawn front teeth, which are a little yellow, in a light without colour
 _EYES = (
     (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
     (362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398),
@@ -55,19 +55,24 @@ def write(faces: list[Seen]) -> bytes:
 
 
 @functools.cache
-def mouths() -> tuple[Seen, ...]:
-    """All of them, as faces [DRAWN, DRAWN, 3] that are black but for the mouth. Points of the mesh beside lips and stiff ones are 0."""
+def outlines() -> np.ndarray:
+    """[M, 478, 3]: the meshes of all mouths. Points beside lips and stiff ones are 0."""
+    known = load_file(FILE)["points"].float().numpy()
+    points = np.zeros((len(known), 478, 3), np.float32)
+    points[:, _POINTS] = known
+    return points
+
+
+@functools.lru_cache(maxsize=4)
+def mouth(index: int) -> Seen:
+    """One of them, as a face [DRAWN, DRAWN, 3] that is black but for the mouth."""
     tensors = load_file(FILE)
-    whole, ends = tensors["files"].numpy().tobytes(), tensors["sizes"].cumsum(0).tolist()
-    faces = []
-    for known, corner, start, end in zip(tensors["points"], tensors["corners"], [0, *ends[:-1]], ends, strict=True):
-        mouth, face = decode(whole[start:end], FILE.name), np.zeros((DRAWN, DRAWN, 3), np.uint8)
-        points = np.zeros((478, 3), np.float32)
-        points[_POINTS] = known.float().numpy()
-        (left, top), (height, width) = corner.tolist(), mouth.shape[:2]
-        face[top : top + height, left : left + width] = mouth
-        faces.append(Seen(face, points))
-    return tuple(faces)
+    end = int(tensors["sizes"][: index + 1].sum())
+    file = tensors["files"][end - int(tensors["sizes"][index]) : end].numpy().tobytes()
+    picture, (left, top) = decode(file, FILE.name), tensors["corners"][index].tolist()
+    face = np.zeros((DRAWN, DRAWN, 3), np.uint8)
+    face[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return Seen(face, outlines()[index])
 
 
 def light(face: np.ndarray, points: np.ndarray, skin: np.ndarray) -> np.ndarray:
@@ -78,7 +83,7 @@ def light(face: np.ndarray, points: np.ndarray, skin: np.ndarray) -> np.ndarray:
     picture = resized(face.astype(np.float32), SIDE)
     white = picture[_white_of_eyes(points)]
     if len(white) < _FEWEST:
-        return np.full(3, max(float(skin.mean()), _PALEST / 2) * _TEETH_TO_SKIN) / _WHITE
+        return np.full(3, max(float(skin.mean()), _PALEST / 2) * _TEETH_TO_SKIN / _WHITE)
     brightness = white.mean(1)
     white = white[brightness >= np.percentile(brightness, _BRIGHTEST)].mean(0)
     level = min(max(_TEETH_TO_EYES * white.mean(), _TEETH_TO_SKIN * skin.mean()), _PALEST)

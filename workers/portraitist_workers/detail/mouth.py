@@ -33,7 +33,7 @@ def teeth(mouths: Mapping[str, Seen], before: np.ndarray, after: np.ndarray, sho
     opening, wanted = _area(after), Seen(shown, after)
     able = [name for name, mouth in mouths.items() if _area(mouth.points) > 0.5 * opening]
     name = min(able, key=lambda name: _unlike(mouths[name], wanted)) if able else None
-    mouth = mouths[name] if name else min(made_up.mouths(), key=lambda drawn: _other_shape(drawn, after))
+    mouth = mouths[name] if name else made_up.mouth(_nearest(made_up.outlines(), after))
     here, there = (SIDE * points[list(LIPS), :2] for points in (after, mouth.points))
     matrix, *_ = np.linalg.lstsq(np.column_stack([here, np.ones(len(here))]), there, rcond=None)
     way = matrix.T.astype(np.float64)
@@ -57,12 +57,17 @@ def came_into_view(before: np.ndarray, after: np.ndarray) -> bool:
     return parted(after) and _area(before) <= _OPENED * _area(after)
 
 
-def _other_shape(mouth: Seen, points: np.ndarray) -> float:
-    """How unlike the lips' outlines are, whatever their place and size, and the sides from which the heads are seen."""
-    a, b = (m - m.mean(0) for m in (lips[list(LIPS), :2].astype(np.float64) for lips in (mouth.points, points)))
-    a, b = (m / np.linalg.norm(m) for m in (a, b))
-    turn = head_turn(mouth.points, points).degrees
-    return turn / _TURNED + float(np.linalg.norm(a - b)) / _SHAPE
+def _nearest(outlines: np.ndarray, points: np.ndarray) -> int:
+    """Which of the meshes [M, 478, 3] has lips of the most similar outline, whatever its place and size, in a head turned as this one."""
+
+    def shape(mesh: np.ndarray) -> np.ndarray:
+        lips = mesh[list(LIPS), :2] - mesh[list(LIPS), :2].mean(0)
+        return lips / np.linalg.norm(lips)
+
+    def unlike(mesh: np.ndarray) -> float:
+        return head_turn(mesh, points).degrees / _TURNED + float(np.linalg.norm(shape(mesh) - shape(points))) / _SHAPE
+
+    return min(range(len(outlines)), key=lambda index: unlike(outlines[index]))
 
 
 def _area(points: np.ndarray) -> float:
