@@ -17,6 +17,7 @@ from portraitist.segmentation import Segmentation
 from portraitist_workers.composing import composed, sources, way
 from portraitist_workers.composing.controls import PartControls
 from portraitist_workers.composing.held import GOES_OVER, concerned, held
+from portraitist_workers.composing.kept import mask_iou
 from portraitist_workers.generator.parts import Composition, taken
 from portraitist_workers.operations.compose import _changed
 
@@ -140,6 +141,25 @@ def test_the_report_says_what_changed_where():
     assert composed.change_by_place(before, before, [part]) == (0.0, 0.0)
     assert composed.change_by_place(before, after, [])[1] > 0
     assert generator.make(latents(generator, 1), Composition()).image.equal(before.image)
+
+
+def test_the_report_says_how_much_of_each_mask_stayed():
+    names = ("background", "skin", "nose", "lips", "mouth")
+    before = torch.zeros(64, 64, dtype=torch.long)
+    before[8:56, 8:56], before[24:40, 24:40], before[44:48, 24:40], before[46, 30:34] = 1, 2, 3, 4
+    assert mask_iou(before, before, names) == {
+        "background": 1.0,
+        "skin": 1.0,
+        "nose": 1.0,
+        "lips": 1.0,
+    }  # 4 px are too few
+    after = before.clone()
+    after[24:40, 24:32] = 1  # half of the nose is skin now
+    found = mask_iou(before, after, names)
+    assert found["nose"] == 0.5 and found["background"] == found["lips"] == 1.0 and 0.9 < found["skin"] < 0.95
+    without = mask_iou(before, torch.where(before == 2, 1, before), names)
+    assert without["nose"] == 0.0 and without["lips"] == 1.0
+    assert mask_iou(before, before.flip(0), names)["lips"] == 0.0  # another picture's
 
 
 @torch.no_grad()

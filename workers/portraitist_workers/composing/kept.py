@@ -8,16 +8,17 @@ import torch
 from torch import Tensor
 
 from ..faces.parser import FaceParser
-from .sources import LEAST
+
+FEW = 0.002  # of the picture: of fewer pixels IoU says nothing
 
 
 def mask_iou(before: Tensor, after: Tensor, names: Sequence[str]) -> dict[str, float]:
-    """Class maps [R, R] -> IoU of every class in 0..1, but for those that hardly show in either: of a few pixels it says nothing."""
+    """Class maps [R, R] -> IoU of every class in 0..1, but for those that hardly show in either."""
     found = {}
     for number, name in enumerate(names):
         was, now = before == number, after == number
         either = int((was | now).sum())
-        if either >= LEAST * before.numel():
+        if either >= FEW * before.numel():
             found[name] = round(int((was & now).sum()) / either, 3)
     return found
 
