@@ -181,6 +181,21 @@ def test_away_from_what_changed_the_picture_is_held():
     assert concerned(config, ["nose"]) == nose and concerned(config, []) == []
 
 
+@torch.no_grad()
+def test_another_texture_leaves_every_mask_as_it_was():
+    generator = small()
+    config, w = generator.config, latents(generator, 2)
+    before = generator.make(w[:1])
+    for part in config.parts:
+        texture, both = (generator.make(taken(config, w[:1], w[1:], [part], shape=shape)) for shape in (False, True))
+        number = [config.part(part)]
+        assert torch.equal(held(before, texture, number).segmentation, before.segmentation)
+        assert not torch.equal(texture.segmentation, before.segmentation)  # the render network's own
+        assert not torch.equal(held(before, texture, number).image, before.image)
+        if part != config.parts[0]:  # the background is where no part is
+            assert not torch.equal(held(before, both, number).segmentation, before.segmentation)
+
+
 def test_parts_that_follow_a_tone_change_with_it():
     config = small(toned=("nose", "glasses")).config
     assert concerned(config, ["skin"]) == [config.part(name) for name in ("skin", "nose", "glasses")]
