@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..faces.parser import FaceParser
 
-FEW = 0.002  # of the picture: of fewer pixels IoU says nothing
+FEW = 0.0012  # of the picture: of fewer pixels IoU says nothing
 
 
 def mask_iou(before: Tensor, after: Tensor, names: Sequence[str]) -> dict[str, float]:
