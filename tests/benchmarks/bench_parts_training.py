@@ -57,7 +57,8 @@ LEGEND = (
 INTRO = (
     "{minutes:g} minutes of processor time each, on one thread. Both learn from the same {renders} renders and their class maps. The "
     "paired way also has their labels, and twins with another's hair. 1,000 samples of each, psi 1. KID, precision and recall are against "
-    "1,000 renders that neither saw. Masks, changes of one part and faces are of the first {looked_at}."
+    "1,000 renders that neither saw. Masks, changes of one part and faces are of the first {looked_at}. Weights are "
+    "those of the last step: after so few steps, averages over steps would still hold much of the beginning."
 )
 
 
@@ -113,10 +114,10 @@ class PairedWay:
 
     def finished(self) -> Parts:
         """With a z -> w for the codes that it learnt."""
-        average = self.trainer.average
+        networks = self.trainer.learning.eval()
         labels = torch.from_numpy(self.pool.all_labels())
-        w = torch.cat([average["router"](part) for part in labels.split(2048)])
-        return with_gaussian(average["generator"], w)
+        w = torch.cat([networks["router"](part) for part in labels.split(2048)])
+        return with_gaussian(networks["generator"], w)
 
 
 class Timed(paired.Trainer):
@@ -156,7 +157,7 @@ class PublishedWay:
         self.training.load(state)
 
     def finished(self) -> Parts:
-        return self.training.average.eval()
+        return self.training.generator.eval()
 
 
 def trained(arm: PairedWay | PublishedWay, path: Path, wanted: float, at_most: float) -> float:
