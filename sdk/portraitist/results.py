@@ -100,6 +100,8 @@ class PictureReport(_Result):
     recipe: dict[str, Any] | None = None  # how to make it again, of several in the first one's report; `studio.replay`
     inside_parts: float | None = None  # compose: mean absolute change (0-255) near the parts that were changed ...
     outside_parts: float | None = None  # ... and elsewhere in the aligned face
+    mask_iou: dict[str, float] = {}  # compose: IoU of each part's mask before and after, by the generator; 1: it stayed
+    parser_iou: dict[str, float] = {}  # the same by the parser, of the aligned face as it was and as it is handed out
     consistency: float | None = None  # enhance: PSNR (dB) of the degraded output against the input
     degradation: str | None = None  # enhance: what was assumed or estimated
     clamped: bool = False

@@ -84,7 +84,8 @@ def test_a_part_is_clicked_on_and_set(visitor, parts):
     assert "hair •" in chips(parts).inner_text()
     make(parts)
     second = picture(parts, where=FACE, unlike=[first])
-    assert "change near the parts" in parts.locator(".report:visible").inner_text()
+    told = parts.locator(".report:visible").inner_text()
+    assert "change near the parts" in told and "how much of each mask stayed" in told
     visitor.shot("parts-desktop")
     recipe = saved(parts, lambda: parts.get_by_role("button", name="Recipe (JSON)").click())
     [part] = json.loads(recipe.read_text())["request"]["changes"]

@@ -17,6 +17,7 @@ from portraitist.segmentation import Segmentation
 from portraitist_workers.composing import composed, sources, way
 from portraitist_workers.composing.controls import PartControls
 from portraitist_workers.composing.held import GOES_OVER, concerned, held
+from portraitist_workers.composing.kept import mask_iou
 from portraitist_workers.generator.parts import Composition, taken
 from portraitist_workers.operations.compose import _changed
 
@@ -142,6 +143,25 @@ def test_the_report_says_what_changed_where():
     assert generator.make(latents(generator, 1), Composition()).image.equal(before.image)
 
 
+def test_the_report_says_how_much_of_each_mask_stayed():
+    names = ("background", "skin", "nose", "lips", "mouth")
+    before = torch.zeros(64, 64, dtype=torch.long)
+    before[8:56, 8:56], before[24:40, 24:40], before[44:48, 24:40], before[46, 30:34] = 1, 2, 3, 4
+    assert mask_iou(before, before, names) == {
+        "background": 1.0,
+        "skin": 1.0,
+        "nose": 1.0,
+        "lips": 1.0,
+    }  # 4 px are too few
+    after = before.clone()
+    after[24:40, 24:32] = 1  # half of the nose is skin now
+    found = mask_iou(before, after, names)
+    assert found["nose"] == 0.5 and found["background"] == found["lips"] == 1.0 and 0.9 < found["skin"] < 0.95
+    without = mask_iou(before, torch.where(before == 2, 1, before), names)
+    assert without["nose"] == 0.0 and without["lips"] == 1.0
+    assert mask_iou(before, before.flip(0), names)["lips"] == 0.0  # another picture's
+
+
 @torch.no_grad()
 def test_away_from_what_changed_the_picture_is_held():
     generator = small()
@@ -159,6 +179,21 @@ def test_away_from_what_changed_the_picture_is_held():
     assert between.min() == 0 and 0.1 < between.max() < 0.4
     assert torch.equal(held(before, after, []).image, before.image)
     assert concerned(config, ["nose"]) == nose and concerned(config, []) == []
+
+
+@torch.no_grad()
+def test_another_texture_leaves_every_mask_as_it_was():
+    generator = small()
+    config, w = generator.config, latents(generator, 2)
+    before = generator.make(w[:1])
+    for part in config.parts:
+        texture, both = (generator.make(taken(config, w[:1], w[1:], [part], shape=shape)) for shape in (False, True))
+        number = [config.part(part)]
+        assert torch.equal(held(before, texture, number).segmentation, before.segmentation)
+        assert not torch.equal(texture.segmentation, before.segmentation)  # the render network's own
+        assert not torch.equal(held(before, texture, number).image, before.image)
+        if part != config.parts[0]:  # the background is where no part is
+            assert not torch.equal(held(before, both, number).segmentation, before.segmentation)
 
 
 def test_parts_that_follow_a_tone_change_with_it():

@@ -58,6 +58,29 @@ def test_hair_of_another_shape_is_the_generators(face, scene):
     assert painted(face, scene, CONFIG, before, after, ["skin"]) is face  # in the face, carrying does it
 
 
+def test_no_line_runs_around_new_hair(face, scene):
+    """Where the photo's background goes over into what stands behind the person, nothing of the generator's background is seen."""
+    before, after = made(TOP, 127.5), made(slice(16, 24), 200)
+    scene.small.behind[:] = PHOTO
+    about = slice(0, 48), 128  # from the top of the picture into what was hair
+    shown = painted(face, scene, CONFIG, before, after, ["hair"]).shown[about]
+    assert np.abs(shown - PHOTO).max() < 1
+    other = painted(face, scene, CONFIG, before, after, ["hair", "background"]).shown[about]
+    assert other.max() > PHOTO + 70  # the generator's, which it would be
+
+
+def test_strands_of_the_old_hair_go_with_it(face, scene):
+    before, after = made(TOP, 127.5), made(slice(16, 24), 200)
+    scene.small.behind[:] = PHOTO
+    scene.small.matte[14:32, 32:224] = 255  # hair reaches farther than the generator's picture of it
+    for rows in (slice(8, 12), slice(0, 2)):  # strands, and something faint that is too far away
+        scene.small.matte[rows, 32:224] = 50
+        face.moved[rows, 32:224] = PHOTO - 50
+    shown = painted(face, scene, CONFIG, before, after, ["hair"]).shown
+    assert np.abs(shown[8:12, 64:192] - PHOTO).max() < 2
+    assert shown[0, 64:192].max() < PHOTO - 35
+
+
 def test_hair_of_the_old_shape_takes_on_the_tone(face, scene):
     before, after = made(TOP, 127.5), made(TOP, 167.5)
     shown = dyed(face, scene, CONFIG, before, after, ["hair"]).shown

@@ -55,6 +55,9 @@ def composed(world, *changes, **more):
 def test_a_part_alone(world):
     before, after, classes, names, report = composed(world, PartChange(part="lips", values={"mouth_open": 0.8}))
     assert report.inside_parts > 20 * report.outside_parts
+    for masks in (report.mask_iou, report.parser_iou):  # its own, and the parser's of what is handed out
+        assert masks["lips"] < 0.9 < min(masks[name] for name in ("nose", "hair", "skin", "background"))
+    assert min(report.mask_iou[name] for name in ("nose", "brows", "hair")) > 0.99
     assert np.abs(after - before).max() > 30 and np.abs(after - before)[:20].max() <= 4  # the mark alone
     assert {names[k] for k in np.unique(classes)} >= {"background", "skin", "hair", "lips", "eyes"}
 
@@ -64,6 +67,8 @@ def test_hair_of_another_photo_is_seen_in_the_photo(world):
     before, after, *_, report = composed(world, PartChange(part="hair", like=0), like=[other])
     changed = np.abs(after - before).max(2) > 25
     assert changed.mean() > 0.01 and report.inside_parts > 20 * report.outside_parts
+    assert report.mask_iou["hair"] < 0.8 and report.parser_iou["hair"] < 0.9
     texture = PartChange(part="hair", like=0, shape=False)
-    _, dyed, *_ = composed(world, texture, like=[other])
+    _, dyed, *_, dyed_report = composed(world, texture, like=[other])
+    assert set(dyed_report.mask_iou.values()) == {1.0} and dyed_report.parser_iou["hair"] > 0.95
     assert (np.abs(dyed - before).max(2) > 25).sum() < changed.sum()  # of the old shape

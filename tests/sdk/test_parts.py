@@ -9,7 +9,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from portraitist import InvalidRequest, NotFound, Part, Segmentation, recipes
-from portraitist.results import ClassMap
+from portraitist.cli import show
+from portraitist.results import ClassMap, PictureReport
 from portraitist.submission import submit
 from portraitist.testing import fake_studio
 
@@ -171,3 +172,9 @@ def test_the_command(cli):
     assert code == 2 and "cannot be read" in err
     code, _, err = cli("edit", "ana", "photos/a.jpg", "--like", "photos/b.jpg")
     assert code == 2 and "name it with --part" in err
+
+
+def test_the_command_line_says_how_much_of_the_masks_stayed():
+    told = show.summary(PictureReport(mask_iou={"skin": 0.93, "hair": 0.41, "nose": 1.0, "neck": 0.999}))
+    assert told == "masks kept: hair 41 %, skin 93 %"
+    assert show.summary(PictureReport(mask_iou={"nose": 1.0})) == ""

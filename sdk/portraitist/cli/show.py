@@ -38,6 +38,7 @@ class Console(RichConsole):
 
 
 console = Console()
+STAYED = 0.995  # of a part's mask: what is more is told as the whole
 
 
 def as_json(data: Any) -> None:
@@ -132,6 +133,8 @@ def summary(report: PictureReport) -> str:
             parts.append(f"{name} {a.achieved:.3g} ± {a.error:.2g} (asked {a.requested:.3g}{clamped})")
     if report.points:
         parts.append(_points(report.points))
+    if less := sorted((iou, name) for name, iou in report.mask_iou.items() if iou < STAYED):
+        parts.append("masks kept: " + ", ".join(f"{name} {100 * iou:.0f} %" for iou, name in less))
     if report.identity_percentile is not None:
         parts.append(identity(report.identity_percentile))
     if report.consistency is not None:

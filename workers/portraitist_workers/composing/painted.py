@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from torch import Tensor
 
@@ -24,6 +25,8 @@ OFF_THE_FACE = (HAIR, "neck", "clothes", BACKGROUND)
 SOFT = 0.008  # of the side: width of the way from the photo's pixels to others
 TONE = 0.015  # of the side: width of what counts as tone
 EDGE, MUCH = 0.04, 0.1  # of the side: a border of the square; and the share of it that a part may take
+STRANDS, FAINT = 0.04, 0.02  # of the side: how far hair reaches in strands; share of a pixel that can be seen
+_TINY = 1e-6
 REACHES_OUT = "the photo's own {} goes beyond the face's square, and stays as it is there; the picture's `crop` shows the square alone"
 
 
@@ -42,12 +45,14 @@ def painted(
     if not names:
         return face
     anew = amount * _region(scene, config, before, after, names)
+    stays = face.trust * (1 - anew)  # of the photo
+    share = anew / np.maximum(1 - stays, _TINY)  # of what is not the photo's: nothing else comes between old and new
     plain = face.plain
     if BACKGROUND not in names:
         bare = smooth(_map(after.classes == config.part(BACKGROUND)), SOFT)
         behind = scene.small.behind[..., :3].astype(np.float32)
-        plain = plain + (anew * bare)[..., None] * (behind - plain)
-    return replace(face, plain=plain, trust=face.trust * (1 - anew), grain=face.grain * (1 - anew))
+        plain = plain + (share * bare)[..., None] * (behind - plain)
+    return replace(face, plain=plain, trust=stays, grain=face.grain * (1 - share))
 
 
 def dyed(
@@ -78,8 +83,23 @@ def _region(scene: Scene, config: PartsConfig, before: Made, after: Made, names:
     """[S, S] in [0, 1]: where the parts are or were. The photo's own hair may reach farther than the generator's picture of it."""
     region = _map(around(before, after, [config.part(name) for name in names])[:, 0])
     if HAIR in names:
-        region = np.maximum(region, _own(scene, HAIR))
+        region = np.max([region, _own(scene, HAIR), _strands(scene)], axis=0)
     return smooth(region, SOFT).clip(0, 1)
+
+
+def _strands(scene: Scene) -> np.ndarray:
+    """[S, S] in {0, 1}: where the photo's hair ends in strands before the background. Little of such a pixel is hair's, but if it stayed
+    there, it would draw the outline of hair that is gone."""
+    person = scene.small.matte.astype(np.float32) / 255
+    others = np.max([scene.skin, scene.neck, scene.clothes], axis=0)
+    hair, beside = (_grown(m > 0.5, STRANDS) for m in (_own(scene, HAIR), others))
+    return _grown((person > FAINT) & hair & ~beside, 2 * SOFT).astype(np.float32)
+
+
+def _grown(where: np.ndarray, reach: float) -> np.ndarray:
+    """[S, S] bool, by so much of the side."""
+    width = 2 * round(reach * len(where)) + 1
+    return cv2.dilate(where.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))) > 0
 
 
 def _map(mask: Tensor) -> np.ndarray:

@@ -16,6 +16,7 @@ from ..composing import composed, sources, way
 from ..composing.controls import PartControls
 from ..composing.factorised import factorised
 from ..composing.held import concerned, held
+from ..composing.kept import mask_iou, seen_iou
 from ..composing.painted import cautions, dyed, painted
 from ..composing.way import Applied, Stop
 from ..detail.carry import carried
@@ -25,7 +26,8 @@ from ..editing.delivery import Delivered, delivered, portraits
 from ..editing.moving import moved
 from ..editing.opening import OpenedPhoto, opened
 from ..faces.edited import EditedFace
-from ..faces.image_io import to_uint8
+from ..faces.image_io import to_tensor, to_uint8
+from ..faces.parser import load_parser
 from ..generator.parts import Made, Parts, PartsConfig, taken
 from ..generator.parts.mixing import BASE
 from ..persona.presets import PRESETS
@@ -87,6 +89,9 @@ def run(request: Compose, context: Context) -> Pictures:
         if numbers is not None:
             inside, outside = composed.change_by_place(before, after, numbers)
             made.report.inside_parts, made.report.outside_parts = round(inside, 3), round(outside, 3)
+        made.report.mask_iou = mask_iou(before.classes[0], after.classes[0], generator.config.parts)
+        shown = before.image if photo is None else photo.subject.pixels
+        made.report.parser_iou = seen_iou(load_parser(), shown, to_tensor(made.crop.pixels).to(shown))
         made.report.seconds = round((time.monotonic() - begun) / len(stops), 3)
         results.append(
             PictureResult(

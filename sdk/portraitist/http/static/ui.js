@@ -203,6 +203,7 @@ export function Report({ report }) {
   const unit = (name) => [...(state.person?.reach ?? []), ...(state.about?.attributes ?? [])].find((a) => [a.attribute, a.name].includes(name))?.unit;
   const fact = (label, value) => value !== null && value !== undefined && value !== "" && html`<dt>${label}</dt><dd>${value}</dd>`;
   const leaks = Object.entries(report.leakage ?? {}).map(([name, share]) => `${word(name, name)} ${Math.round(100 * Number(share))} %`).join(", ");
+  const stayed = (ious) => Object.entries(ious ?? {}).map(([name, iou]) => `${word(`piece_${name}`, name)} ${Math.round(100 * Number(iou))} %`).join(", ");
   return html`<div class="report">
     ${rows.length > 0 && html`<table><thead><tr><td></td><th>${t("asked")}</th><th>${t("target")}</th><th>${t("achieved")}</th><th>${t("error")}</th></tr></thead><tbody>
       ${rows.map(([name, a]) => html`<tr class=${a.clamped ? "clamped" : ""}><th scope="row">${word(name, name)}</th>
@@ -215,6 +216,8 @@ export function Report({ report }) {
       ${fact(t("outside"), report.outside_change?.toFixed?.(2))}
       ${fact(t("inside_parts"), report.inside_parts?.toFixed?.(2))}
       ${fact(t("outside_parts"), report.outside_parts?.toFixed?.(2))}
+      ${fact(t("mask_iou"), stayed(report.mask_iou))}
+      ${fact(t("parser_iou"), stayed(report.parser_iou))}
       ${fact(t("method"), report.method && word(`method_${report.method}`, report.method))}
       ${fact(t("steps"), report.steps)}
       ${(report.points ?? []).map((point, n) => fact(t("point_n", { n: n + 1 }), `${t(`end_${point.end}`)}, ${t("px_left", { n: point.left.toFixed(1) })}`))}
