@@ -27,9 +27,10 @@ _LEAN = 0.35  # ... and lower per unit of depth: the chin is head
 
 @dataclass(frozen=True)
 class Pair:
-    """Photos [H, W, 3] uint8 of one person."""
+    """Photos [H, W, 3] uint8 of one person; `photo` names that before."""
 
     person: str
+    photo: str
     yaw: float
     before: np.ndarray
     after: np.ndarray
@@ -65,5 +66,5 @@ def pairs(canvas: Path, people: Collection[str] = tuple(PEOPLE), seed: int = 0, 
             before = photographer.engine.render(labels, FRAME, change=with_torso).image
             for yaw in YAWS:
                 truth = photographer.engine.render(labels, FRAME, change=turned(yaw))
-                found.append(Pair(name, yaw, before, truth.image, truth.alpha))
+                found.append(Pair(name, f"{name}-{k}", yaw, before, truth.image, truth.alpha))
     return found
