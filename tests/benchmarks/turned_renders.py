@@ -25,7 +25,7 @@ _NECK = -9.5, -5.0  # ICT units: height where the body ends and the head begins,
 _LEAN = 0.35  # ... and lower per unit of depth: the chin is head
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
     """Photos [H, W, 3] uint8 of one person; `photo` names that before."""
 

@@ -71,6 +71,8 @@ def _carried_on(scene: Scene, values: np.ndarray, turn: Turn) -> np.ndarray:
     springs = points * sums[..., -1] + still + outline + 1e-5
     pulls = points[..., None] * sums[..., :-1]
     pulls[..., -1] += outline * ears
+    places = (np.stack(np.meshgrid(*[np.arange(_CELLS)] * 2), -1) + 0.5) / _CELLS
+    pulls[..., :2] += outline[..., None] * turn.drawn_in(places)
     return cv2.resize(membrane(pulls / springs[..., None], springs), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
 
 
