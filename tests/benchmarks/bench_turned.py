@@ -66,7 +66,8 @@ def main() -> None:
             "stayed. The edit is compared with that render. Medians.",
             judges.describe(),
             table(("", "degrees", *NAMES), rows_of(found, names, figures, "{:.3f}".format)),
-            "* Halo: mean difference in grey levels, where the render shows background within 8 % of the crop beside the head.\n"
+            "* Halo: mean difference in grey levels, where the render shows background within 8 % of the crop beside the head. The "
+            "engine's head ends at its outline. A real one goes on behind it, so its outline is drawn in less.\n"
             "* Gradient: along the crop's border, against the photo's.\n"
             "* Share of the yaw: by five points of a detector that steers nothing, against what it says of the render.\n"
             "* Identity: cosine to the render.\n"
