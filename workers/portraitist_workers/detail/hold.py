@@ -57,8 +57,8 @@ class Turn:
         return -self.share * self.rotation[:2, 2]
 
     def drawn_in(self, places: np.ndarray) -> np.ndarray:
-        """Of places [..., 2] as high as the axis, how far the turn moves them, on the side that the face goes to. On the other side what
-        was hidden comes into view."""
+        """[..., 2]: how far the turn moves places [..., 2] that stand as high as the axis, in shares of the side, where the face goes to.
+        Zero on the other side: what was hidden comes into view there."""
         size = float(np.hypot(*self.shift))
         towards = self.shift / max(size, 1e-9)
         beyond = np.maximum((places - self.middle[:2]) @ towards, 0)
