@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -29,19 +30,43 @@ NAMES = ("LPIPS, whole frame", "halo", "gradient at the border", "share of the y
 def figures_of(pair: Pair, picture: bytes | None) -> dict[str, float]:
     """Of one edit; None: of the photo as it is."""
     result = pair.before if picture is None else np.array(Image.open(io.BytesIO(picture)).convert("RGB"))
-    frame = frame_of(pair.before)
+    frame, known = frame_of(result), _known(pair)
     whole = [to_tensor(cv2.resize(p, (WHOLE, WHOLE), interpolation=cv2.INTER_AREA)) for p in (result, pair.after)]
-    beside = _beside(pair.matte, frame)
-    moved, truth = (crop(p, frame_of(p), 256) for p in (result, pair.after))
     return {
         "LPIPS, whole frame": float(judges.lpips(*whole)),
-        "halo": float(np.abs(result.astype(np.float32) - pair.after)[beside].mean()),
-        "gradient at the border": gradient(result, frame) / gradient(pair.before, frame),
-        "share of the yaw": (yaw_of(result) - yaw_of(pair.before)) / (yaw_of(pair.after) - yaw_of(pair.before)),
-        "identity": likeness(moved, truth),
-        "sharpness: skin": metrics.sharpness_at(result, frame_of(result), "skin")
-        / metrics.sharpness_at(pair.before, frame, "skin"),
+        "halo": float(np.abs(result.astype(np.float32) - pair.after)[known.beside].mean()),
+        "gradient at the border": gradient(result, known.frame) / known.gradient,
+        "share of the yaw": (yaw_of(result) - known.yaw) / known.turned,
+        "identity": likeness(crop(result, frame, 256), known.truth),
+        "sharpness: skin": metrics.sharpness_at(result, frame, "skin") / known.sharpness,
     }
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Of a pair: the photo's frame, yaw and figures, by how much its head turns, and the face that an edit should show."""
+
+    frame: Frame
+    yaw: float
+    turned: float
+    gradient: float
+    sharpness: float
+    beside: np.ndarray
+    truth: np.ndarray
+
+
+@functools.cache
+def _known(pair: Pair) -> _Known:
+    frame, yaw = frame_of(pair.before), yaw_of(pair.before)
+    return _Known(
+        frame,
+        yaw,
+        yaw_of(pair.after) - yaw,
+        gradient(pair.before, frame),
+        metrics.sharpness_at(pair.before, frame, "skin"),
+        _beside(pair.matte, frame),
+        crop(pair.after, frame_of(pair.after), 256),
+    )
 
 
 def frame_of(photo: np.ndarray) -> Frame:

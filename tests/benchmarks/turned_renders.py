@@ -25,11 +25,12 @@ _NECK = -9.5, -5.0  # ICT units: height where the body ends and the head begins,
 _LEAN = 0.35  # ... and lower per unit of depth: the chin is head
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
-    """Photos [H, W, 3] uint8 of one person."""
+    """Photos [H, W, 3] uint8 of one person; `photo` names that before."""
 
     person: str
+    photo: str
     yaw: float
     before: np.ndarray
     after: np.ndarray
@@ -65,5 +66,5 @@ def pairs(canvas: Path, people: Collection[str] = tuple(PEOPLE), seed: int = 0, 
             before = photographer.engine.render(labels, FRAME, change=with_torso).image
             for yaw in YAWS:
                 truth = photographer.engine.render(labels, FRAME, change=turned(yaw))
-                found.append(Pair(name, yaw, before, truth.image, truth.alpha))
+                found.append(Pair(name, f"{name}-{k}", yaw, before, truth.image, truth.alpha))
     return found

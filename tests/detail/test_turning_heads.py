@@ -9,7 +9,7 @@ import torch
 
 from portraitist_workers.detail import carry, relief
 from portraitist_workers.detail.fields import sampled
-from portraitist_workers.detail.hold import head_turn, held
+from portraitist_workers.detail.hold import Turn, head_turn, held
 from portraitist_workers.detail.membrane import membrane
 from portraitist_workers.detail.mesh import Seen, points_of
 from portraitist_workers.detail.relief import _traced
@@ -80,7 +80,7 @@ def test_a_side_that_comes_into_view_is_the_photos_own_stretched(turned, monkeyp
     face = edited_face(photo, moved_by(axes, photo.w, -18.0))
     matte = photo.scene.small.matte / 255.0
     lost = (matte - sampled(photo.scene.small.matte, face.source) / 255.0) > 0.5
-    assert lost[:128].mean() < 0.005  # the outline above the ears
+    assert lost[:128, 128:].mean() < 0.005  # the outline above the ear
     skin = sampled(photo.scene.skin, face.source) > 0.9
     generated = (face.trust[skin] < 0.7).mean()
     photo.faces.clear()
@@ -106,6 +106,42 @@ def test_the_jaw_that_comes_into_view_stays_at_the_outline(turned, monkeypatch):
     moved = lost()
     photo.faces.clear()
     assert moved > 40 and kept < 0.4 * moved
+
+
+def test_the_side_that_the_face_goes_to_is_drawn_in(turned, monkeypatch):
+    """A round head is no wider when it turns. What a height moves outwards, the turn itself draws in."""
+    photo, axes = turned[0], turned[2]
+    w, matte = moved_by(axes, photo.w, -18.0), photo.scene.small.matte / 255.0
+    brow = round(256 * float(photo.scene.points[70, 1]))
+
+    def width(columns):
+        """By how much the head above the brows grows there, px of 256."""
+        photo.faces.clear()
+        change = sampled(matte, edited_face(photo, w).source) - matte
+        return change[brow - 40 : brow, columns].sum(1).mean()
+
+    far, near = width(slice(0, 128)), width(slice(128, 256))
+    monkeypatch.setattr(Turn, "drawn_in", lambda self, places: np.zeros_like(places))  # negative control
+    stiff, other = width(slice(0, 128)), width(slice(128, 256))
+    photo.faces.clear()
+    assert -8 < far < 0 and far < stiff - 2
+    assert abs(near - other) < 0.3  # there what was hidden comes into view
+
+
+def test_a_turn_draws_in_by_its_cosine():
+    angle = np.radians(20)
+    spin = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    places = np.array([[0.9, 0.2], [0.5, 0.9], [0.1, 0.5]])
+    middle = np.array([0.5, 0.5, 0.0])
+    for sign in (1, -1):  # to either side
+        turn = Turn(np.linalg.matrix_power(spin, sign), 1.0, middle, middle)
+        side = 0 if turn.shift[0] < 0 else 2
+        inwards = turn.drawn_in(places)
+        goes_to = 2 - side
+        assert np.allclose(inwards[goes_to], [0.4 * (1 - np.cos(angle)) * (1 if goes_to == 2 else -1), 0], atol=1e-6)
+        assert np.allclose(inwards[[1, side]], 0, atol=1e-9)
+    still = Turn(np.eye(3), 1.0, middle, middle)  # negative control
+    assert not still.drawn_in(places).any()
 
 
 def relief_of(where, height):

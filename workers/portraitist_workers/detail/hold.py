@@ -56,6 +56,14 @@ class Turn:
         """[2]: how far the turn moves what stands before the axis, per height."""
         return -self.share * self.rotation[:2, 2]
 
+    def drawn_in(self, places: np.ndarray) -> np.ndarray:
+        """[..., 2]: how far the turn moves places [..., 2] that stand as high as the axis, in shares of the side, where the face goes to.
+        Zero on the other side: what was hidden comes into view there."""
+        size = float(np.hypot(*self.shift))
+        towards = self.shift / max(size, 1e-9)
+        beyond = np.maximum((places - self.middle[:2]) @ towards, 0)
+        return self.share * (self.rotation[2, 2] - 1) * beyond[..., None] * towards
+
 
 def held(before: Seen, after: Seen) -> Held:
     """`after`, moved and scaled so that the head has turned in its place of `before`."""

@@ -3,7 +3,7 @@
 The mesh knows how far each of its points stands before the axis of the turn. From the face's edge the relief falls to that axis at the
 head's outline, and on the body: there nothing moves. Beside the face it falls to the ear's height. A turn shifts each pixel by its
 height. Of several pixels that come to one place the highest is seen. What the mesh moves otherwise fades out from the face as a membrane
-does.
+does. Where the face goes to, the outline is drawn in as the turn says: else the head would grow there.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def relief_moved(scene: Scene, points: np.ndarray, turn: Turn) -> np.ndarray:
 
 
 def _carried_on(scene: Scene, values: np.ndarray, turn: Turn) -> np.ndarray:
-    """`values` [478, C] of the photo's mesh, heights last, as a map [SIDE, SIDE, C]. It falls to zero on the body and at the head's
-    outline, and beside the face to the ears' height."""
+    """`values` [478, C] of the photo's mesh, motions first and heights last, as a map [SIDE, SIDE, C]. It falls to zero on the body and at
+    the head's outline. Beside the face it falls to the ears' height, and where the face goes to, to how far the turn draws in."""
     known = np.column_stack([scene.points[:, :2], values])[face_triangles()]  # [T, 3, 2 + C]
     known = np.concatenate([known, (known + np.roll(known, 1, 1)) / 2, known.mean(1, keepdims=True)], 1)
     known = known.reshape(-1, known.shape[2])
@@ -71,6 +71,8 @@ def _carried_on(scene: Scene, values: np.ndarray, turn: Turn) -> np.ndarray:
     springs = points * sums[..., -1] + still + outline + 1e-5
     pulls = points[..., None] * sums[..., :-1]
     pulls[..., -1] += outline * ears
+    places = (np.stack(np.meshgrid(*[np.arange(_CELLS)] * 2), -1) + 0.5) / _CELLS
+    pulls[..., :2] += outline[..., None] * turn.drawn_in(places)
     return cv2.resize(membrane(pulls / springs[..., None], springs), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
 
 
