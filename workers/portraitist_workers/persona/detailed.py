@@ -31,10 +31,10 @@ def detailed(model: PersonaModel, judge: Judge, w: Tensor, picture: np.ndarray) 
 
     Deterministic. A persona whose photos' faces are all too small gives the picture enlarged, and no names.
     """
-    details, names = [], []
-    for index in nearest(model, judge, picture):
-        anchor, before = model.anchors[index : index + 1], to_uint8(judge.anchor_images[index : index + 1])[0]
-        was, now = seen([before, picture])
+    details, names, near = [], [], nearest(model, judge, picture)
+    now, *before = seen([picture, *to_uint8(judge.anchor_images[near])])
+    for index, was in zip(near, before, strict=True):
+        anchor = model.anchors[index : index + 1]
         moved = motion(was, now, path_between(model.generator, anchor, w))
         details.append(detail_of(resized(kept_detail.shown(model.detail[index]), SIDE), moved))
         names.append(model.photos[index])
