@@ -45,8 +45,8 @@ def before_backdrop(portrait: np.ndarray, generated: np.ndarray) -> np.ndarray:
 
 
 def person_of(picture: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """[SIDE, SIDE] in [0, 1]: how much of each pixel of a picture [R, R, 3] uint8 is the person, by two networks: the segmenter, which loses
-    dark hair, and the parser, which has holes in it and says `head` [SIDE, SIDE]."""
+    """[SIDE, SIDE] in [0, 1]: how much of each pixel of a picture [R, R, 3] uint8 is the person, by two networks. The segmenter loses dark
+    hair. The parser, which says `head` [SIDE, SIDE], has holes in it."""
     small = resized(picture, SIDE)
     soft = (load_people()(to_tensor(small))[0].cpu().numpy() + head) / 2
     fine = guided(small.astype(np.float32) / 255, soft, _RADIUS, _EPSILON)
