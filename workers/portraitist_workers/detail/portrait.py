@@ -33,8 +33,7 @@ _LIGHT = (
 )  # a photo's detail is weaker where the portrait is darker. Stronger it would show the noise of dark photos
 _HAIR = 0.3, 0.6  # of the parser's hair: where it begins, and is whole
 _HAIR_SOFT = 0.006  # of the side, over which the one's strands become the other's
-_EDGE = 9  # px of SIDE about an outline, where what is behind the person shows through
-_BEYOND = 0.015  # of the side: so far beyond the photo's outline hair is mirrored, and up to twice that less
+_EDGE = 5  # px of SIDE about the photo's outline: there what is behind the person shows through
 _STRANDS = 0.03  # of the side: what is broader in hair is the portrait's tone
 
 
@@ -69,8 +68,8 @@ def detail_of(photo: np.ndarray, motion: Motion) -> Detail:
     taken = (even + face * (taken - even)) * resized(share * light, side)[..., None]
 
     there, here = person_of(photo, heads[0]), person_of(motion.after.picture, heads[2])
-    source, near = _mirrored(source, sampled(there, source))
-    hair = near * np.minimum(sampled(np.minimum(parts["hair"][0], there), source), np.minimum(parts["hair"][2], here))
+    inner = cv2.erode(there, np.ones((_EDGE, _EDGE), np.uint8))
+    hair = np.minimum(sampled(np.minimum(parts["hair"][0], inner), source), np.minimum(parts["hair"][2], here))
     hair = smooth(np.clip((hair - _HAIR[0]) / (_HAIR[1] - _HAIR[0]), 0, 1), _HAIR_SOFT)
     strands = _laid(_finer(photo, there), source) * resized(light, side)[..., None]
     strands -= _finer(resized(motion.after.picture, side), here)
@@ -100,21 +99,6 @@ def _finer(picture: np.ndarray, person: np.ndarray) -> np.ndarray:
     weight = person**2 + 0.001
     tone = smooth(resized(picture, SIDE) * weight[..., None], _STRANDS) / smooth(weight, _STRANDS)[..., None]
     return picture - resized(tone, len(picture))
-
-
-def _mirrored(source: np.ndarray, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`source` [SIDE, SIDE, 2], where it leaves the photo's `person` [SIDE, SIDE] in [0, 1] mirrored at their outline: the portrait's hair
-    may reach a little farther. And [SIDE, SIDE] in [0, 1], 0 too far beyond."""
-    inside = cv2.erode((person > _HAIR[1]).astype(np.uint8), np.ones((_EDGE, _EDGE), np.uint8))
-    if not inside.any():
-        return source, np.zeros_like(person)
-    _, labels = cv2.distanceTransformWithLabels(1 - inside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    here = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), 2).astype(np.float32) / SIDE
-    outline = np.zeros((labels.max() + 1, 2), np.float32)
-    outline[labels[inside > 0]] = here[inside > 0]
-    way = outline[labels] - here
-    over = smooth(2 * way, _HAIR_SOFT)
-    return over + sampled(source, over), np.clip(2 - np.linalg.norm(way, axis=2) / _BEYOND, 0, 1)
 
 
 def _carried_on(motion: Motion) -> np.ndarray:
