@@ -1,6 +1,7 @@
 """Edits of photographs at the photographs' own size, today's way and the way of another commit -> docs/benchmarks/photographs.md.
 
     python -m tests.benchmarks.bench_photographs --sources DATA --before CHECKOUT [--people DIR] [--larger NAME] [--threads N]
+    python -m tests.benchmarks.bench_photographs --only portraits [--people DIR]
 
 DATA holds london/: of its eight people who are held out there is a neutral and a smiling photograph each, taken in one sitting. Each is
 asked for the expression of the other, and the result compared with that other. CHECKOUT is a folder with another commit. DIR holds
@@ -32,7 +33,7 @@ from . import judges, metrics
 from .options import like_a_worker
 from .photograph_portraits import portraits
 from .photograph_tasks import HELD_OUT_PHOTOS, SIDE, Task, edits, folders, london, values_of
-from .report import ROOT, table, write
+from .report import ROOT, table, write, write_part
 from .turned_figures import frame_of, gradient, likeness, yaw_of
 
 LARGER = "default-256"
@@ -49,8 +50,9 @@ class Arm:
 def main() -> None:
     like_a_worker()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sources", type=Path, required=True, help="folder with london/")
-    parser.add_argument("--before", type=Path, required=True, help="a checkout of the commit to compare with")
+    parser.add_argument("--sources", type=Path, help="folder with london/")
+    parser.add_argument("--before", type=Path, help="a checkout of the commit to compare with")
+    parser.add_argument("--only", choices=("portraits",), help="this part of the page alone")
     parser.add_argument("--people", type=Path, help="folder of folders of ordinary photos")
     parser.add_argument(
         "--pairs", type=int, default=len(HELD_OUT), help="of so many people a neutral and a smiling photo"
@@ -62,16 +64,21 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(os.path.expanduser("~/.cache/portraitist/benchmarks")))
     args = parser.parse_args()
+    if not args.only and not (args.sources and args.before):
+        parser.error("--sources and --before are needed, or --only")
     torch.set_num_threads(args.threads)
     judges.distance()
     args.work.mkdir(parents=True, exist_ok=True)
-    arms = [Arm(f"before ({commit(args.before)})", args.before), Arm("now", ROOT)]
-    more = [Arm('now, `preset="best"`', ROOT, {"preset": "best"}), Arm(f"now, `{LARGER}`", ROOT)]
     photos = folders(args.people)
-    pairs, alone = london(args.sources, args.pairs)
     own = [task for name in photos for task in edits(name, photos[name], args.work, args.photos)]
     names = args.larger.split(",") if args.larger else []
     larger = [task for name in names for task in edits(name, photos[name], args.work, args.photos, LARGER)]
+    if args.only:
+        write_part("photographs", portraits(own + larger, args.work))
+        return
+    arms = [Arm(f"before ({commit(args.before)})", args.before), Arm("now", ROOT)]
+    more = [Arm('now, `preset="best"`', ROOT, {"preset": "best"}), Arm(f"now, `{LARGER}`", ROOT)]
+    pairs, alone = london(args.sources, args.pairs)
     # Each photo's second edit finds it open.
     twice = [task for pair in zip(pairs, alone, strict=True) for task in pair]
     done = [run(arm, twice + own, args.work) for arm in arms]

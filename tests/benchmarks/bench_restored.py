@@ -95,6 +95,7 @@ class Case:
     damage: str
     before: dict[str, float]  # measure -> of the damaged photo
     after: dict[str, float]
+    most: float  # sharpness, of the truth's, that the truth has in as many pixels
     report: PictureReport
     same: bool  # bit for bit
     seconds: float
@@ -126,7 +127,8 @@ def main() -> None:
         [
             f"{'; '.join(learnt)}. {len(LEFT_OUT)} other photos of each were damaged at their own size. *auto* was told nothing. Compared "
             f"is the face's square at {JUDGED} px, before → after. LPIPS is lpips-squeeze (published, v0.1). It took no part in any "
-            "optimisation. Identity is the cosine to the person's own photos by the bundled network. Sharpness is of the middle half.",
+            "optimisation. Identity is the cosine to the person's own photos by the bundled network. Sharpness is of the middle half. "
+            "*Most* is what the truth itself has of it, made as small as the restored photo.",
             rows(cases),
         ],
     )
@@ -167,12 +169,19 @@ def restore(path: Path, damage: Damage, context: MemoryContext, record: PersonaR
         damage.name,
         measured(before, truth),
         measured(after, truth),
+        _fine(crop(_at_size_of(photo, restored), frame.scaled(restored.shape[1] / photo.shape[1]), SHOWN))
+        / _fine(truth),
         made.report,
         np.array_equal(restored, damaged),
         seconds,
     )
     print(path.name, case, flush=True)
     return case, np.hstack([before, after, truth])
+
+
+def _at_size_of(photo: np.ndarray, restored: np.ndarray) -> np.ndarray:
+    """The undamaged photo in as many pixels."""
+    return cv2.resize(photo, restored.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 
 def measured(picture: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -208,6 +217,7 @@ def rows(cases: Sequence[Case]) -> str:
                 both("lpips", 3),
                 both("psnr", 1),
                 both("sharpness", 2),
+                f"{fmean(case.most for case in of):.2f}",
                 f"{fmean(report.identity_before or 0 for report in reports):.3f} → {fmean(report.identity or 0 for report in reports):.3f}",
                 f"{sum(case.same for case in of)} of {len(of)}",
                 f"{fmean(case.seconds for case in of):.1f}",
@@ -220,6 +230,7 @@ def rows(cases: Sequence[Case]) -> str:
             "LPIPS",
             "PSNR, dB",
             "sharpness, of the truth's",
+            "most in so many pixels",
             "identity",
             "bit-equal to what was given",
             "CPU s",

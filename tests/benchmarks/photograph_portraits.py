@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -26,7 +27,12 @@ from .photograph_tasks import SIDE, Task, small
 from .report import table
 from .turned_figures import frame_of
 
-WAYS = ("enlarged", "with detail", "with detail, before a plain backdrop")
+WAYS = (
+    "enlarged",
+    "with detail",
+    "with detail, before a plain backdrop",
+    "negative control: with other photos' detail",
+)
 
 
 def portraits(tasks: Sequence[Task], work: Path) -> list[str]:
@@ -57,7 +63,8 @@ def portraits(tasks: Sequence[Task], work: Path) -> list[str]:
         "## Portraits of 512 px",
         "New portraits of what a held-out photo shows, by a latent half way between the encoder's and the nearest mix of anchors. The "
         "generator's pictures are enlarged, or have the fine detail of two of the person's photos. What is delivered stands before a plain "
-        "backdrop, too. Compared with the held-out photo and its own background. Medians.",
+        "backdrop, too. In the negative control each photo's detail is that of another photo. Compared with the held-out photo and its own "
+        "background. Medians.",
         table(("person", "prior", "portrait", "photos", *names), rows),
     ]
 
@@ -72,6 +79,15 @@ def _made(model: PersonaModel, photo: np.ndarray) -> dict[str, tuple[np.ndarray,
     fine, _ = detailed(model, judge, w, generated)
     detailed_at = time.process_time()
     plain = before_backdrop(fine, generated)
+    plain_at = time.process_time()
+    wrong, _ = detailed(replace(model, detail=_others(model.detail)), judge, w, generated)
+    seconds = 0.0, detailed_at - begun, plain_at - begun, time.process_time() - plain_at
     enlarged = cv2.resize(generated, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    seconds = 0.0, detailed_at - begun, time.process_time() - begun
-    return dict(zip(WAYS, zip((enlarged, fine, plain), seconds, strict=True), strict=True))
+    return dict(zip(WAYS, zip((enlarged, fine, plain, wrong), seconds, strict=True), strict=True))
+
+
+def _others(files: Sequence[bytes]) -> tuple[bytes, ...]:
+    """In each photo's place the detail that another photo has, half the list further on."""
+    kept = [file for file in files if file]
+    others = iter(kept[len(kept) // 2 :] + kept[: len(kept) // 2])
+    return tuple(next(others) if file else file for file in files)

@@ -32,6 +32,18 @@ def write(name: str, title: str, sections: Sequence[str], *, argv: Sequence[str]
     return path
 
 
+def write_part(name: str, sections: Sequence[str]) -> Path:
+    """One part of docs/benchmarks/NAME.md anew, with the facts of this run beneath its heading, which is the first of `sections`. It ends
+    where the next heading begins."""
+    path, heading = PAGES / f"{name}.md", sections[0]
+    before, _, old = path.read_text().partition(heading + "\n")
+    _, following, after = old.partition("\n## ")
+    part = "\n\n".join([heading, "This part was measured apart from the others:", facts(), *sections[1:]])
+    path.write_text(before + part + "\n" + following + after)
+    print(f"wrote a part of {path}", flush=True)
+    return path
+
+
 def facts(argv: Sequence[str] | None = None) -> str:
     module = getattr(sys.modules["__main__"], "__spec__", None)
     command = f"python -m {module.name}" if module else "python " + Path(sys.argv[0]).name

@@ -87,5 +87,5 @@ def test_a_portrait_has_the_size_that_it_came_with(drawn):
 
 def test_a_face_that_fills_the_picture_has_no_backdrop(drawn, monkeypatch):
     small, portrait, _ = drawn
-    monkeypatch.setattr(backdrop, "_person", lambda picture: np.ones((256, 256), np.float32))
+    monkeypatch.setattr(backdrop, "person_of", lambda picture, head: np.ones((256, 256), np.float32))
     assert np.array_equal(before_backdrop(portrait, small), portrait)

@@ -29,7 +29,7 @@ def before_backdrop(portrait: np.ndarray, generated: np.ndarray) -> np.ndarray:
     """`portrait` [S, S, 3] uint8 with the person as they are and a plain backdrop; `generated` [R, R, 3] uint8 is the generator's picture.
 
     Deterministic. A face that fills the picture has no backdrop, and comes back as it is. Raises PriorUnavailable."""
-    person = _person(generated)
+    person = person_of(generated, heads_of([generated])[0])
     apart = _dilated(person, _GROWN) < 0.05
     if not apart.any():
         return portrait
@@ -44,10 +44,11 @@ def before_backdrop(portrait: np.ndarray, generated: np.ndarray) -> np.ndarray:
     return (backdrop + share * (shown - backdrop)).round().clip(0, 255).astype(np.uint8)
 
 
-def _person(picture: np.ndarray) -> np.ndarray:
-    """[SIDE, SIDE] in [0, 1]: how much of each pixel is the person, by two networks. One loses dark hair, the other has holes in it."""
+def person_of(picture: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """[SIDE, SIDE] in [0, 1]: how much of each pixel of a picture [R, R, 3] uint8 is the person, by two networks. The segmenter loses dark
+    hair. The parser, which says `head` [SIDE, SIDE], has holes in it."""
     small = resized(picture, SIDE)
-    soft = (load_people()(to_tensor(small))[0].cpu().numpy() + heads_of([small])[0]) / 2
+    soft = (load_people()(to_tensor(small))[0].cpu().numpy() + head) / 2
     fine = guided(small.astype(np.float32) / 255, soft, _RADIUS, _EPSILON)
     share = ((fine - _SURE[0]) / (_SURE[1] - _SURE[0])).clip(0, 1).astype(np.float32)
     return smooth(share * _dilated(_largest(share > 0.5), _STRANDS), _EVEN)

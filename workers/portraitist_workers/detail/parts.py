@@ -15,14 +15,17 @@ FACE = ("skin", "brows", "eyes", "nose", "lips", "mouth")
 
 def heads_of(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """All of the person in pictures [R, R, 3] uint8 of any sizes: probabilities [B, SIDE, SIDE]. Raises PriorUnavailable."""
+    return 1 - parts_of(pictures)["background"]
+
+
+def parts_of(pictures: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Every part of the parser in pictures [R, R, 3] uint8 of any sizes: probabilities [B, SIDE, SIDE] by name."""
     parser = load_parser()
     seen = parser(to_tensor(np.stack([resized(picture, SIDE) for picture in pictures]))).cpu().numpy()
-    return 1 - seen[:, parser.names.index("background")]
+    return {name: seen[:, index] for index, name in enumerate(parser.names)}
 
 
 def seen_parts(picture: np.ndarray) -> dict[str, np.ndarray]:
     """Every part of the parser, and `face`, in a picture [R, R, 3] uint8: probabilities [SIDE, SIDE] by name."""
-    parser = load_parser()
-    seen = parser(to_tensor(resized(picture, SIDE)))[0].cpu().numpy()
-    parts = dict(zip(parser.names, seen, strict=True))
+    parts = {name: seen[0] for name, seen in parts_of([picture]).items()}
     return parts | {"face": np.clip(sum(parts[name] for name in FACE), 0, 1)}

@@ -2,6 +2,9 @@
 
 The generator says where, the photos say what. A photo's detail is what the generator's size cannot hold. It moves along the latent path
 from the photo's anchor to the portrait. Light and tone stay the portrait's.
+
+In hair a generator's strands are other ones in each picture, so the photo's never agree with them. Where both show hair, the photo's stand
+in place of the portrait's.
 """
 
 from __future__ import annotations
@@ -12,10 +15,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .backdrop import person_of
 from .fields import SIDE, resized, sampled, smooth, spread, through_points
 from .mesh import points_of
 from .motion import Motion
-from .parts import heads_of
+from .parts import parts_of
 
 _FINEST = 0.9  # px of the generator's picture: blur beyond which detail begins
 _BAND = 0.008, 0.04  # widths between which two pictures are compared: light is broader
@@ -27,6 +31,10 @@ _LIGHT = (
     0.5,
     1.1,
 )  # a photo's detail is weaker where the portrait is darker. Stronger it would show the noise of dark photos
+_HAIR = 0.3, 0.6  # of the parser's hair: where it begins, and is whole
+_HAIR_SOFT = 0.006  # of the side, over which the one's strands become the other's
+_EDGE = 5  # px of SIDE about the photo's outline: there what is behind the person shows through
+_STRANDS = 0.03  # of the side: what is broader in hair is the portrait's tone
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,19 +56,25 @@ def detail_of(photo: np.ndarray, motion: Motion) -> Detail:
     agree = smooth(np.exp(-np.square(off / _AGREE).mean(2)), 0.01)
     apart = (points_of([photo])[0] - motion.before.points)[:, :2]
     source = displacement + sampled(through_points(motion.before.points[:, :2], apart), displacement)
-    heads = heads_of([photo, motion.before.picture, motion.after.picture])
+    parts = parts_of([photo, motion.before.picture, motion.after.picture])
+    heads = 1 - parts["background"]
     person = np.minimum(np.minimum(sampled(heads[0], source), sampled(heads[1], displacement)), heads[2])
     share = motion.sure * agree**2 * smooth(np.clip((person - 0.5) / 0.4, 0, 1), 0.01)
 
-    light = (smooth(after, 0.03).mean(2) + 8) / (smooth(moved, 0.03).mean(2) + 8)
-    strength = share * light.clip(*_LIGHT)
-    y, x = np.mgrid[:side, :side].astype(np.float32)
-    way = resized(source, side) * side
-    taken = cv2.remap(fine, x + way[..., 0], y + way[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    light = ((smooth(after, 0.03).mean(2) + 8) / (smooth(moved, 0.03).mean(2) + 8)).clip(*_LIGHT)
+    taken = _laid(fine, source)
     face = resized(motion.face, side).clip(0, 1)[..., None]
-    even = taken * (1 + (taken / _EVEN) ** 4) ** -0.25
-    taken = even + face * (taken - even)
-    return Detail(taken * resized(strength, side)[..., None], resized(share, side).clip(0, 1))
+    even = taken / np.sqrt(np.sqrt(1 + np.square(np.square(taken / _EVEN))))
+    taken = (even + face * (taken - even)) * resized(share * light, side)[..., None]
+
+    there, here = person_of(photo, heads[0]), person_of(motion.after.picture, heads[2])
+    inner = cv2.erode(there, np.ones((_EDGE, _EDGE), np.uint8))
+    hair = np.minimum(sampled(np.minimum(parts["hair"][0], inner), source), np.minimum(parts["hair"][2], here))
+    hair = smooth(np.clip((hair - _HAIR[0]) / (_HAIR[1] - _HAIR[0]), 0, 1), _HAIR_SOFT)
+    strands = _laid(_finer(photo, there), source) * resized(light, side)[..., None]
+    strands -= _finer(resized(motion.after.picture, side), here)
+    taken += resized(hair, side).clip(0, 1)[..., None] * (strands - taken)
+    return Detail(taken, resized(hair + (1 - hair) * share, side).clip(0, 1))
 
 
 def with_detail(portrait: np.ndarray, details: Sequence[Detail], side: int) -> np.ndarray:
@@ -70,6 +84,21 @@ def with_detail(portrait: np.ndarray, details: Sequence[Detail], side: int) -> n
         out = out + left[..., None] * detail.picture
         left = left * (1 - detail.share)
     return out.round().clip(0, 255).astype(np.uint8)
+
+
+def _laid(picture: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """`picture` [S, S, 3] at each pixel's place plus `source` [SIDE, SIDE, 2]."""
+    side = len(picture)
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    way = resized(source, side) * side
+    return cv2.remap(picture, x + way[..., 0], y + way[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def _finer(picture: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """What strands are in a picture [S, S, 3]: it without its tone, to which nothing behind the `person` [SIDE, SIDE] belongs."""
+    weight = person**2 + 0.001
+    tone = smooth(resized(picture, SIDE) * weight[..., None], _STRANDS) / smooth(weight, _STRANDS)[..., None]
+    return picture - resized(tone, len(picture))
 
 
 def _carried_on(motion: Motion) -> np.ndarray:

@@ -25,15 +25,18 @@ _APART = {"yaw": 8.0, "pitch": 8.0, "roll": 5.0, "smile": 0.3, "mouth_open": 0.3
 _BRIGHTNESS, _SIZE = 0.35, 0.7
 
 
-def detailed(model: PersonaModel, judge: Judge, w: Tensor, picture: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def detailed(
+    model: PersonaModel, judge: Judge, w: Tensor, picture: np.ndarray, drawn: np.ndarray | None = None
+) -> tuple[np.ndarray, list[str]]:
     """The portrait `picture` [R, R, 3] uint8 at w [1, D] as [SIDE, SIDE, 3], and the names of the photos whose detail it has.
 
+    drawn [R, R, 3] uint8: what the generator draws there, where `picture` has more of a photo. Detail fits what is drawn.
     Deterministic. A persona whose photos' faces are all too small gives the picture enlarged, and no names.
     """
-    details, names = [], []
-    for index in nearest(model, judge, picture):
-        anchor, before = model.anchors[index : index + 1], to_uint8(judge.anchor_images[index : index + 1])[0]
-        was, now = seen([before, picture])
+    details, names, near = [], [], nearest(model, judge, picture)
+    now, *before = seen([picture if drawn is None else drawn, *to_uint8(judge.anchor_images[near])])
+    for index, was in zip(near, before, strict=True):
+        anchor = model.anchors[index : index + 1]
         moved = motion(was, now, path_between(model.generator, anchor, w))
         details.append(detail_of(resized(kept_detail.shown(model.detail[index]), SIDE), moved))
         names.append(model.photos[index])

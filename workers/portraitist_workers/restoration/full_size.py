@@ -54,7 +54,7 @@ def restored(
     pixels = image_io.to_uint8(first.picture)[0]
     names: list[str] = []
     if any(model.detail):
-        pixels, names = detailed(model, judge, w_plus.mean(1), pixels)
+        pixels, names = detailed(model, judge, w_plus.mean(1), pixels, image_io.to_uint8(image)[0])
     large = image_io.at_side(image_io.to_tensor(pixels).to(image), side)
     person = image_io.at_side(person, side)
     made = _joined(large, degrade.scaled(chain, side / R), seen.at(side, chain), person, side / R)
