@@ -1,5 +1,5 @@
-"""The smile of another photo of the person. Where the heads look elsewhere, the photo's own face smiles as much, and only lips and teeth
-are the other photo's.
+"""The smile of another photo of the person. Where the heads look elsewhere, the photo's own face smiles as much, and only teeth are
+the other photo's.
 
 Another side of a face, warped into this pose, is blurred skin in another light: it is what a person is not recognised by.
 """
@@ -12,31 +12,43 @@ import numpy as np
 import torch
 
 from ..detail.hold import head_turn
-from ..detail.laying import CHANGING, near
+from ..detail.mesh import Seen, parted
+from ..detail.mouth import SIDE as TEETH
+from ..detail.mouth import inside
 from ..editing.moving import NEAR, moved
 from ..editing.opening import OpenedPhoto
+from ..faces.align import crop
+from ..faces.edited import EditedFace
 from ..faces.image_io import to_tensor
 from ..persona.axes import spread
 from ..persona.warm import WarmPersona
 from .meeting import MaskOf, Met, face_of, met
 
 VALUES = ("smile", "mouth_open")
-_ALIKE, _APART = 8.0, 16.0  # degrees between the heads: up to the first skin is the other photo's, from the second on none
-_LIPS = 0.03  # of the side around the lips
+# Degrees between the heads: up to the first skin is the other photo's, from the second on none.
+_ALIKE, _APART = 8.0, 16.0
 _ROUNDS = 2
 
 
-def smile_of(person: WarmPersona, photo: OpenedPhoto, other: OpenedPhoto, mask_of: MaskOf, *, strength: float) -> Met:
-    """The photo's face with the other's smile, where the mask is above 0. Raises PriorUnavailable."""
+def smile_of(
+    person: WarmPersona, photo: OpenedPhoto, other: OpenedPhoto, mask_of: MaskOf, *, name: str, strength: float
+) -> Met:
+    """The photo's face with the smile of the other, whose file is called `name`, where the mask is above 0. Raises PriorUnavailable."""
     names = person.judge.attributes.names
     start, wanted = (
-        {name: float(one.measured[names.index(name)]) for name in VALUES if name in names} for one in (photo, other)
+        {value: float(one.measured[names.index(value)]) for value in VALUES if value in names} for one in (photo, other)
     )
     goal = {name: start[name] + strength * (value - start[name]) for name, value in wanted.items()}
+    turned = head_turn(photo.scene.points, other.scene.points).degrees
+    skin = float(np.clip((_APART - turned) / (_APART - _ALIKE), 0, 1))
     targets, found = dict(wanted), []
     for _ in range(_ROUNDS):
         both = met(person, photo, other, mask_of, positions=None, exact=True, towards=moved(person, photo, [targets]))
-        both = replace(both, share=both.share * _theirs(photo, other, both.points) * face_of(both.theirs))
+        both = replace(
+            both,
+            mine=_with_teeth(both, other, name, strength) if skin < 1 else both.mine,
+            share=skin * both.share * face_of(both.theirs),
+        )
         off = _missed(person, both, goal)
         found.append((max(abs(value) / spread(name) for name, value in off.items()), both))
         if not strength or found[-1][0] <= NEAR:
@@ -45,11 +57,13 @@ def smile_of(person: WarmPersona, photo: OpenedPhoto, other: OpenedPhoto, mask_o
     return min(found, key=lambda one: one[0])[1]
 
 
-def _theirs(photo: OpenedPhoto, other: OpenedPhoto, points: np.ndarray) -> np.ndarray:
-    """[SIDE, SIDE] in [0, 1]: how much of each pixel may be the other photo's; `points` [478, 3] are the mesh after."""
-    turned = head_turn(photo.scene.points, other.scene.points).degrees
-    skin = float(np.clip((_APART - turned) / (_APART - _ALIKE), 0, 1))
-    return np.maximum(skin, near(points, CHANGING[2:], _LIPS))
+def _with_teeth(both: Met, other: OpenedPhoto, name: str, strength: float) -> EditedFace:
+    """The photo's own face with what the other shows between its lips, where both are apart."""
+    mouth = Seen(crop(other.subject.photo, other.subject.frame, TEETH), other.scene.points)
+    if not (parted(mouth.points) and parted(both.points)):
+        return both.mine
+    fill = inside(name, mouth, both.points, both.mine.shown)
+    return replace(both.mine, fill=replace(fill, share=strength * fill.share))
 
 
 @torch.no_grad()

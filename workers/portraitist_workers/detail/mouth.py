@@ -32,14 +32,18 @@ def teeth(mouths: Mapping[str, Seen], before: np.ndarray, after: np.ndarray, sho
         return None
     wanted = Seen(shown, after)
     name = min(able, key=lambda name: _unlike(mouths[name], wanted))
-    mouth = mouths[name]
+    return inside(name, mouths[name], after, shown)
+
+
+def inside(name: str, mouth: Seen, after: np.ndarray, shown: np.ndarray) -> Fill:
+    """What stands between the lips of `mouth`, in the photo of that name, between the lips of `after`, in the light of `shown`."""
     here, there = (SIDE * points[list(LIPS), :2] for points in (after, mouth.points))
     matrix, *_ = np.linalg.lstsq(np.column_stack([here, np.ones(len(here))]), there, rcond=None)
     way = matrix.T.astype(np.float64)
     way[:, 2] += way[:, :2] @ (0.5, 0.5) - 0.5
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    inside = _between(there), resized(mouth.picture, SIDE).astype(np.float32)
-    theirs, other = (cv2.warpAffine(m, way, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE) for m in inside)
+    maps = _between(there), resized(mouth.picture, SIDE).astype(np.float32)
+    theirs, other = (cv2.warpAffine(m, way, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE) for m in maps)
     share = cv2.GaussianBlur(_between(here) * theirs.clip(0, 1), (0, 0), _RIM)
     mine = resized(shown.astype(np.float32), SIDE)
     ring = _ring(here)

@@ -51,7 +51,7 @@ def run(request: Transfer, context: Context) -> Pictures:
         return of_image(request.strength * (taken if own is not None else region(images, str(request.region))))
 
     if request.region == "smile":
-        both = smile_of(person, photo, like, mask_of, strength=request.strength)
+        both = smile_of(person, photo, like, mask_of, name=request.like.name, strength=request.strength)
     else:
         both = met(person, photo, like, mask_of, positions=None, exact=True)
         if own is None:
