@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from portraitist_workers.detail.mesh import seen
-from portraitist_workers.detail.mouth import SIDE, teeth
+from portraitist_workers.detail.mouth import SIDE, inside, teeth
 from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.image_io import read
@@ -59,3 +59,16 @@ def test_a_black_and_white_photo_gets_grey_teeth_in_its_light(faces):
     dark = teeth({"other.jpg": other}, shut.points, opened.points, 0.5 * grey)
     ratio = dark.picture[fill.share > 0.5].mean() / fill.picture[fill.share > 0.5].mean()
     assert 0.45 < ratio < 0.6
+
+
+def test_a_mouth_that_is_named_gives_its_inside_even_where_teeth_were_seen_before(faces):
+    shut, opened, other = faces
+    picture = opened.picture.astype(np.float32)
+    fill = inside("other.jpg", other, opened.points, picture)
+    within = fill.share > 0.5
+    assert fill.name == "other.jpg" and 30 < fill.share.sum() < 0.05 * SIDE**2
+    green = other.picture.copy()
+    green[..., [0, 2]] //= 8  # the whole picture is green, skin too: another light, which is taken away
+    same = inside("green.jpg", type(other)(green, other.points), opened.points, picture)
+    assert np.abs(same.picture - fill.picture)[within].mean() < 12
+    assert np.abs(green.astype(np.float32) - other.picture)[within].mean() > 40  # the control
