@@ -75,7 +75,7 @@ def run(request: Transfer, context: Context) -> Pictures:
     )[0]
     made.report.warnings += like.subject.stranger
     turned = head_turn(photo.scene.points, like.scene.points).degrees
-    if turned > _TURNED:
+    if turned > _TURNED and request.region != "smile":  # of a smile no skin is taken there
         made.report.warnings.append(TURNED.format(turned))
     made.report.seconds = round(time.monotonic() - begun, 3)
     origin = Origin("transfer", files[0], (files[1],))
