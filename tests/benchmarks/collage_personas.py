@@ -34,37 +34,46 @@ The pairs are of any pose: their heads are turned by 10° to 46° from each othe
 
 
 def best_takes(work: Path, threads: int | None) -> list[Row]:
-    found, near, sheets = [], [], []
-    for name in people.NAMES:
-        made = stored(name, "regression", Options(preset="fast", photos=8, threads=threads), work)
-        context = made.context()
-        person = PERSONAS.load(made.record, context.blob, context.priors)
-        photos = [p for p in people.load(name) if p.held_out]
-        taken = []
-        for number in range(PAIRS):
-            photo, like = photos[number], photos[(number + 3) % len(photos)]
-            request = Transfer(
-                persona_id=made.record.persona_id,
-                photo=Photo(name=photo.name, blob=context.put(photo.data)),
-                like=Photo(name=like.name, blob=context.put(like.data)),
-            )
-            [one] = operations.run(request, context).pictures
-            picture, report = context.blob(one.blob), one.report
-            smile = report.attributes["smile"]
-            assert smile.requested is not None and smile.before is not None
-            assert report.identity_percentile is not None and report.outside_change is not None
-            asked = smile.requested - smile.before, smile.achieved - smile.requested
-            taken.append([aligned(file) for file in (photo.data, like.data, picture)])
-            own = likeness(person, taken[-1][0])
-            found.append((*asked, report.identity_percentile, report.outside_change, own))
-            sheets.append(np.concatenate([image_io.to_uint8(face)[0] for face in taken[-1]], 1))
-        mouths = [mouth(torch.cat(faces)) for faces in zip(*taken, strict=True)]
-        before, wanted, after = mouths
-        near.append(torch.stack([judges.lpips(one, wanted) for one in (before, after)]))
-        near[-1] = torch.cat([near[-1], judges.lpips(after, wanted.roll(1, 0))[None]])
-        print(f"{name}: {np.round(np.array(found[-PAIRS:]), 2).tolist()}, {near[-1].mean(1).tolist()}", flush=True)
+    taken = [taken_of(name, work, threads) for name in people.NAMES]
+    values, distance, sheets = (list(part) for part in zip(*taken, strict=True))
     Image.fromarray(np.concatenate(sheets, 0)).save(work / "best-takes.png")
-    values, distance = np.array(found), torch.cat(near, 1)
+    return rows(np.concatenate(values), torch.cat(distance, 1))
+
+
+def taken_of(name: str, work: Path, threads: int | None) -> tuple[np.ndarray, Tensor, np.ndarray]:
+    """Of one person: [PAIRS, 5] the change asked for, what is missed of it, the identity's percentile, the change outside, and the first
+    photo's percentile. [3, PAIRS] LPIPS of the mouth to the other photo's, before and after, and to a third one's. And the pictures."""
+    made = stored(name, "regression", Options(preset="fast", photos=8, threads=threads), work)
+    context = made.context()
+    person = PERSONAS.load(made.record, context.blob, context.priors)
+    photos = [p for p in people.load(name) if p.held_out]
+    found, taken, sheets = [], [], []
+    for number in range(PAIRS):
+        photo, like = photos[number], photos[(number + 3) % len(photos)]
+        request = Transfer(
+            persona_id=made.record.persona_id,
+            photo=Photo(name=photo.name, blob=context.put(photo.data)),
+            like=Photo(name=like.name, blob=context.put(like.data)),
+        )
+        [one] = operations.run(request, context).pictures
+        picture, report = context.blob(one.blob), one.report
+        smile = report.attributes["smile"]
+        assert smile.requested is not None and smile.before is not None
+        assert report.identity_percentile is not None and report.outside_change is not None
+        taken.append([aligned(file) for file in (photo.data, like.data, picture)])
+        asked = smile.requested - smile.before, smile.achieved - smile.requested
+        own = likeness(person, taken[-1][0])
+        found.append((*asked, report.identity_percentile, report.outside_change, own))
+        sheets.append(np.concatenate([image_io.to_uint8(face)[0] for face in taken[-1]], 1))
+    before, wanted, after = (mouth(torch.cat(faces)) for faces in zip(*taken, strict=True))
+    pairs = ((before, wanted), (after, wanted), (after, wanted.roll(1, 0)))
+    near = torch.stack([judges.lpips(one, other) for one, other in pairs])
+    print(f"{name}: {np.round(np.array(found), 2).tolist()}, {near.mean(1).tolist()}", flush=True)
+    return np.array(found), near, np.concatenate(sheets, 0)
+
+
+def rows(values: np.ndarray, distance: Tensor) -> list[Row]:
+    """Of what `taken_of` found of all people."""
     start, missed = np.abs(values[:, 0]), np.abs(values[:, 1])
     away = distance.mean(1)
     return [

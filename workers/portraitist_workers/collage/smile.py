@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..detail.hold import head_turn
 from ..detail.mesh import Seen, parted
@@ -40,21 +41,29 @@ def smile_of(
     )
     goal = {name: start[name] + strength * (value - start[name]) for name, value in wanted.items()}
     turned = head_turn(photo.scene.points, other.scene.points).degrees
-    skin = float(np.clip((_APART - turned) / (_APART - _ALIKE), 0, 1))
+    skin = float(np.clip((_APART - turned) / (_APART - _ALIKE), 0, 1)) if wanted else 1.0  # of what else could it be?
     targets, found = dict(wanted), []
     for _ in range(_ROUNDS):
-        both = met(person, photo, other, mask_of, positions=None, exact=True, towards=moved(person, photo, [targets]))
+        towards = _shows(person, photo, targets) if targets else None
+        both = met(person, photo, other, mask_of, positions=None, exact=True, towards=towards)
         both = replace(
             both,
             mine=_with_teeth(both, other, name, strength) if skin < 1 else both.mine,
             share=skin * both.share * face_of(both.theirs),
         )
         off = _missed(person, both, goal)
-        found.append((max(abs(value) / spread(name) for name, value in off.items()), both))
+        found.append((max((abs(value) / spread(name) for name, value in off.items()), default=0.0), both))
         if not strength or found[-1][0] <= NEAR:
             break
         targets = {name: value - off[name] for name, value in targets.items()}
     return min(found, key=lambda one: one[0])[1]
+
+
+def _shows(person: WarmPersona, photo: OpenedPhoto, values: dict[str, float]) -> Tensor:
+    """[1, num_ws, D] where the photo's face shows `values`. Those for which the person has no axis follow the others."""
+    able = person.model.axes.names
+    follow = {name: value for name, value in values.items() if name not in able}
+    return moved(person, photo, [{name: value for name, value in values.items() if name in able}], [follow])
 
 
 def _with_teeth(both: Met, other: OpenedPhoto, name: str, strength: float) -> EditedFace:
