@@ -57,7 +57,7 @@ def varied_photos() -> list[tuple]:
             rng = torch.Generator().manual_seed(number)
             ways = [random_patches(3, generator=rng, reach=0.6, within=(0.2, 0.15, 0.8, 0.9)) for _ in range(COUNT)]
             pasted.add(person, photo.scene.face, [_pasted(photo.scene.face, patches) for patches in ways], ways)
-    strangers = [_percentile(people[k][0], people[k - 1][0].model.embeddings[:1]) for k in range(len(people))]
+    strangers = [person_percentile(people[k][0], people[k - 1][0].model.embeddings[:1]) for k in range(len(people))]
     low, high = tallies.values()
     return [
         ("LPIPS to the photo: mean, least", "", low.away(), high.away(), f"strength 0: {nothing.away()}"),
@@ -99,7 +99,7 @@ class _Tally:
         ]
         self.found += [bool(detect_faces(one)) for one in pixels]
         self.cosines += (known[1:] @ known[0]).tolist()
-        self.percentiles += [_percentile(person, one[None]) for one in known[1:]]
+        self.percentiles += [person_percentile(person, one[None]) for one in known[1:]]
         self.seams += [_seam(one, patch) for one, patches in zip(pixels, ways, strict=True) for patch in patches]
 
     def away(self) -> str:
@@ -121,7 +121,7 @@ class _Tally:
         return f"{np.mean(self.seams):.2f}"
 
 
-def _percentile(person: WarmPersona, known: Tensor) -> float:
+def person_percentile(person: WarmPersona, known: Tensor) -> float:
     embeddings = person.model.embeddings
     return percentile(float(identity_scores(known, embeddings)[0]), leave_one_out(embeddings))
 

@@ -9,7 +9,7 @@ import pytest
 
 from portraitist_workers.detail import made_up
 from portraitist_workers.detail.mesh import seen
-from portraitist_workers.detail.mouth import SIDE, _nearest, teeth
+from portraitist_workers.detail.mouth import SIDE, _nearest, inside, teeth
 from portraitist_workers.faces.align import crop, ffhq_frame
 from portraitist_workers.faces.detect import detect_faces
 from portraitist_workers.faces.image_io import read
@@ -33,10 +33,10 @@ def test_teeth_come_from_a_photo_that_shows_them(faces):
     fill = teeth({"other.jpg": other}, shut.points, opened.points, blurred)
     assert fill.name == "other.jpg" and 30 < fill.share.sum() < 0.05 * SIDE**2
     result = blurred + fill.share[..., None] * (fill.picture - blurred)
-    inside = fill.share > 0.5
+    within = fill.share > 0.5
 
     def sharpness(picture):
-        return np.abs(picture - cv2.GaussianBlur(picture, (0, 0), 3))[inside].mean()
+        return np.abs(picture - cv2.GaussianBlur(picture, (0, 0), 3))[within].mean()
 
     assert sharpness(result) > 0.5 * sharpness(opened.picture.astype(np.float32)) > 2 * sharpness(blurred)
     assert np.array_equal(result[~(fill.share > 0)], blurred[~(fill.share > 0)])
@@ -56,13 +56,13 @@ def test_teeth_that_no_photo_shows_are_made_up(faces, known):
     shut, opened, _ = faces
     blurred = cv2.GaussianBlur(opened.picture, (0, 0), 8).astype(np.float32)
     fill = teeth({"shut.jpg": shut} if known else {}, shut.points, opened.points, blurred)
-    inside = fill.share > 0.5
-    assert fill.name is None and 30 < inside.sum() < 0.05 * SIDE**2
-    brightness = fill.picture.mean(2)[inside]
+    within = fill.share > 0.5
+    assert fill.name is None and 30 < within.sum() < 0.05 * SIDE**2
+    brightness = fill.picture.mean(2)[within]
     assert brightness.max() > blurred.mean(2)[_white(opened)].mean()  # teeth, at the upper lip ...
     assert brightness.min() < 0.4 * brightness.max()  # ... and the dark between and below them
-    apart = np.abs(fill.picture - cv2.GaussianBlur(fill.picture, (0, 0), 3))[inside].mean()
-    assert apart > 2 * np.abs(blurred - cv2.GaussianBlur(blurred, (0, 0), 3))[inside].mean()
+    apart = np.abs(fill.picture - cv2.GaussianBlur(fill.picture, (0, 0), 3))[within].mean()
+    assert apart > 2 * np.abs(blurred - cv2.GaussianBlur(blurred, (0, 0), 3))[within].mean()
 
 
 def test_made_up_teeth_are_as_bright_as_eyes_are_and_not_as_skin_is(faces):
@@ -101,3 +101,16 @@ def test_a_black_and_white_photo_gets_grey_teeth_in_its_light(faces):
     dark = teeth({"other.jpg": other}, shut.points, opened.points, 0.5 * grey)
     ratio = dark.picture[fill.share > 0.5].mean() / fill.picture[fill.share > 0.5].mean()
     assert 0.45 < ratio < 0.6
+
+
+def test_a_mouth_that_is_named_gives_its_inside_even_where_teeth_were_seen_before(faces):
+    shut, opened, other = faces
+    picture = opened.picture.astype(np.float32)
+    fill = inside("other.jpg", other, opened.points, picture)
+    within = fill.share > 0.5
+    assert fill.name == "other.jpg" and 30 < fill.share.sum() < 0.05 * SIDE**2
+    green = other.picture.copy()
+    green[..., [0, 2]] //= 8  # the whole picture is green, skin too: another light, which is taken away
+    same = inside("green.jpg", type(other)(green, other.points), opened.points, picture)
+    assert np.abs(same.picture - fill.picture)[within].mean() < 12
+    assert np.abs(green.astype(np.float32) - other.picture)[within].mean() > 30  # the control

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -34,11 +34,30 @@ MaskOf = Callable[[Tensor], Mask]  # of the pictures [2, 3, R, R] of both faces 
 
 @dataclass(frozen=True, eq=False)
 class Met:
-    """The face in which both meet, by the pixels of either photo, and `share` [SIDE, SIDE] of the other one's."""
+    """The face in which both meet, by the pixels of either photo.
+
+    where [SIDE, SIDE] in [0, 1]   the mask: beyond it nothing changes
+    share [SIDE, SIDE] in [0, 1]   of each pixel, what is the other photo's
+    points [478, 3]                the mesh, in shares of the side
+    """
 
     mine: EditedFace
     theirs: EditedFace
+    where: np.ndarray
     share: np.ndarray
+    points: np.ndarray
+
+    @property
+    def face(self) -> EditedFace:
+        """The photo's face with the other one's pixels in its own tone."""
+        share, mine = self.share, self.mine
+        theirs = in_tone_of(mine.shown, self.theirs.shown, share)
+        return replace(
+            mine,
+            plain=mine.plain + share[..., None] * (theirs - mine.plain),
+            trust=mine.trust * (1 - share),
+            grain=mine.grain * (1 - share),
+        )
 
 
 @torch.no_grad()
@@ -50,9 +69,10 @@ def met(
     *,
     positions: range | None,
     exact: bool,
+    towards: Tensor | None = None,
 ) -> Met:
-    """The other face is turned into the photo's pose first, by the person's own axes. `positions` are the layers at which it counts;
-    `exact` keeps the photo's picture where the mask is 0.
+    """The features of `towards` [1, num_ws, D] meet the photo's. None: the other face is turned into the photo's pose first, by the
+    person's own axes. `positions` are the layers at which it counts; `exact` keeps the photo's picture where the mask is 0.
 
     Raises PriorUnavailable for a generator that is no StyleGAN2."""
     generator = photo.generator
@@ -60,10 +80,7 @@ def met(
         raise PriorUnavailable(
             f"photos cannot be joined by a generator of the kind {generator.kind!r}; use a StyleGAN2"
         )
-    names = person.judge.attributes.names
-    known = set(names) & set(person.model.axes.names)
-    pose = {name: float(photo.shown[names.index(name)]) for name in POSE if name in known}
-    turned = moved(person, other, [pose])
+    turned = in_pose_of(person, photo, other) if towards is None else towards
     mine, theirs = (Source(generator.synthesis, generator.styles(w)) for w in (photo.w, turned))
     start, there, posed = to_uint8(render(generator, torch.cat([photo.w, other.w, turned])))
     mask = mask_of(render(generator, torch.cat([photo.w, turned])))
@@ -75,11 +92,22 @@ def met(
     after = shown(mask)
     here = [shown(_times(mask, t)) for t in _shares()]
     back = [*path_between(generator, other.w, turned, steps=STEPS), posed, *(shown(_rest(mask, t)) for t in _shares())]
+    was, begun, now = seen([start, there, after])
+    where = mask((SIDE, SIDE))[0, 0].cpu().numpy().astype(np.float32)
     return Met(
-        _carried(photo, start, after, here),
-        _carried(other, there, after, back),
-        mask((SIDE, SIDE))[0, 0].cpu().numpy().astype(np.float32),
+        carried(photo.scene, motion(was, now, here)),
+        carried(other.scene, motion(begun, now, back)),
+        where,
+        where,
+        now.points + photo.scene.points - was.points,
     )
+
+
+def in_pose_of(person: WarmPersona, photo: OpenedPhoto, other: OpenedPhoto) -> Tensor:
+    """[1, num_ws, D]: the other face in the photo's pose."""
+    names = person.judge.attributes.names
+    known = set(names) & set(person.model.axes.names)
+    return moved(person, other, [{name: float(photo.shown[names.index(name)]) for name in POSE if name in known}])
 
 
 def face_of(theirs: EditedFace) -> np.ndarray:
@@ -98,11 +126,6 @@ def in_tone_of(mine: np.ndarray, theirs: np.ndarray, share: np.ndarray) -> np.nd
     """`theirs` [S, S, 3] with a smooth offset by which it meets `mine` along the border of `share` [S, S]: another light or camera."""
     border = share * (1 - share)
     return theirs + spread(mine - theirs, 4 * border)
-
-
-def _carried(photo: OpenedPhoto, before: np.ndarray, after: np.ndarray, between: list[np.ndarray]) -> EditedFace:
-    was, now = seen([before, after])
-    return carried(photo.scene, motion(was, now, between))
 
 
 def _shares() -> Iterable[float]:

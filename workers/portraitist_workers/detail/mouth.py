@@ -34,13 +34,19 @@ def teeth(mouths: Mapping[str, Seen], before: np.ndarray, after: np.ndarray, sho
     able = [name for name, mouth in mouths.items() if _area(mouth.points) > 0.5 * opening]
     name = min(able, key=lambda name: _unlike(mouths[name], wanted)) if able else None
     mouth = mouths[name] if name else made_up.mouth(_nearest(made_up.outlines(), after))
+    return inside(name, mouth, after, shown)
+
+
+def inside(name: str | None, mouth: Seen, after: np.ndarray, shown: np.ndarray) -> Fill:
+    """What stands between the lips of `mouth`, in the photo of that name, between the lips of `after`, in the light of `shown`. None: it
+    is no photo, but drawn."""
     here, there = (SIDE * points[list(LIPS), :2] for points in (after, mouth.points))
     matrix, *_ = np.linalg.lstsq(np.column_stack([here, np.ones(len(here))]), there, rcond=None)
     way = matrix.T.astype(np.float64)
     way[:, 2] += way[:, :2] @ (0.5, 0.5) - 0.5
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    inside = _between(there), resized(mouth.picture, SIDE).astype(np.float32)
-    theirs, other = (cv2.warpAffine(m, way, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE) for m in inside)
+    maps = _between(there), resized(mouth.picture, SIDE).astype(np.float32)
+    theirs, other = (cv2.warpAffine(m, way, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE) for m in maps)
     between = _between(here) * theirs.clip(0, 1) if name else _between(here)  # drawn mouths have no lips
     share = cv2.GaussianBlur(between, (0, 0), _RIM)
     ring = _ring(here)

@@ -13,8 +13,9 @@ from portraitist.requests import Transfer
 from portraitist.results import PictureResult, Pictures
 
 from ..collage.interpolation import Mask
-from ..collage.meeting import face_of, in_tone_of, met
+from ..collage.meeting import face_of, met
 from ..collage.regions import painted, region
+from ..collage.smile import smile_of
 from ..collage.weights import of_image
 from ..detail.hold import head_turn
 from ..drag.canvas import read_mask
@@ -49,18 +50,15 @@ def run(request: Transfer, context: Context) -> Pictures:
     def mask_of(images: Tensor) -> Mask:
         return of_image(request.strength * (taken if own is not None else region(images, str(request.region))))
 
-    both = met(person, photo, like, mask_of, positions=None, exact=True)
-    if own is None:
-        both = replace(both, share=both.share * face_of(both.theirs))
-    share, theirs = both.share[..., None], in_tone_of(both.mine.shown, both.theirs.shown, both.share)
-    face = replace(
-        both.mine,
-        plain=both.mine.plain + share * (theirs - both.mine.plain),
-        trust=both.mine.trust * (1 - both.share),
-        grain=both.mine.grain * (1 - both.share),
-    )
+    if request.region == "smile":
+        both = smile_of(person, photo, like, mask_of, name=request.like.name, strength=request.strength)
+    else:
+        both = met(person, photo, like, mask_of, positions=None, exact=True)
+        if own is None:
+            seen = both.share * face_of(both.theirs)
+            both = replace(both, where=seen, share=seen)
     height, width = subject.photo.shape[:2]
-    inside = resample(both.share, subject.frame.to_crop(len(both.share)), (width, height), border=0)
+    inside = resample(both.where, subject.frame.to_crop(len(both.where)), (width, height), border=0)
     if own is not None:
         inside = inside * own
     names = person.judge.attributes.names
@@ -68,7 +66,7 @@ def run(request: Transfer, context: Context) -> Pictures:
     made = delivered(
         person,
         photo,
-        [face],
+        [both.face],
         requested=[wanted],
         targets=[wanted],
         reach=record.reach,
@@ -77,7 +75,7 @@ def run(request: Transfer, context: Context) -> Pictures:
     )[0]
     made.report.warnings += like.subject.stranger
     turned = head_turn(photo.scene.points, like.scene.points).degrees
-    if turned > _TURNED:
+    if turned > _TURNED and request.region != "smile":  # of a smile no skin is taken there
         made.report.warnings.append(TURNED.format(turned))
     made.report.seconds = round(time.monotonic() - begun, 3)
     origin = Origin("transfer", files[0], (files[1],))
