@@ -86,3 +86,18 @@ def test_what_stands_behind_the_photos_hair_stays_there(face, parts):
     stripes = face + (60 * np.sin(np.arange(SIDE) * 1.1))[None, :, None] * parts["background"][..., None]
     made = portrait(stripes.clip(0, 255).astype(np.uint8), small(face), small(face))
     assert fine(stripes, parts["background"]) > 10 > 1 > fine(made, parts["background"])
+
+
+def test_background_that_is_seen_between_locks_does_not_sparkle(face, parts):
+    dots = np.zeros((SIDE, SIDE), bool)
+    dots[::12, ::12] = True
+    dots = cv2.dilate(dots.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & parts["hair"]
+    plain = portrait(face, small(face), small(face)).astype(int)
+
+    def arrives(change):
+        """How much of a change of the photo's dots the portrait shows."""
+        dotted = np.where(dots[..., None], face.astype(int) + change, face).clip(0, 255).astype(np.uint8)
+        made = portrait(dotted, small(face), small(face))
+        return (made - plain)[dots].mean() / (dotted.astype(int) - face)[dots].mean()
+
+    assert arrives(150) < 0.3 < 0.6 < arrives(15)  # negative control: a strand

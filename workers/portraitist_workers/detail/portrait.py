@@ -34,6 +34,7 @@ _LIGHT = (
 _HAIR = 0.3, 0.6  # of the parser's hair: where it begins, and is whole
 _HAIR_SOFT = 0.006  # of the side, over which the one's strands become the other's
 _EDGE = 5  # px of SIDE about the photo's outline: there what is behind the person shows through
+_GLINT = 28.0  # grey levels: what is so much brighter than the hair about it is the background, seen between locks
 _STRANDS = 0.03  # of the side: what is broader in hair is the portrait's tone
 
 
@@ -71,7 +72,7 @@ def detail_of(photo: np.ndarray, motion: Motion) -> Detail:
     inner = cv2.erode(there, np.ones((_EDGE, _EDGE), np.uint8))
     hair = np.minimum(sampled(np.minimum(parts["hair"][0], inner), source), np.minimum(parts["hair"][2], here))
     hair = smooth(np.clip((hair - _HAIR[0]) / (_HAIR[1] - _HAIR[0]), 0, 1), _HAIR_SOFT)
-    strands = _laid(_finer(photo, there), source) * resized(light, side)[..., None]
+    strands = _laid(np.minimum(_finer(photo, there), _GLINT), source) * resized(light, side)[..., None]
     strands -= _finer(resized(motion.after.picture, side), here)
     taken += resized(hair, side).clip(0, 1)[..., None] * (strands - taken)
     return Detail(taken, resized(hair + (1 - hair) * share, side).clip(0, 1))
