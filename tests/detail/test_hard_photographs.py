@@ -63,7 +63,7 @@ def test_a_face_of_60_px_comes_out_whole(person):
     assert np.abs(after.astype(int) - before).mean() > 2  # it did turn
     assert steepest(after) < 1.2 * steepest(before)
     torn = face.source.copy()  # negative control
-    torn[::8] += 0.1
+    torn[::8] += 0.2
     assert steepest(crop(pasted(here, replace(face, source=torn)), here.subject.frame, 96)) > 1.2 * steepest(before)
 
 
