@@ -1,30 +1,19 @@
 """Teeth that come into view are the person's own, from another photo, or else made up."""
 
-import json
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
+from mouths import faces_of_cora
 
 from portraitist_workers.detail import made_up
 from portraitist_workers.detail.mesh import seen
 from portraitist_workers.detail.mouth import SIDE, _nearest, inside, teeth
-from portraitist_workers.faces.align import crop, ffhq_frame
-from portraitist_workers.faces.detect import detect_faces
-from portraitist_workers.faces.image_io import read
-
-CORA = Path(__file__).parents[1] / "people" / "cora"
 
 
 @pytest.fixture(scope="module")
 def faces():
     """One person with a mouth that is shut, and with two that are open: 512 px."""
-    entries = json.loads((CORA / "labels.json").read_text())["photos"]
-    names = sorted(entries, key=lambda name: entries[name]["mouth_open"])
-    near = [name for name in names if abs(entries[name]["yaw"]) < 15]
-    photos = [read(CORA / name) for name in (near[0], near[-1], near[-2])]
-    return seen([crop(photo, ffhq_frame(detect_faces(photo)[0].points), SIDE) for photo in photos])
+    return seen(faces_of_cora(0, -1, -2))
 
 
 def test_teeth_come_from_a_photo_that_shows_them(faces):

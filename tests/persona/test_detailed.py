@@ -1,12 +1,11 @@
 """Portraits with the fine detail of the person's photos."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from mouths import faces_of_cora
 from pydantic import ValidationError
 from serving.people import context, model, persona_id, raw
 
@@ -17,9 +16,7 @@ from portraitist_workers import operations
 from portraitist_workers.detail.mesh import seen
 from portraitist_workers.detail.motion import motion
 from portraitist_workers.detail.portrait import detail_of
-from portraitist_workers.faces.align import crop, ffhq_frame
-from portraitist_workers.faces.detect import detect_faces
-from portraitist_workers.faces.image_io import read, to_uint8
+from portraitist_workers.faces.image_io import to_uint8
 from portraitist_workers.persona import kept_detail
 from portraitist_workers.persona.detailed import SIDE, detailed
 from portraitist_workers.persona.judge import Judge
@@ -28,7 +25,6 @@ from portraitist_workers.persona.mouths import NOT_THEIRS, told, with_teeth
 from portraitist_workers.persona.rendering import render
 from portraitist_workers.persona.warm import PERSONAS
 
-CORA = Path(__file__).parents[1] / "people" / "cora"
 PERIOD = 6  # px of the stripes that stand for a photo's detail: finer than 128 px can show
 
 
@@ -140,7 +136,7 @@ def test_requests_know_the_words():
 
 def test_a_portrait_that_opens_its_mouth_gets_teeth(person):
     made, judge = person
-    opened, shut = mouths_of_cora()
+    opened, shut = faces_of_cora(-1, 0)
     rest = (b"",) * (len(made.photos) - 2)
     known, unknown = (
         replace(made, detail=(*kept_detail.kept(faces), *rest)) for faces in ([shut, opened], [shut, shut])
@@ -157,15 +153,3 @@ def test_a_portrait_that_opens_its_mouth_gets_teeth(person):
     assert report.warnings == [NOT_THEIRS] and report.detail_of == list(made.photos[:2])
     same, none = with_teeth(known, judge, opened, made.photos[1])  # negative control: that photo shows them already
     assert none is None and same is opened
-
-
-def mouths_of_cora():
-    """Two faces [SIDE, SIDE, 3] of a test person: the widest open mouth and the most shut one."""
-    entries = json.loads((CORA / "labels.json").read_text())["photos"]
-    near = [name for name in entries if abs(entries[name]["yaw"]) < 15]
-    chosen = (
-        max(near, key=lambda name: entries[name]["mouth_open"]),
-        min(near, key=lambda name: entries[name]["mouth_open"]),
-    )
-    photos = [read(CORA / name) for name in chosen]
-    return [crop(photo, ffhq_frame(detect_faces(photo)[0].points), SIDE) for photo in photos]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -47,7 +48,7 @@ class Met:
     share: np.ndarray
     points: np.ndarray
 
-    @property
+    @functools.cached_property
     def face(self) -> EditedFace:
         """The photo's face with the other one's pixels in its own tone."""
         share, mine = self.share, self.mine

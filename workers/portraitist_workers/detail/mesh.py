@@ -111,13 +111,13 @@ def parted(points: np.ndarray) -> bool:
 
 def lips_of(points: np.ndarray) -> np.ndarray:
     """[SIDE, SIDE] in [0, 1]: the lips of a mesh [478, 3], without what stands between them when they are apart."""
-    mask, around, between = (
+    mask, places = (
         np.zeros((SIDE, SIDE), np.float32),
-        *(np.round((SIDE * points[list(edge), :2] - 0.5) * 2**_BITS).astype(np.int32) for edge in (_LIPS_AROUND, LIPS)),
+        np.round((SIDE * points[:, :2] - 0.5) * 2**_BITS).astype(np.int32),
     )
-    cv2.fillPoly(mask, [around], 1.0, shift=_BITS)
+    cv2.fillPoly(mask, [places[list(_LIPS_AROUND)]], 1.0, shift=_BITS)
     if parted(points):
-        cv2.fillPoly(mask, [between], 0.0, shift=_BITS)
+        cv2.fillPoly(mask, [places[list(LIPS)]], 0.0, shift=_BITS)
     return mask
 
 

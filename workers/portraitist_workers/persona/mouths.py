@@ -34,10 +34,9 @@ def with_teeth(model: PersonaModel, judge: Judge, portrait: np.ndarray, photo: s
     of 128 px they are a bright band. With them, where they come from; None where the portrait is as it was."""
     face = resized(kept_detail.shown(model.detail[model.photos.index(photo)]), SIDE)
     before, after = points_of([face, portrait])
-    if not came_into_view(before, after):
-        return portrait, None
+    mouths = open_mouths(model, judge) if came_into_view(before, after) else {}
     shown = portrait.astype(np.float32)
-    fill = teeth(open_mouths(model, judge), before, after, shown)
+    fill = teeth(mouths, before, after, shown)
     return (portrait, None) if fill is None else (fill.over(shown).round().clip(0, 255).astype(np.uint8), fill)
 
 
