@@ -102,13 +102,16 @@ def main() -> None:
 
 
 def run(arm: Arm, tasks: Sequence[Task], work: Path) -> list[dict[str, Any]]:
-    """All tasks by the arm's own package, in a process of its own."""
+    """All tasks by the arm's own package, in a process of its own with as many threads as this one."""
     asked, answered = work / "photographs-asked.pickle", work / "photographs-answered.pickle"
     asked.write_bytes(pickle.dumps([vars(task) | {"more": task.more | arm.more} for task in tasks]))
     path = os.pathsep.join(str(arm.root / part) for part in ("sdk", "workers"))
     program = Path(__file__).with_name("photograph_edits.py")
     subprocess.run(
-        [sys.executable, program, asked, answered], check=True, env=os.environ | {"PYTHONPATH": path}, cwd=work
+        [sys.executable, program, asked, answered, str(torch.get_num_threads())],
+        check=True,
+        env=os.environ | {"PYTHONPATH": path},
+        cwd=work,
     )
     return pickle.loads(answered.read_bytes())
 

@@ -1,4 +1,6 @@
-"""Edits of photographs by the package that is imported, for `bench_photographs`: `python photograph_edits.py TASKS.pickle OUT.pickle`.
+"""Edits of photographs by the package that is imported, for `bench_photographs`.
+
+    python photograph_edits.py TASKS.pickle OUT.pickle THREADS
 
 It is run for each arm in a process of its own, so that another commit's package can take part. It keeps to what all of them have: the
 operation, its request and its report.
@@ -21,7 +23,7 @@ from portraitist_workers.persona.warm import PERSONAS
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(sys.argv[3]))
     tasks = pickle.loads(Path(sys.argv[1]).read_bytes())
     done, context = [], MemoryContext()
     for task in tasks:

@@ -175,7 +175,7 @@ def test_sharpening_goes_on_with_the_same_bits_and_holds_the_router(canvas, pool
     figures = whole.step(*pools, None)
     again = begun()
     again.load(kept)
-    assert again.step(*pools, None) == figures and {"judge", "deceived", "l1"} <= set(figures)
+    assert again.step(*pools, None) == figures and {"judge", "told_apart", "l1"} <= set(figures)
     assert all(torch.equal(value, before[name]) for name, value in whole.trainer.router.state_dict().items())
     weights = whole.trainer.generator.state_dict()
     assert all(torch.equal(again.trainer.generator.state_dict()[name], value) for name, value in weights.items())

@@ -8,6 +8,7 @@ import numpy as np
 from ..faces.align import Frame, inside, resample
 from ..faces.image_io import to_tensor
 from ..faces.segment import load_people
+from .fields import resized
 
 MOST = 768  # px a side: larger faces have a soft outline anyway
 _SEEN = 384  # px of what the segmenter is given
@@ -53,7 +54,19 @@ def _seen(photo: np.ndarray, rows: slice, columns: slice, frame: Frame, side: in
 
 
 def guided(picture: np.ndarray, values: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
-    """`values` [S, S] as a local linear function of the colours of `picture` [S, S, 3] in [0, 1]."""
+    """`values` [S, S] as a local linear function of the colours of `picture` [S, S, 3] in [0, 1].
+
+    The functions are smooth, so they are found at a half of the size: He, Sun: Fast Guided Filter, arXiv 1505.00996."""
+    size = picture.shape[1::-1]
+    slope, offset = _linear(
+        *(resized(x, -(-len(x) // 2)) for x in (picture, values)), max(round(radius / 2), 1), epsilon
+    )
+    slope, offset = (cv2.resize(x, size, interpolation=cv2.INTER_LINEAR) for x in (slope, offset))
+    return (slope * picture).sum(-1) + offset
+
+
+def _linear(picture: np.ndarray, values: np.ndarray, radius: int, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+    """Slope [S, S, 3] and offset [S, S] of those functions, in the mean about each pixel."""
 
     def mean(x: np.ndarray) -> np.ndarray:
         return cv2.blur(x, (2 * radius + 1,) * 2, borderType=cv2.BORDER_REFLECT_101)
@@ -71,4 +84,4 @@ def guided(picture: np.ndarray, values: np.ndarray, radius: int, epsilon: float)
     slope = np.stack([A * x + B * y + C * z, B * x + D * y + E * z, C * x + E * y + F * z], -1)
     slope /= (a * A + b * B + c * C)[..., None]
     offset = average - (slope * middle).sum(-1)
-    return (mean(slope) * picture).sum(-1) + mean(offset)
+    return mean(slope), mean(offset)

@@ -102,8 +102,8 @@ def _traced(relief: np.ndarray, start: np.ndarray, shift: np.ndarray) -> np.ndar
     for high, low in zip(heights[:-1], heights[1:], strict=True):
         over = sampled(relief, start - low * shift) - low
         hit = open_ & (over >= 0)
-        part = below / np.minimum(below - over, -1e-6)
-        found[hit] = (high + part * (low - high))[hit]
+        part = below[hit] / np.minimum(below[hit] - over[hit], -1e-6)
+        found[hit] = high + part * (low - high)
         open_ &= ~hit
         below = over
     return -found[..., None] * shift

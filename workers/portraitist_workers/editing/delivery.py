@@ -10,10 +10,11 @@ from torch import Tensor
 
 from portraitist.results import PictureReport, Reach
 
+from ..beside import beside
 from ..faces import image_io
 from ..faces.align import crop
 from ..faces.edited import EditedFace
-from ..faces.paste import paste
+from ..faces.paste import Pasted, paste
 from ..persona.judge import identity_scores
 from ..persona.mouths import told
 from ..persona.warm import WarmPersona
@@ -48,6 +49,7 @@ def delivered(
     subject, judge = photo.subject, person.judge.beside(photo.subject.pixels)
     pasted = [paste(subject.photo, subject.frame, face, others=subject.others) for face in faces]
     photo.faces.clear()  # large, and not wanted again
+    marking = beside(lambda: [_marked(subject.photo, whole, fixed) for whole in pasted])
     side = subject.pixels.shape[-1]
     frames = [subject.frame.within(face.square) for face in faces]
     crops = [mark_portrait(crop(one.image, frame, side)) for one, frame in zip(pasted, frames, strict=True)]
@@ -63,16 +65,18 @@ def delivered(
         follow=follow,
     )
     made = []
-    for face, edited, whole, report in zip(crops, faces, pasted, reports, strict=True):
-        image, mask = whole.image, whole.mask
-        if fixed is not None:
-            image, mask = np.where(fixed[..., None] > 0, subject.photo, image), mask * (1 - fixed)
-        marked = mark_part(image, mask)
+    for face, edited, whole, marked, report in zip(crops, faces, pasted, marking(), reports, strict=True):
         report.warnings += photo.cautions
         told(edited.fill, report)
         report.outside_change, report.mark = whole.outside_change, marked.score
         made.append(Delivered(marked, face, report))
     return made
+
+
+def _marked(photo: np.ndarray, whole: Pasted, fixed: np.ndarray | None) -> MarkedImage:
+    if fixed is None:
+        return mark_part(whole.image, whole.mask)
+    return mark_part(np.where(fixed[..., None] > 0, photo, whole.image), whole.mask * (1 - fixed))
 
 
 def portraits(

@@ -19,6 +19,7 @@ from .opening import OpenedPhoto
 
 NEAR = 0.15  # spreads: a named attribute that is off by no more is not corrected
 MOST = 0.5  # spreads: so much at most is made up for
+ROUNDS = 1  # of the generator's picture, whose last tenth of a spread is lost in the photo anyway
 
 
 def absolute(person: WarmPersona, photo: OpenedPhoto, values: dict[str, float]) -> dict[str, float]:
@@ -65,13 +66,13 @@ def moved(
     for row, values in zip(held, follow or [], strict=False):
         for name, value in values.items():
             row[model.response.names.index(name)] = value
-    w = steer(model, begun.w.expand(B, -1, -1), targets, starts, held, measure)
+    w = steer(model, begun.w.expand(B, -1, -1), targets, starts, held, measure, rounds=ROUNDS)
     found = _measured(person, photo, w)
     off = _missed(model.response.names, targets, found)
     if bool((off > NEAR).any()):
         limit = MOST * w.new_tensor([spread(name) for name in model.response.names])
         lost = lost + torch.clamp(measure(w) - found, -limit, limit)
-        again = steer(model, begun.w.expand(B, -1, -1), targets, starts, held, measure)
+        again = steer(model, begun.w.expand(B, -1, -1), targets, starts, held, measure, rounds=ROUNDS)
         better = _missed(model.response.names, targets, _measured(person, photo, again)) < off
         w = torch.where(better[:, None, None], again, w)
     return w

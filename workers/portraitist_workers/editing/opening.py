@@ -13,6 +13,7 @@ from torch import Tensor
 
 from portraitist.requests import Face
 
+from ..beside import beside
 from ..detail.mesh import Seen, seen
 from ..detail.scene import Scene, scene_of
 from ..faces import image_io
@@ -111,6 +112,7 @@ def open_photo(
     Raises InvalidImage, FaceNotFound, InvalidRequest."""
     model, attributes = person.model, person.judge.attributes
     subject = find(image_io.decode(file, name), model, name, face=face)
+    found = beside(lambda: scene_of(subject.photo, subject.frame, subject.others))
     with torch.no_grad():
         measured = attributes(subject.pixels)[0]
     if preset is None:
@@ -118,8 +120,9 @@ def open_photo(
     else:
         w, generator = invert_photo(model, subject.pixels, subject.known, preset, space, seed, on_stage)
     picture = render(generator, w)
-    scene, [before] = scene_of(subject.photo, subject.frame, subject.others), seen([to_uint8(picture)[0]])
-    shown, ahead = attributes(picture)[0][0], cautions(subject, scene)
+    [before], shown = seen([to_uint8(picture)[0]]), attributes(picture)[0][0]
+    scene = found()
+    ahead = cautions(subject, scene)
     return OpenedPhoto(
         subject, scene, w, generator, before, measured[0], shown, open_mouths(model, person.judge), ahead
     )

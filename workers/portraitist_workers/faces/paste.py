@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from ..beside import each
 from .align import Frame, crop, face_ellipse, resample
 from .edited import EditedFace, before_background
 
@@ -53,8 +54,11 @@ def paste(
     edited = replace(edited, plain=edited.plain + offset, change=edited.change + offset)
 
     image, mask = photo.copy(), np.zeros(photo.shape[:2], np.float32)
-    for rows, columns in _tiles(photo, frame):
-        image[rows, columns], mask[rows, columns] = _part(photo, frame, edited, fade, others, rows, columns)
+
+    def finish(tile: tuple[slice, slice]) -> None:
+        image[tile], mask[tile] = _part(photo, frame, edited, fade, others, *tile)
+
+    each(finish, _tiles(photo, frame))
     around = _around(photo, frame)
     if np.array_equal(image[around], photo[around]):
         mask[around] = 0

@@ -55,6 +55,7 @@ def measure_response(
 
 CLOSE = 0.02  # spreads (a quarter of a degree of yaw): near enough to stop
 FAR = 0.1  # spreads (a degree of yaw, 0.04 of a smile): what was asked for is worth more rounds
+ROUNDS = 3
 MORE = 3  # rounds for that
 
 
@@ -73,7 +74,7 @@ def solve(
     response: Response,
     measure: Measure,
     *,
-    rounds: int = 3,
+    rounds: int = ROUNDS,
     more: int = MORE,
     hold_weight: float = 1.0,
     limit: float = 4.0,

@@ -29,29 +29,35 @@ class StepNetwork(nn.Module):
     def __init__(self, steps: list[Step], shapes: dict[str, list[int]], outputs: dict[str, int]) -> None:
         super().__init__()
         self.steps, self.outputs = steps, outputs
+        self.plans: dict[frozenset[int], list[tuple[Step, dict[str, Tensor], set[int]]]] = {}
         self.weights = nn.ParameterDict({name: nn.Parameter(torch.zeros(shape)) for name, shape in shapes.items()})
 
     def forward(self, images: Tensor, *names: str) -> dict[str, Tensor]:
         """The outputs `names` (default: all); steps that none of them needs are left out."""
         wanted = {name: self.outputs[name] for name in names or self.outputs}
         tensors = {0: images}
-        for step, spent in self._plan(set(wanted.values())):
-            given = {key: self.weights[step[key]] for key in ("weight", "bias", "slope", "factor") if key in step}
+        for step, given, spent in self._plan(frozenset(wanted.values())):
             made = _OPS[step["op"]](*(tensors[i] for i in step["of"]), step=step, **given)
             tensors[step["to"]] = _ACTIVATIONS[step.get("activation", "none")](made)
             for tensor in spent:
                 del tensors[tensor]
         return {name: tensors[i] for name, i in wanted.items()}
 
-    def _plan(self, needed: set[int]) -> list[tuple[Step, set[int]]]:
-        """The steps that lead to the tensors `needed`, each with those that no later step reads: a batch needs little memory then."""
-        plan = []
-        for step in reversed(self.steps):
-            if step["to"] in needed:
-                spent = set(step["of"]) - needed
-                needed = needed | spent
-                plan.append((step, spent))
-        return plan[::-1]
+    def _plan(self, needed: frozenset[int]) -> list[tuple[Step, dict[str, Tensor], set[int]]]:
+        """The steps that lead to the tensors `needed`, each with its weights, and with the tensors that no later step reads: a batch needs
+        little memory then. Made once: looking weights up takes as long as the smaller steps."""
+        if needed not in self.plans:
+            plan, missing = [], set(needed)
+            for step in reversed(self.steps):
+                if step["to"] in missing:
+                    spent = set(step["of"]) - missing
+                    missing |= spent
+                    given = {
+                        key: self.weights[step[key]] for key in ("weight", "bias", "slope", "factor") if key in step
+                    }
+                    plan.append((step, given, spent))
+            self.plans[needed] = plan[::-1]
+        return self.plans[needed]
 
 
 def _same(x: Tensor, kernel: int, stride: int) -> Tensor:

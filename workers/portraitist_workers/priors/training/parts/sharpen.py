@@ -1,9 +1,10 @@
-"""An adversarial stage after `paired`: the dual-branch discriminator sharpens, and the paired terms stay. `default-parts` ships without.
+"""An adversarial stage after `paired`: a discriminator sharpens the picture, and the paired terms stay.
 
     python -m portraitist_workers.priors.training.parts.sharpen --pool DIR --twins DIR --canvas DIR --state parts.pt --out DIR
 
-Half of what the discriminator is shown are regressions of renders. The other half are mixtures: parts of two people, which have no
-render, and need one judge at least. Labels -> codes are held, so encoder, directions and mapping stay valid. Resumable like `paired`.
+It compares renders with their regressions, as for `default` (`..discriminator`). Some of what it is shown are mixtures, parts of two
+people, which have no render and need one judge at least. It sees no masks: those of renders are hard and made ones soft, so it would look
+at nothing else. Labels -> codes are held, so encoder, directions and mapping stay valid. Resumable like `paired`.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ....precision import optimisation_dtype
+from ....device import in_channels_last
+from ....precision import autocast, optimisation_dtype
 from ...engine.canvas import Canvas
 from .. import loop
+from ..discriminator import Discriminator, gradient_penalty
 from ..losses import load_lpips, random_shift
 from . import losses
-from .adversary import Adversary, Weights, mask_consistency, mixed, one_hot
-from .discriminator import DualDiscriminator
+from .adversary import mixed
 from .frames import Zooms
-from .own import WIDTHS
 from .paired import LEFT_OUT, LOCAL, PHASES, SWAPPED, Trainer
 from .pictures import LabelledPool, Pictures
 from .sheet import contact_sheet
@@ -35,21 +37,22 @@ from .sheet import contact_sheet
 @dataclass(frozen=True)
 class Stage:
     images: int = 24_000
-    batch: int = 12  # of which those that are whole renders are real to the discriminator
+    batch: int = 12  # of which those that are whole renders are compared with them
     mixtures: int = 4  # made of the batch's codes, beside it
     lr: float = 2e-4  # falls to a tenth in the last third
     lr_discriminator: float = 6e-4
-    adversarial: float = 0.4  # length of the adversarial gradient on picture and masks, in lengths of the paired one
+    adversarial: float = 0.4  # length of the adversarial gradient on the picture, in lengths of the paired one
     ramp: int = 8_000  # pictures over which it grows to that, an eighth of the stage at most
-    consistency: float = 1.0  # weight of coarse against final masks; labels hold both already
+    penalty: float = 0.003  # gamma of R1 and R2 ...
+    every: int = 4  # ... in every so manieth step, times as much, on half the pictures
     grain: float = 0.015  # noise added to what the discriminator sees: the renders' grain follows no label
     ema: float = 0.998
 
 
 class Sharpening:
-    """The paired trainer with an adversary beside it."""
+    """The paired trainer with a discriminator beside it."""
 
-    def __init__(self, trainer: Trainer, stage: Stage, weights: Weights | None = None) -> None:
+    def __init__(self, trainer: Trainer, stage: Stage) -> None:
         self.trainer, self.stage = trainer, stage
         self.phase = replace(trainer.phases[-1], batch=stage.batch)
         trainer.learning.load_state_dict(trainer.average.state_dict())
@@ -58,10 +61,10 @@ class Sharpening:
         averaged = dict(zip(map(id, trainer.trained), trainer.averaged, strict=True))
         self.averaged = [averaged[id(p)] for p in self.trained]
         self.optimizer = torch.optim.Adam(self.trained, lr=stage.lr, betas=(0.0, 0.99), eps=1e-8)
-        size = self.phase.resolution
-        widths = {r: w for r, w in WIDTHS.items() if r <= size}
-        discriminator = DualDiscriminator(size, len(trainer.config.parts), widths, light=True)
-        self.adversary = Adversary(discriminator, weights or Weights(), stage.lr_discriminator)
+        self.discriminator = in_channels_last(Discriminator(self.phase.resolution))
+        self.judge = torch.optim.Adam(
+            self.discriminator.parameters(), lr=stage.lr_discriminator, betas=(0.0, 0.99), eps=1e-8
+        )
         self.seen = 0
 
     def step(self, pool: LabelledPool, twins: LabelledPool, lpips: nn.Module | None) -> dict[str, float]:
@@ -84,25 +87,22 @@ class Sharpening:
             until=self.phase.resolution,
             coarse=self.phase.coarse,
         )
-        # Both judges give their gradient on picture and masks; it is passed on once.
+        # Gradients on picture and masks are gathered, and passed on once.
         image, masks = made.image.detach().requires_grad_(), made.segmentation.detach().requires_grad_()
         leaves = replace(made, image=image, segmentation=masks)
         shown = leaves.at(slice(stage.batch))
         paired = trainer.losses(self.phase, shown, target, present[: stage.batch], lpips, torch_rng)
         changed = leaves.at(slice(-len(changes), None))
         paired["local"] = self.phase.local * losses.elsewhere(shown.at(LOCAL), changed, changes)
-        total = torch.stack(list(paired.values())).sum() + stage.consistency * mask_consistency(made)
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward(retain_graph=True)  # what the depths are told reaches the weights already
-        figures, towards_real = self._judged(image, masks, target, torch_rng, number)
+        torch.stack(list(paired.values())).sum().backward(
+            retain_graph=True
+        )  # what the depths are told reaches the weights already
+        figures, towards_real = self._judged(image, target, torch_rng, number)
+        assert image.grad is not None and masks.grad is not None
         share = stage.adversarial * min(1.0, self.seen / min(stage.ramp, stage.images / 8))
-        towards = []
-        for name, leaf, real in (("image", image, towards_real[0]), ("masks", masks, towards_real[1])):
-            assert leaf.grad is not None
-            balance = share * leaf.grad.norm() / real.norm().clamp(min=1e-12)
-            figures[f"balance_{name}"] = balance.log10()
-            towards.append(leaf.grad + balance * real)
-        torch.autograd.backward((made.image, made.segmentation), tuple(towards))
+        balance = share * image.grad.norm() / towards_real.norm().clamp(min=1e-12)
+        torch.autograd.backward((made.image, made.segmentation), (image.grad + balance * towards_real, masks.grad))
         self.optimizer.step()
         with torch.no_grad():
             torch._foreach_lerp_(self.averaged, self.trained, 1 - stage.ema)
@@ -110,20 +110,27 @@ class Sharpening:
         return {name: float(value.detach()) for name, value in (paired | figures).items()}
 
     def _judged(
-        self, image: Tensor, masks: Tensor, target: Pictures, rng: torch.Generator, number: int
-    ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
-        """One step of the discriminator; its figures, and the gradients on picture and masks that would deceive it."""
+        self, image: Tensor, target: Pictures, rng: torch.Generator, number: int
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """One step of the discriminator; its figures, and the gradient on the pictures `image` that would deceive it."""
         stage = self.stage
-        fakes = [*range(LEFT_OUT, LEFT_OUT + stage.mixtures), *range(stage.batch, stage.batch + stage.mixtures)]
-        whole = slice(
-            LEFT_OUT, stage.batch - SWAPPED
-        )  # what was painted over, or put together, is nothing to learn from
-        seen_image, seen_masks = random_shift(self._grainy(image[fakes], rng), masks[fakes], pixels=8, rng=rng)
-        real = random_shift(self._grainy(target.image[whole], rng), one_hot(target.shares[whole]), pixels=8, rng=rng)
-        figures = self.adversary.learn((real[0], real[1]), (seen_image, seen_masks), number, few=len(real[0]) // 2)
-        deceived = self.adversary.deceived(seen_image, seen_masks)
-        towards = torch.autograd.grad(deceived, (image, masks))
-        return figures | {"deceived": deceived}, (towards[0], towards[1])
+        whole = range(LEFT_OUT, stage.batch - SWAPPED)  # what was painted over, or put together, shows no render
+        mixtures = range(stage.batch, stage.batch + stage.mixtures)
+        real = target.image[[*whole, *(i % len(whole) + LEFT_OUT for i in range(len(mixtures)))]]
+        seen = random_shift(self._grainy(image[[*whole, *mixtures]], rng), self._grainy(real, rng), pixels=8, rng=rng)
+        with autocast():
+            found, truth = self.discriminator(torch.cat(seen)).chunk(2)
+        (towards_real,) = torch.autograd.grad(F.softplus(truth.detach() - found).mean(), image, retain_graph=True)
+        loss = F.softplus(found - truth).mean()
+        figures = {"judge": loss, "told_apart": (truth > found).float().mean()}
+        if number % stage.every == 0:
+            few = torch.cat([x[: len(whole) // 2].detach() for x in seen])
+            figures["penalty"] = 2 * gradient_penalty(self.discriminator, few)  # of renders, and of regressions
+            loss = loss + stage.every * stage.penalty / 2 * figures["penalty"]
+        self.judge.zero_grad(set_to_none=True)
+        loss.backward(inputs=list(self.discriminator.parameters()))
+        self.judge.step()
+        return figures, towards_real
 
     def _grainy(self, pictures: Tensor, rng: torch.Generator) -> Tensor:
         return pictures + self.stage.grain * torch.randn(pictures.shape, generator=rng)
@@ -131,14 +138,16 @@ class Sharpening:
     def state(self) -> dict:
         return self.trainer.state() | {
             "sharpening": self.optimizer.state_dict(),
-            "adversary": self.adversary.state(),
+            "discriminator": self.discriminator.state_dict(),
+            "judge": self.judge.state_dict(),
             "sharpened": self.seen,
         }
 
     def load(self, state: dict) -> None:
         self.trainer.load(state)
         self.optimizer.load_state_dict(state["sharpening"])
-        self.adversary.load(state["adversary"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.judge.load_state_dict(state["judge"])
         self.seen = state["sharpened"]
 
 
@@ -174,10 +183,15 @@ def main(arguments: list[str] | None = None) -> None:
         if next(saves) % 4 == 0:
             contact_sheet(trainer, pool, args.out / "sheet.png")
 
+    def told() -> str:
+        pool.refresh()
+        twins.refresh()
+        return f"seen {sharpening.seen}"
+
     loop.run(
         lambda: sharpening.step(pool, twins, lpips),
         save=save,
-        told=lambda: f"seen {sharpening.seen}",
+        told=told,
         going=lambda: sharpening.seen < args.images,
     )
 
