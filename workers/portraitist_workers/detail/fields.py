@@ -20,7 +20,7 @@ _NEAR_TO_FAR = (0.01, 0.03, 0.1, 0.3)
 def sampled(image: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     """`image` [S, S, ...] at each pixel's place plus `displacement` [S, S, 2]; beyond the border, its edge."""
     there = _places(len(displacement)) + len(displacement) * displacement
-    return cv2.remap(image, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(image, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
 
 
 @functools.cache

@@ -57,10 +57,8 @@ def guided(picture: np.ndarray, values: np.ndarray, radius: int, epsilon: float)
     """`values` [S, S] as a local linear function of the colours of `picture` [S, S, 3] in [0, 1].
 
     The functions are smooth, so they are found at a half of the size: He, Sun: Fast Guided Filter, arXiv 1505.00996."""
-    size = picture.shape[1::-1]
-    slope, offset = _linear(
-        *(resized(x, -(-len(x) // 2)) for x in (picture, values)), max(round(radius / 2), 1), epsilon
-    )
+    side, size = -(-len(picture) // 2), picture.shape[1::-1]
+    slope, offset = _linear(resized(picture, side), resized(values, side), max(round(radius / 2), 1), epsilon)
     slope, offset = (cv2.resize(x, size, interpolation=cv2.INTER_LINEAR) for x in (slope, offset))
     return (slope * picture).sum(-1) + offset
 

@@ -19,7 +19,7 @@ from .opening import OpenedPhoto
 
 NEAR = 0.15  # spreads: a named attribute that is off by no more is not corrected
 MOST = 0.5  # spreads: so much at most is made up for
-ROUNDS = 1  # of the generator's picture, whose last tenth of a spread is lost in the photo anyway
+ROUNDS = 2  # of the generator's picture: what it has beyond them is lost in the photo anyway
 
 
 def absolute(person: WarmPersona, photo: OpenedPhoto, values: dict[str, float]) -> dict[str, float]:

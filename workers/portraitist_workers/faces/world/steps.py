@@ -47,17 +47,18 @@ class StepNetwork(nn.Module):
         """The steps that lead to the tensors `needed`, each with its weights, and with the tensors that no later step reads: a batch needs
         little memory then. Made once: looking weights up takes as long as the smaller steps."""
         if needed not in self.plans:
-            plan, missing = [], set(needed)
+            plan: list[tuple[Step, dict[str, Tensor], set[int]]] = []
+            missing = set(needed)
             for step in reversed(self.steps):
                 if step["to"] in missing:
                     spent = set(step["of"]) - missing
                     missing |= spent
-                    given = {
-                        key: self.weights[step[key]] for key in ("weight", "bias", "slope", "factor") if key in step
-                    }
-                    plan.append((step, given, spent))
+                    plan.append((step, self._given(step), spent))
             self.plans[needed] = plan[::-1]
         return self.plans[needed]
+
+    def _given(self, step: Step) -> dict[str, Tensor]:
+        return {key: self.weights[step[key]] for key in ("weight", "bias", "slope", "factor") if key in step}
 
 
 def _same(x: Tensor, kernel: int, stride: int) -> Tensor:

@@ -154,14 +154,19 @@ STEPS = (
     ),
     Step("parts", f"training.parts.paired {PARTS} --out {{out}}/parts --share {{share}} --threads {{threads}}"),
     Step(
+        "sharp-parts",
+        f"training.parts.sharpen {PARTS} --state {{out}}/parts/parts.pt --out {{out}}/sharp-parts --threads {{threads}}",
+        {"images": 14_000},
+    ),
+    Step(
         "encoder-parts",
-        "training.parts.encoder --pool {out}/pool-parts --canvas {out}/canvas --state {out}/parts/parts.pt "
+        "training.parts.encoder --pool {out}/pool-parts --canvas {out}/canvas --state {out}/sharp-parts/parts.pt "
         "--photographs {data} --out {out}/encoder-parts --threads {threads}",
         {"minutes": 70.0},
     ),
     Step(
         "default-parts",
-        "training.parts.export --pool {out}/pool-parts --canvas {out}/canvas --state {out}/parts/parts.pt "
+        "training.parts.export --pool {out}/pool-parts --canvas {out}/canvas --state {out}/sharp-parts/parts.pt "
         "--encoder {out}/encoder-parts/encoder.pt --out {out}/default-parts",
     ),
     # the four networks: a sixth of the people is kept from the attribute network, to calibrate it on

@@ -6,4 +6,5 @@
 - `targets.py`                          what a picture with other parts should show: features left out, hair swapped
 - `losses.py`                           pictures, masks, hidden parts
 - `paired.py`                           the training itself
+- `sharpen.py`                          its last stage: a discriminator beside the paired terms
 """
