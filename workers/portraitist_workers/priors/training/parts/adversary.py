@@ -27,11 +27,6 @@ class Weights:
     mixing: float = 0.3  # share of batches in which two latents are mixed
 
 
-def one_hot(shares: Tensor) -> Tensor:
-    """Shares [B, K, r, r] of the classes -> real masks as the discriminator sees them: -1, and 1 for the largest."""
-    return 2 * F.one_hot(shares.argmax(1), shares.shape[1]).permute(0, 3, 1, 2).float() - 1
-
-
 def mask_consistency(made: Made) -> Tensor:
     """Mean squared difference of the coarse masks and the final ones made as small, both in [-1, 1] (equation 5)."""
     final = F.avg_pool2d(made.segmentation, made.segmentation.shape[-1] // made.masses.shape[-1])

@@ -3,8 +3,8 @@
     python -m portraitist_workers.priors.training.parts.sharpen --pool DIR --twins DIR --canvas DIR --state parts.pt --out DIR
 
 It compares renders with their regressions, as for `default` (`..discriminator`). Some of what it is shown are mixtures, parts of two
-people, which have no render and need one judge at least. It sees no masks: those of renders are hard and made ones soft, so it would look
-at nothing else. Labels -> codes are held, so encoder, directions and mapping stay valid. Resumable like `paired`.
+people, which have no render and need one judge at least. It sees no masks: those of renders are hard and made ones soft, which tells them
+apart at once. Labels -> codes are held, so encoder, directions and mapping stay valid. Resumable like `paired`.
 """
 
 from __future__ import annotations
@@ -95,9 +95,8 @@ class Sharpening:
         changed = leaves.at(slice(-len(changes), None))
         paired["local"] = self.phase.local * losses.elsewhere(shown.at(LOCAL), changed, changes)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(paired.values())).sum().backward(
-            retain_graph=True
-        )  # what the depths are told reaches the weights already
+        # What the depths are told reaches the weights already.
+        torch.stack(list(paired.values())).sum().backward(retain_graph=True)
         figures, towards_real = self._judged(image, target, torch_rng, number)
         assert image.grad is not None and masks.grad is not None
         share = stage.adversarial * min(1.0, self.seen / min(stage.ramp, stage.images / 8))
