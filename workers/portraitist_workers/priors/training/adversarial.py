@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...device import in_channels_last
-from ...precision import autocast, optimisation_dtype
+from ...precision import optimisation_dtype
 from . import loop
-from .discriminator import Discriminator, gradient_penalty
+from .discriminator import Discriminator, compared
 from .finished import Finished, add_start, started
 from .losses import load_lpips, random_shift, random_view
 from .pool import Pool
@@ -102,19 +101,8 @@ class Sharpening:
         if fake.shape[-1] > VIEW:
             seen = random_view(*seen, size=VIEW, rng=self.trainer.shift_rng)
         seen = random_shift(*seen, pixels=8, rng=self.trainer.shift_rng)
-        with autocast():
-            found, truth = self.discriminator(torch.cat(seen)).chunk(2)
-        (towards_real,) = torch.autograd.grad(F.softplus(truth.detach() - found).mean(), fake, retain_graph=True)
-        loss = F.softplus(found - truth).mean()
-        figures = {"judge": loss, "told_apart": (truth > found).float().mean()}
-        if self.steps % phase.every == 0:
-            few = torch.cat([x[: phase.batch // 2].detach() for x in seen])
-            figures["penalty"] = 2 * gradient_penalty(self.discriminator, few)  # of renders, and of regressions
-            loss = loss + phase.every * phase.penalty / 2 * figures["penalty"]
-        self.judge_optimizer.zero_grad(set_to_none=True)
-        loss.backward(inputs=list(self.discriminator.parameters()))
-        self.judge_optimizer.step()
-        return figures, towards_real
+        penalty = 0.0 if self.steps % phase.every else phase.every * phase.penalty
+        return compared(self.discriminator, self.judge_optimizer, seen, fake, penalty=penalty, few=phase.batch // 2)
 
     def _shown(self, pictures: Tensor) -> Tensor:
         return pictures + self.phase.grain * torch.randn(pictures.shape, generator=self.trainer.shift_rng)

@@ -7,7 +7,7 @@ live the GAN!", eq. 3).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -51,3 +51,32 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], pictures: Tensor
         logits = discriminator(pictures)
     (slope,) = torch.autograd.grad(logits.sum() / logits.shape[1] ** 0.5, pictures, create_graph=True)
     return slope.square().sum((1, 2, 3)).mean()
+
+
+def compared(
+    discriminator: Discriminator,
+    optimizer: torch.optim.Optimizer,
+    seen: Sequence[Tensor],
+    made: Tensor,
+    *,
+    penalty: float = 0.0,
+    few: int,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """One step of the discriminator; its figures, and the gradient on the pictures `made` that would deceive it.
+
+    seen     what it is shown: of `made`, with a graph to it, and of the renders in the same order
+    penalty  weight of R1 and R2 in this step, on the first `few` pictures of each side; 0: none
+    """
+    with autocast():
+        found, truth = discriminator(torch.cat(list(seen))).chunk(2)
+    (towards_real,) = torch.autograd.grad(F.softplus(truth.detach() - found).mean(), made, retain_graph=True)
+    loss = F.softplus(found - truth).mean()
+    figures = {"judge": loss, "told_apart": (truth > found).float().mean()}
+    if penalty:
+        both = torch.cat([pictures[:few].detach() for pictures in seen])
+        figures["penalty"] = 2 * gradient_penalty(discriminator, both)  # of renders, and of regressions
+        loss = loss + penalty / 2 * figures["penalty"]
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward(inputs=list(discriminator.parameters()))
+    optimizer.step()
+    return figures, towards_real

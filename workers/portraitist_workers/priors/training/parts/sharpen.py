@@ -17,14 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....device import in_channels_last
-from ....precision import autocast, optimisation_dtype
+from ....precision import optimisation_dtype
 from ...engine.canvas import Canvas
 from .. import loop
-from ..discriminator import Discriminator, gradient_penalty
+from ..discriminator import Discriminator, compared
 from ..losses import load_lpips, random_shift
 from . import losses
 from .adversary import mixed
@@ -117,19 +116,8 @@ class Sharpening:
         mixtures = range(stage.batch, stage.batch + stage.mixtures)
         real = target.image[[*whole, *(i % len(whole) + LEFT_OUT for i in range(len(mixtures)))]]
         seen = random_shift(self._grainy(image[[*whole, *mixtures]], rng), self._grainy(real, rng), pixels=8, rng=rng)
-        with autocast():
-            found, truth = self.discriminator(torch.cat(seen)).chunk(2)
-        (towards_real,) = torch.autograd.grad(F.softplus(truth.detach() - found).mean(), image, retain_graph=True)
-        loss = F.softplus(found - truth).mean()
-        figures = {"judge": loss, "told_apart": (truth > found).float().mean()}
-        if number % stage.every == 0:
-            few = torch.cat([x[: len(whole) // 2].detach() for x in seen])
-            figures["penalty"] = 2 * gradient_penalty(self.discriminator, few)  # of renders, and of regressions
-            loss = loss + stage.every * stage.penalty / 2 * figures["penalty"]
-        self.judge.zero_grad(set_to_none=True)
-        loss.backward(inputs=list(self.discriminator.parameters()))
-        self.judge.step()
-        return figures, towards_real
+        penalty = 0.0 if number % stage.every else stage.every * stage.penalty
+        return compared(self.discriminator, self.judge, seen, image, penalty=penalty, few=len(whole) // 2)
 
     def _grainy(self, pictures: Tensor, rng: torch.Generator) -> Tensor:
         return pictures + self.stage.grain * torch.randn(pictures.shape, generator=rng)
