@@ -10,6 +10,7 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
@@ -154,7 +155,7 @@ def _in(photo: PhotoLike) -> Iterable[PhotoLike]:
 def in_folder(folder: Path) -> list[Path]:
     """Its picture files, by name. Raises InvalidRequest where there are none."""
     try:
-        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file())
+        found = _pictures(folder)
     except OSError as error:
         raise InvalidRequest(
             f"cannot list the folder {printable(str(folder))}: {error.strerror}; check its permissions", param="photos"
@@ -162,10 +163,24 @@ def in_folder(folder: Path) -> list[Path]:
     if not found:
         raise InvalidRequest(
             f"there are no picture files in {printable(str(folder))}; put the person's photos (JPEG, PNG, WebP, AVIF or HEIC) right "
-            "into it",
+            f"into it{_deeper(folder)}",
             param="photos",
         )
     return found
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file())
+
+
+def _deeper(folder: Path) -> str:
+    """Which of its folders hold pictures: these may be what was meant."""
+    found = []
+    for inner in sorted(folder.iterdir()):
+        with suppress(OSError):  # no folder, or none of ours
+            if inner.name[0] != "." and _pictures(inner):
+                found.append(printable(inner.name))
+    return f", or give the folders that have some: {', '.join(found[:3])}{', …' * (len(found) > 3)}" if found else ""
 
 
 def _read_file(path: Path) -> bytes:

@@ -108,7 +108,16 @@ def test_photos_that_are_refused_at_once(studio, photos, error, words):
 
 
 def test_an_empty_folder(studio, tmp_path):
-    with pytest.raises(InvalidRequest, match="no picture files in .*JPEG"):
+    with pytest.raises(InvalidRequest, match="no picture files in .*JPEG.* right into it$"):
+        studio.personas.create("x", tmp_path)
+
+
+def test_a_folder_of_folders_is_told_which_hold_pictures(studio, tmp_path):
+    for name in ("bob", "ana", "cy", "dee", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").write_bytes(b"1")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidRequest, match="give the folders that have some: ana, bob, cy, …$"):
         studio.personas.create("x", tmp_path)
 
 

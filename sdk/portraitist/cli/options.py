@@ -78,8 +78,9 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE for an 
 
 def _attribute(name: str) -> Any:
     a = ATTRIBUTES[name]
+    some = "-20,0,20" if a.low < 0 else "0,0.5,1"
     return typer.Option(
-        f"--{name.replace('_', '-')}", help=f"{a.low:g} to {a.high:g} {a.unit}".rstrip() + ", or a list: -20,0,20."
+        f"--{name.replace('_', '-')}", help=f"{a.low:g} to {a.high:g} {a.unit}".rstrip() + f", or a list: {some}."
     )
 
 
