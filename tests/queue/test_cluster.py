@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
+import psutil
 import pytest
 
 import portraitist
@@ -184,6 +186,16 @@ def test_a_child_that_hangs(fleet, studio, create):
     job = create(studio, stop=1)
     assert job.wait(timeout=120).record.figures["starts"] == 2.0
     assert "stopped answering" in next(e.detail for e in job.events() if e.kind == "requeued")
+    until(lambda: not hanging(fleet))  # whoever took the job from it: its worker is not lost
+
+
+def hanging(fleet):
+    """Children of its workers that do nothing any more."""
+    found = []
+    for worker in fleet.alive():
+        with suppress(psutil.Error):  # it has just ended
+            found += [c for c in psutil.Process(worker.pid).children() if c.status() == psutil.STATUS_STOPPED]
+    return found
 
 
 def test_a_job_that_takes_too_long_and_does_not_notice_fails_once(tmp_path, create, monkeypatch):
