@@ -5,8 +5,8 @@ import socket
 
 
 def free_port():
-    """Free on 127.0.0.1, and not of the range from which the system gives a port to whoever asks for any: between this look and the
-    server's start, or while the server is away, a connection of another program would take it."""
+    """Free on 127.0.0.1, and not of the range from which the system gives a port to whoever asks for any. Before the
+    server starts, or while it is away, a connection of another program would take one of those."""
     for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
         with socket.socket() as probe:
             try:

@@ -408,8 +408,8 @@ def test_headers_that_drip(small):
 
 @pytest.mark.parametrize("pauses, whole", [([0.0] * 10, True), ([3.0, 6.0, 12.0], False)])
 def test_whoever_does_not_read(small, pauses, whole):
-    """Answers of some MB are asked for in one go. Without a pause, the control, all of them come: on a busy machine, once in a few. There
-    the server may also need longer than a short pause until it has more to send than the kernel takes."""
+    """Answers of some MB are asked for in one go. Without a pause, the control, all of them come: on a busy machine, once
+    in a few. There the server may also need longer than a short pause until it has more to send than the kernel takes."""
     times, came = 120, []
     for pause in pauses:
         came.append(_came(small, times, pause))

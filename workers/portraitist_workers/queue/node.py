@@ -192,7 +192,7 @@ class Node:
             self._kill_for(row, pid, partial(fail_late, self._backend, row))
 
     def _end_strays(self, holders: set[int]) -> None:
-        """The reaper may be the first to take a job from a child that hangs. Celery would wait for that child for ever."""
+        """The reaper may be the first to take a job from a child that hangs. Celery would then wait for the child."""
         now, children = time.monotonic(), set(self._pids())
         self._worked = (self._worked | holders) & children
         strays = self._worked - holders if self._busy() else set()
