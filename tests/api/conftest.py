@@ -98,7 +98,7 @@ def learn(api, name, photos=PHOTOS, **request):
     answer = api.post(
         "/v1/personas",
         files=[("request", (None, _json({"name": name, **request}))), *photos],
-        headers={"Prefer": "wait=20"},
+        headers={"Prefer": "wait=60"},  # a real worker starts first
     )
     assert answer.status_code == 200, answer.text
     assert answer.json()["status"] == "succeeded", answer.text

@@ -35,7 +35,7 @@ def small():
         yield served
 
 
-def raw(served, data, *, wait=5.0):
+def raw(served, data, *, wait=30.0):
     """Bytes as they are; the answer until the server hangs up or is silent."""
     host, _, port = served.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=wait) as connection:
@@ -156,7 +156,7 @@ def test_headers_of_every_answer(served, api, ana):
         api.get("/v1"),
         api.get(picture["blob"]),
         api.post("/v1/personas", json={}),
-        httpx.get(served.url + "/openapi.json"),
+        httpx.get(served.url + "/openapi.json", timeout=60),
         httpx.get(served.url, headers={"Host": "evil.example"}),
     ):
         policy = answer.headers["content-security-policy"]
@@ -351,7 +351,7 @@ def test_a_small_request_does_not_ask_for_a_million_pictures(served, api, ana):
     many = [0.0] * 100_000
     began = time.monotonic()
     answer = api.post("/v1/personas/ana/synthesize", json={"values": {"yaw": many, "smile": many}})
-    assert answer.status_code == 422 and len(answer.content) < 2000 and time.monotonic() - began < 10
+    assert answer.status_code == 422 and len(answer.content) < 2000 and time.monotonic() - began < 60
 
 
 def test_slow_calls_hold_up_no_quick_one(served, api, ana, monkeypatch):
@@ -366,7 +366,7 @@ def test_slow_calls_hold_up_no_quick_one(served, api, ana, monkeypatch):
             one.start()
         time.sleep(0.3)
         began = time.monotonic()
-        assert api.get("/v1/personas/ana").status_code == 200 and time.monotonic() - began < 5
+        assert api.get("/v1/personas/ana").status_code == 200 and time.monotonic() - began < 15
     finally:
         go_on.set()
         for one in slow:
@@ -406,14 +406,16 @@ def test_headers_that_drip(small):
                 assert time.monotonic() - began < 20
 
 
-@pytest.mark.parametrize("pause, whole", [(0.0, True), (3.0, False)])
-def test_whoever_does_not_read(small, pause, whole):
-    """Answers of some MB are asked for in one go. Without the pause, the control, all of them come: on a busy machine, once in a few."""
-    times = 120
-    came = [_came(small, times, pause)]
-    while whole and came[-1] < times and len(came) < 10:
+@pytest.mark.parametrize("pauses, whole", [([0.0] * 10, True), ([3.0, 6.0, 12.0], False)])
+def test_whoever_does_not_read(small, pauses, whole):
+    """Answers of some MB are asked for in one go. Without a pause, the control, all of them come: on a busy machine, once
+    in a few. There the server may also need longer than a short pause until it has more to send than the kernel takes."""
+    times, came = 120, []
+    for pause in pauses:
         came.append(_came(small, times, pause))
-    assert (came[-1] == times) == whole, came
+        if (came[-1] == times) == whole:
+            return
+    raise AssertionError(came)
 
 
 def _came(small, times, pause):

@@ -47,9 +47,9 @@ def test_a_key_opens_what_its_scope_says(served, ana, scope, allowed):
 
 def test_every_route_asks(served):
     """Of all that the document lists, only what says so is open."""
-    document = httpx.get(served.url + "/openapi.json").json()
+    document = httpx.get(served.url + "/openapi.json", timeout=60).json()
     open_to_all = {"/live", "/ready", "/v1/session"}
-    asked, client = 0, httpx.Client()
+    asked, client = 0, httpx.Client(timeout=60)
     for path, methods in document["paths"].items():
         for method in methods:
             filled = path.format(
@@ -145,7 +145,7 @@ def test_quotas(served):
 
 
 def exchange(url, token, **headers):
-    return httpx.post(url + "/v1/session", json={"token": token}, headers=headers)
+    return httpx.post(url + "/v1/session", json={"token": token}, headers=headers, timeout=60)
 
 
 def test_the_printed_address_lets_one_browser_in(served):
@@ -214,7 +214,8 @@ def test_the_command(tmp_path):
         address, _, token = process.stdout.readline().strip().partition("/#token=")
         key = exchange(address, token).json()["key"]
         assert process.stdout.readline().startswith(address + "/#token=")  # for the next browser
-        assert httpx.get(address + "/v1", headers={"Authorization": f"Bearer {key}"}).json()["scope"] == "admin"
+        told = httpx.get(address + "/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60).json()
+        assert told["scope"] == "admin"
         taken = subprocess.run([*command[:-1], address.rpartition(":")[2]], capture_output=True, text=True)
         assert taken.returncode == 1 and "choose a free port" in taken.stderr
         process.terminate()

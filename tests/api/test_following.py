@@ -112,7 +112,7 @@ def test_a_stream_ends_when_its_person_is_deleted(gated):
         assert api.delete("/v1/personas/ana").status_code == 200
         began = time.monotonic()
         list(lines)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 def test_the_server_ends_although_streams_are_open():

@@ -1,10 +1,10 @@
 """The same calls over every ledger: SQLite and Redis answer as memory does."""
 
 import shutil
-import socket
 import subprocess
 
 import pytest
+from ports import free_port
 
 from portraitist.errors import QueueUnavailable
 from portraitist.ledger import MemoryLedger, RedisLedger, SqliteLedger
@@ -24,9 +24,7 @@ def answers(ledger):
 @pytest.fixture
 def redis(tmp_path):
     program = shutil.which("redis-server") or shutil.which("valkey-server") or pytest.skip("there is no redis-server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     ledger = RedisLedger(f"redis://127.0.0.1:{port}/0")

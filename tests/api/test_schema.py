@@ -29,7 +29,7 @@ def fuzzed():
 
 
 def operations(served):
-    document = httpx.get(served.url + "/openapi.json").json()
+    document = httpx.get(served.url + "/openapi.json", timeout=60).json()
     del document["paths"][STREAMS]
     loaded = schemathesis.openapi.from_dict(document)
     loaded.config.update(base_url=served.url)

@@ -1,11 +1,10 @@
 """What the server tells whoever watches it: metrics, probes, traces. No id and no name is in any of them."""
 
-import socket
-
 import httpx
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from ports import free_port
 
 from portraitist.errors import QueueUnavailable
 from portraitist.http.traces import Traces
@@ -17,9 +16,7 @@ ABOVE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def test_metrics_and_probes_have_an_address_of_their_own():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with serving(fake_backend(), monitor=str(port)) as served, served.client() as client:
         learn(client, "ana")
         client.get("/v1/personas/ana"), client.get("/v1/personas/nobody")

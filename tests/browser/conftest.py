@@ -117,7 +117,9 @@ def area(page, name):
 
 def stroke(page, *places):
     """Paint along places, as shares of the canvas."""
-    box = page.locator(".paint canvas:visible").bounding_box()
+    canvas = page.locator(".paint canvas:visible")
+    until(page, lambda: int(canvas.get_attribute("data-width")) > 1)  # the photo's size is known
+    box = canvas.bounding_box()
     at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
     page.mouse.move(*at[0])
     page.mouse.down()

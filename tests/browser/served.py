@@ -66,7 +66,7 @@ class Served:
     def end(self, *, worker=False):
         """`worker`: end it, too."""
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
         if worker:
             embedded(self.home).transport.stop()
 

@@ -85,7 +85,8 @@ def test_a_photo_with_more_around_it(visit):
     page.get_by_label("Height, px").press("Tab")
     page.get_by_role("button", name="Make it").click()
     picture(page, where=".stage:visible img.sheet")
-    assert page.locator(".stage:visible img.sheet").bounding_box()["height"] > 500  # as large as there is room
+    sheet = page.locator(".stage:visible img.sheet")
+    until(page, lambda: sheet.bounding_box()["height"] > 500)  # as large as there is room
     wide = np.asarray(Image.open(saved(page, lambda: page.keyboard.press("s"))).convert("RGB"))
     left = (round(1.5 * width) - width) // 2
     assert wide.shape == (height + 100, round(1.5 * width), 3)

@@ -332,7 +332,7 @@ def test_a_pull_is_stopped_on_its_way(pulling):
     for _ in range(10):  # a drag may land before the button is reached
         pull(pulling, (242, 398), (200, 380))
         with suppress(TimeoutError):
-            stop.click(timeout=1000)
+            stop.click(timeout=3000)
         until(pulling, lambda: not stop.count())
         x = int(listed(pulling)[0].split(", ")[0]) if "nose" not in listed(pulling)[0] else None
         if x is None or x > 200:

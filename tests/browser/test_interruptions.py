@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from ports import free_port
 from serving import people
 
 from portraitist.backend import embedded
@@ -17,7 +18,7 @@ from .served import Served, plant
 def restarted(chromium, tmp_path):
     home = tmp_path / "home"
     plant(home, "ana", people)
-    server = Served(home)
+    server = Served(home, port=free_port())  # it comes back there
     server.key = create_key(embedded(home), "default", "a browser", "admin", rate=1e6)[1]
     yield server
     server.end(worker=True)

@@ -64,12 +64,12 @@ def test_a_box_is_painted_and_sent_on_its_way(page):
     page.get_by_role("button", name="Of my own").click()
     assert page.get_by_role("button", name="Make it").is_disabled()
     canvas = page.locator(".paint canvas:visible")
-    until(page, lambda: int(canvas.get_attribute("data-width")) > 1)
     stroke(page, (0.4, 0.6), (0.6, 0.6))  # the mouth
     box = page.get_by_role("group", name="Box 1")
     box.wait_for()
-    painted = canvas.evaluate("c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)")
-    assert not painted and page.locator("svg.patches path").count() == 3
+    painted = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
+    until(page, lambda: not canvas.evaluate(painted))
+    assert page.locator("svg.patches path").count() == 3
     slide(box.get_by_role("slider", name="down"), 12)
     with Image.open(NEW) as photo:
         width, height = photo.size

@@ -47,7 +47,7 @@ def sender(ledger, outbound):
         """One round, to its end."""
         sender._looked = 0.0
         sender.look()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while sender._free._value < webhook_sender.AT_ONCE and time.monotonic() < deadline:
             time.sleep(0.005)
 
@@ -149,7 +149,7 @@ def test_private_addresses_are_given_up_at_once(site, sender, ledger, network, c
 
 
 def test_a_receiver_that_hangs_does_not_hold_up_the_others(site, sender, ledger, monkeypatch):
-    monkeypatch.setattr(webhook_sender, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(webhook_sender, "TIMEOUT_S", 3.0)
     release = threading.Event()
     site(lambda h: release.wait(15), "slow.example", address="8.8.4.4")
     receiver = site(lambda h: reply(h, 200), "hooks.example")
@@ -192,7 +192,7 @@ def test_at_most_so_many_at_once(site, sender, ledger, monkeypatch):
         with lock:
             together[0] += 1
             most[0] = max(most[0], together[0])
-        time.sleep(0.05)
+        time.sleep(0.25)
         with lock:
             together[0] -= 1
         reply(h, 200)

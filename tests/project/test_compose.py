@@ -6,7 +6,6 @@ import inspect
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 import tomllib
@@ -15,6 +14,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from ports import free_port
 
 from portraitist.cli.admin import worker
 from portraitist.errors import PortraitistError, QueueUnavailable
@@ -113,15 +113,13 @@ def test_the_queue_keeps_what_it_has_accepted(compose, secret_files, tmp_path):
     program = shutil.which("valkey-server") or shutil.which("redis-server") or pytest.skip("there is no redis-server")
     (script,) = compose["services"]["queue"]["command"]
     here = {"$$": "$", "valkey-server": program, "/run/secrets": str(secret_files), "dir /data": f"dir {tmp_path}"}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     for there, value in {**here, "requirepass": f"port {port}\nbind 127.0.0.1\nrequirepass"}.items():
         script = script.replace(there, value)
     url = (secret_files / "queue_url").read_text().strip().replace("queue:6379", f"127.0.0.1:{port}")
     server = subprocess.Popen([*compose["services"]["queue"]["entrypoint"], script], stdout=subprocess.DEVNULL)
     try:
-        ledger, deadline = RedisLedger(url), time.monotonic() + 15
+        ledger, deadline = RedisLedger(url), time.monotonic() + 60
         while True:
             try:
                 assert ledger.risks() == []

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ports import free_port
 
 from portraitist.backend import embedded
 
@@ -22,9 +22,7 @@ PHOTOS = [("photos", (name, b"photo " + name.encode(), "image/jpeg")) for name i
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     home = tmp_path_factory.mktemp("app")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     paths = [ROOT / "tests" / "queue", os.environ.get("PYTHONPATH", "")]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PORTRAITIST_")}
     env |= {"PYTHONPATH": os.pathsep.join(map(str, paths)), "PORTRAITIST_TEST_OPERATIONS": "fake_operations"}
@@ -35,7 +33,7 @@ def app(tmp_path_factory):
         yield url, home
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
         embedded(home).transport.stop()
 
 

@@ -28,7 +28,7 @@ from portraitist.results import (
     Reach,
 )
 
-SLOW, BRIEF, POISON = 9001, 9002, 9003  # seeds of pictures
+SLOW, BRIEF, POISON, SLOW_ONCE = 9001, 9002, 9003, 9004  # seeds of pictures
 warmed = []  # ids of personas that it made pictures of
 
 
@@ -132,7 +132,7 @@ def pictures(request, context):
     context.persona(request.persona_id)
     if request.persona_id not in warmed:
         warmed.append(request.persona_id)
-    if request.seed == SLOW:  # does not listen
+    if request.seed == SLOW or (request.seed == SLOW_ONCE and context._row.attempts == 1):  # does not listen
         time.sleep(60)
     if request.seed == BRIEF:
         time.sleep(0.5)

@@ -23,7 +23,7 @@ class Fleet:
         self.studio = portraitist.connect(self.server.url, store=self.store)
         self.ledger, self.transport = self.studio._backend.ledger, self.studio._backend.transport
 
-    def add(self, count=1, queues="serve,tune", grace=5.0, monitor=None, log="text", more=()):
+    def add(self, count=1, queues="serve,tune", grace=60.0, monitor=None, log="text", more=()):
         """Start workers, without waiting for them."""
         env = {**os.environ, "PORTRAITIST_URL": self.server.url, "PORTRAITIST_STORE": str(self.store)}
         env |= {"PORTRAITIST_LEASE_S": str(self.lease_s), "PORTRAITIST_LOG": log}

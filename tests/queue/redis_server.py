@@ -3,13 +3,13 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from contextlib import suppress
 
 import pytest
 import redis
+from ports import free_port
 
 PROGRAMS = ("redis-server", "valkey-server")
 
@@ -29,9 +29,7 @@ class RedisServer:
     def __init__(self, folder, *, aof=False, password=""):
         self._folder, self._aof, self._password, self._program = folder, aof, password, program()
         for _ in range(3):  # another program may take a port that was free
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
+            self.port = free_port()
             secret = f":{password}@" if password else ""
             self.url = f"redis://{secret}127.0.0.1:{self.port}/0"
             self.client = redis.Redis.from_url(self.url, decode_responses=True)

@@ -1,7 +1,6 @@
 """A real S3 server of the tests' own (moto's, over HTTP, in a process of its own); what it holds is gone when it ends."""
 
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -9,15 +8,14 @@ import urllib.request
 
 import fsspec
 import pytest
+from ports import free_port
 
 
 class S3Server:
     def __init__(self, folder):
         for package in ("moto", "s3fs"):
             pytest.importorskip(package, reason=f"{package} is not installed; `make install` does it")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.environment = {
             "AWS_ENDPOINT_URL": self.address,

@@ -25,10 +25,10 @@ def submit(fleet, create):
 
     def synthesize(*seeds):
         people = [create(fleet.studio).wait(timeout=120) for _ in seeds]
-        blocker = create(fleet.studio, steps=3, dt=0.3)
+        blocker = create(fleet.studio, steps=10_000, dt=0.05)
         running(fleet.studio, blocker)
         jobs = [person.synthesize(wait=False, seed=seed) for person, seed in zip(people, seeds, strict=True)]
-        blocker.wait(timeout=120)
+        blocker.cancel()
         return jobs
 
     return synthesize

@@ -41,4 +41,4 @@ def test_a_child_that_is_killed_while_it_waits_holds_nobody_up(studio, create):
     (child,) = children_of(studio)
     time.sleep(0.5)  # it waits for work
     kill(child)
-    assert create(studio).wait(timeout=60).record.figures["starts"] == 1.0
+    assert create(studio).wait(timeout=120).record.figures["starts"] == 1.0

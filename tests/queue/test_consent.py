@@ -203,7 +203,10 @@ def test_the_embedded_worker_sweeps(tmp_path, fake_operations, monkeypatch):
     monkeypatch.setenv("PORTRAITIST_DELETIONS_S", "0.5")
     studio = portraitist.connect(home=tmp_path / "home")
     try:
-        ana = studio.personas.create("ana", PHOTOS, retain_days=10 / 86400)
+        studio.personas.create("bob", PHOTOS).wait(
+            timeout=120
+        ).delete()  # ana's time is too short for a worker to start in
+        ana = studio.personas.create("ana", PHOTOS, retain_days=15 / 86400)
         ana.wait(timeout=120)
         until(lambda: gone(studio), timeout=120)
         until(lambda: not list((tmp_path / "home" / "blobs").glob("??/*")), timeout=120)

@@ -123,9 +123,9 @@ def test_what_is_no_wake_up_is_set_aside_and_counted(fleet, message, create):
         fleet.server.client.rpush(wakeups.PREFIX + queue, *entries)
     fleet.server.client.rpush(wakeups.PREFIX + "tune", *lenient(message))
     assert create(fleet.studio).wait(timeout=120)
-    until(lambda: fleet.ledger.aside() == before + 2 * len(entries), timeout=30)
+    until(lambda: fleet.ledger.aside() == before + 2 * len(entries))
     # A wake-up that was believed may have started the job. Then the job's own is still to be taken.
-    until(lambda: not fleet.transport.waiting("tune"), timeout=30)
+    until(lambda: not fleet.transport.waiting("tune"))
     assert len(fleet.alive()) == 1
     kept = fleet.server.client.lrange("{portraitist}:set_aside", 0, -1)
     assert "tune: garbage" in kept and f"{own}: 42" in kept and max(map(len, kept)) <= 2000
@@ -137,7 +137,7 @@ def test_odd_rows_of_what_is_unacknowledged_change_nothing(fleet, message, creat
     for tag, entry in {"x": "garbage", "y": json.dumps([message | {"headers": 5}, "", "tune"])}.items():
         client.hset(wakeups.PREFIX + "unacked", tag, entry)
         client.zadd(wakeups.PREFIX + "unacked_index", {tag: 1.0})
-    until(lambda: "Error in timer" in fleet.log.read_text(), timeout=30)  # it looks every five seconds
+    until(lambda: "Error in timer" in fleet.log.read_text(), timeout=120)  # it looks every five seconds
     assert create(fleet.studio).wait(timeout=120) and len(fleet.alive()) == 1
     client.delete(wakeups.PREFIX + "unacked", wakeups.PREFIX + "unacked_index")
 
@@ -148,7 +148,7 @@ def test_a_worker_that_cannot_go_on_ends_with_a_code_that_says_so(fleet):
     fleet.server.client.set(wakeups.PREFIX + "tune", "x")
     (worker,) = fleet.alive()
     try:
-        assert worker.wait(timeout=60) not in (0, None)
+        assert worker.wait(timeout=120) not in (0, None)
     finally:
         fleet.server.client.delete(wakeups.PREFIX + "tune")
 
@@ -204,9 +204,7 @@ def test_a_row_of_one_tenant_about_anothers_persona_is_refused(fleet, acme):
         fleet, making, "job_making", stands_in="tune", tenant="zeta"
     )  # whose failure must not take the persona with it
     forge(fleet, making, "job_again", stands_in="tune", tenant="acme")
-    ended = {
-        name: until(lambda name=name: over(fleet, name), timeout=60) for name in ("zeta", "own", "making", "again")
-    }
+    ended = {name: until(lambda name=name: over(fleet, name)) for name in ("zeta", "own", "making", "again")}
     assert {name: row.error and row.error["code"] for name, row in ended.items()} == {
         "zeta": "not_found", "own": None, "making": "not_found", "again": "not_found"
     }  # fmt: skip
@@ -251,9 +249,9 @@ def test_a_row_that_is_not_whole_ends_and_the_queue_moves_on(fleet, acme):
     for name, forged in ROWS.items():
         forge(fleet, real.id, f"job_{name}", **forged)
     fleet.server.client.zadd(PREFIX + "waiting:serve:acme", {"job_nowhere": 0})
-    assert acme.synthesize(wait=False).wait(timeout=60)
+    assert acme.synthesize(wait=False).wait(timeout=120)
     for name in ROWS:
-        row = until(lambda name=name: over(fleet, name), timeout=30)
+        row = until(lambda name=name: over(fleet, name))
         assert row.status == "failed" and row.error["code"] in ("storage_error", "invalid_request", "not_found"), (
             name,
             row.error,

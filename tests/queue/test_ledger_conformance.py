@@ -123,8 +123,8 @@ def test_serve_goes_before_tune_and_old_before_new(ledger, clock):
 def test_events_wait_for_the_next_one(ledger):
     ledger.submit(creation(1))
     row = claim(ledger)
-    threading.Timer(0.1, lambda: (ledger.progress("job_1", row.token, {}), ledger.close())).start()
     began = time.monotonic()
+    threading.Timer(0.1, lambda: (ledger.progress("job_1", row.token, {}), ledger.close())).start()
     assert [e.kind for e in ledger.events("job_1", after=2, wait_s=60.0)] == ["progress"]
     assert 0.05 < time.monotonic() - began < 30.0
     assert ledger.events("job_1", after=3, wait_s=0.05) == []

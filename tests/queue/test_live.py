@@ -71,9 +71,14 @@ def recorded(photo):
 def test_a_change_is_shown_quickly_and_then_as_it_is_saved(ana):
     with ana.open(seed=3, smile=0.2) as photo:
         assert brightness(photo.image) == 20 and photo.size == (16, 16)
-        photo.set(smile=0.3)
-        kinds = [frame.kind for frame in photo.frames()]
-        assert kinds[-1] == "rest" and "moving" in kinds
+        for _ in range(20):  # on a busy machine the quick picture may be passed over
+            photo.set(smile=0.3)
+            kinds = [frame.kind for frame in photo.frames()]
+            assert kinds[-1] == "rest"
+            if "moving" in kinds:
+                break
+            photo.undo()
+        assert "moving" in kinds
         assert brightness(photo.image) == 30
         picture = photo.save()
         assert [step["values"] for step in json.loads(picture.report.degradation)] == [{"smile": 0.2}, {"smile": 0.3}]
@@ -117,8 +122,11 @@ def test_a_drag_is_led_and_stopped(ana):
         landed = photo.drag([((1, 1), (5, 5))])
         assert landed[0].reached == (5, 5)
         photo.drag([((2, 2), (9, 9))], wait=False)
-        photo.aim([(3, 3)])
-        shown = [frame.points[0]["to"] for frame in photo.frames() if frame.points]
+        for _ in range(20):  # on a busy machine its quick pictures may be passed over
+            photo.aim([(3, 3)])
+            shown = [frame.points[0]["to"] for frame in photo.frames() if frame.points]
+            if [3, 3] in shown:
+                break
         assert shown[-1] == [3, 3]
         assert photo.history[-1].points[0].to == (3, 3)
         for _ in range(20):  # on a busy machine a stop may come too late
@@ -234,7 +242,7 @@ async def overheard(backend, job_id, act):
         await line.send(json.dumps({"do": "set", "values": {"smile": 1.0}, "n": 1, "after": 0, "from": "me"}).encode())
         await asyncio.to_thread(act)
         for _ in range(3):
-            found.append(await asyncio.wait_for(line.receive(), 20))
+            found.append(await asyncio.wait_for(line.receive(), 60))
     finally:
         await line.close()
     return found
@@ -343,7 +351,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_sessions_over(place, ana):
         else:
             pid = worker_pid(place.studio)
             place.studio._backend.transport.stop()
-            assert gone(pid)
+            until(lambda: gone(pid))
         until(lambda: photo.resumed == 1)
         photo.set(smile=0.4)
         assert brightness(photo.image) == 40
@@ -352,7 +360,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_sessions_over(place, ana):
 
 def test_it_ends_when_nobody_asks_and_when_nobody_is_there(place, ana):
     jobs = place.studio.jobs
-    photo = ana.open(idle_s=0.5)
+    photo = ana.open(idle_s=3.0)
     assert jobs.get(photo.id).wait(timeout=60).why == "idle"
     with pytest.raises(JobCancelled, match="nothing was asked"):
         until(lambda: photo.set(smile=0.1))

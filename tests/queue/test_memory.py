@@ -65,6 +65,7 @@ def test_a_job_that_fits_no_worker_is_told_of(fleet, create):
     fleet.server.client.hset(f"{{portraitist}}:job:{waiting.id}", "memory", 6 * GB)
     fleet.add(more=("--memory", "4GB"))
     assert small.wait(timeout=120)  # it is passed over
+    fleet.ready()
     told = json.loads(queues(fleet, "--json"))["tune"]["too_large"]
     assert told == [{"job": waiting.id, "needed": 6 * GB, "largest": 4 * GB}]
     assert "needs at least 6 GB" in " ".join(queues(fleet).split())

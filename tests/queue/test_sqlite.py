@@ -32,7 +32,7 @@ def test_processes_that_race_to_create_make_each_job_once(tmp_path):
         subprocess.Popen([sys.executable, "-c", RACER, str(path), str(start)], stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
-    assert sum(int(racer.communicate(timeout=60)[0]) for racer in racers) == 60
+    assert sum(int(racer.communicate(timeout=120)[0]) for racer in racers) == 60
     assert len(SqliteLedger(path).jobs(limit=1000)) == 60
 
 

@@ -69,7 +69,7 @@ def receiver(monkeypatch):
 def fleet(tmp_path, fake_operations, monkeypatch):
     """With a master key of its operator's."""
     monkeypatch.setenv("PORTRAITIST_MASTER_KEY", new_secret())
-    fleet = Fleet(tmp_path, lease_s=1.0)
+    fleet = Fleet(tmp_path, lease_s=2.0)
     yield fleet
     fleet.stop()
 

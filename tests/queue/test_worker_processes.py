@@ -31,7 +31,7 @@ from portraitist.errors import (
     WaitTimeout,
 )
 
-from .fake_operations import BRIEF
+from .fake_operations import SLOW_ONCE
 from .processes import PHOTOS, child_pid, children_of, gone, kill, row, running, until, worker_pid
 
 pytestmark = pytest.mark.alone
@@ -105,10 +105,10 @@ def test_a_picture_does_not_wait_for_a_person_who_is_learnt(studio, create):
     pictures = person.synthesize(wait=False)
     assert pictures.wait(timeout=120) and isinstance(learning.status, Running) and waiting.status == Queued(ahead=0)
     assert {child_pid(studio, pictures), child_pid(studio, learning)} == children_of(studio)
-    brief = person.synthesize(seed=BRIEF, wait=False)
-    until(lambda: isinstance(brief.status, Running))
-    kill(child_pid(studio, brief))
-    assert brief.wait(timeout=120) and row(studio, brief).attempts == 2
+    slow = person.synthesize(seed=SLOW_ONCE, wait=False)
+    until(lambda: isinstance(slow.status, Running))
+    kill(child_pid(studio, slow))
+    assert slow.wait(timeout=120) and row(studio, slow).attempts == 2
     assert row(studio, learning).attempts == 1 and row(studio, waiting).attempts == 0
     learning.cancel()
     waiting.wait(timeout=120)
@@ -122,12 +122,11 @@ def test_cancel_queued_and_running(shared, create):
     first = create(shared, steps=10_000, dt=0.05)
     second = create(shared)
     running(shared, first)
-    began = time.monotonic()
-    assert second.cancel() == Cancelled() and time.monotonic() - began < 1.0
+    assert second.cancel() == Cancelled()
     first.cancel()
     with pytest.raises(JobCancelled):
         first.wait(timeout=120)
-    assert time.monotonic() - began < 2.0
+    assert stopped_hard(shared, first) is False
     assert first.cancel() == Cancelled()  # again: nothing happens
     for job in (first, second):
         with pytest.raises(JobCancelled):
@@ -143,9 +142,15 @@ def test_cancel_a_job_that_does_not_listen(shared, create):
     job.cancel()
     with pytest.raises(JobCancelled):
         job.wait(timeout=120)
-    assert time.monotonic() - began < 10.0
+    assert time.monotonic() - began < 60.0
+    until(lambda: stopped_hard(shared, job))
     until(lambda: gone(child))
     assert create(shared).wait(timeout=120)
+
+
+def stopped_hard(studio, job):
+    """Whether its process was killed since it did not listen."""
+    return f"job {job.id}: it did not stop when asked to" in (studio._backend.home / "worker.log").read_text()
 
 
 def test_wait_can_cancel_on_timeout(shared, create):
@@ -193,12 +198,12 @@ def test_photos_are_added_by_a_job_that_may_be_killed(shared, create):
     running(shared, cancelled)
     cancelled.cancel()
     with pytest.raises(JobCancelled):
-        cancelled.wait(timeout=60)
+        cancelled.wait(timeout=120)
     assert shared.personas.get(ana.id).record == better.record
 
 
 def test_a_child_killed_from_outside(shared, create):
-    job = create(shared, steps=60, dt=0.03)
+    job = create(shared, steps=100, dt=0.05)
     running(shared, job, step=5)
     kill(child_pid(shared, job))
     persona = job.wait(timeout=120)
@@ -230,7 +235,7 @@ def test_a_child_that_starts_when_its_worker_is_dead_ends():
     dead.wait()
     code = "import time; from portraitist_workers.queue.tasks import _die_with_parent as f; f(); time.sleep(100)"
     environment = {**os.environ, "PORTRAITIST_WORKER_PID": str(dead.pid)}
-    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60).returncode == 1
+    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=120).returncode == 1
 
 
 def test_a_killed_worker_is_replaced_by_the_next_client(studio, create):
@@ -246,7 +251,7 @@ def test_a_killed_worker_is_replaced_by_the_next_client(studio, create):
 CLIENT = """
 import sys, portraitist
 studio = portraitist.connect(home=sys.argv[1])
-job = studio.personas.create("ana", [("a.jpg", b"1")], labels={"a.jpg": {"steps": 30, "dt": 0.05}})
+job = studio.personas.create("ana", [("a.jpg", b"1")], labels={"a.jpg": {"steps": 80, "dt": 0.05}})
 print(job.id, flush=True)
 job.wait()
 """
@@ -333,10 +338,10 @@ def test_a_process_that_hangs_loses_its_lease(studio, create, monkeypatch):
 
 
 def test_a_job_that_takes_too_long_fails(studio, create, monkeypatch):
-    monkeypatch.setenv("PORTRAITIST_LIMIT_TUNE_S", "1")
+    monkeypatch.setenv("PORTRAITIST_LIMIT_TUNE_S", "5")  # a new process takes a while to its first step
     quick, slow = create(studio, steps=3), create(studio, steps=1000, dt=0.05)
     quick.wait(timeout=120)
-    with pytest.raises(JobTimedOut, match="time limit of 1 s.*PORTRAITIST_LIMIT_TUNE_S") as caught:
+    with pytest.raises(JobTimedOut, match="time limit of 5 s.*PORTRAITIST_LIMIT_TUNE_S") as caught:
         slow.wait(timeout=120)
     assert caught.value.stage == "work" and row(studio, slow).attempts == 1
 
@@ -344,15 +349,15 @@ def test_a_job_that_takes_too_long_fails(studio, create, monkeypatch):
 def test_a_job_that_takes_too_long_and_does_not_notice_is_killed(studio, create, monkeypatch):
     """Once: a second attempt would take as long. The file that it was busy with is named, also where steps before it came too fast to be
     told at once."""
-    monkeypatch.setenv("PORTRAITIST_LIMIT_TUNE_S", "1")
+    monkeypatch.setenv("PORTRAITIST_LIMIT_TUNE_S", "5")
     job = create(studio, stuck=1)
-    with pytest.raises(JobTimedOut, match="time limit of 1 s in stage 'intake', at the file 'b.jpg'") as caught:
-        job.wait(timeout=60)
+    with pytest.raises(JobTimedOut, match="time limit of 5 s in stage 'intake', at the file 'b.jpg'") as caught:
+        job.wait(timeout=120)
     assert (caught.value.stage, caught.value.param) == ("intake", "b.jpg") and "memory" not in str(caught.value)
     assert row(studio, job).attempts == 1 and [e.kind for e in job.events()].count("started") == 1
     deaf = create(studio, steps=1000, dt=0.05, deaf=1)
     with pytest.raises(JobTimedOut, match="before its first stage; choose"):
-        deaf.wait(timeout=60)
+        deaf.wait(timeout=120)
 
 
 @pytest.mark.slow
@@ -548,7 +553,7 @@ def test_sigterm_of_the_worker_ends_all_its_processes(studio, create):
     main = psutil.Process(worker_pid(studio))
     family = [main, *main.children(recursive=True)]
     os.kill(main.pid, signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=120)
     assert not alive
     job.cancel()
 

@@ -20,12 +20,12 @@ from portraitist_workers.provenance.origin import MarkedImage
 
 PREVIEW_S, SETTLE_S = 0.02, 0.1
 BRIEF_GONE = 4242  # seed of a session that does not wait long for its clients
+GONE_S = session.GONE_S  # of the others
 ALONE = 0.5  # a smile at which the process kills itself, on its first attempt
 
 
 def hold(request, context):
-    if request.seed == BRIEF_GONE:
-        session.GONE_S = 2.0
+    session.GONE_S = 2.0 if request.seed == BRIEF_GONE else GONE_S
     return session.Session(request, context, context.wire, lambda: Engine(context._row.attempts), encode).run()
 
 

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.2
 ASK_S = 1.0  # how often it asks the server what need not be known at once: a thousand workers share it
 REPORT_S = 2.0
+STRAY_S = 15.0  # so long a child is at a message and has no job any more: it hangs
 STUCK_S = 10.0  # so long idle beside waiting wake-ups: Celery has stopped listening (after an outage, say)
 
 
@@ -58,6 +59,8 @@ class Node:
         self._since: dict[tuple[str, int, str], float] = {}  # (job id, token, what) -> since when
         self._asked = -ASK_S
         self._late: set[str] = set()  # its jobs whose lease is over
+        self._worked: set[int] = set()  # children that have had a job
+        self._stray: dict[int, float] = {}  # those of them that have none, and are not free either -> since when
         self._back = time.monotonic()  # since when the ledger has been there
         self._wanted = False  # whether wake-ups wait that it could take
         self._reported = -REPORT_S
@@ -79,7 +82,7 @@ class Node:
                 if not away:
                     log.warning("%s", error)
                 # what we saw before says nothing about what is after it
-                away, self._since, self._back = True, {}, time.monotonic()
+                away, self._since, self._stray, self._back = True, {}, {}, time.monotonic()
                 self._listening = self._back
             except Exception:  # one odd row must not stop the loop
                 log.exception("node")
@@ -94,6 +97,7 @@ class Node:
         """One round."""
         self._children.update(self._pids(), self._live.pids())
         held: set[str] = set()
+        holders: set[int] = set()
         if self.draining:
             self._hand_over()
         for pid in list(self._children):
@@ -102,12 +106,14 @@ class Node:
                 if alive:
                     self._watch(row, pid, silent=row.id in self._late)
                     held.add(row.id)
+                    holders.add(pid)
                 else:
                     give_back(self._backend, row, "its worker process died")
             if not alive and not rows:
                 self._children.discard(pid)
                 metrics.child_died()
         self._since = {key: since for key, since in self._since.items() if key[0] in held}
+        self._end_strays(holders)
         if time.monotonic() - self._asked > ASK_S:
             self._asked = time.monotonic()
             calm = self._asked - self._back < CALM_S
@@ -184,6 +190,17 @@ class Node:
             self._kill_for(row, pid, partial(give_back, self._backend, row, "its worker process stopped answering"))
         elif self._long(row, "running", True, settings.current().limit_s(row.lane) + LIMIT_GRACE_S):
             self._kill_for(row, pid, partial(fail_late, self._backend, row))
+
+    def _end_strays(self, holders: set[int]) -> None:
+        """The reaper may be the first to take a job from a child that hangs. Celery would then wait for the child."""
+        now, children = time.monotonic(), set(self._pids())
+        self._worked = (self._worked | holders) & children
+        strays = self._worked - holders if self._busy() else set()
+        self._stray = {pid: self._stray.get(pid, now) for pid in strays}
+        for pid, since in self._stray.items():
+            if now - since > STRAY_S:
+                log.error("child %d hangs, and its job was taken away; it is killed", pid)
+                _kill(pid)
 
     def _kill_for(self, row: JobRow, pid: int, then: Callable[[], None]) -> None:
         """The process must go because of `row`; what it does beside that is not to blame."""

@@ -19,6 +19,7 @@ export class Session {
   /** @type {(at: number) => void} */ onUndone = () => {}; // undo or redo has gone to that place of the history
   /** @type {(landed: any) => void} */ onLanded = () => {};
   onDropped = () => {}; // a step could not be done, and is none
+  key = ""; // of `useSession`
   #changed;
   #counted; // whether its history is part of the page's
   /** @type {import("./client.js").Live | null} */ #live = null;
@@ -121,7 +122,8 @@ export class Session {
   }
 }
 
-/** The session of `key`, as long as that is the same; none for "". `counted`: its history is part of the page's.
+/** The session of `key`, as long as that is the same; none for "". Of a new key it comes a moment later: until then the last one is given.
+ * `counted`: its history is part of the page's.
  * @param {string} key @param {() => Promise<import("./client.js").Job>} submit @param {boolean} [counted] @returns {Session | null} */
 export function useSession(key, submit, counted = true) {
   const [, draw] = useState({});
@@ -129,6 +131,7 @@ export function useSession(key, submit, counted = true) {
   useEffect(() => {
     if (!key) return;
     const session = (box.current = new Session(submit, () => draw({}), counted));
+    session.key = key;
     draw({});
     return () => {
       session.close();

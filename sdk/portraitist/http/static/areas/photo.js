@@ -47,7 +47,8 @@ export function Photo() {
   const of = `${person?.persona_id} ${source}`;
   const face = named.of === of ? named.face : null;
   const request = { frame_px: FRAME_PX, ...(face ? { face } : {}) };
-  const session = useSession(file && person ? `${of} ${face ?? ""}` : "", () =>
+  const wanted = file && person ? `${of} ${face ?? ""}` : "";
+  const session = useSession(wanted, () =>
     store.studio.submit(person?.persona_id ?? "", "open", request, { photo: [/** @type {File} */ (file)] }));
   const shownFile = viewed?.look?.file; // a picture of another photo: its own before
   const otherSource = useFile(shownFile && shownFile !== file ? shownFile : null);
@@ -99,7 +100,7 @@ export function Photo() {
 
   const { state, frame } = session;
   const able = store.priors.find((one) => one.name === person.prior.split("@")[0])?.assets.includes("latent_transformer"); // to move by it
-  const open = state?.status === "open";
+  const open = state?.status === "open" && session.key === wanted; // else another face was chosen just now
   const size = open ? { width: state.width, height: state.height } : { width: 1, height: 1 };
   const values = open ? { ...state.values, ...hand } : {};
   const changed = () => {
