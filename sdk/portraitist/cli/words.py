@@ -24,6 +24,7 @@ _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"write portraitist\.Part\('hair', like=\.\.\.\)", "write --part hair --like OTHER"),
     (r"give a list, as in points=\S+ \S+ \S+ \S+", "use --move HANDLE:TARGET, as in --move 212,180:230,180"),
     (r"as in drag\(…, frames=12\)", "as drag --video makes them"),
+    (r"is given as By\(x, y\)", "has signs, as in +8,-4"),
     (r"say in how many pictures, as in compose\(…, frames=12\)", "write them with --video"),
     (r"as in values=.*", "as in --set yaw=-20 --set yaw=20"),
     (r"\b(edit|enhance|drag|move|strip|extend|restyle)\(\)", r"\1"),

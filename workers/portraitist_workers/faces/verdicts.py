@@ -17,8 +17,11 @@ _REASONS = {
 }
 
 
-def refusal(name: str, code: str, figures: dict[str, float] | None = None, **details: float | str) -> PhotoVerdict:
-    """The verdict on photo `name` refused for `code`; `figures` and `details` fill the sentence."""
+def refusal(
+    name: str, code: str, figures: dict[str, float] | None = None, *, given: str | None = None, **details: float | str
+) -> PhotoVerdict:
+    """The verdict on photo `name` refused for `code`; `figures` and `details` fill the sentence. `given`: how the caller named it, if
+    otherwise."""
     figures = figures or {}
     return PhotoVerdict(
         name=name,
@@ -26,7 +29,7 @@ def refusal(name: str, code: str, figures: dict[str, float] | None = None, **det
         code=code,
         figures=figures,
         weight=0.0,
-        reason=_REASONS[code].format(**(figures | details), name=_short(name)),
+        reason=_REASONS[code].format(**(figures | details), name=_short(given or name)),
     )
 
 
