@@ -240,6 +240,14 @@ def test_tenants(cli):
     assert cli("personas", "--tenant", "a/b")[0] == 2
 
 
+def test_a_narrow_terminal_cuts_no_name_and_no_id(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli("create", "the customer of order 17", "photos", "--attributes", "yaw,mouth_open,eyes_open")[0] == 0
+    shown = cli("personas")[1]
+    persona = cli.studio.personas.list()[0]
+    assert persona.id in shown and "mouth_open" in shown and "…" not in shown, shown
+
+
 def test_consent_and_retention(cli, tmp_path):
     consent = {"subject": "Ana", "by": "Ana", "text": "I agree.", "expires": "2099-12-31"}
     (tmp_path / "consent.json").write_text(json.dumps(consent))
