@@ -240,6 +240,16 @@ def test_tenants(cli):
     assert cli("personas", "--tenant", "a/b")[0] == 2
 
 
+def test_help_offers_what_the_command_takes(cli):
+    edited, restored, composed = (cli(command, "--help")[1] for command in ("edit", "enhance", "compose"))
+    assert "or a list: 0,0.5,1" in edited and "keep: it does not follow" in edited and "prior:default:" in edited
+    assert "or a list" not in restored + composed and "keep:" not in restored + composed
+    assert "prior:default-parts:" in composed
+    assert cli("create", "ana", "photos")[0] == 0
+    assert cli("edit", "ana", "photos/a.jpg", "--smile", "0,0.5", "--mouth-open", "keep")[0] == 0
+    assert cli("enhance", "ana", "photos/a.jpg", "--smile", "0,1")[0] == 2
+
+
 def test_a_narrow_terminal_cuts_no_name_and_no_id(cli, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert cli("create", "the customer of order 17", "photos", "--attributes", "yaw,mouth_open,eyes_open")[0] == 0
