@@ -155,7 +155,7 @@ def test_a_folder_is_edited(cli, ana, tmp_path):
 def test_one_photo_that_cannot_be_edited_does_not_stop_the_others(tmp_path, capsys, monkeypatch):
     def run(request, context):
         if request.operation == "edit" and request.photo.name == "b.jpg":
-            raise FaceNotFound("b.jpg shows <nobody>")
+            raise FaceNotFound("b.jpg: shows <nobody>")
         return plain_pictures(request, context)
 
     monkeypatch.chdir(tmp_path)
@@ -177,7 +177,7 @@ def test_one_photo_that_cannot_be_edited_does_not_stop_the_others(tmp_path, caps
         ended.value.exit_code == 1
         and "a-ana.png" in out
         and "c-ana.png" in out
-        and "photos/b.jpg: b.jpg shows <nobody>" in err
+        and "photos/b.jpg: shows <nobody>" in err
     )
     assert "shows &lt;nobody&gt;" in (tmp_path / "ana-edited" / "contact-sheet.html").read_text()
 

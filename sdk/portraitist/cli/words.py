@@ -42,7 +42,10 @@ _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"leave strict out", "leave --strict out"),
     (r"\bn=(\S)", r"-n \1"),
     (rf"\b({'|'.join(_KINDS)})\.(\w+)=", lambda found: f"--degradation {_KINDS[found[1]]}: {found[2]} "),
-    (rf"(?<!-)\b({'|'.join(_OPTIONS)}|{'|'.join(ATTRIBUTES)})=…?", lambda found: f"--{found[1].replace('_', '-')} "),
+    (
+        rf"(?<!-)(?<!--set )\b({'|'.join(_OPTIONS)}|{'|'.join(ATTRIBUTES)})=…?",
+        lambda found: f"--{found[1].replace('_', '-')} ",
+    ),
     (r" {2,}(?=\S)", " "),
 ]
 
