@@ -171,6 +171,12 @@ def test_doctor_recognises_a_mixed_pair(monkeypatch):
     monkeypatch.setattr(doctor.subprocess, "run", lambda *a, **k: Run)
     check = doctor._torch_pair()
     assert check.state == "warn" and "one place" in check.remedy
+    Run.returncode, Run.stdout = 0, "2.13.0 0.28.0 True\n"
+    assert (
+        "GPU found, not in use" in doctor._torch_pair().detail and "PORTRAITIST_DEVICE" in doctor._torch_pair().remedy
+    )
+    monkeypatch.setenv("PORTRAITIST_DEVICE", "cuda:0")
+    assert doctor._torch_pair().detail.endswith("GPU found") and not doctor._torch_pair().remedy
     monkeypatch.setattr(doctor, "_version", lambda package: None)
     assert doctor._torch_pair().state == "fail" and "portraitist[worker]" in doctor._torch_pair().remedy
 
