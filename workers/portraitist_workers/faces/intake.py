@@ -33,6 +33,7 @@ from .weighing import BLURRED, weigh
 
 MIN_PHOTOS, ENOUGH_PHOTOS = 3, 10
 LEAST_PX = 77  # side of the frame in photo px (a face of about 45 px); below: refused
+WIDTHS = 1.7  # of a face, in the frame's side
 LEAST_SHARE = 0.35  # ... and of the side of the prior's pictures
 DUPLICATE = 0.955  # quality.similarity; above: the sharper one stays
 MIN_FACE_SHARE = 0.35  # of the largest face in the photo: those that are smaller, and too small, are bystanders
@@ -301,7 +302,7 @@ def _judge_faces(
             "presence": round(presence[k], 3),
         }
         if candidate.frame.size < _least(side) and name not in keep:
-            verdict = refusal(name, "too_small", figures, least_px=_least(side))
+            verdict = refusal(name, "too_small", figures, least_px=_least(side), least_width=_least(side) / WIDTHS)
         else:
             weighed = weigh(
                 figures,

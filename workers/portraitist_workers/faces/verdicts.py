@@ -9,8 +9,8 @@ from portraitist.results import PhotoVerdict
 
 _REASONS = {
     "no_face": "No face was found: use a photo that shows the face from the front or half side, not cut off.",
-    "too_small": "The face is only {face_px:.0f} px wide in the photo, at least {least_px:.0f} are needed: use the original "
-    "file or move closer.",
+    "too_small": "The square about the face has only {face_px:.0f} px in the photo, at least {least_px:.0f} are needed (a face about "
+    "{least_width:.0f} px wide): use the original file or move closer.",
     "other_person": "{seems} (likeness {identity:.2f}, {least:.2f} is needed): leave it out, or have it used all the same: "
     "keep=['{name}'], on the command line --keep '{name}'.",
     "duplicate": "Nearly the same picture as '{twin}', which was kept: one copy is enough; add a different pose or expression.",
