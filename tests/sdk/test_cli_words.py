@@ -63,6 +63,7 @@ def test_no_error_speaks_of_python_calls():
         ("cannot make the folder x; choose another with home=… or PORTRAITIST_HOME",
          "cannot make the folder x; choose another with --home or PORTRAITIST_HOME"),
         ("eyes_open=2 is outside", "--eyes-open 2 is outside"),
+        ("steps=8: input should be more", "--steps 8: input should be more"),
         ("expected 2 portraits, as in values=[{'yaw': -20}, {'yaw': 20}]", "expected 2 portraits, as in --set yaw=-20 --set yaw=20"),
     ],
 )  # fmt: skip

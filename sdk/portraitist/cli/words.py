@@ -11,7 +11,7 @@ from ..degradations import DEGRADATIONS
 _KINDS = {cls.__name__: str(cls.model_fields["kind"].default).replace("_", "-") for cls in DEGRADATIONS}
 _OPTIONS = (
     "home store url tenant attributes preset organizer prior grid seed size background space layout retain_days strict mask "
-    "region strength scope part like shape texture style base"
+    "region strength scope part like shape texture style base steps samples"
 ).split()
 
 _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
