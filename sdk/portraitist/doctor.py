@@ -75,11 +75,11 @@ def _torch_pair() -> Check:
     pair = f"torch {_version('torch')} with torchvision {_version('torchvision')}"
     if run.returncode == 0:
         torch, vision, cuda = run.stdout.split()
-        return Check(
-            "torch",
-            "ok",
-            f"torch {torch}, torchvision {vision}, " + ("GPU found" if cuda == "True" else "on the processor"),
-        )
+        used = os.environ.get("PORTRAITIST_DEVICE", "cpu").startswith("cuda")
+        found = "on the processor" if cuda != "True" else "GPU found" if used else "GPU found, not in use"
+        idle = "to use it, set PORTRAITIST_DEVICE=cuda; a cluster's worker takes --device cuda"
+        remedy = idle if cuda == "True" and not used else ""
+        return Check("torch", "ok", f"torch {torch}, torchvision {vision}, {found}", remedy)
     last = run.stderr.strip().splitlines()[-1:] or ["it ended without a message"]
     if "torchvision::nms" in run.stderr:
         index = (

@@ -81,6 +81,8 @@ def submit(
     """Queue `request`, or find the earlier job that asked for the same. `prior`: what is learnt from, where the request tells it not."""
     body = request.model_dump(mode="json")
     told = webhook or backend.webhook
+    if not isinstance(told, Webhook | None):
+        raise InvalidRequest(f"webhook={told!r}: expected a portraitist.Webhook('https://…')", param="webhook")
     contents = uploads.contents if uploads else {}
     job = NewJob(
         id=uploads.job_id if uploads else new_job_id(),

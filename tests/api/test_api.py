@@ -188,6 +188,7 @@ def test_what_is_wrong_is_said_in_words(api, ana):
         ({"values": {"seed": 5}}, "invalid_request", "values"),
         ({"values": {"wait": 5}}, "invalid_request", "values"),
         ({"seed": "5"}, "invalid_request", "seed"),
+        ({"yaw": 5}, "invalid_request", "yaw"),
         ({"persona_id": "per_1"}, "invalid_request", "persona_id"),
         ({"same_person_state": True}, "invalid_request", "same_person_state"),
         ({"n": 2000}, "invalid_request", "n"),
@@ -197,6 +198,8 @@ def test_what_is_wrong_is_said_in_words(api, ana):
         told = answer.json()
         assert (answer.status_code, told["status"], told["code"], told["param"]) == (422, 422, code, param), told
         assert told["type"] == f"urn:portraitist:error:{code}" and told["detail"] and told["title"]
+    misplaced = api.post("/v1/personas/ana/synthesize", json={"yaw": 5}).json()
+    assert 'as in {"values": {"yaw": …}}' in misplaced["detail"]
     for content, kind, status in (
         (b"{", "application/json", 422),
         (b"x", "text/plain", 415),

@@ -159,6 +159,14 @@ def test_when_none_is_theirs_the_job_says_so(context):
     assert [v["code"] for v in caught.value.photos] == ["other_person", "other_person"]
 
 
+def test_advice_calls_a_photo_as_it_was_given(context):
+    """Its name in the record is one that `keep` does not know."""
+    with pytest.raises(PhotosUnusable) as caught:
+        run(request(context, "bruno-01.jpg:ada-00.jpg"), context)
+    (verdict,) = caught.value.photos
+    assert verdict["name"] == "ada-00.jpg (2)" and "--keep 'ada-00.jpg'." in verdict["reason"]
+
+
 def test_a_copy_of_a_photo_that_was_learnt_from_is_not_new():
     """The pictures that stand in for those photos are close to them."""
     names = ["ada-00.jpg", "ada-01.jpg"]

@@ -20,6 +20,7 @@ from portraitist.errors import (
     PriorUnavailable,
 )
 from portraitist.priors.assets import ASSETS, NEEDED, OPTIONAL
+from portraitist.priors.prior import BUNDLED
 from portraitist.priors.record import PriorRecord, parse
 from portraitist_workers.generator.formats import native
 from portraitist_workers.priors import library
@@ -183,6 +184,8 @@ def test_listing_says_what_is_there_and_what_is_missing(studio, prior, capsys, m
 
     monkeypatch.setenv("COLUMNS", "200")
     listed = {line.split()[0]: line for line in cli("list").splitlines() if line}
+    assert {name: listed[name].split()[1] for name in BUNDLED} == {n: str(side) for n, side in BUNDLED.items()}
+    assert "128 px" in cli("info", "default") and "docs/priors/default-parts.md" in cli("info", "default-parts")
     assert "generator, latents, encoder" in listed["default"] and "after `priors calibrate`" in listed["x"]
     shown = cli("info", "x")
     assert f"asset generator: sha256 {prior.record.generator_sha256}" in shown

@@ -171,6 +171,12 @@ def test_doctor_recognises_a_mixed_pair(monkeypatch):
     monkeypatch.setattr(doctor.subprocess, "run", lambda *a, **k: Run)
     check = doctor._torch_pair()
     assert check.state == "warn" and "one place" in check.remedy
+    Run.returncode, Run.stdout = 0, "2.13.0 0.28.0 True\n"
+    assert (
+        "GPU found, not in use" in doctor._torch_pair().detail and "PORTRAITIST_DEVICE" in doctor._torch_pair().remedy
+    )
+    monkeypatch.setenv("PORTRAITIST_DEVICE", "cuda:0")
+    assert doctor._torch_pair().detail.endswith("GPU found") and not doctor._torch_pair().remedy
     monkeypatch.setattr(doctor, "_version", lambda package: None)
     assert doctor._torch_pair().state == "fail" and "portraitist[worker]" in doctor._torch_pair().remedy
 
@@ -238,6 +244,24 @@ def test_tenants(cli):
     assert [row["name"] for row in json.loads(cli("tenants", "list", "--json")[1])] == ["acme"]
     assert cli("tenants", "set-quota", "acme", "--running", "-1")[0] == 2
     assert cli("personas", "--tenant", "a/b")[0] == 2
+
+
+def test_help_offers_what_the_command_takes(cli):
+    edited, restored, composed = (cli(command, "--help")[1] for command in ("edit", "enhance", "compose"))
+    assert "or a list: 0,0.5,1" in edited and "keep: it does not follow" in edited and "prior:default:" in edited
+    assert "or a list" not in restored + composed and "keep:" not in restored + composed
+    assert "prior:default-parts:" in composed
+    assert cli("create", "ana", "photos")[0] == 0
+    assert cli("edit", "ana", "photos/a.jpg", "--smile", "0,0.5", "--mouth-open", "keep")[0] == 0
+    assert cli("enhance", "ana", "photos/a.jpg", "--smile", "0,1")[0] == 2
+
+
+def test_a_narrow_terminal_cuts_no_name_and_no_id(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli("create", "the customer of order 17", "photos", "--attributes", "yaw,mouth_open,eyes_open")[0] == 0
+    shown = cli("personas")[1]
+    persona = cli.studio.personas.list()[0]
+    assert persona.id in shown and "mouth_open" in shown and "…" not in shown, shown
 
 
 def test_consent_and_retention(cli, tmp_path):

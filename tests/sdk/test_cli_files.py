@@ -75,9 +75,15 @@ def test_pictures_that_were_not_waited_for_are_fetched(cli, ana, tmp_path):
     grid = cli("synthesize", "ana", "--grid", "yaw,smile", "--no-wait")[1].strip()
     pictures = json.loads(cli("jobs", grid, "--follow", "--out", "grid.jpg", "--json")[1])["pictures"]
     assert len(pictures) == 25 and Image.open("grid.jpg").width > 300
+    for made in (job, grid):
+        assert cli("jobs", made, "--recipe", f"{made}.json") == (0, f"{made}.json\n", "")
+        assert json.loads((tmp_path / f"{made}.json").read_text())["request"]["operation"] == "synthesize"
+        assert cli("jobs", made, "--recipe", f"{made}.json")[0] == 2
     for wrong, words in (
         (("jobs", learnt, "--out", "x"), "makes no pictures"),
         (("jobs", "--out", "x"), "jobs ID --out"),
+        (("jobs", "--recipe", "x"), "jobs ID --recipe"),
+        (("jobs", learnt, "--recipe", "x"), "makes no pictures; leave --recipe out"),
     ):
         code, _, err = cli(*wrong)
         assert code == 2 and words in err
@@ -149,7 +155,7 @@ def test_a_folder_is_edited(cli, ana, tmp_path):
 def test_one_photo_that_cannot_be_edited_does_not_stop_the_others(tmp_path, capsys, monkeypatch):
     def run(request, context):
         if request.operation == "edit" and request.photo.name == "b.jpg":
-            raise FaceNotFound("b.jpg shows <nobody>")
+            raise FaceNotFound("b.jpg: shows <nobody>")
         return plain_pictures(request, context)
 
     monkeypatch.chdir(tmp_path)
@@ -171,7 +177,7 @@ def test_one_photo_that_cannot_be_edited_does_not_stop_the_others(tmp_path, caps
         ended.value.exit_code == 1
         and "a-ana.png" in out
         and "c-ana.png" in out
-        and "photos/b.jpg: b.jpg shows <nobody>" in err
+        and "photos/b.jpg: shows <nobody>" in err
     )
     assert "shows &lt;nobody&gt;" in (tmp_path / "ana-edited" / "contact-sheet.html").read_text()
 

@@ -14,7 +14,7 @@ from portraitist.cli.words import spoken
 
 ROOT = Path(__file__).parents[2]
 PYTHON = re.compile(
-    r"studio\.|\b[a-z_]+\(\)|\b[a-z_]{2,}=(…|[\[({'\w])|(?<!-)\bstrict out|portraitist\.[A-Z]|\bconnect again"
+    r"studio\.|\b[a-z_]+\(\)|(?<!--set )\b[a-z_]{2,}=(…|[\[({'\w])|(?<!-)\bstrict out|portraitist\.[A-Z]|\bconnect again"
 )
 # What no command can cause.
 NOT_SAID = (
@@ -23,6 +23,7 @@ NOT_SAID = (
     "attributes=",
     "events=",
     "secret is empty",
+    "webhook=",
     "no blob",
     "PORTRAITIST_IDENTITY=",
 )
@@ -62,6 +63,8 @@ def test_no_error_speaks_of_python_calls():
         ("cannot make the folder x; choose another with home=… or PORTRAITIST_HOME",
          "cannot make the folder x; choose another with --home or PORTRAITIST_HOME"),
         ("eyes_open=2 is outside", "--eyes-open 2 is outside"),
+        ("steps=8: input should be more", "--steps 8: input should be more"),
+        ("expected 2 portraits, as in values=[{'yaw': -20}, {'yaw': 20}]", "expected 2 portraits, as in --set yaw=-20 --set yaw=20"),
     ],
 )  # fmt: skip
 def test_what_is_said_instead(said, told):

@@ -538,3 +538,9 @@ def test_long_lists_are_refused_before_they_are_spread_out(ana):
     with pytest.raises(InvalidRequest) as told:
         ana.edit(("a.jpg", b"1"), yaw=[1.0] * 100)
     assert len(told.value.message) < 500
+
+
+def test_a_webhook_is_no_bare_address(ana):
+    with pytest.raises(InvalidRequest, match=r"expected a portraitist\.Webhook") as told:
+        ana.synthesize(yaw=5, webhook="https://app.example/x")
+    assert told.value.param == "webhook"

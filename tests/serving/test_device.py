@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from portraitist.errors import InvalidRequest
 from portraitist.requests import Synthesize
-from portraitist_workers import operations
+from portraitist_workers import device, operations
 from portraitist_workers.precision import optimisation_dtype
 
 from .elsewhere import ELSEWHERE, Elsewhere, Remote
@@ -49,3 +51,11 @@ def test_the_stand_in_notices_a_stray_tensor():
             there + torch.ones(3)
         with pytest.raises(AssertionError, match="a generator of the CPU"):
             torch.multinomial(there, 1, generator=torch.Generator())
+
+
+def test_a_gpu_that_is_not_there_is_said_to_be_missing(monkeypatch):
+    monkeypatch.setattr(device.settings, "current", lambda: SimpleNamespace(device="cuda"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InvalidRequest, match="PORTRAITIST_DEVICE is cuda, and torch finds no GPU") as told:
+        device.device.__wrapped__()
+    assert told.value.param == "PORTRAITIST_DEVICE"

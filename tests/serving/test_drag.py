@@ -154,6 +154,11 @@ def test_points_elsewhere():
         (Pull(handle=(240, 400), to=(2000, 400)), "target of point 1, .*outside the picture, which is 480 x 560"),
         (Pull(handle=(20, 20), to=(30, 20)), "outside the person's face, whose square"),
         (Pull(handle="nose", by=(300, 0)), "target of point 1"),
+        (
+            Pull(handle="nose", to=(8, -0.001)),
+            r"\(8, 0\), lies outside .* counted from the handle is given as By\(x, y\)$",
+        ),
+        (Pull(handle="nose", by=(-200, 0)), "only what is inside can be pulled$"),
         (Pull(handle=(0, 0, 60, 40), by=(0, 1)), "region of point 1, .*outside the person's face"),
     ):
         with pytest.raises(InvalidRequest, match=said) as refused:

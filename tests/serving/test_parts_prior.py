@@ -21,7 +21,7 @@ from portraitist.errors import (
 from portraitist.http import shown
 from portraitist.priors.folder_home import FolderHome
 from portraitist.priors.parts import UNLABELLED
-from portraitist.requests import Compose, PartChange, Photo
+from portraitist.requests import Blend, Compose, Drag, PartChange, Photo, Pull, Strip, Transfer, Variations
 from portraitist.segmentation import Segmentation
 from portraitist_workers import operations
 from portraitist_workers.composing import sources
@@ -167,6 +167,20 @@ def test_a_person_without_parts_is_told_what_to_do():
         operations.run(
             Compose(persona_id=people.persona_id(1), changes=[PartChange(part="hair", draw=1)]), people.context(1)
         )
+
+
+def test_what_needs_a_generator_of_another_kind_says_so(world):
+    one = Photo(name="group.jpg", blob=world.put(GROUP.read_bytes()))
+    known = {"persona_id": people.persona_id(1)}
+    for request, said in (
+        (Drag(**known, pulls=[Pull(handle=(16, 16), by=(1, 0))]), "points cannot be pulled"),
+        (Strip(**known, values=[{"yaw": 1.0}, {"yaw": 2.0}]), "strips cannot be made"),
+        (Variations(**known, photo=one), "variations cannot be made"),
+        (Transfer(**known, photo=one, like=one, region="eyes"), "photos cannot be joined"),
+        (Blend(**known, photo=one, other=one, mask="left-right"), "photos cannot be joined"),
+    ):
+        with pytest.raises(InvalidRequest, match=f"{said} with a prior of the kind 'parts'; take the prior 'default'"):
+            operations.run(request, world)
 
 
 def test_a_prior_without_labels_has_directions_all_the_same(home):

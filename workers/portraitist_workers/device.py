@@ -14,6 +14,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from portraitist.errors import InvalidRequest
+
 from . import settings
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -21,9 +23,15 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @functools.cache
 def device() -> torch.device:
-    """cpu by default. The first call sets how a GPU computes."""
+    """cpu by default. The first call sets how a GPU computes. Raises InvalidRequest where there is none."""
     chosen = torch.device(settings.current().device)
     if chosen.type == "cuda":
+        if not torch.cuda.is_available():
+            raise InvalidRequest(
+                f"PORTRAITIST_DEVICE is {settings.current().device}, and torch finds no GPU here: leave it out, or install a torch with "
+                "CUDA and a driver",
+                param="PORTRAITIST_DEVICE",
+            )
         _be_repeatable()
     return chosen
 

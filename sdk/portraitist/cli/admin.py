@@ -12,17 +12,18 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 
 from ..backend import embedded, open_backend
-from ..errors import InvalidRequest, QueueUnavailable, WaitTimeout
+from ..errors import InvalidRequest, QueueUnavailable, WaitTimeout, printable
 from ..jobs import AnyJob, Event
 from ..operations import operation
 from ..persona import Persona
-from ..picture import Output
+from ..picture import Output, Picture
 from ..setting import setting
 from ..studio import connect
 from ..transport import EmbeddedTransport
 from . import show
+from .ending import write_recipe
 from .options import AsJson, Force, Home, Monitor, Store, Tenant, Url
-from .places import Places, write
+from .places import Places, check_free, write
 
 _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
@@ -49,6 +50,12 @@ def jobs(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="With a job that is over, or --follow: write its pictures there.")
     ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            help="With a job that is over, or --follow: write there how they were made, for `portraitist replay`."
+        ),
+    ] = None,
     force: Force = False,
     status: Annotated[str | None, typer.Option(help=f"Only {', '.join(_STATES)} ones.")] = None,
     limit: Annotated[int, typer.Option(min=1)] = 20,
@@ -59,16 +66,17 @@ def jobs(
     """List jobs, newest first, or show one, and fetch its pictures."""
     studio = connect(home=home, tenant=tenant)
     if job_id is None:
-        if out is not None:
-            raise InvalidRequest("--out goes with a job: portraitist jobs ID --out FILE", param="--out")
+        for option, file in (("--out", out), ("--recipe", recipe)):
+            if file is not None:
+                raise InvalidRequest(f"{option} goes with a job: portraitist jobs ID {option} FILE", param=option)
         if status is not None and status not in _STATES:
             raise InvalidRequest(f"--status {status!r}: use {', '.join(_STATES)}", param="--status")
         items = studio.jobs.list(status=cast(Any, status), limit=limit)
         show.as_json([show.job_data(j) for j in items]) if json else show.jobs(items)
         return
     job = studio.jobs.get(job_id)
-    if out is not None:
-        return _fetch(job, Places(out, job.id, force), follow, json)
+    if out is not None or recipe is not None:
+        return _fetch(job, out, recipe, force, follow, json)
     if follow and not json:
         result = job.wait(progress=True)
         if isinstance(result, Persona):
@@ -82,17 +90,26 @@ def jobs(
         show.jobs([job])
 
 
-def _fetch(job: AnyJob, places: Places, follow: bool, json: bool) -> None:
-    """Write the pictures of a job. Raises InvalidRequest for one that makes none, WaitTimeout for one that is not over."""
+def _fetch(job: AnyJob, out: Path | None, recipe: Path | None, force: bool, follow: bool, json: bool) -> None:
+    """Write the pictures of a job, and how they were made. Raises InvalidRequest for one that makes none, WaitTimeout for one that is not
+    over."""
     if not operation(job.operation).makes_pictures:
-        raise InvalidRequest(f"job {job.id} ({job.operation}) makes no pictures; leave --out out", param="--out")
-    places.check()
+        option = "--recipe" if out is None else "--out"
+        raise InvalidRequest(f"job {job.id} ({job.operation}) makes no pictures; leave {option} out", param=option)
+    places = Places(out, job.id, force)
+    if out is not None:
+        places.check()
+    check_free("--recipe", recipe, force, no_wait=False)
     if not follow and not job.done:
         raise WaitTimeout(
             f"job {job.id} is not over ({show.status(job.status)}); ask again later, or wait for it with --follow",
             job_id=job.id,
         )
     made: Output = job.wait(progress=follow and not json)
+    if recipe is not None:
+        write_recipe(made if isinstance(made, Picture) else next(iter(made)), recipe)
+    if out is None:
+        return show.as_json({"job": job.id, "recipe": str(recipe)}) if json else print(printable(str(recipe)))
     written = write(made, places.paths(len(made) if isinstance(made, list) else None))
     show.as_json({"job": job.id, "pictures": show.pictures_data(written)}) if json else show.pictures(written)
 

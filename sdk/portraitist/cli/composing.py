@@ -16,25 +16,25 @@ from .ending import deliver, started
 from .options import (
     FRAMES,
     AsJson,
-    EyesOpen,
     Face,
     Force,
     Home,
-    MouthOpen,
     NoWait,
+    OneEyesOpen,
+    OneMouthOpen,
+    OnePitch,
+    OneRoll,
+    OneSmile,
+    OneYaw,
     Out,
-    Pitch,
-    Roll,
     Seed,
     Set,
-    Smile,
     Strict,
     Tenant,
     Video,
-    Yaw,
 )
 from .places import Places, check_free, stem_of
-from .whose import Whose
+from .whose import WhoseParts
 
 ONE = Batch([{}], {"kind": "one"})
 _FORM = "expected NAME:WHAT,..., as in hair:like=other.jpg, nose:dx=4,scale=1.2, eyes:gaze_right=0.3 or brows:leave_out"
@@ -43,7 +43,7 @@ _NUMBERS = ("dx", "dy", "scale")
 
 
 def compose(
-    persona: Whose,
+    persona: WhoseParts,
     photo: Annotated[
         str | None,
         typer.Argument(help="A photo that shows the person, or its https address; none: the portrait of --seed."),
@@ -57,12 +57,12 @@ def compose(
         ),
     ] = None,
     only: Annotated[str | None, typer.Option(help="Parts to show, and nothing else, with commas between.")] = None,
-    yaw: Yaw = None,
-    pitch: Pitch = None,
-    roll: Roll = None,
-    smile: Smile = None,
-    mouth_open: MouthOpen = None,
-    eyes_open: EyesOpen = None,
+    yaw: OneYaw = None,
+    pitch: OnePitch = None,
+    roll: OneRoll = None,
+    smile: OneSmile = None,
+    mouth_open: OneMouthOpen = None,
+    eyes_open: OneEyesOpen = None,
     own: Set = None,
     space: Annotated[str, typer.Option(help="Where the photo is sought: w, w_plus or s.")] = "w_plus",
     face: Face = None,

@@ -26,8 +26,13 @@ def deliver(job: AnyJob, paths: list[Path], json: bool, video: Path | None = Non
     if video is not None and isinstance(made, Picture):
         made.save_way(video)
     if recipe is not None:
-        try:
-            recipe.write_text(json_text.dumps(made.recipe, indent=2) + "\n")
-        except OSError as error:
-            raise StorageError(f"cannot write {recipe}: {error.strerror}", param="--recipe") from error
+        write_recipe(written[0][1], recipe)
     show.as_json({"job": job.id, "pictures": show.pictures_data(written)}) if json else show.pictures(written)
+
+
+def write_recipe(made: Picture, path: Path) -> None:
+    """How it was made, and what was made with it. Raises InvalidRequest (it has none), StorageError."""
+    try:
+        path.write_text(json_text.dumps(made.recipe, indent=2) + "\n")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}", param="--recipe") from error

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..attributes import DEFAULT_ATTRIBUTES
+from ..attributes import ATTRIBUTES, DEFAULT_ATTRIBUTES
 from ..errors import InvalidRequest
 from ..jobs import AnyJob
 from ..studio import connect
@@ -20,9 +20,17 @@ from .options import (
     EyesOpen,
     Face,
     Force,
+    HeldEyesOpen,
+    HeldMouthOpen,
     Home,
     MouthOpen,
     NoWait,
+    OneEyesOpen,
+    OneMouthOpen,
+    OnePitch,
+    OneRoll,
+    OneSmile,
+    OneYaw,
     Out,
     Pitch,
     Roll,
@@ -43,7 +51,9 @@ PersonaName = Annotated[str, typer.Argument(metavar="PERSONA", help="Its name or
 def create(
     name: Annotated[str, typer.Argument(help="What to call the person.")],
     photos: Annotated[list[str], typer.Argument(help="Folders, photos, or their https addresses.")],
-    attributes: Annotated[str, typer.Option(help="What shall be controllable.")] = ",".join(DEFAULT_ATTRIBUTES),
+    attributes: Annotated[
+        str, typer.Option(help=f"What shall be controllable, of {', '.join(ATTRIBUTES)}, and of your own (--labels).")
+    ] = ",".join(DEFAULT_ATTRIBUTES),
     preset: Annotated[str, typer.Option(help="fast, balanced or best.")] = "balanced",
     organizer: Annotated[str, typer.Option(help="auto, regression, mystyle_pp, mystyle_pp_sefa or mystyle.")] = "auto",
     labels: Annotated[
@@ -174,8 +184,8 @@ def edit(
     pitch: Pitch = None,
     roll: Roll = None,
     smile: Smile = None,
-    mouth_open: MouthOpen = None,
-    eyes_open: EyesOpen = None,
+    mouth_open: HeldMouthOpen = None,
+    eyes_open: HeldEyesOpen = None,
     own: Set = None,
     relative: Annotated[bool, typer.Option("--relative", help="Values are changes, not targets.")] = False,
     preset: Annotated[str, typer.Option(help="fast, or best: tune the generator to the photo first.")] = "fast",
@@ -247,12 +257,12 @@ def enhance(
         str,
         typer.Option(help="auto, or what happened, in order: gaussian-blur:1.5,downsample:4,jpeg:30; mask:hole.png."),
     ] = "auto",
-    yaw: Yaw = None,
-    pitch: Pitch = None,
-    roll: Roll = None,
-    smile: Smile = None,
-    mouth_open: MouthOpen = None,
-    eyes_open: EyesOpen = None,
+    yaw: OneYaw = None,
+    pitch: OnePitch = None,
+    roll: OneRoll = None,
+    smile: OneSmile = None,
+    mouth_open: OneMouthOpen = None,
+    eyes_open: OneEyesOpen = None,
     own: Set = None,
     face: Face = None,
     seed: Seed = 0,

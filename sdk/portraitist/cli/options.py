@@ -76,12 +76,12 @@ Face = Annotated[
 Set = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE for an attribute of your own; repeatable.")]
 
 
-def _attribute(name: str) -> Any:
+def _attribute(name: str, *, several: bool = True, keep: bool = False) -> Any:
     a = ATTRIBUTES[name]
     some = "-20,0,20" if a.low < 0 else "0,0.5,1"
-    return typer.Option(
-        f"--{name.replace('_', '-')}", help=f"{a.low:g} to {a.high:g} {a.unit}".rstrip() + f", or a list: {some}."
-    )
+    told = f"{a.low:g} to {a.high:g} {a.unit}".rstrip()
+    told += f", or a list: {some}" * several + "; keep: it does not follow a smile" * keep
+    return typer.Option(f"--{name.replace('_', '-')}", help=f"{told}.")
 
 
 Yaw = Annotated[str | None, _attribute("yaw")]
@@ -90,6 +90,16 @@ Roll = Annotated[str | None, _attribute("roll")]
 Smile = Annotated[str | None, _attribute("smile")]
 MouthOpen = Annotated[str | None, _attribute("mouth_open")]
 EyesOpen = Annotated[str | None, _attribute("eyes_open")]
+# Of an edit, in which mouth and eyes follow a smile.
+HeldMouthOpen = Annotated[str | None, _attribute("mouth_open", keep=True)]
+HeldEyesOpen = Annotated[str | None, _attribute("eyes_open", keep=True)]
+# Of commands that make one picture.
+OneYaw = Annotated[str | None, _attribute("yaw", several=False)]
+OnePitch = Annotated[str | None, _attribute("pitch", several=False)]
+OneRoll = Annotated[str | None, _attribute("roll", several=False)]
+OneSmile = Annotated[str | None, _attribute("smile", several=False)]
+OneMouthOpen = Annotated[str | None, _attribute("mouth_open", several=False)]
+OneEyesOpen = Annotated[str | None, _attribute("eyes_open", several=False)]
 
 
 def values(named: dict[str, str | None], own: list[str] | None) -> dict[str, float | list[float] | str]:

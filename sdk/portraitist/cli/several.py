@@ -119,7 +119,8 @@ def _tell(done: list[Done], json: bool) -> None:
     for photo, written, error in done:
         show.pictures(written)
         if error:
-            print(f"{printable(photo)}: {printable(spoken(error.message))}", file=sys.stderr)
+            told = spoken(error.message).removeprefix(f"{os.path.basename(photo)}: ")  # which says the name already
+            print(f"{printable(photo)}: {printable(told)}", file=sys.stderr)
 
 
 class _Bar:

@@ -24,7 +24,7 @@ from ..jobs import AnyJob, Cancelled, Failed, Queued, Running, Status, Succeeded
 from ..persona import Persona
 from ..picture import Picture
 from ..priors.official import OFFICIAL
-from ..priors.prior import Prior
+from ..priors.prior import BUNDLED, Prior
 from ..results import PhotoVerdict, PictureReport, PointReport
 from .words import spoken
 
@@ -175,7 +175,8 @@ def pictures_data(written: list[tuple[Path, Picture]]) -> list[dict[str, Any]]:
 
 
 def personas(people: list[Persona]) -> None:
-    table = Table("name", "photos", "attributes", "preset", "id", "consent", box=None, pad_edge=False)
+    name, attributes = Column("name", overflow="fold"), Column("attributes", min_width=len("mouth_open,"))
+    table = Table(name, "photos", attributes, "preset", Column("id", no_wrap=True), "consent", box=None, pad_edge=False)
     for p in people:
         accepted = f"{sum(v.accepted for v in p.photos)} of {len(p.photos)}"
         consent, expires = p.consent, p.expires
@@ -224,7 +225,7 @@ def priors(found: list[Prior]) -> None:
     table = Table("prior", "px", "from", "use", "assets", "ready", box=None, pad_edge=False)
     for p in found:
         if (r := p.record) is None:
-            table.add_row(p.name, "", "bundled", "commercial too", ", ".join(p.assets), "yes")
+            table.add_row(p.name, str(BUNDLED[p.name]), "bundled", "commercial too", ", ".join(p.assets), "yes")
             continue
         ready = "yes" if p.calibrated else "after `priors calibrate`"
         use = "commercial too" if r.licence.commercial else "see its licence"
@@ -242,7 +243,8 @@ def priors(found: list[Prior]) -> None:
 def prior(p: Prior) -> None:
     """Everything about one."""
     if (r := p.record) is None:
-        console.print(f"[bold]{p.name}[/]  bundled with Portraitist; docs/priors/default.md", soft_wrap=True)
+        card = f"docs/priors/{'default-parts' if p.name == 'default-parts' else 'default'}.md"
+        console.print(f"[bold]{p.name}[/]  {BUNDLED[p.name]} px, bundled with Portraitist; {card}", soft_wrap=True)
         console.print(f"  assets: {', '.join(p.assets)}", soft_wrap=True)
         return
     vouched = f"NVIDIA's published {r.source.official}" if r.source.official else "no published network known to us"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,10 +10,14 @@ from ..persona import Persona
 from ..requests import OF_PRIOR
 from ..studio import Studio
 
-Whose = Annotated[
-    str,
-    typer.Argument(metavar="PERSONA", help=f"Its name or id; {OF_PRIOR}default: anybody, edited by that prior alone."),
-]
+
+def _argument(prior: str) -> Any:
+    told = f"Its name or id; {OF_PRIOR}{prior}: anybody, edited by that prior alone."
+    return typer.Argument(metavar="PERSONA", help=told)
+
+
+Whose = Annotated[str, _argument("default")]
+WhoseParts = Annotated[str, _argument("default-parts")]  # of a prior with parts
 
 
 def person(studio: Studio, named: str, *, progress: bool) -> Persona:

@@ -11,7 +11,7 @@ from ..degradations import DEGRADATIONS
 _KINDS = {cls.__name__: str(cls.model_fields["kind"].default).replace("_", "-") for cls in DEGRADATIONS}
 _OPTIONS = (
     "home store url tenant attributes preset organizer prior grid seed size background space layout retain_days strict mask "
-    "region strength scope part like shape texture style base"
+    "region strength scope part like shape texture style base steps samples"
 ).split()
 
 _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
@@ -24,6 +24,7 @@ _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"write portraitist\.Part\('hair', like=\.\.\.\)", "write --part hair --like OTHER"),
     (r"give a list, as in points=\S+ \S+ \S+ \S+", "use --move HANDLE:TARGET, as in --move 212,180:230,180"),
     (r"as in drag\(…, frames=12\)", "as drag --video makes them"),
+    (r"is given as By\(x, y\)", "has signs, as in +8,-4"),
     (r"say in how many pictures, as in compose\(…, frames=12\)", "write them with --video"),
     (r"as in values=.*", "as in --set yaw=-20 --set yaw=20"),
     (r"\b(edit|enhance|drag|move|strip|extend|restyle)\(\)", r"\1"),
@@ -41,7 +42,10 @@ _SAID: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"leave strict out", "leave --strict out"),
     (r"\bn=(\S)", r"-n \1"),
     (rf"\b({'|'.join(_KINDS)})\.(\w+)=", lambda found: f"--degradation {_KINDS[found[1]]}: {found[2]} "),
-    (rf"(?<!-)\b({'|'.join(_OPTIONS)}|{'|'.join(ATTRIBUTES)})=…?", lambda found: f"--{found[1].replace('_', '-')} "),
+    (
+        rf"(?<!-)(?<!--set )\b({'|'.join(_OPTIONS)}|{'|'.join(ATTRIBUTES)})=…?",
+        lambda found: f"--{found[1].replace('_', '-')} ",
+    ),
     (r" {2,}(?=\S)", " "),
 ]
 

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
+from ..attributes import ATTRIBUTES
 from ..errors import Conflict, PortraitistError, QuotaExceeded
 from .words import spoken
 
@@ -87,10 +88,13 @@ def of_validation(error: ValidationError) -> Problem:
     first = error.errors(include_url=False, include_context=False, include_input=False)
     param = ".".join(str(part) for part in first[0]["loc"]) or None
     faults = [{"loc": [str(p) for p in one["loc"]], "message": one["msg"]} for one in first[:20]]
+    said = first[0]["msg"]
+    if param in ATTRIBUTES and first[0]["type"] == "extra_forbidden":
+        said = f'attributes stand in values, as in {{"values": {{"{param}": …}}}}'
     return problem(
         422,
         "invalid_request",
-        f"{param or 'the request'}: {first[0]['msg']}; /openapi.json says what is expected",
+        f"{param or 'the request'}: {said}; /openapi.json says what is expected",
         param=param,
         details={"faults": faults},
     )

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from .library import Priors
 
 DEFAULT = "default"
-BUNDLED = (DEFAULT, "default-256", "default-parts")  # names of the priors that come with the worker's package
+BUNDLED = {
+    DEFAULT: 128,
+    "default-256": 256,
+    "default-parts": 128,
+}  # the priors that come with the worker's package: px a side
 
 
 @dataclass(frozen=True)

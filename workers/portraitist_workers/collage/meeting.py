@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from portraitist.errors import PriorUnavailable
-
 from ..detail.carry import carried
 from ..detail.fields import SIDE, smooth, spread
 from ..detail.mesh import seen
@@ -21,7 +19,7 @@ from ..editing.moving import moved
 from ..editing.opening import OpenedPhoto
 from ..faces.edited import EditedFace
 from ..faces.image_io import to_uint8
-from ..generator import StyleGAN2
+from ..generator.kinds import whole
 from ..persona.rendering import render
 from ..persona.warm import WarmPersona
 from .interpolation import Mask, Size, Source, interpolate
@@ -75,12 +73,8 @@ def met(
     """The features of `towards` [1, num_ws, D] meet the photo's. None: the other face is turned into the photo's pose first, by the
     person's own axes. `positions` are the layers at which it counts; `exact` keeps the photo's picture where the mask is 0.
 
-    Raises PriorUnavailable for a generator that is no StyleGAN2."""
-    generator = photo.generator
-    if not isinstance(generator, StyleGAN2):
-        raise PriorUnavailable(
-            f"photos cannot be joined by a generator of the kind {generator.kind!r}; use a StyleGAN2"
-        )
+    Raises InvalidRequest for a generator that is no StyleGAN2."""
+    generator = whole(photo.generator, "photos cannot be joined")
     turned = in_pose_of(person, photo, other) if towards is None else towards
     mine, theirs = (Source(generator.synthesis, generator.styles(w)) for w in (photo.w, turned))
     start, there, posed = to_uint8(render(generator, torch.cat([photo.w, other.w, turned])))

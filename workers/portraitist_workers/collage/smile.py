@@ -34,7 +34,7 @@ _ROUNDS = 2
 def smile_of(
     person: WarmPersona, photo: OpenedPhoto, other: OpenedPhoto, mask_of: MaskOf, *, name: str, strength: float
 ) -> Met:
-    """The photo's face with the smile of the other, whose file is called `name`, where the mask is above 0. Raises PriorUnavailable."""
+    """The photo's face with the smile of the other, whose file is called `name`, where the mask is above 0. Raises InvalidRequest."""
     names = person.judge.attributes.names
     start, wanted = (
         {value: float(one.measured[names.index(value)]) for value in VALUES if value in names} for one in (photo, other)

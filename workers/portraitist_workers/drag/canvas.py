@@ -19,7 +19,8 @@ from portraitist.requests import Pull
 from ..editing.opening import OpenedPhoto
 from ..faces import image_io
 from ..faces.align import crop
-from ..generator import Generator, StyleGAN2
+from ..generator import Generator
+from ..generator.kinds import whole
 from ..generator.synthesis import Synthesis
 from .grips import RIM, Grip, within
 from .landmarks import parts
@@ -53,12 +54,7 @@ class Canvas:
     @property
     def synthesis(self) -> Synthesis:
         """Raises InvalidRequest for a generator whose features cannot be followed."""
-        if not isinstance(self.generator, StyleGAN2):
-            raise InvalidRequest(
-                f"a generator of the kind {self.generator.kind!r} cannot be dragged; use a StyleGAN2",
-                param="persona_id",
-            )
-        return self.generator.synthesis
+        return whole(self.generator, "points cannot be pulled").synthesis
 
     @property
     def px(self) -> float:
@@ -90,7 +86,8 @@ class Canvas:
             region = is_region(pull.handle)
             for place, target in zip(*(self.places(these[: grip.told]) for these in (grip.places, there)), strict=True):
                 self.check_place(number, "region" if region else "handle", place)
-                self.check_place(number, "region's target" if region else "target", target)
+                whither = "region's target" if region else "target"
+                self.check_place(number, whither, target, from_handle=pull.to is None)
             spans.append(Span(first, first + grip.told, first + len(grip.places)))
             first = spans[-1].end
         fixed = None
@@ -133,10 +130,11 @@ class Canvas:
 
         return [grip(pull) for pull in pulls]
 
-    def check_place(self, number: int, what: str, place: Place) -> None:
-        """Raises InvalidRequest for one outside the picture, or outside the person's face."""
+    def check_place(self, number: int, what: str, place: Place, *, from_handle: bool = True) -> None:
+        """Raises InvalidRequest for one outside the picture, or outside the person's face. One that was not counted from the handle
+        was perhaps meant to be."""
         height, width = self.picture.shape[:2]
-        x, y = place
+        x, y = (round(value, 2) + 0.0 for value in place)  # a zero has no sign
         shown = f"the {what} of point {number}, ({x:g}, {y:g}),"
         if not (0 <= x <= width and 0 <= y <= height):
             raise InvalidRequest(
@@ -148,7 +146,8 @@ class Canvas:
             corners = self.places(torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]))
             square = ", ".join(f"({x:.0f}, {y:.0f})" for x, y in corners)
             raise InvalidRequest(
-                f"{shown} lies outside the person's face, whose square has the corners {square}; only what is inside can be pulled",
+                f"{shown} lies outside the person's face, whose square has the corners {square}; only what is inside can be pulled"
+                + ("" if from_handle else ". A way that is counted from the handle is given as By(x, y)"),
                 param="points",
             )
 

@@ -7,7 +7,7 @@ photos show (or one who is known already), judge that person's face in each, dro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -33,6 +33,7 @@ from .weighing import BLURRED, weigh
 
 MIN_PHOTOS, ENOUGH_PHOTOS = 3, 10
 LEAST_PX = 77  # side of the frame in photo px (a face of about 45 px); below: refused
+WIDTHS = 1.7  # of a face, in the frame's side
 LEAST_SHARE = 0.35  # ... and of the side of the prior's pictures
 DUPLICATE = 0.955  # quality.similarity; above: the sharper one stays
 MIN_FACE_SHARE = 0.35  # of the largest face in the photo: those that are smaller, and too small, are bystanders
@@ -102,12 +103,14 @@ def check_photos(
     person: str | None = None,
     keep: Sequence[str] = (),
     known: Known | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> Intake:
     """Judge `photos` for learning one person at `side` px.
 
     * `person`: name of a photo whose largest face is the one who is meant. None: who is in most photos.
     * `keep`: names of photos to use whatever is found, if they show a face at all.
     * `known`: the person, if they were learnt before. A face is theirs when it is like these. A copy of these is a duplicate.
+    * `given`: names of photos -> how the caller named them, where that is not the same. Advice uses these.
 
     on_step(done, total, name, verdicts so far) is called after each photo, and once with all verdicts. It may raise to stop.
     Raises PhotosUnusable, with all verdicts, when fewer than `minimum` photos are usable or two people are in about as many.
@@ -140,7 +143,7 @@ def check_photos(
     warnings: list[str] = []
     if candidates:
         own = _whose(candidates, named, [i for i, name in enumerate(names) if name in keep], known)
-        accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side, known)
+        accepted, networks = _judge_faces(names, candidates, own, set(keep), verdicts, side, known, given or {})
         warnings = _said(own, names, verdicts)
     finished = [v for v in verdicts if v is not None]
     if on_step is not None:
@@ -257,6 +260,7 @@ def _judge_faces(
     verdicts: list[PhotoVerdict | None],
     side: int,
     known: Known | None,
+    given: Mapping[str, str],
 ) -> tuple[list[AcceptedPhoto], dict[str, str]]:
     """Fills `verdicts` of photos with faces; returns the accepted ones and the networks used."""
     identity, attributes, mesh = load_identity(), load_attributes(), load_mesh()
@@ -272,6 +276,7 @@ def _judge_faces(
             names[photo],
             "other_person",
             figures,
+            given=given.get(names[photo]),
             least=identity.same_person,
             seems=seems_another(figures["blur"], BLURRED, others),
         )
@@ -297,7 +302,7 @@ def _judge_faces(
             "presence": round(presence[k], 3),
         }
         if candidate.frame.size < _least(side) and name not in keep:
-            verdict = refusal(name, "too_small", figures, least_px=_least(side))
+            verdict = refusal(name, "too_small", figures, least_px=_least(side), least_width=_least(side) / WIDTHS)
         else:
             weighed = weigh(
                 figures,

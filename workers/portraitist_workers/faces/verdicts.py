@@ -9,16 +9,19 @@ from portraitist.results import PhotoVerdict
 
 _REASONS = {
     "no_face": "No face was found: use a photo that shows the face from the front or half side, not cut off.",
-    "too_small": "The face is only {face_px:.0f} px wide in the photo, at least {least_px:.0f} are needed: use the original "
-    "file or move closer.",
+    "too_small": "The square about the face has only {face_px:.0f} px in the photo, at least {least_px:.0f} are needed (a face about "
+    "{least_width:.0f} px wide): use the original file or move closer.",
     "other_person": "{seems} (likeness {identity:.2f}, {least:.2f} is needed): leave it out, or have it used all the same: "
     "keep=['{name}'], on the command line --keep '{name}'.",
     "duplicate": "Nearly the same picture as '{twin}', which was kept: one copy is enough; add a different pose or expression.",
 }
 
 
-def refusal(name: str, code: str, figures: dict[str, float] | None = None, **details: float | str) -> PhotoVerdict:
-    """The verdict on photo `name` refused for `code`; `figures` and `details` fill the sentence."""
+def refusal(
+    name: str, code: str, figures: dict[str, float] | None = None, *, given: str | None = None, **details: float | str
+) -> PhotoVerdict:
+    """The verdict on photo `name` refused for `code`; `figures` and `details` fill the sentence. `given`: how the caller named it, if
+    otherwise."""
     figures = figures or {}
     return PhotoVerdict(
         name=name,
@@ -26,7 +29,7 @@ def refusal(name: str, code: str, figures: dict[str, float] | None = None, **det
         code=code,
         figures=figures,
         weight=0.0,
-        reason=_REASONS[code].format(**(figures | details), name=_short(name)),
+        reason=_REASONS[code].format(**(figures | details), name=_short(given or name)),
     )
 
 

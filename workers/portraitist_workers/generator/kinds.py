@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portraitist.errors import PriorUnavailable
+from portraitist.errors import InvalidRequest, PriorUnavailable
 
 from .parts import Parts
 from .protocol import Generator
@@ -20,3 +20,13 @@ def named(kind: str) -> type[Generator]:
             "update portraitist"
         )
     return KINDS[kind]
+
+
+def whole(generator: Generator, impossible: str) -> StyleGAN2:
+    """The generator, if it draws faces as a whole. Raises InvalidRequest, which says what is `impossible` with another one."""
+    if not isinstance(generator, StyleGAN2):
+        raise InvalidRequest(
+            f"{impossible} with a prior of the kind {generator.kind!r}; take the prior 'default', or a persona that was made from it",
+            param="persona_id",
+        )
+    return generator

@@ -51,7 +51,10 @@ def run(request: AddPhotos, context: Context) -> PersonaRecord:
     sources = learning.sources(photos, context)
     on_photo = clock.photos("intake")
     on_photo(0, len(sources))  # the first may take long
-    intake = check_photos(sources, side=prior.resolution, on_step=on_photo, minimum=1, keep=keep, known=known)
+    given = {photo.name: asked.name for photo, asked in zip(photos, request.photos, strict=True)}
+    intake = check_photos(
+        sources, side=prior.resolution, on_step=on_photo, minimum=1, keep=keep, known=known, given=given
+    )
     new = learning.Seen.of(intake.accepted)
     values = torch.cat(
         [values_before(model, record.attributes, shown), learning.attribute_values(record.attributes, photos, new)]

@@ -6,13 +6,12 @@ import time
 
 import torch
 
-from portraitist.errors import PriorUnavailable
 from portraitist.requests import Strip
 from portraitist.results import PictureResult, Pictures, Progress
 
 from ..collage.panorama import strip
 from ..faces.image_io import to_tensor, to_uint8
-from ..generator import StyleGAN2
+from ..generator.kinds import whole
 from ..persona.requests import resolve
 from ..persona.warm import PERSONAS
 from ..provenance.marking import mark_portrait, sheet
@@ -23,17 +22,16 @@ from .synthesize import draw, set_values
 
 @torch.no_grad()
 def run(request: Strip, context: Context) -> Pictures:
-    """One picture, N times as wide (or as high) as a portrait. Raises UnknownAttribute, OutOfRange."""
+    """One picture, N times as wide (or as high) as a portrait. Raises UnknownAttribute, OutOfRange, InvalidRequest."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
     targets = [resolve(values, record.reach, strict=request.strict) for values in request.values]
     person = PERSONAS.load(record, context.blob, context.priors)
     model, judge = person.model, person.judge
-    if not isinstance(model.generator, StyleGAN2):
-        raise PriorUnavailable(f"a generator of the kind {model.generator.kind!r} makes no strips; use a StyleGAN2")
+    generator = whole(model.generator, "strips cannot be made")
     w = set_values(model, judge, draw(model, len(targets), request.seed, shared=True), targets)
     cells, images = [], []
-    for tile in strip(model.generator.synthesis, model.generator.styles(w), vertical=request.vertical):
+    for tile in strip(generator.synthesis, generator.styles(w), vertical=request.vertical):
         cells.append(mark_portrait(to_uint8(tile)[0], on_sheet=True))
         images.append(to_tensor(cells[-1].pixels).to(w))
         context.on_step(Progress(stage="strip", step=len(cells), steps=len(targets)))

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from portraitist.errors import InvalidRequest, PriorUnavailable
+from portraitist.errors import InvalidRequest
 from portraitist.requests import Variations
 from portraitist.results import PictureResult, Pictures, Progress
 
@@ -16,7 +16,7 @@ from ..collage.varied import varied
 from ..editing.delivery import delivered, likeness
 from ..editing.opening import OpenedPhoto, opened
 from ..faces.align import Frame
-from ..generator import StyleGAN2
+from ..generator.kinds import whole
 from ..persona.warm import PERSONAS
 from ..provenance.origin import Origin
 from .context import Context
@@ -29,13 +29,11 @@ BANDS = (0.2, 0.15, 0.8, 0.5), (0.2, 0.35, 0.8, 0.7), (0.2, 0.55, 0.8, 0.9)
 
 
 def run(request: Variations, context: Context) -> Pictures:
-    """`n` pictures. Raises InvalidImage, FaceNotFound, InvalidRequest, PriorUnavailable."""
+    """`n` pictures. Raises InvalidImage, FaceNotFound, InvalidRequest."""
     begun = time.monotonic()
     record = context.persona(request.persona_id)
     person = PERSONAS.load(record, context.blob, context.priors)
-    generator = person.model.generator
-    if not isinstance(generator, StyleGAN2):
-        raise PriorUnavailable(f"a generator of the kind {generator.kind!r} has no patches; use a StyleGAN2")
+    generator = whole(person.model.generator, "variations cannot be made")
     file = context.blob(request.photo.blob)
     photo = opened(
         person,
