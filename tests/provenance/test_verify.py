@@ -29,7 +29,7 @@ from portraitist.cli.app import app
 from portraitist.doctor import _certificate
 from portraitist.provenance import certificate
 from portraitist_workers.provenance import signing
-from portraitist_workers.provenance.marking import mark_portrait
+from portraitist_workers.provenance.marking import mark_part, mark_portrait
 from portraitist_workers.provenance.origin import Origin
 from portraitist_workers.provenance.signing import signed_png
 
@@ -75,6 +75,18 @@ def test_photos_that_something_was_taken_from(portrait, photo):
     assert files == {f"sha256:{hashlib.sha256(file).hexdigest()}": kind for file, kind in wanted.items()}
     [actions] = [a["data"]["actions"] for a in manifest["assertions"] if a["label"].startswith("c2pa.actions")]
     assert [action["action"] for action in actions].count("c2pa.placed") == 2
+
+
+def test_a_photo_in_which_nothing_was_changed_is_said_to_be_one(portrait):
+    """With the control: one pixel that was."""
+    nothing = np.zeros(portrait.pixels.shape[:2], np.float32)
+    told = verify(signed_png(mark_part(portrait.pixels, nothing), Origin("enhance", b"photo"))).credentials
+    assert (told.state, told.made) == ("valid", "")
+    nothing[60, 60] = 1
+    assert (
+        verify(signed_png(mark_part(portrait.pixels, nothing), Origin("enhance", b"photo"))).credentials.made
+        == "edited"
+    )
 
 
 @pytest.mark.parametrize("where", [0.3, 0.6, 0.9])

@@ -145,8 +145,7 @@ def _delivered(case: Case, context: Context, made: Restored) -> PictureResult:
         missing=None if known is None else 1 - known,
     )
     delivered = mark_part(pasted.image, pasted.mask)
-    touched = pasted.mask.any()  # else it is the photo's own face, and none of ours
-    cut = mark_portrait(pixels) if touched else MarkedImage(pixels, 0.0)
+    cut = mark_portrait(pixels) if delivered.generated else MarkedImage(pixels, 0.0, generated=False)
 
     image = image_io.at_side(image_io.to_tensor(cut.pixels).to(made.picture), R)  # what is handed out is what is judged
     measured = judge.attributes(image)[0]

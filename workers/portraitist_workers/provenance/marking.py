@@ -41,7 +41,7 @@ def mark_part(pixels: np.ndarray, changed: np.ndarray, *, rounds: int = ROUNDS) 
     as they are, bit for bit."""
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
     if not len(rows):
-        return MarkedImage(pixels, 0.0)
+        return MarkedImage(pixels, 0.0, generated=False)
     inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     part = _mark(pixels[inside], changed[inside], TARGET_PART, rounds=rounds)
     marked = pixels.copy()

@@ -15,6 +15,7 @@ class MarkedImage:
 
     pixels: np.ndarray
     score: float  # of the mark, at half size and JPEG 80
+    generated: bool = True  # False: a photo in which nothing was generated, and which has no mark
 
 
 @dataclass(frozen=True)

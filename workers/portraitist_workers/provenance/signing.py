@@ -26,12 +26,12 @@ _SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"  # IPTC's vocabulary
 def signed_png(picture: MarkedImage, origin: Origin) -> bytes:
     """The file to hand out. Its bytes differ from time to time (signature, date), its pixels do not. Raises CertificateUnusable."""
     file = io.BytesIO()
-    with c2pa.Builder(json.dumps(_manifest(origin)), context=_context()) as builder:
+    with c2pa.Builder(json.dumps(_manifest(origin, picture.generated)), context=_context()) as builder:
         builder.sign(_signer(certificate.in_use()), "image/png", io.BytesIO(encode_png(picture.pixels)), file)
     return file.getvalue()
 
 
-def _manifest(origin: Origin) -> dict:
+def _manifest(origin: Origin, generated: bool) -> dict:
     agent = {"name": "portraitist", "version": portraitist.__version__}
     act = {"softwareAgent": agent, "when": datetime.now(UTC).isoformat(timespec="seconds"), "description": origin.verb}
     marked = {"action": "c2pa.watermarked.unbound", "softwareAgent": agent}
@@ -41,8 +41,13 @@ def _manifest(origin: Origin) -> dict:
         kind = "compositeWithTrainedAlgorithmicMedia" if origin.verb == "create" else "trainedAlgorithmicMedia"
         actions = [{"action": "c2pa.created", "digitalSourceType": _SOURCE + kind, **act}, *placed, marked]
         return _of(agent, actions, others)
+    opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["photo"]}}
+    if not generated:
+        return _of(
+            agent, [opened, {"action": "c2pa.converted", **act}], [_ingredient("photo", "parentOf", origin.photo)]
+        )
     actions = [
-        {"action": "c2pa.opened", "parameters": {"ingredientIds": ["photo"]}},
+        opened,
         *placed,
         {"action": "c2pa.edited", "digitalSourceType": _SOURCE + "compositeWithTrainedAlgorithmicMedia", **act},
         marked,
