@@ -156,7 +156,7 @@ STEPS = (
     Step(
         "sharp-parts",
         f"training.parts.sharpen {PARTS} --state {{out}}/parts/parts.pt --out {{out}}/sharp-parts --threads {{threads}}",
-        {"images": 14_000},
+        {"images": 32_000},
     ),
     Step(
         "encoder-parts",

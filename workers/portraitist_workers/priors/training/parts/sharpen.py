@@ -35,7 +35,7 @@ from .sheet import contact_sheet
 
 @dataclass(frozen=True)
 class Stage:
-    images: int = 14_000
+    images: int = 32_000
     batch: int = 12  # of which those that are whole renders are compared with them
     mixtures: int = 4  # made of the batch's codes, beside it
     lr: float = 2e-4  # falls to a tenth in the last third
