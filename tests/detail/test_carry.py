@@ -14,8 +14,7 @@ from portraitist_workers.detail.laying import CHANGING, near
 from portraitist_workers.detail.mesh import Seen, lips_of, seen
 from portraitist_workers.detail.motion import motion
 from portraitist_workers.detail.scene import scene_of
-from portraitist_workers.editing import moving
-from portraitist_workers.editing.carrying import edited_face, pictures
+from portraitist_workers.editing.carrying import edited_face
 from portraitist_workers.editing.opening import open_photo
 from portraitist_workers.faces.image_io import read, to_uint8
 from portraitist_workers.faces.paste import _tiles, paste
@@ -133,20 +132,3 @@ def test_lips_keep_their_own_pixels_whatever_the_generator_paints_on_them(opened
         for where, at in ((lips, mouth), (brows, brow))
     ]
     assert painted[0] < 0.4 * painted[1]  # negative control: what else changes in the face is shown
-
-
-def test_what_moving_pixels_lose_of_a_turn_is_made_up_for(opened, monkeypatch):
-    person, photo = opened
-    column = person.judge.attributes.names.index("yaw")
-
-    def missed(by):
-        """How far the face is off that was asked to turn by so many degrees."""
-        target = float(photo.measured[column]) + by
-        w = moving.moved(person, photo, [{"yaw": target}])
-        return abs(float(person.judge.attributes(pictures(photo, w))[0][0, column]) - target)
-
-    monkeypatch.setattr(moving, "NEAR", float("inf"))  # no second look at what came of it
-    made_up = missed(-9.0) + missed(9.0)
-    monkeypatch.setattr(moving, "KEPT", {})  # the control
-    plain = missed(-9.0) + missed(9.0)
-    assert made_up < 0.7 * plain

@@ -20,8 +20,6 @@ from .opening import OpenedPhoto
 NEAR = 0.15  # spreads: a named attribute that is off by no more is not corrected
 MOST = 0.5  # spreads: so much at most is made up for
 ROUNDS = 2  # of the generator's picture: what it has beyond them is lost in the photo anyway
-# Share of the generator's turn that the moved photo shows: about so in 40 edits of ten training people.
-KEPT = {"yaw": 0.9, "pitch": 0.8}
 
 
 def absolute(person: WarmPersona, photo: OpenedPhoto, values: dict[str, float]) -> dict[str, float]:
@@ -50,18 +48,12 @@ def moved(
     start   the photo as earlier changes have left it: its `w`, `measured` and `shown` are begun from. None: as it is
     listen  is called now and then; what it raises ends the work
 
-    The generator's pictures are steered, which is quick. What of a turn is usually lost when the photo's pixels move is made up for at
-    once (`KEPT`). What is lost beyond is measured on the face that they make, and once made up for.
+    The generator's pictures are steered, which is quick. What of that is lost when the photo's pixels move is measured on the face that
+    they make, and once made up for.
     """
     model, judge, begun = person.model, person.judge, start or photo
     values_before = _coordinates(person, begun) | dict(zip(model.response.names, begun.measured.tolist(), strict=True))
-    names = model.response.names
-    usual = [
-        [(values.get(n, values_before[n]) - values_before[n]) * (1 / KEPT.get(n, 1.0) - 1) for n in names]
-        for values in targets
-    ]
-    # [B, A]: what the generator's picture has more than the photo
-    lost = begun.shown - begun.measured + begun.measured.new_tensor(usual)
+    lost = begun.shown - begun.measured  # [A] or [B, A]: what the generator's picture has more than the photo
 
     def measure(latents: Tensor) -> Tensor:
         listen()
@@ -73,15 +65,15 @@ def moved(
     held = begun.measured.repeat(B, 1)
     for row, values in zip(held, follow or [], strict=False):
         for name, value in values.items():
-            row[names.index(name)] = value
+            row[model.response.names.index(name)] = value
     w = steer(model, begun.w.expand(B, -1, -1), targets, starts, held, measure, rounds=ROUNDS)
     found = _measured(person, photo, w)
-    off = _missed(names, targets, found)
+    off = _missed(model.response.names, targets, found)
     if bool((off > NEAR).any()):
-        limit = MOST * w.new_tensor([spread(name) for name in names])
+        limit = MOST * w.new_tensor([spread(name) for name in model.response.names])
         lost = lost + torch.clamp(measure(w) - found, -limit, limit)
         again = steer(model, begun.w.expand(B, -1, -1), targets, starts, held, measure, rounds=ROUNDS)
-        better = _missed(names, targets, _measured(person, photo, again)) < off
+        better = _missed(model.response.names, targets, _measured(person, photo, again)) < off
         w = torch.where(better[:, None, None], again, w)
     return w
 
