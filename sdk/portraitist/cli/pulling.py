@@ -139,10 +139,7 @@ def move(
 
 
 def replay(
-    recipe: Annotated[
-        Path,
-        typer.Argument(help="A JSON file that `--recipe` or the studio in the browser wrote."),
-    ],
+    recipe: Annotated[Path, typer.Argument(help="A JSON file that `--recipe` or the studio in the browser wrote.")],
     photo: Annotated[
         str | None, typer.Option(help="The photo once more, where the job that was given it is forgotten.")
     ] = None,

@@ -33,7 +33,7 @@ _PAINTED = 0.04  # ... of a mask of one's own, inwards
 def region(images: Tensor, name: str) -> Tensor:
     """[1, 1, R, R] in [0, 1]: where any of the aligned faces [B, 3, R, R] shows the region, and what moves along, with a soft border.
 
-    Raises InvalidRequest."""
+    Raises PriorUnavailable."""
     parser, side = load_parser(), images.shape[-1]
     shares = parser(images)
     seen = sum(shares[:, parser.names.index(part)] for part in _PARTS[name])

@@ -134,8 +134,8 @@ class Canvas:
         """Raises InvalidRequest for one outside the picture, or outside the person's face. One that was not counted from the handle
         was perhaps meant to be."""
         height, width = self.picture.shape[:2]
-        x, y = (round(value, 2) + 0.0 for value in place)  # a zero has no sign
-        shown = f"the {what} of point {number}, ({x:g}, {y:g}),"
+        x, y = place
+        shown = f"the {what} of point {number}, ({round(x, 2) + 0.0:g}, {round(y, 2) + 0.0:g}),"  # a zero has no sign
         if not (0 <= x <= width and 0 <= y <= height):
             raise InvalidRequest(
                 f"{shown} lies outside the picture, which is {width} x {height} px; give (x, y), counted from the top left corner",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,7 +30,7 @@ from ..persona.subject import named_stranger, needed
 from ..persona.warm import PERSONAS
 from ..precision import optimisation_dtype
 from ..provenance.marking import mark_part, mark_portrait
-from ..provenance.origin import MarkedImage, Origin
+from ..provenance.origin import Origin
 from ..restoration import degrade, estimate
 from ..restoration.back_projection import back_project
 from ..restoration.full_size import Restored, restored, untouched
@@ -145,7 +146,7 @@ def _delivered(case: Case, context: Context, made: Restored) -> PictureResult:
         missing=None if known is None else 1 - known,
     )
     delivered = mark_part(pasted.image, pasted.mask)
-    cut = mark_portrait(pixels) if delivered.generated else MarkedImage(pixels, 0.0, generated=False)
+    cut = mark_portrait(pixels) if delivered.generated else mark_part(pixels, np.zeros(pixels.shape[:2]))
 
     image = image_io.at_side(image_io.to_tensor(cut.pixels).to(made.picture), R)  # what is handed out is what is judged
     measured = judge.attributes(image)[0]
